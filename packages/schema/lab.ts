@@ -1,0 +1,160 @@
+/** The lab: experiments, stages, runs, metrics, samples, datasets, checkpoints, the report. */
+import { z } from "zod";
+import { AnswerId, CheckpointId, DatasetId, ExperimentId, RunId } from "./ids.ts";
+
+export const stageStates = ["waiting", "running", "done", "failed"] as const;
+export const Stage = z.strictObject({
+  name: z.string().describe("stable key: passages, samples, people, quality, reward, policy, evaluation, serve"),
+  title: z.string(),
+  state: z.enum(stageStates),
+  done: z.number(),
+  total: z.number(),
+  note: z.string().describe("one line of what is happening or what came out"),
+  startedAt: z.iso.datetime().nullable(),
+  endedAt: z.iso.datetime().nullable(),
+  run: RunId.nullable(),
+});
+export type Stage = z.infer<typeof Stage>;
+
+/** The summary `--once --json` prints last. */
+export const Summary = z.strictObject({
+  seconds: z.number(),
+  rewardAccuracy: z.number(),
+  winRate: z.number(),
+  kl: z.number().describe("nats per continuation, policy against base"),
+  distinct2Ratio: z.number(),
+  judgments: z.number(),
+  carelessFound: z.array(z.string()).describe("pseudonyms"),
+});
+export type Summary = z.infer<typeof Summary>;
+
+export const Experiment = z.strictObject({
+  id: ExperimentId,
+  recipe: z.string().describe("workflow name with version, e.g. better-continuations@1"),
+  title: z.string(),
+  state: z.enum(["running", "done", "failed", "cancelled"]),
+  seed: z.number(),
+  config: z.record(z.string(), z.unknown()),
+  startedAt: z.iso.datetime(),
+  endedAt: z.iso.datetime().nullable(),
+  error: z.string().nullable(),
+  stages: z.array(Stage),
+  summary: Summary.nullable(),
+});
+export type Experiment = z.infer<typeof Experiment>;
+
+/** A training or sampling job. Metrics arrive as points, one row a step. */
+export const Run = z.strictObject({
+  id: RunId,
+  experiment: ExperimentId.nullable(),
+  kind: z.string().describe("pretrain, sample, reward, ppo, evaluate"),
+  state: z.enum(["running", "done", "failed"]),
+  config: z.record(z.string(), z.unknown()),
+  codeRevision: z.string(),
+  dataset: DatasetId.nullable(),
+  parent: CheckpointId.nullable().describe("the checkpoint it started from"),
+  output: CheckpointId.nullable(),
+  done: z.number(),
+  total: z.number(),
+  startedAt: z.iso.datetime(),
+  endedAt: z.iso.datetime().nullable(),
+  error: z.string().nullable(),
+});
+export type Run = z.infer<typeof Run>;
+
+export const MetricPoint = z.strictObject({ step: z.number().int(), values: z.record(z.string(), z.number()) });
+export type MetricPoint = z.infer<typeof MetricPoint>;
+
+/** A continuation some model wrote. */
+export const Sample = z.strictObject({
+  id: z.string(),
+  run: RunId.nullable(),
+  checkpoint: CheckpointId.nullable(),
+  step: z.number().int(),
+  prompt: z.string(),
+  text: z.string(),
+  scores: z.record(z.string(), z.number()).describe("reward, kl, taste, ..."),
+});
+export type Sample = z.infer<typeof Sample>;
+
+export const Dataset = z.strictObject({
+  id: DatasetId.describe("content hash"),
+  name: z.string(),
+  experiment: ExperimentId.nullable(),
+  rows: z.number(),
+  judgments: z.number(),
+  createdAt: z.iso.datetime(),
+});
+export type Dataset = z.infer<typeof Dataset>;
+
+/** One aggregated comparison of a dataset version, with the judgments behind it. */
+export const LabelledPair = z.strictObject({
+  task: z.string(),
+  passage: z.string(),
+  a: z.string(),
+  b: z.string(),
+  pB: z.number().min(0).max(1).describe("posterior probability that b is better"),
+  judgments: z.array(AnswerId),
+});
+export type LabelledPair = z.infer<typeof LabelledPair>;
+
+export const Checkpoint = z.strictObject({
+  id: CheckpointId.describe("content hash of the weights"),
+  name: z.string(),
+  kind: z.enum(["lm", "reward", "policy"]),
+  path: z.string(),
+  run: RunId.nullable(),
+  parent: CheckpointId.nullable(),
+  createdAt: z.iso.datetime(),
+  metrics: z.record(z.string(), z.number()),
+});
+export type Checkpoint = z.infer<typeof Checkpoint>;
+
+/** GET /api/studio/lineage/:checkpoint : the walk back, nearest first. */
+export const Lineage = z.strictObject({
+  checkpoint: Checkpoint,
+  run: Run.nullable(),
+  dataset: Dataset.nullable(),
+  raters: z.array(z.strictObject({ pseudonym: z.string(), judgments: z.number() })),
+  parents: z.array(Checkpoint).describe("ancestors: policy <- reward model and base"),
+});
+export type Lineage = z.infer<typeof Lineage>;
+
+/** Held-out evaluation, as the report shows it. */
+export const Report = z.strictObject({
+  experiment: ExperimentId,
+  title: z.string(),
+  createdAt: z.iso.datetime(),
+  seed: z.number(),
+  summary: Summary,
+  table: z.array(z.strictObject({
+    arm: z.string().describe("base, policy, best-of-n"),
+    n: z.number(),
+    winRate: z.number().nullable(),
+    winRateLow: z.number().nullable(),
+    winRateHigh: z.number().nullable(),
+    reward: z.number(),
+    taste: z.number(),
+    kl: z.number(),
+    length: z.number(),
+    distinct1: z.number(),
+    distinct2: z.number(),
+  })),
+  bestOfN: z.array(z.strictObject({ n: z.number(), kl: z.number(), reward: z.number(), taste: z.number(), winRate: z.number() })),
+  sideBySide: z.array(z.strictObject({ passage: z.string(), base: z.string(), policy: z.string(), baseTaste: z.number(), policyTaste: z.number() })),
+  rewardModel: z.strictObject({ accuracy: z.number(), low: z.number(), high: z.number(), n: z.number(), curve: z.array(MetricPoint) }),
+  ppo: z.array(MetricPoint),
+  raters: z.array(z.lazy(() => ReportRater)),
+});
+const ReportRater = z.strictObject({ pseudonym: z.string(), answers: z.number(), reliability: z.number().nullable(), low: z.number().nullable(), high: z.number().nullable(), agreement: z.number().nullable(), flag: z.string() });
+export type Report = z.infer<typeof Report>;
+
+/** Server-sent events of GET /api/studio/events?experiment=ID. The client refetches or appends. */
+export const LiveEvent = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("experiment"), id: ExperimentId }),
+  z.strictObject({ type: z.literal("stage"), experiment: ExperimentId, stage: Stage }),
+  z.strictObject({ type: z.literal("metric"), run: RunId, kind: z.string(), point: MetricPoint }),
+  z.strictObject({ type: z.literal("sample"), sample: Sample }),
+  z.strictObject({ type: z.literal("judgment"), experiment: ExperimentId, done: z.number(), wanted: z.number() }),
+]);
+export type LiveEvent = z.infer<typeof LiveEvent>;

@@ -1,0 +1,108 @@
+/** People's work: tasks, leases, answers, raters, as they cross HTTP and the database. */
+import { z } from "zod";
+import { AnswerId, ExperimentId, LeaseId, PersonId, TaskId } from "./ids.ts";
+
+export const roles = ["researcher", "lead", "rater"] as const;
+export const Role = z.enum(roles);
+export type Role = z.infer<typeof Role>;
+
+/** The signed-in person. `pseudonym` is all that others ever see. */
+export const Me = z.strictObject({ id: PersonId, name: z.string(), pseudonym: z.string(), role: Role });
+export type Me = z.infer<typeof Me>;
+
+/** A pair of continuations of one passage. `a` and `b` are fixed; the side shown first is per lease. */
+export const ComparisonInput = z.strictObject({
+  passage: z.string(),
+  a: z.strictObject({ text: z.string(), sample: z.string() }),
+  b: z.strictObject({ text: z.string(), sample: z.string() }),
+});
+export type ComparisonInput = z.infer<typeof ComparisonInput>;
+
+/** What a rater chose, in terms of a and b (never of left and right). */
+export const ComparisonValue = z.strictObject({ choice: z.enum(["a", "b", "tie"]) });
+export type ComparisonValue = z.infer<typeof ComparisonValue>;
+
+export const skipReasons = ["unreadable", "cannot-decide", "upsetting", "seen-before", "other"] as const;
+export const SkipReason = z.enum(skipReasons);
+export type SkipReason = z.infer<typeof SkipReason>;
+
+/** A task lent to one person until `expiresAt`. `swap`: b is shown on the left. */
+export const Lease = z.strictObject({
+  lease: LeaseId,
+  task: TaskId,
+  type: z.string(),
+  typeVersion: z.string(),
+  instructions: z.string().describe("Markdown"),
+  input: ComparisonInput,
+  swap: z.boolean(),
+  expiresAt: z.iso.datetime(),
+});
+export type Lease = z.infer<typeof Lease>;
+
+/** POST /api/desk/next */
+export const NextReply = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("task"), lease: Lease }),
+  z.strictObject({ kind: z.literal("empty"), message: z.string(), retryAfterMs: z.number() }),
+]);
+export type NextReply = z.infer<typeof NextReply>;
+
+/** POST /api/desk/answers. Times in seconds; idle = no input for 30 s or tab hidden. Idempotent per lease. */
+export const Submit = z.strictObject({
+  lease: LeaseId,
+  value: ComparisonValue,
+  activeSeconds: z.number().min(0).max(86_400),
+  idleSeconds: z.number().min(0).max(864_000),
+});
+export type Submit = z.infer<typeof Submit>;
+export const SubmitReply = z.strictObject({ answer: AnswerId, undoUntil: z.iso.datetime(), progress: z.lazy(() => DeskProgress) });
+export type SubmitReply = z.infer<typeof SubmitReply>;
+
+/** POST /api/desk/undo {answer} gives the lease back; POST /api/desk/skip {lease, reason, comment?} */
+export const Undo = z.strictObject({ answer: AnswerId });
+export const Skip = z.strictObject({ lease: LeaseId, reason: SkipReason, comment: z.string().max(2000).optional() });
+
+/** GET /api/desk/progress */
+export const DeskProgress = z.strictObject({
+  answered: z.number(),
+  answeredToday: z.number(),
+  skipped: z.number(),
+  activeSeconds: z.number(),
+  available: z.number().describe("tasks this person could still take"),
+  agreement: z.number().nullable().describe("share of shared tasks where others agreed; null when too few"),
+});
+export type DeskProgress = z.infer<typeof DeskProgress>;
+
+/** One stored judgment with its provenance. */
+export const Judgment = z.strictObject({
+  answer: AnswerId,
+  task: TaskId,
+  typeVersion: z.string(),
+  rater: PersonId,
+  pseudonym: z.string(),
+  choice: z.enum(["a", "b", "tie"]),
+  swap: z.boolean(),
+  activeSeconds: z.number(),
+  idleSeconds: z.number(),
+  at: z.iso.datetime(),
+});
+export type Judgment = z.infer<typeof Judgment>;
+
+/** A row of GET /api/studio/experiments/:id/raters */
+export const RaterRow = z.strictObject({
+  rater: PersonId,
+  pseudonym: z.string(),
+  simulated: z.boolean(),
+  answers: z.number(),
+  perHour: z.number().nullable(),
+  medianSeconds: z.number().nullable(),
+  agreement: z.number().nullable().describe("with the majority of the others on shared tasks"),
+  reliability: z.number().nullable().describe("estimated probability of the right choice on a clear pair"),
+  reliabilityLow: z.number().nullable(),
+  reliabilityHigh: z.number().nullable(),
+  sideBias: z.number().nullable().describe("share of left choices among non-ties"),
+  flag: z.enum(["careless", "watch", "ok", "new"]),
+});
+export type RaterRow = z.infer<typeof RaterRow>;
+
+export const TaskCounts = z.strictObject({ experiment: ExperimentId, tasks: z.number(), done: z.number(), judgments: z.number(), wanted: z.number() });
+export type TaskCounts = z.infer<typeof TaskCounts>;
