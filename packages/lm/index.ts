@@ -1,0 +1,3 @@
+/** Tokenizers, the transformer, checkpoints, sampling with a KV cache. */
+export * from "./sampler.ts";
+export * from "./transformer.ts";

@@ -1,0 +1,185 @@
+/**
+ * ONNX Runtime's native library through its C API, by koffi: buffers are wrapped and never copied, the
+ * same buffer may be input and output, and calls can run off the main thread. (onnxruntime-node's own
+ * run() copies every output and blocks the event loop.) Function numbers follow onnxruntime_c_api.h,
+ * which only ever appends to the table.
+ */
+import { createRequire } from "node:module";
+import { existsSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import path from "node:path";
+import koffi from "koffi";
+import { TillerError } from "@tiller/schema";
+import { type DType, dtypes, sizeOf } from "./dtype.ts";
+
+const API_VERSION = 22;
+const require = createRequire(import.meta.url);
+
+function libraryPath(): string {
+  const root = path.dirname(require.resolve("onnxruntime-node/package.json"));
+  const dir = path.join(root, "bin", "napi-v6", process.platform, process.arch);
+  const wanted = /^(lib)?onnxruntime(\.so\.1|\.\d.*\.dylib|\.dll)$/;
+  const file = existsSync(dir) ? readdirSync(dir).find((name) => wanted.test(name)) : undefined;
+  if (!file)
+    throw new TillerError(
+      "runtime_missing",
+      `no ONNX Runtime for ${process.platform}-${process.arch} in onnxruntime-node. Run npm ci again, or use a platform it ships for.`,
+    );
+  return path.join(dir, file);
+}
+
+// The handle must live as long as the process: when it is collected the library is unmapped and the next
+// call crashes. A module's constant does not hold it once the module has run, so the global object does.
+const lib = koffi.load(libraryPath());
+Object.defineProperty(globalThis, Symbol.for("tiller.onnxruntime"), { value: lib });
+const ApiBase = koffi.struct("OrtApiBase", { GetApi: "void*", GetVersionString: "void*" });
+const base = koffi.decode(lib.func("OrtApiBase* OrtGetApiBase()")(), ApiBase);
+const api = koffi.call(base.GetApi, koffi.proto("void* OrtGetApi(uint32_t version)"), API_VERSION);
+if (!api) throw new TillerError("runtime_too_old", `ONNX Runtime has no C API ${API_VERSION}. Run npm ci again.`);
+const table = koffi.decode(api, koffi.array("void*", 120));
+const fn = (index: number, signature: string) => koffi.decode(table[index], koffi.proto(signature));
+
+const c = {
+  errorMessage: fn(2, "const char* OrtErrorMessage(void* status)"),
+  createEnv: fn(3, "void* OrtCreateEnv(int level, const char* id, _Out_ void** out)"),
+  createSessionFromArray: fn(8, "void* OrtFromArray(void* env, void* data, size_t size, void* options, _Out_ void** out)"),
+  run: fn(9, "void* OrtRun(void* session, void* options, void* inNames, void* ins, size_t n, void* outNames, size_t m, void* outs)"),
+  createOptions: fn(10, "void* OrtCreateOptions(_Out_ void** out)"),
+  profile: fn(14, "void* OrtProfile(void* options, const char* prefix)"),
+  optimisation: fn(23, "void* OrtOptLevel(void* options, int level)"),
+  logLevel: fn(22, "void* OrtLogLevel(void* options, int level)"),
+  intraThreads: fn(24, "void* OrtIntra(void* options, int n)"),
+  interThreads: fn(25, "void* OrtInter(void* options, int n)"),
+  createTensor: fn(49, "void* OrtTensor(void* info, void* data, size_t bytes, void* dims, size_t rank, int type, _Out_ void** out)"),
+  tensorData: fn(51, "void* OrtTensorData(void* value, _Out_ void** out)"),
+  cpuMemory: fn(69, "void* OrtCpuMemory(int allocator, int type, _Out_ void** out)"),
+  releaseStatus: fn(93, "void OrtReleaseStatus(void* status)"),
+  releaseSession: fn(95, "void OrtReleaseSession(void* session)"),
+  releaseValue: fn(96, "void OrtReleaseValue(void* value)"),
+  releaseOptions: fn(100, "void OrtReleaseOptions(void* options)"),
+};
+
+function check(status: unknown): void {
+  if (!status) return;
+  const message = String(c.errorMessage(status));
+  c.releaseStatus(status);
+  throw new TillerError("runtime_failed", `ONNX Runtime: ${message.split("\n")[0]}`);
+}
+const made = (call: (out: unknown[]) => unknown): unknown => {
+  const out: unknown[] = [null];
+  check(call(out));
+  return out[0];
+};
+const addressOf = (pointer: unknown): bigint => (typeof pointer === "bigint" ? pointer : BigInt(koffi.address(pointer as never)));
+
+const env = made((out) => c.createEnv(3, "tiller", out));
+const cpu = made((out) => c.cpuMemory(0, 0, out));
+
+type TypedArrays = { float32: Float32Array; int64: BigInt64Array; int32: Int32Array; uint8: Uint8Array; bool: Uint8Array };
+const views = { float32: Float32Array, int64: BigInt64Array, int32: Int32Array, uint8: Uint8Array, bool: Uint8Array } as const;
+
+/** A tensor in memory that both JavaScript and the runtime see. Allocated off the V8 heap. */
+export class Storage<D extends DType = DType> {
+  readonly dtype: D;
+  readonly shape: readonly number[];
+  readonly data: TypedArrays[D];
+  readonly #value: unknown;
+  readonly address: bigint;
+  constructor(dtype: D, shape: readonly number[]) {
+    this.dtype = dtype;
+    this.shape = shape;
+    const View = views[dtype];
+    const n = sizeOf(shape);
+    // V8 keeps small typed arrays on its own heap and moves them; 256 bytes and more stay put
+    this.data = new View(new ArrayBuffer(Math.max(256, n * View.BYTES_PER_ELEMENT)), 0, n) as TypedArrays[D];
+    const dims = shape.length ? BigInt64Array.from(shape, BigInt) : new BigInt64Array(1);
+    this.#value = made((out) => c.createTensor(cpu, this.data, this.data.byteLength, dims, shape.length, dtypes[dtype], out));
+    this.address = addressOf(this.#value);
+  }
+}
+
+/** The memory address of a typed array. */
+function addressOfBytes(bytes: Uint8Array): bigint {
+  const value = made((out) => c.createTensor(cpu, bytes, bytes.byteLength, BigInt64Array.of(BigInt(bytes.byteLength)), 1, dtypes.uint8, out));
+  const address = addressOf(made((out) => c.tensorData(value, out)));
+  c.releaseValue(value);
+  return address;
+}
+
+/** An array of C strings: the pointers, and the bytes that must stay referenced. */
+function cStrings(names: readonly string[]): { pointers: BigUint64Array; bytes: Uint8Array } {
+  const encoded = names.map((name) => Buffer.from(`${name}\0`, "utf8"));
+  const bytes = new Uint8Array(new ArrayBuffer(Math.max(256, encoded.reduce((n, b) => n + b.length, 0))));
+  const pointers = new BigUint64Array(new ArrayBuffer(Math.max(256, names.length * 8)), 0, names.length);
+  const start = addressOfBytes(bytes);
+  let at = 0;
+  encoded.forEach((b, i) => {
+    bytes.set(b, at);
+    pointers[i] = start + BigInt(at);
+    at += b.length;
+  });
+  return { pointers, bytes };
+}
+
+export interface SessionOptions {
+  /** threads of the matrix products; default: all but what TILLER_THREADS says */
+  readonly threads?: number;
+  /** file prefix for ONNX Runtime's own profile */
+  readonly profile?: string;
+}
+
+/** A compiled graph bound to its buffers. */
+export class Session {
+  readonly #handle: unknown;
+  readonly #keep: unknown[] = [];
+  readonly #args: unknown[];
+  #open = true;
+
+  constructor(model: Uint8Array, ins: ReadonlyMap<string, Storage>, outs: ReadonlyMap<string, Storage>, options: SessionOptions = {}) {
+    const threads = options.threads ?? Number(process.env["TILLER_THREADS"] ?? availableParallelism());
+    const o = made((out) => c.createOptions(out));
+    check(c.intraThreads(o, threads));
+    check(c.interThreads(o, 1));
+    check(c.optimisation(o, 99));
+    check(c.logLevel(o, 3));
+    if (options.profile) check(c.profile(o, options.profile));
+    this.#handle = made((out) => c.createSessionFromArray(env, model, model.byteLength, o, out));
+    c.releaseOptions(o);
+    const inNames = cStrings([...ins.keys()]);
+    const outNames = cStrings([...outs.keys()]);
+    const pointers = (m: ReadonlyMap<string, Storage>) => {
+      const p = new BigUint64Array(new ArrayBuffer(Math.max(256, m.size * 8)), 0, m.size);
+      [...m.values()].forEach((b, i) => (p[i] = b.address));
+      return p;
+    };
+    const inValues = pointers(ins);
+    const outValues = pointers(outs);
+    this.#keep.push(inNames, outNames, inValues, outValues, [...ins.values()], [...outs.values()]);
+    this.#args = [this.#handle, null, inNames.pointers, inValues, ins.size, outNames.pointers, outs.size, outValues];
+  }
+
+  /** Runs on this thread; outputs are in their buffers when it returns. */
+  run(): void {
+    check(c.run(...this.#args));
+  }
+
+  /** Runs on another thread; touch none of the buffers until it resolves. */
+  runAsync(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      c.run.async(...this.#args, (error: unknown, status: unknown) => {
+        try {
+          if (error) throw error;
+          check(status);
+          resolve();
+        } catch (e) {
+          reject(e as Error);
+        }
+      });
+    });
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#open) c.releaseSession(this.#handle);
+    this.#open = false;
+  }
+}

@@ -1,0 +1,168 @@
+/** Differentiable operations. Shapes broadcast as in NumPy; names follow JAX and PyTorch. */
+import { TillerError } from "@tiller/schema";
+import { type DType, sizeOf } from "./dtype.ts";
+import type { Attribute, Tensor } from "./graph.ts";
+
+const MS = { domain: "com.microsoft" } as const;
+const same = (a: readonly number[], b: readonly number[]) => a.join() === b.join();
+
+function broadcast(op: string, a: readonly number[], b: readonly number[]): number[] {
+  const rank = Math.max(a.length, b.length);
+  return Array.from({ length: rank }, (_, i) => {
+    const x = a[a.length - rank + i] ?? 1;
+    const y = b[b.length - rank + i] ?? 1;
+    if (x !== y && x !== 1 && y !== 1)
+      throw new TillerError("shape_mismatch", `${op}: shapes (${a}) and (${b}) do not broadcast at axis ${i}: ${x} against ${y}. Reshape one of them?`);
+    return x === 1 ? y : x;
+  });
+}
+type Operand = Tensor | number;
+const binary = (op: string) => (a: Tensor, b: Operand): Tensor => {
+  const y = typeof b === "number" ? a.graph.scalar(b) : b;
+  return a.graph.op(op, [a, y], [broadcast(op, a.shape, y.shape)])[0];
+};
+const unary = (op: string, attributes: Record<string, Attribute> = {}, o = {}) => (a: Tensor): Tensor => a.graph.op(op, [a], [a.shape], attributes, o)[0];
+
+export const add = binary("Add");
+export const sub = binary("Sub");
+export const mul = binary("Mul");
+export const div = binary("Div");
+export const minimum = binary("Min");
+export const maximum = binary("Max");
+export const neg = unary("Neg");
+export const exp = unary("Exp");
+export const log = unary("Log");
+export const sqrt = unary("Sqrt");
+export const erf = unary("Erf");
+export const tanh = unary("Tanh");
+export const sigmoid = unary("Sigmoid");
+export const abs = unary("Abs");
+export const softplus = unary("Softplus");
+/** log sigmoid(x), stable: -softplus(-x) */
+export const logSigmoid = (a: Tensor): Tensor => neg(softplus(neg(a)));
+export const square = (a: Tensor): Tensor => mul(a, a);
+/** The value without its gradient. */
+export const stopGradient = (a: Tensor): Tensor => a.graph.customVjp([a], () => [unary("Identity")(a)] as const, () => [null])[0];
+
+/** 1.0 where a > b, else 0.0; no gradient. */
+export function greater(a: Tensor, b: Operand): Tensor {
+  const y = typeof b === "number" ? a.graph.scalar(b) : b;
+  const shape = broadcast("greater", a.shape, y.shape);
+  const [mask] = a.graph.op("Greater", [a, y], [shape], {}, { dtype: "bool" });
+  return cast(mask, "float32");
+}
+export const cast = (a: Tensor, dtype: DType): Tensor => a.graph.op("Cast", [a], [a.shape], { to: { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 }[dtype] }, { dtype })[0];
+export const clamp = (a: Tensor, low: number, high: number): Tensor => minimum(maximum(a, low), high);
+
+const int64 = (t: Tensor, xs: readonly number[]) => t.graph.constant(xs, [xs.length], "int64");
+
+export function reshape(a: Tensor, shape: readonly number[]): Tensor {
+  if (sizeOf(shape) !== sizeOf(a.shape)) throw new TillerError("shape_mismatch", `reshape: (${a.shape}) has ${sizeOf(a.shape)} elements, (${shape}) ${sizeOf(shape)}.`);
+  return same(a.shape, shape) ? a : a.graph.op("Reshape", [a, int64(a, shape)], [shape], {}, { dtype: a.dtype })[0];
+}
+export const transpose = (a: Tensor, perm: readonly number[]): Tensor => a.graph.op("Transpose", [a], [perm.map((i) => a.shape[i])], { perm }, { dtype: a.dtype })[0];
+
+function reduce(op: string, a: Tensor, axes: readonly number[] | undefined, keep: boolean): Tensor {
+  const at = (axes ?? a.shape.map((_, i) => i)).map((i) => (i < 0 ? i + a.shape.length : i));
+  const shape = keep ? a.shape.map((d, i) => (at.includes(i) ? 1 : d)) : a.shape.filter((_, i) => !at.includes(i));
+  return a.graph.op(op, [a, int64(a, at)], [shape], { keepdims: keep ? 1 : 0, _axes: at })[0];
+}
+export const sum = (a: Tensor, axes?: readonly number[], o: { keep?: boolean } = {}): Tensor => reduce("ReduceSum", a, axes, o.keep ?? false);
+export const mean = (a: Tensor, axes?: readonly number[], o: { keep?: boolean } = {}): Tensor => reduce("ReduceMean", a, axes, o.keep ?? false);
+export const max = (a: Tensor, axes?: readonly number[]): Tensor => reduce("ReduceMax", stopGradient(a), axes, false);
+
+interface Flags {
+  readonly transA?: boolean;
+  readonly transB?: boolean;
+  readonly alpha?: number;
+}
+function product(op: string, a: Tensor, b: Tensor, f: Flags): [number, number] {
+  const [m, k] = f.transA ? [a.shape.at(-1)!, a.shape.at(-2)!] : [a.shape.at(-2)!, a.shape.at(-1)!];
+  const [k2, n] = f.transB ? [b.shape.at(-1)!, b.shape.at(-2)!] : [b.shape.at(-2)!, b.shape.at(-1)!];
+  if (k !== k2) throw new TillerError("shape_mismatch", `${op}: inner dimensions differ, (${a.shape}) @ (${b.shape})${f.transA ? ", left transposed" : ""}${f.transB ? ", right transposed" : ""}. Transpose the right operand?`);
+  return [m, n];
+}
+/** alpha op(a) op(b) + bias for matrices; nothing is materialised by the transposes. */
+export function gemm(a: Tensor, b: Tensor, bias: Tensor | null = null, f: Flags = {}): Tensor {
+  const shape = product("gemm", a, b, f);
+  const attributes = { transA: f.transA ? 1 : 0, transB: f.transB ? 1 : 0, alpha: { float: f.alpha ?? 1 } };
+  return a.graph.op("Gemm", bias ? [a, b, bias] : [a, b], [shape], attributes)[0];
+}
+/** Batched matrix product over equal leading axes. */
+export function bmm(a: Tensor, b: Tensor, f: Flags = {}): Tensor {
+  const shape = product("bmm", a, b, f);
+  const attributes = { transA: f.transA ? 1 : 0, transB: f.transB ? 1 : 0, alpha: { float: f.alpha ?? 1 } };
+  return a.graph.op("FusedMatMul", [a, b], [[...a.shape.slice(0, -2), ...shape]], attributes, MS)[0];
+}
+
+/** Rows of a table: w (V, ...), ids any int64 shape -> (...ids, ...). Repeated ids add up in the gradient. */
+export const gather = (w: Tensor, ids: Tensor): Tensor => w.graph.op("Gather", [w, ids], [[...ids.shape, ...w.shape.slice(1)]], { axis: 0 }, { dtype: w.dtype })[0];
+export function split(a: Tensor, axis: number, parts: number): Tensor[] {
+  const shape = a.shape.map((d, i) => (i === axis ? d / parts : d));
+  return a.graph.op("Split", [a], new Array(parts).fill(shape), { axis, num_outputs: parts });
+}
+export const concat = (xs: readonly Tensor[], axis: number): Tensor =>
+  xs[0].graph.op("Concat", xs, [xs[0].shape.map((d, i) => (i === axis ? xs.reduce((n, x) => n + x.shape[i], 0) : d))], { axis })[0];
+
+export const softmax = unary("Softmax", { axis: -1 });
+
+/** Layer norm over the last axis (Ba et al. 2016). */
+export function layerNorm(x: Tensor, gain: Tensor, bias: Tensor, epsilon = 1e-5): Tensor {
+  const stat = [...x.shape.slice(0, -1), 1];
+  return x.graph.op("LayerNormalization", [x, gain, bias], [x.shape, stat, stat], { axis: -1, epsilon: { float: epsilon } })[0];
+}
+
+/** Exact GELU (Hendrycks and Gimpel 2016). */
+export function gelu(x: Tensor): Tensor {
+  return x.graph.customVjp(
+    [x],
+    () => [x.graph.op("Gelu", [x], [x.shape])[0]] as const,
+    ([dy]) => {
+      const u = mul(x, Math.SQRT1_2);
+      const cdf = add(mul(erf(u), 0.5), 0.5);
+      const density = mul(mul(u, exp(neg(square(u)))), 1 / Math.sqrt(Math.PI));
+      return [mul(dy!, add(cdf, density))];
+    },
+  )[0];
+}
+
+/** Causal attention: q, k, v (B, H, T, D) -> (B, H, T, D). Keeps the weights for the backward pass. */
+export function causalAttention(q: Tensor, k: Tensor, v: Tensor, scale: number): Tensor {
+  const g = q.graph;
+  const T = q.shape[2];
+  const mask = g.constant(Float32Array.from({ length: T * T }, (_, i) => (i % T > Math.floor(i / T) ? -1e9 : 0)), [T, T]);
+  let weights: Tensor; // (B, H, T, T)
+  return g.customVjp(
+    [q, k, v],
+    () => {
+      weights = softmax(add(bmm(q, k, { transB: true, alpha: scale }), mask));
+      return [bmm(weights, v)] as const;
+    },
+    ([dy], [y]) => {
+      const delta = sum(mul(dy!, y), [-1], { keep: true }); // (B, H, T, 1) = rowsum(P * dP)
+      const dScores = mul(weights, sub(bmm(dy!, v, { transB: true }), delta));
+      return [bmm(dScores, k, { alpha: scale }), bmm(dScores, q, { transA: true, alpha: scale }), bmm(weights, dy!, { transA: true })];
+    },
+  )[0];
+}
+
+/** log softmax(logits)[label]: logits (N, V), labels (N) int64 -> (N). One softmax forward, one pass back. */
+export function tokenLogprobs(logits: Tensor, labels: Tensor): Tensor {
+  const g = logits.graph;
+  const [n] = logits.shape;
+  const index = reshape(labels, [n, 1]);
+  let p: Tensor;
+  return g.customVjp(
+    [logits],
+    () => {
+      p = softmax(logits);
+      const [picked] = g.op("GatherElements", [p, index], [[n, 1]], { axis: 1 });
+      return [reshape(log(maximum(picked, 1e-37)), [n])] as const;
+    },
+    ([dy]) => {
+      const d = reshape(dy!, [n, 1]);
+      return [g.op("ScatterElements", [mul(p, neg(d)), index, d], [logits.shape], { axis: 1, reduction: "add" })[0]]; // d (onehot - p)
+    },
+  )[0];
+}
+
