@@ -1,0 +1,117 @@
+/** What every stage shares: loading a checkpoint, packing rows, scoring and log-probs as compiled programs. */
+import { z } from "zod";
+import { declare, headSpecs, hiddenStates, loadCheckpoint, tokenizerFrom, logits, type ModelShape, type ParamSpec, paramSpecs, scores, type Tokenizer } from "@tiller/lm";
+import { gather, Graph, mul, Program, State, type Tensor, tokenLogprobs } from "@tiller/tensor";
+
+export interface Model {
+  readonly id: string;
+  readonly shape: ModelShape;
+  readonly specs: readonly ParamSpec[];
+  readonly state: State;
+  readonly tokenizer: Tokenizer;
+  readonly tokenizerJson: unknown;
+}
+
+/** Loads a checkpoint folder; reward models carry the scalar head as well. */
+export async function loadModel(dir: string): Promise<Model> {
+  const { config, tensors, tokenizer, meta } = await loadCheckpoint(dir);
+  const state = new State();
+  const specs = [...paramSpecs(config), ...(tensors.has("score.weight") ? headSpecs(config) : [])];
+  for (const { name, shape } of specs) state.set(name, shape, tensors.get(name)?.data ?? missing(dir, name));
+  return { id: meta.id, shape: config, specs, state, tokenizer: tokenizerFrom(tokenizer), tokenizerJson: tokenizer };
+}
+function missing(dir: string, name: string): never {
+  throw new Error(`${dir} has no tensor ${name}; the checkpoint does not match its config.json`);
+}
+
+export const weightsOf = (m: Pick<Model, "specs" | "state">) => new Map(m.specs.map((s) => [s.name, { shape: s.shape, data: m.state.get(s.name).data }]));
+
+/** How continuations are sampled and cut; the same rule for people, reward model and policy. */
+export const Continuation = z.strictObject({
+  maxTokens: z.int().positive().default(24).describe("tokens sampled, always all of them"),
+  minTokens: z.int().nonnegative().default(10).describe("a sentence end before this many tokens does not cut"),
+  temperature: z.number().positive().default(1).describe("divides the logits when sampling and in every log-prob"),
+});
+export type Continuation = z.infer<typeof Continuation>;
+
+/** Token ids whose text ends a sentence. */
+export const sentenceEnds = (t: Tokenizer): ReadonlySet<number> =>
+  new Set(Array.from({ length: t.vocabSize }, (_, id) => id).filter((id) => /[.!?]["')\]]*\s*$/.test(t.decode([id]))));
+
+/**
+ * Where a continuation ends: after the first sentence end at `minTokens` or later, or at the first end-of-text.
+ * `ended` is false when neither came; such samples get the fixed penalty (Ziegler et al. 2019).
+ */
+export function cut(tokens: readonly number[], ends: ReadonlySet<number>, eos: number, minTokens: number): { length: number; ended: boolean } {
+  for (let i = 0; i < tokens.length; i++) if (tokens[i] === eos || (i + 1 >= minTokens && ends.has(tokens[i]))) return { length: i + 1, ended: true };
+  return { length: tokens.length, ended: false };
+}
+
+/** Rows padded on the right to T. */
+export const pad = (rows: readonly (readonly number[])[], T: number): number[] => rows.flatMap((r) => Array.from({ length: T }, (_, i) => r[i] ?? 0));
+
+/** Rewards of whole sequences: (B, T) ids -> (B) scores at each row's last real token. */
+export class Scorer implements Disposable {
+  readonly #program: Program;
+  readonly #B: number;
+  readonly #T: number;
+  constructor(m: Model, B: number, T: number) {
+    const g = new Graph();
+    const p = declare(g, m.specs);
+    const hidden = hiddenStates(m.shape, p, g.input("ids", [B, T], "int64"));
+    g.output("scores", scores(p, gather(hidden, g.input("last", [B], "int64"))));
+    this.#program = new Program(g, m.state);
+    [this.#B, this.#T] = [B, T];
+  }
+  score(rows: readonly (readonly number[])[]): number[] {
+    const out: number[] = [];
+    for (let i = 0; i < rows.length; i += this.#B) {
+      const part = rows.slice(i, i + this.#B);
+      const full = Array.from({ length: this.#B }, (_, b) => part[Math.min(b, part.length - 1)]);
+      this.#program.run({ ids: pad(full, this.#T), last: full.map((r, b) => b * this.#T + r.length - 1) });
+      out.push(...this.#program.float("scores").subarray(0, part.length));
+    }
+    return out;
+  }
+  [Symbol.dispose](): void {
+    this.#program[Symbol.dispose]();
+  }
+}
+
+/** Positions of the responses inside (B, T): the row that predicts response token t is query + t - 1. */
+export function responseRows(queries: readonly number[], responses: readonly (readonly number[])[], R: number, T: number) {
+  const rows: number[] = [];
+  const labels: number[] = [];
+  for (let b = 0; b < queries.length; b++)
+    for (let t = 0; t < R; t++) {
+      rows.push(b * T + Math.min(T - 1, queries[b] - 1 + t));
+      labels.push(responses[b][t] ?? 0);
+    }
+  return { rows, labels };
+}
+
+/** Log-probs of response tokens: (B, T) ids -> B rows of R. */
+export class Logprober implements Disposable {
+  readonly #program: Program;
+  readonly #dims: { B: number; T: number; R: number };
+  constructor(m: Model, dims: { B: number; T: number; R: number }, temperature: number) {
+    const { B, T, R } = dims;
+    const g = new Graph();
+    const p = declare(g, m.specs);
+    const hidden = gather(hiddenStates(m.shape, p, g.input("ids", [B, T], "int64")), g.input("rows", [B * R], "int64"));
+    g.output("logprobs", tokenLogprobs(scaled(logits(p, hidden), temperature), g.input("labels", [B * R], "int64")));
+    this.#program = new Program(g, m.state);
+    this.#dims = dims;
+  }
+  logprobs(queries: readonly (readonly number[])[], responses: readonly (readonly number[])[]): Float32Array {
+    const { R, T } = this.#dims;
+    this.#program.run({ ids: pad(queries.map((q, b) => [...q, ...responses[b]]), T), ...responseRows(queries.map((q) => q.length), responses, R, T) });
+    return this.#program.float("logprobs").slice();
+  }
+  [Symbol.dispose](): void {
+    this.#program[Symbol.dispose]();
+  }
+}
+
+/** Logits over the temperature; the same (T + 1e-7) as the sampler. */
+export const scaled = (x: Tensor, temperature: number): Tensor => (temperature === 1 ? x : mul(x, 1 / (temperature + 1e-7)));

@@ -1,0 +1,117 @@
+/**
+ * A reward model from compared continuations (Ziegler et al. 2019; Stiennon et al. 2020).
+ * Loss: -[p log s(r_b - r_a) + (1 - p) log s(r_a - r_b)], p the aggregated probability that b is better.
+ * Differences from the papers: pairs and not best-of-4; soft labels from the raters' posterior, so doubtful pairs
+ * pull less; `epochs` is 2 by default, for a model and a data set this small; AdamW. As in Ziegler et al. the
+ * scores of the base policy's samples are brought to mean 0, variance 1, before training and after.
+ */
+import path from "node:path";
+import { z } from "zod";
+import { declare, headSpecs, hiddenStates, initParams, saveCheckpoint, scores } from "@tiller/lm";
+import { CheckpointId, defineJob, type JobContext, rng } from "@tiller/schema";
+import { adamw, adamwInputs, add, gather, Graph, logSigmoid, mean, mul, neg, Program, split, reshape, sub } from "@tiller/tensor";
+import { loadModel, type Model, pad, Scorer, weightsOf } from "./model.ts";
+import { loadSnapshot, saveSnapshot } from "./snapshot.ts";
+
+export const RewardConfig = z.strictObject({
+  epochs: z.int().positive().default(2).describe("passes over the pairs"),
+  batch: z.int().positive().default(16).describe("pairs a step"),
+  lr: z.number().positive().default(3e-4).describe("peak learning rate, linear to 0 after a short warm-up"),
+  weightDecay: z.number().nonnegative().default(0.01),
+  validation: z.number().min(0).max(0.5).default(0.1).describe("share of pairs held out of training"),
+  evalEvery: z.int().positive().default(20),
+  saveEvery: z.int().positive().default(50),
+});
+const Pair = z.strictObject({ passage: z.string(), a: z.string(), b: z.string(), pB: z.number() });
+const Input = z.strictObject({ config: RewardConfig, base: z.string(), pairs: z.array(Pair), maxTokens: z.int(), seed: z.int(), out: z.string() });
+const Output = z.strictObject({ id: CheckpointId, path: z.string(), metrics: z.record(z.string(), z.number()) });
+export const rewardJob = defineJob({ kind: "reward", module: import.meta.url, entry: "trainReward", input: Input, output: Output });
+
+const ADAM = { beta1: 0.9, beta2: 0.95, epsilon: 1e-5 };
+const Cursor = z.strictObject({ step: z.int() });
+
+export async function trainReward(input: z.infer<typeof Input>, job: JobContext): Promise<z.infer<typeof Output>> {
+  const { config: c, maxTokens: T, seed } = input;
+  const base = await loadModel(input.base);
+  const model: Model = { ...base, specs: [...base.specs, ...headSpecs(base.shape)] };
+  initParams(model.state, headSpecs(base.shape), rng(seed, "reward head"));
+
+  const rows = input.pairs.map((p) => {
+    const passage = model.tokenizer.encode(p.passage);
+    const join = (text: string) => [...passage, ...model.tokenizer.encode(text)].slice(-T);
+    return { a: join(p.a), b: join(p.b), pB: p.pB };
+  });
+  const shuffled = rng(seed, "split").shuffle(rows);
+  const held = Math.floor(rows.length * c.validation);
+  const [validation, training] = [shuffled.slice(0, held), shuffled.slice(held)];
+  const perEpoch = Math.max(1, Math.floor(training.length / c.batch));
+  const steps = perEpoch * c.epochs;
+
+  const P = c.batch;
+  const g = new Graph();
+  const params = declare(g, model.specs);
+  const hidden = hiddenStates(model.shape, params, g.input("ids", [2 * P, T], "int64"));
+  const all = scores(params, gather(hidden, g.input("last", [2 * P], "int64"))); // (2P): every a, then every b
+  const [ra, rb] = split(reshape(all, [2, P]), 0, 2).map((t) => reshape(t, [P]));
+  const pB = g.input("pB", [P]);
+  const margin = sub(rb, ra);
+  const loss = neg(mean(add(mul(pB, logSigmoid(margin)), mul(sub(g.scalar(1), pB), logSigmoid(neg(margin))))));
+  g.output("loss", loss);
+  g.output("margin", margin);
+  adamw(loss, params, { ...ADAM, weightDecay: c.weightDecay });
+  using train = new Program(g, model.state);
+  using scorer = new Scorer(model, 32, T);
+
+  const sample = rng(seed, "normalise").shuffle(rows).slice(0, 128).flatMap((r) => [r.a, r.b]);
+  const snapshot = path.join(job.dir, "snapshot.safetensors");
+  const saved = await loadSnapshot(snapshot, { model: model.state }, Cursor);
+  if (!saved) normalise(model, scorer, sample);
+
+  const validate = () => {
+    const a = scorer.score(validation.map((r) => r.a));
+    const b = scorer.score(validation.map((r) => r.b));
+    let [nll, right, clear] = [0, 0, 0];
+    validation.forEach(({ pB }, i) => {
+      const m = b[i] - a[i];
+      nll += pB * Math.log1p(Math.exp(-m)) + (1 - pB) * Math.log1p(Math.exp(m));
+      if (Math.abs(pB - 0.5) < 0.2) return; // no side clearly preferred
+      clear++;
+      if (m > 0 === pB > 0.5) right++;
+    });
+    return { validationLoss: nll / Math.max(1, validation.length), validationAccuracy: clear ? right / clear : 0.5 };
+  };
+
+  for (let step = (saved?.step ?? 0) + 1; step <= steps; step++) {
+    if (job.signal.aborted) throw new Error("stopped");
+    const [epoch, k] = [Math.floor((step - 1) / perEpoch), (step - 1) % perEpoch];
+    const batch = rng(seed, "epoch", epoch).shuffle(training).slice(k * P, k * P + P);
+    while (batch.length < P) batch.push(training[batch.length % training.length]);
+    const sequences = [...batch.map((r) => r.a), ...batch.map((r) => r.b)];
+    const lr = c.lr * Math.min(1, step / Math.max(1, 0.1 * steps)) * (1 - (step - 1) / steps);
+    train.run({ ids: pad(sequences, T), last: sequences.map((r, i) => i * T + r.length - 1), pB: batch.map((r) => r.pB), ...adamwInputs(step, lr, ADAM) });
+    const margins = train.float("margin");
+    const clear = batch.flatMap((r, i) => (Math.abs(r.pB - 0.5) < 0.2 ? [] : [margins[i] > 0 === r.pB > 0.5 ? 1 : 0] as number[]));
+    const values: Record<string, number> = { loss: train.float("loss")[0], gradNorm: train.float("gradNorm")[0], lr };
+    if (clear.length) values["accuracy"] = clear.reduce((x, y) => x + y, 0) / clear.length;
+    if (validation.length && (step % c.evalEvery === 0 || step === steps)) Object.assign(values, validate());
+    job.metric(step, values);
+    job.progress(step, steps, `loss ${values["loss"].toFixed(3)}`);
+    if (step % c.saveEvery === 0) await saveSnapshot(snapshot, { model: model.state }, { step });
+    job.fault("reward.step");
+    await new Promise((r) => setImmediate(r));
+  }
+  normalise(model, scorer, sample);
+  const metrics = validation.length ? validate() : {};
+  const { id } = await saveCheckpoint(input.out, { config: model.shape, tensors: weightsOf(model), tokenizer: model.tokenizerJson, meta: { kind: "reward", parent: base.id, metrics, config: { ...c, seed } } });
+  return { id: CheckpointId.parse(id), path: input.out, metrics };
+}
+
+/** Scales the head so that scores of `rows` have mean 0 and variance 1. */
+function normalise(model: Model, scorer: Scorer, rows: readonly (readonly number[])[]): void {
+  const s = scorer.score(rows);
+  const m = s.reduce((a, b) => a + b, 0) / s.length;
+  const std = Math.sqrt(s.reduce((a, b) => a + (b - m) ** 2, 0) / s.length) || 1;
+  const [weight, bias] = [model.state.get("score.weight").data, model.state.get("score.bias").data];
+  for (let i = 0; i < weight.length; i++) weight[i] /= std;
+  bias[0] = (bias[0] - m) / std;
+}

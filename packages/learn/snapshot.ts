@@ -1,0 +1,33 @@
+/** A job's saved state: every resident tensor and a JSON cursor, written as one file and renamed into place. */
+import { existsSync, mkdirSync } from "node:fs";
+import path from "node:path";
+import type { z } from "zod";
+import { TillerError } from "@tiller/schema";
+import { readSafetensors, writeSafetensors } from "@tiller/lm";
+import { State } from "@tiller/tensor";
+
+/** Saves the states under their prefixes. Caches of the sampler are left out: they are scratch. */
+export async function saveSnapshot(file: string, states: Readonly<Record<string, State>>, cursor: unknown): Promise<void> {
+  mkdirSync(path.dirname(file), { recursive: true });
+  const tensors = new Map<string, { shape: readonly number[]; data: Float32Array }>();
+  for (const [prefix, state] of Object.entries(states))
+    for (const name of state.names()) {
+      if (name.startsWith("cache.")) continue;
+      const { shape, data } = state.get(name);
+      tensors.set(`${prefix}/${name}`, { shape, data });
+    }
+  await writeSafetensors(file, tensors, { metadata: { cursor: JSON.stringify(cursor) } });
+}
+
+/** Loads a snapshot back into the states; undefined when there is none. */
+export async function loadSnapshot<T>(file: string, states: Readonly<Record<string, State>>, Cursor: z.ZodType<T>): Promise<T | undefined> {
+  if (!existsSync(file)) return undefined;
+  const { tensors, metadata } = await readSafetensors(file);
+  for (const [key, { shape, data }] of tensors) {
+    const [prefix, ...rest] = key.split("/");
+    const state = states[prefix];
+    if (!state) throw new TillerError("damaged_snapshot", `${file} holds a state ${prefix} this job does not know. Delete the file to begin the job again.`);
+    state.set(rest.join("/"), shape, data);
+  }
+  return Cursor.parse(JSON.parse(metadata["cursor"] ?? "null"));
+}
