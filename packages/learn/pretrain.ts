@@ -21,11 +21,11 @@ export const PretrainConfig = z.strictObject({
   vocabulary: z.int().min(300).default(2048).describe("byte-level BPE tokens, specials included"),
   context: z.int().positive().default(128).describe("tokens a training window, and positions of the model"),
   batch: z.int().positive().default(16).describe("windows a step"),
-  steps: z.int().positive().default(4000),
+  steps: z.int().positive().default(2000),
   lr: z.number().positive().default(2e-3).describe("peak learning rate"),
   warmup: z.int().nonnegative().default(100).describe("steps of linear warm-up"),
   weightDecay: z.number().nonnegative().default(0.1),
-  books: z.number().min(0).max(1).default(0.5).describe("share of windows from the novel; the rest from the speeches"),
+  books: z.number().min(0).max(1).default(0.6).describe("share of windows from the novel; the rest from the speeches"),
   evalEvery: z.int().positive().default(200),
   saveEvery: z.int().positive().default(200),
 });

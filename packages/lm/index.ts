@@ -1,3 +1,8 @@
 /** Tokenizers, the transformer, checkpoints, sampling with a KV cache. */
+export { type TokenizerJson, trainBpe } from "./bpe.ts";
+export * from "./checkpoint.ts";
+export * from "./safetensors.ts";
 export * from "./sampler.ts";
+export * from "./text.ts";
+export { loadTokenizer, type Tokenizer, tokenizerFrom } from "./tokenizer.ts";
 export * from "./transformer.ts";
