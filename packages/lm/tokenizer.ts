@@ -25,7 +25,7 @@ export interface Tokenizer {
 export async function loadTokenizer(dir: string): Promise<Tokenizer> {
   const path = join(dir, "tokenizer.json");
   try {
-    return tokenizerFrom(JSON.parse(await readFile(path, "utf8")) as TokenizerJson);
+    return loadTokenizerJson(JSON.parse(await readFile(path, "utf8")));
   } catch (cause) {
     if (cause instanceof TillerError) throw cause;
     throw new TillerError(
@@ -38,7 +38,9 @@ export async function loadTokenizer(dir: string): Promise<Tokenizer> {
 
 const cacheLimit = 200_000; // words; the whole of Moby-Dick has 30,000
 
-export function tokenizerFrom(json: TokenizerJson): Tokenizer {
+/** From a parsed tokenizer.json. */
+export function loadTokenizerJson(parsed: unknown): Tokenizer {
+  const json = parsed as TokenizerJson;
   if (json?.model?.type !== "BPE" || json.pre_tokenizer?.type !== "ByteLevel")
     throw new TillerError(
       "unknown_tokenizer",

@@ -1,0 +1,109 @@
+/** Safetensors and checkpoint folders: exact values back, every damage noticed, a full disk harmless. */
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import fc from "fast-check";
+import { afterAll, expect, test } from "vitest";
+import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import { decodeSafetensors, encodeSafetensors, readSafetensors, writeFlushed, writeSafetensors } from "./safetensors.ts";
+
+const home = await mkdtemp(path.join(tmpdir(), "tiller-checkpoint-"));
+afterAll(() => rm(home, { recursive: true, force: true }));
+
+const config = { n_layer: 1, n_head: 1, n_embd: 4, n_positions: 8, vocab_size: 3 };
+const tokenizer = { model: { type: "BPE" } };
+const tensors = (x: number) =>
+  new Map([
+    ["wte.weight", { shape: [3, 4], data: Float32Array.from({ length: 12 }, (_, i) => i / 8 + x) }],
+    ["ln_f.bias", { shape: [4], data: Float32Array.of(x, -1, 0.5, 65504) }],
+  ]);
+const parts = (x: number) => ({ config, tensors: tensors(x), tokenizer, meta: { kind: "lm" as const, metrics: { loss: x } } });
+
+test("tensors come back exactly, F32 and F16, from a view into a larger buffer too", async () => {
+  const view = new Float32Array(20).fill(3).subarray(5, 9);
+  for (const dtype of ["F32", "F16"] as const) {
+    const all = new Map([...tensors(1), ["empty", { shape: [0, 4], data: new Float32Array() }], ["view", { shape: [4], data: view }]]);
+    const file = path.join(home, `${dtype}.safetensors`);
+    await writeSafetensors(file, all, { dtype, metadata: { step: "7" } });
+    const back = await readSafetensors(file);
+    expect(back.metadata).toEqual({ step: "7" });
+    expect([...back.tensors]).toEqual([...all].map(([n, t]) => [n, { shape: t.shape, data: Float32Array.from(t.data) }]));
+  }
+});
+
+test("BF16 is the upper half of a float32", () => {
+  const header = JSON.stringify({ x: { dtype: "BF16", shape: [2], data_offsets: [0, 4] } });
+  const bytes = Buffer.concat([Buffer.alloc(8), Buffer.from(header), Buffer.from(Uint16Array.of(0x3f80, 0xc020).buffer)]);
+  bytes.writeBigUInt64LE(BigInt(header.length));
+  expect([...decodeSafetensors(bytes, "x").tensors.get("x")!.data]).toEqual([1, -2.5]);
+});
+
+test("a file cut at any byte is damaged, never half read", () => {
+  const bytes = encodeSafetensors(tensors(1));
+  for (let end = 0; end < bytes.length; end++)
+    expect(() => decodeSafetensors(bytes.subarray(0, end), "m.safetensors")).toThrow(/m\.safetensors is damaged/);
+});
+
+test("a changed header never crashes the reader in another way", () => {
+  const bytes = encodeSafetensors(tensors(1));
+  const header = 8 + Number(bytes.readBigUInt64LE());
+  fc.assert(
+    fc.property(fc.nat(header - 1), fc.nat(255), (at, value) => {
+      const copy = Buffer.from(bytes);
+      copy[at] = value;
+      try {
+        decodeSafetensors(copy, "m.safetensors");
+      } catch (error) {
+        expect((error as { code: string }).code).toMatch(/damaged_checkpoint|unsupported_dtype/);
+      }
+    }),
+  );
+});
+
+test("a checkpoint comes back with its id, and replacing it leaves one folder", async () => {
+  const dir = path.join(home, "lm");
+  const { id } = await saveCheckpoint(dir, parts(1));
+  const back = await loadCheckpoint(dir);
+  expect(back.meta).toEqual({ id, kind: "lm", parent: null, metrics: { loss: 1 }, config: {} });
+  expect(back.config).toMatchObject({ ...config, architectures: ["GPT2LMHeadModel"], layer_norm_epsilon: 1e-5 });
+  expect(back.tensors).toEqual(tensors(1));
+  const second = await saveCheckpoint(dir, parts(2));
+  expect(second.id).not.toBe(id);
+  expect((await loadCheckpoint(dir)).meta.id).toBe(second.id);
+  expect((await readdir(home)).filter((name) => name.startsWith("lm"))).toEqual(["lm"]);
+});
+
+test("a flipped bit of the weights, a missing or foreign file are told with a remedy", async () => {
+  const dir = path.join(home, "flip");
+  await saveCheckpoint(dir, parts(1));
+  const file = path.join(dir, "model.safetensors");
+  const good = await readFile(file);
+  const bad = Buffer.from(good);
+  bad[bad.length - 3] ^= 1;
+  await writeFile(file, bad);
+  await expect(loadCheckpoint(dir)).rejects.toThrow(/model\.safetensors is damaged: its hash is .* Restore/);
+  await writeFile(file, good);
+  await writeFile(path.join(dir, "config.json"), JSON.stringify({ ...config, model_type: "llama" }));
+  await expect(loadCheckpoint(dir)).rejects.toMatchObject({ code: "damaged_checkpoint", message: expect.stringContaining("model_type") });
+  await rm(path.join(dir, "config.json"));
+  await expect(loadCheckpoint(dir)).rejects.toThrow(/config\.json is damaged: it cannot be read \(ENOENT\)/);
+});
+
+test.each(["model.safetensors", "config.json", "tokenizer.json", "tiller.json"])(
+  "a disk that fills up while %s is written leaves the old checkpoint good",
+  async (full) => {
+    const dir = path.join(home, `full-${full}`);
+    const { id } = await saveCheckpoint(dir, parts(1));
+    const write = async (file: string, bytes: Uint8Array | string) => {
+      if (!file.endsWith(full)) return writeFlushed(file, bytes);
+      await writeFlushed(file, bytes.slice(0, 5));
+      throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+    };
+    await expect(saveCheckpoint(dir, parts(2), { write })).rejects.toMatchObject({
+      code: "disk_full",
+      message: expect.stringMatching(/no space left to write .*unchanged\. Free some disk space/),
+    });
+    expect((await loadCheckpoint(dir)).meta.id).toBe(id);
+    expect((await readdir(home)).filter((name) => name.includes(".tmp") || name.includes(".old"))).toEqual([]);
+  },
+);
