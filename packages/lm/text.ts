@@ -77,10 +77,10 @@ export function samplePassages(text: string, options: PassageOptions): string[] 
   for (const paragraph of random.shuffle(text.split("\n\n"))) {
     if (found.length >= n) break;
     const all = sentences(paragraph);
-    // The first sentences, so that one does not always see paragraphs begin.
-    let from = all.length > 2 ? random.int(Math.min(4, all.length)) : 0;
+    let from = 0;
     while (from < all.length && found.length < n) {
-      const target = minTokens + random.int(maxTokens - minTokens + 1);
+      // Mostly near the minimum: a book has more short passages than long ones.
+      const target = minTokens + Math.floor((maxTokens - minTokens) * random.next() ** 2);
       let passage = "";
       let to = from;
       while (to < all.length) {
