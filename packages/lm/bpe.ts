@@ -44,7 +44,8 @@ interface ByteLevel {
 }
 
 /** GPT-2's split: contractions, words, numbers, marks, each with at most one leading space. */
-export const gpt2Split = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
+export const gpt2Split =
+  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
 
 /** GPT-2's printable stand-in for each byte: itself where printable, else the next letter from U+0100 on. */
 export const byteToChar: readonly string[] = (() => {

@@ -5,7 +5,13 @@ import path from "node:path";
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
 import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
-import { decodeSafetensors, encodeSafetensors, readSafetensors, writeFlushed, writeSafetensors } from "./safetensors.ts";
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  readSafetensors,
+  writeFlushed,
+  writeSafetensors,
+} from "./safetensors.ts";
 
 const home = await mkdtemp(path.join(tmpdir(), "tiller-checkpoint-"));
 afterAll(() => rm(home, { recursive: true, force: true }));
@@ -17,23 +23,38 @@ const tensors = (x: number) =>
     ["wte.weight", { shape: [3, 4], data: Float32Array.from({ length: 12 }, (_, i) => i / 8 + x) }],
     ["ln_f.bias", { shape: [4], data: Float32Array.of(x, -1, 0.5, 65504) }],
   ]);
-const parts = (x: number) => ({ config, tensors: tensors(x), tokenizer, meta: { kind: "lm" as const, metrics: { loss: x } } });
+const parts = (x: number) => ({
+  config,
+  tensors: tensors(x),
+  tokenizer,
+  meta: { kind: "lm" as const, metrics: { loss: x } },
+});
 
 test("tensors come back exactly, F32 and F16, from a view into a larger buffer too", async () => {
   const view = new Float32Array(20).fill(3).subarray(5, 9);
   for (const dtype of ["F32", "F16"] as const) {
-    const all = new Map([...tensors(1), ["empty", { shape: [0, 4], data: new Float32Array() }], ["view", { shape: [4], data: view }]]);
+    const all = new Map([
+      ...tensors(1),
+      ["empty", { shape: [0, 4], data: new Float32Array() }],
+      ["view", { shape: [4], data: view }],
+    ]);
     const file = path.join(home, `${dtype}.safetensors`);
     await writeSafetensors(file, all, { dtype, metadata: { step: "7" } });
     const back = await readSafetensors(file);
     expect(back.metadata).toEqual({ step: "7" });
-    expect([...back.tensors]).toEqual([...all].map(([n, t]) => [n, { shape: t.shape, data: Float32Array.from(t.data) }]));
+    expect([...back.tensors]).toEqual(
+      [...all].map(([n, t]) => [n, { shape: t.shape, data: Float32Array.from(t.data) }]),
+    );
   }
 });
 
 test("BF16 is the upper half of a float32", () => {
   const header = JSON.stringify({ x: { dtype: "BF16", shape: [2], data_offsets: [0, 4] } });
-  const bytes = Buffer.concat([Buffer.alloc(8), Buffer.from(header), Buffer.from(Uint16Array.of(0x3f80, 0xc020).buffer)]);
+  const bytes = Buffer.concat([
+    Buffer.alloc(8),
+    Buffer.from(header),
+    Buffer.from(Uint16Array.of(0x3f80, 0xc020).buffer),
+  ]);
   bytes.writeBigUInt64LE(BigInt(header.length));
   expect([...decodeSafetensors(bytes, "x").tensors.get("x")!.data]).toEqual([1, -2.5]);
 });
@@ -41,7 +62,9 @@ test("BF16 is the upper half of a float32", () => {
 test("a file cut at any byte is damaged, never half read", () => {
   const bytes = encodeSafetensors(tensors(1));
   for (let end = 0; end < bytes.length; end++)
-    expect(() => decodeSafetensors(bytes.subarray(0, end), "m.safetensors")).toThrow(/m\.safetensors is damaged/);
+    expect(() => decodeSafetensors(bytes.subarray(0, end), "m.safetensors")).toThrow(
+      /m\.safetensors is damaged/,
+    );
 });
 
 test("a changed header never crashes the reader in another way", () => {
@@ -65,7 +88,11 @@ test("a checkpoint comes back with its id, and replacing it leaves one folder", 
   const { id } = await saveCheckpoint(dir, parts(1));
   const back = await loadCheckpoint(dir);
   expect(back.meta).toEqual({ id, kind: "lm", parent: null, metrics: { loss: 1 }, config: {} });
-  expect(back.config).toMatchObject({ ...config, architectures: ["GPT2LMHeadModel"], layer_norm_epsilon: 1e-5 });
+  expect(back.config).toMatchObject({
+    ...config,
+    architectures: ["GPT2LMHeadModel"],
+    layer_norm_epsilon: 1e-5,
+  });
   expect(back.tensors).toEqual(tensors(1));
   const second = await saveCheckpoint(dir, parts(2));
   expect(second.id).not.toBe(id);
@@ -81,12 +108,22 @@ test("a flipped bit of the weights, a missing or foreign file are told with a re
   const bad = Buffer.from(good);
   bad[bad.length - 3] ^= 1;
   await writeFile(file, bad);
-  await expect(loadCheckpoint(dir)).rejects.toThrow(/model\.safetensors is damaged: its hash is .* Restore/);
+  await expect(loadCheckpoint(dir)).rejects.toThrow(
+    /model\.safetensors is damaged: its hash is .* Restore/,
+  );
   await writeFile(file, good);
-  await writeFile(path.join(dir, "config.json"), JSON.stringify({ ...config, model_type: "llama" }));
-  await expect(loadCheckpoint(dir)).rejects.toMatchObject({ code: "damaged_checkpoint", message: expect.stringContaining("model_type") });
+  await writeFile(
+    path.join(dir, "config.json"),
+    JSON.stringify({ ...config, model_type: "llama" }),
+  );
+  await expect(loadCheckpoint(dir)).rejects.toMatchObject({
+    code: "damaged_checkpoint",
+    message: expect.stringContaining("model_type"),
+  });
   await rm(path.join(dir, "config.json"));
-  await expect(loadCheckpoint(dir)).rejects.toThrow(/config\.json is damaged: it cannot be read \(ENOENT\)/);
+  await expect(loadCheckpoint(dir)).rejects.toThrow(
+    /config\.json is damaged: it cannot be read \(ENOENT\)/,
+  );
 });
 
 test.each(["model.safetensors", "config.json", "tokenizer.json", "tiller.json"])(
@@ -104,6 +141,8 @@ test.each(["model.safetensors", "config.json", "tokenizer.json", "tiller.json"])
       message: expect.stringMatching(/no space left to write .*unchanged\. Free some disk space/),
     });
     expect((await loadCheckpoint(dir)).meta.id).toBe(id);
-    expect((await readdir(home)).filter((name) => name.includes(".tmp") || name.includes(".old"))).toEqual([]);
+    expect(
+      (await readdir(home)).filter((name) => name.includes(".tmp") || name.includes(".old")),
+    ).toEqual([]);
   },
 );

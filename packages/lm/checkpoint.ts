@@ -8,7 +8,16 @@ import { mkdir, readFile, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { TillerError } from "@tiller/schema";
 import { z } from "zod";
-import { decodeSafetensors, diskError, type Dtype, encodeSafetensors, flushFolder, type TensorData, type TensorMap, writeFlushed } from "./safetensors.ts";
+import {
+  decodeSafetensors,
+  diskError,
+  type Dtype,
+  encodeSafetensors,
+  flushFolder,
+  type TensorData,
+  type TensorMap,
+  writeFlushed,
+} from "./safetensors.ts";
 
 export const ModelConfig = z.looseObject({
   architectures: z.array(z.string()).default(["GPT2LMHeadModel"]),
@@ -25,7 +34,10 @@ export const ModelConfig = z.looseObject({
 export type ModelConfig = z.infer<typeof ModelConfig>;
 
 export const CheckpointMeta = z.looseObject({
-  id: z.string().regex(/^[0-9a-f]{64}$/).describe("sha256 of model.safetensors"),
+  id: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .describe("sha256 of model.safetensors"),
   kind: z.enum(["lm", "reward", "policy"]),
   parent: z.string().nullable().describe("id of the checkpoint it started from"),
   metrics: z.record(z.string(), z.number()),
@@ -35,7 +47,10 @@ export type CheckpointMeta = z.infer<typeof CheckpointMeta>;
 
 export interface NewCheckpointParts {
   /** what the transformer needs; the rest of config.json is filled in */
-  readonly config: Pick<ModelConfig, "n_layer" | "n_head" | "n_embd" | "n_positions" | "vocab_size">;
+  readonly config: Pick<
+    ModelConfig,
+    "n_layer" | "n_head" | "n_embd" | "n_positions" | "vocab_size"
+  >;
   readonly tensors: TensorMap;
   /** the parsed tokenizer.json */
   readonly tokenizer: unknown;
@@ -66,7 +81,10 @@ export async function saveCheckpoint(
   const target = path.resolve(dir);
   const beside = `${target}.${process.pid}.tmp`;
   const old = `${target}.${process.pid}.old`;
-  const weights = encodeSafetensors(parts.tensors, { dtype: options.dtype, metadata: { format: "pt" } });
+  const weights = encodeSafetensors(parts.tensors, {
+    dtype: options.dtype,
+    metadata: { format: "pt" },
+  });
   const { kind, parent = null, metrics = {}, config = {} } = parts.meta;
   const meta = CheckpointMeta.parse({ id: sha256(weights), kind, parent, metrics, config });
   try {
@@ -97,15 +115,29 @@ export async function saveCheckpoint(
 export async function loadCheckpoint(dir: string): Promise<LoadedCheckpoint> {
   const file = path.join(dir, "model.safetensors");
   const weights = await read(file);
-  const meta = parsed(CheckpointMeta, dir, "tiller.json", await read(path.join(dir, "tiller.json")));
+  const meta = parsed(
+    CheckpointMeta,
+    dir,
+    "tiller.json",
+    await read(path.join(dir, "tiller.json")),
+  );
   const config = parsed(ModelConfig, dir, "config.json", await read(path.join(dir, "config.json")));
-  const tokenizer = parsed(z.looseObject({ model: z.unknown() }), dir, "tokenizer.json", await read(path.join(dir, "tokenizer.json")));
+  const tokenizer = parsed(
+    z.looseObject({ model: z.unknown() }),
+    dir,
+    "tokenizer.json",
+    await read(path.join(dir, "tokenizer.json")),
+  );
   const { tensors } = decodeSafetensors(weights, file);
   const id = sha256(weights);
-  if (id !== meta.id) throw damaged(file, `its hash is ${id.slice(0, 12)}, tiller.json says ${meta.id.slice(0, 12)}`);
+  if (id !== meta.id)
+    throw damaged(file, `its hash is ${id.slice(0, 12)}, tiller.json says ${meta.id.slice(0, 12)}`);
   const embedding = tensors.get("wte.weight")?.shape;
   if (embedding?.[0] !== config.vocab_size || embedding[1] !== config.n_embd)
-    throw damaged(file, `wte.weight has shape (${embedding ?? "none"}), config.json says (${config.vocab_size},${config.n_embd})`);
+    throw damaged(
+      file,
+      `wte.weight has shape (${embedding ?? "none"}), config.json says (${config.vocab_size},${config.n_embd})`,
+    );
   return { config, tensors, tokenizer, meta };
 }
 
@@ -113,13 +145,21 @@ const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest(
 const pretty = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
 const damaged = (file: string, what: string, cause?: unknown) =>
-  new TillerError("damaged_checkpoint", `${file} is damaged: ${what}. Restore the folder from a copy or make the checkpoint again.`, { cause });
+  new TillerError(
+    "damaged_checkpoint",
+    `${file} is damaged: ${what}. Restore the folder from a copy or make the checkpoint again.`,
+    { cause },
+  );
 
 async function read(file: string): Promise<Buffer> {
   try {
     return await readFile(file);
   } catch (cause) {
-    throw damaged(file, `it cannot be read (${(cause as NodeJS.ErrnoException).code ?? (cause as Error).message})`, cause);
+    throw damaged(
+      file,
+      `it cannot be read (${(cause as NodeJS.ErrnoException).code ?? (cause as Error).message})`,
+      cause,
+    );
   }
 }
 
@@ -134,7 +174,11 @@ function parsed<T>(schema: z.ZodType<T>, dir: string, name: string, bytes: Buffe
   const result = schema.safeParse(json);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw damaged(file, `${issue?.path.join(".") || "its content"}: ${issue?.message ?? "unexpected"}`, result.error);
+  throw damaged(
+    file,
+    `${issue?.path.join(".") || "its content"}: ${issue?.message ?? "unexpected"}`,
+    result.error,
+  );
 }
 
 async function moved(from: string, to: string): Promise<boolean> {

@@ -22,7 +22,11 @@ const bytesOf: Readonly<Record<string, number>> = { F32: 4, F16: 2, BF16: 2 };
 const headerLimit = 100_000_000; // the format's own
 
 const damaged = (file: string, what: string, cause?: unknown) =>
-  new TillerError("damaged_checkpoint", `${file} is damaged: ${what}. Restore it from a copy or make it again.`, { cause });
+  new TillerError(
+    "damaged_checkpoint",
+    `${file} is damaged: ${what}. Restore it from a copy or make it again.`,
+    { cause },
+  );
 
 /** The bytes of a file with these tensors, in the order given. */
 export function encodeSafetensors(tensors: TensorMap, options: WriteOptions = {}): Buffer {
@@ -33,7 +37,10 @@ export function encodeSafetensors(tensors: TensorMap, options: WriteOptions = {}
   for (const [name, { shape, data }] of tensors) {
     const size = shape.reduce((a, b) => a * b, 1);
     if (size !== data.length)
-      throw new TillerError("shape_mismatch", `tensor ${name} has ${data.length} numbers, its shape (${shape}) needs ${size}. Pass the right shape.`);
+      throw new TillerError(
+        "shape_mismatch",
+        `tensor ${name} has ${data.length} numbers, its shape (${shape}) needs ${size}. Pass the right shape.`,
+      );
     const end = offset + size * bytesOf[dtype];
     header[name] = { dtype, shape, data_offsets: [offset, end] };
     offset = end;
@@ -54,11 +61,17 @@ export function encodeSafetensors(tensors: TensorMap, options: WriteOptions = {}
 }
 
 /** Tensors and metadata of a file's bytes; `file` is for messages. Every offset is checked. */
-export function decodeSafetensors(bytes: Buffer, file: string): { tensors: Map<string, TensorData>; metadata: Record<string, string> } {
+export function decodeSafetensors(
+  bytes: Buffer,
+  file: string,
+): { tensors: Map<string, TensorData>; metadata: Record<string, string> } {
   if (bytes.length < 8) throw damaged(file, `it has ${bytes.length} bytes, fewer than a header`);
   const length = bytes.readBigUInt64LE();
   if (length > BigInt(Math.min(headerLimit, bytes.length - 8)))
-    throw damaged(file, `its header should have ${length} bytes, the file ends after ${bytes.length - 8}`);
+    throw damaged(
+      file,
+      `its header should have ${length} bytes, the file ends after ${bytes.length - 8}`,
+    );
   const start = 8 + Number(length);
   let header: Record<string, unknown>;
   try {
@@ -66,32 +79,54 @@ export function decodeSafetensors(bytes: Buffer, file: string): { tensors: Map<s
   } catch (cause) {
     throw damaged(file, "its header is no JSON", cause);
   }
-  if (typeof header !== "object" || header === null || Array.isArray(header)) throw damaged(file, "its header is no object");
+  if (typeof header !== "object" || header === null || Array.isArray(header))
+    throw damaged(file, "its header is no object");
 
   const tensors = new Map<string, TensorData>();
   const spans: (readonly [number, number])[] = [];
   for (const [name, entry] of Object.entries(header)) {
     if (name === "__metadata__") continue;
-    const { dtype, shape, data_offsets: span } = (entry ?? {}) as { dtype?: string; shape?: number[]; data_offsets?: number[] };
+    const {
+      dtype,
+      shape,
+      data_offsets: span,
+    } = (entry ?? {}) as { dtype?: string; shape?: number[]; data_offsets?: number[] };
     const whole = (x: unknown): x is number => Number.isSafeInteger(x) && (x as number) >= 0;
-    if (!dtype || !Array.isArray(shape) || !shape.every(whole) || !Array.isArray(span) || span.length !== 2 || !span.every(whole))
+    if (
+      !dtype ||
+      !Array.isArray(shape) ||
+      !shape.every(whole) ||
+      !Array.isArray(span) ||
+      span.length !== 2 ||
+      !span.every(whole)
+    )
       throw damaged(file, `the entry of tensor ${name} is incomplete`);
     const width = bytesOf[dtype];
     if (!width)
-      throw new TillerError("unsupported_dtype", `${file}: tensor ${name} is ${dtype}; F32, F16 and BF16 can be read. Convert the file first.`);
+      throw new TillerError(
+        "unsupported_dtype",
+        `${file}: tensor ${name} is ${dtype}; F32, F16 and BF16 can be read. Convert the file first.`,
+      );
     const size = shape.reduce((a, b) => a * b, 1);
     const [from, to] = span;
-    if (to - from !== size * width) throw damaged(file, `tensor ${name} of shape (${shape}) spans ${to - from} bytes, not ${size * width}`);
-    if (start + to > bytes.length) throw damaged(file, `tensor ${name} ends at byte ${start + to}, the file at ${bytes.length}`);
+    if (to - from !== size * width)
+      throw damaged(
+        file,
+        `tensor ${name} of shape (${shape}) spans ${to - from} bytes, not ${size * width}`,
+      );
+    if (start + to > bytes.length)
+      throw damaged(file, `tensor ${name} ends at byte ${start + to}, the file at ${bytes.length}`);
     spans.push([from, to]);
     tensors.set(name, { shape, data: toFloat32(bytes.subarray(start + from, start + to), dtype) });
   }
   let end = 0;
   for (const [from, to] of spans.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
-    if (from !== end) throw damaged(file, `its tensors overlap or leave a gap at byte ${start + end}`);
+    if (from !== end)
+      throw damaged(file, `its tensors overlap or leave a gap at byte ${start + end}`);
     end = to;
   }
-  if (start + end !== bytes.length) throw damaged(file, `${bytes.length - start - end} bytes follow the last tensor`);
+  if (start + end !== bytes.length)
+    throw damaged(file, `${bytes.length - start - end} bytes follow the last tensor`);
   return { tensors, metadata: (header["__metadata__"] ?? {}) as Record<string, string> };
 }
 
@@ -102,11 +137,17 @@ function toFloat32(bytes: Uint8Array, dtype: string): Float32Array {
   return new Float32Array(Uint32Array.from(new Uint16Array(copy), (half) => half << 16).buffer);
 }
 
-export async function writeSafetensors(file: string, tensors: TensorMap, options: WriteOptions = {}): Promise<void> {
+export async function writeSafetensors(
+  file: string,
+  tensors: TensorMap,
+  options: WriteOptions = {},
+): Promise<void> {
   await writeFileSafely(file, encodeSafetensors(tensors, options));
 }
 
-export async function readSafetensors(file: string): Promise<{ tensors: Map<string, TensorData>; metadata: Record<string, string> }> {
+export async function readSafetensors(
+  file: string,
+): Promise<{ tensors: Map<string, TensorData>; metadata: Record<string, string> }> {
   let bytes: Buffer;
   try {
     bytes = await readFile(file);
@@ -153,8 +194,16 @@ export async function flushFolder(dir: string): Promise<void> {
 export function diskError(file: string, cause: unknown): unknown {
   const code = (cause as NodeJS.ErrnoException).code;
   if (code === "ENOSPC" || code === "EDQUOT")
-    return new TillerError("disk_full", `no space left to write ${file}; what was there before is unchanged. Free some disk space and start again.`, { cause });
+    return new TillerError(
+      "disk_full",
+      `no space left to write ${file}; what was there before is unchanged. Free some disk space and start again.`,
+      { cause },
+    );
   if (code === "EACCES" || code === "EROFS" || code === "EPERM")
-    return new TillerError("not_writable", `${file} cannot be written (${code}). Choose another folder with --home or change its permissions.`, { cause });
+    return new TillerError(
+      "not_writable",
+      `${file} cannot be written (${code}). Choose another folder with --home or change its permissions.`,
+      { cause },
+    );
   return cause;
 }

@@ -47,10 +47,14 @@ test("passages: whole sentences, in range, disjoint, by seed", () => {
     spans.push([at, at + passage.length]);
   }
   spans.sort((a, b) => a[0] - b[0]);
-  for (let i = 1; i < spans.length; i++) expect(spans[i][0]).toBeGreaterThanOrEqual(spans[i - 1][1]);
-  for (const passage of samplePassages(heldout, { n: 60, seed: 1, ...range })) expect(train).not.toContain(passage);
+  for (let i = 1; i < spans.length; i++)
+    expect(spans[i][0]).toBeGreaterThanOrEqual(spans[i - 1][1]);
+  for (const passage of samplePassages(heldout, { n: 60, seed: 1, ...range }))
+    expect(train).not.toContain(passage);
 });
 
 test("asking for more than the text has says so", () => {
-  expect(() => samplePassages("Call me Ishmael.", { n: 2, seed: 1, ...range })).toThrow(/0 passages of 24 to 64/);
+  expect(() => samplePassages("Call me Ishmael.", { n: 2, seed: 1, ...range })).toThrow(
+    /0 passages of 24 to 64/,
+  );
 });

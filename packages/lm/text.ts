@@ -24,7 +24,7 @@ export function normalise(text: string): string {
     .replace(/\r\n?/g, "\n")
     .replace(/[\u201c\u201d]/g, '"')
     .replace(/[\u2018\u2019]/g, "'")
-    .replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, "")
+    .replace(/[^\P{Cc}\n\t]/gu, "") // the speeches hold stray control characters
     .split(/\n\s*\n/)
     .map((paragraph) => paragraph.replace(/\s+/g, " ").trim())
     .filter(Boolean)
@@ -32,20 +32,24 @@ export function normalise(text: string): string {
 }
 
 /** The last part of the text, from a paragraph's start on, is held out. */
-export function splitTrainHeldout(text: string, options: { heldout?: number } = {}): { train: string; heldout: string } {
+export function splitTrainHeldout(
+  text: string,
+  options: { heldout?: number } = {},
+): { train: string; heldout: string } {
   const from = Math.floor(text.length * (1 - (options.heldout ?? 0.1)));
   const at = text.indexOf("\n\n", from);
   if (at < 0) return { train: text, heldout: "" };
   return { train: text.slice(0, at), heldout: text.slice(at + 2) };
 }
 
-const abbreviations = /(?:^|[\s("'—])(?:Mr|Mrs|Ms|Dr|St|Capt|Col|Gen|Gov|Hon|Jr|Sr|No|Nos|vs|etc|viz|i\.e|e\.g|[A-Z])\.$/;
+const abbreviations =
+  /(?:^|[\s("'—])(?:Mr|Mrs|Ms|Dr|St|Capt|Col|Gen|Gov|Hon|Jr|Sr|No|Nos|vs|etc|viz|i\.e|e\.g|[A-Z])\.$/;
 
 /** Sentences of one paragraph, each with its closing quotes; abbreviations and initials end none. */
 export function sentences(paragraph: string): string[] {
   const out: string[] = [];
   let start = 0;
-  for (const { 0: found, index } of paragraph.matchAll(/[.!?]+["')\]]*(?= +["'(\[]?[A-Z]|$)/g)) {
+  for (const { 0: found, index } of paragraph.matchAll(/[.!?]+["')\]]*(?= +["'([]?[A-Z]|$)/g)) {
     const end = index + found.length;
     const sentence = paragraph.slice(start, end);
     if (abbreviations.test(sentence)) continue;

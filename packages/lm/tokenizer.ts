@@ -57,7 +57,10 @@ export function loadTokenizerJson(parsed: unknown): Tokenizer {
 
   const eos = special.get("<|endoftext|>");
   if (eos === undefined)
-    throw new TillerError("unknown_tokenizer", `tokenizer.json has no <|endoftext|> token. Add it to added_tokens.`);
+    throw new TillerError(
+      "unknown_tokenizer",
+      `tokenizer.json has no <|endoftext|> token. Add it to added_tokens.`,
+    );
 
   const encodeWord = (word: string): readonly number[] => {
     const ids = Array.from(utf8.encode(word), (b) => idOfByte[b]);

@@ -1,0 +1,95 @@
+/**
+ * Checks that each room imports only the rooms below it (docs/architecture.md), and that no source file
+ * has outgrown its budget. Run: npm run imports
+ */
+import { globSync, readFileSync } from "node:fs";
+import path from "node:path";
+import process from "node:process";
+
+/** What each room may import, itself always included. A room that is missing here may import nothing. */
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  "packages/schema": [],
+  "packages/tensor": ["schema"],
+  "packages/lm": ["schema", "tensor"],
+  "packages/learn": ["schema", "tensor", "lm"],
+  "packages/store": ["schema"],
+  "packages/flow": ["schema", "store"],
+  "packages/crowd": ["schema"],
+  recipes: ["schema", "tensor", "lm", "learn", "store", "flow", "crowd"],
+  examples: ["schema", "tensor", "lm", "learn", "store", "flow", "crowd", "recipes"],
+  bench: ["schema", "tensor", "lm", "learn", "store", "flow", "crowd", "recipes"],
+  "apps/server": ["schema", "lm", "learn", "store", "flow", "crowd", "recipes"],
+  "apps/web": ["schema", "server (types)"],
+  "apps/cli": ["schema", "tensor", "lm", "learn", "store", "flow", "crowd", "recipes", "server"],
+  tests: [
+    "schema",
+    "tensor",
+    "lm",
+    "learn",
+    "store",
+    "flow",
+    "crowd",
+    "recipes",
+    "server",
+    "cli",
+    "web",
+  ],
+  scripts: [],
+};
+
+/** Lines a source file may have; tables and generated files are listed by name. */
+const budget = 600;
+const exempt: ReadonlySet<string> = new Set([]);
+
+const rooms = Object.keys(allowed);
+const roomOf = (file: string) => rooms.find((room) => file === room || file.startsWith(`${room}/`));
+const nameOf = (room: string) => path.posix.basename(room);
+
+const importPattern =
+  /(?:^|\n)\s*(?:import|export)\s+(type\s+)?(?:[^"';]*?\sfrom\s+)?["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']\s*\)/g;
+
+/** The room that `specifier` leads to from `file`; undefined when it is a package from outside. */
+function targetRoom(file: string, specifier: string): string | undefined {
+  const scoped = /^@tiller\/([^/]+)/.exec(specifier)?.[1];
+  if (scoped) return rooms.find((room) => nameOf(room) === scoped) ?? `@tiller/${scoped}`;
+  if (!specifier.startsWith(".")) return undefined;
+  const target = path.posix.join(path.posix.dirname(file), specifier);
+  return target.startsWith("..") ? "outside the repository" : roomOf(target);
+}
+
+/** Everything wrong with one file. */
+export function problemsOf(file: string, source: string): string[] {
+  const problems: string[] = [];
+  const room = roomOf(file);
+  const lines = source.split("\n").length;
+  if (lines > budget && !exempt.has(file))
+    problems.push(`${file} has ${lines} lines, the budget is ${budget}: split it`);
+  if (!room) return problems;
+  for (const [, type, from, dynamic] of source.matchAll(importPattern)) {
+    const specifier = from ?? dynamic;
+    const target = targetRoom(file, specifier);
+    if (!target || target === room) continue;
+    const name = nameOf(target);
+    const may =
+      allowed[room].includes(name) ||
+      (type !== undefined && allowed[room].includes(`${name} (types)`));
+    const ownTest = file.includes(".test.") && !target.startsWith("apps/") && target in allowed;
+    if (!may && !ownTest)
+      problems.push(
+        `${file} imports ${specifier}: ${room} may import ${allowed[room].join(", ") || "no other room"}`,
+      );
+  }
+  return problems;
+}
+
+if (import.meta.main) {
+  const files = globSync("{packages,apps,recipes,examples,bench,tests,scripts}/**/*.{ts,tsx}", {
+    exclude: (file) => file.includes("node_modules") || file.includes("/dist"),
+  }).filter((file) => !file.endsWith(".d.ts"));
+  const problems = files.flatMap((file) =>
+    problemsOf(file.replaceAll(path.sep, "/"), readFileSync(file, "utf8")),
+  );
+  for (const problem of problems) console.error(problem);
+  console.log(`${files.length} files, ${problems.length} problems`);
+  process.exitCode = problems.length ? 1 : 0;
+}
