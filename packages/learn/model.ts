@@ -1,6 +1,6 @@
 /** What every stage shares: loading a checkpoint, packing rows, scoring and log-probs as compiled programs. */
 import { z } from "zod";
-import { declare, headSpecs, hiddenStates, loadCheckpoint, tokenizerFrom, logits, type ModelShape, type ParamSpec, paramSpecs, scores, type Tokenizer } from "@tiller/lm";
+import { declare, headSpecs, hiddenStates, loadCheckpoint, loadTokenizerJson, logits, type ModelShape, type ParamSpec, paramSpecs, scores, type Tokenizer } from "@tiller/lm";
 import { gather, Graph, mul, Program, State, type Tensor, tokenLogprobs } from "@tiller/tensor";
 
 export interface Model {
@@ -18,7 +18,7 @@ export async function loadModel(dir: string): Promise<Model> {
   const state = new State();
   const specs = [...paramSpecs(config), ...(tensors.has("score.weight") ? headSpecs(config) : [])];
   for (const { name, shape } of specs) state.set(name, shape, tensors.get(name)?.data ?? missing(dir, name));
-  return { id: meta.id, shape: config, specs, state, tokenizer: tokenizerFrom(tokenizer), tokenizerJson: tokenizer };
+  return { id: meta.id, shape: config, specs, state, tokenizer: loadTokenizerJson(tokenizer), tokenizerJson: tokenizer };
 }
 function missing(dir: string, name: string): never {
   throw new Error(`${dir} has no tensor ${name}; the checkpoint does not match its config.json`);

@@ -159,7 +159,7 @@ export async function ppo(input: z.infer<typeof Input>, job: JobContext): Promis
 
   const saveable: Model = { ...policy, specs: paramSpecs(policy.shape) };
   const metrics = { score: last["score"] ?? 0, kl: last["kl"] ?? 0, entropy: last["entropy"] ?? 0 };
-  const { id } = await saveCheckpoint(input.out, { config: policy.shape, tensors: weightsOf(saveable), tokenizer: policy.tokenizerJson, meta: { kind: "policy", parent: reference.id, metrics, config: { ...c, reward: rewardModel.id, seed } } });
+  const { id } = await saveCheckpoint(input.out, { config: { ...policy.shape }, tensors: weightsOf(saveable), tokenizer: policy.tokenizerJson, meta: { kind: "policy", parent: reference.id, metrics, config: { ...c, reward: rewardModel.id, seed } } });
   return { id: CheckpointId.parse(id), path: input.out, metrics };
 }
 

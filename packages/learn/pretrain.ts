@@ -7,7 +7,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
-import { corpus, tokenizerFrom, paramSpecs, saveCheckpoint, splitTrainHeldout, trainBpe } from "@tiller/lm";
+import { corpus, loadTokenizerJson, paramSpecs, saveCheckpoint, splitTrainHeldout, trainBpe } from "@tiller/lm";
 import { declare, hiddenStates, initParams, logits } from "@tiller/lm";
 import { defineJob, fromState, type JobContext, rng } from "@tiller/schema";
 import { adamw, adamwInputs, Graph, mean, neg, Program, sizeOf, State, tokenLogprobs } from "@tiller/tensor";
@@ -58,7 +58,7 @@ export async function pretrain({ config: c, out }: { config: PretrainConfig; out
     writeFileSync(tokenizerFile, JSON.stringify(trainBpe(`${text.moby.train}\n${text.sotu.train.slice(0, 3_000_000)}`, { vocabSize: c.vocabulary })));
   }
   const tokenizerJson = JSON.parse(readFileSync(tokenizerFile, "utf8"));
-  const tokenizer = tokenizerFrom(tokenizerJson);
+  const tokenizer = loadTokenizerJson(tokenizerJson);
   job.progress(0, c.steps, "reading the text");
   const tokens = {
     moby: Int32Array.from(tokenizer.encode(text.moby.train)),

@@ -102,7 +102,7 @@ export async function trainReward(input: z.infer<typeof Input>, job: JobContext)
   }
   normalise(model, scorer, sample);
   const metrics = validation.length ? validate() : {};
-  const { id } = await saveCheckpoint(input.out, { config: model.shape, tensors: weightsOf(model), tokenizer: model.tokenizerJson, meta: { kind: "reward", parent: base.id, metrics, config: { ...c, seed } } });
+  const { id } = await saveCheckpoint(input.out, { config: { ...model.shape }, tensors: weightsOf(model), tokenizer: model.tokenizerJson, meta: { kind: "reward", parent: base.id, metrics, config: { ...c, seed } } });
   return { id: CheckpointId.parse(id), path: input.out, metrics };
 }
 

@@ -4,5 +4,5 @@ export * from "./checkpoint.ts";
 export * from "./safetensors.ts";
 export * from "./sampler.ts";
 export * from "./text.ts";
-export { loadTokenizer, type Tokenizer, tokenizerFrom } from "./tokenizer.ts";
+export { loadTokenizer, type Tokenizer, loadTokenizerJson } from "./tokenizer.ts";
 export * from "./transformer.ts";

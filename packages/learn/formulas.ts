@@ -1,0 +1,97 @@
+/** Formulas of learning from preferences, pure, over flat arrays. Each names its source; each has a test against numbers from elsewhere. */
+
+type Numbers = ArrayLike<number>;
+
+/** Mean over the positions where mask is 1; 0 when there are none. */
+export function maskedMean(x: Numbers, mask: Numbers): number {
+  let [total, n] = [0, 0];
+  for (let i = 0; i < x.length; i++) if (mask[i]) [total, n] = [total + x[i], n + 1];
+  return n ? total / n : 0;
+}
+
+/** Variance over the mask, divided by n (biased). */
+export function maskedVar(x: Numbers, mask: Numbers): number {
+  const m = maskedMean(x, mask);
+  return maskedMean(Array.from(x, (v) => (v - m) ** 2), mask);
+}
+
+/** (x - mean) / sqrt(var + 1e-8) over the mask; `shiftMean: false` adds the mean back. 0 outside the mask. */
+export function whiten(x: Numbers, mask: Numbers, o: { shiftMean?: boolean } = {}): Float32Array {
+  const m = maskedMean(x, mask);
+  const scale = 1 / Math.sqrt(maskedVar(x, mask) + 1e-8);
+  return Float32Array.from(x, (v, i) => (mask[i] ? (v - m) * scale + (o.shiftMean === false ? m : 0) : 0));
+}
+
+/**
+ * Generalised advantage estimation (Schulman et al. 2016, eq. 16) of one episode; the value after the end is 0.
+ * Positions outside the mask get 0 and pass nothing on.
+ */
+export function gae(rewards: Numbers, values: Numbers, mask: Numbers, o: { gamma: number; lambda: number }): { advantages: Float32Array; returns: Float32Array } {
+  const T = rewards.length;
+  const advantages = new Float32Array(T);
+  const returns = new Float32Array(T);
+  let [next, carried] = [0, 0];
+  for (let t = T - 1; t >= 0; t--) {
+    if (!mask[t]) continue;
+    const delta = rewards[t] + o.gamma * next - values[t];
+    carried = delta + o.gamma * o.lambda * carried;
+    advantages[t] = carried;
+    returns[t] = carried + values[t];
+    next = values[t];
+  }
+  return { advantages, returns };
+}
+
+/** Schulman's estimators of KL(policy || reference) from sampled log-probs: k1 = log ratio, k3 = e^-k1 - 1 + k1. */
+export const k1 = (logp: number, ref: number): number => logp - ref;
+export const k3 = (logp: number, ref: number): number => Math.exp(ref - logp) - 1 + (logp - ref);
+
+/** The adaptive KL coefficient (Ziegler et al. 2019, section 2.2): error clipped to +-0.2. */
+export const adaptiveKl = (beta: number, o: { kl: number; target: number; steps: number; horizon: number }): number =>
+  beta * (1 + (Math.max(-0.2, Math.min(0.2, o.kl / o.target - 1)) * o.steps) / o.horizon);
+
+/** KL of best-of-n from its base, in nats: ln n - (n-1)/n (Stiennon et al. 2020). An upper bound. */
+export const klBestOfN = (n: number): number => Math.log(n) - (n - 1) / n;
+
+const logGamma = (x: number): number => {
+  // Stirling's series after shifting the argument above 10; error below 1e-12
+  let shift = 0;
+  while (x < 10) shift -= Math.log(x++);
+  const i = 1 / x;
+  return shift + (x - 0.5) * Math.log(x) - x + 0.5 * Math.log(2 * Math.PI) + i / 12 - i ** 3 / 360 + i ** 5 / 1260;
+};
+const logChoose = (n: number, k: number) => logGamma(n + 1) - logGamma(k + 1) - logGamma(n - k + 1);
+
+/**
+ * Unbiased estimate of E[value of the best by proxy of n], from N >= n samples: sorted by proxy ascending,
+ * sum over i = n..N of C(i-1, n-1) / C(N, n) value_(i) (Nakano et al. 2021, appendix).
+ */
+export function bestOfN(proxy: readonly number[], values: readonly number[], n: number): number {
+  const N = proxy.length;
+  if (n > N) throw new RangeError(`best of ${n} from ${N} samples: draw at least ${n}`);
+  const order = proxy.map((_, i) => i).sort((i, j) => proxy[i] - proxy[j]);
+  let total = 0;
+  for (let i = n; i <= N; i++) total += Math.exp(logChoose(i - 1, n - 1) - logChoose(N, n)) * values[order[i - 1]];
+  return total;
+}
+
+/** Distinct n-grams over all n-grams, across texts (Li et al. 2016). */
+export function distinctN(texts: readonly (readonly number[])[], n: number): number {
+  const seen = new Set<string>();
+  let total = 0;
+  for (const t of texts)
+    for (let i = 0; i + n <= t.length; i++) {
+      seen.add(t.slice(i, i + n).join());
+      total++;
+    }
+  return total ? seen.size / total : 0;
+}
+
+/** Wilson score interval of a proportion; `right` may hold half points for ties. */
+export function wilson(right: number, n: number, z = 1.96): { low: number; high: number } {
+  if (n === 0) return { low: 0, high: 1 };
+  const p = right / n;
+  const centre = (p + z ** 2 / (2 * n)) / (1 + z ** 2 / n);
+  const half = (z * Math.sqrt((p * (1 - p)) / n + z ** 2 / (4 * n ** 2))) / (1 + z ** 2 / n);
+  return { low: Math.max(0, centre - half), high: Math.min(1, centre + half) };
+}

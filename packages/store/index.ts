@@ -1,0 +1,8 @@
+/** Postgres, blobs and what is in them. */
+export * from "./blobs.ts";
+export { defaultHome } from "./embedded.ts";
+export * from "./lab.ts";
+export * from "./people.ts";
+export { Db, type Sql, sql } from "./sql.ts";
+export { openStore, type Store } from "./store.ts";
+export * from "./work.ts";

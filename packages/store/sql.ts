@@ -1,0 +1,84 @@
+/** SQL in plain sight: a tag that makes parameters of its values, and verbs that say how many rows come back. */
+import pg from "pg";
+import type { z } from "zod";
+import { Bug } from "@tiller/schema";
+
+export interface Sql {
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+/** sql`select * from task where id = ${id}`; a nested sql`` is spliced in. */
+export function sql(parts: TemplateStringsArray, ...values: unknown[]): Sql {
+  let text = parts[0];
+  const flat: unknown[] = [];
+  values.forEach((value, i) => {
+    if (typeof value === "object" && value !== null && "text" in value && "values" in value && Array.isArray(value.values)) {
+      const inner = value as Sql;
+      text += inner.text.replace(/\$(\d+)/g, (_, n: string) => `$${Number(n) + flat.length}`);
+      flat.push(...inner.values);
+    } else {
+      flat.push(value);
+      text += `$${flat.length}`;
+    }
+    text += parts[i + 1];
+  });
+  return { text, values: flat };
+}
+
+// timestamps as ISO strings, 64-bit counts as numbers: what the schemas say
+pg.types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, (s) => new Date(s).toISOString());
+pg.types.setTypeParser(pg.types.builtins.INT8, Number);
+pg.types.setTypeParser(pg.types.builtins.NUMERIC, Number);
+
+type Runner = Pick<pg.Pool, "query">;
+
+export class Db {
+  readonly #runner: Runner;
+  readonly #pool: pg.Pool | undefined;
+  constructor(runner: Runner, pool?: pg.Pool) {
+    this.#runner = runner;
+    this.#pool = pool;
+  }
+  async #rows(q: Sql): Promise<unknown[]> {
+    return (await this.#runner.query(q.text, [...q.values])).rows as unknown[];
+  }
+  async many<T>(q: Sql, row: z.ZodType<T>): Promise<T[]> {
+    return (await this.#rows(q)).map((r) => row.parse(r));
+  }
+  async maybe<T>(q: Sql, row: z.ZodType<T>): Promise<T | undefined> {
+    const rows = await this.#rows(q);
+    if (rows.length > 1) throw new Bug(`${rows.length} rows where one was expected: ${q.text}`);
+    return rows.length ? row.parse(rows[0]) : undefined;
+  }
+  async one<T>(q: Sql, row: z.ZodType<T>): Promise<T> {
+    const found = await this.maybe(q, row);
+    if (found === undefined) throw new Bug(`no row for: ${q.text}`);
+    return found;
+  }
+  /** The only column of the only row. */
+  async value<T>(q: Sql, value: z.ZodType<T>): Promise<T> {
+    const rows = await this.#rows(q);
+    if (rows.length !== 1) throw new Bug(`${rows.length} rows where one was expected: ${q.text}`);
+    return value.parse(Object.values(rows[0] as object)[0]);
+  }
+  /** Runs it and returns the number of rows it touched. */
+  async run(q: Sql): Promise<number> {
+    return (await this.#runner.query(q.text, [...q.values])).rowCount ?? 0;
+  }
+  async transaction<T>(body: (db: Db) => Promise<T>): Promise<T> {
+    if (!this.#pool) return body(this); // already inside one
+    const client = await this.#pool.connect();
+    try {
+      await client.query("begin");
+      const result = await body(new Db(client as unknown as Runner));
+      await client.query("commit");
+      return result;
+    } catch (e) {
+      await client.query("rollback").catch(() => {});
+      throw e;
+    } finally {
+      client.release();
+    }
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * Who has which task, and what they answered. Exact overlap: a task's `taken` moves in the same statement as the
+ * lease that takes it, so no task ever has more live leases and answers than it wants people.
+ */
+import { randomUUID } from "node:crypto";
+import { z } from "zod";
+import { ComparisonInput, type DeskProgress, type ExperimentId, Judgment, Lease, type LeaseId, type PersonId, type SkipReason, type Submit, TillerError } from "@tiller/schema";
+import { type Db, sql } from "./sql.ts";
+
+export const LEASE_MINUTES = 15;
+export const UNDO_SECONDS = 120;
+const MAX_HELD = 4;
+
+export interface TaskType {
+  readonly name: string;
+  readonly version: string;
+  readonly instructions: string;
+}
+
+/** Posts the tasks of one `ask`. Posting the same batch again changes nothing. */
+export async function postBatch(db: Db, b: { id: string; experiment: ExperimentId; type: TaskType; people: number; inputs: readonly { id: string; input: unknown }[] }): Promise<void> {
+  await db.transaction(async (tx) => {
+    await tx.run(sql`insert into task_type (name, version, instructions) values (${b.type.name}, ${b.type.version}, ${b.type.instructions}) on conflict do nothing`);
+    const fresh = await tx.run(sql`insert into batch (id, experiment, wanted) values (${b.id}, ${b.experiment}, ${b.inputs.length * b.people}) on conflict do nothing`);
+    if (!fresh) return;
+    await tx.run(sql`insert into task (id, batch, place, type, type_version, input, people)
+      select ${b.id} || '/' || (x->>'id'), ${b.id}, n, ${b.type.name}, ${b.type.version}, x->'input', ${b.people}
+      from jsonb_array_elements(${JSON.stringify(b.inputs)}::jsonb) with ordinality as e(x, n)`);
+  });
+}
+
+const leaseRow = sql`l.id as lease, t.id as task, t.type, t.type_version as "typeVersion", k.instructions, t.input, l.swap, l.expires_at as "expiresAt"`;
+const LeaseRow = Lease.extend({ input: ComparisonInput });
+
+/** A lease the person holds already and does not name in `holding`, else a new one; undefined when there is nothing. */
+export async function takeLease(db: Db, person: PersonId, o: { holding?: readonly string[]; swap: boolean }): Promise<Lease | undefined> {
+  const holding = [...(o.holding ?? [])];
+  const held = await db.many(
+    sql`select ${leaseRow} from lease l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version
+        where l.person = ${person} and l.state = 'live' and l.expires_at > now() order by l.created_at limit ${MAX_HELD + 1}`,
+    LeaseRow,
+  );
+  const known = held.find((l) => !holding.includes(l.lease));
+  if (known) return known;
+  if (held.length >= MAX_HELD) throw new TillerError("too_many_leases", `you hold ${held.length} tasks already. Answer or skip one first.`);
+  for (let attempt = 0; attempt < 5; attempt++)
+    try {
+      return await db.maybe(
+        sql`with picked as (
+              select t.id from task t join batch b on b.id = t.batch
+              where b.consumed_at is null and t.taken < t.people
+                and not exists (select 1 from lease l where l.task = t.id and l.person = ${person} and l.state in ('live', 'answered', 'skipped'))
+              order by b.id, t.place limit 1 for update of t skip locked),
+            bumped as (update task set taken = taken + 1 from picked where task.id = picked.id),
+            l as (insert into lease (id, task, person, swap, expires_at)
+              select ${randomUUID()}, picked.id, ${person}, ${o.swap}, now() + make_interval(mins => ${LEASE_MINUTES}) from picked returning *)
+            select ${leaseRow} from l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version`,
+        LeaseRow,
+      );
+    } catch (e) {
+      if ((e as { code?: string }).code !== "23505") throw e; // the same person took it in another tab
+    }
+  return undefined;
+}
+
+export const renewLease = (db: Db, person: PersonId, lease: LeaseId): Promise<number> =>
+  db.run(sql`update lease set expires_at = now() + make_interval(mins => ${LEASE_MINUTES}) where id = ${lease} and person = ${person} and state = 'live'`);
+
+/** Gives back what nobody renewed. */
+export const expireLeases = (db: Db): Promise<number> =>
+  db.run(sql`with gone as (update lease set state = 'expired' where state = 'live' and expires_at < now() returning task)
+    update task set taken = taken - n from (select task, count(*)::int n from gone group by task) g where task.id = g.task`);
+
+export interface Submitted {
+  readonly answer: string;
+  readonly at: string;
+  readonly experiment: ExperimentId;
+  readonly batch: string;
+  readonly done: number;
+  readonly wanted: number;
+}
+const SubmittedRow = z.object({ answer: z.string(), at: z.string(), experiment: z.string(), batch: z.string(), done: z.number(), wanted: z.number() });
+
+/** Stores an answer. The same lease again returns the stored one: a retry after a lost reply is safe. */
+export async function submitAnswer(db: Db, person: PersonId, s: Submit): Promise<Submitted> {
+  const id = randomUUID();
+  const stored = (where: typeof leaseRow) =>
+    db.maybe(
+      sql`select a.id as answer, a.at, b.experiment, b.id as batch, b.done, b.wanted from answer a join task t on t.id = a.task join batch b on b.id = t.batch where a.undone_at is null and ${where}`,
+      SubmittedRow,
+    ) as Promise<Submitted | undefined>;
+  const fresh = await db.maybe(
+    sql`with l as (update lease set state = 'answered' where id = ${s.lease} and person = ${person} and state = 'live' returning *),
+          a as (insert into answer (id, task, lease, person, value, swap, active_seconds, idle_seconds)
+            select ${id}, task, id, person, ${JSON.stringify(s.value)}::jsonb, swap, ${s.activeSeconds}, ${s.idleSeconds} from l returning *),
+          b as (update batch set done = done + 1 where id = (select t.batch from task t join a on a.task = t.id) returning *)
+        select a.id as answer, a.at, b.experiment, b.id as batch, b.done, b.wanted from a, b`,
+    SubmittedRow,
+  );
+  if (fresh) return fresh as Submitted;
+  const old = await stored(sql`a.lease = ${s.lease} and a.person = ${person}`);
+  if (old) return old;
+  const state = await db.maybe(sql`select state from lease where id = ${s.lease} and person = ${person}`, z.object({ state: z.string() }));
+  if (state?.state !== "expired") throw new TillerError("unknown_lease", `lease ${s.lease} is not yours or was skipped. Take the next task.`);
+  // late, but the work was done: take the place again when nobody else has it
+  const revived = await db.transaction(async (tx) => {
+    const place = await tx.run(sql`update task set taken = taken + 1 where id = (select task from lease where id = ${s.lease}) and taken < people`);
+    return place > 0 && (await tx.run(sql`update lease set state = 'live' where id = ${s.lease} and state = 'expired'`)) > 0;
+  });
+  if (!revived) throw new TillerError("lease_expired", `the task of lease ${s.lease} went to someone else after ${LEASE_MINUTES} minutes. Take the next task.`);
+  return submitAnswer(db, person, s);
+}
+
+/** Takes an answer back within two minutes and makes its lease live again, unless the answers are in use. */
+export async function undoAnswer(db: Db, person: PersonId, answer: string): Promise<Lease> {
+  const lease = await db.maybe(
+    sql`with b as (update batch set done = done - 1 where consumed_at is null and id = (
+            select t.batch from answer a join task t on t.id = a.task
+            where a.id = ${answer} and a.person = ${person} and a.undone_at is null and a.at > now() - make_interval(secs => ${UNDO_SECONDS})) returning id),
+          a as (update answer set undone_at = now() from b where answer.id = ${answer} returning answer.lease),
+          l as (update lease set state = 'live', expires_at = now() + make_interval(mins => ${LEASE_MINUTES}) from a where lease.id = a.lease returning lease.*)
+        select ${leaseRow} from l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version`,
+    LeaseRow,
+  );
+  if (!lease) throw new TillerError("too_late", `answer ${answer} can no longer be undone: two minutes are over, or it is in use. Tell the work lead if it was wrong.`);
+  return lease;
+}
+
+/** Puts a task back for somebody else; this person does not see it again. */
+export async function skipTask(db: Db, person: PersonId, s: { lease: LeaseId; reason: SkipReason; comment?: string | undefined }): Promise<void> {
+  const n = await db.run(
+    sql`with l as (update lease set state = 'skipped' where id = ${s.lease} and person = ${person} and state = 'live' returning *),
+          k as (insert into skip (lease, reason, comment) select id, ${s.reason}, ${s.comment ?? null} from l)
+        update task set taken = taken - 1 from l where task.id = l.task`,
+  );
+  if (!n) throw new TillerError("unknown_lease", `lease ${s.lease} is not yours, or it is over. Take the next task.`);
+}
+
+const judgmentColumns = sql`a.id as answer, a.task, t.type_version as "typeVersion", a.person as rater, p.pseudonym, a.value->>'choice' as choice, a.swap,
+  a.active_seconds as "activeSeconds", a.idle_seconds as "idleSeconds", a.at`;
+
+export const judgmentsOf = (db: Db, where: { batch: string } | { experiment: ExperimentId } | { answers: readonly string[] }): Promise<Judgment[]> =>
+  db.many(
+    sql`select ${judgmentColumns} from answer a join task t on t.id = a.task join batch b on b.id = t.batch join person p on p.id = a.person
+        where a.undone_at is null and ${"batch" in where ? sql`t.batch = ${where.batch}` : "experiment" in where ? sql`b.experiment = ${where.experiment}` : sql`a.id = any(${[...where.answers]})`}
+        order by t.place, a.at, a.id`,
+    Judgment,
+  );
+
+/** Fixes a complete batch's answers for use; false while some are missing. */
+export const consumeBatch = async (db: Db, batch: string): Promise<boolean> =>
+  (await db.run(sql`update batch set consumed_at = coalesce(consumed_at, now()) where id = ${batch} and done >= wanted`)) > 0;
+
+export const batchProgress = (db: Db, batch: string): Promise<{ done: number; wanted: number }> =>
+  db.one(sql`select done, wanted from batch where id = ${batch}`, z.object({ done: z.number(), wanted: z.number() }));
+
+/** The person's own numbers. Agreement is with the majority of the others on tasks that two others answered. */
+export async function deskProgress(db: Db, person: PersonId): Promise<DeskProgress> {
+  const Row = z.object({ answered: z.number(), answeredToday: z.number(), skipped: z.number(), activeSeconds: z.number(), available: z.number() });
+  const row = await db.one(
+    sql`select count(*)::int as answered, count(*) filter (where at::date = now()::date)::int as "answeredToday", coalesce(sum(active_seconds), 0)::float8 as "activeSeconds",
+          (select count(*)::int from skip join lease on lease.id = skip.lease where lease.person = ${person}) as skipped,
+          (select count(*)::int from task t join batch b on b.id = t.batch where b.consumed_at is null and t.taken < t.people
+             and not exists (select 1 from lease l where l.task = t.id and l.person = ${person} and l.state in ('live', 'answered', 'skipped'))) as available
+        from answer where person = ${person} and undone_at is null`,
+    Row,
+  );
+  const shared = await db.one(
+    sql`select count(*)::int as n, coalesce(avg(case when mine = theirs then 1.0 else 0.0 end), 0)::float8 as share from (
+          select a.value->>'choice' as mine, mode() within group (order by o.value->>'choice') as theirs
+          from answer a join answer o on o.task = a.task and o.person <> a.person and o.undone_at is null
+          where a.person = ${person} and a.undone_at is null group by a.id having count(*) >= 2) x`,
+    z.object({ n: z.number(), share: z.number() }),
+  );
+  return { ...row, agreement: shared.n >= 10 ? shared.share : null };
+}
