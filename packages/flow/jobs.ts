@@ -1,0 +1,87 @@
+/**
+ * Runs a job in a child process of its own: the server answers in milliseconds while a model trains, and a crash
+ * of one does not take the other. Progress, metrics and samples go to the store as they come; the child's folder
+ * is named by the run, so that a restart goes on from its last snapshot.
+ */
+import { fork } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { readFile, rename, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { type JobDef, type MetricPoint, RunId, type Sample, TillerError } from "@tiller/schema";
+import { addMetrics, addSamples, runProgress, type Store } from "@tiller/store";
+
+/** What the child sends. */
+export const Message = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("progress"), done: z.number(), total: z.number(), note: z.string() }),
+  z.strictObject({ type: z.literal("metric"), step: z.number(), values: z.record(z.string(), z.number()) }),
+  z.strictObject({ type: z.literal("sample"), step: z.number(), index: z.number(), prompt: z.string(), text: z.string(), scores: z.record(z.string(), z.number()) }),
+  z.strictObject({ type: z.literal("done") }),
+  z.strictObject({ type: z.literal("failed"), code: z.string(), message: z.string() }),
+]);
+export type Message = z.infer<typeof Message>;
+const FLUSH_MS = 250;
+
+export async function runJob<I, O>(o: { store: Store; run: RunId; def: JobDef<I, O>; input: I; onProgress: (done: number, total: number, note: string) => Promise<void>; signal: AbortSignal }): Promise<O> {
+  const dir = path.join(o.store.home, "jobs", o.run);
+  mkdirSync(dir, { recursive: true });
+  const resultFile = path.join(dir, "result.json");
+  const finished = await readFile(resultFile, "utf8").catch(() => undefined);
+  if (finished !== undefined) return o.def.output.parse(JSON.parse(finished)); // done before a crash: not again
+  await writeFile(path.join(dir, "input.part"), JSON.stringify(o.input));
+  await rename(path.join(dir, "input.part"), path.join(dir, "input.json"));
+
+  const child = fork(fileURLToPath(new URL("./job-child.ts", import.meta.url)), [o.def.module, o.def.entry, dir, o.store.home], { stdio: ["ignore", "ignore", "pipe", "ipc"] });
+  let stderr = "";
+  child.stderr?.on("data", (b: Buffer) => (stderr = (stderr + b.toString()).slice(-4000)));
+  let metrics = new Map<number, MetricPoint>();
+  let samples: Sample[] = [];
+  let progress: { done: number; total: number; note: string } | undefined;
+  let failed: TillerError | undefined;
+  child.on("message", (raw) => {
+    const m = Message.parse(raw);
+    if (m.type === "progress") progress = m;
+    else if (m.type === "metric") metrics.set(m.step, { step: m.step, values: m.values });
+    else if (m.type === "sample") samples.push({ id: `${o.run}-${m.step}-${m.index}`, run: o.run, checkpoint: null, step: m.step, prompt: m.prompt, text: m.text, scores: m.scores });
+    else if (m.type === "failed") failed = new TillerError(m.code, m.message);
+  });
+  const flush = async () => {
+    const [points, written, at] = [[...metrics.values()], samples, progress];
+    [metrics, samples, progress] = [new Map(), [], undefined];
+    if (points.length) await addMetrics(o.store.db, o.run, points);
+    for (const point of points) o.store.emit({ type: "metric", run: o.run, kind: o.def.kind, point });
+    if (written.length) await addSamples(o.store.db, written);
+    for (const sample of written) o.store.emit({ type: "sample", sample });
+    if (at) {
+      await runProgress(o.store.db, o.run, at.done, at.total);
+      await o.onProgress(at.done, at.total, at.note);
+    }
+  };
+  let flushing: Promise<void> = Promise.resolve();
+  let broken: unknown;
+  const timer = setInterval(() => {
+    flushing = flushing.then(flush).catch((e: unknown) => {
+      broken = e;
+      child.kill("SIGKILL");
+    });
+  }, FLUSH_MS);
+  const abort = () => child.kill("SIGKILL");
+  o.signal.addEventListener("abort", abort, { once: true });
+  const ended = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => child.on("close", (code, signal) => resolve({ code, signal })));
+  clearInterval(timer);
+  o.signal.removeEventListener("abort", abort);
+  await flushing;
+  if (broken) throw broken as Error;
+  await flush();
+  if (o.signal.aborted) return new Promise<never>(() => {}); // an error would end the workflow; unfinished, it goes on at the next start
+  if (failed) throw failed;
+  if (ended.code !== 0) {
+    const why = stderr.trim().split("\n").slice(-3).join(" | ") || `signal ${ended.signal}`;
+    throw new TillerError("job_crashed", `the ${o.def.kind} job ended with ${ended.signal ?? `code ${ended.code}`}: ${why}. Start Tiller again to go on from its last snapshot.`);
+  }
+  return o.def.output.parse(JSON.parse(await readFile(resultFile, "utf8")));
+}
+
+/** A run's id follows from the workflow and the step's name: a recovered workflow finds its job again. */
+export const runIdOf = (workflow: string, name: string): RunId => RunId.parse(`${workflow}.${name}`);
