@@ -36,7 +36,7 @@ export async function evaluate(input: z.infer<typeof Input>, job: JobContext): P
       const { tokens } = sampler.sample(queries, { maxTokens: R, temperature, rngs: queries.map((_, b) => rng(input.seed, "evaluate", name, at + b)) });
       const responses = tokens.map((t) => t.slice(0, cut(t, ends, tokenizer.eos, minTokens).length));
       const [mine, theirs] = [actor.logprobs(queries, responses), referee.logprobs(queries, responses)];
-      const rewards = judge.score(queries.map((q, b) => [...q, ...responses[b]]));
+      const rewards = judge.score(queries.map((query, b) => ({ query, response: responses[b] })));
       for (let b = 0; b < n; b++) {
         let kl = 0;
         for (let t = 0; t < responses[b].length; t++) kl += mine[b * R + t] - theirs[b * R + t];

@@ -1,7 +1,7 @@
 /** What every stage shares: loading a checkpoint, packing rows, scoring and log-probs as compiled programs. */
 import { z } from "zod";
 import { declare, headSpecs, hiddenStates, loadCheckpoint, loadTokenizerJson, logits, type ModelShape, type ParamSpec, paramSpecs, scores, type Tokenizer } from "@tiller/lm";
-import { gather, Graph, mul, Program, State, type Tensor, tokenLogprobs } from "@tiller/tensor";
+import { gather, Graph, mul, Program, reshape, State, sum, type Tensor, tokenLogprobs } from "@tiller/tensor";
 
 export interface Model {
   readonly id: string;
@@ -50,25 +50,40 @@ export function cut(tokens: readonly number[], ends: ReadonlySet<number>, eos: n
 /** Rows padded on the right to T. */
 export const pad = (rows: readonly (readonly number[])[], T: number): number[] => rows.flatMap((r) => Array.from({ length: T }, (_, i) => r[i] ?? 0));
 
-/** Rewards of whole sequences: (B, T) ids -> (B) scores at each row's last real token. */
+/** A passage with one continuation. */
+export interface Continued {
+  readonly query: readonly number[];
+  readonly response: readonly number[];
+}
+
+/** Reward inputs of B rows: ids (B, T), and weights (B, T) that average over the response's tokens. */
+export function rewardInputs(rows: readonly Continued[], T: number): { ids: number[]; weights: number[] } {
+  const weights = rows.flatMap(({ query, response }) => Array.from({ length: T }, (_, t) => (t >= query.length && t < query.length + response.length ? 1 / response.length : 0)));
+  return { ids: pad(rows.map((r) => [...r.query, ...r.response]), T), weights };
+}
+
+/** The reward of each row: the scalar head averaged over the response's tokens -> (B). */
+export function rewardOf(shape: ModelShape, p: ReadonlyMap<string, Tensor>, g: Graph, B: number, T: number): Tensor {
+  const perToken = reshape(scores(p, hiddenStates(shape, p, g.input("ids", [B, T], "int64"))), [B, T]);
+  return sum(mul(perToken, g.input("weights", [B, T])), [1]);
+}
+
+/** Rewards of passages with continuations, in batches of B. */
 export class Scorer implements Disposable {
   readonly #program: Program;
   readonly #B: number;
   readonly #T: number;
   constructor(m: Model, B: number, T: number) {
     const g = new Graph();
-    const p = declare(g, m.specs);
-    const hidden = hiddenStates(m.shape, p, g.input("ids", [B, T], "int64"));
-    g.output("scores", scores(p, gather(hidden, g.input("last", [B], "int64"))));
+    g.output("scores", rewardOf(m.shape, declare(g, m.specs), g, B, T));
     this.#program = new Program(g, m.state);
     [this.#B, this.#T] = [B, T];
   }
-  score(rows: readonly (readonly number[])[]): number[] {
+  score(rows: readonly Continued[]): number[] {
     const out: number[] = [];
     for (let i = 0; i < rows.length; i += this.#B) {
       const part = rows.slice(i, i + this.#B);
-      const full = Array.from({ length: this.#B }, (_, b) => part[Math.min(b, part.length - 1)]);
-      this.#program.run({ ids: pad(full, this.#T), last: full.map((r, b) => b * this.#T + r.length - 1) });
+      this.#program.run(rewardInputs(Array.from({ length: this.#B }, (_, b) => part[Math.min(b, part.length - 1)]), this.#T));
       out.push(...this.#program.float("scores").subarray(0, part.length));
     }
     return out;

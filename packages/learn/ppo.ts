@@ -94,7 +94,7 @@ export async function ppo(input: z.infer<typeof Input>, job: JobContext): Promis
     const values = rollout.float("values").map((v, i) => v * mask[i]);
     const entropy = maskedMean(rollout.float("entropy"), mask);
     const refLogprobs = referee.logprobs(queries, responses);
-    const score = judge.score(ids).map((s, b) => (cuts[b].ended ? s : c.unendedScore));
+    const score = judge.score(queries.map((query, b) => ({ query, response: responses[b] }))).map((s, b) => (cuts[b].ended ? s : c.unendedScore));
 
     // 3. rewards: the leash at every token, the score at the last
     const kl = logprobs.map((l, i) => (l - refLogprobs[i]) * mask[i]);

@@ -2,23 +2,25 @@
  * A reward model from compared continuations (Ziegler et al. 2019; Stiennon et al. 2020).
  * Loss: -[p log s(r_b - r_a) + (1 - p) log s(r_a - r_b)], p the aggregated probability that b is better.
  * Differences from the papers: pairs and not best-of-4; soft labels from the raters' posterior, so doubtful pairs
- * pull less; `epochs` is 2 by default, for a model and a data set this small; AdamW. As in Ziegler et al. the
- * scores of the base policy's samples are brought to mean 0, variance 1, before training and after.
+ * pull less; several epochs, for a model and a data set this small; AdamW. The scalar head is averaged over the
+ * continuation's tokens and not read at the last one: with a few million parameters and 1,600 pairs the last token
+ * learns nothing (validation accuracy 0.48, against 0.7 and more). Scores of the base's samples are brought to
+ * mean 0, variance 1 after training only; doing so before it, as Ziegler et al. do, starts this model from noise.
  */
 import path from "node:path";
 import { z } from "zod";
-import { declare, headSpecs, hiddenStates, initParams, saveCheckpoint, scores } from "@tiller/lm";
+import { declare, headSpecs, initParams, saveCheckpoint } from "@tiller/lm";
 import { CheckpointId, defineJob, type JobContext, rng } from "@tiller/schema";
-import { adamw, adamwInputs, add, gather, Graph, logSigmoid, mean, mul, neg, Program, split, reshape, sub } from "@tiller/tensor";
-import { loadModel, type Model, pad, Scorer, weightsOf } from "./model.ts";
+import { adamw, adamwInputs, add, Graph, logSigmoid, mean, mul, neg, Program, split, reshape, sub } from "@tiller/tensor";
+import { type Continued, loadModel, type Model, rewardInputs, rewardOf, Scorer, weightsOf } from "./model.ts";
 import { loadSnapshot, saveSnapshot } from "./snapshot.ts";
 
 export const RewardConfig = z.strictObject({
-  epochs: z.int().positive().default(2).describe("passes over the pairs"),
+  epochs: z.int().positive().default(3).describe("passes over the pairs"),
   batch: z.int().positive().default(16).describe("pairs a step"),
-  lr: z.number().positive().default(3e-4).describe("peak learning rate, linear to 0 after a short warm-up"),
+  lr: z.number().positive().default(5e-4).describe("peak learning rate, linear to 0 after a short warm-up"),
   weightDecay: z.number().nonnegative().default(0.01),
-  validation: z.number().min(0).max(0.5).default(0.1).describe("share of pairs held out of training"),
+  validation: z.number().min(0).max(0.5).default(0.08).describe("share of pairs held out of training"),
   evalEvery: z.int().positive().default(20),
   saveEvery: z.int().positive().default(50),
 });
@@ -37,9 +39,9 @@ export async function trainReward(input: z.infer<typeof Input>, job: JobContext)
   initParams(model.state, headSpecs(base.shape), rng(seed, "reward head"));
 
   const rows = input.pairs.map((p) => {
-    const passage = model.tokenizer.encode(p.passage);
-    const join = (text: string) => [...passage, ...model.tokenizer.encode(text)].slice(-T);
-    return { a: join(p.a), b: join(p.b), pB: p.pB };
+    const query = model.tokenizer.encode(p.passage);
+    const continued = (text: string) => ({ query, response: model.tokenizer.encode(text).slice(0, T - query.length) });
+    return { a: continued(p.a), b: continued(p.b), pB: p.pB };
   });
   const shuffled = rng(seed, "split").shuffle(rows);
   const held = Math.floor(rows.length * c.validation);
@@ -50,8 +52,7 @@ export async function trainReward(input: z.infer<typeof Input>, job: JobContext)
   const P = c.batch;
   const g = new Graph();
   const params = declare(g, model.specs);
-  const hidden = hiddenStates(model.shape, params, g.input("ids", [2 * P, T], "int64"));
-  const all = scores(params, gather(hidden, g.input("last", [2 * P], "int64"))); // (2P): every a, then every b
+  const all = rewardOf(model.shape, params, g, 2 * P, T); // (2P): every a, then every b
   const [ra, rb] = split(reshape(all, [2, P]), 0, 2).map((t) => reshape(t, [P]));
   const pB = g.input("pB", [P]);
   const margin = sub(rb, ra);
@@ -65,7 +66,6 @@ export async function trainReward(input: z.infer<typeof Input>, job: JobContext)
   const sample = rng(seed, "normalise").shuffle(rows).slice(0, 128).flatMap((r) => [r.a, r.b]);
   const snapshot = path.join(job.dir, "snapshot.safetensors");
   const saved = await loadSnapshot(snapshot, { model: model.state }, Cursor);
-  if (!saved) normalise(model, scorer, sample);
 
   const validate = () => {
     const a = scorer.score(validation.map((r) => r.a));
@@ -88,7 +88,7 @@ export async function trainReward(input: z.infer<typeof Input>, job: JobContext)
     while (batch.length < P) batch.push(training[batch.length % training.length]);
     const sequences = [...batch.map((r) => r.a), ...batch.map((r) => r.b)];
     const lr = c.lr * Math.min(1, step / Math.max(1, 0.1 * steps)) * (1 - (step - 1) / steps);
-    train.run({ ids: pad(sequences, T), last: sequences.map((r, i) => i * T + r.length - 1), pB: batch.map((r) => r.pB), ...adamwInputs(step, lr, ADAM) });
+    train.run({ ...rewardInputs(sequences, T), pB: batch.map((r) => r.pB), ...adamwInputs(step, lr, ADAM) });
     const margins = train.float("margin");
     const clear = batch.flatMap((r, i) => (Math.abs(r.pB - 0.5) < 0.2 ? [] : [margins[i] > 0 === r.pB > 0.5 ? 1 : 0] as number[]));
     const values: Record<string, number> = { loss: train.float("loss")[0], gradNorm: train.float("gradNorm")[0], lr };
@@ -107,7 +107,7 @@ export async function trainReward(input: z.infer<typeof Input>, job: JobContext)
 }
 
 /** Scales the head so that scores of `rows` have mean 0 and variance 1. */
-function normalise(model: Model, scorer: Scorer, rows: readonly (readonly number[])[]): void {
+function normalise(model: Model, scorer: Scorer, rows: readonly Continued[]): void {
   const s = scorer.score(rows);
   const m = s.reduce((a, b) => a + b, 0) / s.length;
   const std = Math.sqrt(s.reduce((a, b) => a + (b - m) ** 2, 0) / s.length) || 1;

@@ -1,0 +1,45 @@
+/** tiller pretrain: trains the base model from nothing; stopped, it goes on from its last snapshot. */
+import { createHash } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { z } from "zod";
+import { PretrainConfig } from "@tiller/learn";
+import { pretrain } from "@tiller/learn/pretrain.ts";
+import { defaultHome } from "@tiller/store";
+import { bar } from "./bars.ts";
+import { parseFlags } from "./flags.ts";
+
+export async function run(args: string[]): Promise<number> {
+  const { out, home, ...rest } = parseFlags(args, {
+    out: z.string().default("models/base"),
+    home: z.string().default(defaultHome()),
+    ...Object.fromEntries(Object.keys(PretrainConfig.shape).map((k) => [k, z.coerce.number().optional()])),
+  });
+  const config = PretrainConfig.parse(Object.fromEntries(Object.entries(rest).filter(([, v]) => v !== undefined)));
+  const key = createHash("sha256").update(JSON.stringify(config)).digest("hex").slice(0, 12);
+  const dir = path.join(home, "jobs", `pretrain-${key}`);
+  mkdirSync(dir, { recursive: true });
+  const curve: { step: number; values: Record<string, number> }[] = [];
+  const abort = new AbortController();
+  process.once("SIGINT", () => abort.abort());
+  let shown = 0;
+  const result = await pretrain(
+    { config, out: path.resolve(out) },
+    {
+      dir,
+      home,
+      progress: (done, total, note = "") => {
+        if (process.stdout.isTTY) process.stdout.write(`\r${bar(done, total)} ${note}\x1b[K`);
+        else if (done - shown >= total / 20 || done === total) console.log(`${done}/${total} ${note}`), (shown = done);
+      },
+      metric: (step, values) => curve.push({ step, values }),
+      sample: () => {},
+      fault: () => {},
+      signal: abort.signal,
+    },
+  );
+  const points = curve.filter((p) => p.values["heldoutLoss"] !== undefined || p.step % 20 === 0);
+  writeFileSync(path.join(out, "loss.jsonl"), points.map((p) => `${JSON.stringify({ step: p.step, ...p.values })}\n`).join(""));
+  console.log(`\n${result.path}: held-out loss ${result.loss.toFixed(3)} nats a token, ${result.bitsPerByte.toFixed(3)} bits a byte, id ${result.id.slice(0, 12)}`);
+  return 0;
+}

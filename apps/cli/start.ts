@@ -1,0 +1,127 @@
+/**
+ * tiller start: Postgres, the server, the simulated raters, and the first experiment. Started again on the same home
+ * it goes on where it was.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { serve, type ServerType } from "@hono/node-server";
+import { z } from "zod";
+import { simulatedRaters } from "@tiller/crowd";
+import { launchFlow } from "@tiller/flow";
+import { type Role, type Summary, TillerError } from "@tiller/schema";
+import { createApp } from "@tiller/server/app.ts";
+import { renderReport } from "@tiller/server/report.ts";
+import { SamplerPool } from "@tiller/server/sampler.ts";
+import { simulate } from "@tiller/server/simulated-raters.ts";
+import { defaultHome, ensurePerson, expireLeases, getExperiment, getReport, issueToken, openStore, personOfToken, type Store } from "@tiller/store";
+import { buildWeb } from "@tiller/web/build.ts";
+import { betterContinuations, Config, smallConfig } from "../../recipes/better-continuations.ts";
+import { Progress, summaryTable } from "./bars.ts";
+import { parseFlags } from "./flags.ts";
+
+const flags = {
+  once: z.boolean().default(false),
+  json: z.boolean().default(false),
+  small: z.boolean().default(false),
+  port: z.coerce.number().int().min(0).max(65535).default(7070),
+  home: z.string().min(1).optional(),
+  seed: z.coerce.number().int().default(1),
+};
+
+export async function run(args: string[]): Promise<number> {
+  const o = parseFlags(args, flags);
+  const home = path.resolve(o.home ?? defaultHome());
+  const store = await openStore({ home, databaseUrl: process.env["DATABASE_URL"] });
+  const sampler = new SamplerPool();
+  const stopping = new AbortController();
+  let server: ServerType | undefined;
+  let flow: Awaited<ReturnType<typeof launchFlow>> | undefined;
+  const close = async () => {
+    stopping.abort();
+    sampler[Symbol.dispose]();
+    server?.close();
+    await flow?.close();
+    await Promise.race([store.close(), new Promise((r) => setTimeout(r, 5000))]);
+  };
+  try {
+    const web = await buildWeb();
+    flow = await launchFlow({ store, workflows: [betterContinuations], codeRevision: revision() });
+    const app = createApp({ store, flow, sampler, web });
+    const address = await listen(app.fetch, o.port, (s) => (server = s));
+    const link = async (id: string, name: string, pseudonym: string, role: Role, simulated = false) => {
+      const me = await ensurePerson(store.db, { id, name, pseudonym, role, simulated });
+      return `${address}/sign-in?token=${await keptToken(store, me.id, "link")}`;
+    };
+    const researcher = await link("researcher", "Researcher", "researcher", "researcher");
+    const rater = await link("rater", "You", "rater-guest", "rater");
+    const key = await keptToken(store, (await ensurePerson(store.db, { id: "api", name: "API", pseudonym: "api", role: "researcher" })).id, "key");
+    const seats = await Promise.all(simulatedRaters.map(async (r, i) => ({ rater: r, link: await link(`simulated-${i + 1}`, r.name, `rater-${String(i + 1).padStart(2, "0")}`, "rater", true) })));
+    if (!o.json) console.log(`\n  Tiller is at ${address}\n\n  Studio (researcher)  ${researcher}\n  Desk (rater)         ${rater}\n  API key              ${key}\n`);
+
+    const id = `better-continuations-${o.small ? "small-" : ""}${o.seed}`;
+    await flow.start(betterContinuations, o.small ? smallConfig : Config.parse({}), { id, seed: o.seed });
+    void simulate({ address, seats, seed: o.seed, signal: stopping.signal });
+    const sweep = setInterval(() => void expireLeases(store.db).catch(() => {}), 15_000);
+    const progress = new Progress();
+    const draw = async () => progress.draw(await getExperiment(store.db, id), { tty: process.stdout.isTTY, quiet: o.json });
+    const drawing = setInterval(() => void draw().catch(() => {}), 500);
+
+    const stopped = new Promise<undefined>((resolve) => {
+      for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(undefined));
+    });
+    const summary = await Promise.race([flow.wait(id), stopped]);
+    clearInterval(drawing);
+    if (summary) {
+      await draw();
+      await finish(store, id, summary, o.json);
+      if (!o.once) await stopped;
+    }
+    clearInterval(sweep);
+    return summary || !o.once ? 0 : 1;
+  } finally {
+    await close();
+  }
+}
+
+async function finish(store: Store, id: string, summary: Summary, json: boolean): Promise<void> {
+  const file = path.join(store.home, "reports", `${id}.html`);
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, renderReport(await getReport(store.db, id)));
+  console.log(json ? JSON.stringify(summary) : `\n${summaryTable(summary)}\n\n  Report: ${file}\n`);
+}
+
+/** The same token at every start of a home, kept in a file that only its owner reads. */
+async function keptToken(store: Store, person: string, kind: "link" | "key"): Promise<string> {
+  const me = person as Parameters<typeof issueToken>[1];
+  const file = path.join(store.home, "tokens", `${kind}-${person}`);
+  try {
+    const token = readFileSync(file, "utf8");
+    if ((await personOfToken(store.db, token, [kind]))?.id === me) return token;
+  } catch {
+    // first start of this home
+  }
+  const token = await issueToken(store.db, me, kind);
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+  writeFileSync(file, token, { mode: 0o600 });
+  return token;
+}
+
+function listen(fetch: (r: Request) => Response | Promise<Response>, port: number, opened: (s: ServerType) => void): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const server = serve({ fetch, port }, (info) => resolve(`http://localhost:${info.port}`));
+    opened(server);
+    server.on("error", (e: NodeJS.ErrnoException) =>
+      reject(e.code === "EADDRINUSE" ? new TillerError("port_taken", `port ${port} is taken. Stop what uses it, or give another with --port.`, { cause: e }) : e),
+    );
+  });
+}
+
+function revision(): string {
+  try {
+    return execFileSync("git", ["rev-parse", "HEAD"], { cwd: path.dirname(fileURLToPath(import.meta.url)), stdio: ["ignore", "pipe", "ignore"] }).toString().trim();
+  } catch {
+    return "unknown";
+  }
+}
