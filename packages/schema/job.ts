@@ -3,7 +3,7 @@
  * A job module exports `run(input, context)`; it keeps its state under `context.dir` and, started
  * again with the same input and dir, goes on from there. It must be safe to run twice to the end.
  */
-import { z } from "zod";
+import type { z } from "zod";
 import type { CheckpointId } from "./ids.ts";
 
 export interface JobContext {
