@@ -1,5 +1,5 @@
 /** Safetensors and checkpoint folders: exact values back, every damage noticed, a full disk harmless. */
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import fc from "fast-check";
@@ -98,6 +98,16 @@ test("a checkpoint comes back with its id, and replacing it leaves one folder", 
   expect(second.id).not.toBe(id);
   expect((await loadCheckpoint(dir)).meta.id).toBe(second.id);
   expect((await readdir(home)).filter((name) => name.startsWith("lm"))).toEqual(["lm"]);
+});
+
+test("killed between the two renames of a save, the old checkpoint comes back", async () => {
+  const dir = path.join(home, "killed");
+  const { id } = await saveCheckpoint(dir, parts(1));
+  await rename(dir, `${dir}.old`);
+  expect((await loadCheckpoint(dir)).meta.id).toBe(id);
+  await rename(dir, `${dir}.old`);
+  await saveCheckpoint(dir, parts(2));
+  expect((await readdir(home)).filter((name) => name.startsWith("killed"))).toEqual(["killed"]);
 });
 
 test("a flipped bit of the weights, a missing or foreign file are told with a remedy", async () => {

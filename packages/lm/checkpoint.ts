@@ -4,6 +4,7 @@
  * The folder is written beside its place and renamed, so there is never half a checkpoint.
  */
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, readFile, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { TillerError } from "@tiller/schema";
@@ -79,8 +80,8 @@ export async function saveCheckpoint(
 ): Promise<CheckpointMeta> {
   const write = options.write ?? writeFlushed;
   const target = path.resolve(dir);
-  const beside = `${target}.${process.pid}.tmp`;
-  const old = `${target}.${process.pid}.old`;
+  const beside = `${target}.tmp`;
+  const old = `${target}.old`;
   const weights = encodeSafetensors(parts.tensors, {
     dtype: options.dtype,
     metadata: { format: "pt" },
@@ -88,6 +89,7 @@ export async function saveCheckpoint(
   const { kind, parent = null, metrics = {}, config = {} } = parts.meta;
   const meta = CheckpointMeta.parse({ id: sha256(weights), kind, parent, metrics, config });
   try {
+    await recover(target);
     await rm(beside, { recursive: true, force: true });
     await mkdir(beside, { recursive: true });
     await write(path.join(beside, "model.safetensors"), weights);
@@ -114,6 +116,7 @@ export async function saveCheckpoint(
 /** Reads and checks a checkpoint: files, JSON, tensors' bounds, shapes against config.json, the hash. */
 export async function loadCheckpoint(dir: string): Promise<LoadedCheckpoint> {
   const file = path.join(dir, "model.safetensors");
+  await recover(path.resolve(dir));
   const weights = await read(file);
   const meta = parsed(
     CheckpointMeta,
@@ -181,6 +184,13 @@ function parsed<T>(schema: z.ZodType<T>, dir: string, name: string, bytes: Buffe
   );
 }
 
+/** Killed between the two renames of a save: the old folder goes back to its place. */
+async function recover(target: string): Promise<void> {
+  if (existsSync(target) || !existsSync(`${target}.old`)) return;
+  await rename(`${target}.old`, target);
+}
+
+/** False when there is nothing to move. */
 async function moved(from: string, to: string): Promise<boolean> {
   try {
     await rm(to, { recursive: true, force: true });
