@@ -1,1 +1,8 @@
-export default {}
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+export default defineConfig({
+  plugins: [react()],
+  build: { outDir: "dist", emptyOutDir: true },
+  server: { proxy: { "/api": "http://localhost:7070", "/v1": "http://localhost:7070", "/sign-in": "http://localhost:7070" } },
+});

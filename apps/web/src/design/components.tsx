@@ -1,0 +1,114 @@
+/** The components every page is made of: functions over data, styled by the tokens. */
+import { Dialog as BaseDialog } from "@base-ui/react/dialog";
+import { type ReactNode, useEffect, useState } from "react";
+
+export const percent = (x: number | null | undefined): string => (x === null || x === undefined ? "–" : `${Math.round(100 * x)} %`);
+export const fixed = (x: number | null | undefined, digits = 2): string => (x === null || x === undefined ? "–" : x.toFixed(digits));
+export function duration(seconds: number): string {
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+export const Badge = ({ tone, children }: { tone?: "good" | "warn" | "bad"; children: ReactNode }) => <span className={`badge ${tone ?? ""}`}>{children}</span>;
+export const Kbd = ({ children }: { children: ReactNode }) => <kbd aria-hidden="true">{children}</kbd>;
+export const Card = ({ title, aside, children }: { title?: string; aside?: ReactNode; children: ReactNode }) => (
+  <section className="card stack">
+    {title && (
+      <div className="row spread">
+        <h2>{title}</h2>
+        {aside}
+      </div>
+    )}
+    {children}
+  </section>
+);
+export const Meter = ({ done, total, label }: { done: number; total: number; label: string }) => (
+  <div className="meter" role="progressbar" aria-label={label} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round((100 * done) / Math.max(1, total))}>
+    <i style={{ width: `${Math.min(100, (100 * done) / Math.max(1, total))}%` }} />
+  </div>
+);
+export const Stat = ({ name, value, note }: { name: string; value: string; note?: string }) => (
+  <div>
+    <span className="quiet small">{name}</span>
+    <b>{value}</b>
+    {note && <span className="quiet small">{note}</span>}
+  </div>
+);
+/** A 95 % interval between 0 and 1 with its estimate. */
+export const Interval = ({ low, at, high, bad }: { low: number | null; at: number | null; high: number | null; bad?: boolean }) =>
+  low === null || high === null || at === null ? (
+    <span className="quiet">too few</span>
+  ) : (
+    <div className={`interval ${bad ? "bad" : ""}`} role="img" aria-label={`${percent(at)}, 95 % interval ${percent(low)} to ${percent(high)}`}>
+      <i style={{ left: `${100 * low}%`, width: `${100 * (high - low)}%` }} />
+      <b style={{ left: `${100 * at}%` }} />
+    </div>
+  );
+export const Empty = ({ title, children }: { title: string; children?: ReactNode }) => (
+  <div className="notice">
+    <h2>{title}</h2>
+    <div className="quiet">{children}</div>
+  </div>
+);
+export const Failed = ({ error, retry }: { error: Error; retry?: () => void }) => (
+  <div className="notice" role="alert">
+    <h2>That did not work</h2>
+    <p className="quiet">{error.message}</p>
+    {retry && (
+      <button className="button" onClick={retry}>
+        Try again
+      </button>
+    )}
+  </div>
+);
+export const Loading = () => (
+  <div className="stack" aria-busy="true" aria-label="Loading">
+    {[80, 95, 60].map((w) => (
+      <div key={w} className="skeleton" style={{ width: `${w}%` }} />
+    ))}
+  </div>
+);
+export const Dialog = ({ open, close, title, children }: { open: boolean; close: () => void; title: string; children: ReactNode }) => (
+  <BaseDialog.Root open={open} onOpenChange={(o) => !o && close()}>
+    <BaseDialog.Portal>
+      <BaseDialog.Backdrop className="backdrop" />
+      <BaseDialog.Popup className="dialog">
+        <BaseDialog.Title render={<h2 />}>{title}</BaseDialog.Title>
+        {children}
+      </BaseDialog.Popup>
+    </BaseDialog.Portal>
+  </BaseDialog.Root>
+);
+
+/** Light or dark: the system's until the person chooses. */
+export function ThemeButton() {
+  const system = () => (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  const [theme, set] = useState(() => localStorage.getItem("theme") ?? system());
+  useEffect(() => {
+    document.documentElement.dataset["theme"] = theme;
+  }, [theme]);
+  const other = theme === "dark" ? "light" : "dark";
+  const change = () => {
+    localStorage.setItem("theme", other);
+    set(other);
+  };
+  return (
+    <button className="button plain" onClick={change} aria-label={`Use the ${other} theme`}>
+      {theme === "dark" ? "Light" : "Dark"}
+    </button>
+  );
+}
+
+/** The little Markdown that instructions use: headings, paragraphs, lists, bold. */
+export function Markdown({ text }: { text: string }) {
+  const inline = (s: string) => s.split(/\*\*(.+?)\*\*/).map((part, i) => (i % 2 ? <b key={i}>{part}</b> : part));
+  return (
+    <>
+      {text.split(/\n\n+/).map((block, i) => {
+        if (block.startsWith("# ")) return <h2 key={i}>{block.slice(2)}</h2>;
+        if (block.startsWith("- ")) return <ul key={i}>{block.split("\n").map((l, k) => <li key={k}>{inline(l.slice(2))}</li>)}</ul>;
+        return <p key={i}>{inline(block)}</p>;
+      })}
+    </>
+  );
+}

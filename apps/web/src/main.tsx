@@ -1,0 +1,76 @@
+/** The web app: the desk for raters, the studio for researchers. */
+import "@fontsource-variable/inter";
+import "@fontsource-variable/source-serif-4";
+import "uplot/dist/uPlot.min.css";
+import "./design/tokens.css";
+import "./design/app.css";
+import { QueryClient, QueryClientProvider, useQuery } from "@tanstack/react-query";
+import { createRootRoute, createRoute, createRouter, Link, Navigate, Outlet, RouterProvider } from "@tanstack/react-router";
+import { createRoot } from "react-dom/client";
+import { Me } from "@tiller/schema";
+import { ApiError, get } from "./api.ts";
+import { Empty, Failed, Loading, ThemeButton } from "./design/components.tsx";
+import { Desk } from "./desk/desk.tsx";
+import { DatasetPage } from "./studio/dataset.tsx";
+import { ExperimentPage } from "./studio/experiment.tsx";
+import { Experiments } from "./studio/experiments.tsx";
+import { LineagePage } from "./studio/lineage.tsx";
+import { Playground } from "./studio/playground.tsx";
+
+const client = new QueryClient({ defaultOptions: { queries: { retry: 1, staleTime: 2000 } } });
+const useMe = () => useQuery({ queryKey: ["me"], queryFn: () => get("/api/me", Me), retry: false });
+
+function Shell() {
+  const me = useMe();
+  if (me.isPending) return <main><Loading /></main>;
+  if (me.error)
+    return (
+      <main>
+        {me.error instanceof ApiError && me.error.status === 401 ? (
+          <Empty title="You are not signed in">Open the sign-in link that Tiller printed when it started, or that the work lead sent you.</Empty>
+        ) : (
+          <Failed error={me.error} retry={() => void me.refetch()} />
+        )}
+      </main>
+    );
+  const staff = me.data.role !== "rater";
+  return (
+    <>
+      <header className="bar">
+        <Link to="/" className="mark">Tiller</Link>
+        <nav aria-label="Main">
+          {staff && <Link to="/studio">Experiments</Link>}
+          {staff && <Link to="/studio/playground">Playground</Link>}
+          <Link to="/desk">Desk</Link>
+        </nav>
+        <span className="quiet small">{me.data.name}</span>
+        <ThemeButton />
+      </header>
+      <Outlet />
+    </>
+  );
+}
+const Home = () => <Navigate to={useMe().data?.role === "rater" ? "/desk" : "/studio"} />;
+
+const root = createRootRoute({ component: Shell, notFoundComponent: () => <main><Empty title="There is no such page"><Link to="/">Go to the start</Link></Empty></main> });
+const page = <P extends string>(path: P, component: () => React.JSX.Element) => createRoute({ getParentRoute: () => root, path, component });
+const routeTree = root.addChildren([
+  page("/", Home),
+  page("/desk", Desk),
+  page("/studio", Experiments),
+  page("/studio/playground", Playground),
+  page("/studio/experiments/$id", ExperimentPage),
+  page("/studio/checkpoints/$id", LineagePage),
+  page("/studio/datasets/$id", DatasetPage),
+]);
+const router = createRouter({ routeTree });
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}
+createRoot(document.getElementById("root")!).render(
+  <QueryClientProvider client={client}>
+    <RouterProvider router={router} />
+  </QueryClientProvider>,
+);

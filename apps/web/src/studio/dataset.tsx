@@ -1,0 +1,48 @@
+/** A dataset version: each pair with its label and the judgments behind it. */
+import { useQuery } from "@tanstack/react-query";
+import { useParams } from "@tanstack/react-router";
+import { useState } from "react";
+import { z } from "zod";
+import { Dataset, Judgment, LabelledPair } from "@tiller/schema";
+import { get } from "../api.ts";
+import { Failed, Loading, percent } from "../design/components.tsx";
+
+const Row = LabelledPair.extend({ judgments: z.array(Judgment) });
+const PAGE = 20;
+
+export function DatasetPage() {
+  const { id } = useParams({ from: "/studio/datasets/$id" });
+  const [offset, setOffset] = useState(0);
+  const head = useQuery({ queryKey: ["dataset", id], queryFn: () => get(`/api/studio/datasets/${id}`, Dataset) });
+  const rows = useQuery({ queryKey: ["dataset-rows", id, offset], queryFn: () => get(`/api/studio/datasets/${id}/rows?offset=${offset}&limit=${PAGE}`, z.array(Row)), placeholderData: (old) => old });
+  if (head.isPending || rows.isPending) return <main><Loading /></main>;
+  const error = head.error ?? rows.error;
+  if (error) return <main><Failed error={error} retry={() => void rows.refetch()} /></main>;
+  const total = head.data!.rows;
+  return (
+    <main>
+      <div className="row spread">
+        <div>
+          <h1>Dataset {head.data!.name}</h1>
+          <p className="quiet">{total} pairs from {head.data!.judgments} judgments; version <code>{id.slice(0, 12)}</code></p>
+        </div>
+        <div className="row">
+          <button className="button" disabled={offset === 0} onClick={() => setOffset(Math.max(0, offset - PAGE))}>Earlier</button>
+          <span className="num small">{offset + 1} to {Math.min(total, offset + PAGE)}</span>
+          <button className="button" disabled={offset + PAGE >= total} onClick={() => setOffset(offset + PAGE)}>Later</button>
+        </div>
+      </div>
+      {rows.data!.map((r) => (
+        <article className="card stack" key={r.task} style={{ gap: 10 }}>
+          <p className="quiet">{r.passage}</p>
+          <div className="pair">
+            {(["a", "b"] as const).map((side) => (
+              <p key={side}><b className="num">{percent(side === "b" ? r.pB : 1 - r.pB)}</b> {r[side].trim()}</p>
+            ))}
+          </div>
+          <p className="row small quiet">{r.judgments.map((j) => <span key={j.answer}>{j.pseudonym}: <b>{j.choice}</b> in {j.activeSeconds.toFixed(0)} s</span>)}</p>
+        </article>
+      ))}
+    </main>
+  );
+}
