@@ -11,7 +11,19 @@ import path from "node:path";
 import { z } from "zod";
 import { aggregatePairs, comparison, flagRaters, hiddenTaste } from "@tiller/crowd";
 import { workflow } from "@tiller/flow";
-import { Continuation, distinctN, evaluateJob, klBestOfN, bestOfN, PpoConfig, ppoJob, RewardConfig, rewardJob, sampleJob, wilson } from "@tiller/learn";
+import {
+  Continuation,
+  distinctN,
+  evaluateJob,
+  klBestOfN,
+  bestOfN,
+  PpoConfig,
+  ppoJob,
+  RewardConfig,
+  rewardJob,
+  sampleJob,
+  wilson,
+} from "@tiller/learn";
 import { corpus, loadTokenizer, samplePassages, splitTrainHeldout } from "@tiller/lm";
 import type { LabelledPair, Report, Summary } from "@tiller/schema";
 
@@ -19,9 +31,17 @@ const base = path.join(path.dirname(fileURLToPath(import.meta.url)), "../models/
 
 export const Config = z.strictObject({
   base: z.string().default(base).describe("checkpoint folder of the model to improve"),
-  pairs: z.int().positive().default(1600).describe("passages that people compare two continuations of"),
+  pairs: z
+    .int()
+    .positive()
+    .default(2000)
+    .describe("passages that people compare two continuations of"),
   people: z.int().positive().default(3).describe("judgments a pair"),
-  heldout: z.int().positive().default(256).describe("passages of the book's held-out part for evaluation"),
+  heldout: z
+    .int()
+    .positive()
+    .default(256)
+    .describe("passages of the book's held-out part for evaluation"),
   bestOf: z.int().positive().default(8),
   minPassage: z.int().positive().default(12).describe("tokens"),
   maxPassage: z.int().positive().default(32).describe("tokens"),
@@ -73,23 +93,51 @@ export const betterContinuations = workflow(
     );
 
     const samples = await flow.stage("samples", async () => {
-      const { output } = await flow.job("samples", sampleJob, { checkpoint: c.base, prompts: train, each: 2, continuation: c.continuation, seed, batch: 64 }, { stage: "samples" });
-      await flow.checkpoint({ name: "base", kind: "lm", id: output.checkpoint, path: c.base, run: null, parent: null, metrics: {} });
+      const { output } = await flow.job(
+        "samples",
+        sampleJob,
+        {
+          checkpoint: c.base,
+          prompts: train,
+          each: 2,
+          continuation: c.continuation,
+          seed,
+          batch: 64,
+        },
+        { stage: "samples" },
+      );
+      await flow.checkpoint({
+        name: "base",
+        kind: "lm",
+        id: output.checkpoint,
+        path: c.base,
+        run: null,
+        parent: null,
+        metrics: {},
+      });
       return output;
     });
 
     const answers = await flow.stage("people", () => {
       const questions = train.map((passage, i) => {
         const [a, b] = samples.texts[i];
-        return { id: `pair-${i}`, input: { passage, a: { text: a, sample: `${i}a` }, b: { text: b, sample: `${i}b` } } };
+        return {
+          id: `pair-${i}`,
+          input: { passage, a: { text: a, sample: `${i}a` }, b: { text: b, sample: `${i}b` } },
+        };
       });
       return flow.ask("comparisons", comparison, questions, { people: c.people, stage: "people" });
     });
 
     const { pairs, dataset, careless, raters } = await flow.stage("quality", async () => {
-      const judgments = answers.flatMap((x) => x.judgments.map((j) => ({ task: x.task, rater: j.rater, choice: j.choice, swap: j.swap })));
+      const judgments = answers.flatMap((x) =>
+        x.judgments.map((j) => ({ task: x.task, rater: j.rater, choice: j.choice, swap: j.swap })),
+      );
       const labels = aggregatePairs(judgments);
-      const quality = flagRaters(answers.flatMap((x) => x.judgments), labels);
+      const quality = flagRaters(
+        answers.flatMap((x) => x.judgments),
+        labels,
+      );
       const rows: LabelledPair[] = answers.map((x) => ({
         task: x.task,
         passage: x.input.passage,
@@ -99,27 +147,80 @@ export const betterContinuations = workflow(
         judgments: x.judgments.map((j) => j.answer),
       }));
       const found = quality.filter((r) => r.flag === "careless").map((r) => r.pseudonym);
-      return { pairs: rows, dataset: await flow.dataset("comparisons", rows), careless: found, raters: quality };
+      return {
+        pairs: rows,
+        dataset: await flow.dataset("comparisons", rows),
+        careless: found,
+        raters: quality,
+      };
     });
 
     const longest = c.maxPassage + c.continuation.maxTokens;
     const reward = await flow.stage("reward", async () => {
-      const input = { config: c.reward, base: c.base, pairs: pairs.map(({ passage, a, b, pB }) => ({ passage, a, b, pB })), maxTokens: longest, seed, out: path.join(flow.home, "checkpoints", flow.experiment, "reward") };
-      const { run, output } = await flow.job("reward", rewardJob, input, { stage: "reward", dataset, parent: samples.checkpoint });
-      await flow.checkpoint({ name: "reward", kind: "reward", id: output.id, path: output.path, run, parent: samples.checkpoint, metrics: output.metrics });
+      const input = {
+        config: c.reward,
+        base: c.base,
+        pairs: pairs.map(({ passage, a, b, pB }) => ({ passage, a, b, pB })),
+        maxTokens: longest,
+        seed,
+        out: path.join(flow.home, "checkpoints", flow.experiment, "reward"),
+      };
+      const { run, output } = await flow.job("reward", rewardJob, input, {
+        stage: "reward",
+        dataset,
+        parent: samples.checkpoint,
+      });
+      await flow.checkpoint({
+        name: "reward",
+        kind: "reward",
+        id: output.id,
+        path: output.path,
+        run,
+        parent: samples.checkpoint,
+        metrics: output.metrics,
+      });
       return { ...output, run };
     });
 
     const policy = await flow.stage("policy", async () => {
-      const input = { config: c.ppo, continuation: c.continuation, base: c.base, reward: reward.path, prompts: train, maxPrompt: c.maxPassage, seed, out: path.join(flow.home, "checkpoints", flow.experiment, "policy") };
-      const { run, output } = await flow.job("policy", ppoJob, input, { stage: "policy", dataset, parent: reward.id });
+      const input = {
+        config: c.ppo,
+        continuation: c.continuation,
+        base: c.base,
+        reward: reward.path,
+        prompts: train,
+        maxPrompt: c.maxPassage,
+        seed,
+        out: path.join(flow.home, "checkpoints", flow.experiment, "policy"),
+      };
+      const { run, output } = await flow.job("policy", ppoJob, input, {
+        stage: "policy",
+        dataset,
+        parent: reward.id,
+      });
       return { ...output, run };
     });
 
     const report = await flow.stage("evaluation", async () => {
-      const input = { base: c.base, policy: policy.path, reward: reward.path, prompts: heldout, continuation: c.continuation, maxPrompt: c.maxPassage, bestOf: c.bestOf, seed, batch: 64 };
-      const { output } = await flow.job("evaluation", evaluateJob, input, { stage: "evaluation", parent: policy.id });
-      const metrics = { reward: await flow.metrics(reward.run), ppo: await flow.metrics(policy.run) };
+      const input = {
+        base: c.base,
+        policy: policy.path,
+        reward: reward.path,
+        prompts: heldout,
+        continuation: c.continuation,
+        maxPrompt: c.maxPassage,
+        bestOf: c.bestOf,
+        seed,
+        batch: 64,
+      };
+      const { output } = await flow.job("evaluation", evaluateJob, input, {
+        stage: "evaluation",
+        parent: policy.id,
+      });
+      const metrics = {
+        reward: await flow.metrics(reward.run),
+        ppo: await flow.metrics(policy.run),
+      };
       const seconds = await flow.step("seconds", () => (Date.now() - started) / 1000);
       const judgments = answers.reduce((n, x) => n + x.judgments.length, 0);
       const made = makeReport(output.items, { bestOf: c.bestOf, seconds, judgments, careless });
@@ -131,14 +232,30 @@ export const betterContinuations = workflow(
         ...made,
         rewardModel: { ...made.rewardModel, curve: metrics.reward },
         ppo: metrics.ppo,
-        raters: raters.map((r) => ({ pseudonym: r.pseudonym, answers: r.answers, reliability: r.reliability, low: r.reliabilityLow, high: r.reliabilityHigh, agreement: r.agreement, flag: r.flag })),
+        raters: raters.map((r) => ({
+          pseudonym: r.pseudonym,
+          answers: r.answers,
+          reliability: r.reliability,
+          low: r.reliabilityLow,
+          high: r.reliabilityHigh,
+          agreement: r.agreement,
+          flag: r.flag,
+        })),
       };
       await flow.report(report);
       return report;
     });
 
     await flow.stage("serve", () =>
-      flow.checkpoint({ name: "policy", kind: "policy", id: policy.id, path: policy.path, run: policy.run, parent: samples.checkpoint, metrics: { ...policy.metrics, winRate: report.summary.winRate } }),
+      flow.checkpoint({
+        name: "policy",
+        kind: "policy",
+        id: policy.id,
+        path: policy.path,
+        run: policy.run,
+        parent: samples.checkpoint,
+        metrics: { ...policy.metrics, winRate: report.summary.winRate },
+      }),
     );
     return report.summary;
   },
@@ -147,12 +264,21 @@ export const betterContinuations = workflow(
 type Items = z.infer<typeof evaluateJob.output>["items"];
 
 /** Wins, rewards and diversity on the held-out passages; ties count half. */
-export function makeReport(items: Items, o: { bestOf: number; seconds: number; judgments: number; careless: string[] }) {
+export function makeReport(
+  items: Items,
+  o: { bestOf: number; seconds: number; judgments: number; careless: string[] },
+) {
   const mean = (xs: readonly number[]) => xs.reduce((a, b) => a + b, 0) / Math.max(1, xs.length);
-  const wins = (mine: readonly number[], theirs: readonly number[]) => mine.reduce((n, x, i) => n + (x > theirs[i] ? 1 : x === theirs[i] ? 0.5 : 0), 0);
+  const wins = (mine: readonly number[], theirs: readonly number[]) =>
+    mine.reduce((n, x, i) => n + (x > theirs[i] ? 1 : x === theirs[i] ? 0.5 : 0), 0);
   const baseTaste = items.map((x) => hiddenTaste(x.base.text));
   // against a fresh base sample, the second: the first is the one shown beside the policy's
-  const arm = (name: string, written: { text: string; tokens: number[]; reward: number; kl: number }[], against: readonly number[] | null, kl?: number) => {
+  const arm = (
+    name: string,
+    written: { text: string; tokens: number[]; reward: number; kl: number }[],
+    against: readonly number[] | null,
+    kl?: number,
+  ) => {
     const taste = written.map((w) => hiddenTaste(w.text));
     const won = against && wins(taste, against);
     const interval = won === null ? null : wilson(won, items.length);
@@ -166,25 +292,67 @@ export function makeReport(items: Items, o: { bestOf: number; seconds: number; j
       taste: mean(taste),
       kl: kl ?? mean(written.map((w) => w.kl)),
       length: mean(written.map((w) => w.tokens.length)),
-      distinct1: distinctN(written.map((w) => w.tokens), 1),
-      distinct2: distinctN(written.map((w) => w.tokens), 2),
+      distinct1: distinctN(
+        written.map((w) => w.tokens),
+        1,
+      ),
+      distinct2: distinctN(
+        written.map((w) => w.tokens),
+        2,
+      ),
     };
   };
-  const best = (n: number) => items.map((x) => x.bestOf.slice(0, n).reduce((top, w) => (w.reward > top.reward ? w : top)));
-  const baseArm = arm("base", items.map((x) => x.base), null);
-  const policyArm = arm("policy", items.map((x) => x.policy), baseTaste);
-  const table = [baseArm, policyArm, arm(`best of ${o.bestOf}`, best(o.bestOf), baseTaste, klBestOfN(o.bestOf))];
+  const best = (n: number) =>
+    items.map((x) => x.bestOf.slice(0, n).reduce((top, w) => (w.reward > top.reward ? w : top)));
+  const baseArm = arm(
+    "base",
+    items.map((x) => x.base),
+    null,
+  );
+  const policyArm = arm(
+    "policy",
+    items.map((x) => x.policy),
+    baseTaste,
+  );
+  const table = [
+    baseArm,
+    policyArm,
+    arm(`best of ${o.bestOf}`, best(o.bestOf), baseTaste, klBestOfN(o.bestOf)),
+  ];
 
   const sizes = [1, 2, 4, 8, 16, 32].filter((n) => n <= o.bestOf);
   const curve = sizes.map((n) => {
-    const per = items.map((x) => x.bestOf.map((w) => ({ proxy: w.reward, taste: hiddenTaste(w.text), reward: w.reward })));
-    const estimate = (value: (w: { taste: number; reward: number }, i: number) => number) => mean(per.map((ws, i) => bestOfN(ws.map((w) => w.proxy), ws.map((w) => value(w, i)), n)));
-    return { n, kl: klBestOfN(n), reward: estimate((w) => w.reward), taste: estimate((w) => w.taste), winRate: estimate((w, i) => (w.taste > baseTaste[i] ? 1 : w.taste === baseTaste[i] ? 0.5 : 0)) };
+    const per = items.map((x) =>
+      x.bestOf.map((w) => ({ proxy: w.reward, taste: hiddenTaste(w.text), reward: w.reward })),
+    );
+    const estimate = (value: (w: { taste: number; reward: number }, i: number) => number) =>
+      mean(
+        per.map((ws, i) =>
+          bestOfN(
+            ws.map((w) => w.proxy),
+            ws.map((w) => value(w, i)),
+            n,
+          ),
+        ),
+      );
+    return {
+      n,
+      kl: klBestOfN(n),
+      reward: estimate((w) => w.reward),
+      taste: estimate((w) => w.taste),
+      winRate: estimate((w, i) =>
+        w.taste > baseTaste[i] ? 1 : w.taste === baseTaste[i] ? 0.5 : 0,
+      ),
+    };
   });
 
   // reward model against the hidden taste on held-out pairs of base samples; pairs the taste calls equal are left out
-  const decided = items.flatMap((x) => (x.bestOf.length < 2 ? [] : [x.bestOf.slice(0, 2)])).filter(([a, b]) => hiddenTaste(a.text) !== hiddenTaste(b.text));
-  const right = decided.filter(([a, b]) => hiddenTaste(a.text) > hiddenTaste(b.text) === a.reward > b.reward).length;
+  const decided = items
+    .flatMap((x) => (x.bestOf.length < 2 ? [] : [x.bestOf.slice(0, 2)]))
+    .filter(([a, b]) => hiddenTaste(a.text) !== hiddenTaste(b.text));
+  const right = decided.filter(
+    ([a, b]) => hiddenTaste(a.text) > hiddenTaste(b.text) === a.reward > b.reward,
+  ).length;
   const accuracy = wilson(right, Math.max(1, decided.length));
   const summary: Summary = {
     seconds: o.seconds,
@@ -195,6 +363,23 @@ export function makeReport(items: Items, o: { bestOf: number; seconds: number; j
     judgments: o.judgments,
     carelessFound: o.careless,
   };
-  const sideBySide = items.slice(0, 40).map((x, i) => ({ passage: x.prompt, base: x.base.text, policy: x.policy.text, baseTaste: baseTaste[i], policyTaste: hiddenTaste(x.policy.text) }));
-  return { summary, table, bestOfN: curve, sideBySide, rewardModel: { accuracy: summary.rewardAccuracy, low: accuracy.low, high: accuracy.high, n: decided.length } };
+  const sideBySide = items.slice(0, 40).map((x, i) => ({
+    passage: x.prompt,
+    base: x.base.text,
+    policy: x.policy.text,
+    baseTaste: baseTaste[i],
+    policyTaste: hiddenTaste(x.policy.text),
+  }));
+  return {
+    summary,
+    table,
+    bestOfN: curve,
+    sideBySide,
+    rewardModel: {
+      accuracy: summary.rewardAccuracy,
+      low: accuracy.low,
+      high: accuracy.high,
+      n: decided.length,
+    },
+  };
 }

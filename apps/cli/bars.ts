@@ -6,9 +6,16 @@ export function bar(done: number, total: number, width = 24): string {
   const full = Math.round(share * width);
   return `${"█".repeat(full)}${"░".repeat(width - full)} ${String(Math.round(share * 100)).padStart(3)} %`;
 }
-const marks: Record<Stage["state"], string> = { waiting: "·", running: "▸", done: "✓", failed: "✗" };
+const marks: Record<Stage["state"], string> = {
+  waiting: "·",
+  running: "▸",
+  done: "✓",
+  failed: "✗",
+};
 const line = (s: Stage): string => {
-  const time = s.startedAt ? `${(((s.endedAt ? Date.parse(s.endedAt) : Date.now()) - Date.parse(s.startedAt)) / 1000).toFixed(0)} s` : "";
+  const time = s.startedAt
+    ? `${(((s.endedAt ? Date.parse(s.endedAt) : Date.now()) - Date.parse(s.startedAt)) / 1000).toFixed(0)} s`
+    : "";
   const progress = s.state === "done" ? "" : s.total > 0 ? bar(s.done, s.total) : "";
   return `  ${marks[s.state]} ${s.title.padEnd(16)} ${time.padStart(6)}  ${[progress, s.note].filter(Boolean).join("  ")}`;
 };
@@ -22,7 +29,9 @@ export class Progress {
     if (o.tty) {
       const width = process.stdout.columns || 100;
       const lines = e.stages.map((s) => line(s).slice(0, width - 1));
-      process.stdout.write(`${this.#drawn ? `\x1b[${this.#drawn}A` : ""}${lines.map((l) => `\x1b[2K${l}\n`).join("")}`);
+      process.stdout.write(
+        `${this.#drawn ? `\x1b[${this.#drawn}A` : ""}${lines.map((l) => `\x1b[2K${l}\n`).join("")}`,
+      );
       this.#drawn = lines.length;
       return;
     }

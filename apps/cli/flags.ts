@@ -3,14 +3,31 @@ import { parseArgs } from "node:util";
 import { z } from "zod";
 import { TillerError } from "@tiller/schema";
 
-export function parseFlags<S extends z.ZodRawShape>(args: string[], shape: S): z.infer<z.ZodObject<S>> {
-  const known = Object.keys(shape).map((k) => `--${k}`).join(" ");
+export function parseFlags<S extends z.ZodRawShape>(
+  args: string[],
+  shape: S,
+): z.infer<z.ZodObject<S>> {
+  const known = Object.keys(shape)
+    .map((k) => `--${k}`)
+    .join(" ");
   try {
     const isFlag = (s: z.ZodType) => s.safeParse(true).success && !s.safeParse("1").success;
-    const { values } = parseArgs({ args, strict: true, options: Object.fromEntries(Object.entries(shape).map(([k, s]) => [k, { type: isFlag(s as unknown as z.ZodType) ? ("boolean" as const) : ("string" as const) }])) });
+    const { values } = parseArgs({
+      args,
+      strict: true,
+      options: Object.fromEntries(
+        Object.entries(shape).map(([k, s]) => [
+          k,
+          { type: isFlag(s as unknown as z.ZodType) ? ("boolean" as const) : ("string" as const) },
+        ]),
+      ),
+    });
     return z.strictObject(shape).parse(values) as z.infer<z.ZodObject<S>>;
   } catch (cause) {
-    const why = cause instanceof z.ZodError ? cause.issues.map((i) => `--${i.path.join(".")}: ${i.message}`).join("; ") : (cause as Error).message.split(". ")[0];
+    const why =
+      cause instanceof z.ZodError
+        ? cause.issues.map((i) => `--${i.path.join(".")}: ${i.message}`).join("; ")
+        : (cause as Error).message.split(". ")[0];
     throw new TillerError("bad_flag", `${why}. The flags are ${known}.`, { cause });
   }
 }

@@ -1,15 +1,28 @@
 /** `tiller`: one file a command. */
 import { TillerError } from "@tiller/schema";
 
-const commands: Record<string, { what: string; load: () => Promise<{ run(args: string[]): Promise<number> }> }> = {
-  start: { what: "start the server and the first experiment (--once --json --port --home --seed --small)", load: () => import("./start.ts") },
-  pretrain: { what: "train the base model from public-domain text (--out --seed --steps ...)", load: () => import("./pretrain.ts") },
+const commands: Record<
+  string,
+  { what: string; load: () => Promise<{ run(args: string[]): Promise<number> }> }
+> = {
+  start: {
+    what: "start the server and the first experiment (--once --json --port --home --seed --small)",
+    load: () => import("./start.ts"),
+  },
+  pretrain: {
+    what: "train the base model from public-domain text (--out --seed --steps ...)",
+    load: () => import("./pretrain.ts"),
+  },
 };
 
 const [name = "help", ...args] = process.argv.slice(2);
 const command = commands[name];
 if (!command) {
-  console.log(`Usage: npm run tiller -- COMMAND\n\n${Object.entries(commands).map(([n, c]) => `  ${n.padEnd(10)} ${c.what}`).join("\n")}`);
+  console.log(
+    `Usage: npm run tiller -- COMMAND\n\n${Object.entries(commands)
+      .map(([n, c]) => `  ${n.padEnd(10)} ${c.what}`)
+      .join("\n")}`,
+  );
   process.exit(name === "help" || name === "--help" ? 0 : 2);
 }
 try {

@@ -13,9 +13,13 @@ export async function run(args: string[]): Promise<number> {
   const { out, home, ...rest } = parseFlags(args, {
     out: z.string().default("models/base"),
     home: z.string().default(defaultHome()),
-    ...Object.fromEntries(Object.keys(PretrainConfig.shape).map((k) => [k, z.coerce.number().optional()])),
+    ...Object.fromEntries(
+      Object.keys(PretrainConfig.shape).map((k) => [k, z.coerce.number().optional()]),
+    ),
   });
-  const config = PretrainConfig.parse(Object.fromEntries(Object.entries(rest).filter(([, v]) => v !== undefined)));
+  const config = PretrainConfig.parse(
+    Object.fromEntries(Object.entries(rest).filter(([, v]) => v !== undefined)),
+  );
   const key = createHash("sha256").update(JSON.stringify(config)).digest("hex").slice(0, 12);
   const dir = path.join(home, "jobs", `pretrain-${key}`);
   mkdirSync(dir, { recursive: true });
@@ -30,7 +34,8 @@ export async function run(args: string[]): Promise<number> {
       home,
       progress: (done, total, note = "") => {
         if (process.stdout.isTTY) process.stdout.write(`\r${bar(done, total)} ${note}\x1b[K`);
-        else if (done - shown >= total / 20 || done === total) console.log(`${done}/${total} ${note}`), (shown = done);
+        else if (done - shown >= total / 20 || done === total)
+          (console.log(`${done}/${total} ${note}`), (shown = done));
       },
       metric: (step, values) => curve.push({ step, values }),
       sample: () => {},
@@ -39,7 +44,12 @@ export async function run(args: string[]): Promise<number> {
     },
   );
   const points = curve.filter((p) => p.values["heldoutLoss"] !== undefined || p.step % 20 === 0);
-  writeFileSync(path.join(out, "loss.jsonl"), points.map((p) => `${JSON.stringify({ step: p.step, ...p.values })}\n`).join(""));
-  console.log(`\n${result.path}: held-out loss ${result.loss.toFixed(3)} nats a token, ${result.bitsPerByte.toFixed(3)} bits a byte, id ${result.id.slice(0, 12)}`);
+  writeFileSync(
+    path.join(out, "loss.jsonl"),
+    points.map((p) => `${JSON.stringify({ step: p.step, ...p.values })}\n`).join(""),
+  );
+  console.log(
+    `\n${result.path}: held-out loss ${result.loss.toFixed(3)} nats a token, ${result.bitsPerByte.toFixed(3)} bits a byte, id ${result.id.slice(0, 12)}`,
+  );
   return 0;
 }

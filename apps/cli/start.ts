@@ -15,7 +15,17 @@ import { createApp } from "@tiller/server/app.ts";
 import { renderReport } from "@tiller/server/report.ts";
 import { SamplerPool } from "@tiller/server/sampler.ts";
 import { simulate } from "@tiller/server/simulated-raters.ts";
-import { defaultHome, ensurePerson, expireLeases, getExperiment, getReport, issueToken, openStore, personOfToken, type Store } from "@tiller/store";
+import {
+  defaultHome,
+  ensurePerson,
+  expireLeases,
+  getExperiment,
+  getReport,
+  issueToken,
+  openStore,
+  personOfToken,
+  type Store,
+} from "@tiller/store";
 import { buildWeb } from "@tiller/web/build.ts";
 import { betterContinuations, Config, smallConfig } from "../../recipes/better-continuations.ts";
 import { Progress, summaryTable } from "./bars.ts";
@@ -50,26 +60,65 @@ export async function run(args: string[]): Promise<number> {
     flow = await launchFlow({ store, workflows: [betterContinuations], codeRevision: revision() });
     const app = createApp({ store, flow, sampler, web });
     const address = await listen(app.fetch, o.port, (s) => (server = s));
-    const link = async (id: string, name: string, pseudonym: string, role: Role, simulated = false) => {
+    const link = async (
+      id: string,
+      name: string,
+      pseudonym: string,
+      role: Role,
+      simulated = false,
+    ) => {
       const me = await ensurePerson(store.db, { id, name, pseudonym, role, simulated });
       return `${address}/sign-in?token=${await keptToken(store, me.id, "link")}`;
     };
     const researcher = await link("researcher", "Researcher", "researcher", "researcher");
     const rater = await link("rater", "You", "rater-guest", "rater");
-    const key = await keptToken(store, (await ensurePerson(store.db, { id: "api", name: "API", pseudonym: "api", role: "researcher" })).id, "key");
-    const seats = await Promise.all(simulatedRaters.map(async (r, i) => ({ rater: r, link: await link(`simulated-${i + 1}`, r.name, `rater-${String(i + 1).padStart(2, "0")}`, "rater", true) })));
-    if (!o.json) console.log(`\n  Tiller is at ${address}\n\n  Studio (researcher)  ${researcher}\n  Desk (rater)         ${rater}\n  API key              ${key}\n`);
+    const key = await keptToken(
+      store,
+      (
+        await ensurePerson(store.db, {
+          id: "api",
+          name: "API",
+          pseudonym: "api",
+          role: "researcher",
+        })
+      ).id,
+      "key",
+    );
+    const seats = await Promise.all(
+      simulatedRaters.map(async (r, i) => ({
+        rater: r,
+        link: await link(
+          `simulated-${i + 1}`,
+          r.name,
+          `rater-${String(i + 1).padStart(2, "0")}`,
+          "rater",
+          true,
+        ),
+      })),
+    );
+    if (!o.json)
+      console.log(
+        `\n  Tiller is at ${address}\n\n  Studio (researcher)  ${researcher}\n  Desk (rater)         ${rater}\n  API key              ${key}\n`,
+      );
 
     const id = `better-continuations-${o.small ? "small-" : ""}${o.seed}`;
-    await flow.start(betterContinuations, o.small ? smallConfig : Config.parse({}), { id, seed: o.seed });
+    await flow.start(betterContinuations, o.small ? smallConfig : Config.parse({}), {
+      id,
+      seed: o.seed,
+    });
     void simulate({ address, seats, seed: o.seed, signal: stopping.signal });
     const sweep = setInterval(() => void expireLeases(store.db).catch(() => {}), 15_000);
     const progress = new Progress();
-    const draw = async () => progress.draw(await getExperiment(store.db, id), { tty: process.stdout.isTTY, quiet: o.json });
+    const draw = async () =>
+      progress.draw(await getExperiment(store.db, id), {
+        tty: process.stdout.isTTY,
+        quiet: o.json,
+      });
     const drawing = setInterval(() => void draw().catch(() => {}), 500);
 
     const stopped = new Promise<undefined>((resolve) => {
-      for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(undefined));
+      for (const signal of ["SIGINT", "SIGTERM"] as const)
+        process.once(signal, () => resolve(undefined));
     });
     const summary = await Promise.race([flow.wait(id), stopped]);
     clearInterval(drawing);
@@ -108,19 +157,36 @@ async function keptToken(store: Store, person: string, kind: "link" | "key"): Pr
   return token;
 }
 
-function listen(fetch: (r: Request) => Response | Promise<Response>, port: number, opened: (s: ServerType) => void): Promise<string> {
+function listen(
+  fetch: (r: Request) => Response | Promise<Response>,
+  port: number,
+  opened: (s: ServerType) => void,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const server = serve({ fetch, port }, (info) => resolve(`http://localhost:${info.port}`));
     opened(server);
     server.on("error", (e: NodeJS.ErrnoException) =>
-      reject(e.code === "EADDRINUSE" ? new TillerError("port_taken", `port ${port} is taken. Stop what uses it, or give another with --port.`, { cause: e }) : e),
+      reject(
+        e.code === "EADDRINUSE"
+          ? new TillerError(
+              "port_taken",
+              `port ${port} is taken. Stop what uses it, or give another with --port.`,
+              { cause: e },
+            )
+          : e,
+      ),
     );
   });
 }
 
 function revision(): string {
   try {
-    return execFileSync("git", ["rev-parse", "HEAD"], { cwd: path.dirname(fileURLToPath(import.meta.url)), stdio: ["ignore", "pipe", "ignore"] }).toString().trim();
+    return execFileSync("git", ["rev-parse", "HEAD"], {
+      cwd: path.dirname(fileURLToPath(import.meta.url)),
+      stdio: ["ignore", "pipe", "ignore"],
+    })
+      .toString()
+      .trim();
   } catch {
     return "unknown";
   }

@@ -12,17 +12,44 @@ import { deskRoutes } from "./routes/desk.ts";
 import { openaiRoutes } from "./routes/openai.ts";
 import { studioRoutes } from "./routes/studio.ts";
 
-const statusOf: Record<string, 400 | 404 | 409 | 410> = { not_found: 404, unknown_lease: 409, lease_expired: 410, too_late: 409 };
-const types: Record<string, string> = { html: "text/html; charset=utf-8", js: "text/javascript", css: "text/css", woff2: "font/woff2", svg: "image/svg+xml", png: "image/png", json: "application/json" };
+const statusOf: Record<string, 400 | 404 | 409 | 410> = {
+  not_found: 404,
+  unknown_lease: 409,
+  lease_expired: 410,
+  too_late: 409,
+};
+const types: Record<string, string> = {
+  html: "text/html; charset=utf-8",
+  js: "text/javascript",
+  css: "text/css",
+  woff2: "font/woff2",
+  svg: "image/svg+xml",
+  png: "image/png",
+  json: "application/json",
+};
 
 export function createApp(d: Deps): Hono<Env> {
   const app = new Hono<Env>();
   app.onError((e, c) => {
     if (e instanceof HTTPException) return e.getResponse();
-    if (e instanceof z.ZodError) return c.json({ code: "bad_request", message: e.issues.map((i) => `${i.path.join(".") || "body"}: ${i.message}`).join("; ") }, 400);
-    if (e instanceof TillerError) return c.json({ code: e.code, message: e.message }, statusOf[e.code] ?? 400);
+    if (e instanceof z.ZodError)
+      return c.json(
+        {
+          code: "bad_request",
+          message: e.issues.map((i) => `${i.path.join(".") || "body"}: ${i.message}`).join("; "),
+        },
+        400,
+      );
+    if (e instanceof TillerError)
+      return c.json({ code: e.code, message: e.message }, statusOf[e.code] ?? 400);
     console.error(e);
-    return c.json({ code: "internal", message: "Something went wrong on our side. Try again; the server's log has the details." }, 500);
+    return c.json(
+      {
+        code: "internal",
+        message: "Something went wrong on our side. Try again; the server's log has the details.",
+      },
+      500,
+    );
   });
   app.use(async (c, next) => {
     await next();
@@ -35,19 +62,34 @@ export function createApp(d: Deps): Hono<Env> {
     const me = await personOfToken(d.store.db, c.req.query("token") ?? "", ["link"]);
     if (!me) return c.text("This sign-in link is not valid (any more). Ask for a new one.", 401);
     const session = await issueToken(d.store.db, me.id, "session");
-    setCookie(c, SESSION, session, { httpOnly: true, sameSite: "Lax", path: "/", maxAge: 30 * 24 * 3600 });
+    setCookie(c, SESSION, session, {
+      httpOnly: true,
+      sameSite: "Lax",
+      path: "/",
+      maxAge: 30 * 24 * 3600,
+    });
     return c.redirect(me.role === "rater" ? "/desk" : "/studio");
   });
   app.get("/api/me", allow(d, ["rater", "researcher", "lead"]), (c) => c.json(c.var.me));
   app.route("/api/desk", deskRoutes(d));
   app.route("/api/studio", studioRoutes(d));
   app.route("/v1", openaiRoutes(d));
-  app.all("/api/*", (c) => c.json({ code: "not_found", message: `There is no ${c.req.method} ${c.req.path}.` }, 404));
+  app.all("/api/*", (c) =>
+    c.json({ code: "not_found", message: `There is no ${c.req.method} ${c.req.path}.` }, 404),
+  );
 
-  app.get("/healthz", async (c) => c.json({ ok: (await d.store.db.value(sql`select 1`, z.number())) === 1 }));
+  app.get("/healthz", async (c) =>
+    c.json({ ok: (await d.store.db.value(sql`select 1`, z.number())) === 1 }),
+  );
   app.get("/metrics", async (c) => {
-    const count = (table: "answer" | "lease" | "experiment") => d.store.db.value({ text: `select count(*)::int from ${table}`, values: [] }, z.number());
-    const rows = [["tiller_answers_total", await count("answer")], ["tiller_leases_total", await count("lease")], ["tiller_experiments_total", await count("experiment")], ["process_resident_memory_bytes", process.memoryUsage().rss]];
+    const count = (table: "answer" | "lease" | "experiment") =>
+      d.store.db.value({ text: `select count(*)::int from ${table}`, values: [] }, z.number());
+    const rows = [
+      ["tiller_answers_total", await count("answer")],
+      ["tiller_leases_total", await count("lease")],
+      ["tiller_experiments_total", await count("experiment")],
+      ["process_resident_memory_bytes", process.memoryUsage().rss],
+    ];
     return c.text(rows.map(([name, value]) => `${name} ${value}\n`).join(""));
   });
 
@@ -56,9 +98,16 @@ export function createApp(d: Deps): Hono<Env> {
     const wanted = path.normalize(c.req.path).replace(/^\/+/, "");
     const file = /\.\w+$/.test(wanted) && !wanted.includes("..") ? wanted : "index.html";
     const bytes = await readFile(path.join(d.web, file)).catch(() => undefined);
-    if (!bytes) return c.text(file === "index.html" ? "The web app is not built. Run npm run build:web." : "Not found", 404);
+    if (!bytes)
+      return c.text(
+        file === "index.html" ? "The web app is not built. Run npm run build:web." : "Not found",
+        404,
+      );
     c.header("content-type", types[file.split(".").at(-1)!] ?? "application/octet-stream");
-    c.header("cache-control", file.startsWith("assets/") ? "public, max-age=31536000, immutable" : "no-cache");
+    c.header(
+      "cache-control",
+      file.startsWith("assets/") ? "public, max-age=31536000, immutable" : "no-cache",
+    );
     return c.body(bytes);
   });
   return app;

@@ -20,19 +20,37 @@ export interface Env {
 }
 export const SESSION = "tiller_session";
 
-const bearer = (c: Context): string | undefined => c.req.header("authorization")?.match(/^Bearer (.+)$/)?.[1];
+const bearer = (c: Context): string | undefined =>
+  c.req.header("authorization")?.match(/^Bearer (.+)$/)?.[1];
 
 /** Lets in people with a session (cookie or bearer) whose role is allowed. */
 export const allow = (d: Deps, roles: readonly Role[]) =>
   createMiddleware<Env>(async (c, next) => {
     const token = bearer(c) ?? getCookie(c, SESSION);
     const me = token ? await personOfToken(d.store.db, token, ["session"]) : undefined;
-    if (!me) return c.json({ code: "signed_out", message: "You are not signed in. Open your sign-in link again." }, 401);
-    if (!roles.includes(me.role)) return c.json({ code: "not_allowed", message: `This is for ${roles.join(" and ")}s; you are a ${me.role}. Ask the work lead.` }, 403);
+    if (!me)
+      return c.json(
+        { code: "signed_out", message: "You are not signed in. Open your sign-in link again." },
+        401,
+      );
+    if (!roles.includes(me.role))
+      return c.json(
+        {
+          code: "not_allowed",
+          message: `This is for ${roles.join(" and ")}s; you are a ${me.role}. Ask the work lead.`,
+        },
+        403,
+      );
     // a page of another site cannot use the cookie: its requests carry another origin
     const origin = c.req.header("origin");
     if (c.req.method !== "GET" && origin && new URL(origin).host !== c.req.header("host"))
-      return c.json({ code: "cross_site", message: `Requests from ${origin} are refused. Use Tiller's own address.` }, 403);
+      return c.json(
+        {
+          code: "cross_site",
+          message: `Requests from ${origin} are refused. Use Tiller's own address.`,
+        },
+        403,
+      );
     c.set("me", me);
     return next();
   });
@@ -42,7 +60,18 @@ export const apiClient = (d: Deps) =>
   createMiddleware<Env>(async (c, next) => {
     const token = bearer(c) ?? getCookie(c, SESSION);
     const me = token ? await personOfToken(d.store.db, token, ["key", "session"]) : undefined;
-    if (!me) return c.json({ error: { message: "Missing or unknown API key. Use the key that Tiller prints at its start.", type: "invalid_request_error", param: null, code: "invalid_api_key" } }, 401);
+    if (!me)
+      return c.json(
+        {
+          error: {
+            message: "Missing or unknown API key. Use the key that Tiller prints at its start.",
+            type: "invalid_request_error",
+            param: null,
+            code: "invalid_api_key",
+          },
+        },
+        401,
+      );
     c.set("me", me);
     return next();
   });

@@ -1,7 +1,8 @@
 /** The report as one self-contained HTML file: tables, and plots drawn as SVG here, so that it opens anywhere. */
 import type { MetricPoint, Report } from "@tiller/schema";
 
-const escape = (s: string) => s.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]!);
+const escape = (s: string) =>
+  s.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]!);
 const fixed = (x: number, digits = 2) => (Number.isFinite(x) ? x.toFixed(digits) : "–");
 const percent = (x: number | null) => (x === null ? "–" : `${(100 * x).toFixed(0)} %`);
 
@@ -17,29 +18,45 @@ const M = { left: 52, right: 14, top: 14, bottom: 36 };
 
 /** A line chart with axes, as an SVG string. */
 function chart(title: string, xLabel: string, lines: readonly Line[]): string {
-  const all = lines.flatMap((l) => l.points).filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y));
-  if (!all.length) return `<figure><figcaption>${escape(title)}</figcaption><p class="quiet">No points.</p></figure>`;
+  const all = lines
+    .flatMap((l) => l.points)
+    .filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y));
+  if (!all.length)
+    return `<figure><figcaption>${escape(title)}</figcaption><p class="quiet">No points.</p></figure>`;
   const [x0, x1] = [Math.min(...all.map((p) => p[0])), Math.max(...all.map((p) => p[0]))];
   let [y0, y1] = [Math.min(...all.map((p) => p[1])), Math.max(...all.map((p) => p[1]))];
   if (y0 === y1) [y0, y1] = [y0 - 0.5, y1 + 0.5];
   const X = (x: number) => M.left + ((x - x0) / (x1 - x0 || 1)) * (W - M.left - M.right);
   const Y = (y: number) => H - M.bottom - ((y - y0) / (y1 - y0)) * (H - M.top - M.bottom);
-  const ticks = (a: number, b: number) => Array.from({ length: 5 }, (_, i) => a + ((b - a) * i) / 4);
+  const ticks = (a: number, b: number) =>
+    Array.from({ length: 5 }, (_, i) => a + ((b - a) * i) / 4);
   const axes = [
-    ...ticks(y0, y1).map((y) => `<line class="grid" x1="${M.left}" x2="${W - M.right}" y1="${Y(y)}" y2="${Y(y)}"/><text x="${M.left - 8}" y="${Y(y) + 4}" text-anchor="end">${Number(y.toPrecision(3))}</text>`),
-    ...ticks(x0, x1).map((x) => `<text x="${X(x)}" y="${H - M.bottom + 18}" text-anchor="middle">${Number(x.toPrecision(3))}</text>`),
+    ...ticks(y0, y1).map(
+      (y) =>
+        `<line class="grid" x1="${M.left}" x2="${W - M.right}" y1="${Y(y)}" y2="${Y(y)}"/><text x="${M.left - 8}" y="${Y(y) + 4}" text-anchor="end">${Number(y.toPrecision(3))}</text>`,
+    ),
+    ...ticks(x0, x1).map(
+      (x) =>
+        `<text x="${X(x)}" y="${H - M.bottom + 18}" text-anchor="middle">${Number(x.toPrecision(3))}</text>`,
+    ),
     `<text x="${(W + M.left) / 2}" y="${H - 2}" text-anchor="middle" class="quiet">${escape(xLabel)}</text>`,
   ].join("");
   const drawn = lines
     .map((l) => {
-      const at = l.points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y)).map(([x, y]) => `${X(x).toFixed(1)},${Y(y).toFixed(1)}`);
+      const at = l.points
+        .filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y))
+        .map(([x, y]) => `${X(x).toFixed(1)},${Y(y).toFixed(1)}`);
       return `<polyline points="${at.join(" ")}" fill="none" stroke="${l.color}" stroke-width="2"/>${l.dots ? at.map((p) => `<circle cx="${p.split(",")[0]}" cy="${p.split(",")[1]}" r="3.5" fill="${l.color}"/>`).join("") : ""}`;
     })
     .join("");
-  const legend = lines.length > 1 ? `<p class="legend">${lines.map((l) => `<span><i style="background:${l.color}"></i>${escape(l.label)}</span>`).join("")}</p>` : "";
+  const legend =
+    lines.length > 1
+      ? `<p class="legend">${lines.map((l) => `<span><i style="background:${l.color}"></i>${escape(l.label)}</span>`).join("")}</p>`
+      : "";
   return `<figure><figcaption>${escape(title)}</figcaption>${legend}<svg viewBox="0 0 ${W} ${H}" role="img" aria-label="${escape(title)}">${axes}${drawn}</svg></figure>`;
 }
-const series = (points: readonly MetricPoint[], key: string) => points.flatMap((p) => (p.values[key] === undefined ? [] : [[p.step, p.values[key]] as const]));
+const series = (points: readonly MetricPoint[], key: string) =>
+  points.flatMap((p) => (p.values[key] === undefined ? [] : [[p.step, p.values[key]] as const]));
 
 const css = `:root{color-scheme:light dark;--ink:#1c2420;--quiet:#5d6a63;--line:#d9ded9;--page:#fbfaf7;--card:#fff;--good:#1f6f54;--bad:#a3452f}
 @media(prefers-color-scheme:dark){:root{--ink:#e6eae6;--quiet:#9aa7a0;--line:#323a36;--page:#141816;--card:#1b211e;--good:#6fc3a3;--bad:#e08c76}}
@@ -56,25 +73,69 @@ export function renderReport(r: Report): string {
   const stats = [
     ["Win rate", percent(s.winRate), "of held-out comparisons against the base, ties half"],
     ["KL", `${fixed(s.kl, 1)} nats`, "a continuation, policy against base"],
-    ["Reward model", percent(s.rewardAccuracy), `right on ${r.rewardModel.n} held-out pairs (${percent(r.rewardModel.low)} to ${percent(r.rewardModel.high)})`],
+    [
+      "Reward model",
+      percent(s.rewardAccuracy),
+      `right on ${r.rewardModel.n} held-out pairs (${percent(r.rewardModel.low)} to ${percent(r.rewardModel.high)})`,
+    ],
     ["Distinct bigrams", percent(s.distinct2Ratio), "of the base's"],
-    ["Judgments", String(s.judgments), `careless raters found: ${s.carelessFound.join(", ") || "none"}`],
+    [
+      "Judgments",
+      String(s.judgments),
+      `careless raters found: ${s.carelessFound.join(", ") || "none"}`,
+    ],
     ["Time", `${fixed(s.seconds / 60, 1)} min`, "from start to here"],
   ];
   const table = r.table.map(
-    (a) => `<tr><td>${escape(a.arm)}</td><td>${a.n}</td><td>${a.winRate === null ? "–" : `${percent(a.winRate)} <span class="quiet">(${percent(a.winRateLow)} to ${percent(a.winRateHigh)})</span>`}</td><td>${fixed(a.reward)}</td><td>${fixed(a.taste)}</td><td>${fixed(a.kl, 1)}</td><td>${fixed(a.length, 1)}</td><td>${fixed(a.distinct1)}</td><td>${fixed(a.distinct2)}</td></tr>`,
+    (a) =>
+      `<tr><td>${escape(a.arm)}</td><td>${a.n}</td><td>${a.winRate === null ? "–" : `${percent(a.winRate)} <span class="quiet">(${percent(a.winRateLow)} to ${percent(a.winRateHigh)})</span>`}</td><td>${fixed(a.reward)}</td><td>${fixed(a.taste)}</td><td>${fixed(a.kl, 1)}</td><td>${fixed(a.length, 1)}</td><td>${fixed(a.distinct1)}</td><td>${fixed(a.distinct2)}</td></tr>`,
   );
   const policy = r.table.find((a) => a.arm === "policy");
   const plots = [
-    chart("Score during PPO", "iteration", [{ label: "score", points: series(r.ppo, "score"), color: "#1f6f54" }]),
-    chart("KL to the base, nats", "iteration", [{ label: "KL", points: series(r.ppo, "kl"), color: "#a3452f" }]),
-    chart("Entropy a token, nats", "iteration", [{ label: "entropy", points: series(r.ppo, "entropy"), color: "#4a5fa5" }]),
-    chart("Clip fraction", "iteration", [{ label: "clip fraction", points: series(r.ppo, "clipFraction"), color: "#8a6d1c" }]),
-    chart("Reward model loss", "step", [{ label: "training", points: series(r.rewardModel.curve, "loss"), color: "#7b8a83" }, { label: "validation", points: series(r.rewardModel.curve, "validationLoss"), color: "#a3452f", dots: true }]),
-    chart("Win rate against KL", "KL, nats", [{ label: "best of n", points: r.bestOfN.map((b) => [b.kl, b.winRate] as const), color: "#4a5fa5", dots: true }, { label: "PPO", points: policy?.winRate ? [[policy.kl, policy.winRate]] : [], color: "#1f6f54", dots: true }]),
+    chart("Score during PPO", "iteration", [
+      { label: "score", points: series(r.ppo, "score"), color: "#1f6f54" },
+    ]),
+    chart("KL to the base, nats", "iteration", [
+      { label: "KL", points: series(r.ppo, "kl"), color: "#a3452f" },
+    ]),
+    chart("Entropy a token, nats", "iteration", [
+      { label: "entropy", points: series(r.ppo, "entropy"), color: "#4a5fa5" },
+    ]),
+    chart("Clip fraction", "iteration", [
+      { label: "clip fraction", points: series(r.ppo, "clipFraction"), color: "#8a6d1c" },
+    ]),
+    chart("Reward model loss", "step", [
+      { label: "training", points: series(r.rewardModel.curve, "loss"), color: "#7b8a83" },
+      {
+        label: "validation",
+        points: series(r.rewardModel.curve, "validationLoss"),
+        color: "#a3452f",
+        dots: true,
+      },
+    ]),
+    chart("Win rate against KL", "KL, nats", [
+      {
+        label: "best of n",
+        points: r.bestOfN.map((b) => [b.kl, b.winRate] as const),
+        color: "#4a5fa5",
+        dots: true,
+      },
+      {
+        label: "PPO",
+        points: policy?.winRate ? [[policy.kl, policy.winRate]] : [],
+        color: "#1f6f54",
+        dots: true,
+      },
+    ]),
   ];
-  const raters = r.raters.map((x) => `<tr><td>${escape(x.pseudonym)}</td><td>${x.answers}</td><td>${percent(x.reliability)} <span class="quiet">(${percent(x.low)} to ${percent(x.high)})</span></td><td>${percent(x.agreement)}</td><td class="${x.flag === "careless" ? "down" : ""}">${escape(x.flag)}</td></tr>`);
-  const pairs = r.sideBySide.map((x) => `<div class="pair"><p class="quiet">${escape(x.passage)}</p><p>${escape(x.base)} <span class="quiet">${fixed(x.baseTaste, 1)}</span></p><p>${escape(x.policy)} <span class="${x.policyTaste > x.baseTaste ? "up" : "down"}">${fixed(x.policyTaste, 1)}</span></p></div>`);
+  const raters = r.raters.map(
+    (x) =>
+      `<tr><td>${escape(x.pseudonym)}</td><td>${x.answers}</td><td>${percent(x.reliability)} <span class="quiet">(${percent(x.low)} to ${percent(x.high)})</span></td><td>${percent(x.agreement)}</td><td class="${x.flag === "careless" ? "down" : ""}">${escape(x.flag)}</td></tr>`,
+  );
+  const pairs = r.sideBySide.map(
+    (x) =>
+      `<div class="pair"><p class="quiet">${escape(x.passage)}</p><p>${escape(x.base)} <span class="quiet">${fixed(x.baseTaste, 1)}</span></p><p>${escape(x.policy)} <span class="${x.policyTaste > x.baseTaste ? "up" : "down"}">${fixed(x.policyTaste, 1)}</span></p></div>`,
+  );
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>${escape(r.title)} · Tiller report</title><style>${css}</style><main>
 <h1>${escape(r.title)}</h1><p class="quiet">Experiment ${escape(r.experiment)}, seed ${r.seed}, ${escape(r.createdAt.slice(0, 16).replace("T", " "))} UTC</p>
 <div class="stats">${stats.map(([name, value, note]) => `<div><span class="quiet">${name}</span><b>${escape(value!)}</b><span class="quiet">${escape(note!)}</span></div>`).join("")}</div>

@@ -5,7 +5,10 @@ import { Sampler } from "@tiller/lm";
 import { rng, TillerError } from "@tiller/schema";
 import { GenerateRequest, type Part } from "./sampler.ts";
 
-const Inbox = z.union([z.strictObject({ cancel: z.int() }), GenerateRequest.extend({ request: z.int() })]);
+const Inbox = z.union([
+  z.strictObject({ cancel: z.int() }),
+  GenerateRequest.extend({ request: z.int() }),
+]);
 const models = new Map<string, { model: Model; sampler: Sampler }>();
 const cancelled = new Set<number>();
 let turn: Promise<void> = Promise.resolve();
@@ -15,7 +18,20 @@ process.on("disconnect", () => process.exit(0));
 process.on("message", (raw) => {
   const m = Inbox.parse(raw);
   if ("cancel" in m) cancelled.add(m.cancel);
-  else turn = turn.then(() => answer(m)).catch((e: unknown) => void send({ request: m.request, text: "", error: { code: e instanceof TillerError ? e.code : "server_error", message: (e as Error).message } }));
+  else
+    turn = turn
+      .then(() => answer(m))
+      .catch(
+        (e: unknown) =>
+          void send({
+            request: m.request,
+            text: "",
+            error: {
+              code: e instanceof TillerError ? e.code : "server_error",
+              message: (e as Error).message,
+            },
+          }),
+      );
 });
 
 async function answer(r: GenerateRequest & { request: number }): Promise<void> {
@@ -29,7 +45,11 @@ async function answer(r: GenerateRequest & { request: number }): Promise<void> {
   const { model, sampler } = held;
   const { tokenizer } = model;
   const prompt = tokenizer.encode(r.prompt).slice(-(model.shape.n_positions - r.maxTokens));
-  if (r.maxTokens >= model.shape.n_positions) throw new TillerError("too_long", `max_tokens ${r.maxTokens} does not fit: the model has ${model.shape.n_positions} positions, prompt included. Ask for fewer.`);
+  if (r.maxTokens >= model.shape.n_positions)
+    throw new TillerError(
+      "too_long",
+      `max_tokens ${r.maxTokens} does not fit: the model has ${model.shape.n_positions} positions, prompt included. Ask for fewer.`,
+    );
   if (!prompt.length) prompt.push(tokenizer.eos);
 
   // a character can span tokens: only whole ones are sent
@@ -47,7 +67,12 @@ async function answer(r: GenerateRequest & { request: number }): Promise<void> {
       if (!ended && text.endsWith("\ufffd") && tokens!.length < r.maxTokens) return true;
       const at = Math.min(...r.stop.map((s) => text.indexOf(s)).filter((i) => i >= 0), Infinity);
       if (at < Infinity) text = text.slice(0, at);
-      send({ request, text: text.slice(sent.length), logprob: logprobs!.at(-1)!, ...(sent === "" && tokens!.length === 1 ? { promptTokens: prompt.length } : {}) });
+      send({
+        request,
+        text: text.slice(sent.length),
+        logprob: logprobs!.at(-1)!,
+        ...(sent === "" && tokens!.length === 1 ? { promptTokens: prompt.length } : {}),
+      });
       sent = text;
       if (ended || at < Infinity) finish = "stop";
       return !(ended || at < Infinity);

@@ -4,7 +4,15 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { TillerError } from "@tiller/schema";
 
-export const GenerateRequest = z.strictObject({ path: z.string(), prompt: z.string(), maxTokens: z.int(), temperature: z.number(), topP: z.number(), seed: z.int(), stop: z.array(z.string()) });
+export const GenerateRequest = z.strictObject({
+  path: z.string(),
+  prompt: z.string(),
+  maxTokens: z.int(),
+  temperature: z.number(),
+  topP: z.number(),
+  seed: z.int(),
+  stop: z.array(z.string()),
+});
 export type GenerateRequest = z.infer<typeof GenerateRequest>;
 
 export const Part = z.strictObject({
@@ -24,13 +32,23 @@ export class SamplerPool {
 
   #start(): ChildProcess {
     if (this.#child?.connected) return this.#child;
-    const child = fork(fileURLToPath(new URL("./sampler-child.ts", import.meta.url)), [], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    const child = fork(fileURLToPath(new URL("./sampler-child.ts", import.meta.url)), [], {
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
     child.on("message", (raw) => {
       const part = Part.parse(raw);
       this.#listeners.get(part.request)?.(part);
     });
     child.on("close", () => {
-      for (const [request, listener] of this.#listeners) listener({ request, text: "", error: { code: "sampler_crashed", message: "the sampler process ended; send the request again." } });
+      for (const [request, listener] of this.#listeners)
+        listener({
+          request,
+          text: "",
+          error: {
+            code: "sampler_crashed",
+            message: "the sampler process ended; send the request again.",
+          },
+        });
     });
     this.#child = child;
     return child;

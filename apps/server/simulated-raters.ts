@@ -8,16 +8,36 @@ export interface SimulatedSeat {
 }
 
 /** Runs until the signal; idles while there is no work. */
-export async function simulate(o: { address: string; seats: readonly SimulatedSeat[]; seed: number; signal: AbortSignal; think?: number }): Promise<void> {
-  await Promise.all(o.seats.map((seat) => work(seat, o).catch((e: unknown) => (o.signal.aborted ? undefined : console.error(`simulated rater ${seat.rater.name}:`, e)))));
+export async function simulate(o: {
+  address: string;
+  seats: readonly SimulatedSeat[];
+  seed: number;
+  signal: AbortSignal;
+  think?: number;
+}): Promise<void> {
+  await Promise.all(
+    o.seats.map((seat) =>
+      work(seat, o).catch((e: unknown) =>
+        o.signal.aborted ? undefined : console.error(`simulated rater ${seat.rater.name}:`, e),
+      ),
+    ),
+  );
 }
 
-async function work({ rater, link }: SimulatedSeat, o: { address: string; seed: number; signal: AbortSignal; think?: number }): Promise<void> {
+async function work(
+  { rater, link }: SimulatedSeat,
+  o: { address: string; seed: number; signal: AbortSignal; think?: number },
+): Promise<void> {
   const signedIn = await fetch(link, { redirect: "manual", signal: o.signal });
   const cookie = signedIn.headers.getSetCookie()[0]?.split(";")[0];
   if (!cookie) throw new Error(`the sign-in link answered ${signedIn.status} without a session`);
   const post = (path: string, body: unknown) =>
-    fetch(`${o.address}/api/desk/${path}`, { method: "POST", headers: { cookie, "content-type": "application/json" }, body: JSON.stringify(body), signal: o.signal });
+    fetch(`${o.address}/api/desk/${path}`, {
+      method: "POST",
+      headers: { cookie, "content-type": "application/json" },
+      body: JSON.stringify(body),
+      signal: o.signal,
+    });
   while (!o.signal.aborted) {
     const reply = await post("next", {});
     if (!reply.ok) throw new Error(`next: ${reply.status} ${await reply.text()}`);
@@ -28,10 +48,17 @@ async function work({ rater, link }: SimulatedSeat, o: { address: string; seed: 
     }
     const { lease, task, input, swap } = next.lease;
     const random = rng(o.seed, "rater", rater.name, task);
-    const value = simulateChoice(rater, { a: input.a.text, b: input.b.text, swap, taste: hiddenTaste, rng: random });
+    const value = simulateChoice(rater, {
+      a: input.a.text,
+      b: input.b.text,
+      swap,
+      taste: hiddenTaste,
+      rng: random,
+    });
     const activeSeconds = rater.seconds * Math.exp(0.4 * random.normal());
     if (o.think) await new Promise((r) => setTimeout(r, o.think));
     const sent = await post("answers", { lease, value, activeSeconds, idleSeconds: 0 });
-    if (!sent.ok && sent.status < 500 && sent.status !== 409 && sent.status !== 410) throw new Error(`answers: ${sent.status} ${await sent.text()}`);
+    if (!sent.ok && sent.status < 500 && sent.status !== 409 && sent.status !== 410)
+      throw new Error(`answers: ${sent.status} ${await sent.text()}`);
   }
 }

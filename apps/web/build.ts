@@ -18,7 +18,12 @@ function* files(dir: string): Generator<string> {
 /** Returns the folder of the built app. */
 export async function buildWeb(): Promise<string> {
   const hash = createHash("sha256");
-  for (const file of [path.join(root, "index.html"), path.join(root, "vite.config.ts"), ...files(path.join(root, "src"))]) hash.update(file).update(readFileSync(file));
+  for (const file of [
+    path.join(root, "index.html"),
+    path.join(root, "vite.config.ts"),
+    ...files(path.join(root, "src")),
+  ])
+    hash.update(file).update(readFileSync(file));
   const stamp = hash.digest("hex");
   const stampFile = path.join(dist, ".stamp");
   try {

@@ -4,5 +4,11 @@ import { defineConfig } from "vite";
 export default defineConfig({
   plugins: [react()],
   build: { outDir: "dist", emptyOutDir: true },
-  server: { proxy: { "/api": "http://localhost:7070", "/v1": "http://localhost:7070", "/sign-in": "http://localhost:7070" } },
+  server: {
+    proxy: {
+      "/api": "http://localhost:7070",
+      "/v1": "http://localhost:7070",
+      "/sign-in": "http://localhost:7070",
+    },
+  },
 });

@@ -4,7 +4,16 @@ import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Judgment, rng } from "@tiller/schema";
-import { aggregatePairs, type Answer, dawidSkene, flagRaters, hiddenTaste, majority, simulateChoice, simulatedRaters } from "./index.ts";
+import {
+  aggregatePairs,
+  type Answer,
+  dawidSkene,
+  flagRaters,
+  hiddenTaste,
+  majority,
+  simulateChoice,
+  simulatedRaters,
+} from "./index.ts";
 
 test("one person choosing b on one pair moves it to the prior's mean reliability", () => {
   const { pairs } = aggregatePairs([{ task: "t", rater: "r", choice: "b" }], { iterations: 1 });
@@ -12,19 +21,37 @@ test("one person choosing b on one pair moves it to the prior's mean reliability
 });
 
 test("ties say nothing about the side", () => {
-  const { pairs } = aggregatePairs([{ task: "t", rater: "r", choice: "tie" }, { task: "t", rater: "s", choice: "tie" }]);
+  const { pairs } = aggregatePairs([
+    { task: "t", rater: "r", choice: "tie" },
+    { task: "t", rater: "s", choice: "tie" },
+  ]);
   expect(pairs.get("t")!.pB).toBe(0.5);
 });
 
 test("swapping a and b everywhere mirrors every label and changes nobody's reliability", () => {
-  const judgment = fc.record({ task: fc.constantFrom("1", "2", "3", "4"), rater: fc.constantFrom("x", "y", "z"), choice: fc.constantFrom("a", "b", "tie") });
+  const judgment = fc.record({
+    task: fc.constantFrom("1", "2", "3", "4"),
+    rater: fc.constantFrom("x", "y", "z"),
+    choice: fc.constantFrom("a", "b", "tie"),
+  });
   fc.assert(
-    fc.property(fc.array(judgment as fc.Arbitrary<{ task: string; rater: string; choice: "a" | "b" | "tie" }>, { minLength: 1, maxLength: 30 }), (js) => {
-      const mirrored = js.map((j) => ({ ...j, choice: ({ a: "b", b: "a", tie: "tie" } as const)[j.choice] }));
-      const [one, two] = [aggregatePairs(js), aggregatePairs(mirrored)];
-      for (const [task, { pB }] of one.pairs) expect(two.pairs.get(task)!.pB).toBeCloseTo(1 - pB, 6);
-      for (const [rater, r] of one.raters) expect(two.raters.get(rater)!.reliability).toBeCloseTo(r.reliability, 6);
-    }),
+    fc.property(
+      fc.array(
+        judgment as fc.Arbitrary<{ task: string; rater: string; choice: "a" | "b" | "tie" }>,
+        { minLength: 1, maxLength: 30 },
+      ),
+      (js) => {
+        const mirrored = js.map((j) => ({
+          ...j,
+          choice: ({ a: "b", b: "a", tie: "tie" } as const)[j.choice],
+        }));
+        const [one, two] = [aggregatePairs(js), aggregatePairs(mirrored)];
+        for (const [task, { pB }] of one.pairs)
+          expect(two.pairs.get(task)!.pB).toBeCloseTo(1 - pB, 6);
+        for (const [rater, r] of one.raters)
+          expect(two.raters.get(rater)!.reliability).toBeCloseTo(r.reliability, 6);
+      },
+    ),
   );
 });
 
@@ -32,24 +59,55 @@ describe.each([1, 2, 3])("twelve simulated raters, seed %i", (seed) => {
   const random = rng(seed, "crowd test");
   const truth = Array.from({ length: 600 }, () => random.normal() * 0.8);
   const judgments = truth.flatMap((d, task) =>
-    random.shuffle(simulatedRaters).slice(0, 3).map((r, i): Judgment => {
-      const swap = random.next() < 0.5;
-      const { choice } = simulateChoice(r, { a: "0", b: String(d), swap, taste: Number, rng: random });
-      return { answer: `${task}.${i}`, task: String(task), typeVersion: "1", rater: r.name, pseudonym: r.name, choice, swap, activeSeconds: 10, idleSeconds: 0, at: "2026-01-01T00:00:00.000Z" } as unknown as Judgment;
-    }),
+    random
+      .shuffle(simulatedRaters)
+      .slice(0, 3)
+      .map((r, i): Judgment => {
+        const swap = random.next() < 0.5;
+        const { choice } = simulateChoice(r, {
+          a: "0",
+          b: String(d),
+          swap,
+          taste: Number,
+          rng: random,
+        });
+        return {
+          answer: `${task}.${i}`,
+          task: String(task),
+          typeVersion: "1",
+          rater: r.name,
+          pseudonym: r.name,
+          choice,
+          swap,
+          activeSeconds: 10,
+          idleSeconds: 0,
+          at: "2026-01-01T00:00:00.000Z",
+        } as unknown as Judgment;
+      }),
   );
   const labels = aggregatePairs(judgments);
 
   test("exactly the two careless ones are found", () => {
-    const found = flagRaters(judgments, labels).filter((r) => r.flag === "careless").map((r) => r.rater as string);
+    const found = flagRaters(judgments, labels)
+      .filter((r) => r.flag === "careless")
+      .map((r) => r.rater as string);
     expect(found.toSorted()).toEqual(["Kim", "Lou"]);
   });
 
   test("labels are right more often than the majority's", () => {
     const clear = truth.map((d, i) => ({ d, i })).filter(({ d }) => Math.abs(d) > 0.2);
-    const right = clear.filter(({ d, i }) => labels.pairs.get(String(i))!.pB > 0.5 === d > 0).length / clear.length;
-    const votes = majority(judgments.filter((j) => j.choice !== "tie").map((j): Answer => ({ task: j.task, worker: j.rater, label: j.choice === "b" ? 1 : 0 })), 2);
-    const plain = clear.filter(({ d, i }) => (votes.get(String(i))?.[1] ?? 0.5) > 0.5 === d > 0).length / clear.length;
+    const right =
+      clear.filter(({ d, i }) => labels.pairs.get(String(i))!.pB > 0.5 === d > 0).length /
+      clear.length;
+    const votes = majority(
+      judgments
+        .filter((j) => j.choice !== "tie")
+        .map((j): Answer => ({ task: j.task, worker: j.rater, label: j.choice === "b" ? 1 : 0 })),
+      2,
+    );
+    const plain =
+      clear.filter(({ d, i }) => (votes.get(String(i))?.[1] ?? 0.5) > 0.5 === d > 0).length /
+      clear.length;
     expect(right).toBeGreaterThan(plain);
   });
 });
@@ -61,22 +119,42 @@ test("the hidden taste: AFINN has good at 3, peace at 2, bad at -3", () => {
 });
 
 const crowd = new URL("../../../shared/data/crowd/", import.meta.url);
-describe.skipIf(!existsSync(crowd))("Zheng et al. 2017, table 6 (skipped where the data is absent)", () => {
-  const load = (name: string) => {
-    const rows = gunzipSync(readFileSync(new URL(`${name}/answers.csv.gz`, crowd))).toString().trim().split(/\r?\n/).slice(1);
-    const answers = rows.map((r): Answer => {
-      const [task, worker, label] = r.split(",");
-      return { task: task!, worker: worker!, label: Number(label) };
+describe.skipIf(!existsSync(crowd))(
+  "Zheng et al. 2017, table 6 (skipped where the data is absent)",
+  () => {
+    const load = (name: string) => {
+      const rows = gunzipSync(readFileSync(new URL(`${name}/answers.csv.gz`, crowd)))
+        .toString()
+        .trim()
+        .split(/\r?\n/)
+        .slice(1);
+      const answers = rows.map((r): Answer => {
+        const [task, worker, label] = r.split(",");
+        return { task: task!, worker: worker!, label: Number(label) };
+      });
+      const truth = new Map(
+        readFileSync(new URL(`${name}/truth.csv`, crowd), "utf8")
+          .trim()
+          .split(/\r?\n/)
+          .slice(1)
+          .map((r) => r.split(",").slice(0, 2) as [string, string]),
+      );
+      return {
+        answers,
+        accuracy: (p: Map<string, number[]>) =>
+          (100 *
+            [...truth].filter(([t, label]) => (p.get(t)![1]! > 0.5 ? 1 : 0) === Number(label))
+              .length) /
+          truth.size,
+      };
+    };
+    test.each([
+      ["D_Product", 89.66, 93.66],
+      ["D_PosSent", 93.31, 96.0],
+    ])("%s: majority %f, Dawid-Skene %f", (name, mv, ds) => {
+      const { answers, accuracy } = load(name);
+      expect(Math.abs(accuracy(majority(answers, 2)) - mv)).toBeLessThan(0.2);
+      expect(Math.abs(accuracy(dawidSkene(answers, 2).posterior) - ds)).toBeLessThan(0.4);
     });
-    const truth = new Map(readFileSync(new URL(`${name}/truth.csv`, crowd), "utf8").trim().split(/\r?\n/).slice(1).map((r) => r.split(",").slice(0, 2) as [string, string]));
-    return { answers, accuracy: (p: Map<string, number[]>) => (100 * [...truth].filter(([t, label]) => (p.get(t)![1]! > 0.5 ? 1 : 0) === Number(label)).length) / truth.size };
-  };
-  test.each([
-    ["D_Product", 89.66, 93.66],
-    ["D_PosSent", 93.31, 96.0],
-  ])("%s: majority %f, Dawid-Skene %f", (name, mv, ds) => {
-    const { answers, accuracy } = load(name);
-    expect(Math.abs(accuracy(majority(answers, 2)) - mv)).toBeLessThan(0.2);
-    expect(Math.abs(accuracy(dawidSkene(answers, 2).posterior) - ds)).toBeLessThan(0.4);
-  });
-});
+  },
+);

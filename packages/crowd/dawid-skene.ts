@@ -23,7 +23,11 @@ export function majority(answers: readonly Answer[], K: number): Map<string, num
 }
 
 /** EM from the majority's start; `smoothing` is added to every cell of a confusion matrix. */
-export function dawidSkene(answers: readonly Answer[], K: number, o: { iterations?: number; smoothing?: number } = {}): { posterior: Map<string, number[]>; confusion: Map<string, number[][]> } {
+export function dawidSkene(
+  answers: readonly Answer[],
+  K: number,
+  o: { iterations?: number; smoothing?: number } = {},
+): { posterior: Map<string, number[]>; confusion: Map<string, number[][]> } {
   const { iterations = 100, smoothing = 0.01 } = o;
   let posterior = majority(answers, K);
   const byTask = Map.groupBy(answers, (a) => a.task);
@@ -34,7 +38,11 @@ export function dawidSkene(answers: readonly Answer[], K: number, o: { iteration
     confusion.clear();
     for (const { task, worker, label } of answers) {
       let m = confusion.get(worker);
-      if (!m) confusion.set(worker, (m = Array.from({ length: K }, () => new Array<number>(K).fill(smoothing))));
+      if (!m)
+        confusion.set(
+          worker,
+          (m = Array.from({ length: K }, () => new Array<number>(K).fill(smoothing))),
+        );
       posterior.get(task)!.forEach((p, k) => (m[k][label] += p));
     }
     for (const m of confusion.values())
@@ -45,11 +53,19 @@ export function dawidSkene(answers: readonly Answer[], K: number, o: { iteration
     let change = 0;
     const next = new Map<string, number[]>();
     for (const [task, given] of byTask) {
-      const log = prior.map((p, k) => given.reduce((sum, { worker, label }) => sum + Math.log(confusion.get(worker)![k][label]), Math.log(p + 1e-12)));
+      const log = prior.map((p, k) =>
+        given.reduce(
+          (sum, { worker, label }) => sum + Math.log(confusion.get(worker)![k][label]),
+          Math.log(p + 1e-12),
+        ),
+      );
       const top = Math.max(...log);
       const raw = log.map((x) => Math.exp(x - top));
       const z = raw.reduce((a, b) => a + b, 0);
-      next.set(task, raw.map((x) => x / z));
+      next.set(
+        task,
+        raw.map((x) => x / z),
+      );
       change = Math.max(change, Math.abs(raw[0] / z - posterior.get(task)![0]));
     }
     posterior = next;

@@ -25,21 +25,37 @@ export interface PairLabels {
 
 const PRIOR = { right: 4, wrong: 2 };
 
-export function aggregatePairs(judgments: readonly PairJudgment[], o: { iterations?: number } = {}): PairLabels {
+export function aggregatePairs(
+  judgments: readonly PairJudgment[],
+  o: { iterations?: number } = {},
+): PairLabels {
   const byTask = Map.groupBy(judgments, (j) => j.task);
   const byRater = Map.groupBy(judgments, (j) => j.rater);
-  const reliability = new Map([...byRater.keys()].map((r) => [r, PRIOR.right / (PRIOR.right + PRIOR.wrong)]));
+  const reliability = new Map(
+    [...byRater.keys()].map((r) => [r, PRIOR.right / (PRIOR.right + PRIOR.wrong)]),
+  );
   const pB = new Map<string, number>();
   const right = new Map<string, number>();
   for (let i = 0; i < (o.iterations ?? 50); i++) {
     for (const [task, js] of byTask) {
-      const logOdds = js.reduce((sum, j) => (j.choice === "tie" ? sum : sum + (j.choice === "b" ? 1 : -1) * Math.log(reliability.get(j.rater)! / (1 - reliability.get(j.rater)!))), 0);
+      const logOdds = js.reduce(
+        (sum, j) =>
+          j.choice === "tie"
+            ? sum
+            : sum +
+              (j.choice === "b" ? 1 : -1) *
+                Math.log(reliability.get(j.rater)! / (1 - reliability.get(j.rater)!)),
+        0,
+      );
       pB.set(task, 1 / (1 + Math.exp(-logOdds)));
     }
     let change = 0;
     for (const [rater, js] of byRater) {
       const sided = js.filter((j) => j.choice !== "tie");
-      const agreed = sided.reduce((n, j) => n + (j.choice === "b" ? pB.get(j.task)! : 1 - pB.get(j.task)!), 0);
+      const agreed = sided.reduce(
+        (n, j) => n + (j.choice === "b" ? pB.get(j.task)! : 1 - pB.get(j.task)!),
+        0,
+      );
       const next = (agreed + PRIOR.right - 1) / (sided.length + PRIOR.right + PRIOR.wrong - 2);
       change = Math.max(change, Math.abs(next - reliability.get(rater)!));
       reliability.set(rater, Math.min(0.99, Math.max(0.01, next)));
@@ -52,8 +68,21 @@ export function aggregatePairs(judgments: readonly PairJudgment[], o: { iteratio
       const n = js.filter((j) => j.choice !== "tie").length + PRIOR.right + PRIOR.wrong;
       const p = (right.get(rater)! + PRIOR.right) / n;
       const half = 1.96 * Math.sqrt((p * (1 - p)) / (n + 1)); // of the Beta posterior, by its variance
-      return [rater, { reliability: reliability.get(rater)!, low: Math.max(0, p - half), high: Math.min(1, p + half), answers: js.length }] as const;
+      return [
+        rater,
+        {
+          reliability: reliability.get(rater)!,
+          low: Math.max(0, p - half),
+          high: Math.min(1, p + half),
+          answers: js.length,
+        },
+      ] as const;
     }),
   );
-  return { pairs: new Map([...byTask].map(([task, js]) => [task, { pB: pB.get(task)!, judgments: js.length }])), raters };
+  return {
+    pairs: new Map(
+      [...byTask].map(([task, js]) => [task, { pB: pB.get(task)!, judgments: js.length }]),
+    ),
+    raters,
+  };
 }

@@ -7,7 +7,10 @@ const ENOUGH = 25;
 /** Careless: even the upper end of the interval is near coin-tossing. Watch: clearly under the group's middle. */
 const CARELESS_BELOW = 0.62;
 
-export function flagRaters(judgments: readonly Judgment[], labels: PairLabels = aggregatePairs(judgments)): RaterRow[] {
+export function flagRaters(
+  judgments: readonly Judgment[],
+  labels: PairLabels = aggregatePairs(judgments),
+): RaterRow[] {
   const byTask = Map.groupBy(judgments, (j) => j.task);
   const all = [...labels.raters.values()].map((r) => r.reliability).toSorted((a, b) => a - b);
   const middle = all[Math.floor(all.length / 2)] ?? 0.5;
@@ -32,12 +35,20 @@ export function flagRaters(judgments: readonly Judgment[], labels: PairLabels = 
         answers: mine.length,
         perHour: hours > 0 ? mine.length / hours : null,
         medianSeconds: seconds[Math.floor(seconds.length / 2)] ?? null,
-        agreement: shared.length >= 10 ? shared.reduce((a: number, b) => a + b, 0) / shared.length : null,
+        agreement:
+          shared.length >= 10 ? shared.reduce((a: number, b) => a + b, 0) / shared.length : null,
         reliability: r?.reliability ?? null,
         reliabilityLow: r?.low ?? null,
         reliabilityHigh: r?.high ?? null,
         sideBias: sided.length >= 10 ? left / sided.length : null,
-        flag: few || !r ? "new" : r.high < CARELESS_BELOW ? "careless" : r.high < middle ? "watch" : "ok",
+        flag:
+          few || !r
+            ? "new"
+            : r.high < CARELESS_BELOW
+              ? "careless"
+              : r.high < middle
+                ? "watch"
+                : "ok",
       };
     })
     .toSorted((a, b) => b.answers - a.answers);
@@ -46,6 +57,8 @@ export function flagRaters(judgments: readonly Judgment[], labels: PairLabels = 
 /** The choice that more others made than any other; undefined when they split or are fewer than two. */
 function majorityOf(choices: readonly string[]): string | undefined {
   if (choices.length < 2) return undefined;
-  const counts = [...Map.groupBy(choices, (c) => c)].map(([c, xs]) => [c, xs.length] as const).toSorted((a, b) => b[1] - a[1]);
+  const counts = [...Map.groupBy(choices, (c) => c)]
+    .map(([c, xs]) => [c, xs.length] as const)
+    .toSorted((a, b) => b[1] - a[1]);
   return counts.length > 1 && counts[0]![1] === counts[1]![1] ? undefined : counts[0]![0];
 }

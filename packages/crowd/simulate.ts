@@ -12,7 +12,16 @@ export interface SimulatedRater {
 }
 
 const careful: readonly [string, number][] = [
-  ["Ada", 0.1], ["Ben", 0.15], ["Chandra", 0.2], ["Dora", 0.2], ["Emil", 0.25], ["Farah", 0.3], ["Goran", 0.3], ["Hana", 0.35], ["Ines", 0.4], ["Jon", 0.5],
+  ["Ada", 0.1],
+  ["Ben", 0.15],
+  ["Chandra", 0.2],
+  ["Dora", 0.2],
+  ["Emil", 0.25],
+  ["Farah", 0.3],
+  ["Goran", 0.3],
+  ["Hana", 0.35],
+  ["Ines", 0.4],
+  ["Jon", 0.5],
 ];
 export const simulatedRaters: readonly SimulatedRater[] = [
   ...careful.map(([name, noise]) => ({ name, noise, tieBelow: 0.1, seconds: 20 + 60 * noise })),
@@ -21,7 +30,10 @@ export const simulatedRaters: readonly SimulatedRater[] = [
 ];
 
 /** What the rater chooses; `swap`: b was on the left, where the careless click more often. */
-export function simulateChoice(r: SimulatedRater, o: { a: string; b: string; swap: boolean; taste: (text: string) => number; rng: Rng }): ComparisonValue {
+export function simulateChoice(
+  r: SimulatedRater,
+  o: { a: string; b: string; swap: boolean; taste: (text: string) => number; rng: Rng },
+): ComparisonValue {
   if (r.noise === undefined) {
     const left = o.rng.next() < 0.6;
     return { choice: left !== o.swap ? "a" : "b" };

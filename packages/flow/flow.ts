@@ -4,7 +4,23 @@
  */
 import { DBOS } from "@dbos-inc/dbos-sdk";
 import type { z } from "zod";
-import { Bug, Checkpoint, CheckpointId, DatasetId, ExperimentId, type JobDef, type Judgment, type LabelledPair, type MetricPoint, type Report, type RunId, type Stage, type Summary, TaskId, TillerError } from "@tiller/schema";
+import type { Checkpoint } from "@tiller/schema";
+import {
+  Bug,
+  CheckpointId,
+  DatasetId,
+  ExperimentId,
+  type JobDef,
+  type Judgment,
+  type LabelledPair,
+  type MetricPoint,
+  type Report,
+  type RunId,
+  type Stage,
+  type Summary,
+  TaskId,
+  TillerError,
+} from "@tiller/schema";
 import {
   batchProgress,
   consumeBatch,
@@ -51,12 +67,30 @@ export interface Flow {
   /** Shows progress under one heading of the pipeline. Not recorded itself: what it calls is. */
   stage<T>(name: string, body: (s: StageHandle) => Promise<T>): Promise<T>;
   /** A long computation in a process of its own; goes on from its snapshot after a crash. */
-  job<I, O>(name: string, def: JobDef<I, O>, input: NoInfer<I>, o: { stage: string; dataset?: string; parent?: string }): Promise<{ run: RunId; output: O }>;
+  job<I, O>(
+    name: string,
+    def: JobDef<I, O>,
+    input: NoInfer<I>,
+    o: { stage: string; dataset?: string; parent?: string },
+  ): Promise<{ run: RunId; output: O }>;
   /** Asks `people` different people about each input and waits, days if need be. */
-  ask<I>(name: string, type: TaskType, inputs: readonly { id: string; input: I }[], o: { people: number; stage: string }): Promise<Answered<I>[]>;
+  ask<I>(
+    name: string,
+    type: TaskType,
+    inputs: readonly { id: string; input: I }[],
+    o: { people: number; stage: string },
+  ): Promise<Answered<I>[]>;
   /** Saves a dataset version and returns its content hash. */
   dataset(name: string, rows: readonly LabelledPair[]): Promise<DatasetId>;
-  checkpoint(c: { name: string; kind: Checkpoint["kind"]; id: string; path: string; run: RunId | null; parent: string | null; metrics: Record<string, number> }): Promise<CheckpointId>;
+  checkpoint(c: {
+    name: string;
+    kind: Checkpoint["kind"];
+    id: string;
+    path: string;
+    run: RunId | null;
+    parent: string | null;
+    metrics: Record<string, number>;
+  }): Promise<CheckpointId>;
   metrics(run: RunId): Promise<MetricPoint[]>;
   report(r: Report): Promise<void>;
 }
@@ -70,8 +104,15 @@ export interface WorkflowDef<C, R extends Summary = Summary> {
 }
 
 /** Declares an experiment. A changed one gets a new version in its name, beside the old. */
-export const workflow = <C>(def: Omit<WorkflowDef<C>, "run">, run: WorkflowDef<C>["run"]): WorkflowDef<C> => {
-  if (!/^[a-z][a-z0-9-]*@\d+$/.test(def.name)) throw new TillerError("bad_name", `a workflow is named like "study@1", not "${def.name}". Add the version.`);
+export const workflow = <C>(
+  def: Omit<WorkflowDef<C>, "run">,
+  run: WorkflowDef<C>["run"],
+): WorkflowDef<C> => {
+  if (!/^[a-z][a-z0-9-]*@\d+$/.test(def.name))
+    throw new TillerError(
+      "bad_name",
+      `a workflow is named like "study@1", not "${def.name}". Add the version.`,
+    );
   return { ...def, run };
 };
 
@@ -87,7 +128,11 @@ export interface FlowServer {
   close(): Promise<void>;
 }
 
-export async function launchFlow(o: { store: Store; workflows: readonly WorkflowDef<any>[]; codeRevision: string }): Promise<FlowServer> {
+export async function launchFlow(o: {
+  store: Store;
+  workflows: readonly WorkflowDef<any>[];
+  codeRevision: string;
+}): Promise<FlowServer> {
   const { store } = o;
   const stopping = new AbortController();
   DBOS.setConfig({
@@ -97,19 +142,44 @@ export async function launchFlow(o: { store: Store; workflows: readonly Workflow
     executorID: "main",
     runAdminServer: false,
     // failures reach people through the experiment's stage and error, not through DBOS's log
-    logger: { info() {}, debug() {}, warn() {}, error: (e) => (process.env["TILLER_DEBUG"] ? console.error(e) : undefined) },
+    logger: {
+      info() {},
+      debug() {},
+      warn() {},
+      error: (e) => (process.env["TILLER_DEBUG"] ? console.error(e) : undefined),
+    },
   });
-  const registered = new Map<string, (experiment: string, seed: number, config: unknown) => Promise<Summary>>();
+  const registered = new Map<
+    string,
+    (experiment: string, seed: number, config: unknown) => Promise<Summary>
+  >();
   for (const def of o.workflows) {
-    const body = (experiment: string, seed: number, config: unknown) => runExperiment(store, def, { experiment, seed, config, codeRevision: o.codeRevision, signal: stopping.signal });
-    registered.set(def.name, DBOS.registerWorkflow(body, { name: def.name, maxRecoveryAttempts: 10_000 }));
+    const body = (experiment: string, seed: number, config: unknown) =>
+      runExperiment(store, def, {
+        experiment,
+        seed,
+        config,
+        codeRevision: o.codeRevision,
+        signal: stopping.signal,
+      });
+    registered.set(
+      def.name,
+      DBOS.registerWorkflow(body, { name: def.name, maxRecoveryAttempts: 10_000 }),
+    );
   }
   await DBOS.launch(); // recovers this executor's pending workflows
   return {
     start: async (def, config, { id, seed }) => {
       const start = registered.get(def.name);
       if (!start) throw new Bug(`workflow ${def.name} is not registered`);
-      await createExperiment(store.db, { id, recipe: def.name, title: def.title, seed, config, stages: def.stages });
+      await createExperiment(store.db, {
+        id,
+        recipe: def.name,
+        title: def.title,
+        seed,
+        config,
+        stages: def.stages,
+      });
       const stored = await getExperiment(store.db, id);
       await DBOS.startWorkflow(start, { workflowID: id })(id, stored.seed, stored.config);
       store.emit({ type: "experiment", id: ExperimentId.parse(id) });
@@ -133,7 +203,11 @@ interface Context {
   readonly signal: AbortSignal;
 }
 
-async function runExperiment(store: Store, def: WorkflowDef<unknown>, c: Context): Promise<Summary> {
+async function runExperiment(
+  store: Store,
+  def: WorkflowDef<unknown>,
+  c: Context,
+): Promise<Summary> {
   const { db, home } = store;
   const experiment = ExperimentId.parse(c.experiment);
   const emitStage = (stage: Stage) => store.emit({ type: "stage", experiment, stage });
@@ -143,13 +217,18 @@ async function runExperiment(store: Store, def: WorkflowDef<unknown>, c: Context
       async (): Promise<Stored<T>> => {
         const value = await body();
         const text = JSON.stringify(value) ?? "null";
-        return text.length > BLOB_BYTES ? { blob: await writeBlob(home, Buffer.from(text)) } : { value };
+        return text.length > BLOB_BYTES
+          ? { blob: await writeBlob(home, Buffer.from(text)) }
+          : { value };
       },
       { name },
     );
-    return "blob" in stored ? (JSON.parse((await readBlob(home, stored.blob)).toString("utf8")) as T) : stored.value;
+    return "blob" in stored
+      ? (JSON.parse((await readBlob(home, stored.blob)).toString("utf8")) as T)
+      : stored.value;
   };
-  const show = async (name: string, s: Parameters<typeof setStage>[3]) => emitStage(await setStage(db, experiment, name, s));
+  const show = async (name: string, s: Parameters<typeof setStage>[3]) =>
+    emitStage(await setStage(db, experiment, name, s));
 
   const flow: Flow = {
     experiment,
@@ -158,10 +237,17 @@ async function runExperiment(store: Store, def: WorkflowDef<unknown>, c: Context
     step,
     stage: async (name, body) => {
       const known = (await getExperiment(db, experiment)).stages.find((s) => s.name === name);
-      if (!known) throw new TillerError("unknown_stage", `${def.name} has no stage ${name}. Add it to its list of stages.`);
+      if (!known)
+        throw new TillerError(
+          "unknown_stage",
+          `${def.name} has no stage ${name}. Add it to its list of stages.`,
+        );
       if (known.state !== "done") await show(name, { state: "running" });
       try {
-        const result = await body({ progress: (done, total, note) => show(name, { done, total, ...(note === undefined ? {} : { note }) }) });
+        const result = await body({
+          progress: (done, total, note) =>
+            show(name, { done, total, ...(note === undefined ? {} : { note }) }),
+        });
         if (known.state !== "done") await show(name, { state: "done" });
         return result;
       } catch (e) {
@@ -172,10 +258,25 @@ async function runExperiment(store: Store, def: WorkflowDef<unknown>, c: Context
     job: async (name, jobDef, input, o) => {
       const run = runIdOf(experiment, name);
       const output = await step(`job ${name}`, async () => {
-        await startRun(db, { id: run, experiment, kind: jobDef.kind, config: brief(input), codeRevision: c.codeRevision, dataset: o.dataset ?? null, parent: o.parent ?? null });
+        await startRun(db, {
+          id: run,
+          experiment,
+          kind: jobDef.kind,
+          config: brief(input),
+          codeRevision: c.codeRevision,
+          dataset: o.dataset ?? null,
+          parent: o.parent ?? null,
+        });
         await show(o.stage, { run });
         try {
-          const made = await runJob({ store, run, def: jobDef, input, signal: c.signal, onProgress: (done, total, note) => show(o.stage, { done, total, note }) });
+          const made = await runJob({
+            store,
+            run,
+            def: jobDef,
+            input,
+            signal: c.signal,
+            onProgress: (done, total, note) => show(o.stage, { done, total, note }),
+          });
           await endRun(db, run, { state: "done", ...outputCheckpoint(made) });
           return made;
         } catch (e) {
@@ -188,21 +289,49 @@ async function runExperiment(store: Store, def: WorkflowDef<unknown>, c: Context
     ask: async (name, type, inputs, o) => {
       const batch = `${experiment}/${name}`;
       const topic = `batch ${batch}`;
-      await step(`post ${name}`, () => postBatch(db, { id: batch, experiment, type, people: o.people, inputs }));
+      await step(`post ${name}`, () =>
+        postBatch(db, { id: batch, experiment, type, people: o.people, inputs }),
+      );
       // complete answers may have come while nobody listened: look first, then wait for the word
-      for (let round = 0; !(await step(`complete ${name} ${round}`, () => consumeBatch(db, batch))); round++) {
+      for (
+        let round = 0;
+        !(await step(`complete ${name} ${round}`, () => consumeBatch(db, batch)));
+        round++
+      ) {
         const at = await batchProgress(db, batch);
         await show(o.stage, { done: at.done, total: at.wanted });
-        if (!(await DBOS.recv(topic, { timeoutSeconds: ANSWER_WAIT_SECONDS, pollingIntervalMs: POLL_MS } as Parameters<typeof DBOS.recv>[1])))
-          throw new TillerError("unanswered", `nobody completed ${name} within 30 days: ${at.done} of ${at.wanted} answers. Invite more raters.`);
+        if (
+          !(await DBOS.recv(topic, {
+            timeoutSeconds: ANSWER_WAIT_SECONDS,
+            pollingIntervalMs: POLL_MS,
+          } as Parameters<typeof DBOS.recv>[1]))
+        )
+          throw new TillerError(
+            "unanswered",
+            `nobody completed ${name} within 30 days: ${at.done} of ${at.wanted} answers. Invite more raters.`,
+          );
       }
       const judgments = await step(`answers ${name}`, () => judgmentsOf(db, { batch }));
       const by = Map.groupBy(judgments, (j) => j.task as string);
-      return inputs.map(({ id, input }) => ({ id, task: TaskId.parse(`${batch}/${id}`), input, judgments: by.get(`${batch}/${id}`) ?? [] }));
+      return inputs.map(({ id, input }) => ({
+        id,
+        task: TaskId.parse(`${batch}/${id}`),
+        input,
+        judgments: by.get(`${batch}/${id}`) ?? [],
+      }));
     },
-    dataset: async (name, rows) => DatasetId.parse(await step(`dataset ${name}`, () => saveDataset(db, home, { name, experiment, rows }))),
+    dataset: async (name, rows) =>
+      DatasetId.parse(
+        await step(`dataset ${name}`, () => saveDataset(db, home, { name, experiment, rows })),
+      ),
     checkpoint: async (p) => {
-      await step(`checkpoint ${p.name}`, () => saveCheckpointRow(db, { ...p, id: CheckpointId.parse(p.id), parent: p.parent === null ? null : CheckpointId.parse(p.parent) }));
+      await step(`checkpoint ${p.name}`, () =>
+        saveCheckpointRow(db, {
+          ...p,
+          id: CheckpointId.parse(p.id),
+          parent: p.parent === null ? null : CheckpointId.parse(p.parent),
+        }),
+      );
       return CheckpointId.parse(p.id);
     },
     metrics: (run) => step(`metrics ${run}`, () => getMetrics(db, run)),
@@ -223,7 +352,12 @@ async function runExperiment(store: Store, def: WorkflowDef<unknown>, c: Context
 
 /** A run's configuration as people read it: long lists and texts by their size. */
 function brief(input: unknown): unknown {
-  return Object.fromEntries(Object.entries(input as object).map(([k, v]) => [k, Array.isArray(v) && v.length > 8 ? `${v.length} items` : v]));
+  return Object.fromEntries(
+    Object.entries(input as object).map(([k, v]) => [
+      k,
+      Array.isArray(v) && v.length > 8 ? `${v.length} items` : v,
+    ]),
+  );
 }
 const outputCheckpoint = (made: unknown): { output?: string } => {
   const id = (made as { id?: unknown } | null)?.id;

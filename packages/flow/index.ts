@@ -1,2 +1,9 @@
 /** Durable workflows of people and models. */
-export { type Answered, type Flow, type FlowServer, launchFlow, workflow, type WorkflowDef } from "./flow.ts";
+export {
+  type Answered,
+  type Flow,
+  type FlowServer,
+  launchFlow,
+  workflow,
+  type WorkflowDef,
+} from "./flow.ts";

@@ -28,16 +28,32 @@ const context: JobContext = {
   signal: abort.signal,
 };
 try {
-  const run = ((await import(module)) as Record<string, (input: unknown, c: JobContext) => Promise<unknown>>)[entry]!;
+  const run = (
+    (await import(module)) as Record<string, (input: unknown, c: JobContext) => Promise<unknown>>
+  )[entry]!;
   const input: unknown = JSON.parse(await readFile(path.join(dir, "input.json"), "utf8"));
   const result = await run(input, context);
   await writeFile(path.join(dir, "result.part"), JSON.stringify(result), { flush: true });
   await rename(path.join(dir, "result.part"), path.join(dir, "result.json"));
-  await new Promise<void>((resolve) => process.send!({ type: "done" } satisfies Message, () => resolve()));
+  await new Promise<void>((resolve) =>
+    process.send!({ type: "done" } satisfies Message, () => resolve()),
+  );
   process.exit(0);
 } catch (e) {
   const error = e as Error;
   const code = error instanceof TillerError ? error.code : "job_failed";
-  await new Promise<void>((resolve) => process.send!({ type: "failed", code, message: error instanceof TillerError ? error.message : `${error.message} (${error.stack?.split("\n")[1]?.trim() ?? ""})` } satisfies Message, () => resolve()));
+  await new Promise<void>((resolve) =>
+    process.send!(
+      {
+        type: "failed",
+        code,
+        message:
+          error instanceof TillerError
+            ? error.message
+            : `${error.message} (${error.stack?.split("\n")[1]?.trim() ?? ""})`,
+      } satisfies Message,
+      () => resolve(),
+    ),
+  );
   process.exit(1);
 }

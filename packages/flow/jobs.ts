@@ -14,16 +14,39 @@ import { addMetrics, addSamples, runProgress, type Store } from "@tiller/store";
 
 /** What the child sends. */
 export const Message = z.discriminatedUnion("type", [
-  z.strictObject({ type: z.literal("progress"), done: z.number(), total: z.number(), note: z.string() }),
-  z.strictObject({ type: z.literal("metric"), step: z.number(), values: z.record(z.string(), z.number()) }),
-  z.strictObject({ type: z.literal("sample"), step: z.number(), index: z.number(), prompt: z.string(), text: z.string(), scores: z.record(z.string(), z.number()) }),
+  z.strictObject({
+    type: z.literal("progress"),
+    done: z.number(),
+    total: z.number(),
+    note: z.string(),
+  }),
+  z.strictObject({
+    type: z.literal("metric"),
+    step: z.number(),
+    values: z.record(z.string(), z.number()),
+  }),
+  z.strictObject({
+    type: z.literal("sample"),
+    step: z.number(),
+    index: z.number(),
+    prompt: z.string(),
+    text: z.string(),
+    scores: z.record(z.string(), z.number()),
+  }),
   z.strictObject({ type: z.literal("done") }),
   z.strictObject({ type: z.literal("failed"), code: z.string(), message: z.string() }),
 ]);
 export type Message = z.infer<typeof Message>;
 const FLUSH_MS = 250;
 
-export async function runJob<I, O>(o: { store: Store; run: RunId; def: JobDef<I, O>; input: I; onProgress: (done: number, total: number, note: string) => Promise<void>; signal: AbortSignal }): Promise<O> {
+export async function runJob<I, O>(o: {
+  store: Store;
+  run: RunId;
+  def: JobDef<I, O>;
+  input: I;
+  onProgress: (done: number, total: number, note: string) => Promise<void>;
+  signal: AbortSignal;
+}): Promise<O> {
   const dir = path.join(o.store.home, "jobs", o.run);
   mkdirSync(dir, { recursive: true });
   const resultFile = path.join(dir, "result.json");
@@ -32,7 +55,11 @@ export async function runJob<I, O>(o: { store: Store; run: RunId; def: JobDef<I,
   await writeFile(path.join(dir, "input.part"), JSON.stringify(o.input));
   await rename(path.join(dir, "input.part"), path.join(dir, "input.json"));
 
-  const child = fork(fileURLToPath(new URL("./job-child.ts", import.meta.url)), [o.def.module, o.def.entry, dir, o.store.home], { stdio: ["ignore", "ignore", "pipe", "ipc"] });
+  const child = fork(
+    fileURLToPath(new URL("./job-child.ts", import.meta.url)),
+    [o.def.module, o.def.entry, dir, o.store.home],
+    { stdio: ["ignore", "ignore", "pipe", "ipc"] },
+  );
   let stderr = "";
   child.stderr?.on("data", (b: Buffer) => (stderr = (stderr + b.toString()).slice(-4000)));
   let metrics = new Map<number, MetricPoint>();
@@ -43,14 +70,24 @@ export async function runJob<I, O>(o: { store: Store; run: RunId; def: JobDef<I,
     const m = Message.parse(raw);
     if (m.type === "progress") progress = m;
     else if (m.type === "metric") metrics.set(m.step, { step: m.step, values: m.values });
-    else if (m.type === "sample") samples.push({ id: `${o.run}-${m.step}-${m.index}`, run: o.run, checkpoint: null, step: m.step, prompt: m.prompt, text: m.text, scores: m.scores });
+    else if (m.type === "sample")
+      samples.push({
+        id: `${o.run}-${m.step}-${m.index}`,
+        run: o.run,
+        checkpoint: null,
+        step: m.step,
+        prompt: m.prompt,
+        text: m.text,
+        scores: m.scores,
+      });
     else if (m.type === "failed") failed = new TillerError(m.code, m.message);
   });
   const flush = async () => {
     const [points, written, at] = [[...metrics.values()], samples, progress];
     [metrics, samples, progress] = [new Map(), [], undefined];
     if (points.length) await addMetrics(o.store.db, o.run, points);
-    for (const point of points) o.store.emit({ type: "metric", run: o.run, kind: o.def.kind, point });
+    for (const point of points)
+      o.store.emit({ type: "metric", run: o.run, kind: o.def.kind, point });
     if (written.length) await addSamples(o.store.db, written);
     for (const sample of written) o.store.emit({ type: "sample", sample });
     if (at) {
@@ -68,7 +105,9 @@ export async function runJob<I, O>(o: { store: Store; run: RunId; def: JobDef<I,
   }, FLUSH_MS);
   const abort = () => child.kill("SIGKILL");
   o.signal.addEventListener("abort", abort, { once: true });
-  const ended = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => child.on("close", (code, signal) => resolve({ code, signal })));
+  const ended = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>(
+    (resolve) => child.on("close", (code, signal) => resolve({ code, signal })),
+  );
   clearInterval(timer);
   o.signal.removeEventListener("abort", abort);
   await flushing;
@@ -78,10 +117,14 @@ export async function runJob<I, O>(o: { store: Store; run: RunId; def: JobDef<I,
   if (failed) throw failed;
   if (ended.code !== 0) {
     const why = stderr.trim().split("\n").slice(-3).join(" | ") || `signal ${ended.signal}`;
-    throw new TillerError("job_crashed", `the ${o.def.kind} job ended with ${ended.signal ?? `code ${ended.code}`}: ${why}. Start Tiller again to go on from its last snapshot.`);
+    throw new TillerError(
+      "job_crashed",
+      `the ${o.def.kind} job ended with ${ended.signal ?? `code ${ended.code}`}: ${why}. Start Tiller again to go on from its last snapshot.`,
+    );
   }
   return o.def.output.parse(JSON.parse(await readFile(resultFile, "utf8")));
 }
 
 /** A run's id follows from the workflow and the step's name: a recovered workflow finds its job again. */
-export const runIdOf = (workflow: string, name: string): RunId => RunId.parse(`${workflow}.${name}`);
+export const runIdOf = (workflow: string, name: string): RunId =>
+  RunId.parse(`${workflow}.${name}`);

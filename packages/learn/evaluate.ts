@@ -5,15 +5,60 @@
 import { z } from "zod";
 import { Sampler } from "@tiller/lm";
 import { defineJob, type JobContext, rng } from "@tiller/schema";
-import { Continuation, cut, loadModel, Logprober, type Model, Scorer, sentenceEnds } from "./model.ts";
+import {
+  Continuation,
+  cut,
+  loadModel,
+  Logprober,
+  type Model,
+  Scorer,
+  sentenceEnds,
+} from "./model.ts";
 
-const Input = z.strictObject({ base: z.string(), policy: z.string(), reward: z.string(), prompts: z.array(z.string()), continuation: Continuation, maxPrompt: z.int(), bestOf: z.int().positive(), seed: z.int(), batch: z.int().positive().default(64) });
-const Written = z.strictObject({ text: z.string(), tokens: z.array(z.int()), reward: z.number(), kl: z.number() });
-const Output = z.strictObject({ items: z.array(z.strictObject({ prompt: z.string(), base: Written, policy: Written, bestOf: z.array(Written) })) });
-export const evaluateJob = defineJob({ kind: "evaluate", module: import.meta.url, entry: "evaluate", input: Input, output: Output });
+const Input = z.strictObject({
+  base: z.string(),
+  policy: z.string(),
+  reward: z.string(),
+  prompts: z.array(z.string()),
+  continuation: Continuation,
+  maxPrompt: z.int(),
+  bestOf: z.int().positive(),
+  seed: z.int(),
+  batch: z.int().positive().default(64),
+});
+const Written = z.strictObject({
+  text: z.string(),
+  tokens: z.array(z.int()),
+  reward: z.number(),
+  kl: z.number(),
+});
+const Output = z.strictObject({
+  items: z.array(
+    z.strictObject({
+      prompt: z.string(),
+      base: Written,
+      policy: Written,
+      bestOf: z.array(Written),
+    }),
+  ),
+});
+export const evaluateJob = defineJob({
+  kind: "evaluate",
+  module: import.meta.url,
+  entry: "evaluate",
+  input: Input,
+  output: Output,
+});
 
-export async function evaluate(input: z.infer<typeof Input>, job: JobContext): Promise<z.infer<typeof Output>> {
-  const [base, policy, reward] = [await loadModel(input.base), await loadModel(input.policy), await loadModel(input.reward)];
+export async function evaluate(
+  input: z.infer<typeof Input>,
+  job: JobContext,
+): Promise<z.infer<typeof Output>> {
+  const [base, policy, reward] = [
+    await loadModel(input.base),
+    await loadModel(input.policy),
+    await loadModel(input.reward),
+  ];
   const { maxTokens: R, minTokens, temperature } = input.continuation;
   const T = input.maxPrompt + R;
   const { tokenizer } = base;
@@ -32,15 +77,31 @@ export async function evaluate(input: z.infer<typeof Input>, job: JobContext): P
     for (let at = 0; at < input.prompts.length; at += B) {
       if (job.signal.aborted) throw new Error("stopped");
       const n = Math.min(B, input.prompts.length - at);
-      const queries = Array.from({ length: B }, (_, b) => tokenizer.encode(input.prompts[at + Math.min(b, n - 1)]).slice(-input.maxPrompt));
-      const { tokens } = sampler.sample(queries, { maxTokens: R, temperature, rngs: queries.map((_, b) => rng(input.seed, "evaluate", name, at + b)) });
-      const responses = tokens.map((t) => t.slice(0, cut(t, ends, tokenizer.eos, minTokens).length));
-      const [mine, theirs] = [actor.logprobs(queries, responses), referee.logprobs(queries, responses)];
+      const queries = Array.from({ length: B }, (_, b) =>
+        tokenizer.encode(input.prompts[at + Math.min(b, n - 1)]).slice(-input.maxPrompt),
+      );
+      const { tokens } = sampler.sample(queries, {
+        maxTokens: R,
+        temperature,
+        rngs: queries.map((_, b) => rng(input.seed, "evaluate", name, at + b)),
+      });
+      const responses = tokens.map((t) =>
+        t.slice(0, cut(t, ends, tokenizer.eos, minTokens).length),
+      );
+      const [mine, theirs] = [
+        actor.logprobs(queries, responses),
+        referee.logprobs(queries, responses),
+      ];
       const rewards = judge.score(queries.map((query, b) => ({ query, response: responses[b] })));
       for (let b = 0; b < n; b++) {
         let kl = 0;
         for (let t = 0; t < responses[b].length; t++) kl += mine[b * R + t] - theirs[b * R + t];
-        out.push({ text: tokenizer.decode(responses[b].filter((t) => t !== tokenizer.eos)), tokens: responses[b], reward: rewards[b], kl });
+        out.push({
+          text: tokenizer.decode(responses[b].filter((t) => t !== tokenizer.eos)),
+          tokens: responses[b],
+          reward: rewards[b],
+          kl,
+        });
       }
       job.progress((done += n), total);
       await new Promise((r) => setImmediate(r));
@@ -51,5 +112,12 @@ export async function evaluate(input: z.infer<typeof Input>, job: JobContext): P
   const policyTexts = await write(policy, "policy");
   const baseTexts: z.infer<typeof Written>[][] = [];
   for (let k = 0; k < input.bestOf; k++) baseTexts.push(await write(base, `base ${k}`));
-  return { items: input.prompts.map((prompt, i) => ({ prompt, base: baseTexts[0][i], policy: policyTexts[i], bestOf: baseTexts.map((texts) => texts[i]) })) };
+  return {
+    items: input.prompts.map((prompt, i) => ({
+      prompt,
+      base: baseTexts[0][i],
+      policy: policyTexts[i],
+      bestOf: baseTexts.map((texts) => texts[i]),
+    })),
+  };
 }

@@ -12,21 +12,31 @@ export function maskedMean(x: Numbers, mask: Numbers): number {
 /** Variance over the mask, divided by n (biased). */
 export function maskedVar(x: Numbers, mask: Numbers): number {
   const m = maskedMean(x, mask);
-  return maskedMean(Array.from(x, (v) => (v - m) ** 2), mask);
+  return maskedMean(
+    Array.from(x, (v) => (v - m) ** 2),
+    mask,
+  );
 }
 
 /** (x - mean) / sqrt(var + 1e-8) over the mask; `shiftMean: false` adds the mean back. 0 outside the mask. */
 export function whiten(x: Numbers, mask: Numbers, o: { shiftMean?: boolean } = {}): Float32Array {
   const m = maskedMean(x, mask);
   const scale = 1 / Math.sqrt(maskedVar(x, mask) + 1e-8);
-  return Float32Array.from(x, (v, i) => (mask[i] ? (v - m) * scale + (o.shiftMean === false ? m : 0) : 0));
+  return Float32Array.from(x, (v, i) =>
+    mask[i] ? (v - m) * scale + (o.shiftMean === false ? m : 0) : 0,
+  );
 }
 
 /**
  * Generalised advantage estimation (Schulman et al. 2016, eq. 16) of one episode; the value after the end is 0.
  * Positions outside the mask get 0 and pass nothing on.
  */
-export function gae(rewards: Numbers, values: Numbers, mask: Numbers, o: { gamma: number; lambda: number }): { advantages: Float32Array; returns: Float32Array } {
+export function gae(
+  rewards: Numbers,
+  values: Numbers,
+  mask: Numbers,
+  o: { gamma: number; lambda: number },
+): { advantages: Float32Array; returns: Float32Array } {
   const T = rewards.length;
   const advantages = new Float32Array(T);
   const returns = new Float32Array(T);
@@ -47,7 +57,10 @@ export const k1 = (logp: number, ref: number): number => logp - ref;
 export const k3 = (logp: number, ref: number): number => Math.exp(ref - logp) - 1 + (logp - ref);
 
 /** The adaptive KL coefficient (Ziegler et al. 2019, section 2.2): error clipped to +-0.2. */
-export const adaptiveKl = (beta: number, o: { kl: number; target: number; steps: number; horizon: number }): number =>
+export const adaptiveKl = (
+  beta: number,
+  o: { kl: number; target: number; steps: number; horizon: number },
+): number =>
   beta * (1 + (Math.max(-0.2, Math.min(0.2, o.kl / o.target - 1)) * o.steps) / o.horizon);
 
 /** KL of best-of-n from its base, in nats: ln n - (n-1)/n (Stiennon et al. 2020). An upper bound. */
@@ -58,7 +71,15 @@ const logGamma = (x: number): number => {
   let shift = 0;
   while (x < 10) shift -= Math.log(x++);
   const i = 1 / x;
-  return shift + (x - 0.5) * Math.log(x) - x + 0.5 * Math.log(2 * Math.PI) + i / 12 - i ** 3 / 360 + i ** 5 / 1260;
+  return (
+    shift +
+    (x - 0.5) * Math.log(x) -
+    x +
+    0.5 * Math.log(2 * Math.PI) +
+    i / 12 -
+    i ** 3 / 360 +
+    i ** 5 / 1260
+  );
 };
 const logChoose = (n: number, k: number) => logGamma(n + 1) - logGamma(k + 1) - logGamma(n - k + 1);
 
@@ -71,7 +92,8 @@ export function bestOfN(proxy: readonly number[], values: readonly number[], n: 
   if (n > N) throw new RangeError(`best of ${n} from ${N} samples: draw at least ${n}`);
   const order = proxy.map((_, i) => i).sort((i, j) => proxy[i] - proxy[j]);
   let total = 0;
-  for (let i = n; i <= N; i++) total += Math.exp(logChoose(i - 1, n - 1) - logChoose(N, n)) * values[order[i - 1]];
+  for (let i = n; i <= N; i++)
+    total += Math.exp(logChoose(i - 1, n - 1) - logChoose(N, n)) * values[order[i - 1]];
   return total;
 }
 

@@ -1,7 +1,29 @@
 /** What every stage shares: loading a checkpoint, packing rows, scoring and log-probs as compiled programs. */
 import { z } from "zod";
-import { declare, headSpecs, hiddenStates, loadCheckpoint, loadTokenizerJson, logits, type ModelShape, type ParamSpec, paramSpecs, scores, type Tokenizer } from "@tiller/lm";
-import { gather, Graph, mul, Program, reshape, State, sum, type Tensor, tokenLogprobs } from "@tiller/tensor";
+import {
+  declare,
+  headSpecs,
+  hiddenStates,
+  loadCheckpoint,
+  loadTokenizerJson,
+  logits,
+  type ModelShape,
+  type ParamSpec,
+  paramSpecs,
+  scores,
+  type Tokenizer,
+} from "@tiller/lm";
+import {
+  gather,
+  Graph,
+  mul,
+  Program,
+  reshape,
+  State,
+  sum,
+  type Tensor,
+  tokenLogprobs,
+} from "@tiller/tensor";
 
 export interface Model {
   readonly id: string;
@@ -17,38 +39,67 @@ export async function loadModel(dir: string): Promise<Model> {
   const { config, tensors, tokenizer, meta } = await loadCheckpoint(dir);
   const state = new State();
   const specs = [...paramSpecs(config), ...(tensors.has("score.weight") ? headSpecs(config) : [])];
-  for (const { name, shape } of specs) state.set(name, shape, tensors.get(name)?.data ?? missing(dir, name));
-  return { id: meta.id, shape: config, specs, state, tokenizer: loadTokenizerJson(tokenizer), tokenizerJson: tokenizer };
+  for (const { name, shape } of specs)
+    state.set(name, shape, tensors.get(name)?.data ?? missing(dir, name));
+  return {
+    id: meta.id,
+    shape: config,
+    specs,
+    state,
+    tokenizer: loadTokenizerJson(tokenizer),
+    tokenizerJson: tokenizer,
+  };
 }
 function missing(dir: string, name: string): never {
   throw new Error(`${dir} has no tensor ${name}; the checkpoint does not match its config.json`);
 }
 
-export const weightsOf = (m: Pick<Model, "specs" | "state">) => new Map(m.specs.map((s) => [s.name, { shape: s.shape, data: m.state.get(s.name).data }]));
+export const weightsOf = (m: Pick<Model, "specs" | "state">) =>
+  new Map(m.specs.map((s) => [s.name, { shape: s.shape, data: m.state.get(s.name).data }]));
 
 /** How continuations are sampled and cut; the same rule for people, reward model and policy. */
 export const Continuation = z.strictObject({
   maxTokens: z.int().positive().default(24).describe("tokens sampled, always all of them"),
-  minTokens: z.int().nonnegative().default(10).describe("a sentence end before this many tokens does not cut"),
-  temperature: z.number().positive().default(1).describe("divides the logits when sampling and in every log-prob"),
+  minTokens: z
+    .int()
+    .nonnegative()
+    .default(12)
+    .describe("a sentence end before this many tokens does not cut"),
+  temperature: z
+    .number()
+    .positive()
+    .default(0.7)
+    .describe("divides the logits when sampling and in every log-prob"),
 });
 export type Continuation = z.infer<typeof Continuation>;
 
 /** Token ids whose text ends a sentence. */
 export const sentenceEnds = (t: Tokenizer): ReadonlySet<number> =>
-  new Set(Array.from({ length: t.vocabSize }, (_, id) => id).filter((id) => /[.!?]["')\]]*\s*$/.test(t.decode([id]))));
+  new Set(
+    Array.from({ length: t.vocabSize }, (_, id) => id).filter((id) =>
+      /[.!?]["')\]]*\s*$/.test(t.decode([id])),
+    ),
+  );
 
 /**
  * Where a continuation ends: after the first sentence end at `minTokens` or later, or at the first end-of-text.
  * `ended` is false when neither came; such samples get the fixed penalty (Ziegler et al. 2019).
  */
-export function cut(tokens: readonly number[], ends: ReadonlySet<number>, eos: number, minTokens: number): { length: number; ended: boolean } {
-  for (let i = 0; i < tokens.length; i++) if (tokens[i] === eos || (i + 1 >= minTokens && ends.has(tokens[i]))) return { length: i + 1, ended: true };
+export function cut(
+  tokens: readonly number[],
+  ends: ReadonlySet<number>,
+  eos: number,
+  minTokens: number,
+): { length: number; ended: boolean } {
+  for (let i = 0; i < tokens.length; i++)
+    if (tokens[i] === eos || (i + 1 >= minTokens && ends.has(tokens[i])))
+      return { length: i + 1, ended: true };
   return { length: tokens.length, ended: false };
 }
 
 /** Rows padded on the right to T. */
-export const pad = (rows: readonly (readonly number[])[], T: number): number[] => rows.flatMap((r) => Array.from({ length: T }, (_, i) => r[i] ?? 0));
+export const pad = (rows: readonly (readonly number[])[], T: number): number[] =>
+  rows.flatMap((r) => Array.from({ length: T }, (_, i) => r[i] ?? 0));
 
 /** A passage with one continuation. */
 export interface Continued {
@@ -57,14 +108,36 @@ export interface Continued {
 }
 
 /** Reward inputs of B rows: ids (B, T), and weights (B, T) that average over the response's tokens. */
-export function rewardInputs(rows: readonly Continued[], T: number): { ids: number[]; weights: number[] } {
-  const weights = rows.flatMap(({ query, response }) => Array.from({ length: T }, (_, t) => (t >= query.length && t < query.length + response.length ? 1 / response.length : 0)));
-  return { ids: pad(rows.map((r) => [...r.query, ...r.response]), T), weights };
+export function rewardInputs(
+  rows: readonly Continued[],
+  T: number,
+): { ids: number[]; weights: number[] } {
+  const weights = rows.flatMap(({ query, response }) =>
+    Array.from({ length: T }, (_, t) =>
+      t >= query.length && t < query.length + response.length ? 1 / response.length : 0,
+    ),
+  );
+  return {
+    ids: pad(
+      rows.map((r) => [...r.query, ...r.response]),
+      T,
+    ),
+    weights,
+  };
 }
 
 /** The reward of each row: the scalar head averaged over the response's tokens -> (B). */
-export function rewardOf(shape: ModelShape, p: ReadonlyMap<string, Tensor>, g: Graph, B: number, T: number): Tensor {
-  const perToken = reshape(scores(p, hiddenStates(shape, p, g.input("ids", [B, T], "int64"))), [B, T]);
+export function rewardOf(
+  shape: ModelShape,
+  p: ReadonlyMap<string, Tensor>,
+  g: Graph,
+  B: number,
+  T: number,
+): Tensor {
+  const perToken = reshape(scores(p, hiddenStates(shape, p, g.input("ids", [B, T], "int64"))), [
+    B,
+    T,
+  ]);
   return sum(mul(perToken, g.input("weights", [B, T])), [1]);
 }
 
@@ -83,7 +156,12 @@ export class Scorer implements Disposable {
     const out: number[] = [];
     for (let i = 0; i < rows.length; i += this.#B) {
       const part = rows.slice(i, i + this.#B);
-      this.#program.run(rewardInputs(Array.from({ length: this.#B }, (_, b) => part[Math.min(b, part.length - 1)]), this.#T));
+      this.#program.run(
+        rewardInputs(
+          Array.from({ length: this.#B }, (_, b) => part[Math.min(b, part.length - 1)]),
+          this.#T,
+        ),
+      );
       out.push(...this.#program.float("scores").subarray(0, part.length));
     }
     return out;
@@ -94,7 +172,12 @@ export class Scorer implements Disposable {
 }
 
 /** Positions of the responses inside (B, T): the row that predicts response token t is query + t - 1. */
-export function responseRows(queries: readonly number[], responses: readonly (readonly number[])[], R: number, T: number) {
+export function responseRows(
+  queries: readonly number[],
+  responses: readonly (readonly number[])[],
+  R: number,
+  T: number,
+) {
   const rows: number[] = [];
   const labels: number[] = [];
   for (let b = 0; b < queries.length; b++)
@@ -113,14 +196,34 @@ export class Logprober implements Disposable {
     const { B, T, R } = dims;
     const g = new Graph();
     const p = declare(g, m.specs);
-    const hidden = gather(hiddenStates(m.shape, p, g.input("ids", [B, T], "int64")), g.input("rows", [B * R], "int64"));
-    g.output("logprobs", tokenLogprobs(scaled(logits(p, hidden), temperature), g.input("labels", [B * R], "int64")));
+    const hidden = gather(
+      hiddenStates(m.shape, p, g.input("ids", [B, T], "int64")),
+      g.input("rows", [B * R], "int64"),
+    );
+    g.output(
+      "logprobs",
+      tokenLogprobs(scaled(logits(p, hidden), temperature), g.input("labels", [B * R], "int64")),
+    );
     this.#program = new Program(g, m.state);
     this.#dims = dims;
   }
-  logprobs(queries: readonly (readonly number[])[], responses: readonly (readonly number[])[]): Float32Array {
+  logprobs(
+    queries: readonly (readonly number[])[],
+    responses: readonly (readonly number[])[],
+  ): Float32Array {
     const { R, T } = this.#dims;
-    this.#program.run({ ids: pad(queries.map((q, b) => [...q, ...responses[b]]), T), ...responseRows(queries.map((q) => q.length), responses, R, T) });
+    this.#program.run({
+      ids: pad(
+        queries.map((q, b) => [...q, ...responses[b]]),
+        T,
+      ),
+      ...responseRows(
+        queries.map((q) => q.length),
+        responses,
+        R,
+        T,
+      ),
+    });
     return this.#program.float("logprobs").slice();
   }
   [Symbol.dispose](): void {
@@ -129,4 +232,5 @@ export class Logprober implements Disposable {
 }
 
 /** Logits over the temperature; the same (T + 1e-7) as the sampler. */
-export const scaled = (x: Tensor, temperature: number): Tensor => (temperature === 1 ? x : mul(x, 1 / (temperature + 1e-7)));
+export const scaled = (x: Tensor, temperature: number): Tensor =>
+  temperature === 1 ? x : mul(x, 1 / (temperature + 1e-7));

@@ -8,11 +8,59 @@
  */
 import path from "node:path";
 import { z } from "zod";
-import { copyParams, declare, headSpecs, hiddenStates, initParams, logits, paramSpecs, Sampler, saveCheckpoint, scores } from "@tiller/lm";
+import {
+  copyParams,
+  declare,
+  headSpecs,
+  hiddenStates,
+  initParams,
+  logits,
+  paramSpecs,
+  Sampler,
+  saveCheckpoint,
+  scores,
+} from "@tiller/lm";
 import { CheckpointId, defineJob, type JobContext, rng } from "@tiller/schema";
-import { abs, adamw, adamwInputs, add, clamp, div, exp, gather, Graph, greater, log, max, maximum, minimum, mul, neg, Program, softmax, square, State, sub, sum, type Tensor, tokenLogprobs } from "@tiller/tensor";
+import {
+  abs,
+  adamw,
+  adamwInputs,
+  add,
+  clamp,
+  div,
+  exp,
+  gather,
+  Graph,
+  greater,
+  log,
+  max,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  Program,
+  softmax,
+  square,
+  State,
+  sub,
+  sum,
+  type Tensor,
+  tokenLogprobs,
+} from "@tiller/tensor";
 import { adaptiveKl, gae, maskedMean, maskedVar, whiten } from "./formulas.ts";
-import { Continuation, cut, loadModel, Logprober, type Model, pad, responseRows, scaled, Scorer, sentenceEnds, weightsOf } from "./model.ts";
+import {
+  Continuation,
+  cut,
+  loadModel,
+  Logprober,
+  type Model,
+  pad,
+  responseRows,
+  scaled,
+  Scorer,
+  sentenceEnds,
+  weightsOf,
+} from "./model.ts";
 import { loadSnapshot, saveSnapshot } from "./snapshot.ts";
 
 export const PpoConfig = z.strictObject({
@@ -27,9 +75,16 @@ export const PpoConfig = z.strictObject({
   gamma: z.number().default(1),
   lambda: z.number().default(0.95),
   beta: z.number().nonnegative().default(0.05).describe("initial KL coefficient"),
-  klTarget: z.number().nonnegative().default(8).describe("nats a continuation the adaptive controller steers to; 0 keeps beta fixed"),
+  klTarget: z
+    .number()
+    .nonnegative()
+    .default(8)
+    .describe("nats a continuation the adaptive controller steers to; 0 keeps beta fixed"),
   klHorizon: z.number().positive().default(1500).describe("episodes"),
-  unendedScore: z.number().default(-1).describe("replaces the score of a continuation that never ends a sentence"),
+  unendedScore: z
+    .number()
+    .default(-1)
+    .describe("replaces the score of a continuation that never ends a sentence"),
   saveEvery: z.int().positive().default(5),
   samplesEvery: z.int().positive().default(5),
 });
@@ -43,21 +98,42 @@ const Input = z.strictObject({
   seed: z.int(),
   out: z.string(),
 });
-const Output = z.strictObject({ id: CheckpointId, path: z.string(), metrics: z.record(z.string(), z.number()) });
-export const ppoJob = defineJob({ kind: "ppo", module: import.meta.url, entry: "ppo", input: Input, output: Output });
+const Output = z.strictObject({
+  id: CheckpointId,
+  path: z.string(),
+  metrics: z.record(z.string(), z.number()),
+});
+export const ppoJob = defineJob({
+  kind: "ppo",
+  module: import.meta.url,
+  entry: "ppo",
+  input: Input,
+  output: Output,
+});
 
 const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-5 };
 const Cursor = z.strictObject({ iteration: z.int(), beta: z.number(), updates: z.int() });
 
-export async function ppo(input: z.infer<typeof Input>, job: JobContext): Promise<z.infer<typeof Output>> {
+export async function ppo(
+  input: z.infer<typeof Input>,
+  job: JobContext,
+): Promise<z.infer<typeof Output>> {
   const { config: c, seed } = input;
   const { maxTokens: R, minTokens, temperature } = input.continuation;
   const [B, M, T] = [c.batch, c.minibatch, input.maxPrompt + R];
   const reference = await loadModel(input.base);
   const rewardModel = await loadModel(input.reward);
-  const policy: Model = { ...reference, specs: [...paramSpecs(reference.shape), ...headSpecs(reference.shape)], state: new State() };
+  const policy: Model = {
+    ...reference,
+    specs: [...paramSpecs(reference.shape), ...headSpecs(reference.shape)],
+    state: new State(),
+  };
   copyParams(reference.state, policy.state, paramSpecs(reference.shape));
-  initParams(policy.state, headSpecs(reference.shape).map((s) => ({ ...s, init: "zero" as const })), rng(seed));
+  initParams(
+    policy.state,
+    headSpecs(reference.shape).map((s) => ({ ...s, init: "zero" as const })),
+    rng(seed),
+  );
   const { tokenizer } = policy;
   const ends = sentenceEnds(tokenizer);
   const prompts = input.prompts.map((text) => tokenizer.encode(text).slice(-input.maxPrompt));
@@ -81,24 +157,40 @@ export async function ppo(input: z.infer<typeof Input>, job: JobContext): Promis
 
     // 1. continue passages with the policy
     const queries = Array.from({ length: B }, () => random.choose(prompts));
-    const sampled = sampler.sample(queries, { maxTokens: R, temperature, rngs: queries.map((_, b) => rng(seed, "ppo", iteration, b)) });
+    const sampled = sampler.sample(queries, {
+      maxTokens: R,
+      temperature,
+      rngs: queries.map((_, b) => rng(seed, "ppo", iteration, b)),
+    });
     const cuts = sampled.tokens.map((t) => cut(t, ends, tokenizer.eos, minTokens));
     const responses = sampled.tokens.map((t, b) => t.slice(0, cuts[b].length));
-    const mask = Float32Array.from({ length: B * R }, (_, i) => (i % R < cuts[Math.floor(i / R)].length ? 1 : 0));
+    const mask = Float32Array.from({ length: B * R }, (_, i) =>
+      i % R < cuts[Math.floor(i / R)].length ? 1 : 0,
+    );
 
     // 2. log-probs and values now, log-probs of the reference, scores
     const ids = queries.map((q, b) => [...q, ...responses[b]]);
-    const { rows, labels } = responseRows(queries.map((q) => q.length), responses, R, T);
+    const { rows, labels } = responseRows(
+      queries.map((q) => q.length),
+      responses,
+      R,
+      T,
+    );
     rollout.run({ ids: pad(ids, T), rows, labels });
     const logprobs = rollout.float("logprobs").slice(); // (B, R)
     const values = rollout.float("values").map((v, i) => v * mask[i]);
     const entropy = maskedMean(rollout.float("entropy"), mask);
     const refLogprobs = referee.logprobs(queries, responses);
-    const score = judge.score(queries.map((query, b) => ({ query, response: responses[b] }))).map((s, b) => (cuts[b].ended ? s : c.unendedScore));
+    const score = judge
+      .score(queries.map((query, b) => ({ query, response: responses[b] })))
+      .map((s, b) => (cuts[b].ended ? s : c.unendedScore));
 
     // 3. rewards: the leash at every token, the score at the last
     const kl = logprobs.map((l, i) => (l - refLogprobs[i]) * mask[i]);
-    const rewards = kl.map((k, i) => -beta * k + (i % R === cuts[Math.floor(i / R)].length - 1 ? score[Math.floor(i / R)] : 0));
+    const rewards = kl.map(
+      (k, i) =>
+        -beta * k + (i % R === cuts[Math.floor(i / R)].length - 1 ? score[Math.floor(i / R)] : 0),
+    );
     const { advantages, returns } = gaeRows(rewards, values, mask, R, c);
     const whitened = whiten(advantages, mask); // once a rollout batch, as Huang et al.
 
@@ -108,12 +200,21 @@ export async function ppo(input: z.infer<typeof Input>, job: JobContext): Promis
       const order = random.shuffle(Array.from({ length: B }, (_, b) => b));
       for (let k = 0; k + M <= B; k += M) {
         const pick = order.slice(k, k + M);
-        const take = (x: ArrayLike<number>) => pick.flatMap((b) => Array.from({ length: R }, (_, t) => x[b * R + t]));
-        const at = responseRows(pick.map((b) => queries[b].length), pick.map((b) => responses[b]), R, T);
+        const take = (x: ArrayLike<number>) =>
+          pick.flatMap((b) => Array.from({ length: R }, (_, t) => x[b * R + t]));
+        const at = responseRows(
+          pick.map((b) => queries[b].length),
+          pick.map((b) => responses[b]),
+          R,
+          T,
+        );
         updates++;
         const lr = c.lr * (1 - (updates - 1) / (c.iterations * perIteration));
         update.run({
-          ids: pad(pick.map((b) => ids[b]), T),
+          ids: pad(
+            pick.map((b) => ids[b]),
+            T,
+          ),
           ...at,
           mask: take(mask),
           oldLogprobs: take(logprobs),
@@ -122,7 +223,15 @@ export async function ppo(input: z.infer<typeof Input>, job: JobContext): Promis
           returns: take(returns),
           ...adamwInputs(updates, lr, ADAM),
         });
-        for (const name of ["policyLoss", "valueLoss", "approxKl", "clipFraction", "ratioMax", "gradNorm"]) (stats[name] ??= []).push(update.float(name)[0]);
+        for (const name of [
+          "policyLoss",
+          "valueLoss",
+          "approxKl",
+          "clipFraction",
+          "ratioMax",
+          "gradNorm",
+        ])
+          (stats[name] ??= []).push(update.float(name)[0]);
         stats["lr"] = [lr];
       }
     }
@@ -140,26 +249,61 @@ export async function ppo(input: z.infer<typeof Input>, job: JobContext): Promis
       beta,
       length: sumOf(cuts.map((x) => x.length)) / B,
       ended: cuts.filter((x) => x.ended).length / B,
-      explainedVariance: 1 - maskedVar(returns.map((r, i) => r - values[i]), mask) / Math.max(1e-8, maskedVar(returns, mask)),
-      ...Object.fromEntries(Object.entries(stats).map(([name, xs]) => [name, name === "ratioMax" ? Math.max(...xs) : sumOf(xs) / xs.length])),
+      explainedVariance:
+        1 -
+        maskedVar(
+          returns.map((r, i) => r - values[i]),
+          mask,
+        ) /
+          Math.max(1e-8, maskedVar(returns, mask)),
+      ...Object.fromEntries(
+        Object.entries(stats).map(([name, xs]) => [
+          name,
+          name === "ratioMax" ? Math.max(...xs) : sumOf(xs) / xs.length,
+        ]),
+      ),
       firstApproxKl: stats["approxKl"][0],
       episodesPerSecond: B / ((performance.now() - started) / 1000),
     };
-    if (!Number.isFinite(last["policyLoss"])) throw new Error(`the policy loss became ${last["policyLoss"]} at iteration ${iteration}; lower lr (${c.lr})`);
-    if (c.klTarget > 0) beta = adaptiveKl(beta, { kl: klSum, target: c.klTarget, steps: B, horizon: c.klHorizon });
+    if (!Number.isFinite(last["policyLoss"]))
+      throw new Error(
+        `the policy loss became ${last["policyLoss"]} at iteration ${iteration}; lower lr (${c.lr})`,
+      );
+    if (c.klTarget > 0)
+      beta = adaptiveKl(beta, { kl: klSum, target: c.klTarget, steps: B, horizon: c.klHorizon });
     job.metric(iteration, last);
     if (iteration === 1 || iteration % c.samplesEvery === 0)
       for (const b of [0, 1, 2])
-        job.sample({ step: iteration, prompt: tokenizer.decode(queries[b]), text: tokenizer.decode(responses[b]), scores: { reward: score[b], kl: sumOf(kl.subarray(b * R, b * R + R)) } });
-    job.progress(iteration, c.iterations, `reward ${scoreMean.toFixed(2)}, KL ${klSum.toFixed(1)} nats`);
-    if (iteration % c.saveEvery === 0) await saveSnapshot(snapshot, { policy: policy.state }, { iteration, beta, updates });
+        job.sample({
+          step: iteration,
+          prompt: tokenizer.decode(queries[b]),
+          text: tokenizer.decode(responses[b]),
+          scores: { reward: score[b], kl: sumOf(kl.subarray(b * R, b * R + R)) },
+        });
+    job.progress(
+      iteration,
+      c.iterations,
+      `reward ${scoreMean.toFixed(2)}, KL ${klSum.toFixed(1)} nats`,
+    );
+    if (iteration % c.saveEvery === 0)
+      await saveSnapshot(snapshot, { policy: policy.state }, { iteration, beta, updates });
     job.fault("ppo.iteration");
     await new Promise((r) => setImmediate(r));
   }
 
   const saveable: Model = { ...policy, specs: paramSpecs(policy.shape) };
   const metrics = { score: last["score"] ?? 0, kl: last["kl"] ?? 0, entropy: last["entropy"] ?? 0 };
-  const { id } = await saveCheckpoint(input.out, { config: { ...policy.shape }, tensors: weightsOf(saveable), tokenizer: policy.tokenizerJson, meta: { kind: "policy", parent: reference.id, metrics, config: { ...c, reward: rewardModel.id, seed } } });
+  const { id } = await saveCheckpoint(input.out, {
+    config: { ...policy.shape },
+    tensors: weightsOf(saveable),
+    tokenizer: policy.tokenizerJson,
+    meta: {
+      kind: "policy",
+      parent: reference.id,
+      metrics,
+      config: { ...c, reward: rewardModel.id, seed },
+    },
+  });
   return { id: CheckpointId.parse(id), path: input.out, metrics };
 }
 
@@ -170,11 +314,22 @@ const sumOf = (xs: ArrayLike<number>): number => {
 };
 
 /** GAE row by row of (B, R). */
-function gaeRows(rewards: Float32Array, values: Float32Array, mask: Float32Array, R: number, c: { gamma: number; lambda: number }) {
+function gaeRows(
+  rewards: Float32Array,
+  values: Float32Array,
+  mask: Float32Array,
+  R: number,
+  c: { gamma: number; lambda: number },
+) {
   const advantages = new Float32Array(rewards.length);
   const returns = new Float32Array(rewards.length);
   for (let at = 0; at < rewards.length; at += R) {
-    const row = gae(rewards.subarray(at, at + R), values.subarray(at, at + R), mask.subarray(at, at + R), c);
+    const row = gae(
+      rewards.subarray(at, at + R),
+      values.subarray(at, at + R),
+      mask.subarray(at, at + R),
+      c,
+    );
     advantages.set(row.advantages, at);
     returns.set(row.returns, at);
   }
@@ -190,9 +345,17 @@ interface Dims {
 /** The policy's log-probs (N), values (N) and logits (N, V) at the N = B R response positions. */
 function policyHeads(g: Graph, m: Model, { B, T, R }: Dims, temperature: number) {
   const p = declare(g, m.specs);
-  const hidden = gather(hiddenStates(m.shape, p, g.input("ids", [B, T], "int64")), g.input("rows", [B * R], "int64"));
+  const hidden = gather(
+    hiddenStates(m.shape, p, g.input("ids", [B, T], "int64")),
+    g.input("rows", [B * R], "int64"),
+  );
   const z = scaled(logits(p, hidden), temperature);
-  return { p, z, logprobs: tokenLogprobs(z, g.input("labels", [B * R], "int64")), values: scores(p, hidden) };
+  return {
+    p,
+    z,
+    logprobs: tokenLogprobs(z, g.input("labels", [B * R], "int64")),
+    values: scores(p, hidden),
+  };
 }
 
 function rolloutProgram(m: Model, dims: Dims, temperature: number): Program {
@@ -205,18 +368,34 @@ function rolloutProgram(m: Model, dims: Dims, temperature: number): Program {
   return new Program(g, m.state);
 }
 
-function updateProgram(m: Model, dims: Dims, temperature: number, c: z.infer<typeof PpoConfig>): Program {
+function updateProgram(
+  m: Model,
+  dims: Dims,
+  temperature: number,
+  c: z.infer<typeof PpoConfig>,
+): Program {
   const g = new Graph();
   const N = dims.B * dims.R;
   const { p, logprobs, values } = policyHeads(g, m, dims, temperature);
-  const [mask, old, oldValues, advantages, returns] = ["mask", "oldLogprobs", "oldValues", "advantages", "returns"].map((name) => g.input(name, [N])) as [Tensor, Tensor, Tensor, Tensor, Tensor];
+  const [mask, old, oldValues, advantages, returns] = [
+    "mask",
+    "oldLogprobs",
+    "oldValues",
+    "advantages",
+    "returns",
+  ].map((name) => g.input(name, [N])) as [Tensor, Tensor, Tensor, Tensor, Tensor];
   const count = sum(mask);
   const average = (x: Tensor) => div(sum(mul(x, mask)), count); // over the whole minibatch's tokens
   const logRatio = mul(sub(logprobs, old), mask); // 0 at padding: the ratio is exactly 1 there
   const ratio = exp(logRatio);
-  const policyLoss = neg(average(minimum(mul(ratio, advantages), mul(clamp(ratio, 1 - c.clip, 1 + c.clip), advantages))));
+  const policyLoss = neg(
+    average(minimum(mul(ratio, advantages), mul(clamp(ratio, 1 - c.clip, 1 + c.clip), advantages))),
+  );
   const clippedValues = add(oldValues, clamp(sub(values, oldValues), -c.valueClip, c.valueClip));
-  const valueLoss = mul(average(maximum(square(sub(values, returns)), square(sub(clippedValues, returns)))), 0.5);
+  const valueLoss = mul(
+    average(maximum(square(sub(values, returns)), square(sub(clippedValues, returns)))),
+    0.5,
+  );
   const loss = add(policyLoss, mul(valueLoss, c.valueCoefficient));
   g.output("policyLoss", policyLoss);
   g.output("valueLoss", valueLoss);

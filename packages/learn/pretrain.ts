@@ -7,10 +7,27 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
-import { corpus, loadTokenizerJson, paramSpecs, saveCheckpoint, splitTrainHeldout, trainBpe } from "@tiller/lm";
+import {
+  corpus,
+  loadTokenizerJson,
+  paramSpecs,
+  saveCheckpoint,
+  splitTrainHeldout,
+  trainBpe,
+} from "@tiller/lm";
 import { declare, hiddenStates, initParams, logits } from "@tiller/lm";
 import { defineJob, fromState, type JobContext, rng } from "@tiller/schema";
-import { adamw, adamwInputs, Graph, mean, neg, Program, sizeOf, State, tokenLogprobs } from "@tiller/tensor";
+import {
+  adamw,
+  adamwInputs,
+  Graph,
+  mean,
+  neg,
+  Program,
+  sizeOf,
+  State,
+  tokenLogprobs,
+} from "@tiller/tensor";
 import { loadSnapshot, saveSnapshot } from "./snapshot.ts";
 
 export const PretrainConfig = z.strictObject({
@@ -19,18 +36,32 @@ export const PretrainConfig = z.strictObject({
   width: z.int().positive().default(192),
   heads: z.int().positive().default(6),
   vocabulary: z.int().min(300).default(2048).describe("byte-level BPE tokens, specials included"),
-  context: z.int().positive().default(128).describe("tokens a training window, and positions of the model"),
+  context: z
+    .int()
+    .positive()
+    .default(128)
+    .describe("tokens a training window, and positions of the model"),
   batch: z.int().positive().default(16).describe("windows a step"),
   steps: z.int().positive().default(2000),
   lr: z.number().positive().default(2e-3).describe("peak learning rate"),
   warmup: z.int().nonnegative().default(100).describe("steps of linear warm-up"),
   weightDecay: z.number().nonnegative().default(0.1),
-  books: z.number().min(0).max(1).default(0.6).describe("share of windows from the novel; the rest from the speeches"),
+  books: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.6)
+    .describe("share of windows from the novel; the rest from the speeches"),
   evalEvery: z.int().positive().default(200),
   saveEvery: z.int().positive().default(200),
 });
 export type PretrainConfig = z.infer<typeof PretrainConfig>;
-export const PretrainResult = z.strictObject({ path: z.string(), id: z.string(), loss: z.number(), bitsPerByte: z.number() });
+export const PretrainResult = z.strictObject({
+  path: z.string(),
+  id: z.string(),
+  loss: z.number(),
+  bitsPerByte: z.number(),
+});
 
 export const pretrainJob = defineJob({
   kind: "pretrain",
@@ -45,9 +76,16 @@ const Cursor = z.strictObject({ step: z.int(), rng: z.array(z.number()) });
 
 /** Linear warm-up, then a cosine to a tenth of the peak. */
 export const cosine = (step: number, c: { lr: number; warmup: number; steps: number }): number =>
-  step <= c.warmup ? (c.lr * step) / Math.max(1, c.warmup) : c.lr * (0.1 + 0.45 * (1 + Math.cos((Math.PI * (step - c.warmup)) / Math.max(1, c.steps - c.warmup))));
+  step <= c.warmup
+    ? (c.lr * step) / Math.max(1, c.warmup)
+    : c.lr *
+      (0.1 +
+        0.45 * (1 + Math.cos((Math.PI * (step - c.warmup)) / Math.max(1, c.steps - c.warmup))));
 
-export async function pretrain({ config: c, out }: { config: PretrainConfig; out: string }, job: JobContext): Promise<z.infer<typeof PretrainResult>> {
+export async function pretrain(
+  { config: c, out }: { config: PretrainConfig; out: string },
+  job: JobContext,
+): Promise<z.infer<typeof PretrainResult>> {
   mkdirSync(job.dir, { recursive: true });
   const { moby, sotu } = corpus();
   const text = { moby: splitTrainHeldout(moby), sotu: splitTrainHeldout(sotu) };
@@ -55,7 +93,14 @@ export async function pretrain({ config: c, out }: { config: PretrainConfig; out
   const tokenizerFile = path.join(job.dir, "tokenizer.json");
   if (!existsSync(tokenizerFile)) {
     job.progress(0, c.steps, "training the tokenizer");
-    writeFileSync(tokenizerFile, JSON.stringify(trainBpe(`${text.moby.train}\n${text.sotu.train.slice(0, 3_000_000)}`, { vocabSize: c.vocabulary })));
+    writeFileSync(
+      tokenizerFile,
+      JSON.stringify(
+        trainBpe(`${text.moby.train}\n${text.sotu.train.slice(0, 3_000_000)}`, {
+          vocabSize: c.vocabulary,
+        }),
+      ),
+    );
   }
   const tokenizerJson = JSON.parse(readFileSync(tokenizerFile, "utf8"));
   const tokenizer = loadTokenizerJson(tokenizerJson);
@@ -67,7 +112,13 @@ export async function pretrain({ config: c, out }: { config: PretrainConfig; out
   };
   const heldoutBytesPerToken = Buffer.byteLength(text.moby.heldout) / tokens.heldout.length;
 
-  const shape = { n_layer: c.layers, n_head: c.heads, n_embd: c.width, n_positions: c.context, vocab_size: c.vocabulary };
+  const shape = {
+    n_layer: c.layers,
+    n_head: c.heads,
+    n_embd: c.width,
+    n_positions: c.context,
+    vocab_size: c.vocabulary,
+  };
   const specs = paramSpecs(shape);
   const [B, T] = [c.batch, c.context];
   const state = new State();
@@ -88,13 +139,21 @@ export async function pretrain({ config: c, out }: { config: PretrainConfig; out
   const snapshot = path.join(job.dir, "snapshot.safetensors");
   const saved = await loadSnapshot(snapshot, { model: state }, Cursor);
   let random = saved ? fromState(saved.rng) : rng(c.seed, "batches");
-  const window = (from: Int32Array, start: number) => ({ ids: from.subarray(start, start + T), labels: from.subarray(start + 1, start + T + 1) });
-  const flat = (rows: { ids: Int32Array; labels: Int32Array }[]) => ({ ids: rows.flatMap((r) => [...r.ids]), labels: rows.flatMap((r) => [...r.labels]) });
+  const window = (from: Int32Array, start: number) => ({
+    ids: from.subarray(start, start + T),
+    labels: from.subarray(start + 1, start + T + 1),
+  });
+  const flat = (rows: { ids: Int32Array; labels: Int32Array }[]) => ({
+    ids: rows.flatMap((r) => [...r.ids]),
+    labels: rows.flatMap((r) => [...r.labels]),
+  });
   const heldoutLoss = () => {
     const count = Math.min(8, Math.floor((tokens.heldout.length - 1) / (B * T)));
     let total = 0;
     for (let k = 0; k < count; k++) {
-      evaluate.run(flat(Array.from({ length: B }, (_, b) => window(tokens.heldout, (k * B + b) * T))));
+      evaluate.run(
+        flat(Array.from({ length: B }, (_, b) => window(tokens.heldout, (k * B + b) * T))),
+      );
       total += evaluate.float("loss")[0];
     }
     return total / count;
@@ -108,19 +167,47 @@ export async function pretrain({ config: c, out }: { config: PretrainConfig; out
     });
     const lr = cosine(step, c);
     train.run({ ...flat(rows), ...adamwInputs(step, lr, ADAM) });
-    const values: Record<string, number> = { loss: train.float("loss")[0], gradNorm: train.float("gradNorm")[0], lr };
-    if (!Number.isFinite(values["loss"])) throw new Error(`the loss became ${values["loss"]} at step ${step}; lower lr (${c.lr}) or clip harder`);
+    const values: Record<string, number> = {
+      loss: train.float("loss")[0],
+      gradNorm: train.float("gradNorm")[0],
+      lr,
+    };
+    if (!Number.isFinite(values["loss"]))
+      throw new Error(
+        `the loss became ${values["loss"]} at step ${step}; lower lr (${c.lr}) or clip harder`,
+      );
     if (step % c.evalEvery === 0 || step === c.steps) values["heldoutLoss"] = heldoutLoss();
     job.metric(step, values);
-    job.progress(step, c.steps, `loss ${values["loss"].toFixed(3)}${values["heldoutLoss"] ? `, held out ${values["heldoutLoss"].toFixed(3)}` : ""}`);
-    if (step % c.saveEvery === 0) await saveSnapshot(snapshot, { model: state }, { step, rng: random.state() });
+    job.progress(
+      step,
+      c.steps,
+      `loss ${values["loss"].toFixed(3)}${values["heldoutLoss"] ? `, held out ${values["heldoutLoss"].toFixed(3)}` : ""}`,
+    );
+    if (step % c.saveEvery === 0)
+      await saveSnapshot(snapshot, { model: state }, { step, rng: random.state() });
     job.fault("pretrain.step");
     await new Promise((r) => setImmediate(r));
   }
 
   const loss = heldoutLoss();
   const bitsPerByte = loss / Math.LN2 / heldoutBytesPerToken;
-  const tensors = new Map(specs.map((s) => [s.name, { shape: s.shape, data: state.get(s.name).data }]));
-  const { id } = await saveCheckpoint(out, { config: shape, tensors, tokenizer: tokenizerJson, meta: { kind: "lm", parent: null, metrics: { heldoutLoss: loss, bitsPerByte, parameters: specs.reduce((n, s) => n + sizeOf(s.shape), 0) }, config: { ...c } } });
+  const tensors = new Map(
+    specs.map((s) => [s.name, { shape: s.shape, data: state.get(s.name).data }]),
+  );
+  const { id } = await saveCheckpoint(out, {
+    config: shape,
+    tensors,
+    tokenizer: tokenizerJson,
+    meta: {
+      kind: "lm",
+      parent: null,
+      metrics: {
+        heldoutLoss: loss,
+        bitsPerByte,
+        parameters: specs.reduce((n, s) => n + sizeOf(s.shape), 0),
+      },
+      config: { ...c },
+    },
+  });
   return { path: out, id, loss, bitsPerByte };
 }

@@ -11,28 +11,78 @@ import path from "node:path";
 import { z } from "zod";
 import { declare, headSpecs, initParams, saveCheckpoint } from "@tiller/lm";
 import { CheckpointId, defineJob, type JobContext, rng } from "@tiller/schema";
-import { adamw, adamwInputs, add, Graph, logSigmoid, mean, mul, neg, Program, split, reshape, sub } from "@tiller/tensor";
-import { type Continued, loadModel, type Model, rewardInputs, rewardOf, Scorer, weightsOf } from "./model.ts";
+import {
+  adamw,
+  adamwInputs,
+  add,
+  Graph,
+  logSigmoid,
+  mean,
+  mul,
+  neg,
+  Program,
+  split,
+  reshape,
+  sub,
+} from "@tiller/tensor";
+import {
+  type Continued,
+  loadModel,
+  type Model,
+  rewardInputs,
+  rewardOf,
+  Scorer,
+  weightsOf,
+} from "./model.ts";
 import { loadSnapshot, saveSnapshot } from "./snapshot.ts";
 
 export const RewardConfig = z.strictObject({
   epochs: z.int().positive().default(3).describe("passes over the pairs"),
   batch: z.int().positive().default(16).describe("pairs a step"),
-  lr: z.number().positive().default(5e-4).describe("peak learning rate, linear to 0 after a short warm-up"),
+  lr: z
+    .number()
+    .positive()
+    .default(5e-4)
+    .describe("peak learning rate, linear to 0 after a short warm-up"),
   weightDecay: z.number().nonnegative().default(0.01),
-  validation: z.number().min(0).max(0.5).default(0.08).describe("share of pairs held out of training"),
+  validation: z
+    .number()
+    .min(0)
+    .max(0.5)
+    .default(0.08)
+    .describe("share of pairs held out of training"),
   evalEvery: z.int().positive().default(20),
   saveEvery: z.int().positive().default(50),
 });
 const Pair = z.strictObject({ passage: z.string(), a: z.string(), b: z.string(), pB: z.number() });
-const Input = z.strictObject({ config: RewardConfig, base: z.string(), pairs: z.array(Pair), maxTokens: z.int(), seed: z.int(), out: z.string() });
-const Output = z.strictObject({ id: CheckpointId, path: z.string(), metrics: z.record(z.string(), z.number()) });
-export const rewardJob = defineJob({ kind: "reward", module: import.meta.url, entry: "trainReward", input: Input, output: Output });
+const Input = z.strictObject({
+  config: RewardConfig,
+  base: z.string(),
+  pairs: z.array(Pair),
+  maxTokens: z.int(),
+  seed: z.int(),
+  out: z.string(),
+});
+const Output = z.strictObject({
+  id: CheckpointId,
+  path: z.string(),
+  metrics: z.record(z.string(), z.number()),
+});
+export const rewardJob = defineJob({
+  kind: "reward",
+  module: import.meta.url,
+  entry: "trainReward",
+  input: Input,
+  output: Output,
+});
 
 const ADAM = { beta1: 0.9, beta2: 0.95, epsilon: 1e-5 };
 const Cursor = z.strictObject({ step: z.int() });
 
-export async function trainReward(input: z.infer<typeof Input>, job: JobContext): Promise<z.infer<typeof Output>> {
+export async function trainReward(
+  input: z.infer<typeof Input>,
+  job: JobContext,
+): Promise<z.infer<typeof Output>> {
   const { config: c, maxTokens: T, seed } = input;
   const base = await loadModel(input.base);
   const model: Model = { ...base, specs: [...base.specs, ...headSpecs(base.shape)] };
@@ -40,7 +90,10 @@ export async function trainReward(input: z.infer<typeof Input>, job: JobContext)
 
   const rows = input.pairs.map((p) => {
     const query = model.tokenizer.encode(p.passage);
-    const continued = (text: string) => ({ query, response: model.tokenizer.encode(text).slice(0, T - query.length) });
+    const continued = (text: string) => ({
+      query,
+      response: model.tokenizer.encode(text).slice(0, T - query.length),
+    });
     return { a: continued(p.a), b: continued(p.b), pB: p.pB };
   });
   const shuffled = rng(seed, "split").shuffle(rows);
@@ -56,14 +109,19 @@ export async function trainReward(input: z.infer<typeof Input>, job: JobContext)
   const [ra, rb] = split(reshape(all, [2, P]), 0, 2).map((t) => reshape(t, [P]));
   const pB = g.input("pB", [P]);
   const margin = sub(rb, ra);
-  const loss = neg(mean(add(mul(pB, logSigmoid(margin)), mul(sub(g.scalar(1), pB), logSigmoid(neg(margin))))));
+  const loss = neg(
+    mean(add(mul(pB, logSigmoid(margin)), mul(sub(g.scalar(1), pB), logSigmoid(neg(margin))))),
+  );
   g.output("loss", loss);
   g.output("margin", margin);
   adamw(loss, params, { ...ADAM, weightDecay: c.weightDecay });
   using train = new Program(g, model.state);
   using scorer = new Scorer(model, 32, T);
 
-  const sample = rng(seed, "normalise").shuffle(rows).slice(0, 128).flatMap((r) => [r.a, r.b]);
+  const sample = rng(seed, "normalise")
+    .shuffle(rows)
+    .slice(0, 128)
+    .flatMap((r) => [r.a, r.b]);
   const snapshot = path.join(job.dir, "snapshot.safetensors");
   const saved = await loadSnapshot(snapshot, { model: model.state }, Cursor);
 
@@ -78,22 +136,38 @@ export async function trainReward(input: z.infer<typeof Input>, job: JobContext)
       clear++;
       if (m > 0 === pB > 0.5) right++;
     });
-    return { validationLoss: nll / Math.max(1, validation.length), validationAccuracy: clear ? right / clear : 0.5 };
+    return {
+      validationLoss: nll / Math.max(1, validation.length),
+      validationAccuracy: clear ? right / clear : 0.5,
+    };
   };
 
   for (let step = (saved?.step ?? 0) + 1; step <= steps; step++) {
     if (job.signal.aborted) throw new Error("stopped");
     const [epoch, k] = [Math.floor((step - 1) / perEpoch), (step - 1) % perEpoch];
-    const batch = rng(seed, "epoch", epoch).shuffle(training).slice(k * P, k * P + P);
+    const batch = rng(seed, "epoch", epoch)
+      .shuffle(training)
+      .slice(k * P, k * P + P);
     while (batch.length < P) batch.push(training[batch.length % training.length]);
     const sequences = [...batch.map((r) => r.a), ...batch.map((r) => r.b)];
     const lr = c.lr * Math.min(1, step / Math.max(1, 0.1 * steps)) * (1 - (step - 1) / steps);
-    train.run({ ...rewardInputs(sequences, T), pB: batch.map((r) => r.pB), ...adamwInputs(step, lr, ADAM) });
+    train.run({
+      ...rewardInputs(sequences, T),
+      pB: batch.map((r) => r.pB),
+      ...adamwInputs(step, lr, ADAM),
+    });
     const margins = train.float("margin");
-    const clear = batch.flatMap((r, i) => (Math.abs(r.pB - 0.5) < 0.2 ? [] : [margins[i] > 0 === r.pB > 0.5 ? 1 : 0] as number[]));
-    const values: Record<string, number> = { loss: train.float("loss")[0], gradNorm: train.float("gradNorm")[0], lr };
+    const clear = batch.flatMap((r, i) =>
+      Math.abs(r.pB - 0.5) < 0.2 ? [] : ([margins[i] > 0 === r.pB > 0.5 ? 1 : 0] as number[]),
+    );
+    const values: Record<string, number> = {
+      loss: train.float("loss")[0],
+      gradNorm: train.float("gradNorm")[0],
+      lr,
+    };
     if (clear.length) values["accuracy"] = clear.reduce((x, y) => x + y, 0) / clear.length;
-    if (validation.length && (step % c.evalEvery === 0 || step === steps)) Object.assign(values, validate());
+    if (validation.length && (step % c.evalEvery === 0 || step === steps))
+      Object.assign(values, validate());
     job.metric(step, values);
     job.progress(step, steps, `loss ${values["loss"].toFixed(3)}`);
     if (step % c.saveEvery === 0) await saveSnapshot(snapshot, { model: model.state }, { step });
@@ -102,7 +176,12 @@ export async function trainReward(input: z.infer<typeof Input>, job: JobContext)
   }
   normalise(model, scorer, sample);
   const metrics = validation.length ? validate() : {};
-  const { id } = await saveCheckpoint(input.out, { config: { ...model.shape }, tensors: weightsOf(model), tokenizer: model.tokenizerJson, meta: { kind: "reward", parent: base.id, metrics, config: { ...c, seed } } });
+  const { id } = await saveCheckpoint(input.out, {
+    config: { ...model.shape },
+    tensors: weightsOf(model),
+    tokenizer: model.tokenizerJson,
+    meta: { kind: "reward", parent: base.id, metrics, config: { ...c, seed } },
+  });
   return { id: CheckpointId.parse(id), path: input.out, metrics };
 }
 

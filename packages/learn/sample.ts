@@ -12,24 +12,43 @@ const Input = z.strictObject({
   seed: z.int(),
   batch: z.int().positive().default(64),
 });
-const Output = z.strictObject({ checkpoint: z.string(), texts: z.array(z.array(z.string())).describe("by prompt, then continuation") });
-export const sampleJob = defineJob({ kind: "sample", module: import.meta.url, entry: "sample", input: Input, output: Output });
+const Output = z.strictObject({
+  checkpoint: z.string(),
+  texts: z.array(z.array(z.string())).describe("by prompt, then continuation"),
+});
+export const sampleJob = defineJob({
+  kind: "sample",
+  module: import.meta.url,
+  entry: "sample",
+  input: Input,
+  output: Output,
+});
 
-export async function sample(input: z.infer<typeof Input>, job: JobContext): Promise<z.infer<typeof Output>> {
+export async function sample(
+  input: z.infer<typeof Input>,
+  job: JobContext,
+): Promise<z.infer<typeof Output>> {
   const model = await loadModel(input.checkpoint);
   const { tokenizer } = model;
   const ends = sentenceEnds(tokenizer);
   const { maxTokens, minTokens, temperature } = input.continuation;
-  const jobs = input.prompts.flatMap((text, i) => Array.from({ length: input.each }, (_, k) => ({ i, k, ids: tokenizer.encode(text) })));
+  const jobs = input.prompts.flatMap((text, i) =>
+    Array.from({ length: input.each }, (_, k) => ({ i, k, ids: tokenizer.encode(text) })),
+  );
   const texts: string[][] = input.prompts.map(() => []);
   const sampler = new Sampler(model.shape, model.state, Math.min(input.batch, jobs.length));
   for (let at = 0; at < jobs.length; at += sampler.batch) {
     if (job.signal.aborted) throw new Error("stopped");
     const part = jobs.slice(at, at + sampler.batch);
-    const { tokens } = sampler.sample(part.map((p) => p.ids), { maxTokens, temperature, rngs: part.map((p) => rng(input.seed, "sample", p.i, p.k)) });
+    const { tokens } = sampler.sample(
+      part.map((p) => p.ids),
+      { maxTokens, temperature, rngs: part.map((p) => rng(input.seed, "sample", p.i, p.k)) },
+    );
     part.forEach((p, b) => {
       const { length } = cut(tokens[b], ends, tokenizer.eos, minTokens);
-      texts[p.i][p.k] = tokenizer.decode(tokens[b].slice(0, length).filter((t) => t !== tokenizer.eos));
+      texts[p.i][p.k] = tokenizer.decode(
+        tokens[b].slice(0, length).filter((t) => t !== tokenizer.eos),
+      );
     });
     job.progress(at + part.length, jobs.length);
     job.fault("sample.batch");

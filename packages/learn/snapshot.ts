@@ -4,10 +4,14 @@ import path from "node:path";
 import type { z } from "zod";
 import { TillerError } from "@tiller/schema";
 import { readSafetensors, writeSafetensors } from "@tiller/lm";
-import { State } from "@tiller/tensor";
+import type { State } from "@tiller/tensor";
 
 /** Saves the states under their prefixes. Caches of the sampler are left out: they are scratch. */
-export async function saveSnapshot(file: string, states: Readonly<Record<string, State>>, cursor: unknown): Promise<void> {
+export async function saveSnapshot(
+  file: string,
+  states: Readonly<Record<string, State>>,
+  cursor: unknown,
+): Promise<void> {
   mkdirSync(path.dirname(file), { recursive: true });
   const tensors = new Map<string, { shape: readonly number[]; data: Float32Array }>();
   for (const [prefix, state] of Object.entries(states))
@@ -20,13 +24,21 @@ export async function saveSnapshot(file: string, states: Readonly<Record<string,
 }
 
 /** Loads a snapshot back into the states; undefined when there is none. */
-export async function loadSnapshot<T>(file: string, states: Readonly<Record<string, State>>, Cursor: z.ZodType<T>): Promise<T | undefined> {
+export async function loadSnapshot<T>(
+  file: string,
+  states: Readonly<Record<string, State>>,
+  Cursor: z.ZodType<T>,
+): Promise<T | undefined> {
   if (!existsSync(file)) return undefined;
   const { tensors, metadata } = await readSafetensors(file);
   for (const [key, { shape, data }] of tensors) {
     const [prefix, ...rest] = key.split("/");
     const state = states[prefix];
-    if (!state) throw new TillerError("damaged_snapshot", `${file} holds a state ${prefix} this job does not know. Delete the file to begin the job again.`);
+    if (!state)
+      throw new TillerError(
+        "damaged_snapshot",
+        `${file} holds a state ${prefix} this job does not know. Delete the file to begin the job again.`,
+      );
     state.set(rest.join("/"), shape, data);
   }
   return Cursor.parse(JSON.parse(metadata["cursor"] ?? "null"));

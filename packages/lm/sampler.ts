@@ -53,7 +53,11 @@ export class Sampler {
       const [out, k, v] = g.op(
         "GroupQueryAttention",
         [reshape(qkv, [B, S, 3 * d]), null, null, cache("k"), cache("v"), lengths, total],
-        [[B, S, d], [B, H, max, D], [B, H, max, D]],
+        [
+          [B, S, d],
+          [B, H, max, D],
+          [B, H, max, D],
+        ],
         { num_heads: H, kv_num_heads: H },
         { domain: "com.microsoft" },
       );
@@ -71,11 +75,19 @@ export class Sampler {
     const { vocab_size: V, n_positions: max } = this.#shape;
     const B = this.batch;
     const n = prompts.length;
-    if (n > B || n === 0) throw new TillerError("bad_batch", `${n} prompts for a sampler of ${B} rows. Split them.`);
+    if (n > B || n === 0)
+      throw new TillerError("bad_batch", `${n} prompts for a sampler of ${B} rows. Split them.`);
     const longest = Math.max(...prompts.map((p) => p.length));
-    if (prompts.some((p) => p.length === 0)) throw new TillerError("empty_prompt", "a prompt has no tokens. Give it at least one character.");
+    if (prompts.some((p) => p.length === 0))
+      throw new TillerError(
+        "empty_prompt",
+        "a prompt has no tokens. Give it at least one character.",
+      );
     if (longest + o.maxTokens > max)
-      throw new TillerError("too_long", `a prompt of ${longest} tokens and ${o.maxTokens} new ones exceed the model's ${max} positions. Shorten the prompt or ask for fewer tokens.`);
+      throw new TillerError(
+        "too_long",
+        `a prompt of ${longest} tokens and ${o.maxTokens} new ones exceed the model's ${max} positions. Shorten the prompt or ask for fewer tokens.`,
+      );
 
     const S = Math.min(max, Math.max(8, Math.ceil(longest / 8) * 8)); // bucketed
     const row = (b: number) => prompts[Math.min(b, n - 1)];
@@ -94,13 +106,25 @@ export class Sampler {
     const scratch = new Float64Array(V);
     for (let t = 0; t < o.maxTokens; t++) {
       for (let b = 0; b < n; b++) {
-        const [token, logprob] = choose(current.subarray(b * V, (b + 1) * V), scratch, o.temperature, o.topP ?? 1, o.rngs[b]);
+        const [token, logprob] = choose(
+          current.subarray(b * V, (b + 1) * V),
+          scratch,
+          o.temperature,
+          o.topP ?? 1,
+          o.rngs[b],
+        );
         tokens[b].push(token);
         logprobs[b].push(logprob);
       }
       if (o.onStep?.(tokens, logprobs) === false || t + 1 === o.maxTokens) break;
       const at = Array.from({ length: B }, (_, b) => row(b).length + t);
-      step.run({ ids: at.map((_, b) => tokens[Math.min(b, n - 1)][t]), positions: at, lengths: at, total: Math.max(...at) + 1, last: new Array(B).fill(0) });
+      step.run({
+        ids: at.map((_, b) => tokens[Math.min(b, n - 1)][t]),
+        positions: at,
+        lengths: at,
+        total: Math.max(...at) + 1,
+        last: new Array(B).fill(0),
+      });
       current = step.float("logits");
     }
     return { tokens, logprobs };
@@ -108,7 +132,13 @@ export class Sampler {
 }
 
 /** One draw from softmax(logits / T), restricted to the nucleus; T = 0 takes the largest. */
-function choose(logits: Float32Array, p: Float64Array, temperature: number, topP: number, rng: Rng): [number, number] {
+function choose(
+  logits: Float32Array,
+  p: Float64Array,
+  temperature: number,
+  topP: number,
+  rng: Rng,
+): [number, number] {
   const scale = temperature > 0 ? 1 / (temperature + 1e-7) : 1;
   let best = 0;
   for (let i = 1; i < logits.length; i++) if (logits[i] > logits[best]) best = i;

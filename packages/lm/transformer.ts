@@ -4,7 +4,20 @@
  * Sequences are padded on the right; under causal attention padding changes no earlier position.
  */
 import { type Rng, TillerError } from "@tiller/schema";
-import { add, causalAttention, gather, gelu, gemm, type Graph, layerNorm, reshape, split, type State, type Tensor, transpose } from "@tiller/tensor";
+import {
+  add,
+  causalAttention,
+  gather,
+  gelu,
+  gemm,
+  type Graph,
+  layerNorm,
+  reshape,
+  split,
+  type State,
+  type Tensor,
+  transpose,
+} from "@tiller/tensor";
 
 /** What the transformer needs of config.json. */
 export interface ModelShape {
@@ -26,9 +39,19 @@ export interface ParamSpec {
 export function paramSpecs(c: ModelShape): ParamSpec[] {
   const d = c.n_embd;
   const residual = 0.02 / Math.sqrt(2 * c.n_layer);
-  const spec = (name: string, shape: readonly number[], init: ParamSpec["init"]) => ({ name, shape, init });
-  const norm = (name: string) => [spec(`${name}.weight`, [d], "one"), spec(`${name}.bias`, [d], "zero")];
-  const linear = (name: string, from: number, to: number, std: number) => [spec(`${name}.weight`, [from, to], std), spec(`${name}.bias`, [to], "zero")];
+  const spec = (name: string, shape: readonly number[], init: ParamSpec["init"]) => ({
+    name,
+    shape,
+    init,
+  });
+  const norm = (name: string) => [
+    spec(`${name}.weight`, [d], "one"),
+    spec(`${name}.bias`, [d], "zero"),
+  ];
+  const linear = (name: string, from: number, to: number, std: number) => [
+    spec(`${name}.weight`, [from, to], std),
+    spec(`${name}.bias`, [to], "zero"),
+  ];
   return [
     spec("wte.weight", [c.vocab_size, d], 0.02),
     spec("wpe.weight", [c.n_positions, d], 0.01),
@@ -66,12 +89,17 @@ export function copyParams(from: State, to: State, specs: readonly ParamSpec[]):
 }
 
 /** The parameters as graph state. */
-export const declare = (g: Graph, specs: readonly ParamSpec[]): Map<string, Tensor> => new Map(specs.map((s) => [s.name, g.stateful(s.name, s.shape)]));
+export const declare = (g: Graph, specs: readonly ParamSpec[]): Map<string, Tensor> =>
+  new Map(specs.map((s) => [s.name, g.stateful(s.name, s.shape)]));
 
 type Params = ReadonlyMap<string, Tensor>;
 const of = (p: Params, name: string): Tensor => {
   const t = p.get(name);
-  if (!t) throw new TillerError("missing_parameter", `the model has no parameter ${name}. Is this checkpoint of another architecture?`);
+  if (!t)
+    throw new TillerError(
+      "missing_parameter",
+      `the model has no parameter ${name}. Is this checkpoint of another architecture?`,
+    );
   return t;
 };
 
@@ -94,15 +122,26 @@ export function blocks(c: ModelShape, p: Params, x: Tensor, attend: Attend): Ten
 /** Token and position embeddings of ids (B, T) -> (B T, d). */
 export function embed(c: ModelShape, p: Params, ids: Tensor, positions: Tensor): Tensor {
   const [B, T] = ids.shape;
-  return reshape(add(gather(of(p, "wte.weight"), ids), gather(of(p, "wpe.weight"), positions)), [B * T, c.n_embd]);
+  return reshape(add(gather(of(p, "wte.weight"), ids), gather(of(p, "wpe.weight"), positions)), [
+    B * T,
+    c.n_embd,
+  ]);
 }
 
 /** Hidden states of ids (B, T) after the final norm: (B T, d). */
 export function hiddenStates(c: ModelShape, p: Params, ids: Tensor): Tensor {
   const [B, T] = ids.shape;
-  if (T > c.n_positions) throw new TillerError("too_long", `${T} tokens, but the model has ${c.n_positions} positions. Use shorter passages or a model with more.`);
+  if (T > c.n_positions)
+    throw new TillerError(
+      "too_long",
+      `${T} tokens, but the model has ${c.n_positions} positions. Use shorter passages or a model with more.`,
+    );
   const [H, D] = [c.n_head, c.n_embd / c.n_head];
-  const positions = ids.graph.constant(Array.from({ length: T }, (_, i) => i), [T], "int64");
+  const positions = ids.graph.constant(
+    Array.from({ length: T }, (_, i) => i),
+    [T],
+    "int64",
+  );
   return blocks(c, p, embed(c, p, ids, positions), (qkv) => {
     const heads = transpose(reshape(qkv, [B, T, 3, H, D]), [2, 0, 3, 1, 4]); // (3, B, H, T, D)
     const [q, k, v] = split(heads, 0, 3).map((t) => reshape(t, [B, H, T, D]));
@@ -112,7 +151,9 @@ export function hiddenStates(c: ModelShape, p: Params, ids: Tensor): Tensor {
 }
 
 /** Logits of hidden rows (N, d) -> (N, V), by the tied embedding. */
-export const logits = (p: Params, hidden: Tensor): Tensor => gemm(hidden, of(p, "wte.weight"), null, { transB: true });
+export const logits = (p: Params, hidden: Tensor): Tensor =>
+  gemm(hidden, of(p, "wte.weight"), null, { transB: true });
 
 /** Scalar scores of hidden rows (N, d) -> (N). */
-export const scores = (p: Params, hidden: Tensor): Tensor => reshape(gemm(hidden, of(p, "score.weight"), of(p, "score.bias")), [hidden.shape[0]]);
+export const scores = (p: Params, hidden: Tensor): Tensor =>
+  reshape(gemm(hidden, of(p, "score.weight"), of(p, "score.bias")), [hidden.shape[0]]);

@@ -13,7 +13,12 @@ export interface JobContext {
   readonly home: string;
   progress(done: number, total: number, note?: string): void;
   metric(step: number, values: Record<string, number>): void;
-  sample(sample: { step: number; prompt: string; text: string; scores: Record<string, number> }): void;
+  sample(sample: {
+    step: number;
+    prompt: string;
+    text: string;
+    scores: Record<string, number>;
+  }): void;
   /** Named fault point for crash tests: exits with SIGKILL when TILLER_FAULT names it. */
   fault(name: string): void;
   readonly signal: AbortSignal;

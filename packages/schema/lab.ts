@@ -4,7 +4,9 @@ import { AnswerId, CheckpointId, DatasetId, ExperimentId, RunId } from "./ids.ts
 
 export const stageStates = ["waiting", "running", "done", "failed"] as const;
 export const Stage = z.strictObject({
-  name: z.string().describe("stable key: passages, samples, people, quality, reward, policy, evaluation, serve"),
+  name: z
+    .string()
+    .describe("stable key: passages, samples, people, quality, reward, policy, evaluation, serve"),
   title: z.string(),
   state: z.enum(stageStates),
   done: z.number(),
@@ -62,7 +64,10 @@ export const Run = z.strictObject({
 });
 export type Run = z.infer<typeof Run>;
 
-export const MetricPoint = z.strictObject({ step: z.number().int(), values: z.record(z.string(), z.number()) });
+export const MetricPoint = z.strictObject({
+  step: z.number().int(),
+  values: z.record(z.string(), z.number()),
+});
 export type MetricPoint = z.infer<typeof MetricPoint>;
 
 /** A continuation some model wrote. */
@@ -127,26 +132,58 @@ export const Report = z.strictObject({
   createdAt: z.iso.datetime(),
   seed: z.number(),
   summary: Summary,
-  table: z.array(z.strictObject({
-    arm: z.string().describe("base, policy, best-of-n"),
+  table: z.array(
+    z.strictObject({
+      arm: z.string().describe("base, policy, best-of-n"),
+      n: z.number(),
+      winRate: z.number().nullable(),
+      winRateLow: z.number().nullable(),
+      winRateHigh: z.number().nullable(),
+      reward: z.number(),
+      taste: z.number(),
+      kl: z.number(),
+      length: z.number(),
+      distinct1: z.number(),
+      distinct2: z.number(),
+    }),
+  ),
+  bestOfN: z.array(
+    z.strictObject({
+      n: z.number(),
+      kl: z.number(),
+      reward: z.number(),
+      taste: z.number(),
+      winRate: z.number(),
+    }),
+  ),
+  sideBySide: z.array(
+    z.strictObject({
+      passage: z.string(),
+      base: z.string(),
+      policy: z.string(),
+      baseTaste: z.number(),
+      policyTaste: z.number(),
+    }),
+  ),
+  rewardModel: z.strictObject({
+    accuracy: z.number(),
+    low: z.number(),
+    high: z.number(),
     n: z.number(),
-    winRate: z.number().nullable(),
-    winRateLow: z.number().nullable(),
-    winRateHigh: z.number().nullable(),
-    reward: z.number(),
-    taste: z.number(),
-    kl: z.number(),
-    length: z.number(),
-    distinct1: z.number(),
-    distinct2: z.number(),
-  })),
-  bestOfN: z.array(z.strictObject({ n: z.number(), kl: z.number(), reward: z.number(), taste: z.number(), winRate: z.number() })),
-  sideBySide: z.array(z.strictObject({ passage: z.string(), base: z.string(), policy: z.string(), baseTaste: z.number(), policyTaste: z.number() })),
-  rewardModel: z.strictObject({ accuracy: z.number(), low: z.number(), high: z.number(), n: z.number(), curve: z.array(MetricPoint) }),
+    curve: z.array(MetricPoint),
+  }),
   ppo: z.array(MetricPoint),
   raters: z.array(z.lazy(() => ReportRater)),
 });
-const ReportRater = z.strictObject({ pseudonym: z.string(), answers: z.number(), reliability: z.number().nullable(), low: z.number().nullable(), high: z.number().nullable(), agreement: z.number().nullable(), flag: z.string() });
+const ReportRater = z.strictObject({
+  pseudonym: z.string(),
+  answers: z.number(),
+  reliability: z.number().nullable(),
+  low: z.number().nullable(),
+  high: z.number().nullable(),
+  agreement: z.number().nullable(),
+  flag: z.string(),
+});
 export type Report = z.infer<typeof Report>;
 
 /** Server-sent events of GET /api/studio/events?experiment=ID. The client refetches or appends. */
@@ -155,6 +192,11 @@ export const LiveEvent = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("stage"), experiment: ExperimentId, stage: Stage }),
   z.strictObject({ type: z.literal("metric"), run: RunId, kind: z.string(), point: MetricPoint }),
   z.strictObject({ type: z.literal("sample"), sample: Sample }),
-  z.strictObject({ type: z.literal("judgment"), experiment: ExperimentId, done: z.number(), wanted: z.number() }),
+  z.strictObject({
+    type: z.literal("judgment"),
+    experiment: ExperimentId,
+    done: z.number(),
+    wanted: z.number(),
+  }),
 ]);
 export type LiveEvent = z.infer<typeof LiveEvent>;

@@ -7,7 +7,12 @@ export const Role = z.enum(roles);
 export type Role = z.infer<typeof Role>;
 
 /** The signed-in person. `pseudonym` is all that others ever see. */
-export const Me = z.strictObject({ id: PersonId, name: z.string(), pseudonym: z.string(), role: Role });
+export const Me = z.strictObject({
+  id: PersonId,
+  name: z.string(),
+  pseudonym: z.string(),
+  role: Role,
+});
 export type Me = z.infer<typeof Me>;
 
 /** A pair of continuations of one passage. `a` and `b` are fixed; the side shown first is per lease. */
@@ -22,7 +27,13 @@ export type ComparisonInput = z.infer<typeof ComparisonInput>;
 export const ComparisonValue = z.strictObject({ choice: z.enum(["a", "b", "tie"]) });
 export type ComparisonValue = z.infer<typeof ComparisonValue>;
 
-export const skipReasons = ["unreadable", "cannot-decide", "upsetting", "seen-before", "other"] as const;
+export const skipReasons = [
+  "unreadable",
+  "cannot-decide",
+  "upsetting",
+  "seen-before",
+  "other",
+] as const;
 export const SkipReason = z.enum(skipReasons);
 export type SkipReason = z.infer<typeof SkipReason>;
 
@@ -54,12 +65,20 @@ export const Submit = z.strictObject({
   idleSeconds: z.number().min(0).max(864_000),
 });
 export type Submit = z.infer<typeof Submit>;
-export const SubmitReply = z.strictObject({ answer: AnswerId, undoUntil: z.iso.datetime(), progress: z.lazy(() => DeskProgress) });
+export const SubmitReply = z.strictObject({
+  answer: AnswerId,
+  undoUntil: z.iso.datetime(),
+  progress: z.lazy(() => DeskProgress),
+});
 export type SubmitReply = z.infer<typeof SubmitReply>;
 
 /** POST /api/desk/undo {answer} gives the lease back; POST /api/desk/skip {lease, reason, comment?} */
 export const Undo = z.strictObject({ answer: AnswerId });
-export const Skip = z.strictObject({ lease: LeaseId, reason: SkipReason, comment: z.string().max(2000).optional() });
+export const Skip = z.strictObject({
+  lease: LeaseId,
+  reason: SkipReason,
+  comment: z.string().max(2000).optional(),
+});
 
 /** GET /api/desk/progress */
 export const DeskProgress = z.strictObject({
@@ -68,7 +87,10 @@ export const DeskProgress = z.strictObject({
   skipped: z.number(),
   activeSeconds: z.number(),
   available: z.number().describe("tasks this person could still take"),
-  agreement: z.number().nullable().describe("share of shared tasks where others agreed; null when too few"),
+  agreement: z
+    .number()
+    .nullable()
+    .describe("share of shared tasks where others agreed; null when too few"),
 });
 export type DeskProgress = z.infer<typeof DeskProgress>;
 
@@ -96,7 +118,10 @@ export const RaterRow = z.strictObject({
   perHour: z.number().nullable(),
   medianSeconds: z.number().nullable(),
   agreement: z.number().nullable().describe("with the majority of the others on shared tasks"),
-  reliability: z.number().nullable().describe("estimated probability of the right choice on a clear pair"),
+  reliability: z
+    .number()
+    .nullable()
+    .describe("estimated probability of the right choice on a clear pair"),
   reliabilityLow: z.number().nullable(),
   reliabilityHigh: z.number().nullable(),
   sideBias: z.number().nullable().describe("share of left choices among non-ties"),
@@ -104,5 +129,11 @@ export const RaterRow = z.strictObject({
 });
 export type RaterRow = z.infer<typeof RaterRow>;
 
-export const TaskCounts = z.strictObject({ experiment: ExperimentId, tasks: z.number(), done: z.number(), judgments: z.number(), wanted: z.number() });
+export const TaskCounts = z.strictObject({
+  experiment: ExperimentId,
+  tasks: z.number(),
+  done: z.number(),
+  judgments: z.number(),
+  wanted: z.number(),
+});
 export type TaskCounts = z.infer<typeof TaskCounts>;

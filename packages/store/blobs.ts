@@ -14,11 +14,21 @@ export async function writeBlob(home: string, bytes: Uint8Array): Promise<string
   try {
     await mkdir(path.dirname(file), { recursive: true });
     const handle = await open(part, "w");
-    await handle.writeFile(bytes).finally(() => handle.sync().catch(() => {}).then(() => handle.close()));
+    await handle.writeFile(bytes).finally(() =>
+      handle
+        .sync()
+        .catch(() => {})
+        .then(() => handle.close()),
+    );
     await rename(part, file);
   } catch (cause) {
     await rm(part, { force: true }).catch(() => {});
-    if ((cause as NodeJS.ErrnoException).code === "ENOSPC") throw new TillerError("disk_full", `the disk of ${home} is full. Free some space and start again; nothing was lost.`, { cause });
+    if ((cause as NodeJS.ErrnoException).code === "ENOSPC")
+      throw new TillerError(
+        "disk_full",
+        `the disk of ${home} is full. Free some space and start again; nothing was lost.`,
+        { cause },
+      );
     throw cause;
   }
   return hash;
@@ -26,8 +36,16 @@ export async function writeBlob(home: string, bytes: Uint8Array): Promise<string
 
 export async function readBlob(home: string, hash: string): Promise<Buffer> {
   const bytes = await readFile(place(home, hash)).catch((cause: unknown) => {
-    throw new TillerError("missing_blob", `the blob ${hash} is not in ${home}. Restore the home from a backup.`, { cause });
+    throw new TillerError(
+      "missing_blob",
+      `the blob ${hash} is not in ${home}. Restore the home from a backup.`,
+      { cause },
+    );
   });
-  if (createHash("sha256").update(bytes).digest("hex") !== hash) throw new TillerError("damaged_blob", `the blob ${hash} in ${home} is damaged. Restore it from a backup.`);
+  if (createHash("sha256").update(bytes).digest("hex") !== hash)
+    throw new TillerError(
+      "damaged_blob",
+      `the blob ${hash} in ${home} is damaged. Restore it from a backup.`,
+    );
   return bytes;
 }

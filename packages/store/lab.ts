@@ -1,35 +1,88 @@
 /** Experiments, runs, metrics, samples, datasets, checkpoints, reports: writing them once, reading them back. */
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { Checkpoint, Dataset, Experiment, LabelledPair, Lineage, MetricPoint, Report, Run, Sample, type Stage, Stage as StageSchema, type Summary, TillerError } from "@tiller/schema";
+import type { Lineage } from "@tiller/schema";
+import {
+  Checkpoint,
+  Dataset,
+  Experiment,
+  LabelledPair,
+  MetricPoint,
+  Report,
+  Run,
+  Sample,
+  type Stage,
+  Stage as StageSchema,
+  type Summary,
+  TillerError,
+} from "@tiller/schema";
 import { readBlob, writeBlob } from "./blobs.ts";
 import { type Db, sql } from "./sql.ts";
 
 const found = <T>(x: T | undefined, what: string, id: string): T => {
-  if (x === undefined) throw new TillerError("not_found", `there is no ${what} ${id}. Look it up in the studio.`);
+  if (x === undefined)
+    throw new TillerError("not_found", `there is no ${what} ${id}. Look it up in the studio.`);
   return x;
 };
 const json = (x: unknown) => JSON.stringify(x);
 
-export async function createExperiment(db: Db, e: { id: string; recipe: string; title: string; seed: number; config: unknown; stages: readonly { name: string; title: string }[] }): Promise<void> {
+export async function createExperiment(
+  db: Db,
+  e: {
+    id: string;
+    recipe: string;
+    title: string;
+    seed: number;
+    config: unknown;
+    stages: readonly { name: string; title: string }[];
+  },
+): Promise<void> {
   await db.transaction(async (tx) => {
-    await tx.run(sql`insert into experiment (id, recipe, title, seed, config) values (${e.id}, ${e.recipe}, ${e.title}, ${e.seed}, ${json(e.config)}) on conflict do nothing`);
-    for (const [place, s] of e.stages.entries()) await tx.run(sql`insert into stage (experiment, name, place, title) values (${e.id}, ${s.name}, ${place}, ${s.title}) on conflict do nothing`);
+    await tx.run(
+      sql`insert into experiment (id, recipe, title, seed, config) values (${e.id}, ${e.recipe}, ${e.title}, ${e.seed}, ${json(e.config)}) on conflict do nothing`,
+    );
+    for (const [place, s] of e.stages.entries())
+      await tx.run(
+        sql`insert into stage (experiment, name, place, title) values (${e.id}, ${s.name}, ${place}, ${s.title}) on conflict do nothing`,
+      );
   });
 }
-export const endExperiment = (db: Db, id: string, o: { state: "done" | "failed"; error?: string; summary?: Summary }): Promise<number> =>
-  db.run(sql`update experiment set state = ${o.state}, ended_at = now(), error = ${o.error ?? null}, summary = ${o.summary ? json(o.summary) : null} where id = ${id}`);
+export const endExperiment = (
+  db: Db,
+  id: string,
+  o: { state: "done" | "failed"; error?: string; summary?: Summary },
+): Promise<number> =>
+  db.run(
+    sql`update experiment set state = ${o.state}, ended_at = now(), error = ${o.error ?? null}, summary = ${o.summary ? json(o.summary) : null} where id = ${id}`,
+  );
 
 const stageColumns = sql`name, title, state, done, total, note, started_at as "startedAt", ended_at as "endedAt", run`;
 const experimentColumns = sql`e.id, e.recipe, e.title, e.state, e.seed, e.config, e.started_at as "startedAt", e.ended_at as "endedAt", e.error, e.summary,
   coalesce((select jsonb_agg(jsonb_build_object('name', s.name, 'title', s.title, 'state', s.state, 'done', s.done, 'total', s.total, 'note', s.note,
     'startedAt', to_char(s.started_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'endedAt', to_char(s.ended_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'run', s.run) order by s.place)
     from stage s where s.experiment = e.id), '[]') as stages`;
-export const listExperiments = (db: Db): Promise<Experiment[]> => db.many(sql`select ${experimentColumns} from experiment e order by e.started_at desc`, Experiment);
-export const getExperiment = async (db: Db, id: string): Promise<Experiment> => found(await db.maybe(sql`select ${experimentColumns} from experiment e where e.id = ${id}`, Experiment), "experiment", id);
+export const listExperiments = (db: Db): Promise<Experiment[]> =>
+  db.many(
+    sql`select ${experimentColumns} from experiment e order by e.started_at desc`,
+    Experiment,
+  );
+export const getExperiment = async (db: Db, id: string): Promise<Experiment> =>
+  found(
+    await db.maybe(
+      sql`select ${experimentColumns} from experiment e where e.id = ${id}`,
+      Experiment,
+    ),
+    "experiment",
+    id,
+  );
 
 /** Changes a stage; `running` keeps the first start, `done` and `failed` set the end. */
-export async function setStage(db: Db, experiment: string, name: string, s: Partial<Pick<Stage, "state" | "done" | "total" | "note" | "run">>): Promise<Stage> {
+export async function setStage(
+  db: Db,
+  experiment: string,
+  name: string,
+  s: Partial<Pick<Stage, "state" | "done" | "total" | "note" | "run">>,
+): Promise<Stage> {
   return db.one(
     sql`update stage set state = coalesce(${s.state ?? null}, state), done = coalesce(${s.done ?? null}, done), total = coalesce(${s.total ?? null}, total),
           note = coalesce(${s.note ?? null}, note), run = coalesce(${s.run ?? null}, run),
@@ -41,21 +94,48 @@ export async function setStage(db: Db, experiment: string, name: string, s: Part
 }
 
 const runColumns = sql`r.id, r.experiment, r.kind, r.state, r.config, r.code_revision as "codeRevision", r.dataset, r.parent, r.output, r.done, r.total, r.started_at as "startedAt", r.ended_at as "endedAt", r.error`;
-export async function startRun(db: Db, r: { id: string; experiment: string | null; kind: string; config: unknown; codeRevision: string; dataset: string | null; parent: string | null }): Promise<void> {
+export async function startRun(
+  db: Db,
+  r: {
+    id: string;
+    experiment: string | null;
+    kind: string;
+    config: unknown;
+    codeRevision: string;
+    dataset: string | null;
+    parent: string | null;
+  },
+): Promise<void> {
   await db.run(sql`insert into run (id, experiment, kind, config, code_revision, dataset, parent) values (${r.id}, ${r.experiment}, ${r.kind}, ${json(r.config)}, ${r.codeRevision}, ${r.dataset}, ${r.parent})
     on conflict (id) do update set state = 'running', error = null`);
 }
-export const runProgress = (db: Db, id: string, done: number, total: number): Promise<number> => db.run(sql`update run set done = ${done}, total = ${total} where id = ${id}`);
-export const endRun = (db: Db, id: string, o: { state: "done" | "failed"; error?: string; output?: string }): Promise<number> =>
-  db.run(sql`update run set state = ${o.state}, error = ${o.error ?? null}, output = ${o.output ?? null}, ended_at = now() where id = ${id}`);
-export const getRun = async (db: Db, id: string): Promise<Run> => found(await db.maybe(sql`select ${runColumns} from run r where r.id = ${id}`, Run), "run", id);
-export const listRuns = (db: Db, experiment: string): Promise<Run[]> => db.many(sql`select ${runColumns} from run r where r.experiment = ${experiment} order by r.started_at`, Run);
+export const runProgress = (db: Db, id: string, done: number, total: number): Promise<number> =>
+  db.run(sql`update run set done = ${done}, total = ${total} where id = ${id}`);
+export const endRun = (
+  db: Db,
+  id: string,
+  o: { state: "done" | "failed"; error?: string; output?: string },
+): Promise<number> =>
+  db.run(
+    sql`update run set state = ${o.state}, error = ${o.error ?? null}, output = ${o.output ?? null}, ended_at = now() where id = ${id}`,
+  );
+export const getRun = async (db: Db, id: string): Promise<Run> =>
+  found(await db.maybe(sql`select ${runColumns} from run r where r.id = ${id}`, Run), "run", id);
+export const listRuns = (db: Db, experiment: string): Promise<Run[]> =>
+  db.many(
+    sql`select ${runColumns} from run r where r.experiment = ${experiment} order by r.started_at`,
+    Run,
+  );
 
 /** A step's values replace those a lost process wrote for it: replaying after a crash doubles nothing. */
 export const addMetrics = (db: Db, run: string, points: readonly MetricPoint[]): Promise<number> =>
   db.run(sql`insert into metric (run, step, "values") select ${run}, (x->>'step')::int, x->'values' from jsonb_array_elements(${json(points)}::jsonb) x
     on conflict (run, step) do update set "values" = excluded."values"`);
-export const getMetrics = (db: Db, run: string, after = -1): Promise<MetricPoint[]> => db.many(sql`select step, "values" from metric where run = ${run} and step > ${after} order by step`, MetricPoint);
+export const getMetrics = (db: Db, run: string, after = -1): Promise<MetricPoint[]> =>
+  db.many(
+    sql`select step, "values" from metric where run = ${run} and step > ${after} order by step`,
+    MetricPoint,
+  );
 
 export async function addSamples(db: Db, samples: readonly Sample[]): Promise<void> {
   for (const s of samples)
@@ -63,23 +143,49 @@ export async function addSamples(db: Db, samples: readonly Sample[]): Promise<vo
       on conflict (id) do update set text = excluded.text, scores = excluded.scores`);
 }
 const sampleColumns = sql`s.id, s.run, s.checkpoint, s.step, s.prompt, s.text, s.scores`;
-export const listSamples = (db: Db, o: { experiment: string; run?: string | undefined; limit: number }): Promise<Sample[]> =>
-  db.many(sql`select ${sampleColumns} from sample s join run r on r.id = s.run where r.experiment = ${o.experiment} and (${o.run ?? null}::text is null or s.run = ${o.run ?? null}) order by s.step desc, s.id limit ${o.limit}`, Sample);
-export const getSample = async (db: Db, id: string): Promise<Sample> => found(await db.maybe(sql`select ${sampleColumns} from sample s where s.id = ${id}`, Sample), "sample", id);
+export const listSamples = (
+  db: Db,
+  o: { experiment: string; run?: string | undefined; limit: number },
+): Promise<Sample[]> =>
+  db.many(
+    sql`select ${sampleColumns} from sample s join run r on r.id = s.run where r.experiment = ${o.experiment} and (${o.run ?? null}::text is null or s.run = ${o.run ?? null}) order by s.step desc, s.id limit ${o.limit}`,
+    Sample,
+  );
+export const getSample = async (db: Db, id: string): Promise<Sample> =>
+  found(
+    await db.maybe(sql`select ${sampleColumns} from sample s where s.id = ${id}`, Sample),
+    "sample",
+    id,
+  );
 
 /** A dataset version: its id is the hash of its rows. */
-export async function saveDataset(db: Db, home: string, d: { name: string; experiment: string | null; rows: readonly LabelledPair[] }): Promise<string> {
+export async function saveDataset(
+  db: Db,
+  home: string,
+  d: { name: string; experiment: string | null; rows: readonly LabelledPair[] },
+): Promise<string> {
   const bytes = Buffer.from(d.rows.map((r) => `${json(r)}\n`).join(""));
   const id = createHash("sha256").update(bytes).digest("hex");
   const blob = await writeBlob(home, bytes);
   const judgments = d.rows.reduce((n, r) => n + r.judgments.length, 0);
-  await db.run(sql`insert into dataset (id, name, experiment, rows, judgments, blob) values (${id}, ${d.name}, ${d.experiment}, ${d.rows.length}, ${judgments}, ${blob}) on conflict do nothing`);
+  await db.run(
+    sql`insert into dataset (id, name, experiment, rows, judgments, blob) values (${id}, ${d.name}, ${d.experiment}, ${d.rows.length}, ${judgments}, ${blob}) on conflict do nothing`,
+  );
   return id;
 }
 const datasetColumns = sql`id, name, experiment, rows, judgments, created_at as "createdAt"`;
-export const getDataset = async (db: Db, id: string): Promise<Dataset> => found(await db.maybe(sql`select ${datasetColumns} from dataset where id = ${id}`, Dataset), "dataset", id);
+export const getDataset = async (db: Db, id: string): Promise<Dataset> =>
+  found(
+    await db.maybe(sql`select ${datasetColumns} from dataset where id = ${id}`, Dataset),
+    "dataset",
+    id,
+  );
 export async function datasetRows(db: Db, home: string, id: string): Promise<LabelledPair[]> {
-  const { blob } = found(await db.maybe(sql`select blob from dataset where id = ${id}`, z.object({ blob: z.string() })), "dataset", id);
+  const { blob } = found(
+    await db.maybe(sql`select blob from dataset where id = ${id}`, z.object({ blob: z.string() })),
+    "dataset",
+    id,
+  );
   return (await readBlob(home, blob))
     .toString("utf8")
     .split("\n")
@@ -92,8 +198,20 @@ export async function saveCheckpointRow(db: Db, c: Omit<Checkpoint, "createdAt">
   await db.run(sql`insert into checkpoint (id, name, kind, path, run, parent, metrics) values (${c.id}, ${c.name}, ${c.kind}, ${c.path}, ${c.run}, ${c.parent}, ${json(c.metrics)})
     on conflict (id) do update set metrics = excluded.metrics, path = excluded.path`);
 }
-export const listCheckpoints = (db: Db): Promise<Checkpoint[]> => db.many(sql`select ${checkpointColumns} from checkpoint c order by c.created_at desc`, Checkpoint);
-export const getCheckpoint = async (db: Db, id: string): Promise<Checkpoint> => found(await db.maybe(sql`select ${checkpointColumns} from checkpoint c where c.id = ${id}`, Checkpoint), "checkpoint", id);
+export const listCheckpoints = (db: Db): Promise<Checkpoint[]> =>
+  db.many(
+    sql`select ${checkpointColumns} from checkpoint c order by c.created_at desc`,
+    Checkpoint,
+  );
+export const getCheckpoint = async (db: Db, id: string): Promise<Checkpoint> =>
+  found(
+    await db.maybe(
+      sql`select ${checkpointColumns} from checkpoint c where c.id = ${id}`,
+      Checkpoint,
+    ),
+    "checkpoint",
+    id,
+  );
 
 /** The walk back from a checkpoint: run, dataset version, who judged, and the checkpoints it came from. */
 export async function lineage(db: Db, id: string): Promise<Lineage> {
@@ -111,7 +229,10 @@ export async function lineage(db: Db, id: string): Promise<Lineage> {
   const queue = [run?.parent, checkpoint.parent];
   for (let next = queue.shift(); queue.length || next; next = queue.shift()) {
     if (!next || next === id || parents.some((p) => p.id === next)) continue;
-    const parent = await db.maybe(sql`select ${checkpointColumns} from checkpoint c where c.id = ${next}`, Checkpoint);
+    const parent = await db.maybe(
+      sql`select ${checkpointColumns} from checkpoint c where c.id = ${next}`,
+      Checkpoint,
+    );
     if (!parent) continue;
     parents.push(parent);
     queue.push(parent.parent, parent.run ? (await getRun(db, parent.run)).parent : null);
@@ -119,6 +240,16 @@ export async function lineage(db: Db, id: string): Promise<Lineage> {
   return { checkpoint, run, dataset, raters, parents };
 }
 
-export const saveReport = (db: Db, r: Report): Promise<number> => db.run(sql`insert into report (experiment, body) values (${r.experiment}, ${json(r)}) on conflict (experiment) do update set body = excluded.body`);
+export const saveReport = (db: Db, r: Report): Promise<number> =>
+  db.run(
+    sql`insert into report (experiment, body) values (${r.experiment}, ${json(r)}) on conflict (experiment) do update set body = excluded.body`,
+  );
 export const getReport = async (db: Db, experiment: string): Promise<Report> =>
-  found(await db.maybe(sql`select body from report where experiment = ${experiment}`, z.object({ body: Report })), "report of experiment", experiment).body;
+  found(
+    await db.maybe(
+      sql`select body from report where experiment = ${experiment}`,
+      z.object({ body: Report }),
+    ),
+    "report of experiment",
+    experiment,
+  ).body;

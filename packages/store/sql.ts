@@ -13,7 +13,13 @@ export function sql(parts: TemplateStringsArray, ...values: unknown[]): Sql {
   let text = parts[0];
   const flat: unknown[] = [];
   values.forEach((value, i) => {
-    if (typeof value === "object" && value !== null && "text" in value && "values" in value && Array.isArray(value.values)) {
+    if (
+      typeof value === "object" &&
+      value !== null &&
+      "text" in value &&
+      "values" in value &&
+      Array.isArray(value.values)
+    ) {
       const inner = value as Sql;
       text += inner.text.replace(/\$(\d+)/g, (_, n: string) => `$${Number(n) + flat.length}`);
       flat.push(...inner.values);

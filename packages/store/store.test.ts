@@ -4,7 +4,24 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExperimentId, LeaseId, PersonId } from "@tiller/schema";
-import { consumeBatch, createExperiment, deskProgress, ensurePerson, expireLeases, issueToken, judgmentsOf, openStore, personOfToken, postBatch, skipTask, sql, type Store, submitAnswer, takeLease, undoAnswer } from "./index.ts";
+import {
+  consumeBatch,
+  createExperiment,
+  deskProgress,
+  ensurePerson,
+  expireLeases,
+  issueToken,
+  judgmentsOf,
+  openStore,
+  personOfToken,
+  postBatch,
+  skipTask,
+  sql,
+  type Store,
+  submitAnswer,
+  takeLease,
+  undoAnswer,
+} from "./index.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-store-"));
 let store: Store;
@@ -17,11 +34,25 @@ afterAll(async () => {
 });
 
 const experiment = ExperimentId.parse("e1");
-const person = (n: number) => ensurePerson(store.db, { id: `p${n}`, name: `P ${n}`, pseudonym: `rater-${n}`, role: "rater" });
+const person = (n: number) =>
+  ensurePerson(store.db, { id: `p${n}`, name: `P ${n}`, pseudonym: `rater-${n}`, role: "rater" });
 const input = { passage: "p", a: { text: "x", sample: "1" }, b: { text: "y", sample: "2" } };
 const batch = async (id: string, n: number) => {
-  await createExperiment(store.db, { id: experiment, recipe: "r@1", title: "t", seed: 1, config: {}, stages: [] });
-  await postBatch(store.db, { id, experiment, type: { name: "comparison", version: "1", instructions: "" }, people: 3, inputs: Array.from({ length: n }, (_, i) => ({ id: `${i}`, input })) });
+  await createExperiment(store.db, {
+    id: experiment,
+    recipe: "r@1",
+    title: "t",
+    seed: 1,
+    config: {},
+    stages: [],
+  });
+  await postBatch(store.db, {
+    id,
+    experiment,
+    type: { name: "comparison", version: "1", instructions: "" },
+    people: 3,
+    inputs: Array.from({ length: n }, (_, i) => ({ id: `${i}`, input })),
+  });
 };
 const value = { choice: "a" } as const;
 
@@ -35,7 +66,10 @@ test("forty clients at once give every task exactly three judgments, by three pe
         const lease = await takeLease(store.db, p.id, { swap: false });
         if (!lease) return;
         const s = { lease: lease.lease, value, activeSeconds: 1, idleSeconds: 0 };
-        const [one, two] = await Promise.all([submitAnswer(store.db, p.id, s), submitAnswer(store.db, p.id, s)]);
+        const [one, two] = await Promise.all([
+          submitAnswer(store.db, p.id, s),
+          submitAnswer(store.db, p.id, s),
+        ]);
         expect(one.answer).toBe(two.answer); // a retry is the same answer
       }
     }),
@@ -53,7 +87,12 @@ test("undo brings the lease back; after use it is refused; skipped tasks go to o
   const p = await person(1);
   const lease = (await takeLease(store.db, p.id, { swap: true }))!;
   expect((await takeLease(store.db, p.id, { swap: false }))!.lease).toBe(lease.lease); // follows the person
-  const done = await submitAnswer(store.db, p.id, { lease: lease.lease, value, activeSeconds: 2, idleSeconds: 0 });
+  const done = await submitAnswer(store.db, p.id, {
+    lease: lease.lease,
+    value,
+    activeSeconds: 2,
+    idleSeconds: 0,
+  });
   expect((await undoAnswer(store.db, p.id, done.answer)).lease).toBe(lease.lease);
   expect(await consumeBatch(store.db, "undo")).toBe(false);
   await skipTask(store.db, p.id, { lease: lease.lease, reason: "other", comment: "blurred" });
@@ -61,7 +100,12 @@ test("undo brings the lease back; after use it is refused; skipped tasks go to o
   for (const n of [2, 3, 4]) {
     const q = await person(n);
     const l = (await takeLease(store.db, q.id, { swap: false }))!;
-    const a = await submitAnswer(store.db, q.id, { lease: l.lease, value: { choice: "tie" }, activeSeconds: 1, idleSeconds: 0 });
+    const a = await submitAnswer(store.db, q.id, {
+      lease: l.lease,
+      value: { choice: "tie" },
+      activeSeconds: 1,
+      idleSeconds: 0,
+    });
     if (n === 4) {
       expect(a).toMatchObject({ done: 3, wanted: 3 });
       expect(await consumeBatch(store.db, "undo")).toBe(true);
@@ -75,13 +119,21 @@ test("an expired lease goes to another; a late answer counts only while there is
   await batch("late", 1);
   const [p, ...others] = await Promise.all([11, 12, 13, 14].map(person));
   const lease = (await takeLease(store.db, p.id, { swap: false }))!;
-  await store.db.run(sql`update lease set expires_at = now() - interval '1 second' where id = ${lease.lease}`);
+  await store.db.run(
+    sql`update lease set expires_at = now() - interval '1 second' where id = ${lease.lease}`,
+  );
   expect(await expireLeases(store.db)).toBe(1);
   const late = { lease: lease.lease, value, activeSeconds: 1, idleSeconds: 0 };
-  for (const q of others.slice(0, 2)) await submitAnswer(store.db, q.id, { ...late, lease: (await takeLease(store.db, q.id, { swap: false }))!.lease });
+  for (const q of others.slice(0, 2))
+    await submitAnswer(store.db, q.id, {
+      ...late,
+      lease: (await takeLease(store.db, q.id, { swap: false }))!.lease,
+    });
   expect((await submitAnswer(store.db, p.id, late)).done).toBe(3);
   expect(await takeLease(store.db, others[2].id, { swap: false })).toBeUndefined();
-  await expect(submitAnswer(store.db, p.id, { ...late, lease: LeaseId.parse("nonsense") })).rejects.toThrow("not yours");
+  await expect(
+    submitAnswer(store.db, p.id, { ...late, lease: LeaseId.parse("nonsense") }),
+  ).rejects.toThrow("not yours");
 });
 
 test("tokens name their person, and only as the kind they are", async () => {
@@ -92,9 +144,13 @@ test("tokens name their person, and only as the kind they are", async () => {
 });
 
 test("a second server on the same home is refused with the remedy", async () => {
-  await expect(openStore({ home })).rejects.toThrow(/another Tiller server already runs on .*--home/);
+  await expect(openStore({ home })).rejects.toThrow(
+    /another Tiller server already runs on .*--home/,
+  );
 });
 
 test("an unreachable database says so", async () => {
-  await expect(openStore({ home, databaseUrl: "postgres://nobody@127.0.0.1:1/none" })).rejects.toThrow("cannot reach the database at 127.0.0.1:1");
+  await expect(
+    openStore({ home, databaseUrl: "postgres://nobody@127.0.0.1:1/none" }),
+  ).rejects.toThrow("cannot reach the database at 127.0.0.1:1");
 });

@@ -24,17 +24,27 @@ export interface Store extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-export async function openStore(o: { home: string; databaseUrl?: string | undefined; database?: string }): Promise<Store> {
+export async function openStore(o: {
+  home: string;
+  databaseUrl?: string | undefined;
+  database?: string;
+}): Promise<Store> {
   prepareHome(o.home);
   const embedded = o.databaseUrl ? undefined : await startEmbedded(o.home);
-  const config: pg.ClientConfig = embedded ? { host: embedded.socketDir, user: embedded.user, database: o.database ?? "postgres" } : { connectionString: o.databaseUrl };
+  const config: pg.ClientConfig = embedded
+    ? { host: embedded.socketDir, user: embedded.user, database: o.database ?? "postgres" }
+    : { connectionString: o.databaseUrl };
   // the holder of the lock is a connection of its own: it ends with this process, kill -9 included
   const holder = new pg.Client({ ...config, connectionTimeoutMillis: 8000 });
   try {
     await holder.connect();
   } catch (cause) {
     const where = o.databaseUrl ? new URL(o.databaseUrl).host : o.home;
-    throw new TillerError("database_unreachable", `cannot reach the database at ${where} (${(cause as Error).message || (cause as { code?: string }).code}). Check that it runs and that DATABASE_URL is right.`, { cause });
+    throw new TillerError(
+      "database_unreachable",
+      `cannot reach the database at ${where} (${(cause as Error).message || (cause as { code?: string }).code}). Check that it runs and that DATABASE_URL is right.`,
+      { cause },
+    );
   }
   try {
     await hold(holder, o.home);
@@ -70,13 +80,29 @@ export async function openStore(o: { home: string; databaseUrl?: string | undefi
 const stop = async (e: Embedded | undefined) => e?.stop();
 
 async function hold(holder: pg.Client, home: string): Promise<void> {
-  const version = Math.floor(Number((await holder.query<{ server_version_num: string }>("show server_version_num")).rows[0]!.server_version_num) / 10_000);
-  if (version < MINIMUM) throw new TillerError("database_too_old", `the database is PostgreSQL ${version}; Tiller needs ${MINIMUM} or newer. Upgrade it, or leave DATABASE_URL out to use the embedded one.`);
+  const version = Math.floor(
+    Number(
+      (await holder.query<{ server_version_num: string }>("show server_version_num")).rows[0]!
+        .server_version_num,
+    ) / 10_000,
+  );
+  if (version < MINIMUM)
+    throw new TillerError(
+      "database_too_old",
+      `the database is PostgreSQL ${version}; Tiller needs ${MINIMUM} or newer. Upgrade it, or leave DATABASE_URL out to use the embedded one.`,
+    );
   // after a kill -9 Postgres may need a moment to notice that the old connection is gone
   for (let attempt = 0; ; attempt++) {
-    const { rows } = await holder.query<{ got: boolean }>("select pg_try_advisory_lock($1) as got", [LOCK]);
+    const { rows } = await holder.query<{ got: boolean }>(
+      "select pg_try_advisory_lock($1) as got",
+      [LOCK],
+    );
     if (rows[0]!.got) return;
-    if (attempt === 8) throw new TillerError("home_in_use", `another Tiller server already runs on ${home}. Stop it first, or give this one another --home.`);
+    if (attempt === 8)
+      throw new TillerError(
+        "home_in_use",
+        `another Tiller server already runs on ${home}. Stop it first, or give this one another --home.`,
+      );
     await new Promise((r) => setTimeout(r, 250));
   }
 }
@@ -85,9 +111,17 @@ async function hold(holder: pg.Client, home: string): Promise<void> {
 async function migrate(db: Db): Promise<void> {
   await db.transaction(async (tx) => {
     await tx.run(sql`select pg_advisory_xact_lock(${MIGRATE})`);
-    await tx.run(sql`create table if not exists migration (name text primary key, at timestamptz not null default now())`);
-    const done = new Set((await tx.many(sql`select name from migration`, z.object({ name: z.string() }))).map((r) => r.name));
-    for (const name of readdirSync(migrations).filter((n) => n.endsWith(".sql")).toSorted()) {
+    await tx.run(
+      sql`create table if not exists migration (name text primary key, at timestamptz not null default now())`,
+    );
+    const done = new Set(
+      (await tx.many(sql`select name from migration`, z.object({ name: z.string() }))).map(
+        (r) => r.name,
+      ),
+    );
+    for (const name of readdirSync(migrations)
+      .filter((n) => n.endsWith(".sql"))
+      .toSorted()) {
       if (done.has(name)) continue;
       await tx.run({ text: readFileSync(path.join(migrations, name), "utf8"), values: [] });
       await tx.run(sql`insert into migration (name) values (${name})`);

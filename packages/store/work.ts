@@ -4,7 +4,18 @@
  */
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import { ComparisonInput, type DeskProgress, type ExperimentId, Judgment, Lease, type LeaseId, type PersonId, type SkipReason, type Submit, TillerError } from "@tiller/schema";
+import {
+  ComparisonInput,
+  type DeskProgress,
+  type ExperimentId,
+  Judgment,
+  Lease,
+  type LeaseId,
+  type PersonId,
+  type SkipReason,
+  type Submit,
+  TillerError,
+} from "@tiller/schema";
 import { type Db, sql } from "./sql.ts";
 
 export const LEASE_MINUTES = 15;
@@ -18,10 +29,23 @@ export interface TaskType {
 }
 
 /** Posts the tasks of one `ask`. Posting the same batch again changes nothing. */
-export async function postBatch(db: Db, b: { id: string; experiment: ExperimentId; type: TaskType; people: number; inputs: readonly { id: string; input: unknown }[] }): Promise<void> {
+export async function postBatch(
+  db: Db,
+  b: {
+    id: string;
+    experiment: ExperimentId;
+    type: TaskType;
+    people: number;
+    inputs: readonly { id: string; input: unknown }[];
+  },
+): Promise<void> {
   await db.transaction(async (tx) => {
-    await tx.run(sql`insert into task_type (name, version, instructions) values (${b.type.name}, ${b.type.version}, ${b.type.instructions}) on conflict do nothing`);
-    const fresh = await tx.run(sql`insert into batch (id, experiment, wanted) values (${b.id}, ${b.experiment}, ${b.inputs.length * b.people}) on conflict do nothing`);
+    await tx.run(
+      sql`insert into task_type (name, version, instructions) values (${b.type.name}, ${b.type.version}, ${b.type.instructions}) on conflict do nothing`,
+    );
+    const fresh = await tx.run(
+      sql`insert into batch (id, experiment, wanted) values (${b.id}, ${b.experiment}, ${b.inputs.length * b.people}) on conflict do nothing`,
+    );
     if (!fresh) return;
     await tx.run(sql`insert into task (id, batch, place, type, type_version, input, people)
       select ${b.id} || '/' || (x->>'id'), ${b.id}, n, ${b.type.name}, ${b.type.version}, x->'input', ${b.people}
@@ -33,7 +57,11 @@ const leaseRow = sql`l.id as lease, t.id as task, t.type, t.type_version as "typ
 const LeaseRow = Lease.extend({ input: ComparisonInput });
 
 /** A lease the person holds already and does not name in `holding`, else a new one; undefined when there is nothing. */
-export async function takeLease(db: Db, person: PersonId, o: { holding?: readonly string[]; swap: boolean }): Promise<Lease | undefined> {
+export async function takeLease(
+  db: Db,
+  person: PersonId,
+  o: { holding?: readonly string[]; swap: boolean },
+): Promise<Lease | undefined> {
   const holding = [...(o.holding ?? [])];
   const held = await db.many(
     sql`select ${leaseRow} from lease l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version
@@ -42,7 +70,11 @@ export async function takeLease(db: Db, person: PersonId, o: { holding?: readonl
   );
   const known = held.find((l) => !holding.includes(l.lease));
   if (known) return known;
-  if (held.length >= MAX_HELD) throw new TillerError("too_many_leases", `you hold ${held.length} tasks already. Answer or skip one first.`);
+  if (held.length >= MAX_HELD)
+    throw new TillerError(
+      "too_many_leases",
+      `you hold ${held.length} tasks already. Answer or skip one first.`,
+    );
   for (let attempt = 0; attempt < 5; attempt++)
     try {
       return await db.maybe(
@@ -64,7 +96,9 @@ export async function takeLease(db: Db, person: PersonId, o: { holding?: readonl
 }
 
 export const renewLease = (db: Db, person: PersonId, lease: LeaseId): Promise<number> =>
-  db.run(sql`update lease set expires_at = now() + make_interval(mins => ${LEASE_MINUTES}) where id = ${lease} and person = ${person} and state = 'live'`);
+  db.run(
+    sql`update lease set expires_at = now() + make_interval(mins => ${LEASE_MINUTES}) where id = ${lease} and person = ${person} and state = 'live'`,
+  );
 
 /** Gives back what nobody renewed. */
 export const expireLeases = (db: Db): Promise<number> =>
@@ -79,7 +113,14 @@ export interface Submitted {
   readonly done: number;
   readonly wanted: number;
 }
-const SubmittedRow = z.object({ answer: z.string(), at: z.string(), experiment: z.string(), batch: z.string(), done: z.number(), wanted: z.number() });
+const SubmittedRow = z.object({
+  answer: z.string(),
+  at: z.string(),
+  experiment: z.string(),
+  batch: z.string(),
+  done: z.number(),
+  wanted: z.number(),
+});
 
 /** Stores an answer. The same lease again returns the stored one: a retry after a lost reply is safe. */
 export async function submitAnswer(db: Db, person: PersonId, s: Submit): Promise<Submitted> {
@@ -100,14 +141,32 @@ export async function submitAnswer(db: Db, person: PersonId, s: Submit): Promise
   if (fresh) return fresh as Submitted;
   const old = await stored(sql`a.lease = ${s.lease} and a.person = ${person}`);
   if (old) return old;
-  const state = await db.maybe(sql`select state from lease where id = ${s.lease} and person = ${person}`, z.object({ state: z.string() }));
-  if (state?.state !== "expired") throw new TillerError("unknown_lease", `lease ${s.lease} is not yours or was skipped. Take the next task.`);
+  const state = await db.maybe(
+    sql`select state from lease where id = ${s.lease} and person = ${person}`,
+    z.object({ state: z.string() }),
+  );
+  if (state?.state !== "expired")
+    throw new TillerError(
+      "unknown_lease",
+      `lease ${s.lease} is not yours or was skipped. Take the next task.`,
+    );
   // late, but the work was done: take the place again when nobody else has it
   const revived = await db.transaction(async (tx) => {
-    const place = await tx.run(sql`update task set taken = taken + 1 where id = (select task from lease where id = ${s.lease}) and taken < people`);
-    return place > 0 && (await tx.run(sql`update lease set state = 'live' where id = ${s.lease} and state = 'expired'`)) > 0;
+    const place = await tx.run(
+      sql`update task set taken = taken + 1 where id = (select task from lease where id = ${s.lease}) and taken < people`,
+    );
+    return (
+      place > 0 &&
+      (await tx.run(
+        sql`update lease set state = 'live' where id = ${s.lease} and state = 'expired'`,
+      )) > 0
+    );
   });
-  if (!revived) throw new TillerError("lease_expired", `the task of lease ${s.lease} went to someone else after ${LEASE_MINUTES} minutes. Take the next task.`);
+  if (!revived)
+    throw new TillerError(
+      "lease_expired",
+      `the task of lease ${s.lease} went to someone else after ${LEASE_MINUTES} minutes. Take the next task.`,
+    );
   return submitAnswer(db, person, s);
 }
 
@@ -122,24 +181,39 @@ export async function undoAnswer(db: Db, person: PersonId, answer: string): Prom
         select ${leaseRow} from l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version`,
     LeaseRow,
   );
-  if (!lease) throw new TillerError("too_late", `answer ${answer} can no longer be undone: two minutes are over, or it is in use. Tell the work lead if it was wrong.`);
+  if (!lease)
+    throw new TillerError(
+      "too_late",
+      `answer ${answer} can no longer be undone: two minutes are over, or it is in use. Tell the work lead if it was wrong.`,
+    );
   return lease;
 }
 
 /** Puts a task back for somebody else; this person does not see it again. */
-export async function skipTask(db: Db, person: PersonId, s: { lease: LeaseId; reason: SkipReason; comment?: string | undefined }): Promise<void> {
+export async function skipTask(
+  db: Db,
+  person: PersonId,
+  s: { lease: LeaseId; reason: SkipReason; comment?: string | undefined },
+): Promise<void> {
   const n = await db.run(
     sql`with l as (update lease set state = 'skipped' where id = ${s.lease} and person = ${person} and state = 'live' returning *),
           k as (insert into skip (lease, reason, comment) select id, ${s.reason}, ${s.comment ?? null} from l)
         update task set taken = taken - 1 from l where task.id = l.task`,
   );
-  if (!n) throw new TillerError("unknown_lease", `lease ${s.lease} is not yours, or it is over. Take the next task.`);
+  if (!n)
+    throw new TillerError(
+      "unknown_lease",
+      `lease ${s.lease} is not yours, or it is over. Take the next task.`,
+    );
 }
 
 const judgmentColumns = sql`a.id as answer, a.task, t.type_version as "typeVersion", a.person as rater, p.pseudonym, a.value->>'choice' as choice, a.swap,
   a.active_seconds as "activeSeconds", a.idle_seconds as "idleSeconds", a.at`;
 
-export const judgmentsOf = (db: Db, where: { batch: string } | { experiment: ExperimentId } | { answers: readonly string[] }): Promise<Judgment[]> =>
+export const judgmentsOf = (
+  db: Db,
+  where: { batch: string } | { experiment: ExperimentId } | { answers: readonly string[] },
+): Promise<Judgment[]> =>
   db.many(
     sql`select ${judgmentColumns} from answer a join task t on t.id = a.task join batch b on b.id = t.batch join person p on p.id = a.person
         where a.undone_at is null and ${"batch" in where ? sql`t.batch = ${where.batch}` : "experiment" in where ? sql`b.experiment = ${where.experiment}` : sql`a.id = any(${[...where.answers]})`}
@@ -149,14 +223,25 @@ export const judgmentsOf = (db: Db, where: { batch: string } | { experiment: Exp
 
 /** Fixes a complete batch's answers for use; false while some are missing. */
 export const consumeBatch = async (db: Db, batch: string): Promise<boolean> =>
-  (await db.run(sql`update batch set consumed_at = coalesce(consumed_at, now()) where id = ${batch} and done >= wanted`)) > 0;
+  (await db.run(
+    sql`update batch set consumed_at = coalesce(consumed_at, now()) where id = ${batch} and done >= wanted`,
+  )) > 0;
 
 export const batchProgress = (db: Db, batch: string): Promise<{ done: number; wanted: number }> =>
-  db.one(sql`select done, wanted from batch where id = ${batch}`, z.object({ done: z.number(), wanted: z.number() }));
+  db.one(
+    sql`select done, wanted from batch where id = ${batch}`,
+    z.object({ done: z.number(), wanted: z.number() }),
+  );
 
 /** The person's own numbers. Agreement is with the majority of the others on tasks that two others answered. */
 export async function deskProgress(db: Db, person: PersonId): Promise<DeskProgress> {
-  const Row = z.object({ answered: z.number(), answeredToday: z.number(), skipped: z.number(), activeSeconds: z.number(), available: z.number() });
+  const Row = z.object({
+    answered: z.number(),
+    answeredToday: z.number(),
+    skipped: z.number(),
+    activeSeconds: z.number(),
+    available: z.number(),
+  });
   const row = await db.one(
     sql`select count(*)::int as answered, count(*) filter (where at::date = now()::date)::int as "answeredToday", coalesce(sum(active_seconds), 0)::float8 as "activeSeconds",
           (select count(*)::int from skip join lease on lease.id = skip.lease where lease.person = ${person}) as skipped,

@@ -7,11 +7,42 @@ import { Graph, Program, State, type Tensor } from "./index.ts";
 type Build = (xs: Tensor[], g: Graph) => Tensor;
 const cases: Record<string, { shapes: number[][]; build: Build; positive?: boolean }> = {
   "add, broadcast": { shapes: [[2, 3], [3]], build: ([a, b]) => t.add(a, b) },
-  sub: { shapes: [[2, 3], [2, 1]], build: ([a, b]) => t.sub(a, b) },
-  mul: { shapes: [[2, 3], [1, 3]], build: ([a, b]) => t.mul(a, b) },
-  div: { shapes: [[2, 3], [2, 3]], build: ([a, b]) => t.div(a, b), positive: true },
-  minimum: { shapes: [[2, 3], [2, 3]], build: ([a, b]) => t.minimum(a, b) },
-  maximum: { shapes: [[2, 3], [2, 3]], build: ([a, b]) => t.maximum(a, b) },
+  sub: {
+    shapes: [
+      [2, 3],
+      [2, 1],
+    ],
+    build: ([a, b]) => t.sub(a, b),
+  },
+  mul: {
+    shapes: [
+      [2, 3],
+      [1, 3],
+    ],
+    build: ([a, b]) => t.mul(a, b),
+  },
+  div: {
+    shapes: [
+      [2, 3],
+      [2, 3],
+    ],
+    build: ([a, b]) => t.div(a, b),
+    positive: true,
+  },
+  minimum: {
+    shapes: [
+      [2, 3],
+      [2, 3],
+    ],
+    build: ([a, b]) => t.minimum(a, b),
+  },
+  maximum: {
+    shapes: [
+      [2, 3],
+      [2, 3],
+    ],
+    build: ([a, b]) => t.maximum(a, b),
+  },
   "exp and neg": { shapes: [[4]], build: ([a]) => t.exp(t.neg(a)) },
   "log and sqrt": { shapes: [[4]], build: ([a]) => t.log(t.sqrt(a)), positive: true },
   "tanh and sigmoid": { shapes: [[4]], build: ([a]) => t.tanh(t.sigmoid(a)) },
@@ -19,21 +50,70 @@ const cases: Record<string, { shapes: number[][]; build: Build; positive?: boole
   erf: { shapes: [[4]], build: ([a]) => t.erf(a) },
   abs: { shapes: [[4]], build: ([a]) => t.abs(a) },
   gelu: { shapes: [[5]], build: ([a]) => t.gelu(a) },
-  "transpose and reshape": { shapes: [[2, 3, 2]], build: ([a]) => t.reshape(t.transpose(a, [2, 0, 1]), [4, 3]) },
+  "transpose and reshape": {
+    shapes: [[2, 3, 2]],
+    build: ([a]) => t.reshape(t.transpose(a, [2, 0, 1]), [4, 3]),
+  },
   "sum over an axis": { shapes: [[2, 3]], build: ([a]) => t.sum(a, [0]) },
   "mean over an axis, kept": { shapes: [[2, 3]], build: ([a]) => t.mean(a, [-1], { keep: true }) },
   gemm: { shapes: [[2, 3], [3, 4], [4]], build: ([a, b, c]) => t.gemm(a, b, c) },
-  "gemm, both transposed": { shapes: [[3, 2], [4, 3]], build: ([a, b]) => t.gemm(a, b, null, { transA: true, transB: true, alpha: 0.5 }) },
-  "gemm, right transposed": { shapes: [[2, 3], [4, 3]], build: ([a, b]) => t.gemm(a, b, null, { transB: true }) },
-  "gemm, left transposed": { shapes: [[3, 2], [3, 4]], build: ([a, b]) => t.gemm(a, b, null, { transA: true }) },
-  bmm: { shapes: [[2, 2, 3], [2, 4, 3]], build: ([a, b]) => t.bmm(a, b, { transB: true, alpha: 0.7 }) },
-  "gather with repeats": { shapes: [[4, 2]], build: ([w], g) => t.gather(w, g.constant([1, 3, 1], [3], "int64")) },
-  "split, one part unused": { shapes: [[2, 6]], build: ([a]) => t.mul(...(t.split(a, 1, 3).slice(0, 2) as [Tensor, Tensor])) },
-  concat: { shapes: [[2, 2], [2, 3]], build: ([a, b]) => t.concat([a, b], 1) },
+  "gemm, both transposed": {
+    shapes: [
+      [3, 2],
+      [4, 3],
+    ],
+    build: ([a, b]) => t.gemm(a, b, null, { transA: true, transB: true, alpha: 0.5 }),
+  },
+  "gemm, right transposed": {
+    shapes: [
+      [2, 3],
+      [4, 3],
+    ],
+    build: ([a, b]) => t.gemm(a, b, null, { transB: true }),
+  },
+  "gemm, left transposed": {
+    shapes: [
+      [3, 2],
+      [3, 4],
+    ],
+    build: ([a, b]) => t.gemm(a, b, null, { transA: true }),
+  },
+  bmm: {
+    shapes: [
+      [2, 2, 3],
+      [2, 4, 3],
+    ],
+    build: ([a, b]) => t.bmm(a, b, { transB: true, alpha: 0.7 }),
+  },
+  "gather with repeats": {
+    shapes: [[4, 2]],
+    build: ([w], g) => t.gather(w, g.constant([1, 3, 1], [3], "int64")),
+  },
+  "split, one part unused": {
+    shapes: [[2, 6]],
+    build: ([a]) => t.mul(...(t.split(a, 1, 3).slice(0, 2) as [Tensor, Tensor])),
+  },
+  concat: {
+    shapes: [
+      [2, 2],
+      [2, 3],
+    ],
+    build: ([a, b]) => t.concat([a, b], 1),
+  },
   softmax: { shapes: [[2, 4]], build: ([a]) => t.softmax(a) },
   layerNorm: { shapes: [[3, 4], [4], [4]], build: ([x, w, b]) => t.layerNorm(x, w, b) },
-  causalAttention: { shapes: [[1, 2, 3, 2], [1, 2, 3, 2], [1, 2, 3, 2]], build: ([q, k, v]) => t.causalAttention(q, k, v, 0.7) },
-  tokenLogprobs: { shapes: [[3, 5]], build: ([z], g) => t.tokenLogprobs(z, g.constant([4, 0, 2], [3], "int64")) },
+  causalAttention: {
+    shapes: [
+      [1, 2, 3, 2],
+      [1, 2, 3, 2],
+      [1, 2, 3, 2],
+    ],
+    build: ([q, k, v]) => t.causalAttention(q, k, v, 0.7),
+  },
+  tokenLogprobs: {
+    shapes: [[3, 5]],
+    build: ([z], g) => t.tokenLogprobs(z, g.constant([4, 0, 2], [3], "int64")),
+  },
 };
 
 describe.each(Object.entries(cases))("%s", (name, { shapes, build, positive }) => {
@@ -44,12 +124,22 @@ describe.each(Object.entries(cases))("%s", (name, { shapes, build, positive }) =
     const xs = shapes.map((s, i) => g.stateful(`x${i}`, s));
     const y = build(xs, g);
     // a fixed random weighting makes every element of the gradient different
-    const weights = g.constant(Float32Array.from({ length: t.sizeOf(y.shape) }, () => random.normal()), y.shape);
+    const weights = g.constant(
+      Float32Array.from({ length: t.sizeOf(y.shape) }, () => random.normal()),
+      y.shape,
+    );
     const loss = t.sum(t.mul(y, weights));
     g.output("loss", loss);
     t.grad(loss, xs).forEach((d, i) => g.output(`d${i}`, d!));
     using program = new Program(g, state);
-    for (const [i, s] of shapes.entries()) state.set(`x${i}`, s, Array.from({ length: t.sizeOf(s) }, () => (positive ? 0.5 + random.next() : random.normal())));
+    for (const [i, s] of shapes.entries())
+      state.set(
+        `x${i}`,
+        s,
+        Array.from({ length: t.sizeOf(s) }, () =>
+          positive ? 0.5 + random.next() : random.normal(),
+        ),
+      );
     program.run();
     const exact = shapes.map((_, i) => Float64Array.from(program.float(`d${i}`)));
     const h = 1e-2;
@@ -63,9 +153,13 @@ describe.each(Object.entries(cases))("%s", (name, { shapes, build, positive }) =
           return program.float("loss")[0];
         };
         // fourth-order central difference
-        const d = (8 * (at(old + h) - at(old - h)) - (at(old + 2 * h) - at(old - 2 * h))) / (12 * h);
+        const d =
+          (8 * (at(old + h) - at(old - h)) - (at(old + 2 * h) - at(old - 2 * h))) / (12 * h);
         x[j] = old;
-        expect(Math.abs(d - exact[i][j]), `d x${i}[${j}]: ${d} against ${exact[i][j]}`).toBeLessThan(2e-3 * Math.max(1, Math.abs(d)));
+        expect(
+          Math.abs(d - exact[i][j]),
+          `d x${i}[${j}]: ${d} against ${exact[i][j]}`,
+        ).toBeLessThan(2e-3 * Math.max(1, Math.abs(d)));
       }
   });
 });
@@ -86,20 +180,34 @@ test.each([
   ["torch", 0.1 / (0.1 + 1e-2)],
   // lr_t = lr sqrt(1-b2)/(1-b1); m = (1-b1) g; v = (1-b2) g^2: eps stands beside sqrt(v), not beside sqrt(v^)
   ["tf1", 0.1 * (Math.sqrt(0.1) / (Math.sqrt(0.1) * 0.1 + 1e-2))],
-] as const)("AdamW with epsilon placed as in %s takes the step worked out by hand", (placement, expected) => {
-  const g = new Graph();
-  const x = g.stateful("x", [1]);
-  t.adamw(t.sum(t.mul(x, 0.1)), new Map([["x", x]]), { beta1: 0.5, beta2: 0.9, epsilon: 1e-2, placement, clip: Infinity });
-  const state = new State();
-  using p = new Program(g, state);
-  p.run(t.adamwInputs(1, 1, { beta1: 0.5, beta2: 0.9 }));
-  expect(state.get("x").data[0]).toBeCloseTo(-expected, 5);
-});
+] as const)(
+  "AdamW with epsilon placed as in %s takes the step worked out by hand",
+  (placement, expected) => {
+    const g = new Graph();
+    const x = g.stateful("x", [1]);
+    t.adamw(t.sum(t.mul(x, 0.1)), new Map([["x", x]]), {
+      beta1: 0.5,
+      beta2: 0.9,
+      epsilon: 1e-2,
+      placement,
+      clip: Infinity,
+    });
+    const state = new State();
+    using p = new Program(g, state);
+    p.run(t.adamwInputs(1, 1, { beta1: 0.5, beta2: 0.9 }));
+    expect(state.get("x").data[0]).toBeCloseTo(-expected, 5);
+  },
+);
 
 test("clipping scales the gradient to the norm asked for", () => {
   const g = new Graph();
   const x = g.stateful("x", [2]);
-  t.adamw(t.sum(t.mul(x, g.constant([3, 4], [2]))), new Map([["x", x]]), { beta1: 0, beta2: 0, epsilon: 1, clip: 1 });
+  t.adamw(t.sum(t.mul(x, g.constant([3, 4], [2]))), new Map([["x", x]]), {
+    beta1: 0,
+    beta2: 0,
+    epsilon: 1,
+    clip: 1,
+  });
   const state = new State();
   using p = new Program(g, state);
   p.run(t.adamwInputs(1, 1, { beta1: 0, beta2: 0 }));
@@ -109,8 +217,12 @@ test("clipping scales the gradient to the norm asked for", () => {
 
 test("shape errors say which operation and what to do", () => {
   const g = new Graph();
-  expect(() => t.gemm(g.input("a", [2, 3]), g.input("b", [4, 5]))).toThrow("gemm: inner dimensions differ, (2,3) @ (4,5). Transpose the right operand?");
-  expect(() => t.add(g.input("c", [2, 3]), g.input("d", [2, 4]))).toThrow("do not broadcast at axis 1: 3 against 4");
+  expect(() => t.gemm(g.input("a", [2, 3]), g.input("b", [4, 5]))).toThrow(
+    "gemm: inner dimensions differ, (2,3) @ (4,5). Transpose the right operand?",
+  );
+  expect(() => t.add(g.input("c", [2, 3]), g.input("d", [2, 4]))).toThrow(
+    "do not broadcast at axis 1: 3 against 4",
+  );
 });
 
 test("the native library survives garbage collection", async () => {

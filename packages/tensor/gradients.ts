@@ -1,19 +1,38 @@
 /** One gradient rule an operation: from dy to the gradients of the inputs. */
 import { gradWith, type Rule, type Tensor } from "./graph.ts";
-import { add, bmm, concat, div, gemm, mean, mul, neg, reshape, square, sub, sum, transpose } from "./ops.ts";
+import {
+  add,
+  bmm,
+  concat,
+  div,
+  gemm,
+  mean,
+  mul,
+  neg,
+  reshape,
+  square,
+  sub,
+  sum,
+  transpose,
+} from "./ops.ts";
 import { sizeOf } from "./dtype.ts";
 
 /** Sums a gradient back to the shape its operand had before broadcasting. */
 function unbroadcast(d: Tensor, shape: readonly number[]): Tensor {
   if (d.shape.join() === shape.join()) return d;
   const lead = d.shape.length - shape.length;
-  const axes = d.shape.flatMap((n, i) => (i < lead || (shape[i - lead] === 1 && n !== 1) ? [i] : []));
+  const axes = d.shape.flatMap((n, i) =>
+    i < lead || (shape[i - lead] === 1 && n !== 1) ? [i] : [],
+  );
   return reshape(sum(d, axes, { keep: true }), shape);
 }
 
 /** The gradient of a sum, back over the summed axes. */
 function spread(dy: Tensor, x: Tensor, axes: readonly number[]): Tensor {
-  const kept = reshape(dy, x.shape.map((n, i) => (axes.includes(i) ? 1 : n)));
+  const kept = reshape(
+    dy,
+    x.shape.map((n, i) => (axes.includes(i) ? 1 : n)),
+  );
   const g = x.graph;
   return g.op("Expand", [kept, g.constant(x.shape, [x.shape.length], "int64")], [x.shape])[0];
 }
@@ -57,7 +76,9 @@ export const rules: Readonly<Record<string, Rule>> = {
   Sigmoid: onlyFirst((dy, _x, y) => mul(dy, mul(y, sub(y.graph.scalar(1), y)))),
   Softplus: onlyFirst((dy, x) => mul(dy, x.graph.op("Sigmoid", [x], [x.shape])[0])),
   Abs: onlyFirst((dy, x) => mul(dy, x.graph.op("Sign", [x], [x.shape])[0])),
-  Erf: onlyFirst((dy, x) => mul(dy, mul(x.graph.op("Exp", [neg(square(x))], [x.shape])[0], 2 / Math.sqrt(Math.PI)))),
+  Erf: onlyFirst((dy, x) =>
+    mul(dy, mul(x.graph.op("Exp", [neg(square(x))], [x.shape])[0], 2 / Math.sqrt(Math.PI))),
+  ),
   Identity: onlyFirst((dy) => dy),
   Reshape: ([dy], n) => [reshape(dy!, at(n.inputs, 0).shape), null],
   Transpose: ([dy], n) => {
@@ -65,53 +86,106 @@ export const rules: Readonly<Record<string, Rule>> = {
     const inverse = perm.map((_, i) => perm.indexOf(i));
     return [transpose(dy!, inverse)];
   },
-  ReduceSum: ([dy], n) => [spread(dy!, at(n.inputs, 0), n.attributes["_axes"] as readonly number[]), null],
+  ReduceSum: ([dy], n) => [
+    spread(dy!, at(n.inputs, 0), n.attributes["_axes"] as readonly number[]),
+    null,
+  ],
   ReduceMean: ([dy], n) => {
     const x = at(n.inputs, 0);
-    return [spread(mul(dy!, sizeOf(at(n.outputs, 0).shape) / sizeOf(x.shape)), x, n.attributes["_axes"] as readonly number[]), null];
+    return [
+      spread(
+        mul(dy!, sizeOf(at(n.outputs, 0).shape) / sizeOf(x.shape)),
+        x,
+        n.attributes["_axes"] as readonly number[],
+      ),
+      null,
+    ];
   },
   Expand: ([dy], n) => [unbroadcast(dy!, at(n.inputs, 0).shape), null],
   // y = alpha op(a) op(b) + bias; each gradient comes out in its operand's own layout
   Gemm: ([dy], n) => {
     const [a, b, bias] = n.inputs as [Tensor, Tensor, Tensor?];
-    return [...productGradients(gemm2, dy!, a, b, n.attributes), bias ? unbroadcast(dy!, bias.shape) : null];
+    return [
+      ...productGradients(gemm2, dy!, a, b, n.attributes),
+      bias ? unbroadcast(dy!, bias.shape) : null,
+    ];
   },
-  FusedMatMul: ([dy], n) => productGradients(bmm, dy!, at(n.inputs, 0), at(n.inputs, 1), n.attributes),
+  FusedMatMul: ([dy], n) =>
+    productGradients(bmm, dy!, at(n.inputs, 0), at(n.inputs, 1), n.attributes),
   // the table's gradient: rows of dy added into zeros
   Gather: ([dy], n) => {
     const [w, ids] = [at(n.inputs, 0), at(n.inputs, 1)];
     const rows = sizeOf(ids.shape);
-    const zeros = w.graph.op("ConstantOfShape", [w.graph.constant(w.shape, [w.shape.length], "int64")], [w.shape])[0];
-    return [w.graph.op("ScatterND", [zeros, reshape(ids, [rows, 1]), reshape(dy!, [rows, ...w.shape.slice(1)])], [w.shape], { reduction: "add" })[0], null];
+    const zeros = w.graph.op(
+      "ConstantOfShape",
+      [w.graph.constant(w.shape, [w.shape.length], "int64")],
+      [w.shape],
+    )[0];
+    return [
+      w.graph.op(
+        "ScatterND",
+        [zeros, reshape(ids, [rows, 1]), reshape(dy!, [rows, ...w.shape.slice(1)])],
+        [w.shape],
+        { reduction: "add" },
+      )[0],
+      null,
+    ];
   },
   Split: (gs, n) => {
     const x = at(n.inputs, 0);
-    const parts = gs.map((d, i) => d ?? x.graph.constant(new Float32Array(sizeOf(n.outputs[i]!.shape)), n.outputs[i]!.shape));
+    const parts = gs.map(
+      (d, i) =>
+        d ?? x.graph.constant(new Float32Array(sizeOf(n.outputs[i]!.shape)), n.outputs[i]!.shape),
+    );
     return [concat(parts, n.attributes["axis"] as number)];
   },
   Concat: ([dy], n) => {
     const axis = n.attributes["axis"] as number;
     const sizes = n.inputs.map((t) => t!.shape[axis]);
-    return dy!.graph.op("Split", [dy!, dy!.graph.constant(sizes, [sizes.length], "int64")], n.inputs.map((t) => t!.shape), { axis });
+    return dy!.graph.op(
+      "Split",
+      [dy!, dy!.graph.constant(sizes, [sizes.length], "int64")],
+      n.inputs.map((t) => t!.shape),
+      { axis },
+    );
   },
   Softmax: onlyFirst((dy, _x, y) => mul(y, sub(dy, sum(mul(dy, y), [-1], { keep: true })))),
   LayerNormalization: ([dy], n) => {
     const [x, gain] = [at(n.inputs, 0), at(n.inputs, 1)];
     const normal = mul(sub(x, at(n.outputs, 1)), at(n.outputs, 2)); // (x - mean) / std
     const d = mul(dy!, gain);
-    const dx = sub(sub(d, mean(d, [-1], { keep: true })), mul(normal, mean(mul(d, normal), [-1], { keep: true })));
+    const dx = sub(
+      sub(d, mean(d, [-1], { keep: true })),
+      mul(normal, mean(mul(d, normal), [-1], { keep: true })),
+    );
     const lead = x.shape.slice(0, -1).map((_, i) => i);
     return [mul(dx, at(n.outputs, 2)), sum(mul(dy!, normal), lead), sum(dy!, lead)];
   },
 };
 
-const gemm2 = (a: Tensor, b: Tensor, f: { transA?: boolean; transB?: boolean; alpha?: number }) => gemm(a, b, null, f);
-function productGradients(product: typeof gemm2, dy: Tensor, a: Tensor, b: Tensor, f: Readonly<Record<string, unknown>>): [Tensor, Tensor] {
-  const [transA, transB, alpha] = [f["transA"] === 1, f["transB"] === 1, (f["alpha"] as { float: number }).float];
-  const da = transA ? product(b, dy, { transA: transB, transB: true, alpha }) : product(dy, b, { transB: !transB, alpha });
-  const db = transB ? product(dy, a, { transA: true, transB: transA, alpha }) : product(a, dy, { transA: !transA, alpha });
+const gemm2 = (a: Tensor, b: Tensor, f: { transA?: boolean; transB?: boolean; alpha?: number }) =>
+  gemm(a, b, null, f);
+function productGradients(
+  product: typeof gemm2,
+  dy: Tensor,
+  a: Tensor,
+  b: Tensor,
+  f: Readonly<Record<string, unknown>>,
+): [Tensor, Tensor] {
+  const [transA, transB, alpha] = [
+    f["transA"] === 1,
+    f["transB"] === 1,
+    (f["alpha"] as { float: number }).float,
+  ];
+  const da = transA
+    ? product(b, dy, { transA: transB, transB: true, alpha })
+    : product(dy, b, { transB: !transB, alpha });
+  const db = transB
+    ? product(dy, a, { transA: true, transB: transA, alpha })
+    : product(a, dy, { transA: !transA, alpha });
   return [da, db];
 }
 
 /** Gradients of a scalar with respect to `wrt`; null where it does not depend on one. */
-export const grad = (loss: Tensor, wrt: readonly Tensor[]): (Tensor | null)[] => gradWith(rules, add, loss, wrt);
+export const grad = (loss: Tensor, wrt: readonly Tensor[]): (Tensor | null)[] =>
+  gradWith(rules, add, loss, wrt);

@@ -54,7 +54,11 @@ export class Graph {
   }
 
   input(name: string, shape: readonly number[], dtype: DType = "float32"): Tensor {
-    if (this.inputs.has(name) || this.state.has(name)) throw new TillerError("duplicate_name", `the graph has an input ${name} already. Give it another name.`);
+    if (this.inputs.has(name) || this.state.has(name))
+      throw new TillerError(
+        "duplicate_name",
+        `the graph has an input ${name} already. Give it another name.`,
+      );
     const t = this.tensor(shape, dtype);
     this.inputs.set(name, t);
     return t;
@@ -76,15 +80,28 @@ export class Graph {
   /** After a run, the state `name` holds `next`. The caller orders it after every reader of the old value. */
   update(name: string, next: Tensor): void {
     const state = this.state.get(name);
-    if (!state) throw new TillerError("unknown_state", `update of ${name}, which is no state of this graph. Declare it with stateful().`);
+    if (!state)
+      throw new TillerError(
+        "unknown_state",
+        `update of ${name}, which is no state of this graph. Declare it with stateful().`,
+      );
     if (state.shape.join() !== next.shape.join())
-      throw new TillerError("shape_mismatch", `update of ${name}: it is (${state.shape}), its next value is (${next.shape}).`);
+      throw new TillerError(
+        "shape_mismatch",
+        `update of ${name}: it is (${state.shape}), its next value is (${next.shape}).`,
+      );
     this.updates.set(name, next);
   }
 
-  constant(values: ArrayLike<number>, shape: readonly number[] = [], dtype: DType = "float32"): Tensor {
-    if (values.length !== sizeOf(shape)) throw new Bug(`constant of ${values.length} values for shape (${shape})`);
-    const key = values.length <= 64 ? `${dtype}:${shape.join()}:${Array.from(values).join()}` : undefined;
+  constant(
+    values: ArrayLike<number>,
+    shape: readonly number[] = [],
+    dtype: DType = "float32",
+  ): Tensor {
+    if (values.length !== sizeOf(shape))
+      throw new Bug(`constant of ${values.length} values for shape (${shape})`);
+    const key =
+      values.length <= 64 ? `${dtype}:${shape.join()}:${Array.from(values).join()}` : undefined;
     const known = key && this.#shared.get(key);
     if (known) return known;
     const tensor = this.tensor(shape, dtype);
@@ -96,7 +113,10 @@ export class Graph {
           : dtype === "float32"
             ? Float32Array.from(values)
             : Uint8Array.from(values);
-    this.constants.push({ tensor, raw: new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength) });
+    this.constants.push({
+      tensor,
+      raw: new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength),
+    });
     if (key) this.#shared.set(key, tensor);
     return tensor;
   }
@@ -113,14 +133,26 @@ export class Graph {
     attributes: Readonly<Record<string, Attribute>> = {},
     o: { domain?: string; dtype?: DType | readonly DType[] } = {},
   ): Tensor[] {
-    const dtypeOf = (i: number): DType => (typeof o.dtype === "string" ? o.dtype : (o.dtype?.[i] ?? "float32"));
+    const dtypeOf = (i: number): DType =>
+      typeof o.dtype === "string" ? o.dtype : (o.dtype?.[i] ?? "float32");
     const outputs = shapes.map((s, i) => (s === null ? null : this.tensor(s, dtypeOf(i))));
-    this.nodes.push({ op, ...(o.domain ? { domain: o.domain } : {}), inputs, outputs, attributes, hidden: this.#hidden > 0 });
+    this.nodes.push({
+      op,
+      ...(o.domain ? { domain: o.domain } : {}),
+      inputs,
+      outputs,
+      attributes,
+      hidden: this.#hidden > 0,
+    });
     return outputs as Tensor[];
   }
 
   /** Runs `forward` and differentiates it by `backward` instead of through its nodes. */
-  customVjp<T extends readonly Tensor[]>(inputs: readonly Tensor[], forward: () => T, backward: (g: readonly (Tensor | null)[], outputs: T) => readonly (Tensor | null)[]): T {
+  customVjp<T extends readonly Tensor[]>(
+    inputs: readonly Tensor[],
+    forward: () => T,
+    backward: (g: readonly (Tensor | null)[], outputs: T) => readonly (Tensor | null)[],
+  ): T {
     this.#hidden++;
     let outputs: T;
     try {
@@ -128,20 +160,40 @@ export class Graph {
     } finally {
       this.#hidden--;
     }
-    this.nodes.push({ op: "CustomVjp", inputs, outputs, attributes: {}, vjp: (g) => backward(g, outputs), hidden: this.#hidden > 0 });
+    this.nodes.push({
+      op: "CustomVjp",
+      inputs,
+      outputs,
+      attributes: {},
+      vjp: (g) => backward(g, outputs),
+      hidden: this.#hidden > 0,
+    });
     return outputs;
   }
 }
 
 /** Gradients of a scalar with respect to `wrt`; null where it does not depend on one. */
-export function gradWith(rules: Readonly<Record<string, Rule>>, add: (a: Tensor, b: Tensor) => Tensor, loss: Tensor, wrt: readonly Tensor[]): (Tensor | null)[] {
+export function gradWith(
+  rules: Readonly<Record<string, Rule>>,
+  add: (a: Tensor, b: Tensor) => Tensor,
+  loss: Tensor,
+  wrt: readonly Tensor[],
+): (Tensor | null)[] {
   const g = loss.graph;
-  if (sizeOf(loss.shape) !== 1) throw new TillerError("not_scalar", `grad needs a scalar loss, this one is (${loss.shape}). Sum it or take its mean.`);
+  if (sizeOf(loss.shape) !== 1)
+    throw new TillerError(
+      "not_scalar",
+      `grad needs a scalar loss, this one is (${loss.shape}). Sum it or take its mean.`,
+    );
   const nodes = g.nodes.filter((n) => !n.hidden);
   const depends = new Set(wrt.map((t) => t.id));
-  for (const n of nodes) if (n.inputs.some((t) => t && depends.has(t.id))) for (const t of n.outputs) if (t) depends.add(t.id);
+  for (const n of nodes)
+    if (n.inputs.some((t) => t && depends.has(t.id)))
+      for (const t of n.outputs) if (t) depends.add(t.id);
 
-  const adjoint = new Map<number, Tensor>([[loss.id, g.constant(new Array(sizeOf(loss.shape)).fill(1), loss.shape)]]);
+  const adjoint = new Map<number, Tensor>([
+    [loss.id, g.constant(new Array(sizeOf(loss.shape)).fill(1), loss.shape)],
+  ]);
   for (const n of nodes.toReversed()) {
     const gs = n.outputs.map((t) => (t ? (adjoint.get(t.id) ?? null) : null));
     if (gs.every((x) => x === null) || !n.outputs.some((t) => t && depends.has(t.id))) continue;
@@ -150,7 +202,8 @@ export function gradWith(rules: Readonly<Record<string, Rule>>, add: (a: Tensor,
     rule(gs, n).forEach((d, i) => {
       const t = n.inputs[i];
       if (!d || !t || !depends.has(t.id)) return;
-      if (d.shape.join() !== t.shape.join()) throw new Bug(`gradient of ${n.op} input ${i} is (${d.shape}), the input (${t.shape})`);
+      if (d.shape.join() !== t.shape.join())
+        throw new Bug(`gradient of ${n.op} input ${i} is (${d.shape}), the input (${t.shape})`);
       const old = adjoint.get(t.id);
       adjoint.set(t.id, old ? add(old, d) : d);
     });

@@ -35,22 +35,35 @@ Object.defineProperty(globalThis, Symbol.for("tiller.onnxruntime"), { value: lib
 const ApiBase = koffi.struct("OrtApiBase", { GetApi: "void*", GetVersionString: "void*" });
 const base = koffi.decode(lib.func("OrtApiBase* OrtGetApiBase()")(), ApiBase);
 const api = koffi.call(base.GetApi, koffi.proto("void* OrtGetApi(uint32_t version)"), API_VERSION);
-if (!api) throw new TillerError("runtime_too_old", `ONNX Runtime has no C API ${API_VERSION}. Run npm ci again.`);
+if (!api)
+  throw new TillerError(
+    "runtime_too_old",
+    `ONNX Runtime has no C API ${API_VERSION}. Run npm ci again.`,
+  );
 const table = koffi.decode(api, koffi.array("void*", 120));
 const fn = (index: number, signature: string) => koffi.decode(table[index], koffi.proto(signature));
 
 const c = {
   errorMessage: fn(2, "const char* OrtErrorMessage(void* status)"),
   createEnv: fn(3, "void* OrtCreateEnv(int level, const char* id, _Out_ void** out)"),
-  createSessionFromArray: fn(8, "void* OrtFromArray(void* env, void* data, size_t size, void* options, _Out_ void** out)"),
-  run: fn(9, "void* OrtRun(void* session, void* options, void* inNames, void* ins, size_t n, void* outNames, size_t m, void* outs)"),
+  createSessionFromArray: fn(
+    8,
+    "void* OrtFromArray(void* env, void* data, size_t size, void* options, _Out_ void** out)",
+  ),
+  run: fn(
+    9,
+    "void* OrtRun(void* session, void* options, void* inNames, void* ins, size_t n, void* outNames, size_t m, void* outs)",
+  ),
   createOptions: fn(10, "void* OrtCreateOptions(_Out_ void** out)"),
   profile: fn(14, "void* OrtProfile(void* options, const char* prefix)"),
   optimisation: fn(23, "void* OrtOptLevel(void* options, int level)"),
   logLevel: fn(22, "void* OrtLogLevel(void* options, int level)"),
   intraThreads: fn(24, "void* OrtIntra(void* options, int n)"),
   interThreads: fn(25, "void* OrtInter(void* options, int n)"),
-  createTensor: fn(49, "void* OrtTensor(void* info, void* data, size_t bytes, void* dims, size_t rank, int type, _Out_ void** out)"),
+  createTensor: fn(
+    49,
+    "void* OrtTensor(void* info, void* data, size_t bytes, void* dims, size_t rank, int type, _Out_ void** out)",
+  ),
   tensorData: fn(51, "void* OrtTensorData(void* value, _Out_ void** out)"),
   cpuMemory: fn(69, "void* OrtCpuMemory(int allocator, int type, _Out_ void** out)"),
   releaseStatus: fn(93, "void OrtReleaseStatus(void* status)"),
@@ -70,13 +83,26 @@ const made = (call: (out: unknown[]) => unknown): unknown => {
   check(call(out));
   return out[0];
 };
-const addressOf = (pointer: unknown): bigint => (typeof pointer === "bigint" ? pointer : BigInt(koffi.address(pointer as never)));
+const addressOf = (pointer: unknown): bigint =>
+  typeof pointer === "bigint" ? pointer : BigInt(koffi.address(pointer as never));
 
 const env = made((out) => c.createEnv(3, "tiller", out));
 const cpu = made((out) => c.cpuMemory(0, 0, out));
 
-type TypedArrays = { float32: Float32Array; int64: BigInt64Array; int32: Int32Array; uint8: Uint8Array; bool: Uint8Array };
-const views = { float32: Float32Array, int64: BigInt64Array, int32: Int32Array, uint8: Uint8Array, bool: Uint8Array } as const;
+type TypedArrays = {
+  float32: Float32Array;
+  int64: BigInt64Array;
+  int32: Int32Array;
+  uint8: Uint8Array;
+  bool: Uint8Array;
+};
+const views = {
+  float32: Float32Array,
+  int64: BigInt64Array,
+  int32: Int32Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+} as const;
 
 /** A tensor in memory that both JavaScript and the runtime see. Allocated off the V8 heap. */
 export class Storage<D extends DType = DType> {
@@ -91,16 +117,32 @@ export class Storage<D extends DType = DType> {
     const View = views[dtype];
     const n = sizeOf(shape);
     // V8 keeps small typed arrays on its own heap and moves them; 256 bytes and more stay put
-    this.data = new View(new ArrayBuffer(Math.max(256, n * View.BYTES_PER_ELEMENT)), 0, n) as TypedArrays[D];
+    this.data = new View(
+      new ArrayBuffer(Math.max(256, n * View.BYTES_PER_ELEMENT)),
+      0,
+      n,
+    ) as TypedArrays[D];
     const dims = shape.length ? BigInt64Array.from(shape, BigInt) : new BigInt64Array(1);
-    this.#value = made((out) => c.createTensor(cpu, this.data, this.data.byteLength, dims, shape.length, dtypes[dtype], out));
+    this.#value = made((out) =>
+      c.createTensor(cpu, this.data, this.data.byteLength, dims, shape.length, dtypes[dtype], out),
+    );
     this.address = addressOf(this.#value);
   }
 }
 
 /** The memory address of a typed array. */
 function addressOfBytes(bytes: Uint8Array): bigint {
-  const value = made((out) => c.createTensor(cpu, bytes, bytes.byteLength, BigInt64Array.of(BigInt(bytes.byteLength)), 1, dtypes.uint8, out));
+  const value = made((out) =>
+    c.createTensor(
+      cpu,
+      bytes,
+      bytes.byteLength,
+      BigInt64Array.of(BigInt(bytes.byteLength)),
+      1,
+      dtypes.uint8,
+      out,
+    ),
+  );
   const address = addressOf(made((out) => c.tensorData(value, out)));
   c.releaseValue(value);
   return address;
@@ -109,8 +151,19 @@ function addressOfBytes(bytes: Uint8Array): bigint {
 /** An array of C strings: the pointers, and the bytes that must stay referenced. */
 function cStrings(names: readonly string[]): { pointers: BigUint64Array; bytes: Uint8Array } {
   const encoded = names.map((name) => Buffer.from(`${name}\0`, "utf8"));
-  const bytes = new Uint8Array(new ArrayBuffer(Math.max(256, encoded.reduce((n, b) => n + b.length, 0))));
-  const pointers = new BigUint64Array(new ArrayBuffer(Math.max(256, names.length * 8)), 0, names.length);
+  const bytes = new Uint8Array(
+    new ArrayBuffer(
+      Math.max(
+        256,
+        encoded.reduce((n, b) => n + b.length, 0),
+      ),
+    ),
+  );
+  const pointers = new BigUint64Array(
+    new ArrayBuffer(Math.max(256, names.length * 8)),
+    0,
+    names.length,
+  );
   const start = addressOfBytes(bytes);
   let at = 0;
   encoded.forEach((b, i) => {
@@ -135,8 +188,14 @@ export class Session {
   readonly #args: unknown[];
   #open = true;
 
-  constructor(model: Uint8Array, ins: ReadonlyMap<string, Storage>, outs: ReadonlyMap<string, Storage>, options: SessionOptions = {}) {
-    const threads = options.threads ?? Number(process.env["TILLER_THREADS"] ?? availableParallelism());
+  constructor(
+    model: Uint8Array,
+    ins: ReadonlyMap<string, Storage>,
+    outs: ReadonlyMap<string, Storage>,
+    options: SessionOptions = {},
+  ) {
+    const threads =
+      options.threads ?? Number(process.env["TILLER_THREADS"] ?? availableParallelism());
     const o = made((out) => c.createOptions(out));
     check(c.intraThreads(o, threads));
     check(c.interThreads(o, 1));
@@ -155,7 +214,16 @@ export class Session {
     const inValues = pointers(ins);
     const outValues = pointers(outs);
     this.#keep.push(inNames, outNames, inValues, outValues, [...ins.values()], [...outs.values()]);
-    this.#args = [this.#handle, null, inNames.pointers, inValues, ins.size, outNames.pointers, outs.size, outValues];
+    this.#args = [
+      this.#handle,
+      null,
+      inNames.pointers,
+      inValues,
+      ins.size,
+      outNames.pointers,
+      outs.size,
+      outValues,
+    ];
   }
 
   /** Runs on this thread; outputs are in their buffers when it returns. */

@@ -18,7 +18,8 @@ function varint(value: number): number[] {
 }
 const tag = (field: number, wire: number) => varint((field << 3) | wire);
 const int = (field: number, n: number) => Buffer.from([...tag(field, 0), ...varint(n)]);
-const bytes = (field: number, b: Uint8Array) => Buffer.concat([Buffer.from([...tag(field, 2), ...varint(b.length)]), b]);
+const bytes = (field: number, b: Uint8Array) =>
+  Buffer.concat([Buffer.from([...tag(field, 2), ...varint(b.length)]), b]);
 const text = (field: number, s: string) => bytes(field, Buffer.from(s, "utf8"));
 const float = (field: number, x: number) => {
   const b = Buffer.alloc(4);
@@ -28,9 +29,11 @@ const float = (field: number, x: number) => {
 
 // AttributeProto: name 1, f 2, i 3, s 4, ints 8, type 20 (FLOAT 1, INT 2, STRING 3, INTS 7)
 function attribute(name: string, value: Attribute): Buffer {
-  if (Array.isArray(value)) return Buffer.concat([text(1, name), ...value.map((x: number) => int(8, x)), int(20, 7)]);
+  if (Array.isArray(value))
+    return Buffer.concat([text(1, name), ...value.map((x: number) => int(8, x)), int(20, 7)]);
   if (typeof value === "string") return Buffer.concat([text(1, name), text(4, value), int(20, 3)]);
-  if (typeof value === "object") return Buffer.concat([text(1, name), float(2, (value as { float: number }).float), int(20, 1)]);
+  if (typeof value === "object")
+    return Buffer.concat([text(1, name), float(2, (value as { float: number }).float), int(20, 1)]);
   return Buffer.concat([text(1, name), int(3, value), int(20, 2)]);
 }
 
@@ -38,7 +41,16 @@ function attribute(name: string, value: Attribute): Buffer {
 const valueInfo = (name: string, dtype: DType, shape: readonly number[]) =>
   Buffer.concat([
     text(1, name),
-    bytes(2, bytes(1, Buffer.concat([int(1, dtypes[dtype]), bytes(2, Buffer.concat(shape.map((d) => bytes(1, int(1, d)))))]))),
+    bytes(
+      2,
+      bytes(
+        1,
+        Buffer.concat([
+          int(1, dtypes[dtype]),
+          bytes(2, Buffer.concat(shape.map((d) => bytes(1, int(1, d))))),
+        ]),
+      ),
+    ),
   ]);
 
 export interface Named {
@@ -63,13 +75,23 @@ export function encodeModel(g: {
         text(3, `${n.op}_${i}`),
         text(4, n.op),
         // names with an underscore are ours, for the gradient rules
-        ...Object.entries(n.attributes).filter(([k]) => !k.startsWith("_")).map(([k, v]) => bytes(5, attribute(k, v))),
+        ...Object.entries(n.attributes)
+          .filter(([k]) => !k.startsWith("_"))
+          .map(([k, v]) => bytes(5, attribute(k, v))),
         ...(n.domain ? [text(7, n.domain)] : []),
       ]),
     ),
   );
   const constants = g.constants.map((t) =>
-    bytes(5, Buffer.concat([...t.shape.map((d) => int(1, d)), int(2, dtypes[t.dtype]), text(8, t.name), bytes(9, t.raw)])),
+    bytes(
+      5,
+      Buffer.concat([
+        ...t.shape.map((d) => int(1, d)),
+        int(2, dtypes[t.dtype]),
+        text(8, t.name),
+        bytes(9, t.raw),
+      ]),
+    ),
   );
   const graph = Buffer.concat([
     ...nodes,
@@ -78,6 +100,12 @@ export function encodeModel(g: {
     ...g.inputs.map((v) => bytes(11, valueInfo(v.name, v.tensor.dtype, v.tensor.shape))),
     ...g.outputs.map((v) => bytes(12, valueInfo(v.name, v.tensor.dtype, v.tensor.shape))),
   ]);
-  const opset = (domain: string, version: number) => bytes(8, Buffer.concat([text(1, domain), int(2, version)]));
-  return Buffer.concat([int(1, IR_VERSION), bytes(7, graph), opset("", OPSET), opset("com.microsoft", 1)]);
+  const opset = (domain: string, version: number) =>
+    bytes(8, Buffer.concat([text(1, domain), int(2, version)]));
+  return Buffer.concat([
+    int(1, IR_VERSION),
+    bytes(7, graph),
+    opset("", OPSET),
+    opset("com.microsoft", 1),
+  ]);
 }

@@ -12,16 +12,24 @@ function broadcast(op: string, a: readonly number[], b: readonly number[]): numb
     const x = a[a.length - rank + i] ?? 1;
     const y = b[b.length - rank + i] ?? 1;
     if (x !== y && x !== 1 && y !== 1)
-      throw new TillerError("shape_mismatch", `${op}: shapes (${a}) and (${b}) do not broadcast at axis ${i}: ${x} against ${y}. Reshape one of them?`);
+      throw new TillerError(
+        "shape_mismatch",
+        `${op}: shapes (${a}) and (${b}) do not broadcast at axis ${i}: ${x} against ${y}. Reshape one of them?`,
+      );
     return x === 1 ? y : x;
   });
 }
 type Operand = Tensor | number;
-const binary = (op: string) => (a: Tensor, b: Operand): Tensor => {
-  const y = typeof b === "number" ? a.graph.scalar(b) : b;
-  return a.graph.op(op, [a, y], [broadcast(op, a.shape, y.shape)])[0];
-};
-const unary = (op: string, attributes: Record<string, Attribute> = {}, o = {}) => (a: Tensor): Tensor => a.graph.op(op, [a], [a.shape], attributes, o)[0];
+const binary =
+  (op: string) =>
+  (a: Tensor, b: Operand): Tensor => {
+    const y = typeof b === "number" ? a.graph.scalar(b) : b;
+    return a.graph.op(op, [a, y], [broadcast(op, a.shape, y.shape)])[0];
+  };
+const unary =
+  (op: string, attributes: Record<string, Attribute> = {}, o = {}) =>
+  (a: Tensor): Tensor =>
+    a.graph.op(op, [a], [a.shape], attributes, o)[0];
 
 export const add = binary("Add");
 export const sub = binary("Sub");
@@ -42,7 +50,12 @@ export const softplus = unary("Softplus");
 export const logSigmoid = (a: Tensor): Tensor => neg(softplus(neg(a)));
 export const square = (a: Tensor): Tensor => mul(a, a);
 /** The value without its gradient. */
-export const stopGradient = (a: Tensor): Tensor => a.graph.customVjp([a], () => [unary("Identity")(a)] as const, () => [null])[0];
+export const stopGradient = (a: Tensor): Tensor =>
+  a.graph.customVjp(
+    [a],
+    () => [unary("Identity")(a)] as const,
+    () => [null],
+  )[0];
 
 /** 1.0 where a > b, else 0.0; no gradient. */
 export function greater(a: Tensor, b: Operand): Tensor {
@@ -51,25 +64,45 @@ export function greater(a: Tensor, b: Operand): Tensor {
   const [mask] = a.graph.op("Greater", [a, y], [shape], {}, { dtype: "bool" });
   return cast(mask, "float32");
 }
-export const cast = (a: Tensor, dtype: DType): Tensor => a.graph.op("Cast", [a], [a.shape], { to: { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 }[dtype] }, { dtype })[0];
-export const clamp = (a: Tensor, low: number, high: number): Tensor => minimum(maximum(a, low), high);
+export const cast = (a: Tensor, dtype: DType): Tensor =>
+  a.graph.op(
+    "Cast",
+    [a],
+    [a.shape],
+    { to: { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 }[dtype] },
+    { dtype },
+  )[0];
+export const clamp = (a: Tensor, low: number, high: number): Tensor =>
+  minimum(maximum(a, low), high);
 
 const int64 = (t: Tensor, xs: readonly number[]) => t.graph.constant(xs, [xs.length], "int64");
 
 export function reshape(a: Tensor, shape: readonly number[]): Tensor {
-  if (sizeOf(shape) !== sizeOf(a.shape)) throw new TillerError("shape_mismatch", `reshape: (${a.shape}) has ${sizeOf(a.shape)} elements, (${shape}) ${sizeOf(shape)}.`);
-  return same(a.shape, shape) ? a : a.graph.op("Reshape", [a, int64(a, shape)], [shape], {}, { dtype: a.dtype })[0];
+  if (sizeOf(shape) !== sizeOf(a.shape))
+    throw new TillerError(
+      "shape_mismatch",
+      `reshape: (${a.shape}) has ${sizeOf(a.shape)} elements, (${shape}) ${sizeOf(shape)}.`,
+    );
+  return same(a.shape, shape)
+    ? a
+    : a.graph.op("Reshape", [a, int64(a, shape)], [shape], {}, { dtype: a.dtype })[0];
 }
-export const transpose = (a: Tensor, perm: readonly number[]): Tensor => a.graph.op("Transpose", [a], [perm.map((i) => a.shape[i])], { perm }, { dtype: a.dtype })[0];
+export const transpose = (a: Tensor, perm: readonly number[]): Tensor =>
+  a.graph.op("Transpose", [a], [perm.map((i) => a.shape[i])], { perm }, { dtype: a.dtype })[0];
 
 function reduce(op: string, a: Tensor, axes: readonly number[] | undefined, keep: boolean): Tensor {
   const at = (axes ?? a.shape.map((_, i) => i)).map((i) => (i < 0 ? i + a.shape.length : i));
-  const shape = keep ? a.shape.map((d, i) => (at.includes(i) ? 1 : d)) : a.shape.filter((_, i) => !at.includes(i));
+  const shape = keep
+    ? a.shape.map((d, i) => (at.includes(i) ? 1 : d))
+    : a.shape.filter((_, i) => !at.includes(i));
   return a.graph.op(op, [a, int64(a, at)], [shape], { keepdims: keep ? 1 : 0, _axes: at })[0];
 }
-export const sum = (a: Tensor, axes?: readonly number[], o: { keep?: boolean } = {}): Tensor => reduce("ReduceSum", a, axes, o.keep ?? false);
-export const mean = (a: Tensor, axes?: readonly number[], o: { keep?: boolean } = {}): Tensor => reduce("ReduceMean", a, axes, o.keep ?? false);
-export const max = (a: Tensor, axes?: readonly number[]): Tensor => reduce("ReduceMax", stopGradient(a), axes, false);
+export const sum = (a: Tensor, axes?: readonly number[], o: { keep?: boolean } = {}): Tensor =>
+  reduce("ReduceSum", a, axes, o.keep ?? false);
+export const mean = (a: Tensor, axes?: readonly number[], o: { keep?: boolean } = {}): Tensor =>
+  reduce("ReduceMean", a, axes, o.keep ?? false);
+export const max = (a: Tensor, axes?: readonly number[]): Tensor =>
+  reduce("ReduceMax", stopGradient(a), axes, false);
 
 interface Flags {
   readonly transA?: boolean;
@@ -78,38 +111,73 @@ interface Flags {
 }
 function product(op: string, a: Tensor, b: Tensor, f: Flags): [number, number] {
   const [m, k] = f.transA ? [a.shape.at(-1)!, a.shape.at(-2)!] : [a.shape.at(-2)!, a.shape.at(-1)!];
-  const [k2, n] = f.transB ? [b.shape.at(-1)!, b.shape.at(-2)!] : [b.shape.at(-2)!, b.shape.at(-1)!];
-  if (k !== k2) throw new TillerError("shape_mismatch", `${op}: inner dimensions differ, (${a.shape}) @ (${b.shape})${f.transA ? ", left transposed" : ""}${f.transB ? ", right transposed" : ""}. Transpose the right operand?`);
+  const [k2, n] = f.transB
+    ? [b.shape.at(-1)!, b.shape.at(-2)!]
+    : [b.shape.at(-2)!, b.shape.at(-1)!];
+  if (k !== k2)
+    throw new TillerError(
+      "shape_mismatch",
+      `${op}: inner dimensions differ, (${a.shape}) @ (${b.shape})${f.transA ? ", left transposed" : ""}${f.transB ? ", right transposed" : ""}. Transpose the right operand?`,
+    );
   return [m, n];
 }
 /** alpha op(a) op(b) + bias for matrices; nothing is materialised by the transposes. */
 export function gemm(a: Tensor, b: Tensor, bias: Tensor | null = null, f: Flags = {}): Tensor {
   const shape = product("gemm", a, b, f);
-  const attributes = { transA: f.transA ? 1 : 0, transB: f.transB ? 1 : 0, alpha: { float: f.alpha ?? 1 } };
+  const attributes = {
+    transA: f.transA ? 1 : 0,
+    transB: f.transB ? 1 : 0,
+    alpha: { float: f.alpha ?? 1 },
+  };
   return a.graph.op("Gemm", bias ? [a, b, bias] : [a, b], [shape], attributes)[0];
 }
 /** Batched matrix product over equal leading axes. */
 export function bmm(a: Tensor, b: Tensor, f: Flags = {}): Tensor {
   const shape = product("bmm", a, b, f);
-  const attributes = { transA: f.transA ? 1 : 0, transB: f.transB ? 1 : 0, alpha: { float: f.alpha ?? 1 } };
-  return a.graph.op("FusedMatMul", [a, b], [[...a.shape.slice(0, -2), ...shape]], attributes, MS)[0];
+  const attributes = {
+    transA: f.transA ? 1 : 0,
+    transB: f.transB ? 1 : 0,
+    alpha: { float: f.alpha ?? 1 },
+  };
+  return a.graph.op(
+    "FusedMatMul",
+    [a, b],
+    [[...a.shape.slice(0, -2), ...shape]],
+    attributes,
+    MS,
+  )[0];
 }
 
 /** Rows of a table: w (V, ...), ids any int64 shape -> (...ids, ...). Repeated ids add up in the gradient. */
-export const gather = (w: Tensor, ids: Tensor): Tensor => w.graph.op("Gather", [w, ids], [[...ids.shape, ...w.shape.slice(1)]], { axis: 0 }, { dtype: w.dtype })[0];
+export const gather = (w: Tensor, ids: Tensor): Tensor =>
+  w.graph.op(
+    "Gather",
+    [w, ids],
+    [[...ids.shape, ...w.shape.slice(1)]],
+    { axis: 0 },
+    { dtype: w.dtype },
+  )[0];
 export function split(a: Tensor, axis: number, parts: number): Tensor[] {
   const shape = a.shape.map((d, i) => (i === axis ? d / parts : d));
   return a.graph.op("Split", [a], new Array(parts).fill(shape), { axis, num_outputs: parts });
 }
 export const concat = (xs: readonly Tensor[], axis: number): Tensor =>
-  xs[0].graph.op("Concat", xs, [xs[0].shape.map((d, i) => (i === axis ? xs.reduce((n, x) => n + x.shape[i], 0) : d))], { axis })[0];
+  xs[0].graph.op(
+    "Concat",
+    xs,
+    [xs[0].shape.map((d, i) => (i === axis ? xs.reduce((n, x) => n + x.shape[i], 0) : d))],
+    { axis },
+  )[0];
 
 export const softmax = unary("Softmax", { axis: -1 });
 
 /** Layer norm over the last axis (Ba et al. 2016). */
 export function layerNorm(x: Tensor, gain: Tensor, bias: Tensor, epsilon = 1e-5): Tensor {
   const stat = [...x.shape.slice(0, -1), 1];
-  return x.graph.op("LayerNormalization", [x, gain, bias], [x.shape, stat, stat], { axis: -1, epsilon: { float: epsilon } })[0];
+  return x.graph.op("LayerNormalization", [x, gain, bias], [x.shape, stat, stat], {
+    axis: -1,
+    epsilon: { float: epsilon },
+  })[0];
 }
 
 /** Exact GELU (Hendrycks and Gimpel 2016). */
@@ -130,7 +198,10 @@ export function gelu(x: Tensor): Tensor {
 export function causalAttention(q: Tensor, k: Tensor, v: Tensor, scale: number): Tensor {
   const g = q.graph;
   const T = q.shape[2];
-  const mask = g.constant(Float32Array.from({ length: T * T }, (_, i) => (i % T > Math.floor(i / T) ? -1e9 : 0)), [T, T]);
+  const mask = g.constant(
+    Float32Array.from({ length: T * T }, (_, i) => (i % T > Math.floor(i / T) ? -1e9 : 0)),
+    [T, T],
+  );
   let weights: Tensor; // (B, H, T, T)
   return g.customVjp(
     [q, k, v],
@@ -141,7 +212,11 @@ export function causalAttention(q: Tensor, k: Tensor, v: Tensor, scale: number):
     ([dy], [y]) => {
       const delta = sum(mul(dy!, y), [-1], { keep: true }); // (B, H, T, 1) = rowsum(P * dP)
       const dScores = mul(weights, sub(bmm(dy!, v, { transB: true }), delta));
-      return [bmm(dScores, k, { alpha: scale }), bmm(dScores, q, { transA: true, alpha: scale }), bmm(weights, dy!, { transA: true })];
+      return [
+        bmm(dScores, k, { alpha: scale }),
+        bmm(dScores, q, { transA: true, alpha: scale }),
+        bmm(weights, dy!, { transA: true }),
+      ];
     },
   )[0];
 }
@@ -161,8 +236,12 @@ export function tokenLogprobs(logits: Tensor, labels: Tensor): Tensor {
     },
     ([dy]) => {
       const d = reshape(dy!, [n, 1]);
-      return [g.op("ScatterElements", [mul(p, neg(d)), index, d], [logits.shape], { axis: 1, reduction: "add" })[0]]; // d (onehot - p)
+      return [
+        g.op("ScatterElements", [mul(p, neg(d)), index, d], [logits.shape], {
+          axis: 1,
+          reduction: "add",
+        })[0],
+      ]; // d (onehot - p)
     },
   )[0];
 }
-

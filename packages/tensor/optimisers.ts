@@ -21,12 +21,27 @@ export interface AdamWOptions {
  * `bias2` = 1 - beta2^t, the output `gradNorm`, and updates `params` with moments named `m:` and `v:`.
  * Every update waits for the norm and so for all gradients: no old parameter is read after it is overwritten.
  */
-export function adamw(loss: Tensor, params: ReadonlyMap<string, Tensor>, o: AdamWOptions = {}): void {
-  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, placement = "torch", weightDecay = 0, clip = 1 } = o;
+export function adamw(
+  loss: Tensor,
+  params: ReadonlyMap<string, Tensor>,
+  o: AdamWOptions = {},
+): void {
+  const {
+    beta1 = 0.9,
+    beta2 = 0.999,
+    epsilon = 1e-8,
+    placement = "torch",
+    weightDecay = 0,
+    clip = 1,
+  } = o;
   const g = loss.graph;
   const names = [...params.keys()];
   const gradients = grad(loss, [...params.values()]).map((d, i) => {
-    if (!d) throw new TillerError("no_gradient", `the loss does not depend on ${names[i]}. Freeze it, or leave it out of the optimiser.`);
+    if (!d)
+      throw new TillerError(
+        "no_gradient",
+        `the loss does not depend on ${names[i]}. Freeze it, or leave it out of the optimiser.`,
+      );
     return d;
   });
   const squares = gradients.map((d) => g.op("ReduceSumSquare", [d], [[]], { keepdims: 0 })[0]);
@@ -54,7 +69,11 @@ export function adamw(loss: Tensor, params: ReadonlyMap<string, Tensor>, o: Adam
 }
 
 /** The optimiser's scalars at step t (from 1). */
-export const adamwInputs = (t: number, lr: number, o: AdamWOptions = {}): { lr: number; bias1: number; bias2: number } => ({
+export const adamwInputs = (
+  t: number,
+  lr: number,
+  o: AdamWOptions = {},
+): { lr: number; bias1: number; bias2: number } => ({
   lr,
   bias1: 1 - (o.beta1 ?? 0.9) ** t,
   bias2: 1 - (o.beta2 ?? 0.999) ** t,

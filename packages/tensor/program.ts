@@ -4,7 +4,8 @@
  */
 import { TillerError } from "@tiller/schema";
 import type { DType } from "./dtype.ts";
-import { Graph, type Tensor } from "./graph.ts";
+import type { Graph } from "./graph.ts";
+import { type Tensor } from "./graph.ts";
 import { Session, type SessionOptions, Storage } from "./native.ts";
 import { encodeModel, type Named } from "./onnx.ts";
 
@@ -17,7 +18,10 @@ export class State {
     const old = this.#buffers.get(name);
     if (old) {
       if (old.shape.join() !== shape.join() || old.dtype !== dtype)
-        throw new TillerError("shape_mismatch", `state ${name} is ${old.dtype} (${old.shape}), a program wants ${dtype} (${shape}). Use another name or another State.`);
+        throw new TillerError(
+          "shape_mismatch",
+          `state ${name} is ${old.dtype} (${old.shape}), a program wants ${dtype} (${shape}). Use another name or another State.`,
+        );
       return old as Storage<D>;
     }
     const made = new Storage(dtype, shape);
@@ -26,7 +30,11 @@ export class State {
   }
   get(name: string): Storage<"float32"> {
     const b = this.#buffers.get(name);
-    if (!b) throw new TillerError("unknown_state", `no state ${name}; there are ${[...this.#buffers.keys()].slice(0, 8).join(", ")} ...`);
+    if (!b)
+      throw new TillerError(
+        "unknown_state",
+        `no state ${name}; there are ${[...this.#buffers.keys()].slice(0, 8).join(", ")} ...`,
+      );
     return b as unknown as Storage<"float32">;
   }
   has(name: string): boolean {
@@ -51,7 +59,10 @@ export class Program {
   readonly #session: Session;
 
   constructor(g: Graph, state: State, options: SessionOptions = {}) {
-    const wanted = new Map<string, Tensor>([...g.outputs, ...[...g.updates].map(([n, t]) => [`${n}'`, t] as const)]);
+    const wanted = new Map<string, Tensor>([
+      ...g.outputs,
+      ...[...g.updates].map(([n, t]) => [`${n}'`, t] as const),
+    ]);
     const needed = new Set([...wanted.values()].map((t) => t.id));
     const live = g.nodes
       .toReversed()
@@ -66,16 +77,29 @@ export class Program {
     const names = new Map<number, string>();
     const boundIn = new Map<string, Storage>();
     const inputs: Named[] = [];
-    for (const [kind, tensors] of [["input", g.inputs], ["state", g.state]] as const)
+    for (const [kind, tensors] of [
+      ["input", g.inputs],
+      ["state", g.state],
+    ] as const)
       for (const [name, tensor] of tensors) {
         names.set(tensor.id, name);
-        const storage = kind === "state" ? state.buffer(name, tensor.shape, tensor.dtype) : new Storage(tensor.dtype, tensor.shape);
+        const storage =
+          kind === "state"
+            ? state.buffer(name, tensor.shape, tensor.dtype)
+            : new Storage(tensor.dtype, tensor.shape);
         if (kind === "input") this.inputs.set(name, storage);
         if (!needed.has(tensor.id)) continue;
         boundIn.set(name, storage);
         inputs.push({ name, tensor });
       }
-    const constants = g.constants.filter((k) => needed.has(k.tensor.id)).map((k) => ({ name: `c${k.tensor.id}`, dtype: k.tensor.dtype, shape: k.tensor.shape, raw: k.raw }));
+    const constants = g.constants
+      .filter((k) => needed.has(k.tensor.id))
+      .map((k) => ({
+        name: `c${k.tensor.id}`,
+        dtype: k.tensor.dtype,
+        shape: k.tensor.shape,
+        raw: k.raw,
+      }));
     for (const k of g.constants) names.set(k.tensor.id, `c${k.tensor.id}`);
 
     // an output takes the producer's place under its own name; a second name for it, or for an input, is a copy
@@ -84,13 +108,21 @@ export class Program {
     const copies: typeof live = [];
     for (const [name, tensor] of wanted) {
       const asState = g.updates.has(name.slice(0, -1)) && name.endsWith("'");
-      const storage = asState ? state.buffer(name.slice(0, -1), tensor.shape, tensor.dtype) : new Storage(tensor.dtype, tensor.shape);
+      const storage = asState
+        ? state.buffer(name.slice(0, -1), tensor.shape, tensor.dtype)
+        : new Storage(tensor.dtype, tensor.shape);
       if (!asState) this.outputs.set(name, storage);
       boundOut.set(name, storage);
       if (names.has(tensor.id)) {
         const copy = g.tensor(tensor.shape, tensor.dtype);
         names.set(copy.id, name);
-        copies.push({ op: "Identity", inputs: [tensor], outputs: [copy], attributes: {}, hidden: false });
+        copies.push({
+          op: "Identity",
+          inputs: [tensor],
+          outputs: [copy],
+          attributes: {},
+          hidden: false,
+        });
         outputs.push({ name, tensor: copy });
       } else {
         names.set(tensor.id, name);
@@ -98,7 +130,12 @@ export class Program {
       }
     }
     const nameOf = (t: Tensor | null) => (t ? (names.get(t.id) ?? `t${t.id}`) : "");
-    this.#session = new Session(encodeModel({ nodes: [...live, ...copies], inputs, outputs, constants, nameOf }), boundIn, boundOut, options);
+    this.#session = new Session(
+      encodeModel({ nodes: [...live, ...copies], inputs, outputs, constants, nameOf }),
+      boundIn,
+      boundOut,
+      options,
+    );
   }
 
   /** Writes inputs by name and runs; read results with `float` or from `outputs`. */
@@ -106,24 +143,40 @@ export class Program {
     this.#fill(inputs);
     this.#session.run();
   }
-  async runAsync(inputs: Readonly<Record<string, ArrayLike<number> | ArrayLike<bigint> | number>> = {}): Promise<void> {
+  async runAsync(
+    inputs: Readonly<Record<string, ArrayLike<number> | ArrayLike<bigint> | number>> = {},
+  ): Promise<void> {
     this.#fill(inputs);
     await this.#session.runAsync();
   }
   #fill(inputs: Readonly<Record<string, ArrayLike<number> | ArrayLike<bigint> | number>>): void {
     for (const [name, value] of Object.entries(inputs)) {
       const b = this.inputs.get(name);
-      if (!b) throw new TillerError("unknown_input", `no input ${name}; the program has ${[...this.inputs.keys()].join(", ")}.`);
+      if (!b)
+        throw new TillerError(
+          "unknown_input",
+          `no input ${name}; the program has ${[...this.inputs.keys()].join(", ")}.`,
+        );
       const values = typeof value === "number" ? [value] : value;
-      if (values.length !== b.data.length) throw new TillerError("shape_mismatch", `input ${name} is (${b.shape}), ${b.data.length} values; got ${values.length}.`);
-      if (b.dtype === "int64" && typeof values[0] === "number") for (let i = 0; i < values.length; i++) (b.data as unknown as BigInt64Array)[i] = BigInt(values[i]);
+      if (values.length !== b.data.length)
+        throw new TillerError(
+          "shape_mismatch",
+          `input ${name} is (${b.shape}), ${b.data.length} values; got ${values.length}.`,
+        );
+      if (b.dtype === "int64" && typeof values[0] === "number")
+        for (let i = 0; i < values.length; i++)
+          (b.data as unknown as BigInt64Array)[i] = BigInt(values[i]);
       else (b.data as Float32Array).set(values as ArrayLike<number>);
     }
   }
   /** An output's values; the array is reused by the next run. */
   float(name: string): Float32Array {
     const b = this.outputs.get(name);
-    if (!b) throw new TillerError("unknown_output", `no output ${name}; the program has ${[...this.outputs.keys()].join(", ")}.`);
+    if (!b)
+      throw new TillerError(
+        "unknown_output",
+        `no output ${name}; the program has ${[...this.outputs.keys()].join(", ")}.`,
+      );
     return b.data as Float32Array;
   }
   [Symbol.dispose](): void {

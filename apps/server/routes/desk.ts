@@ -2,7 +2,15 @@
 import { Hono } from "hono";
 import { z } from "zod";
 import { LeaseId, type NextReply, Skip, Submit, type SubmitReply, Undo } from "@tiller/schema";
-import { deskProgress, renewLease, skipTask, submitAnswer, takeLease, UNDO_SECONDS, undoAnswer } from "@tiller/store";
+import {
+  deskProgress,
+  renewLease,
+  skipTask,
+  submitAnswer,
+  takeLease,
+  UNDO_SECONDS,
+  undoAnswer,
+} from "@tiller/store";
 import { allow, type Deps, type Env } from "../context.ts";
 
 const RETRY_MS = 3000;
@@ -13,14 +21,30 @@ export const deskRoutes = (d: Deps) =>
     .use(allow(d, ["rater", "lead", "researcher"]))
     .post("/next", async (c) => {
       const { holding } = Next.parse(await c.req.json().catch(() => ({})));
-      const lease = await takeLease(d.store.db, c.var.me.id, { holding, swap: Math.random() < 0.5 });
-      return c.json((lease ? { kind: "task", lease } : { kind: "empty", message: "All caught up: there is no work for you right now.", retryAfterMs: RETRY_MS }) satisfies NextReply);
+      const lease = await takeLease(d.store.db, c.var.me.id, {
+        holding,
+        swap: Math.random() < 0.5,
+      });
+      return c.json(
+        (lease
+          ? { kind: "task", lease }
+          : {
+              kind: "empty",
+              message: "All caught up: there is no work for you right now.",
+              retryAfterMs: RETRY_MS,
+            }) satisfies NextReply,
+      );
     })
     .post("/answers", async (c) => {
       const s = Submit.parse(await c.req.json());
       const stored = await submitAnswer(d.store.db, c.var.me.id, s);
       await d.flow.answered(stored);
-      d.store.emit({ type: "judgment", experiment: stored.experiment, done: stored.done, wanted: stored.wanted });
+      d.store.emit({
+        type: "judgment",
+        experiment: stored.experiment,
+        done: stored.done,
+        wanted: stored.wanted,
+      });
       const undoUntil = new Date(Date.parse(stored.at) + UNDO_SECONDS * 1000).toISOString();
       return c.json({ answer: stored.answer, undoUntil } as Omit<SubmitReply, "progress">);
     })

@@ -13,11 +13,22 @@ export class ApiError extends Error {
 async function parse<T>(response: Response, schema: z.ZodType<T>): Promise<T> {
   const body: unknown = await response.json().catch(() => ({}));
   if (!response.ok) {
-    const { code = "error", message = `The server answered ${response.status}.` } = body as { code?: string; message?: string };
+    const { code = "error", message = `The server answered ${response.status}.` } = body as {
+      code?: string;
+      message?: string;
+    };
     throw new ApiError(response.status, code, message);
   }
   return schema.parse(body);
 }
-export const get = async <T>(path: string, schema: z.ZodType<T>): Promise<T> => parse(await fetch(path), schema);
+export const get = async <T>(path: string, schema: z.ZodType<T>): Promise<T> =>
+  parse(await fetch(path), schema);
 export const post = async <T>(path: string, body: unknown, schema: z.ZodType<T>): Promise<T> =>
-  parse(await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }), schema);
+  parse(
+    await fetch(path, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    }),
+    schema,
+  );

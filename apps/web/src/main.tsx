@@ -5,7 +5,15 @@ import "uplot/dist/uPlot.min.css";
 import "./design/tokens.css";
 import "./design/app.css";
 import { QueryClient, QueryClientProvider, useQuery } from "@tanstack/react-query";
-import { createRootRoute, createRoute, createRouter, Link, Navigate, Outlet, RouterProvider } from "@tanstack/react-router";
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  Link,
+  Navigate,
+  Outlet,
+  RouterProvider,
+} from "@tanstack/react-router";
 import { createRoot } from "react-dom/client";
 import { Me } from "@tiller/schema";
 import { ApiError, get } from "./api.ts";
@@ -22,12 +30,20 @@ const useMe = () => useQuery({ queryKey: ["me"], queryFn: () => get("/api/me", M
 
 function Shell() {
   const me = useMe();
-  if (me.isPending) return <main><Loading /></main>;
+  if (me.isPending)
+    return (
+      <main>
+        <Loading />
+      </main>
+    );
   if (me.error)
     return (
       <main>
         {me.error instanceof ApiError && me.error.status === 401 ? (
-          <Empty title="You are not signed in">Open the sign-in link that Tiller printed when it started, or that the work lead sent you.</Empty>
+          <Empty title="You are not signed in">
+            Open the sign-in link that Tiller printed when it started, or that the work lead sent
+            you.
+          </Empty>
         ) : (
           <Failed error={me.error} retry={() => void me.refetch()} />
         )}
@@ -37,7 +53,9 @@ function Shell() {
   return (
     <>
       <header className="bar">
-        <Link to="/" className="mark">Tiller</Link>
+        <Link to="/" className="mark">
+          Tiller
+        </Link>
         <nav aria-label="Main">
           {staff && <Link to="/studio">Experiments</Link>}
           {staff && <Link to="/studio/playground">Playground</Link>}
@@ -52,8 +70,18 @@ function Shell() {
 }
 const Home = () => <Navigate to={useMe().data?.role === "rater" ? "/desk" : "/studio"} />;
 
-const root = createRootRoute({ component: Shell, notFoundComponent: () => <main><Empty title="There is no such page"><Link to="/">Go to the start</Link></Empty></main> });
-const page = <P extends string>(path: P, component: () => React.JSX.Element) => createRoute({ getParentRoute: () => root, path, component });
+const root = createRootRoute({
+  component: Shell,
+  notFoundComponent: () => (
+    <main>
+      <Empty title="There is no such page">
+        <Link to="/">Go to the start</Link>
+      </Empty>
+    </main>
+  ),
+});
+const page = <P extends string>(path: P, component: () => React.JSX.Element) =>
+  createRoute({ getParentRoute: () => root, path, component });
 const routeTree = root.addChildren([
   page("/", Home),
   page("/desk", Desk),

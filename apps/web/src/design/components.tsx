@@ -2,16 +2,40 @@
 import { Dialog as BaseDialog } from "@base-ui/react/dialog";
 import { type ReactNode, useEffect, useState } from "react";
 
-export const percent = (x: number | null | undefined): string => (x === null || x === undefined ? "–" : `${Math.round(100 * x)} %`);
-export const fixed = (x: number | null | undefined, digits = 2): string => (x === null || x === undefined ? "–" : x.toFixed(digits));
+export const percent = (x: number | null | undefined): string =>
+  x === null || x === undefined ? "–" : `${Math.round(100 * x)} %`;
+export const fixed = (x: number | null | undefined, digits = 2): string =>
+  x === null || x === undefined ? "–" : x.toFixed(digits);
+/** A local date and time that does not depend on the browser's language tag being a valid one. */
+export function when(iso: string): string {
+  const d = new Date(iso);
+  const two = (n: number) => String(n).padStart(2, "0");
+  return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} ${two(d.getHours())}:${two(d.getMinutes())}`;
+}
 export function duration(seconds: number): string {
   if (seconds < 90) return `${Math.round(seconds)} s`;
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
-export const Badge = ({ tone, children }: { tone?: "good" | "warn" | "bad"; children: ReactNode }) => <span className={`badge ${tone ?? ""}`}>{children}</span>;
-export const Kbd = ({ children }: { children: ReactNode }) => <kbd aria-hidden="true">{children}</kbd>;
-export const Card = ({ title, aside, children }: { title?: string; aside?: ReactNode; children: ReactNode }) => (
+export const Badge = ({
+  tone,
+  children,
+}: {
+  tone?: "good" | "warn" | "bad";
+  children: ReactNode;
+}) => <span className={`badge ${tone ?? ""}`}>{children}</span>;
+export const Kbd = ({ children }: { children: ReactNode }) => (
+  <kbd aria-hidden="true">{children}</kbd>
+);
+export const Card = ({
+  title,
+  aside,
+  children,
+}: {
+  title?: string;
+  aside?: ReactNode;
+  children: ReactNode;
+}) => (
   <section className="card stack">
     {title && (
       <div className="row spread">
@@ -23,7 +47,14 @@ export const Card = ({ title, aside, children }: { title?: string; aside?: React
   </section>
 );
 export const Meter = ({ done, total, label }: { done: number; total: number; label: string }) => (
-  <div className="meter" role="progressbar" aria-label={label} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round((100 * done) / Math.max(1, total))}>
+  <div
+    className="meter"
+    role="progressbar"
+    aria-label={label}
+    aria-valuemin={0}
+    aria-valuemax={100}
+    aria-valuenow={Math.round((100 * done) / Math.max(1, total))}
+  >
     <i style={{ width: `${Math.min(100, (100 * done) / Math.max(1, total))}%` }} />
   </div>
 );
@@ -35,11 +66,25 @@ export const Stat = ({ name, value, note }: { name: string; value: string; note?
   </div>
 );
 /** A 95 % interval between 0 and 1 with its estimate. */
-export const Interval = ({ low, at, high, bad }: { low: number | null; at: number | null; high: number | null; bad?: boolean }) =>
+export const Interval = ({
+  low,
+  at,
+  high,
+  bad,
+}: {
+  low: number | null;
+  at: number | null;
+  high: number | null;
+  bad?: boolean;
+}) =>
   low === null || high === null || at === null ? (
     <span className="quiet">too few</span>
   ) : (
-    <div className={`interval ${bad ? "bad" : ""}`} role="img" aria-label={`${percent(at)}, 95 % interval ${percent(low)} to ${percent(high)}`}>
+    <div
+      className={`interval ${bad ? "bad" : ""}`}
+      role="img"
+      aria-label={`${percent(at)}, 95 % interval ${percent(low)} to ${percent(high)}`}
+    >
       <i style={{ left: `${100 * low}%`, width: `${100 * (high - low)}%` }} />
       <b style={{ left: `${100 * at}%` }} />
     </div>
@@ -68,7 +113,17 @@ export const Loading = () => (
     ))}
   </div>
 );
-export const Dialog = ({ open, close, title, children }: { open: boolean; close: () => void; title: string; children: ReactNode }) => (
+export const Dialog = ({
+  open,
+  close,
+  title,
+  children,
+}: {
+  open: boolean;
+  close: () => void;
+  title: string;
+  children: ReactNode;
+}) => (
   <BaseDialog.Root open={open} onOpenChange={(o) => !o && close()}>
     <BaseDialog.Portal>
       <BaseDialog.Backdrop className="backdrop" />
@@ -101,12 +156,20 @@ export function ThemeButton() {
 
 /** The little Markdown that instructions use: headings, paragraphs, lists, bold. */
 export function Markdown({ text }: { text: string }) {
-  const inline = (s: string) => s.split(/\*\*(.+?)\*\*/).map((part, i) => (i % 2 ? <b key={i}>{part}</b> : part));
+  const inline = (s: string) =>
+    s.split(/\*\*(.+?)\*\*/).map((part, i) => (i % 2 ? <b key={i}>{part}</b> : part));
   return (
     <>
       {text.split(/\n\n+/).map((block, i) => {
         if (block.startsWith("# ")) return <h2 key={i}>{block.slice(2)}</h2>;
-        if (block.startsWith("- ")) return <ul key={i}>{block.split("\n").map((l, k) => <li key={k}>{inline(l.slice(2))}</li>)}</ul>;
+        if (block.startsWith("- "))
+          return (
+            <ul key={i}>
+              {block.split("\n").map((l, k) => (
+                <li key={k}>{inline(l.slice(2))}</li>
+              ))}
+            </ul>
+          );
         return <p key={i}>{inline(block)}</p>;
       })}
     </>

@@ -5,7 +5,9 @@ const IDLE_AFTER_MS = 30_000;
 const TICK_MS = 250;
 
 /** Starts again with each task. */
-export function useActiveTime(task: string | undefined): { read(): { activeSeconds: number; idleSeconds: number } } {
+export function useActiveTime(task: string | undefined): {
+  read(): { activeSeconds: number; idleSeconds: number };
+} {
   const time = useRef({ active: 0, idle: 0, input: 0, last: 0 });
   useEffect(() => {
     const now = performance.now();

@@ -27,7 +27,8 @@ export function useOutbox(onSent: () => void) {
           const { answer } = await post("/api/desk/answers", s, Sent);
           return answer;
         } catch (e) {
-          if (e instanceof ApiError && e.status >= 400 && e.status < 500 && e.status !== 401) return undefined;
+          if (e instanceof ApiError && e.status >= 400 && e.status < 500 && e.status !== 401)
+            return undefined;
           await new Promise((r) => setTimeout(r, RETRY_MS));
         }
     };
@@ -35,7 +36,10 @@ export function useOutbox(onSent: () => void) {
       answers.set(
         s.lease,
         send(s).then((answer) => {
-          waiting.splice(waiting.findIndex((w) => w.lease === s.lease), 1);
+          waiting.splice(
+            waiting.findIndex((w) => w.lease === s.lease),
+            1,
+          );
           keep();
           sent.current();
           return answer;

@@ -11,18 +11,37 @@ export interface Series {
   readonly key: string;
   readonly label: string;
 }
-const color = (i: number) => getComputedStyle(document.documentElement).getPropertyValue(`--series-${(i % 4) + 1}`).trim();
+const color = (i: number) =>
+  getComputedStyle(document.documentElement)
+    .getPropertyValue(`--series-${(i % 4) + 1}`)
+    .trim();
 
-export function Chart({ run, title, series }: { run: string; title: string; series: readonly Series[] }) {
+export function Chart({
+  run,
+  title,
+  series,
+}: {
+  run: string;
+  title: string;
+  series: readonly Series[];
+}) {
   const box = useRef<HTMLDivElement>(null);
-  const points = useQuery({ queryKey: ["metrics", run], queryFn: () => get(`/api/studio/runs/${encodeURIComponent(run)}/metrics`, z.array(MetricPoint)) });
+  const points = useQuery({
+    queryKey: ["metrics", run],
+    queryFn: () => get(`/api/studio/runs/${encodeURIComponent(run)}/metrics`, z.array(MetricPoint)),
+  });
   useEffect(() => {
     const host = box.current;
     if (!host || !points.data) return;
     const rows = new Map(points.data.map((p) => [p.step, p.values]));
     const quiet = getComputedStyle(host).getPropertyValue("--quiet");
     const line = getComputedStyle(host).getPropertyValue("--line");
-    const axis = { stroke: quiet, grid: { stroke: line, width: 1 }, ticks: { show: false }, font: "11px Inter Variable" };
+    const axis = {
+      stroke: quiet,
+      grid: { stroke: line, width: 1 },
+      ticks: { show: false },
+      font: "11px Inter Variable",
+    };
     const plot = new uPlot(
       {
         width: host.clientWidth,
@@ -30,8 +49,20 @@ export function Chart({ run, title, series }: { run: string; title: string; seri
         legend: { show: false },
         cursor: { y: false },
         scales: { x: { time: false } },
-        axes: [{ ...axis, size: 28 }, { ...axis, size: 46 }],
-        series: [{}, ...series.map((s, i) => ({ label: s.label, stroke: color(i), width: 1.75, spanGaps: true, points: { show: false } }))],
+        axes: [
+          { ...axis, size: 28 },
+          { ...axis, size: 46 },
+        ],
+        series: [
+          {},
+          ...series.map((s, i) => ({
+            label: s.label,
+            stroke: color(i),
+            width: 1.75,
+            spanGaps: true,
+            points: { show: false },
+          })),
+        ],
       },
       [[]],
       host,
@@ -40,7 +71,10 @@ export function Chart({ run, title, series }: { run: string; title: string; seri
     const draw = () => {
       frame = 0;
       const steps = [...rows.keys()].toSorted((a, b) => a - b);
-      plot.setData([steps, ...series.map((s) => steps.map((step) => rows.get(step)![s.key] ?? null))] as uPlot.AlignedData);
+      plot.setData([
+        steps,
+        ...series.map((s) => steps.map((step) => rows.get(step)![s.key] ?? null)),
+      ] as uPlot.AlignedData);
     };
     draw();
     const end = onLive((e) => {
@@ -61,7 +95,15 @@ export function Chart({ run, title, series }: { run: string; title: string; seri
     <figure className="card" style={{ margin: 0 }}>
       <figcaption className="row spread small">
         <b>{title}</b>
-        {series.length > 1 && <span className="row quiet">{series.map((s, i) => <span key={s.key} style={{ color: `var(--series-${i + 1})` }}>{s.label}</span>)}</span>}
+        {series.length > 1 && (
+          <span className="row quiet">
+            {series.map((s, i) => (
+              <span key={s.key} style={{ color: `var(--series-${i + 1})` }}>
+                {s.label}
+              </span>
+            ))}
+          </span>
+        )}
       </figcaption>
       <div ref={box} className="chart" role="img" aria-label={`${title} by step`} />
     </figure>
@@ -71,14 +113,38 @@ export function Chart({ run, title, series }: { run: string; title: string; seri
 /** Which curves a kind of run has. */
 export const charts: Record<string, readonly { title: string; series: readonly Series[] }[]> = {
   reward: [
-    { title: "Loss", series: [{ key: "loss", label: "training" }, { key: "validationLoss", label: "validation" }] },
-    { title: "Accuracy on the raters' labels", series: [{ key: "accuracy", label: "training" }, { key: "validationAccuracy", label: "validation" }] },
+    {
+      title: "Loss",
+      series: [
+        { key: "loss", label: "training" },
+        { key: "validationLoss", label: "validation" },
+      ],
+    },
+    {
+      title: "Accuracy on the raters' labels",
+      series: [
+        { key: "accuracy", label: "training" },
+        { key: "validationAccuracy", label: "validation" },
+      ],
+    },
   ],
   ppo: [
-    { title: "Reward", series: [{ key: "score", label: "score" }, { key: "rlhfReward", label: "less the leash" }] },
+    {
+      title: "Reward",
+      series: [
+        { key: "score", label: "score" },
+        { key: "rlhfReward", label: "less the leash" },
+      ],
+    },
     { title: "KL to the base, nats a continuation", series: [{ key: "kl", label: "KL" }] },
     { title: "Entropy, nats a token", series: [{ key: "entropy", label: "entropy" }] },
-    { title: "Loss", series: [{ key: "policyLoss", label: "policy" }, { key: "valueLoss", label: "value" }] },
+    {
+      title: "Loss",
+      series: [
+        { key: "policyLoss", label: "policy" },
+        { key: "valueLoss", label: "value" },
+      ],
+    },
     { title: "Clip fraction", series: [{ key: "clipFraction", label: "clipped" }] },
     { title: "Explained variance", series: [{ key: "explainedVariance", label: "value head" }] },
   ],

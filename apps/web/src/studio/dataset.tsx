@@ -13,23 +13,58 @@ const PAGE = 20;
 export function DatasetPage() {
   const { id } = useParams({ from: "/studio/datasets/$id" });
   const [offset, setOffset] = useState(0);
-  const head = useQuery({ queryKey: ["dataset", id], queryFn: () => get(`/api/studio/datasets/${id}`, Dataset) });
-  const rows = useQuery({ queryKey: ["dataset-rows", id, offset], queryFn: () => get(`/api/studio/datasets/${id}/rows?offset=${offset}&limit=${PAGE}`, z.array(Row)), placeholderData: (old) => old });
-  if (head.isPending || rows.isPending) return <main><Loading /></main>;
+  const head = useQuery({
+    queryKey: ["dataset", id],
+    queryFn: () => get(`/api/studio/datasets/${id}`, Dataset),
+  });
+  const rows = useQuery({
+    queryKey: ["dataset-rows", id, offset],
+    queryFn: () =>
+      get(`/api/studio/datasets/${id}/rows?offset=${offset}&limit=${PAGE}`, z.array(Row)),
+    placeholderData: (old) => old,
+  });
+  if (head.isPending || rows.isPending)
+    return (
+      <main>
+        <Loading />
+      </main>
+    );
   const error = head.error ?? rows.error;
-  if (error) return <main><Failed error={error} retry={() => void rows.refetch()} /></main>;
+  if (error)
+    return (
+      <main>
+        <Failed error={error} retry={() => void rows.refetch()} />
+      </main>
+    );
   const total = head.data!.rows;
   return (
     <main>
       <div className="row spread">
         <div>
           <h1>Dataset {head.data!.name}</h1>
-          <p className="quiet">{total} pairs from {head.data!.judgments} judgments; version <code>{id.slice(0, 12)}</code></p>
+          <p className="quiet">
+            {total} pairs from {head.data!.judgments} judgments; version{" "}
+            <code>{id.slice(0, 12)}</code>
+          </p>
         </div>
         <div className="row">
-          <button className="button" disabled={offset === 0} onClick={() => setOffset(Math.max(0, offset - PAGE))}>Earlier</button>
-          <span className="num small">{offset + 1} to {Math.min(total, offset + PAGE)}</span>
-          <button className="button" disabled={offset + PAGE >= total} onClick={() => setOffset(offset + PAGE)}>Later</button>
+          <button
+            className="button"
+            disabled={offset === 0}
+            onClick={() => setOffset(Math.max(0, offset - PAGE))}
+          >
+            Earlier
+          </button>
+          <span className="num small">
+            {offset + 1} to {Math.min(total, offset + PAGE)}
+          </span>
+          <button
+            className="button"
+            disabled={offset + PAGE >= total}
+            onClick={() => setOffset(offset + PAGE)}
+          >
+            Later
+          </button>
         </div>
       </div>
       {rows.data!.map((r) => (
@@ -37,10 +72,18 @@ export function DatasetPage() {
           <p className="quiet">{r.passage}</p>
           <div className="pair">
             {(["a", "b"] as const).map((side) => (
-              <p key={side}><b className="num">{percent(side === "b" ? r.pB : 1 - r.pB)}</b> {r[side].trim()}</p>
+              <p key={side}>
+                <b className="num">{percent(side === "b" ? r.pB : 1 - r.pB)}</b> {r[side].trim()}
+              </p>
             ))}
           </div>
-          <p className="row small quiet">{r.judgments.map((j) => <span key={j.answer}>{j.pseudonym}: <b>{j.choice}</b> in {j.activeSeconds.toFixed(0)} s</span>)}</p>
+          <p className="row small quiet">
+            {r.judgments.map((j) => (
+              <span key={j.answer}>
+                {j.pseudonym}: <b>{j.choice}</b> in {j.activeSeconds.toFixed(0)} s
+              </span>
+            ))}
+          </p>
         </article>
       ))}
     </main>

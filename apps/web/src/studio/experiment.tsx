@@ -5,7 +5,20 @@ import { useMemo, useState } from "react";
 import { z } from "zod";
 import { Experiment, RaterRow, Run, Sample, type Stage } from "@tiller/schema";
 import { get } from "../api.ts";
-import { Badge, Card, duration, Empty, Failed, fixed, Interval, Loading, Meter, percent, Stat } from "../design/components.tsx";
+import {
+  Badge,
+  Card,
+  duration,
+  Empty,
+  Failed,
+  fixed,
+  Interval,
+  Loading,
+  Meter,
+  percent,
+  Stat,
+  when,
+} from "../design/components.tsx";
 import { Chart, charts } from "./chart.tsx";
 import { stateTone } from "./experiments.tsx";
 import { useLive } from "./live.ts";
@@ -15,10 +28,27 @@ const flagTone = { careless: "bad", watch: "warn", ok: "good", new: undefined } 
 export function ExperimentPage() {
   const { id } = useParams({ from: "/studio/experiments/$id" });
   useLive(id);
-  const e = useQuery({ queryKey: ["experiment", id], queryFn: () => get(`/api/studio/experiments/${id}`, Experiment), refetchInterval: 5000 });
-  const runs = useQuery({ queryKey: ["runs", id], queryFn: () => get(`/api/studio/experiments/${id}/runs`, z.array(Run)) });
-  if (e.isPending) return <main><Loading /></main>;
-  if (e.error) return <main><Failed error={e.error} retry={() => void e.refetch()} /></main>;
+  const e = useQuery({
+    queryKey: ["experiment", id],
+    queryFn: () => get(`/api/studio/experiments/${id}`, Experiment),
+    refetchInterval: 5000,
+  });
+  const runs = useQuery({
+    queryKey: ["runs", id],
+    queryFn: () => get(`/api/studio/experiments/${id}/runs`, z.array(Run)),
+  });
+  if (e.isPending)
+    return (
+      <main>
+        <Loading />
+      </main>
+    );
+  if (e.error)
+    return (
+      <main>
+        <Failed error={e.error} retry={() => void e.refetch()} />
+      </main>
+    );
   const { data } = e;
   const s = data.summary;
   const plotted = (runs.data ?? []).filter((r) => charts[r.kind]);
@@ -28,18 +58,36 @@ export function ExperimentPage() {
       <div className="row spread">
         <div>
           <h1>{data.title}</h1>
-          <p className="quiet">{data.recipe}, seed {data.seed}, started {new Date(data.startedAt).toLocaleString()}</p>
+          <p className="quiet">
+            {data.recipe}, seed {data.seed}, started {when(data.startedAt)}
+          </p>
         </div>
         <div className="row">
-          {dataset && <Link className="button" to="/studio/datasets/$id" params={{ id: dataset }}>Judgments</Link>}
-          {s && <a className="button primary" href={`/api/studio/experiments/${id}/report.html`}>Report</a>}
+          {dataset && (
+            <Link className="button" to="/studio/datasets/$id" params={{ id: dataset }}>
+              Judgments
+            </Link>
+          )}
+          {s && (
+            <a className="button primary" href={`/api/studio/experiments/${id}/report.html`}>
+              Report
+            </a>
+          )}
           <Badge tone={stateTone[data.state]}>{data.state}</Badge>
         </div>
       </div>
-      {data.error && <p role="alert" className="card" style={{ color: "var(--bad)" }}>{data.error}</p>}
+      {data.error && (
+        <p role="alert" className="card" style={{ color: "var(--bad)" }}>
+          {data.error}
+        </p>
+      )}
       {s && (
         <div className="stats">
-          <Stat name="Wins against the base" value={percent(s.winRate)} note="held-out passages, ties half" />
+          <Stat
+            name="Wins against the base"
+            value={percent(s.winRate)}
+            note="held-out passages, ties half"
+          />
           <Stat name="KL to the base" value={`${fixed(s.kl, 1)} nats`} />
           <Stat name="Reward model right" value={percent(s.rewardAccuracy)} note="held-out pairs" />
           <Stat name="Distinct bigrams" value={percent(s.distinct2Ratio)} note="of the base's" />
@@ -48,9 +96,15 @@ export function ExperimentPage() {
         </div>
       )}
       <Card title="Pipeline">
-        <ol className="pipeline">{data.stages.map((st) => <StageRow key={st.name} stage={st} />)}</ol>
+        <ol className="pipeline">
+          {data.stages.map((st) => (
+            <StageRow key={st.name} stage={st} />
+          ))}
+        </ol>
       </Card>
-      {plotted.map((r) => <Curves key={r.id} run={r} />)}
+      {plotted.map((r) => (
+        <Curves key={r.id} run={r} />
+      ))}
       <Raters id={id} />
       <Samples id={id} />
     </main>
@@ -58,15 +112,22 @@ export function ExperimentPage() {
 }
 
 function StageRow({ stage: s }: { stage: Stage }) {
-  const seconds = s.startedAt ? ((s.endedAt ? Date.parse(s.endedAt) : Date.now()) - Date.parse(s.startedAt)) / 1000 : undefined;
+  const seconds =
+    s.startedAt && s.endedAt ? (Date.parse(s.endedAt) - Date.parse(s.startedAt)) / 1000 : undefined;
   return (
     <li>
       <span className={`dot ${s.state}`} role="img" aria-label={s.state} />
       <span>{s.title}</span>
       <span className="quiet num">{seconds === undefined ? "" : duration(seconds)}</span>
       <span className="row" style={{ flexWrap: "nowrap" }}>
-        {s.state === "running" && s.total > 0 && <span style={{ flex: "0 0 160px" }}><Meter label={s.title} done={s.done} total={s.total} /></span>}
-        <span className="quiet small num">{s.state === "running" && s.total > 0 ? `${s.done} of ${s.total}` : ""} {s.note}</span>
+        {s.state === "running" && s.total > 0 && (
+          <span style={{ flex: "0 0 160px" }}>
+            <Meter label={s.title} done={s.done} total={s.total} />
+          </span>
+        )}
+        <span className="quiet small num">
+          {s.state === "running" && s.total > 0 ? `${s.done} of ${s.total}` : ""} {s.note}
+        </span>
       </span>
     </li>
   );
@@ -80,19 +141,37 @@ function Curves({ run }: { run: Run }) {
         <h2>{title}</h2>
         <span className="row small">
           <Badge tone={stateTone[run.state]}>{run.state}</Badge>
-          {run.output && <Link to="/studio/checkpoints/$id" params={{ id: run.output }}>Where it came from</Link>}
+          {run.output && (
+            <Link to="/studio/checkpoints/$id" params={{ id: run.output }}>
+              Where it came from
+            </Link>
+          )}
         </span>
       </div>
-      <div className="grid">{charts[run.kind]!.map((c) => <Chart key={c.title} run={run.id} {...c} />)}</div>
+      <div className="grid">
+        {charts[run.kind]!.map((c) => (
+          <Chart key={c.title} run={run.id} {...c} />
+        ))}
+      </div>
     </section>
   );
 }
 
 function Raters({ id }: { id: string }) {
-  const raters = useQuery({ queryKey: ["raters", id], queryFn: () => get(`/api/studio/experiments/${id}/raters`, z.array(RaterRow)) });
+  const raters = useQuery({
+    queryKey: ["raters", id],
+    queryFn: () => get(`/api/studio/experiments/${id}/raters`, z.array(RaterRow)),
+  });
   const rows = raters.data ?? [];
   return (
-    <Card title="Raters" aside={<span className="quiet small">{rows.filter((r) => r.flag === "careless").length} careless</span>}>
+    <Card
+      title="Raters"
+      aside={
+        <span className="quiet small">
+          {rows.filter((r) => r.flag === "careless").length} careless
+        </span>
+      }
+    >
       {raters.isPending ? (
         <Loading />
       ) : raters.error ? (
@@ -102,18 +181,40 @@ function Raters({ id }: { id: string }) {
       ) : (
         <div className="scroll">
           <table>
-            <thead><tr><th>Rater</th><th>Answers</th><th>An hour</th><th>Median time</th><th>Agreement</th><th>Reliability, 95 %</th><th>Chose left</th><th>Flag</th></tr></thead>
+            <thead>
+              <tr>
+                <th>Rater</th>
+                <th>Answers</th>
+                <th>An hour</th>
+                <th>Median time</th>
+                <th>Agreement</th>
+                <th>Reliability, 95 %</th>
+                <th>Chose left</th>
+                <th>Flag</th>
+              </tr>
+            </thead>
             <tbody>
               {rows.map((r) => (
                 <tr key={r.rater}>
-                  <td>{r.pseudonym} {r.simulated && <span className="quiet small">simulated</span>}</td>
+                  <td>
+                    {r.pseudonym} {r.simulated && <span className="quiet small">simulated</span>}
+                  </td>
                   <td>{r.answers}</td>
                   <td>{r.perHour === null ? "–" : Math.round(r.perHour)}</td>
                   <td>{r.medianSeconds === null ? "–" : `${r.medianSeconds.toFixed(0)} s`}</td>
                   <td>{percent(r.agreement)}</td>
-                  <td><Interval low={r.reliabilityLow} at={r.reliability} high={r.reliabilityHigh} bad={r.flag === "careless"} /></td>
+                  <td>
+                    <Interval
+                      low={r.reliabilityLow}
+                      at={r.reliability}
+                      high={r.reliabilityHigh}
+                      bad={r.flag === "careless"}
+                    />
+                  </td>
                   <td>{percent(r.sideBias)}</td>
-                  <td><Badge tone={flagTone[r.flag]}>{r.flag}</Badge></td>
+                  <td>
+                    <Badge tone={flagTone[r.flag]}>{r.flag}</Badge>
+                  </td>
                 </tr>
               ))}
             </tbody>
@@ -125,29 +226,57 @@ function Raters({ id }: { id: string }) {
 }
 
 function Samples({ id }: { id: string }) {
-  const samples = useQuery({ queryKey: ["samples", id], queryFn: () => get(`/api/studio/experiments/${id}/samples?limit=200`, z.array(Sample)) });
-  const steps = useMemo(() => [...new Set((samples.data ?? []).map((x) => x.step))].toSorted((a, b) => a - b), [samples.data]);
+  const samples = useQuery({
+    queryKey: ["samples", id],
+    queryFn: () => get(`/api/studio/experiments/${id}/samples?limit=200`, z.array(Sample)),
+  });
+  const steps = useMemo(
+    () => [...new Set((samples.data ?? []).map((x) => x.step))].toSorted((a, b) => a - b),
+    [samples.data],
+  );
   const [chosen, choose] = useState<number>();
   const at = Math.min(chosen ?? steps.length - 1, steps.length - 1);
   const shown = (samples.data ?? []).filter((x) => x.step === steps[at]);
   return (
-    <Card title="Samples over time" aside={steps.length > 1 && (
-      <label className="row small quiet">iteration <b className="num">{steps[at]}</b>
-        <input type="range" min={0} max={steps.length - 1} value={at} onChange={(ev) => choose(Number(ev.target.value))} aria-label="Training iteration" />
-      </label>
-    )}>
+    <Card
+      title="Samples over time"
+      aside={
+        steps.length > 1 && (
+          <label className="row small quiet">
+            iteration <b className="num">{steps[at]}</b>
+            <input
+              type="range"
+              min={0}
+              max={steps.length - 1}
+              value={at}
+              onChange={(ev) => choose(Number(ev.target.value))}
+              aria-label="Training iteration"
+            />
+          </label>
+        )
+      }
+    >
       {samples.isPending ? (
         <Loading />
       ) : samples.error ? (
         <Failed error={samples.error} retry={() => void samples.refetch()} />
       ) : shown.length === 0 ? (
-        <Empty title="No samples yet">The policy's continuations appear here while it trains.</Empty>
+        <Empty title="No samples yet">
+          The policy's continuations appear here while it trains.
+        </Empty>
       ) : (
         <div>
           {shown.map((x) => (
             <div className="sample" key={x.id}>
-              <p className="read" style={{ fontSize: 17 }}><span className="quiet">{x.prompt}</span>{x.text}</p>
-              <span className="small quiet num">reward {fixed(x.scores["reward"], 2)}<br />KL {fixed(x.scores["kl"], 1)}</span>
+              <p className="read" style={{ fontSize: 17 }}>
+                <span className="quiet">{x.prompt}</span>
+                {x.text}
+              </p>
+              <span className="small quiet num">
+                reward {fixed(x.scores["reward"], 2)}
+                <br />
+                KL {fixed(x.scores["kl"], 1)}
+              </span>
             </div>
           ))}
         </div>

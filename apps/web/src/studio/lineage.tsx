@@ -3,15 +3,28 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { Lineage } from "@tiller/schema";
 import { get } from "../api.ts";
-import { Badge, Failed, fixed, Loading } from "../design/components.tsx";
+import { Badge, Failed, fixed, Loading, when } from "../design/components.tsx";
 
 const short = (id: string) => id.slice(0, 12);
 
 export function LineagePage() {
   const { id } = useParams({ from: "/studio/checkpoints/$id" });
-  const q = useQuery({ queryKey: ["lineage", id], queryFn: () => get(`/api/studio/lineage/${id}`, Lineage) });
-  if (q.isPending) return <main><Loading /></main>;
-  if (q.error) return <main><Failed error={q.error} retry={() => void q.refetch()} /></main>;
+  const q = useQuery({
+    queryKey: ["lineage", id],
+    queryFn: () => get(`/api/studio/lineage/${id}`, Lineage),
+  });
+  if (q.isPending)
+    return (
+      <main>
+        <Loading />
+      </main>
+    );
+  if (q.error)
+    return (
+      <main>
+        <Failed error={q.error} retry={() => void q.refetch()} />
+      </main>
+    );
   const { checkpoint: c, run, dataset, raters, parents } = q.data;
   return (
     <main>
@@ -21,32 +34,71 @@ export function LineagePage() {
       </div>
       <ol className="trail card" style={{ paddingTop: 24 }}>
         <li>
-          <h2>Checkpoint {short(c.id)} <Badge>{c.kind}</Badge></h2>
-          <p className="quiet">{new Date(c.createdAt).toLocaleString()}; {Object.entries(c.metrics).map(([k, v]) => `${k} ${fixed(v)}`).join(", ") || "no metrics"}</p>
+          <h2>
+            Checkpoint {short(c.id)} <Badge>{c.kind}</Badge>
+          </h2>
+          <p className="quiet">
+            {when(c.createdAt)};{" "}
+            {Object.entries(c.metrics)
+              .map(([k, v]) => `${k} ${fixed(v)}`)
+              .join(", ") || "no metrics"}
+          </p>
         </li>
         {run && (
           <li>
             <h2>Run {run.id}</h2>
-            <p className="quiet">{run.kind}, code {short(run.codeRevision)}{run.experiment && <>, of <Link to="/studio/experiments/$id" params={{ id: run.experiment }}>{run.experiment}</Link></>}</p>
-            <details><summary className="small">Configuration</summary><pre className="small scroll">{JSON.stringify(run.config, null, 2)}</pre></details>
+            <p className="quiet">
+              {run.kind}, code {short(run.codeRevision)}
+              {run.experiment && (
+                <>
+                  , of{" "}
+                  <Link to="/studio/experiments/$id" params={{ id: run.experiment }}>
+                    {run.experiment}
+                  </Link>
+                </>
+              )}
+            </p>
+            <details>
+              <summary className="small">Configuration</summary>
+              <pre className="small scroll">{JSON.stringify(run.config, null, 2)}</pre>
+            </details>
           </li>
         )}
         {dataset && (
           <li>
-            <h2>Dataset {dataset.name} {short(dataset.id)}</h2>
-            <p><Link to="/studio/datasets/$id" params={{ id: dataset.id }}>{dataset.rows} pairs from {dataset.judgments} judgments</Link></p>
+            <h2>
+              Dataset {dataset.name} {short(dataset.id)}
+            </h2>
+            <p>
+              <Link to="/studio/datasets/$id" params={{ id: dataset.id }}>
+                {dataset.rows} pairs from {dataset.judgments} judgments
+              </Link>
+            </p>
           </li>
         )}
         {raters.length > 0 && (
           <li>
             <h2>{raters.length} raters</h2>
-            <p className="row small">{raters.map((r) => <span key={r.pseudonym}>{r.pseudonym} <span className="quiet num">{r.judgments}</span></span>)}</p>
+            <p className="row small">
+              {raters.map((r) => (
+                <span key={r.pseudonym}>
+                  {r.pseudonym} <span className="quiet num">{r.judgments}</span>
+                </span>
+              ))}
+            </p>
           </li>
         )}
         {parents.map((p) => (
           <li key={p.id}>
-            <h2><Link to="/studio/checkpoints/$id" params={{ id: p.id }}>{p.name} {short(p.id)}</Link> <Badge>{p.kind}</Badge></h2>
-            <p className="quiet">{p.kind === "reward" ? "scored it during training" : "it started from this"}</p>
+            <h2>
+              <Link to="/studio/checkpoints/$id" params={{ id: p.id }}>
+                {p.name} {short(p.id)}
+              </Link>{" "}
+              <Badge>{p.kind}</Badge>
+            </h2>
+            <p className="quiet">
+              {p.kind === "reward" ? "scored it during training" : "it started from this"}
+            </p>
           </li>
         ))}
       </ol>

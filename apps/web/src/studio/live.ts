@@ -13,7 +13,9 @@ export const onLive = (f: (e: LiveEvent) => void) => {
 export function useLive(experiment: string): void {
   const client = useQueryClient();
   useEffect(() => {
-    const source = new EventSource(`/api/studio/events?experiment=${encodeURIComponent(experiment)}`);
+    const source = new EventSource(
+      `/api/studio/events?experiment=${encodeURIComponent(experiment)}`,
+    );
     const stale = new Set<string>();
     source.onmessage = (m) => {
       const parsed = LiveEvent.safeParse(JSON.parse(m.data as string));

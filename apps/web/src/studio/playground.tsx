@@ -6,13 +6,27 @@ import { get } from "../api.ts";
 import { Card, Empty, Failed, Loading } from "../design/components.tsx";
 
 const Models = z.object({ data: z.array(z.object({ id: z.string(), checkpoint: z.string() })) });
-const Chunk = z.object({ choices: z.array(z.object({ text: z.string() })).default([]), error: z.object({ message: z.string() }).optional() });
+const Chunk = z.object({
+  choices: z.array(z.object({ text: z.string() })).default([]),
+  error: z.object({ message: z.string() }).optional(),
+});
 
-async function stream(model: string, prompt: string, seed: number, onText: (t: string) => void): Promise<void> {
-  const r = await fetch("/v1/completions", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ model, prompt, max_tokens: 40, temperature: 0.8, seed, stream: true }) });
+async function stream(
+  model: string,
+  prompt: string,
+  seed: number,
+  onText: (t: string) => void,
+): Promise<void> {
+  const r = await fetch("/v1/completions", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ model, prompt, max_tokens: 40, temperature: 0.8, seed, stream: true }),
+  });
   if (!r.ok || !r.body) throw new Error(`the model answered ${r.status}`);
   let rest = "";
-  for await (const text of r.body.pipeThrough(new TextDecoderStream()) as unknown as AsyncIterable<string>) {
+  for await (const text of r.body.pipeThrough(
+    new TextDecoderStream(),
+  ) as unknown as AsyncIterable<string>) {
     rest += text;
     const lines = rest.split("\n");
     rest = lines.pop()!;
@@ -26,8 +40,14 @@ async function stream(model: string, prompt: string, seed: number, onText: (t: s
 }
 
 export function Playground() {
-  const models = useQuery({ queryKey: ["models"], queryFn: () => get("/v1/models", Models), refetchInterval: 5000 });
-  const [prompt, setPrompt] = useState("The sun rose over the calm sea, and the captain came on deck.");
+  const models = useQuery({
+    queryKey: ["models"],
+    queryFn: () => get("/v1/models", Models),
+    refetchInterval: 5000,
+  });
+  const [prompt, setPrompt] = useState(
+    "The sun rose over the calm sea, and the captain came on deck.",
+  );
   const [texts, setTexts] = useState<Record<string, string>>({});
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<Error>();
@@ -37,7 +57,10 @@ export function Playground() {
     setTexts({});
     const seed = Math.floor(Math.random() * 1e6);
     try {
-      for (const m of models.data?.data ?? []) await stream(m.id, prompt, seed, (t) => setTexts((old) => ({ ...old, [m.id]: (old[m.id] ?? "") + t })));
+      for (const m of models.data?.data ?? [])
+        await stream(m.id, prompt, seed, (t) =>
+          setTexts((old) => ({ ...old, [m.id]: (old[m.id] ?? "") + t })),
+        );
     } catch (e) {
       setError(e as Error);
     }
@@ -46,16 +69,46 @@ export function Playground() {
   return (
     <main>
       <h1>Playground</h1>
-      <form className="stack" onSubmit={(e) => { e.preventDefault(); void run(); }}>
-        <label className="stack" style={{ gap: 4 }}><span className="small quiet">Passage</span><textarea rows={3} value={prompt} onChange={(e) => setPrompt(e.target.value)} /></label>
-        <div><button className="button primary" disabled={busy || !prompt.trim() || !models.data?.data.length}>{busy ? "Writing" : "Continue it"}</button></div>
+      <form
+        className="stack"
+        onSubmit={(e) => {
+          e.preventDefault();
+          void run();
+        }}
+      >
+        <label className="stack" style={{ gap: 4 }}>
+          <span className="small quiet">Passage</span>
+          <textarea rows={3} value={prompt} onChange={(e) => setPrompt(e.target.value)} />
+        </label>
+        <div>
+          <button
+            className="button primary"
+            disabled={busy || !prompt.trim() || !models.data?.data.length}
+          >
+            {busy ? "Writing" : "Continue it"}
+          </button>
+        </div>
       </form>
       {error && <Failed error={error} retry={() => void run()} />}
-      {models.isPending ? <Loading /> : models.error ? <Failed error={models.error} /> : models.data.data.length === 0 ? <Empty title="No model is served yet">Models appear here as the experiment makes them.</Empty> : (
+      {models.isPending ? (
+        <Loading />
+      ) : models.error ? (
+        <Failed error={models.error} />
+      ) : models.data.data.length === 0 ? (
+        <Empty title="No model is served yet">
+          Models appear here as the experiment makes them.
+        </Empty>
+      ) : (
         <div className="grid">
           {models.data.data.map((m) => (
-            <Card key={m.id} title={m.id} aside={<span className="quiet small">{m.checkpoint.slice(0, 12)}</span>}>
-              <p className="read">{texts[m.id] ?? <span className="quiet">Nothing written yet.</span>}</p>
+            <Card
+              key={m.id}
+              title={m.id}
+              aside={<span className="quiet small">{m.checkpoint.slice(0, 12)}</span>}
+            >
+              <p className="read">
+                {texts[m.id] ?? <span className="quiet">Nothing written yet.</span>}
+              </p>
             </Card>
           ))}
         </div>
