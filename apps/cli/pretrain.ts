@@ -34,8 +34,10 @@ export async function run(args: string[]): Promise<number> {
       home,
       progress: (done, total, note = "") => {
         if (process.stdout.isTTY) process.stdout.write(`\r${bar(done, total)} ${note}\x1b[K`);
-        else if (done - shown >= total / 20 || done === total)
-          (console.log(`${done}/${total} ${note}`), (shown = done));
+        else if (done - shown >= total / 20 || done === total) {
+          console.log(`${done}/${total} ${note}`);
+          shown = done;
+        }
       },
       metric: (step, values) => curve.push({ step, values }),
       sample: () => {},

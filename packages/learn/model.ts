@@ -59,7 +59,7 @@ export const weightsOf = (m: Pick<Model, "specs" | "state">) =>
 
 /** How continuations are sampled and cut; the same rule for people, reward model and policy. */
 export const Continuation = z.strictObject({
-  maxTokens: z.int().positive().default(24).describe("tokens sampled, always all of them"),
+  maxTokens: z.int().positive().default(28).describe("tokens sampled, always all of them"),
   minTokens: z
     .int()
     .nonnegative()

@@ -18,8 +18,6 @@ export async function launchBrowser(): Promise<Browser> {
     (p) => existsSync(p),
   );
   if (system) return chromium.launch({ executablePath: system, args: quiet });
-  return chromium.launch({
-    executablePath: await bundled.executablePath(),
-    args: [...bundled.args, ...quiet],
-  });
+  // its own list of flags has --single-process, under which a closed page takes the browser with it
+  return chromium.launch({ executablePath: await bundled.executablePath(), args: quiet });
 }

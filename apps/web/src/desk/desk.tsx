@@ -178,7 +178,6 @@ export function Desk() {
                 className="choice"
                 onClick={() => answer(side)}
                 aria-keyshortcuts={key}
-                aria-label={`${name}: ${current.input[side].text.trim()}`}
               >
                 <span className="read">{current.input[side].text.trim()}</span>
                 <span className="foot">

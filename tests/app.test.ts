@@ -1,0 +1,210 @@
+/**
+ * The real server in this process on the real database: a person compares pairs in a real browser and the answers
+ * reach the dataset with task version, rater and seconds; the unmodified OpenAI client talks to a served model.
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { serve, type ServerType } from "@hono/node-server";
+import OpenAI from "openai";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { comparison } from "@tiller/crowd";
+import { type FlowServer, launchFlow, workflow } from "@tiller/flow";
+import { loadCheckpoint } from "@tiller/lm";
+import { CheckpointId, ExperimentId } from "@tiller/schema";
+import { createApp } from "@tiller/server/app.ts";
+import { SamplerPool } from "@tiller/server/sampler.ts";
+import {
+  ensurePerson,
+  issueToken,
+  judgmentsOf,
+  openStore,
+  saveCheckpointRow,
+  sql,
+  type Store,
+} from "@tiller/store";
+import { buildWeb } from "@tiller/web/build.ts";
+import { launchBrowser } from "./browser/launch.ts";
+
+const base = fileURLToPath(new URL("../models/base", import.meta.url));
+const home = mkdtempSync(path.join(tmpdir(), "tiller-app-"));
+const sampler = new SamplerPool();
+let store: Store;
+let flow: FlowServer;
+let server: ServerType;
+let browser: Browser;
+let address: string;
+
+const pairs = Array.from({ length: 5 }, (_, i) => ({
+  id: `${i}`,
+  input: {
+    passage: `The ship lay still, for the ${i}th day.`,
+    a: { text: ` A ${i}: hope and joy.`, sample: `${i}a` },
+    b: { text: ` B ${i}: gloom and death.`, sample: `${i}b` },
+  },
+}));
+const study = workflow(
+  {
+    name: "desk-test@1",
+    title: "Desk test",
+    config: z.strictObject({}),
+    stages: [{ name: "people", title: "People" }],
+  },
+  async (f) => {
+    const answers = await f.stage("people", () =>
+      f.ask("pairs", comparison, pairs, { people: 1, stage: "people" }),
+    );
+    const rows = answers.map((x) => ({
+      task: x.task,
+      passage: x.input.passage,
+      a: x.input.a.text,
+      b: x.input.b.text,
+      pB: x.judgments[0]!.choice === "b" ? 1 : 0,
+      judgments: x.judgments.map((j) => j.answer),
+    }));
+    await f.dataset("pairs", rows);
+    const judgments = rows.flatMap((r) => r.judgments).length;
+    return {
+      seconds: 0,
+      rewardAccuracy: 0,
+      winRate: 0,
+      kl: 0,
+      distinct2Ratio: 0,
+      judgments,
+      carelessFound: [],
+    };
+  },
+);
+
+beforeAll(async () => {
+  store = await openStore({ home });
+  flow = await launchFlow({ store, workflows: [study], codeRevision: "test" });
+  const app = createApp({ store, flow, sampler, web: await buildWeb() });
+  server = serve({ fetch: app.fetch, port: 0 });
+  address = `http://localhost:${(server.address() as AddressInfo).port}`;
+  browser = await launchBrowser();
+}, 60_000);
+afterAll(async () => {
+  await browser?.close();
+  sampler[Symbol.dispose]();
+  server?.close();
+  await flow?.close();
+  await store?.close();
+  rmSync(home, { recursive: true, force: true });
+});
+
+const link = async (id: string, role: "rater" | "researcher") => {
+  const me = await ensurePerson(store.db, { id, name: id, pseudonym: id, role });
+  return `${address}/sign-in?token=${await issueToken(store.db, me.id, "link")}`;
+};
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const seriousFaults = async (page: Awaited<ReturnType<Browser["newPage"]>>) => {
+  await page.evaluate(axe);
+  const found = (await page.evaluate("axe.run()")) as {
+    violations: { id: string; impact: string; nodes: { html: string }[] }[];
+  };
+  return found.violations
+    .filter((v) => ["serious", "critical"].includes(v.impact))
+    .map((v) => `${v.id}: ${v.nodes[0]!.html}`);
+};
+
+test("a person's comparisons through the browser reach the dataset", async () => {
+  const id = ExperimentId.parse("desk-test");
+  await flow.start(study, {}, { id, seed: 1 });
+  const page = await browser.newPage({ viewport: { width: 390, height: 844 }, locale: "en-GB" });
+  await page.goto(await link("mary", "rater"));
+  await page.getByTestId("passage").waitFor();
+  expect(page.url()).toBe(`${address}/desk`);
+  expect(await seriousFaults(page)).toEqual([]);
+  expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(390);
+
+  const shown = () => page.getByTestId("passage").textContent();
+  const first = await shown();
+  await page.keyboard.press("1");
+  await expect.poll(shown).not.toBe(first);
+  await page.keyboard.press("u"); // the answer comes back
+  await expect.poll(shown).toBe(first);
+
+  // every pair: the side that says hope, wherever it stands
+  for (let i = 0; i < pairs.length; i++) {
+    const before = await shown();
+    const left = await page.locator(".choice").first().textContent();
+    await page.keyboard.press(left!.includes("hope") ? "1" : "2");
+    if (i < pairs.length - 1) await expect.poll(shown).not.toBe(before);
+  }
+  await page.getByText("All caught up").waitFor();
+  expect((await flow.wait(id)).judgments).toBe(5);
+  const judgments = await judgmentsOf(store.db, { experiment: id });
+  expect(judgments).toHaveLength(5);
+  for (const j of judgments)
+    expect(j).toMatchObject({ choice: "a", typeVersion: comparison.version, rater: "mary" });
+  expect(Math.min(...judgments.map((j) => j.activeSeconds))).toBeGreaterThan(0);
+  expect(await store.db.value(sql`select judgments from dataset`, z.number())).toBe(5);
+  await page.close();
+}, 60_000);
+
+test("the studio shows the experiment and who judged", async () => {
+  const page = await browser.newPage({ locale: "en-GB" });
+  page.setDefaultTimeout(8000);
+  await page.goto(await link("ruth", "researcher"));
+  await page.getByRole("link", { name: "Desk test" }).click();
+  await page.getByText("Pipeline").waitFor();
+  await page.getByRole("cell", { name: "mary" }).waitFor();
+  await page.close();
+}, 30_000);
+
+test("a rater may not look into the studio; nonsense is refused with a reason", async () => {
+  const session = await issueToken(
+    store.db,
+    (await ensurePerson(store.db, { id: "mary", name: "", pseudonym: "", role: "rater" })).id,
+    "session",
+  );
+  const headers = { authorization: `Bearer ${session}` };
+  expect((await fetch(`${address}/api/studio/experiments`, { headers })).status).toBe(403);
+  expect((await fetch(`${address}/api/studio/experiments`)).status).toBe(401);
+  const bad = await fetch(`${address}/api/desk/answers`, { method: "POST", headers, body: "{}" });
+  expect(bad.status).toBe(400);
+  expect(await bad.json()).toMatchObject({ code: "bad_request" });
+}, 60_000);
+
+test("the unmodified openai client lists, completes and streams", async () => {
+  const { meta } = await loadCheckpoint(base);
+  const row = {
+    name: "base",
+    kind: "lm",
+    path: base,
+    run: null,
+    parent: null,
+    metrics: {},
+  } as const;
+  await saveCheckpointRow(store.db, { ...row, id: CheckpointId.parse(meta.id) });
+  const person = await ensurePerson(store.db, {
+    id: "api",
+    name: "api",
+    pseudonym: "api",
+    role: "researcher",
+  });
+  const client = new OpenAI({
+    apiKey: await issueToken(store.db, person.id, "key"),
+    baseURL: `${address}/v1`,
+  });
+  expect((await client.models.list()).data.map((m) => m.id)).toEqual(["base"]);
+  const ask = { model: "base", prompt: "The whale", max_tokens: 12, seed: 7 };
+  const whole = await client.completions.create(ask);
+  expect(whole.system_fingerprint).toBe(meta.id);
+  expect(whole.choices[0]!.text.length).toBeGreaterThan(5);
+  let streamed = "";
+  for await (const chunk of await client.completions.create({ ...ask, stream: true }))
+    streamed += chunk.choices[0]!.text;
+  expect(streamed).toBe(whole.choices[0]!.text); // the same seed, the same text
+  await expect(client.completions.create({ ...ask, model: "nobody" })).rejects.toThrow(
+    "The model nobody does not exist. There are: base.",
+  );
+  const wrong = new OpenAI({ apiKey: "sk-wrong", baseURL: `${address}/v1`, maxRetries: 0 });
+  await expect(wrong.models.list()).rejects.toThrow("unknown API key");
+}, 60_000);

@@ -1,0 +1,114 @@
+/**
+ * kill -9 of the whole server at ten random moments (seed printed), then a run to the end: it goes on where it was, no
+ * answer is lost, no task has more than three, and no job that was done is done again. Also the errors of a start.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, expect, test } from "vitest";
+import { z } from "zod";
+import { rng, Summary } from "@tiller/schema";
+import { openStore, sql } from "@tiller/store";
+
+const main = fileURLToPath(new URL("../apps/cli/main.ts", import.meta.url));
+const home = mkdtempSync(path.join(tmpdir(), "tiller-crash-"));
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+const KILLS = 10;
+const seed = Number(process.env["TILLER_TEST_SEED"] ?? Date.now() % 100_000);
+
+function start(...args: string[]): {
+  child: ChildProcess;
+  output: () => string;
+  ended: Promise<number | null>;
+} {
+  const child = spawn(
+    process.execPath,
+    [main, "start", "--small", "--port", "0", "--home", home, ...args],
+    {
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
+  let output = "";
+  for (const stream of [child.stdout!, child.stderr!])
+    stream.on("data", (b: Buffer) => (output += b.toString()));
+  return {
+    child,
+    output: () => output,
+    ended: new Promise((resolve) => child.on("close", resolve)),
+  };
+}
+const answersNow = async () => {
+  const store = await openStore({ home });
+  try {
+    return await store.db.many(
+      sql`select a.id, a.task from answer a where undone_at is null`,
+      z.object({ id: z.string(), task: z.string() }),
+    );
+  } finally {
+    await store.close();
+  }
+};
+const finishedJobs = () => {
+  const dir = path.join(home, "jobs");
+  mkdirSync(dir, { recursive: true });
+  return new Map(
+    readdirSync(dir).flatMap((run) => {
+      const file = path.join(dir, run, "result.json");
+      const made = statSync(file, { throwIfNoEntry: false });
+      return made ? [[run, made.mtimeMs] as const] : [];
+    }),
+  );
+};
+
+test(`ten kills at random moments, seed ${seed}`, async () => {
+  const random = rng(seed, "crash");
+  const seen = new Set<string>();
+  let jobs = new Map<string, number>();
+  for (let k = 0; k < KILLS; k++) {
+    const run = start("--once");
+    await Promise.race([run.ended, new Promise((r) => setTimeout(r, 1500 + random.int(3500)))]);
+    run.child.kill("SIGKILL");
+    await run.ended;
+    const answers = await answersNow();
+    for (const id of seen)
+      expect(
+        answers.some((a) => a.id === id),
+        `answer ${id} was lost`,
+      ).toBe(true);
+    for (const a of answers) seen.add(a.id);
+    for (const [name, at] of jobs) expect(finishedJobs().get(name), `${name} ran again`).toBe(at);
+    jobs = finishedJobs();
+  }
+  const last = start("--once", "--json");
+  expect(await last.ended, last.output()).toBe(0);
+  const summary = Summary.parse(JSON.parse(last.output().trim().split("\n").at(-1)!));
+  expect(summary.judgments).toBe(120);
+  const answers = await answersNow();
+  const perTask = [...Map.groupBy(answers, (a) => a.task).values()].map((xs) => xs.length);
+  expect(perTask).toEqual(new Array(40).fill(3));
+  for (const id of seen) expect(answers.some((a) => a.id === id)).toBe(true);
+  for (const [name, at] of jobs) expect(finishedJobs().get(name)).toBe(at);
+}, 240_000);
+
+test("a bad flag, an unwritable home and an unreachable database end with one line and a remedy", async () => {
+  const line = async (args: string[], env: Record<string, string> = {}) => {
+    const child = spawn(process.execPath, [main, "start", ...args], {
+      env: { ...process.env, ...env },
+    });
+    let text = "";
+    child.stderr.on("data", (b: Buffer) => (text += b.toString()));
+    expect(await new Promise((resolve) => child.on("close", resolve))).toBe(1);
+    expect(text.trim().split("\n")).toHaveLength(1);
+    return text;
+  };
+  expect(await line(["--prot", "1"])).toMatch(/tiller: Unknown option '--prot'.*--port/);
+  expect(await line(["--home", "/dev/null/none"])).toMatch(
+    /cannot write to the home \/dev\/null\/none .*--home/,
+  );
+  expect(await line(["--home", home], { DATABASE_URL: "postgres://u@127.0.0.1:1/x" })).toMatch(
+    /cannot reach the database at 127.0.0.1:1 .*DATABASE_URL/,
+  );
+}, 60_000);
