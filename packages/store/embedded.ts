@@ -12,6 +12,8 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  renameSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -96,13 +98,17 @@ export async function startEmbedded(home: string): Promise<Embedded> {
           tmpdir(),
           `tiller-${createHash("sha256").update(data).digest("hex").slice(0, 12)}`,
         );
-  for (const dir of [data, socketDir]) {
+  const fresh = `${data}.new`; // initdb works here and the folder is renamed: a kill leaves no half database
+  for (const dir of existsSync(path.join(data, "PG_VERSION"))
+    ? [socketDir]
+    : [fresh, ...(socketDir === data ? [] : [socketDir])]) {
+    if (dir === fresh) rmSync(fresh, { recursive: true, force: true });
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     if (asRoot) chownSync(dir, NOBODY, NOBODY);
   }
   const options = {
     ...(asRoot ? { uid: NOBODY, gid: NOBODY } : {}),
-    cwd: data,
+    cwd: program,
     env: {
       PATH: process.env["PATH"],
       LD_LIBRARY_PATH: path.join(program, "lib"),
@@ -126,8 +132,11 @@ export async function startEmbedded(home: string): Promise<Embedded> {
       );
     }
   };
-  if (!existsSync(path.join(data, "PG_VERSION")))
-    await call("initdb", ["-D", data, "-U", "tiller", "--auth=trust", "-E", "UTF8", "--no-sync"]);
+  if (!existsSync(path.join(data, "PG_VERSION"))) {
+    await call("initdb", ["-D", fresh, "-U", "tiller", "--auth=trust", "-E", "UTF8", "--no-sync"]);
+    rmSync(data, { recursive: true, force: true });
+    renameSync(fresh, data);
+  }
   const running = await run(
     path.join(program, "bin", "pg_ctl"),
     ["-D", data, "status"],

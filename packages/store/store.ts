@@ -35,17 +35,15 @@ export async function openStore(o: {
     ? { host: embedded.socketDir, user: embedded.user, database: o.database ?? "postgres" }
     : { connectionString: o.databaseUrl };
   // the holder of the lock is a connection of its own: it ends with this process, kill -9 included
-  const holder = new pg.Client({ ...config, connectionTimeoutMillis: 8000 });
-  try {
-    await holder.connect();
-  } catch (cause) {
+  const holder = await connect(config, embedded ? 15_000 : 0).catch((cause: unknown) => {
     const where = o.databaseUrl ? new URL(o.databaseUrl).host : o.home;
+    const why = (cause as Error).message || (cause as { code?: string }).code;
     throw new TillerError(
       "database_unreachable",
-      `cannot reach the database at ${where} (${(cause as Error).message || (cause as { code?: string }).code}). Check that it runs and that DATABASE_URL is right.`,
+      `cannot reach the database at ${where} (${why}). Check that it runs and that DATABASE_URL is right.`,
       { cause },
     );
-  }
+  });
   try {
     await hold(holder, o.home);
   } catch (e) {
@@ -77,6 +75,22 @@ export async function openStore(o: {
     [Symbol.asyncDispose]: close,
   };
 }
+/** Connects; tries again for `patience` ms, since an adopted server may still be starting. */
+async function connect(config: pg.ClientConfig, patience: number): Promise<pg.Client> {
+  const until = Date.now() + patience;
+  for (;;) {
+    const client = new pg.Client({ ...config, connectionTimeoutMillis: 8000 });
+    try {
+      await client.connect();
+      return client;
+    } catch (e) {
+      await client.end().catch(() => {});
+      if (Date.now() >= until) throw e;
+      await new Promise((r) => setTimeout(r, 200));
+    }
+  }
+}
+
 const stop = async (e: Embedded | undefined) => e?.stop();
 
 async function hold(holder: pg.Client, home: string): Promise<void> {
