@@ -272,7 +272,6 @@ export function makeReport(
   const wins = (mine: readonly number[], theirs: readonly number[]) =>
     mine.reduce((n, x, i) => n + (x > theirs[i] ? 1 : x === theirs[i] ? 0.5 : 0), 0);
   const baseTaste = items.map((x) => hiddenTaste(x.base.text));
-  // against a fresh base sample, the second: the first is the one shown beside the policy's
   const arm = (
     name: string,
     written: { text: string; tokens: number[]; reward: number; kl: number }[],

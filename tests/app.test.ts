@@ -167,6 +167,9 @@ test("a rater may not look into the studio; nonsense is refused with a reason", 
   const headers = { authorization: `Bearer ${session}` };
   expect((await fetch(`${address}/api/studio/experiments`, { headers })).status).toBe(403);
   expect((await fetch(`${address}/api/studio/experiments`)).status).toBe(401);
+  const foreign = { cookie: `tiller_session=${session}`, origin: "null" };
+  const crossed = await fetch(`${address}/api/desk/next`, { method: "POST", headers: foreign });
+  expect(crossed.status).toBe(403);
   const bad = await fetch(`${address}/api/desk/answers`, { method: "POST", headers, body: "{}" });
   expect(bad.status).toBe(400);
   expect(await bad.json()).toMatchObject({ code: "bad_request" });

@@ -105,8 +105,8 @@ test("a bad flag, an unwritable home and an unreachable database end with one li
     return text;
   };
   expect(await line(["--prot", "1"])).toMatch(/tiller: Unknown option '--prot'.*--port/);
-  expect(await line(["--home", "/dev/null/none"])).toMatch(
-    /cannot write to the home \/dev\/null\/none .*--home/,
+  expect(await line(["--home", "/proc/none"])).toMatch(
+    /cannot write to the home \/proc\/none .*--home/,
   );
   expect(await line(["--home", home], { DATABASE_URL: "postgres://u@127.0.0.1:1/x" })).toMatch(
     /cannot reach the database at 127.0.0.1:1 .*DATABASE_URL/,

@@ -36,6 +36,7 @@ const flags = {
   json: z.boolean().default(false),
   small: z.boolean().default(false),
   port: z.coerce.number().int().min(0).max(65535).default(7070),
+  host: z.string().default("127.0.0.1"), // this machine only, unless asked otherwise
   home: z.string().min(1).optional(),
   seed: z.coerce.number().int().default(1),
 };
@@ -59,7 +60,7 @@ export async function run(args: string[]): Promise<number> {
     const web = await buildWeb();
     flow = await launchFlow({ store, workflows: [betterContinuations], codeRevision: revision() });
     const app = createApp({ store, flow, sampler, web });
-    const address = await listen(app.fetch, o.port, (s) => (server = s));
+    const address = await listen(app.fetch, o, (s) => (server = s));
     const link = async (
       id: string,
       name: string,
@@ -159,11 +160,13 @@ async function keptToken(store: Store, person: string, kind: "link" | "key"): Pr
 
 function listen(
   fetch: (r: Request) => Response | Promise<Response>,
-  port: number,
+  { host, port }: { host: string; port: number },
   opened: (s: ServerType) => void,
 ): Promise<string> {
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch, port }, (info) => resolve(`http://localhost:${info.port}`));
+    const server = serve({ fetch, port, hostname: host }, (info) =>
+      resolve(`http://localhost:${info.port}`),
+    );
     opened(server);
     server.on("error", (e: NodeJS.ErrnoException) =>
       reject(

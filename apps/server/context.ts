@@ -23,6 +23,16 @@ export const SESSION = "tiller_session";
 const bearer = (c: Context): string | undefined =>
   c.req.header("authorization")?.match(/^Bearer (.+)$/)?.[1];
 
+/** Why a request may not use the cookie: a page of another site sent it. */
+function crossSite(c: Context): string | undefined {
+  const origin = c.req.header("origin");
+  if (c.req.method === "GET" || bearer(c) || !origin) return undefined;
+  const host = URL.canParse(origin) ? new URL(origin).host : undefined;
+  return host === c.req.header("host")
+    ? undefined
+    : `Requests from ${origin} are refused. Use Tiller's own address.`;
+}
+
 /** Lets in people with a session (cookie or bearer) whose role is allowed. */
 export const allow = (d: Deps, roles: readonly Role[]) =>
   createMiddleware<Env>(async (c, next) => {
@@ -41,16 +51,8 @@ export const allow = (d: Deps, roles: readonly Role[]) =>
         },
         403,
       );
-    // a page of another site cannot use the cookie: its requests carry another origin
-    const origin = c.req.header("origin");
-    if (c.req.method !== "GET" && origin && new URL(origin).host !== c.req.header("host"))
-      return c.json(
-        {
-          code: "cross_site",
-          message: `Requests from ${origin} are refused. Use Tiller's own address.`,
-        },
-        403,
-      );
+    const foreign = crossSite(c);
+    if (foreign) return c.json({ code: "cross_site", message: foreign }, 403);
     c.set("me", me);
     return next();
   });
@@ -71,6 +73,19 @@ export const apiClient = (d: Deps) =>
           },
         },
         401,
+      );
+    const foreign = crossSite(c);
+    if (foreign)
+      return c.json(
+        {
+          error: {
+            message: foreign,
+            type: "invalid_request_error",
+            param: null,
+            code: "cross_site",
+          },
+        },
+        403,
       );
     c.set("me", me);
     return next();

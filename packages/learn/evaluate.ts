@@ -1,6 +1,6 @@
 /**
  * Held-out evaluation: the base's and the policy's continuations of the same passages, and `bestOf` samples of
- * the base for best-of-n (Gao et al. 2022). Rewards by the reward model, KL by the sampled k1 estimator.
+ * the base for best-of-n, apart from the one it is compared with (Gao et al. 2022). Rewards by the reward model, KL by the sampled k1 estimator.
  */
 import { z } from "zod";
 import { Sampler } from "@tiller/lm";
@@ -67,7 +67,7 @@ export async function evaluate(
   const dims = { B, T, R };
   using referee = new Logprober(base, dims, temperature);
   using judge = new Scorer(reward, B, T);
-  const total = input.prompts.length * (input.bestOf + 1);
+  const total = input.prompts.length * (input.bestOf + 2);
   let done = 0;
 
   const write = async (m: Model, name: string): Promise<z.infer<typeof Written>[]> => {
@@ -111,13 +111,13 @@ export async function evaluate(
 
   const policyTexts = await write(policy, "policy");
   const baseTexts: z.infer<typeof Written>[][] = [];
-  for (let k = 0; k < input.bestOf; k++) baseTexts.push(await write(base, `base ${k}`));
+  for (let k = 0; k <= input.bestOf; k++) baseTexts.push(await write(base, `base ${k}`));
   return {
     items: input.prompts.map((prompt, i) => ({
       prompt,
       base: baseTexts[0][i],
       policy: policyTexts[i],
-      bestOf: baseTexts.map((texts) => texts[i]),
+      bestOf: baseTexts.slice(1).map((texts) => texts[i]),
     })),
   };
 }

@@ -74,13 +74,18 @@ export const PpoConfig = z.strictObject({
   valueCoefficient: z.number().nonnegative().default(0.1),
   gamma: z.number().default(1),
   lambda: z.number().default(0.95),
-  beta: z.number().nonnegative().default(0.05).describe("initial KL coefficient"),
+  beta: z.number().nonnegative().default(0.1).describe("initial KL coefficient"),
   klTarget: z
     .number()
     .nonnegative()
-    .default(8)
+    .default(10)
     .describe("nats a continuation the adaptive controller steers to; 0 keeps beta fixed"),
-  klHorizon: z.number().positive().default(1500).describe("episodes"),
+  klHorizon: z.number().positive().default(300).describe("episodes"),
+  stopKl: z
+    .number()
+    .positive()
+    .default(16)
+    .describe("nats; training ends at the first rollout batch past this"),
   unendedScore: z
     .number()
     .default(-1)
@@ -288,6 +293,14 @@ export async function ppo(
     if (iteration % c.saveEvery === 0)
       await saveSnapshot(snapshot, { policy: policy.state }, { iteration, beta, updates });
     job.fault("ppo.iteration");
+    if (klSum > c.stopKl) {
+      job.progress(
+        c.iterations,
+        c.iterations,
+        `stopped at iteration ${iteration}: KL ${klSum.toFixed(1)} nats`,
+      );
+      break;
+    }
     await new Promise((r) => setImmediate(r));
   }
 

@@ -35,10 +35,17 @@ export const defaultHome = (): string =>
     ? "/var/lib/tiller"
     : path.join(process.env["XDG_DATA_HOME"] ?? path.join(homedir(), ".local/share"), "tiller"));
 
+/** mkdir -p, a level at a time: Node's own recursive mkdir never returns below /proc. */
+function makeFolders(dir: string): void {
+  if (existsSync(dir)) return;
+  makeFolders(path.dirname(dir));
+  mkdirSync(dir);
+}
+
 /** Makes the home and checks that files can be written there. */
 export function prepareHome(home: string): void {
   try {
-    mkdirSync(home, { recursive: true });
+    makeFolders(home);
     writeFileSync(path.join(home, ".writable"), "");
     if (asRoot) chmodSync(home, 0o755);
   } catch (cause) {
