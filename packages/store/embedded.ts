@@ -105,7 +105,7 @@ export async function startEmbedded(home: string): Promise<Embedded> {
           tmpdir(),
           `tiller-${createHash("sha256").update(data).digest("hex").slice(0, 12)}`,
         );
-  const fresh = `${data}.new`; // initdb works here and the folder is renamed: a kill leaves no half database
+  const fresh = `${data}.new-${process.pid}`; // initdb works here, then the folder is renamed: a kill leaves no half database, nor does an initdb that outlives us meet ours
   for (const dir of existsSync(path.join(data, "PG_VERSION"))
     ? [socketDir]
     : [fresh, ...(socketDir === data ? [] : [socketDir])]) {
