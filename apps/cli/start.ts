@@ -48,11 +48,14 @@ export async function run(args: string[]): Promise<number> {
   const sampler = new SamplerPool();
   const stopping = new AbortController();
   let server: ServerType | undefined;
+  let simulating: Promise<void> | undefined;
   let flow: Awaited<ReturnType<typeof launchFlow>> | undefined;
   const close = async () => {
     stopping.abort();
+    await simulating; // their last requests end before the database does
     sampler[Symbol.dispose]();
     server?.close();
+    if (server && "closeAllConnections" in server) server.closeAllConnections();
     await flow?.close();
     await Promise.race([store.close(), new Promise((r) => setTimeout(r, 5000))]);
   };
@@ -107,7 +110,7 @@ export async function run(args: string[]): Promise<number> {
       id,
       seed: o.seed,
     });
-    void simulate({ address, seats, seed: o.seed, signal: stopping.signal });
+    simulating = simulate({ address, seats, seed: o.seed, signal: stopping.signal });
     const sweep = setInterval(() => void expireLeases(store.db).catch(() => {}), 15_000);
     const progress = new Progress();
     const draw = async () =>

@@ -70,9 +70,11 @@ export async function evaluate(
   const total = input.prompts.length * (input.bestOf + 2);
   let done = 0;
 
+  using baseSampler = new Sampler(base.shape, base.state, B);
+  using policySampler = new Sampler(policy.shape, policy.state, B);
+  using actor = new Logprober(policy, dims, temperature);
   const write = async (m: Model, name: string): Promise<z.infer<typeof Written>[]> => {
-    using actor = new Logprober(m, dims, temperature);
-    const sampler = new Sampler(m.shape, m.state, B);
+    const sampler = m === policy ? policySampler : baseSampler;
     const out: z.infer<typeof Written>[] = [];
     for (let at = 0; at < input.prompts.length; at += B) {
       if (job.signal.aborted) throw new Error("stopped");
@@ -88,14 +90,16 @@ export async function evaluate(
       const responses = tokens.map((t) =>
         t.slice(0, cut(t, ends, tokenizer.eos, minTokens).length),
       );
-      const [mine, theirs] = [
-        actor.logprobs(queries, responses),
-        referee.logprobs(queries, responses),
-      ];
+      // the base's KL to itself is 0
+      const [mine, theirs] =
+        m === policy
+          ? [actor.logprobs(queries, responses), referee.logprobs(queries, responses)]
+          : [undefined, undefined];
       const rewards = judge.score(queries.map((query, b) => ({ query, response: responses[b] })));
       for (let b = 0; b < n; b++) {
         let kl = 0;
-        for (let t = 0; t < responses[b].length; t++) kl += mine[b * R + t] - theirs[b * R + t];
+        if (mine && theirs)
+          for (let t = 0; t < responses[b].length; t++) kl += mine[b * R + t] - theirs[b * R + t];
         out.push({
           text: tokenizer.decode(responses[b].filter((t) => t !== tokenizer.eos)),
           tokens: responses[b],

@@ -78,13 +78,13 @@ export const PpoConfig = z.strictObject({
   klTarget: z
     .number()
     .nonnegative()
-    .default(10)
+    .default(8)
     .describe("nats a continuation the adaptive controller steers to; 0 keeps beta fixed"),
   klHorizon: z.number().positive().default(300).describe("episodes"),
   stopKl: z
     .number()
     .positive()
-    .default(16)
+    .default(12)
     .describe("nats; training ends at the first rollout batch past this"),
   unendedScore: z
     .number()
@@ -143,7 +143,7 @@ export async function ppo(
   const ends = sentenceEnds(tokenizer);
   const prompts = input.prompts.map((text) => tokenizer.encode(text).slice(-input.maxPrompt));
 
-  const sampler = new Sampler(policy.shape, policy.state, B);
+  using sampler = new Sampler(policy.shape, policy.state, B);
   using rollout = rolloutProgram(policy, { B, T, R }, temperature);
   using referee = new Logprober(reference, { B, T, R }, temperature);
   using judge = new Scorer(rewardModel, B, T);

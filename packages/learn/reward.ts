@@ -2,7 +2,7 @@
  * A reward model from compared continuations (Ziegler et al. 2019; Stiennon et al. 2020).
  * Loss: -[p log s(r_b - r_a) + (1 - p) log s(r_a - r_b)], p the aggregated probability that b is better.
  * Differences from the papers: pairs and not best-of-4; soft labels from the raters' posterior, so doubtful pairs
- * pull less; several epochs, for a model and a data set this small; AdamW. The scalar head is averaged over the
+ * pull less, and pairs without a decided side are left out (Ouyang et al. 2022 drop ties too); several epochs, for a model and a data set this small; AdamW. The scalar head is averaged over the
  * continuation's tokens and not read at the last one: with a few million parameters and 1,600 pairs the last token
  * learns nothing (validation accuracy 0.48, against 0.7 and more). Scores of the base's samples are brought to
  * mean 0, variance 1 after training only; doing so before it, as Ziegler et al. do, starts this model from noise.
@@ -10,7 +10,7 @@
 import path from "node:path";
 import { z } from "zod";
 import { declare, headSpecs, initParams, saveCheckpoint } from "@tiller/lm";
-import { CheckpointId, defineJob, type JobContext, rng } from "@tiller/schema";
+import { CheckpointId, defineJob, type JobContext, rng, TillerError } from "@tiller/schema";
 import {
   adamw,
   adamwInputs,
@@ -45,6 +45,12 @@ export const RewardConfig = z.strictObject({
     .default(5e-4)
     .describe("peak learning rate, linear to 0 after a short warm-up"),
   weightDecay: z.number().nonnegative().default(0.01),
+  undecided: z
+    .number()
+    .min(0)
+    .max(0.5)
+    .default(0.05)
+    .describe("pairs whose label is this near to 1/2 are left out of training: they name no side"),
   validation: z
     .number()
     .min(0)
@@ -98,7 +104,13 @@ export async function trainReward(
   });
   const shuffled = rng(seed, "split").shuffle(rows);
   const held = Math.floor(rows.length * c.validation);
-  const [validation, training] = [shuffled.slice(0, held), shuffled.slice(held)];
+  const validation = shuffled.slice(0, held);
+  const training = shuffled.slice(held).filter((r) => Math.abs(r.pB - 0.5) > c.undecided);
+  if (training.length === 0)
+    throw new TillerError(
+      "no_labels",
+      `none of ${rows.length} pairs has a label that names a side. Collect more judgments.`,
+    );
   const perEpoch = Math.max(1, Math.floor(training.length / c.batch));
   const steps = perEpoch * c.epochs;
 

@@ -24,7 +24,7 @@ export interface Sampled {
 }
 
 /** A sampler for up to `batch` rows of the model in `state`. */
-export class Sampler {
+export class Sampler implements Disposable {
   readonly #shape: ModelShape;
   readonly #state: State;
   readonly batch: number;
@@ -128,6 +128,11 @@ export class Sampler {
       current = step.float("logits");
     }
     return { tokens, logprobs };
+  }
+
+  [Symbol.dispose](): void {
+    for (const program of this.#programs.values()) program[Symbol.dispose]();
+    this.#programs.clear();
   }
 }
 
