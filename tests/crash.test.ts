@@ -19,17 +19,18 @@ afterAll(() => rmSync(home, { recursive: true, force: true }));
 const KILLS = 10;
 const seed = Number(process.env["TILLER_TEST_SEED"] ?? Date.now() % 100_000);
 
-function start(...args: string[]): {
+function start(
+  args: string[],
+  o: { home?: string; env?: Record<string, string> } = {},
+): {
   child: ChildProcess;
   output: () => string;
   ended: Promise<number | null>;
 } {
   const child = spawn(
     process.execPath,
-    [main, "start", "--small", "--port", "0", "--home", home, ...args],
-    {
-      stdio: ["ignore", "pipe", "pipe"],
-    },
+    [main, "start", "--small", "--port", "0", "--home", o.home ?? home, ...args],
+    { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...o.env } },
   );
   let output = "";
   for (const stream of [child.stdout!, child.stderr!])
@@ -68,7 +69,7 @@ test(`ten kills at random moments, seed ${seed}`, async () => {
   const seen = new Set<string>();
   let jobs = new Map<string, number>();
   for (let k = 0; k < KILLS; k++) {
-    const run = start("--once");
+    const run = start(["--once"]);
     await Promise.race([run.ended, new Promise((r) => setTimeout(r, 1500 + random.int(3500)))]);
     run.child.kill("SIGKILL");
     await run.ended;
@@ -82,7 +83,7 @@ test(`ten kills at random moments, seed ${seed}`, async () => {
     for (const [name, at] of jobs) expect(finishedJobs().get(name), `${name} ran again`).toBe(at);
     jobs = finishedJobs();
   }
-  const last = start("--once", "--json");
+  const last = start(["--once", "--json"]);
   expect(await last.ended, last.output()).toBe(0);
   const summary = Summary.parse(JSON.parse(last.output().trim().split("\n").at(-1)!));
   expect(summary.judgments).toBe(120);
@@ -92,6 +93,19 @@ test(`ten kills at random moments, seed ${seed}`, async () => {
   for (const id of seen) expect(answers.some((a) => a.id === id)).toBe(true);
   for (const [name, at] of jobs) expect(finishedJobs().get(name)).toBe(at);
 }, 240_000);
+
+test("killed between the last answer and its word to the workflow, it goes on at the next start", async () => {
+  const other = mkdtempSync(path.join(tmpdir(), "tiller-word-"));
+  const killed = start(["--once"], { home: other, env: { TILLER_FAULT: "batch.complete" } });
+  expect(await killed.ended).toBeNull(); // a signal, no exit code
+  const again = start(["--once", "--json"], {
+    home: other,
+    env: { TILLER_FAULT: "ppo.iteration" },
+  });
+  // and the PPO job's process dies once on the way: it is started again from its snapshot
+  expect(await again.ended, again.output()).toBe(0);
+  rmSync(other, { recursive: true, force: true });
+}, 120_000);
 
 test("a bad flag, an unwritable home and an unreachable database end with one line and a remedy", async () => {
   const line = async (args: string[], env: Record<string, string> = {}) => {

@@ -41,6 +41,8 @@ const flags = {
   seed: z.coerce.number().int().default(1),
 };
 
+const SWEEP_MS = 15_000;
+
 export async function run(args: string[]): Promise<number> {
   const o = parseFlags(args, flags);
   const home = path.resolve(o.home ?? defaultHome());
@@ -111,7 +113,12 @@ export async function run(args: string[]): Promise<number> {
       seed: o.seed,
     });
     simulating = simulate({ address, seats, seed: o.seed, signal: stopping.signal });
-    const sweep = setInterval(() => void expireLeases(store.db).catch(() => {}), 15_000);
+    const tidy = async () => {
+      await expireLeases(store.db);
+      await flow?.nudge();
+    };
+    const sweep = setInterval(() => void tidy().catch(() => {}), SWEEP_MS);
+    await tidy();
     const progress = new Progress();
     const draw = async () =>
       progress.draw(await getExperiment(store.db, id), {

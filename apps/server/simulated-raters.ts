@@ -24,6 +24,8 @@ export async function simulate(o: {
   );
 }
 
+const pause = (ms = 500) => new Promise((r) => setTimeout(r, ms));
+
 async function work(
   { rater, link }: SimulatedSeat,
   o: { address: string; seed: number; signal: AbortSignal; think?: number },
@@ -40,10 +42,14 @@ async function work(
     });
   while (!o.signal.aborted) {
     const reply = await post("next", {});
+    if (reply.status >= 500) {
+      await pause(); // the server is in trouble: a person would try again too
+      continue;
+    }
     if (!reply.ok) throw new Error(`next: ${reply.status} ${await reply.text()}`);
     const next = NextReply.parse(await reply.json());
     if (next.kind === "empty") {
-      await new Promise((r) => setTimeout(r, 500));
+      await pause(next.retryAfterMs);
       continue;
     }
     const { lease, task, input, swap } = next.lease;
@@ -58,7 +64,8 @@ async function work(
     const activeSeconds = rater.seconds * Math.exp(0.4 * random.normal());
     if (o.think) await new Promise((r) => setTimeout(r, o.think));
     const sent = await post("answers", { lease, value, activeSeconds, idleSeconds: 0 });
-    if (!sent.ok && sent.status < 500 && sent.status !== 409 && sent.status !== 410)
+    if (sent.status >= 500) await pause(); // the lease is still ours: it comes back with the next
+    else if (!sent.ok && sent.status !== 409 && sent.status !== 410)
       throw new Error(`answers: ${sent.status} ${await sent.text()}`);
   }
 }

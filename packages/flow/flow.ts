@@ -39,8 +39,10 @@ import {
   startRun,
   type Store,
   type TaskType,
+  waitingBatches,
   writeBlob,
 } from "@tiller/store";
+import { fault } from "./fault.ts";
 import { runIdOf, runJob } from "./jobs.ts";
 
 const BLOB_BYTES = 64_000; // larger step results go to a blob, by hash
@@ -125,6 +127,8 @@ export interface FlowServer {
   wait(id: string): Promise<Summary>;
   /** To be called after an answer: wakes the workflow when its batch is complete. */
   answered(a: { batch: string; done: number; wanted: number }): Promise<void>;
+  /** Wakes workflows whose batch is complete; for the case that a crash came between an answer and its word. */
+  nudge(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -167,6 +171,11 @@ export async function launchFlow(o: {
       DBOS.registerWorkflow(body, { name: def.name, maxRecoveryAttempts: 10_000 }),
     );
   }
+  const answered: FlowServer["answered"] = async ({ batch, done, wanted }) => {
+    if (done < wanted) return;
+    fault("batch.complete");
+    await DBOS.send(batch.split("/")[0]!, batch, `batch ${batch}`);
+  };
   await DBOS.launch(); // recovers this executor's pending workflows
   return {
     start: async (def, config, { id, seed }) => {
@@ -185,8 +194,9 @@ export async function launchFlow(o: {
       store.emit({ type: "experiment", id: ExperimentId.parse(id) });
     },
     wait: (id) => DBOS.retrieveWorkflow<Summary>(id).getResult() as Promise<Summary>,
-    answered: async ({ batch, done, wanted }) => {
-      if (done >= wanted) await DBOS.send(batch.split("/")[0]!, batch, `batch ${batch}`);
+    answered,
+    nudge: async () => {
+      for (const batch of await waitingBatches(store.db)) await answered(batch);
     },
     close: async () => {
       stopping.abort(); // running steps stay pending, for the next start

@@ -3,6 +3,7 @@ import { readFile, rename, writeFile } from "node:fs/promises";
 import { setPriority } from "node:os";
 import path from "node:path";
 import { type JobContext, TillerError } from "@tiller/schema";
+import { fault } from "./fault.ts";
 import type { Message } from "./jobs.ts";
 
 const [module, entry, dir, home] = process.argv.slice(2) as [string, string, string, string];
@@ -15,16 +16,18 @@ try {
   // not allowed here; then at the common priority
 }
 
-let index = 0;
+const samplesOf = new Map<number, number>(); // numbered within their step: a replayed step writes the same ids
 const context: JobContext = {
   dir,
   home,
   progress: (done, total, note = "") => send({ type: "progress", done, total, note }),
   metric: (step, values) => send({ type: "metric", step, values }),
-  sample: (s) => send({ type: "sample", index: index++, ...s }),
-  fault: (name) => {
-    if (process.env["TILLER_FAULT"] === name) process.kill(process.pid, "SIGKILL");
+  sample: (s) => {
+    const index = samplesOf.get(s.step) ?? 0;
+    samplesOf.set(s.step, index + 1);
+    send({ type: "sample", index, ...s });
   },
+  fault,
   signal: abort.signal,
 };
 try {

@@ -39,14 +39,17 @@ export const Message = z.discriminatedUnion("type", [
 export type Message = z.infer<typeof Message>;
 const FLUSH_MS = 250;
 
-export async function runJob<I, O>(o: {
-  store: Store;
-  run: RunId;
-  def: JobDef<I, O>;
-  input: I;
-  onProgress: (done: number, total: number, note: string) => Promise<void>;
-  signal: AbortSignal;
-}): Promise<O> {
+interface JobRun<I, O> {
+  readonly store: Store;
+  readonly run: RunId;
+  readonly def: JobDef<I, O>;
+  readonly input: I;
+  readonly onProgress: (done: number, total: number, note: string) => Promise<void>;
+  readonly signal: AbortSignal;
+}
+const ATTEMPTS = 3;
+
+export async function runJob<I, O>(o: JobRun<I, O>): Promise<O> {
   const dir = path.join(o.store.home, "jobs", o.run);
   mkdirSync(dir, { recursive: true });
   const resultFile = path.join(dir, "result.json");
@@ -55,10 +58,35 @@ export async function runJob<I, O>(o: {
   await writeFile(path.join(dir, "input.part"), JSON.stringify(o.input));
   await rename(path.join(dir, "input.part"), path.join(dir, "input.json"));
 
+  // a process that dies (out of memory, kill -9) is started again from its snapshot; an error it reports is final
+  let crash: string | undefined;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    crash = await runOnce(o, dir, attempt);
+    if (o.signal.aborted) return new Promise<never>(() => {}); // an error would end the workflow; unfinished, it goes on at the next start
+    if (crash === undefined)
+      return o.def.output.parse(JSON.parse(await readFile(resultFile, "utf8")));
+  }
+  throw new TillerError(
+    "job_crashed",
+    `the ${o.def.kind} job's process ended ${ATTEMPTS} times, at last with ${crash}. Give it more memory or a smaller configuration, and start the experiment under another --seed or --home.`,
+  );
+}
+
+/** One process of the job; what ended it when it was not the job itself. */
+async function runOnce<I, O>(
+  o: JobRun<I, O>,
+  dir: string,
+  attempt: number,
+): Promise<string | undefined> {
+  const { TILLER_FAULT: faultName, ...environment } = process.env;
   const child = fork(
     fileURLToPath(new URL("./job-child.ts", import.meta.url)),
     [o.def.module, o.def.entry, dir, o.store.home],
-    { stdio: ["ignore", "ignore", "pipe", "ipc"] },
+    {
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+      // a named fault kills the first process only
+      env: attempt === 0 && faultName ? { ...environment, TILLER_FAULT: faultName } : environment,
+    },
   );
   let stderr = "";
   child.stderr?.on("data", (b: Buffer) => (stderr = (stderr + b.toString()).slice(-4000)));
@@ -113,16 +141,10 @@ export async function runJob<I, O>(o: {
   await flushing;
   if (broken) throw broken as Error;
   await flush();
-  if (o.signal.aborted) return new Promise<never>(() => {}); // an error would end the workflow; unfinished, it goes on at the next start
   if (failed) throw failed;
-  if (ended.code !== 0) {
-    const why = stderr.trim().split("\n").slice(-3).join(" | ") || `signal ${ended.signal}`;
-    throw new TillerError(
-      "job_crashed",
-      `the ${o.def.kind} job ended with ${ended.signal ?? `code ${ended.code}`}: ${why}. Start Tiller again to go on from its last snapshot.`,
-    );
-  }
-  return o.def.output.parse(JSON.parse(await readFile(resultFile, "utf8")));
+  if (ended.code === 0 || o.signal.aborted) return undefined;
+  const why = stderr.trim().split("\n").slice(-3).join(" | ");
+  return `${ended.signal ?? `code ${ended.code}`}${why ? `: ${why}` : ""}`;
 }
 
 /** A run's id follows from the workflow and the step's name: a recovered workflow finds its job again. */

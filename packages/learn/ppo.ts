@@ -84,7 +84,7 @@ export const PpoConfig = z.strictObject({
   stopKl: z
     .number()
     .positive()
-    .default(12)
+    .default(15)
     .describe("nats; training ends at the first rollout batch past this"),
   unendedScore: z
     .number()

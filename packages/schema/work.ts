@@ -68,7 +68,6 @@ export type Submit = z.infer<typeof Submit>;
 export const SubmitReply = z.strictObject({
   answer: AnswerId,
   undoUntil: z.iso.datetime(),
-  progress: z.lazy(() => DeskProgress),
 });
 export type SubmitReply = z.infer<typeof SubmitReply>;
 

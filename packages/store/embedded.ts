@@ -14,6 +14,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -47,7 +48,7 @@ export function prepareHome(home: string): void {
   try {
     makeFolders(home);
     writeFileSync(path.join(home, ".writable"), "");
-    if (asRoot) chmodSync(home, 0o755);
+    if (asRoot) chmodSync(home, statSync(home).mode | 0o011); // Postgres' other uid must pass through
   } catch (cause) {
     throw new TillerError(
       "home_not_writable",

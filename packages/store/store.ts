@@ -51,7 +51,7 @@ export async function openStore(o: {
     throw e;
   }
   holder.on("error", () => {}); // a lost database shows in the next query
-  const pool = new pg.Pool({ ...config, max: 20 });
+  const pool = new pg.Pool({ ...config, max: 20, idleTimeoutMillis: 60_000 });
   pool.on("error", () => {});
   const db = new Db(pool, pool);
   await migrate(db);

@@ -145,42 +145,55 @@ export async function submitAnswer(db: Db, person: PersonId, s: Submit): Promise
     sql`select state from lease where id = ${s.lease} and person = ${person}`,
     z.object({ state: z.string() }),
   );
+  if (state?.state === "live" || state?.state === "answered") return submitAnswer(db, person, s); // a retry beside this one moved it between the two looks
   if (state?.state !== "expired")
     throw new TillerError(
       "unknown_lease",
       `lease ${s.lease} is not yours or was skipped. Take the next task.`,
     );
-  // late, but the work was done: take the place again when nobody else has it
-  const revived = await db.transaction(async (tx) => {
-    const place = await tx.run(
-      sql`update task set taken = taken + 1 where id = (select task from lease where id = ${s.lease}) and taken < people`,
-    );
-    return (
-      place > 0 &&
-      (await tx.run(
+  // late, but the work was done: take the place again when nobody else has it. The lease is locked first: of
+  // several retries one takes the place, the others then find its answer
+  const revived = await db
+    .transaction(async (tx) => {
+      const again = await tx.run(
         sql`update lease set state = 'live' where id = ${s.lease} and state = 'expired'`,
-      )) > 0
-    );
-  });
+      );
+      if (!again) return true;
+      const place = await tx.run(
+        sql`update task set taken = taken + 1 where id = (select task from lease where id = ${s.lease}) and taken < people`,
+      );
+      if (!place) await tx.run(sql`update lease set state = 'expired' where id = ${s.lease}`);
+      return place > 0;
+    })
+    .catch((e: unknown) => {
+      if ((e as { code?: string }).code === "23505") return false; // the same person took the task again
+      throw e;
+    });
   if (!revived)
     throw new TillerError(
       "lease_expired",
-      `the task of lease ${s.lease} went to someone else after ${LEASE_MINUTES} minutes. Take the next task.`,
+      `the task of lease ${s.lease} was given out again after ${LEASE_MINUTES} minutes. Take the next task.`,
     );
   return submitAnswer(db, person, s);
 }
 
 /** Takes an answer back within two minutes and makes its lease live again, unless the answers are in use. */
 export async function undoAnswer(db: Db, person: PersonId, answer: string): Promise<Lease> {
-  const lease = await db.maybe(
-    sql`with b as (update batch set done = done - 1 where consumed_at is null and id = (
-            select t.batch from answer a join task t on t.id = a.task
-            where a.id = ${answer} and a.person = ${person} and a.undone_at is null and a.at > now() - make_interval(secs => ${UNDO_SECONDS})) returning id),
-          a as (update answer set undone_at = now() from b where answer.id = ${answer} returning answer.lease),
-          l as (update lease set state = 'live', expires_at = now() + make_interval(mins => ${LEASE_MINUTES}) from a where lease.id = a.lease returning lease.*)
-        select ${leaseRow} from l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version`,
-    LeaseRow,
-  );
+  const lease = await db.transaction(async (tx) => {
+    // the batch first: a second undo, or the use of the answers, waits here and then sees what came of this one
+    const open = await tx.run(
+      sql`select 1 from batch where consumed_at is null and id = (select t.batch from answer a join task t on t.id = a.task where a.id = ${answer} and a.person = ${person}) for update`,
+    );
+    if (!open) return undefined;
+    return tx.maybe(
+      sql`with a as (update answer set undone_at = now() where id = ${answer} and person = ${person} and undone_at is null
+              and at > now() - make_interval(secs => ${UNDO_SECONDS}) returning lease, task),
+            b as (update batch set done = done - 1 where id = (select t.batch from task t join a on a.task = t.id)),
+            l as (update lease set state = 'live', expires_at = now() + make_interval(mins => ${LEASE_MINUTES}) from a where lease.id = a.lease returning lease.*)
+          select ${leaseRow} from l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version`,
+      LeaseRow,
+    );
+  });
   if (!lease)
     throw new TillerError(
       "too_late",
@@ -226,6 +239,16 @@ export const consumeBatch = async (db: Db, batch: string): Promise<boolean> =>
   (await db.run(
     sql`update batch set consumed_at = coalesce(consumed_at, now()) where id = ${batch} and done >= wanted`,
   )) > 0;
+
+/** Complete batches whose workflow has not taken the answers: it may have missed the word in a crash. */
+export const waitingBatches = (
+  db: Db,
+): Promise<{ batch: string; done: number; wanted: number }[]> =>
+  db.many(
+    sql`select b.id as batch, b.done, b.wanted from batch b join experiment e on e.id = b.experiment
+        where b.done >= b.wanted and b.consumed_at is null and e.state = 'running'`,
+    z.object({ batch: z.string(), done: z.number(), wanted: z.number() }),
+  );
 
 export const batchProgress = (db: Db, batch: string): Promise<{ done: number; wanted: number }> =>
   db.one(

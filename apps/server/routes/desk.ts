@@ -1,7 +1,15 @@
 /** The raters' API: take, answer, undo, skip, renew; see schema/work.ts for the shapes. */
 import { Hono } from "hono";
 import { z } from "zod";
-import { LeaseId, type NextReply, Skip, Submit, type SubmitReply, Undo } from "@tiller/schema";
+import {
+  AnswerId,
+  LeaseId,
+  type NextReply,
+  Skip,
+  Submit,
+  type SubmitReply,
+  Undo,
+} from "@tiller/schema";
 import {
   deskProgress,
   renewLease,
@@ -46,7 +54,7 @@ export const deskRoutes = (d: Deps) =>
         wanted: stored.wanted,
       });
       const undoUntil = new Date(Date.parse(stored.at) + UNDO_SECONDS * 1000).toISOString();
-      return c.json({ answer: stored.answer, undoUntil } as Omit<SubmitReply, "progress">);
+      return c.json({ answer: AnswerId.parse(stored.answer), undoUntil } satisfies SubmitReply);
     })
     .post("/undo", async (c) => {
       const { answer } = Undo.parse(await c.req.json());
