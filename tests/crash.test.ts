@@ -3,7 +3,7 @@
  * answer is lost, no task has more than three, and no job that was done is done again. Also the errors of a start.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -106,6 +106,28 @@ test("killed between the last answer and its word to the workflow, it goes on at
   expect(await again.ended, again.output()).toBe(0);
   rmSync(other, { recursive: true, force: true });
 }, 120_000);
+
+test("a damaged checkpoint, a taken port and a second server end with one line and a remedy", async () => {
+  const other = mkdtempSync(path.join(tmpdir(), "tiller-errors-"));
+  const damaged = path.join(other, "base");
+  cpSync(fileURLToPath(new URL("../models/base", import.meta.url)), damaged, { recursive: true });
+  truncateSync(path.join(damaged, "model.safetensors"), 1_000_000);
+  const bad = start(["--once", "--json", "--base", damaged], { home: path.join(other, "a") });
+  expect(await bad.ended).toBe(1);
+  expect(bad.output().trim()).toMatch(/^tiller: .*model.safetensors.*$/);
+
+  const running = start([], { home: path.join(other, "b") });
+  const address = await expect.poll(() => /localhost:(\d+)/.exec(running.output())?.[1], { timeout: 20_000 }).toBeTruthy().then(() => /localhost:(\d+)/.exec(running.output())![1]!);
+  const second = start([], { home: path.join(other, "b") });
+  expect(await second.ended).toBe(1);
+  expect(second.output().trim()).toMatch(/^tiller: another Tiller server already runs on .*--home\.$/);
+  const taken = start(["--port", address], { home: path.join(other, "c") });
+  expect(await taken.ended).toBe(1);
+  expect(taken.output().trim()).toMatch(new RegExp(`^tiller: port ${address} is taken.*--port.$`));
+  running.child.kill("SIGTERM");
+  expect(await running.ended).toBe(0);
+  rmSync(other, { recursive: true, force: true });
+}, 90_000);
 
 test("a bad flag, an unwritable home and an unreachable database end with one line and a remedy", async () => {
   const line = async (args: string[], env: Record<string, string> = {}) => {

@@ -28,6 +28,8 @@ if (!command) {
 try {
   process.exit(await (await command.load()).run(args));
 } catch (e) {
-  console.error(e instanceof TillerError ? `tiller: ${e.message}` : e);
+  // an experiment's own error comes back from the database as a plain object of the same name
+  const ours = e instanceof TillerError || (e instanceof Error && e.name === "TillerError");
+  console.error(ours ? `tiller: ${(e as Error).message}` : e);
   process.exit(1);
 }

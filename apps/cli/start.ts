@@ -38,6 +38,7 @@ const flags = {
   port: z.coerce.number().int().min(0).max(65535).default(7070),
   host: z.string().default("127.0.0.1"), // this machine only, unless asked otherwise
   home: z.string().min(1).optional(),
+  base: z.string().min(1).optional(), // checkpoint folder of the model to improve
   seed: z.coerce.number().int().default(1),
 };
 
@@ -108,10 +109,9 @@ export async function run(args: string[]): Promise<number> {
       );
 
     const id = `better-continuations-${o.small ? "small-" : ""}${o.seed}`;
-    await flow.start(betterContinuations, o.small ? smallConfig : Config.parse({}), {
-      id,
-      seed: o.seed,
-    });
+    const preset = o.small ? smallConfig : Config.parse({});
+    const config = o.base ? { ...preset, base: path.resolve(o.base) } : preset;
+    await flow.start(betterContinuations, config, { id, seed: o.seed });
     simulating = simulate({ address, seats, seed: o.seed, signal: stopping.signal });
     const tidy = async () => {
       await expireLeases(store.db);

@@ -214,14 +214,16 @@ export const getCheckpoint = async (db: Db, id: string): Promise<Checkpoint> =>
   );
 
 /** The walk back from a checkpoint: run, dataset version, who judged, and the checkpoints it came from. */
-export async function lineage(db: Db, id: string): Promise<Lineage> {
+export async function lineage(db: Db, home: string, id: string): Promise<Lineage> {
   const checkpoint = await getCheckpoint(db, id);
   const run = checkpoint.run ? await getRun(db, checkpoint.run) : null;
   const dataset = run?.dataset ? await getDataset(db, run.dataset) : null;
-  const raters = dataset?.experiment
+  // the answers in this dataset version, and no others
+  const answers = dataset ? (await datasetRows(db, home, dataset.id)).flatMap((r) => r.judgments) : [];
+  const raters = answers.length
     ? await db.many(
-        sql`select p.pseudonym, count(*)::int as judgments from answer a join task t on t.id = a.task join batch b on b.id = t.batch join person p on p.id = a.person
-            where b.experiment = ${dataset.experiment} and a.undone_at is null group by p.pseudonym order by 2 desc`,
+        sql`select p.pseudonym, count(*)::int as judgments from answer a join person p on p.id = a.person
+            where a.id = any(${answers}) group by p.pseudonym order by 2 desc`,
         z.object({ pseudonym: z.string(), judgments: z.number() }),
       )
     : [];

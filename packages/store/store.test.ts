@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { z } from "zod";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExperimentId, LeaseId, PersonId } from "@tiller/schema";
 import {
@@ -22,6 +23,7 @@ import {
   takeLease,
   undoAnswer,
 } from "./index.ts";
+import { checkVersion } from "./store.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-store-"));
 let store: Store;
@@ -147,6 +149,18 @@ test("a second server on the same home is refused with the remedy", async () => 
   await expect(openStore({ home })).rejects.toThrow(
     /another Tiller server already runs on .*--home/,
   );
+});
+
+test("DATABASE_URL: another database of the same server is a store of its own", async () => {
+  await store.db.run(sql`create database elsewhere`);
+  const url = `postgres://tiller@localhost/elsewhere?host=${encodeURIComponent(String(store.config.host))}`;
+  await using other = await openStore({ home: `${home}/elsewhere`, databaseUrl: url });
+  expect(await other.db.value(sql`select count(*)::int from task`, z.number())).toBe(0);
+});
+
+test("a database older than 15 is refused", () => {
+  expect(() => checkVersion(140_011)).toThrow(/PostgreSQL 14; Tiller needs 15 or newer. Upgrade it/);
+  expect(() => checkVersion(150_000)).not.toThrow();
 });
 
 test("an unreachable database says so", async () => {

@@ -93,18 +93,21 @@ async function connect(config: pg.ClientConfig, patience: number): Promise<pg.Cl
 
 const stop = async (e: Embedded | undefined) => e?.stop();
 
-async function hold(holder: pg.Client, home: string): Promise<void> {
-  const version = Math.floor(
-    Number(
-      (await holder.query<{ server_version_num: string }>("show server_version_num")).rows[0]!
-        .server_version_num,
-    ) / 10_000,
-  );
+/** `number` as Postgres shows it: 150018 is 15.18. */
+export function checkVersion(number: number): void {
+  const version = Math.floor(number / 10_000);
   if (version < MINIMUM)
     throw new TillerError(
       "database_too_old",
       `the database is PostgreSQL ${version}; Tiller needs ${MINIMUM} or newer. Upgrade it, or leave DATABASE_URL out to use the embedded one.`,
     );
+}
+
+async function hold(holder: pg.Client, home: string): Promise<void> {
+  const { rows: shown } = await holder.query<{ server_version_num: string }>(
+    "show server_version_num",
+  );
+  checkVersion(Number(shown[0]!.server_version_num));
   // after a kill -9 Postgres may need a moment to notice that the old connection is gone
   for (let attempt = 0; ; attempt++) {
     const { rows } = await holder.query<{ got: boolean }>(

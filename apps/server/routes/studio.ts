@@ -71,7 +71,7 @@ export const studioRoutes = (d: Deps) => {
       return c.json(rows.map((r) => ({ ...r, judgments: by.get(r.task) ?? [] })));
     })
     .get("/checkpoints", async (c) => c.json(await listCheckpoints(db)))
-    .get("/lineage/:id", async (c) => c.json(await lineage(db, c.req.param("id"))))
+    .get("/lineage/:id", async (c) => c.json(await lineage(db, home, c.req.param("id"))))
     .get("/events", (c) => {
       const experiment = c.req.query("experiment");
       return streamSSE(c, async (stream) => {

@@ -106,7 +106,7 @@ export function ExperimentPage() {
         <Curves key={r.id} run={r} />
       ))}
       <Raters id={id} />
-      <Samples id={id} />
+      <Samples id={id} runs={runs.data ?? []} />
     </main>
   );
 }
@@ -225,7 +225,7 @@ function Raters({ id }: { id: string }) {
   );
 }
 
-function Samples({ id }: { id: string }) {
+function Samples({ id, runs }: { id: string; runs: readonly Run[] }) {
   const samples = useQuery({
     queryKey: ["samples", id],
     queryFn: () => get(`/api/studio/experiments/${id}/samples?limit=200`, z.array(Sample)),
@@ -276,6 +276,7 @@ function Samples({ id }: { id: string }) {
                 reward {fixed(x.scores["reward"], 2)}
                 <br />
                 KL {fixed(x.scores["kl"], 1)}
+                <Origin run={runs.find((r) => r.id === x.run)} />
               </span>
             </div>
           ))}
@@ -284,3 +285,14 @@ function Samples({ id }: { id: string }) {
     </Card>
   );
 }
+
+/** The way back from a sample, once its run has made a checkpoint. */
+const Origin = ({ run }: { run: Run | undefined }) =>
+  run?.output ? (
+    <>
+      <br />
+      <Link to="/studio/checkpoints/$id" params={{ id: run.output }}>
+        Origin
+      </Link>
+    </>
+  ) : null;
