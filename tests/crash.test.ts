@@ -3,7 +3,15 @@
  * answer is lost, no task has more than three, and no job that was done is done again. Also the errors of a start.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -109,6 +117,7 @@ test("killed between the last answer and its word to the workflow, it goes on at
 
 test("a damaged checkpoint, a taken port and a second server end with one line and a remedy", async () => {
   const other = mkdtempSync(path.join(tmpdir(), "tiller-errors-"));
+  chmodSync(other, 0o755); // Postgres runs under another uid when we are root
   const damaged = path.join(other, "base");
   cpSync(fileURLToPath(new URL("../models/base", import.meta.url)), damaged, { recursive: true });
   truncateSync(path.join(damaged, "model.safetensors"), 1_000_000);
@@ -117,10 +126,15 @@ test("a damaged checkpoint, a taken port and a second server end with one line a
   expect(bad.output().trim()).toMatch(/^tiller: .*model.safetensors.*$/);
 
   const running = start([], { home: path.join(other, "b") });
-  const address = await expect.poll(() => /localhost:(\d+)/.exec(running.output())?.[1], { timeout: 20_000 }).toBeTruthy().then(() => /localhost:(\d+)/.exec(running.output())![1]!);
+  const address = await expect
+    .poll(() => /localhost:(\d+)/.exec(running.output())?.[1], { timeout: 20_000 })
+    .toBeTruthy()
+    .then(() => /localhost:(\d+)/.exec(running.output())![1]!);
   const second = start([], { home: path.join(other, "b") });
   expect(await second.ended).toBe(1);
-  expect(second.output().trim()).toMatch(/^tiller: another Tiller server already runs on .*--home\.$/);
+  expect(second.output().trim()).toMatch(
+    /^tiller: another Tiller server already runs on .*--home\.$/,
+  );
   const taken = start(["--port", address], { home: path.join(other, "c") });
   expect(await taken.ended).toBe(1);
   expect(taken.output().trim()).toMatch(new RegExp(`^tiller: port ${address} is taken.*--port.$`));

@@ -219,7 +219,9 @@ export async function lineage(db: Db, home: string, id: string): Promise<Lineage
   const run = checkpoint.run ? await getRun(db, checkpoint.run) : null;
   const dataset = run?.dataset ? await getDataset(db, run.dataset) : null;
   // the answers in this dataset version, and no others
-  const answers = dataset ? (await datasetRows(db, home, dataset.id)).flatMap((r) => r.judgments) : [];
+  const answers = dataset
+    ? (await datasetRows(db, home, dataset.id)).flatMap((r) => r.judgments)
+    : [];
   const raters = answers.length
     ? await db.many(
         sql`select p.pseudonym, count(*)::int as judgments from answer a join person p on p.id = a.person

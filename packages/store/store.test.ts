@@ -159,7 +159,9 @@ test("DATABASE_URL: another database of the same server is a store of its own", 
 });
 
 test("a database older than 15 is refused", () => {
-  expect(() => checkVersion(140_011)).toThrow(/PostgreSQL 14; Tiller needs 15 or newer. Upgrade it/);
+  expect(() => checkVersion(140_011)).toThrow(
+    /PostgreSQL 14; Tiller needs 15 or newer. Upgrade it/,
+  );
   expect(() => checkVersion(150_000)).not.toThrow();
 });
 
