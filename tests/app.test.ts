@@ -84,7 +84,7 @@ const study = workflow(
 beforeAll(async () => {
   store = await openStore({ home });
   flow = await launchFlow({ store, workflows: [study], codeRevision: "test" });
-  const app = createApp({ store, flow, sampler, web: await buildWeb() });
+  const app = createApp({ store, flow, sampler, pending: new Set(), web: await buildWeb() });
   server = serve({ fetch: app.fetch, port: 0 });
   address = `http://localhost:${(server.address() as AddressInfo).port}`;
   browser = await launchBrowser();
@@ -130,22 +130,36 @@ test("a person's comparisons through the browser reach the dataset", async () =>
   await page.keyboard.press("u"); // the answer comes back
   await expect.poll(shown).toBe(first);
 
-  // every pair: the side that says hope, wherever it stands
-  for (let i = 0; i < pairs.length; i++) {
+  await page.keyboard.press("s"); // skipped with a reason: it goes to somebody else
+  await page.getByRole("dialog").getByText("I cannot read it").click();
+  expect(await seriousFaults(page)).toEqual([]);
+  await page.getByRole("button", { name: "Skip the pair" }).click();
+  await expect.poll(shown).not.toBe(first);
+
+  // every other pair: the side that says hope, wherever it stands
+  for (let i = 1; i < pairs.length; i++) {
     const before = await shown();
     const left = await page.locator(".choice").first().textContent();
     await page.keyboard.press(left!.includes("hope") ? "1" : "2");
     if (i < pairs.length - 1) await expect.poll(shown).not.toBe(before);
   }
   await page.getByText("All caught up").waitFor();
+  await page.close();
+
+  const john = await browser.newPage({ locale: "en-GB" });
+  await john.goto(await link("john", "rater"));
+  await expect.poll(() => john.getByTestId("passage").textContent()).toBe(first);
+  await john.keyboard.press("0");
   expect((await flow.wait(id)).judgments).toBe(5);
+  await john.close();
+
   const judgments = await judgmentsOf(store.db, { experiment: id });
-  expect(judgments).toHaveLength(5);
-  for (const j of judgments)
-    expect(j).toMatchObject({ choice: "a", typeVersion: comparison.version, rater: "mary" });
+  expect(judgments.map((j) => [j.rater, j.choice, j.typeVersion])).toEqual([
+    ["john", "tie", comparison.version],
+    ...Array.from({ length: 4 }, () => ["mary", "a", comparison.version]),
+  ]);
   expect(Math.min(...judgments.map((j) => j.activeSeconds))).toBeGreaterThan(0);
   expect(await store.db.value(sql`select judgments from dataset`, z.number())).toBe(5);
-  await page.close();
 }, 60_000);
 
 test("the studio shows the experiment and who judged", async () => {

@@ -50,6 +50,7 @@ export async function run(args: string[]): Promise<number> {
   const store = await openStore({ home, databaseUrl: process.env["DATABASE_URL"] });
   const sampler = new SamplerPool();
   const stopping = new AbortController();
+  const pending = new Set<Promise<void>>();
   let server: ServerType | undefined;
   let simulating: Promise<void> | undefined;
   let flow: Awaited<ReturnType<typeof launchFlow>> | undefined;
@@ -59,13 +60,14 @@ export async function run(args: string[]): Promise<number> {
     sampler[Symbol.dispose]();
     server?.close();
     if (server && "closeAllConnections" in server) server.closeAllConnections();
+    await Promise.allSettled(pending);
     await flow?.close();
     await Promise.race([store.close(), new Promise((r) => setTimeout(r, 5000))]);
   };
   try {
     const web = await buildWeb();
     flow = await launchFlow({ store, workflows: [betterContinuations], codeRevision: revision() });
-    const app = createApp({ store, flow, sampler, web });
+    const app = createApp({ store, flow, sampler, pending, web });
     const address = await listen(app.fetch, o, (s) => (server = s));
     const link = async (
       id: string,

@@ -52,7 +52,9 @@ export function createApp(d: Deps): Hono<Env> {
     );
   });
   app.use(async (c, next) => {
-    await next();
+    const answering = next();
+    d.pending.add(answering);
+    await answering.finally(() => d.pending.delete(answering));
     c.header("x-content-type-options", "nosniff");
     c.header("referrer-policy", "same-origin");
   });

@@ -12,6 +12,8 @@ export interface Deps {
   readonly store: Store;
   readonly flow: FlowServer;
   readonly sampler: SamplerPool;
+  /** requests being answered: a stop waits for them before it closes the database */
+  readonly pending: Set<Promise<void>>;
   /** folder of the built web app */
   readonly web: string;
 }

@@ -16,6 +16,18 @@ const W = 520;
 const H = 240;
 const M = { left: 52, right: 14, top: 14, bottom: 36 };
 
+/** Round numbers between a and b, about four steps of 1, 2 or 5 times a power of ten. */
+function niceTicks(a: number, b: number): number[] {
+  const rough = (b - a) / 4 || 1;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = ([1, 2, 5, 10].find((m) => m * power >= rough * 0.999) ?? 10) * power;
+  const first = Math.ceil(a / step - 1e-9);
+  return Array.from(
+    { length: Math.floor(b / step + 1e-9) - first + 1 },
+    (_, i) => (first + i) * step,
+  );
+}
+
 /** A line chart with axes, as an SVG string. */
 function chart(title: string, xLabel: string, lines: readonly Line[]): string {
   const all = lines
@@ -28,14 +40,12 @@ function chart(title: string, xLabel: string, lines: readonly Line[]): string {
   if (y0 === y1) [y0, y1] = [y0 - 0.5, y1 + 0.5];
   const X = (x: number) => M.left + ((x - x0) / (x1 - x0 || 1)) * (W - M.left - M.right);
   const Y = (y: number) => H - M.bottom - ((y - y0) / (y1 - y0)) * (H - M.top - M.bottom);
-  const ticks = (a: number, b: number) =>
-    Array.from({ length: 5 }, (_, i) => a + ((b - a) * i) / 4);
   const axes = [
-    ...ticks(y0, y1).map(
+    ...niceTicks(y0, y1).map(
       (y) =>
         `<line class="grid" x1="${M.left}" x2="${W - M.right}" y1="${Y(y)}" y2="${Y(y)}"/><text x="${M.left - 8}" y="${Y(y) + 4}" text-anchor="end">${Number(y.toPrecision(3))}</text>`,
     ),
-    ...ticks(x0, x1).map(
+    ...niceTicks(x0, x1).map(
       (x) =>
         `<text x="${X(x)}" y="${H - M.bottom + 18}" text-anchor="middle">${Number(x.toPrecision(3))}</text>`,
     ),
@@ -61,9 +71,9 @@ const series = (points: readonly MetricPoint[], key: string) =>
 const css = `:root{color-scheme:light dark;--ink:#1c2420;--quiet:#5d6a63;--line:#d9ded9;--page:#fbfaf7;--card:#fff;--good:#1f6f54;--bad:#a3452f}
 @media(prefers-color-scheme:dark){:root{--ink:#e6eae6;--quiet:#9aa7a0;--line:#323a36;--page:#141816;--card:#1b211e;--good:#6fc3a3;--bad:#e08c76}}
 body{margin:0;background:var(--page);color:var(--ink);font:15px/1.55 system-ui,sans-serif}main{max-width:1120px;margin:0 auto;padding:32px 20px 64px}
-h1{font-size:26px;line-height:1.2;margin:0 0 4px;letter-spacing:-.01em}h2{font-size:18px;margin:40px 0 12px}.quiet{color:var(--quiet)}svg text{font:11px system-ui;fill:var(--quiet)}
+h1{font-size:26px;line-height:1.2;margin:0 0 4px;letter-spacing:-.01em}h2{font-size:18px;margin:40px 0 12px}.quiet{color:var(--quiet)}svg text{font:12px system-ui;fill:var(--quiet)}
 .stats{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:24px 0}.stats div,figure{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:14px 16px;margin:0}
-.stats b{display:block;font-size:24px;font-weight:600;font-variant-numeric:tabular-nums}.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(340px,1fr));gap:14px}figcaption{font-weight:600}
+.stats b{display:block;font-size:24px;font-weight:600;font-variant-numeric:tabular-nums}.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:14px}figcaption{font-weight:600}
 .grid{stroke:var(--line)}.legend{margin:4px 0;display:flex;gap:16px;flex-wrap:wrap;font-size:13px}.legend i{display:inline-block;width:14px;height:3px;margin-right:6px;vertical-align:middle}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th{text-align:left;color:var(--quiet);font-weight:500;font-size:13px}td,th{padding:7px 12px 7px 0;border-bottom:1px solid var(--line);vertical-align:top}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(240px,1fr));gap:16px;padding:14px 0;border-bottom:1px solid var(--line)}.pair p{margin:0}.up{color:var(--good)}.down{color:var(--bad)}@media print{body{background:#fff}figure,.stats div{break-inside:avoid}}`;
@@ -142,6 +152,6 @@ export function renderReport(r: Report): string {
 <h2>Held-out passages</h2><div class="scroll"><table><tr><th>Arm<th>Passages<th>Wins against base (95 %)<th>Reward<th>Tone<th>KL<th>Tokens<th>Distinct-1<th>Distinct-2</tr>${table.join("")}</table></div>
 <h2>Training</h2><div class="plots">${plots.join("")}</div>
 <h2>Raters</h2><div class="scroll"><table><tr><th>Rater<th>Answers<th>Reliability (95 %)<th>Agreement<th>Flag</tr>${raters.join("")}</table></div>
-<h2>Side by side</h2><p class="quiet">Passage, base, policy, with the hidden tone score of each.</p>${pairs.join("")}
+<h2>Side by side</h2><div class="pair quiet"><p>Passage</p><p>Base, with its hidden tone score</p><p>Policy, with its hidden tone score</p></div>${pairs.join("")}
 </main></html>`;
 }

@@ -1,4 +1,5 @@
 /** Twelve simulated raters at the public door: they sign in by link and work through the same HTTP API as people. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { hiddenTaste, simulateChoice, type SimulatedRater } from "@tiller/crowd";
 import { NextReply, rng } from "@tiller/schema";
 
@@ -24,8 +25,6 @@ export async function simulate(o: {
   );
 }
 
-const pause = (ms = 500) => new Promise((r) => setTimeout(r, ms));
-
 async function work(
   { rater, link }: SimulatedSeat,
   o: { address: string; seed: number; signal: AbortSignal; think?: number },
@@ -40,6 +39,7 @@ async function work(
       body: JSON.stringify(body),
       signal: o.signal,
     });
+  const pause = (ms = 500) => sleep(ms, undefined, { signal: o.signal });
   while (!o.signal.aborted) {
     const reply = await post("next", {});
     if (reply.status >= 500) {
@@ -62,7 +62,7 @@ async function work(
       rng: random,
     });
     const activeSeconds = rater.seconds * Math.exp(0.4 * random.normal());
-    if (o.think) await new Promise((r) => setTimeout(r, o.think));
+    if (o.think) await pause(o.think);
     const sent = await post("answers", { lease, value, activeSeconds, idleSeconds: 0 });
     if (sent.status >= 500) await pause(); // the lease is still ours: it comes back with the next
     else if (!sent.ok && sent.status !== 409 && sent.status !== 410)

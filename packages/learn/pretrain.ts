@@ -42,7 +42,7 @@ export const PretrainConfig = z.strictObject({
     .default(128)
     .describe("tokens a training window, and positions of the model"),
   batch: z.int().positive().default(16).describe("windows a step"),
-  steps: z.int().positive().default(2000),
+  steps: z.int().positive().default(5000),
   lr: z.number().positive().default(2e-3).describe("peak learning rate"),
   warmup: z.int().nonnegative().default(100).describe("steps of linear warm-up"),
   weightDecay: z.number().nonnegative().default(0.1),
@@ -50,7 +50,7 @@ export const PretrainConfig = z.strictObject({
     .number()
     .min(0)
     .max(1)
-    .default(0.6)
+    .default(0.4)
     .describe("share of windows from the novel; the rest from the speeches"),
   evalEvery: z.int().positive().default(200),
   saveEvery: z.int().positive().default(200),

@@ -58,7 +58,7 @@ function Shell() {
         </Link>
         <nav aria-label="Main">
           {staff && <Link to="/studio">Experiments</Link>}
-          {staff && <Link to="/studio/playground">Playground</Link>}
+          {staff && <Link to="/playground">Playground</Link>}
           <Link to="/desk">Desk</Link>
         </nav>
         <span className="quiet small">{me.data.name}</span>
@@ -86,7 +86,7 @@ const routeTree = root.addChildren([
   page("/", Home),
   page("/desk", Desk),
   page("/studio", Experiments),
-  page("/studio/playground", Playground),
+  page("/playground", Playground),
   page("/studio/experiments/$id", ExperimentPage),
   page("/studio/checkpoints/$id", LineagePage),
   page("/studio/datasets/$id", DatasetPage),
