@@ -34,7 +34,7 @@ export const Config = z.strictObject({
   pairs: z
     .int()
     .positive()
-    .default(2000)
+    .default(2300)
     .describe("passages that people compare two continuations of"),
   people: z.int().positive().default(3).describe("judgments a pair"),
   heldout: z
@@ -345,9 +345,12 @@ export function makeReport(
     };
   });
 
-  // reward model against the hidden taste on held-out pairs of base samples; pairs the taste calls equal are left out
+  // reward model against the hidden taste on held-out pairs of base samples, each sample in one pair; pairs the
+  // taste calls equal are left out
   const decided = items
-    .flatMap((x) => (x.bestOf.length < 2 ? [] : [x.bestOf.slice(0, 2)]))
+    .flatMap((x) =>
+      x.bestOf.flatMap((a, i) => (i % 2 === 1 ? [[x.bestOf[i - 1], a] as const] : [])),
+    )
     .filter(([a, b]) => hiddenTaste(a.text) !== hiddenTaste(b.text));
   const right = decided.filter(
     ([a, b]) => hiddenTaste(a.text) > hiddenTaste(b.text) === a.reward > b.reward,
