@@ -169,6 +169,7 @@ test("the studio shows the experiment and who judged", async () => {
   await page.getByRole("link", { name: "Desk test" }).click();
   await page.getByText("Pipeline").waitFor();
   await page.getByRole("cell", { name: "mary" }).waitFor();
+  expect(await seriousFaults(page)).toEqual([]);
   await page.close();
 }, 30_000);
 

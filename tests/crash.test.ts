@@ -134,7 +134,7 @@ test("a damaged checkpoint, a taken port and a second server end with one line a
   const second = start([], { home: path.join(other, "b") });
   expect(await second.ended).toBe(1);
   expect(second.output().trim()).toMatch(
-    /^tiller: another Tiller server already runs on .*--home\.$/,
+    /^tiller: another Tiller server already runs on .* \(process \d+ on .+\)\. Stop .*--home\.$/,
   );
   const taken = start(["--port", address], { home: path.join(other, "c") });
   expect(await taken.ended).toBe(1);

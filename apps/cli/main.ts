@@ -13,6 +13,10 @@ const commands: Record<
     what: "train the base model from public-domain text (--out --seed --steps ...)",
     load: () => import("./pretrain.ts"),
   },
+  quality: {
+    what: "aggregate people's labels by every method and compare (aggregate FILE --truth --json --out)",
+    load: () => import("./quality.ts"),
+  },
 };
 
 const [name = "help", ...args] = process.argv.slice(2);

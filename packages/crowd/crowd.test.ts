@@ -1,16 +1,13 @@
 /** Aggregation against hand-worked and published numbers; the careless are found. */
-import { existsSync, readFileSync } from "node:fs";
-import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Judgment, rng } from "@tiller/schema";
 import {
   aggregatePairs,
-  type Answer,
-  dawidSkene,
   flagRaters,
   hiddenTaste,
-  majority,
+  labelTable,
+  methods,
   simulateChoice,
   simulatedRaters,
 } from "./index.ts";
@@ -99,14 +96,15 @@ describe.each([1, 2, 3])("twelve simulated raters, seed %i", (seed) => {
     const right =
       clear.filter(({ d, i }) => labels.pairs.get(String(i))!.pB > 0.5 === d > 0).length /
       clear.length;
-    const votes = majority(
+    const t = labelTable(
       judgments
         .filter((j) => j.choice !== "tie")
-        .map((j): Answer => ({ task: j.task, worker: j.rater, label: j.choice === "b" ? 1 : 0 })),
-      2,
+        .map((j) => ({ task: j.task, worker: j.rater, label: j.choice })),
     );
+    const { posterior } = methods.majority.infer(t);
+    const votesB = new Map(t.tasks.map((task, i) => [task, posterior[2 * i + 1]!]));
     const plain =
-      clear.filter(({ d, i }) => (votes.get(String(i))?.[1] ?? 0.5) > 0.5 === d > 0).length /
+      clear.filter(({ d, i }) => (votesB.get(String(i)) ?? 0.5) > 0.5 === d > 0).length /
       clear.length;
     expect(right).toBeGreaterThan(plain);
   });
@@ -117,44 +115,3 @@ test("the hidden taste: AFINN has good at 3, peace at 2, bad at -3", () => {
   expect(hiddenTaste("bad")).toBe(-3);
   expect(hiddenTaste("the whale")).toBe(0);
 });
-
-const crowd = new URL("../../../shared/data/crowd/", import.meta.url);
-describe.skipIf(!existsSync(crowd))(
-  "Zheng et al. 2017, table 6 (skipped where the data is absent)",
-  () => {
-    const load = (name: string) => {
-      const rows = gunzipSync(readFileSync(new URL(`${name}/answers.csv.gz`, crowd)))
-        .toString()
-        .trim()
-        .split(/\r?\n/)
-        .slice(1);
-      const answers = rows.map((r): Answer => {
-        const [task, worker, label] = r.split(",");
-        return { task: task!, worker: worker!, label: Number(label) };
-      });
-      const truth = new Map(
-        readFileSync(new URL(`${name}/truth.csv`, crowd), "utf8")
-          .trim()
-          .split(/\r?\n/)
-          .slice(1)
-          .map((r) => r.split(",").slice(0, 2) as [string, string]),
-      );
-      return {
-        answers,
-        accuracy: (p: Map<string, number[]>) =>
-          (100 *
-            [...truth].filter(([t, label]) => (p.get(t)![1]! > 0.5 ? 1 : 0) === Number(label))
-              .length) /
-          truth.size,
-      };
-    };
-    test.each([
-      ["D_Product", 89.66, 93.66],
-      ["D_PosSent", 93.31, 96.0],
-    ])("%s: majority %f, Dawid-Skene %f", (name, mv, ds) => {
-      const { answers, accuracy } = load(name);
-      expect(Math.abs(accuracy(majority(answers, 2)) - mv)).toBeLessThan(0.2);
-      expect(Math.abs(accuracy(dawidSkene(answers, 2).posterior) - ds)).toBeLessThan(0.4);
-    });
-  },
-);

@@ -32,17 +32,17 @@ import { loadSnapshot, saveSnapshot } from "./snapshot.ts";
 
 export const PretrainConfig = z.strictObject({
   seed: z.int().default(1).describe("of the initial weights and the order of batches"),
-  layers: z.int().positive().default(5),
+  layers: z.int().positive().default(4),
   width: z.int().positive().default(192),
   heads: z.int().positive().default(6),
-  vocabulary: z.int().min(300).default(2048).describe("byte-level BPE tokens, specials included"),
+  vocabulary: z.int().min(300).default(4096).describe("byte-level BPE tokens, specials included"),
   context: z
     .int()
     .positive()
     .default(128)
     .describe("tokens a training window, and positions of the model"),
   batch: z.int().positive().default(16).describe("windows a step"),
-  steps: z.int().positive().default(5000),
+  steps: z.int().positive().default(4000),
   lr: z.number().positive().default(2e-3).describe("peak learning rate"),
   warmup: z.int().nonnegative().default(100).describe("steps of linear warm-up"),
   weightDecay: z.number().nonnegative().default(0.1),
@@ -96,7 +96,7 @@ export async function pretrain(
     writeFileSync(
       tokenizerFile,
       JSON.stringify(
-        trainBpe(`${text.moby.train}\n${text.sotu.train.slice(0, 3_000_000)}`, {
+        trainBpe(`${text.moby.train}\n${text.sotu.train.slice(0, 1_000_000)}`, {
           vocabSize: c.vocabulary,
         }),
       ),

@@ -147,7 +147,7 @@ test("tokens name their person, and only as the kind they are", async () => {
 
 test("a second server on the same home is refused with the remedy", async () => {
   await expect(openStore({ home })).rejects.toThrow(
-    /another Tiller server already runs on .*--home/,
+    /another Tiller server already runs on .* \(process \d+ on .+\)\. Stop .*--home/,
   );
 });
 

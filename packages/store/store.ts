@@ -1,5 +1,6 @@
 /** Opens the database (embedded or DATABASE_URL), migrates it, and holds it for one Tiller server at a time. */
 import { readdirSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
@@ -35,7 +36,8 @@ export async function openStore(o: {
     ? { host: embedded.socketDir, user: embedded.user, database: o.database ?? "postgres" }
     : { connectionString: o.databaseUrl };
   // the holder of the lock is a connection of its own: it ends with this process, kill -9 included
-  const holder = await connect(config, embedded ? 15_000 : 0).catch((cause: unknown) => {
+  const named = { ...config, application_name: `tiller ${process.pid}@${hostname()}` };
+  const holder = await connect(named, embedded ? 15_000 : 0).catch((cause: unknown) => {
     const where = o.databaseUrl ? new URL(o.databaseUrl).host : o.home;
     const why = (cause as Error).message || (cause as { code?: string }).code;
     throw new TillerError(
@@ -118,10 +120,21 @@ async function hold(holder: pg.Client, home: string): Promise<void> {
     if (attempt === 8)
       throw new TillerError(
         "home_in_use",
-        `another Tiller server already runs on ${home}. Stop it first, or give this one another --home.`,
+        `another Tiller server already runs on ${home}${await heldBy(holder)}. Stop it first, or give this one another --home.`,
       );
     await new Promise((r) => setTimeout(r, 250));
   }
+}
+
+/** " (process 12 on host)" of the server that holds the lock, as far as the database knows it. */
+async function heldBy(client: pg.Client): Promise<string> {
+  const { rows } = await client.query<{ name: string }>(
+    `select application_name as name from pg_stat_activity join pg_locks using (pid)
+     where locktype = 'advisory' and granted and objid = $1 and datname = current_database()`,
+    [LOCK],
+  );
+  const [, pid, host] = /^tiller (\d+)@(.*)$/.exec(rows[0]?.name ?? "") ?? [];
+  return pid ? ` (process ${pid} on ${host})` : "";
 }
 
 /** Applies the numbered SQL files that are new, one transaction each. */

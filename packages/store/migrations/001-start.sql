@@ -151,12 +151,6 @@ create table skip (
   comment text,
   at timestamptz not null default now()
 );
-create table event (
-  id bigint generated always as identity primary key,
-  at timestamptz not null default now(),
-  type text not null,
-  body jsonb not null
-);
 create table token (
   hash text primary key,
   person text not null references person,

@@ -1,0 +1,43 @@
+/** How near inferred classes come to known ones. */
+import type { LabelTable } from "./labels.ts";
+import { argmax } from "./truth.ts";
+
+export interface Score {
+  /** tasks whose truth is known and that have an answer */
+  readonly n: number;
+  readonly accuracy: number;
+  /** of the second class, where there are two */
+  readonly f1: number | null;
+}
+
+/**
+ * Posterior (tasks, K) against `truth` (task -> class). Tasks without answers do not count. Where several classes
+ * share the top, each counts in part: the expected score of choosing among them at random.
+ */
+export function scoreAgainst(
+  t: LabelTable,
+  posterior: Float64Array,
+  truth: ReadonlyMap<string, string>,
+): Score {
+  const K = t.labels.length;
+  const place = new Map(t.labels.map((l, k) => [l, k]));
+  let [n, right, found, positive, both] = [0, 0, 0, 0, 0];
+  t.tasks.forEach((task, i) => {
+    const known = truth.get(task);
+    if (known === undefined || t.start[i] === t.start[i + 1]) return;
+    const is = place.get(known) ?? -1;
+    const top = posterior[i * K + argmax(posterior, i, K)] - 1e-9;
+    const says = Array.from({ length: K }, (_, k) => (posterior[i * K + k] >= top ? 1 : 0));
+    const ways = says.reduce<number>((a, b) => a + b, 0);
+    n++;
+    right += (says[is] ?? 0) / ways;
+    found += (says[1] ?? 0) / ways;
+    if (is === 1) positive++;
+    if (is === 1) both += says[1]! / ways;
+  });
+  return {
+    n,
+    accuracy: n ? right / n : 0,
+    f1: K === 2 ? (2 * both) / Math.max(1, found + positive) : null,
+  };
+}
