@@ -1,13 +1,13 @@
 /**
  * Scores of items from people's comparisons (Bradley and Terry 1952), with what real comparisons have besides:
- * ties (Davidson 1970), people of different sharpness (Chen et al. 2013's concern, here as a discrimination a person,
- * as in item response theory), the pull of the left side, and that of the longer text.
+ * ties (Davidson 1970), people who differ in sharpness (a discrimination a person, as in item response theory) and in
+ * how readily they call a tie, the pull of the left side, and that of the longer text.
  *
  *   d = sharpness[rater] (score[b] - score[a]) + left [a is on the left ? -1 : 1] + length (longer b by how much)
- *   P(b) : P(a) : P(tie) = exp(d / 2) : exp(-d / 2) : nu
+ *   P(b) : P(a) : P(tie) = exp(d / 2) : exp(-d / 2) : nu ties[rater]
  *
- * Maximum a posteriori under score ~ N(0, spread^2), log sharpness ~ N(0, 0.5^2), by Adam on the whole data. Scores of
- * groups that nobody compared with each other share only the prior's zero.
+ * Maximum a posteriori under score ~ N(0, spread^2) and log sharpness, log ties ~ N(0, 0.5^2), by Adam on the whole
+ * data. Scores of groups that nobody compared with each other share only the prior's zero.
  */
 export interface Compared {
   readonly rater: string;
@@ -34,52 +34,59 @@ export interface BradleyTerry {
   readonly score: ReadonlyMap<string, number>;
   /** 1 is ordinary, near 0 chooses blindly; empty for plain Bradley-Terry */
   readonly sharpness: ReadonlyMap<string, number>;
+  /** how much more readily than others the person calls it a tie, a factor on nu; empty likewise */
+  readonly ties: ReadonlyMap<string, number>;
   /** log-odds that the left side gains */
   readonly left: number;
   readonly length: number;
   readonly nu: number;
   /** probabilities of the three outcomes; an unknown item scores 0, an unknown rater is ordinary */
-  predict(c: Omit<Compared, "choice">): { a: number; b: number; tie: number };
+  readonly predict: (c: Omit<Compared, "choice">) => { a: number; b: number; tie: number };
 }
 
-const SHARPNESS_SPREAD = 0.5;
+const PERSON_SPREAD = 0.5;
 
 export function bradleyTerry(rows: readonly Compared[], o: BradleyTerryOptions = {}): BradleyTerry {
   const { raters = true, side = false, length = false, spread = 1.5, iterations = 400 } = o;
   const items = index(rows.flatMap((r) => [r.a, r.b]));
   const people = index(rows.map((r) => r.rater));
-  // one vector of parameters: scores, log sharpness, then log nu, left, length
+  // one vector of parameters: scores, log sharpness, tie habits, then log nu, left, length
   const [I, W] = [items.size, raters ? people.size : 0];
-  const [NU, LEFT, LENGTH] = [I + W, I + W + 1, I + W + 2];
-  const x = new Float64Array(I + W + 3);
-  x[NU] = Math.log(0.5);
-  const packed = rows.map((r) => ({
-    a: items.get(r.a)!,
-    b: items.get(r.b)!,
-    w: I + people.get(r.rater)!,
-    choice: r.choice,
-    side: side && r.swap !== undefined ? (r.swap ? 1 : -1) : 0,
-    longer: length ? (r.longer ?? 0) : 0,
-  }));
+  const [NU, LEFT, LENGTH] = [I + 2 * W, I + 2 * W + 1, I + 2 * W + 2];
+  const x = new Float64Array(LENGTH + 1);
   const hasTies = rows.some((r) => r.choice === "tie");
-  if (!hasTies) x[NU] = -Infinity;
+  x[NU] = hasTies ? Math.log(0.5) : -Infinity;
+  const [a, b, w] = (["a", "b", "rater"] as const).map((k) =>
+    Int32Array.from(rows, (r) => (k === "rater" ? I + people.get(r[k])! : items.get(r[k])!)),
+  ) as [Int32Array, Int32Array, Int32Array];
+  const chose = Int8Array.from(rows, (r) => (r.choice === "b" ? 1 : r.choice === "a" ? -1 : 0));
+  const onLeft = Int8Array.from(rows, (r) =>
+    side && r.swap !== undefined ? (r.swap ? 1 : -1) : 0,
+  );
+  const longer = Float64Array.from(rows, (r) => (length ? (r.longer ?? 0) : 0));
 
   const gradient = (g: Float64Array) => {
     g.fill(0);
-    for (const r of packed) {
-      const sharp = raters ? Math.exp(x[r.w]) : 1;
-      const gap = x[r.b] - x[r.a];
-      const p = outcomes(sharp * gap + x[LEFT] * r.side + x[LENGTH] * r.longer, Math.exp(x[NU]));
-      const d = ((r.choice === "b" ? 1 : r.choice === "a" ? -1 : 0) - (p.b - p.a)) / 2;
-      g[r.b] += d * sharp;
-      g[r.a] -= d * sharp;
-      if (raters) g[r.w] += d * sharp * gap;
-      g[LEFT] += d * r.side;
-      g[LENGTH] += d * r.longer;
-      if (hasTies) g[NU] += (r.choice === "tie" ? 1 : 0) - p.tie;
+    for (let r = 0; r < chose.length; r++) {
+      const sharp = raters ? Math.exp(x[w[r]]) : 1;
+      const gap = x[b[r]] - x[a[r]];
+      const p = outcomes(
+        sharp * gap + x[LEFT] * onLeft[r] + x[LENGTH] * longer[r],
+        Math.exp(x[NU] + (raters ? x[w[r] + W] : 0)),
+      );
+      const d = (chose[r] - (p.b - p.a)) / 2;
+      g[b[r]] += d * sharp;
+      g[a[r]] -= d * sharp;
+      g[LEFT] += d * onLeft[r];
+      g[LENGTH] += d * longer[r];
+      const tied = hasTies ? (chose[r] === 0 ? 1 : 0) - p.tie : 0;
+      g[NU] += tied;
+      if (!raters) continue;
+      g[w[r]] += d * sharp * gap;
+      g[w[r] + W] += tied;
     }
     for (let i = 0; i < I; i++) g[i] -= x[i] / spread ** 2;
-    for (let w = I; w < I + W; w++) g[w] -= x[w] / SHARPNESS_SPREAD ** 2;
+    for (let i = I; i < I + 2 * W; i++) g[i] -= x[i] / PERSON_SPREAD ** 2;
   };
   ascend(x, gradient, iterations);
 
@@ -87,10 +94,12 @@ export function bradleyTerry(rows: readonly Compared[], o: BradleyTerryOptions =
     new Map([...names].map(([name, i]) => [name, f(x[from + i])]));
   const score = at(items, 0, (v) => v);
   const sharpness = raters ? at(people, I, Math.exp) : new Map<string, number>();
+  const ties = raters ? at(people, I + W, Math.exp) : new Map<string, number>();
   const [left, perLength, nu] = [x[LEFT], x[LENGTH], Math.exp(x[NU])];
   return {
     score,
     sharpness,
+    ties,
     left,
     length: perLength,
     nu,
@@ -99,7 +108,7 @@ export function bradleyTerry(rows: readonly Compared[], o: BradleyTerryOptions =
         (sharpness.get(c.rater) ?? 1) * ((score.get(c.b) ?? 0) - (score.get(c.a) ?? 0)) +
           (c.swap === undefined ? 0 : left * (c.swap ? 1 : -1)) +
           perLength * (c.longer ?? 0),
-        nu,
+        nu * (ties.get(c.rater) ?? 1),
       ),
   };
 }
