@@ -34,7 +34,7 @@ export const Config = z.strictObject({
   pairs: z
     .int()
     .positive()
-    .default(2300)
+    .default(2900)
     .describe("passages that people compare two continuations of"),
   people: z.int().positive().default(3).describe("judgments a pair"),
   heldout: z
@@ -43,7 +43,7 @@ export const Config = z.strictObject({
     .default(256)
     .describe("passages of the book's held-out part for evaluation"),
   bestOf: z.int().positive().default(8),
-  minPassage: z.int().positive().default(12).describe("tokens"),
+  minPassage: z.int().positive().default(10).describe("tokens"),
   maxPassage: z.int().positive().default(32).describe("tokens"),
   continuation: Continuation.prefault({}),
   reward: RewardConfig.prefault({}),

@@ -37,12 +37,12 @@ import {
 import { loadSnapshot, saveSnapshot } from "./snapshot.ts";
 
 export const RewardConfig = z.strictObject({
-  epochs: z.int().positive().default(3).describe("passes over the pairs"),
-  batch: z.int().positive().default(16).describe("pairs a step"),
+  epochs: z.int().positive().default(2).describe("passes over the pairs"),
+  batch: z.int().positive().default(8).describe("pairs a step"),
   lr: z
     .number()
     .positive()
-    .default(5e-4)
+    .default(7e-4)
     .describe("peak learning rate, linear to 0 after a short warm-up"),
   weightDecay: z.number().nonnegative().default(0.01),
   undecided: z
@@ -57,8 +57,8 @@ export const RewardConfig = z.strictObject({
     .max(0.5)
     .default(0.08)
     .describe("share of pairs held out of training"),
-  evalEvery: z.int().positive().default(20),
-  saveEvery: z.int().positive().default(50),
+  evalEvery: z.int().positive().default(75),
+  saveEvery: z.int().positive().default(100),
 });
 const Pair = z.strictObject({ passage: z.string(), a: z.string(), b: z.string(), pB: z.number() });
 const Input = z.strictObject({
