@@ -345,20 +345,24 @@ export function makeReport(
     };
   });
 
-  // reward model against the hidden taste on held-out pairs of base samples, each sample in one pair; pairs the
-  // taste calls equal are left out
-  const decided = items
-    .flatMap((x) =>
-      x.bestOf.flatMap((a, i) => (i % 2 === 1 ? [[x.bestOf[i - 1], a] as const] : [])),
-    )
-    .filter(([a, b]) => hiddenTaste(a.text) !== hiddenTaste(b.text));
-  const right = decided.filter(
-    ([a, b]) => hiddenTaste(a.text) > hiddenTaste(b.text) === a.reward > b.reward,
-  ).length;
-  const accuracy = wilson(right, Math.max(1, decided.length));
+  // reward model against the hidden taste: all pairs of a passage's samples from the base, but for those that the
+  // taste calls equal. Passages are the units of the interval, since their pairs share samples.
+  const judged = items.map((x) => {
+    const pairs = x.bestOf
+      .flatMap((a, i) => x.bestOf.slice(i + 1).map((b) => [a, b] as const))
+      .filter(([a, b]) => hiddenTaste(a.text) !== hiddenTaste(b.text));
+    const right = pairs.filter(
+      ([a, b]) => hiddenTaste(a.text) > hiddenTaste(b.text) === a.reward > b.reward,
+    );
+    return { n: pairs.length, right: right.length };
+  });
+  const n = judged.reduce((sum, j) => sum + j.n, 0);
+  const accuracy = judged.reduce((sum, j) => sum + j.right, 0) / Math.max(1, n);
+  const spread = judged.reduce((sum, j) => sum + (j.right - accuracy * j.n) ** 2, 0);
+  const half = (1.96 * Math.sqrt(spread)) / Math.max(1, n);
   const summary: Summary = {
     seconds: o.seconds,
-    rewardAccuracy: right / Math.max(1, decided.length),
+    rewardAccuracy: accuracy,
     winRate: policyArm.winRate ?? 0,
     kl: policyArm.kl,
     distinct2Ratio: policyArm.distinct2 / baseArm.distinct2,
@@ -378,10 +382,10 @@ export function makeReport(
     bestOfN: curve,
     sideBySide,
     rewardModel: {
-      accuracy: summary.rewardAccuracy,
-      low: accuracy.low,
-      high: accuracy.high,
-      n: decided.length,
+      accuracy,
+      low: Math.max(0, accuracy - half),
+      high: Math.min(1, accuracy + half),
+      n,
     },
   };
 }

@@ -163,12 +163,23 @@ function oneCoin(t: LabelTable): Inferred {
   return { posterior, reliability, emission: coin(reliability, K) };
 }
 
-/** `smoothing` is added to every cell of a confusion matrix. */
-export function dawidSkene(t: LabelTable, o: { smoothing?: number } = {}): Inferred {
-  const { smoothing = 0.01 } = o;
+/** `smoothing` is added to every cell of a confusion matrix; `gold` names the class of tasks whose truth is known. */
+export function dawidSkene(
+  t: LabelTable,
+  o: { smoothing?: number; gold?: ReadonlyMap<string, string> | undefined } = {},
+): Inferred {
+  const { smoothing = 0.01, gold } = o;
   const K = t.labels.length;
   const W = t.workers.length;
   const posterior = votes(t, () => 1);
+  const clamp = () => {
+    if (!gold) return;
+    t.tasks.forEach((task, i) => {
+      const k = t.labels.indexOf(gold.get(task) ?? "");
+      if (k >= 0) posterior.fill(0, i * K, i * K + K).set([1], i * K + k);
+    });
+  };
+  clamp();
   const confusion = new Float64Array(W * K * K); // (W, truth, said)
   const log = new Float64Array(W * K * K);
   for (let i = 0; i < ITERATIONS; i++) {
@@ -183,7 +194,13 @@ export function dawidSkene(t: LabelTable, o: { smoothing?: number } = {}): Infer
       for (let c = row * K; c < (row + 1) * K; c++) log[c] = Math.log((confusion[c] /= n));
     }
     const logOf = (w: number, _: number, k: number, said: number) => log[(w * K + k) * K + said];
-    if (expect(t, posterior, shares(posterior, K), logOf) < ENOUGH) break;
+    const before = gold ? posterior.slice() : undefined;
+    let change = expect(t, posterior, shares(posterior, K), logOf);
+    if (before) {
+      clamp();
+      change = posterior.reduce((most, p, i) => Math.max(most, Math.abs(p - before[i])), 0);
+    }
+    if (change < ENOUGH) break;
   }
   const share = shares(posterior, K);
   const reliability = Float64Array.from({ length: W }, (_, w) =>

@@ -78,13 +78,13 @@ export const PpoConfig = z.strictObject({
   klTarget: z
     .number()
     .nonnegative()
-    .default(8)
+    .default(6)
     .describe("nats a continuation the adaptive controller steers to; 0 keeps beta fixed"),
   klHorizon: z.number().positive().default(300).describe("episodes"),
   stopKl: z
     .number()
     .positive()
-    .default(15)
+    .default(12)
     .describe("nats; training ends at the first rollout batch past this"),
   unendedScore: z
     .number()

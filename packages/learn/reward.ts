@@ -2,9 +2,10 @@
  * A reward model from compared continuations (Ziegler et al. 2019; Stiennon et al. 2020).
  * Loss: -[p log s(r_b - r_a) + (1 - p) log s(r_a - r_b)], p the aggregated probability that b is better.
  * Differences from the papers: pairs and not best-of-4; soft labels from the raters' posterior, so doubtful pairs
- * pull less, and pairs without a decided side are left out (Ouyang et al. 2022 drop ties too); several epochs, for a model and a data set this small; AdamW. The scalar head is averaged over the
- * continuation's tokens and not read at the last one: with a few million parameters and 1,600 pairs the last token
- * learns nothing (validation accuracy 0.48, against 0.7 and more). Scores of the base's samples are brought to
+ * pull less, and pairs without a decided side are left out (Ouyang et al. 2022 drop ties too); two epochs; AdamW, the
+ * embedding faster than the rest (what words mean is what so small a base lacks: 0.72 to 0.76 on held-out pairs). The
+ * scalar head is averaged over the continuation's tokens and not read at the last one: with a few million parameters
+ * and 1,600 pairs the last token learns nothing (validation accuracy 0.48, against 0.7 and more). Scores of the base's samples are brought to
  * mean 0, variance 1 after training only; doing so before it, as Ziegler et al. do, starts this model from noise.
  */
 import path from "node:path";
@@ -45,6 +46,11 @@ export const RewardConfig = z.strictObject({
     .default(7e-4)
     .describe("peak learning rate, linear to 0 after a short warm-up"),
   weightDecay: z.number().nonnegative().default(0.01),
+  embeddingRate: z
+    .number()
+    .positive()
+    .default(4)
+    .describe("the token embedding learns this much faster than the rest"),
   undecided: z
     .number()
     .min(0)
@@ -126,7 +132,11 @@ export async function trainReward(
   );
   g.output("loss", loss);
   g.output("margin", margin);
-  adamw(loss, params, { ...ADAM, weightDecay: c.weightDecay });
+  adamw(loss, params, {
+    ...ADAM,
+    weightDecay: c.weightDecay,
+    rate: (name) => (name === "wte.weight" ? c.embeddingRate : 1),
+  });
   using train = new Program(g, model.state);
   using scorer = new Scorer(model, 32, T);
 

@@ -14,6 +14,8 @@ export interface AdamWOptions {
   readonly weightDecay?: number;
   /** max global gradient norm; Infinity = off */
   readonly clip?: number;
+  /** what the learning rate of a parameter is multiplied by, by its name; 0 would still move its moments */
+  readonly rate?: (name: string) => number;
 }
 
 /**
@@ -33,6 +35,7 @@ export function adamw(
     placement = "torch",
     weightDecay = 0,
     clip = 1,
+    rate = () => 1,
   } = o;
   const g = loss.graph;
   const names = [...params.keys()];
@@ -62,7 +65,8 @@ export function adamw(
     const m2 = add(mul(m, beta1), mul(d, 1 - beta1));
     const v2 = add(mul(v, beta2), mul(square(d), 1 - beta2));
     const decayed = weightDecay > 0 && p.shape.length > 1 ? mul(p, keep) : p;
-    g.update(name, sub(decayed, mul(div(m2, add(sqrt(v2), eps)), step)));
+    const own = rate(name) === 1 ? step : mul(step, rate(name));
+    g.update(name, sub(decayed, mul(div(m2, add(sqrt(v2), eps)), own)));
     g.update(`m:${name}`, m2);
     g.update(`v:${name}`, v2);
   });
