@@ -215,6 +215,31 @@ test("clipping scales the gradient to the norm asked for", () => {
   expect(state.get("x").data[0]).toBeCloseTo(-0.6 / 1.6, 4); // g/(|g|+1)
 });
 
+test("a parameter's own rate scales its step and its decay, and no one else's", () => {
+  const run = (rate?: (name: string) => number) => {
+    const g = new Graph();
+    const [x, y] = ["x", "y"].map((name) => g.stateful(name, [1, 1])) as [t.Tensor, t.Tensor];
+    t.adamw(
+      t.sum(t.add(t.mul(x, 0.1), t.mul(y, 0.1))),
+      new Map([
+        ["x", x],
+        ["y", y],
+      ]),
+      { clip: Infinity, weightDecay: 0.5, ...(rate && { rate }) },
+    );
+    const state = new State();
+    for (const name of ["x", "y"]) state.set(name, [1, 1], Float32Array.of(1));
+    using p = new Program(g, state);
+    p.run(t.adamwInputs(1, 0.01));
+    return ["x", "y"].map((name) => 1 - state.get(name).data[0]!);
+  };
+  const [plain] = run();
+  const [x, y] = run((name) => (name === "x" ? 4 : 1));
+  expect(plain).toBeCloseTo(0.01 * 1 + 0.01 * 0.5, 5); // a first step of AdamW is lr, and the decay lr x 0.5
+  expect(x! / plain!).toBeCloseTo(4, 3);
+  expect(y).toBeCloseTo(plain!, 6);
+});
+
 test("shape errors say which operation and what to do", () => {
   const g = new Graph();
   expect(() => t.gemm(g.input("a", [2, 3]), g.input("b", [4, 5]))).toThrow(

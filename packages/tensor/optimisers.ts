@@ -14,7 +14,7 @@ export interface AdamWOptions {
   readonly weightDecay?: number;
   /** max global gradient norm; Infinity = off */
   readonly clip?: number;
-  /** what the learning rate of a parameter is multiplied by, by its name; 0 would still move its moments */
+  /** what the learning rate of a parameter is multiplied by, by its name */
   readonly rate?: (name: string) => number;
 }
 
@@ -57,15 +57,16 @@ export function adamw(
   // torch: lr/bias1 * m / (sqrt(v)/root2 + eps) = lr root2/bias1 * m / (sqrt(v) + eps root2); tf1 has plain eps there
   const step = mul(div(root2, bias1), lr);
   const eps = placement === "torch" ? mul(root2, epsilon) : g.scalar(epsilon);
-  const keep = sub(g.scalar(1), mul(lr, weightDecay));
   names.forEach((name, i) => {
     const p = params.get(name)!;
     const [m, v] = [g.stateful(`m:${name}`, p.shape), g.stateful(`v:${name}`, p.shape)];
     const d = mul(gradients[i], scale);
     const m2 = add(mul(m, beta1), mul(d, 1 - beta1));
     const v2 = add(mul(v, beta2), mul(square(d), 1 - beta2));
+    const times = rate(name); // of the step and of the decay, as in a parameter group of PyTorch's
+    const own = times === 1 ? step : mul(step, times);
+    const keep = sub(g.scalar(1), mul(lr, weightDecay * times));
     const decayed = weightDecay > 0 && p.shape.length > 1 ? mul(p, keep) : p;
-    const own = rate(name) === 1 ? step : mul(step, rate(name));
     g.update(name, sub(decayed, mul(div(m2, add(sqrt(v2), eps)), own)));
     g.update(`m:${name}`, m2);
     g.update(`v:${name}`, v2);

@@ -1,0 +1,140 @@
+/** Asking as often as needed: the rules, and a replay of real answers. */
+import { existsSync, readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { OverlapPolicy, replay, wanting } from "./adaptive.ts";
+import { labelTable } from "./labels.ts";
+import { scoreAgainst } from "./score.ts";
+import { dawidSkene } from "./truth.ts";
+
+const rows = (text: string) =>
+  text
+    .trim()
+    .split("\n")
+    .map((line) => {
+      const [task, worker, label] = line.trim().split(" ") as [string, string, string];
+      return { task, worker, label };
+    });
+
+test("tasks below the least come first to mind, sure ones and full ones not at all", () => {
+  const t = labelTable(
+    rows(`sure x 1
+      sure y 1
+      split x 1
+      split y 0
+      one x 0
+      full x 0
+      full y 1
+      full z 1`),
+  );
+  // rows: sure, split, one, full
+  const posterior = Float64Array.from([0, 1, 0.5, 0.5, 0.99, 0.01, 0.45, 0.55]);
+  const policy = OverlapPolicy.parse({ least: 2, most: 3, sure: 0.95 });
+  expect(wanting(t, { posterior }, policy).map((i) => t.tasks[i])).toEqual(["split", "one"]);
+});
+
+test("a replay keeps to the policy's bounds and to the budget", () => {
+  const answer = fc.record({
+    task: fc.integer({ min: 0, max: 6 }).map(String),
+    worker: fc.integer({ min: 0, max: 8 }).map(String),
+    label: fc.constantFrom("0", "1"),
+  });
+  const answers = fc.uniqueArray(answer, {
+    minLength: 10,
+    maxLength: 60,
+    selector: (a) => `${a.task} ${a.worker}`,
+  });
+  fc.assert(
+    fc.property(
+      answers,
+      fc.integer({ min: 1, max: 3 }),
+      fc.integer({ min: 0, max: 4 }),
+      fc.integer(),
+      (list, least, more, seed) => {
+        const t = labelTable(list, { labels: ["0", "1"] });
+        const policy = OverlapPolicy.parse({ least, most: least + more, perTask: 3 });
+        const r = replay(t, policy, { seed });
+        const counts = t.tasks.map((_, i) => t.start[i + 1]! - t.start[i]!);
+        const possible = counts.reduce((sum, n) => sum + Math.min(n, least + more), 0);
+        expect(r.used).toBeLessThanOrEqual(Math.min(possible, 3 * t.tasks.length));
+        const floor = counts.reduce((sum, n) => sum + Math.min(n, least), 0);
+        expect(r.used).toBeGreaterThanOrEqual(Math.min(floor, 3 * t.tasks.length));
+      },
+    ),
+    { numRuns: 50 },
+  );
+});
+
+test("a gold task keeps its truth, whatever people say, and teaches who is right", () => {
+  const t = labelTable(
+    rows(`g1 good 1
+      g1 bad 0
+      g2 good 0
+      g2 bad 1
+      g3 good 1
+      g3 bad 0
+      open good 1
+      open bad 0`),
+  );
+  const gold = new Map([
+    ["g1", "1"],
+    ["g2", "0"],
+    ["g3", "1"],
+  ]);
+  const { posterior, reliability } = dawidSkene(t, { gold });
+  expect([...posterior.slice(0, 6)]).toEqual([0, 1, 1, 0, 0, 1]);
+  expect(posterior[7]).toBeGreaterThan(0.9); // open: the good one's word
+  expect(reliability[0]).toBeGreaterThan(0.9);
+  expect(reliability[1]).toBeLessThan(0.1);
+});
+
+const dir = new URL("../../../shared/data/crowd/D_PosSent/", import.meta.url);
+describe.skipIf(!existsSync(dir))("D_PosSent (skipped where the data is absent)", () => {
+  const lines = (bytes: Buffer) =>
+    bytes
+      .toString()
+      .trim()
+      .split(/\r?\n/)
+      .slice(1)
+      .map((l) => l.split(",") as [string, string, string]);
+  const read = (name: string) => lines(readFileSync(new URL(name, dir)));
+  const label = ([task, worker, label]: [string, string, string]) => ({ task, worker, label });
+  const test20 = read("screening.csv").map(label);
+  const answers = lines(gunzipSync(readFileSync(new URL("answers.csv.gz", dir)))).map(label);
+  const truth = new Map(read("truth.csv").map(([task, truth]) => [task, truth]));
+  const gold = new Map(read("screening-truth.csv").map(([task, truth]) => [task, truth]));
+
+  test.each([1, 2, 3])(
+    "a quarter of the answers, asked where needed of people who passed a test, reach all twenty's accuracy, seed %i",
+    (seed) => {
+      const all = labelTable(answers);
+      const full = scoreAgainst(all, dawidSkene(all).posterior, truth).accuracy;
+      const t = labelTable([...test20, ...answers]);
+      const r = replay(t, OverlapPolicy.parse({ perTask: 5 }), { seed, gold });
+      expect(r.perTask).toBeLessThanOrEqual(5);
+      expect(scoreAgainst(t, r.posterior, truth).accuracy).toBeGreaterThanOrEqual(full);
+    },
+  );
+
+  test("the screening test tells who will be right: r >= 0.85", () => {
+    const share = (list: typeof test20, of: ReadonlyMap<string, string>) => {
+      const by = Map.groupBy(list, (a) => a.worker);
+      return new Map(
+        [...by].map(([w, as]) => [
+          w,
+          as.filter((a) => of.get(a.task) === a.label).length / as.length,
+        ]),
+      );
+    };
+    const [before, after] = [share(test20, gold), share(answers, truth)];
+    const pairs = [...after].map(([w, y]) => [before.get(w)!, y] as const);
+    expect(pairs.length).toBe(85);
+    const mean = (k: 0 | 1) => pairs.reduce((s, p) => s + p[k], 0) / pairs.length;
+    const [mx, my] = [mean(0), mean(1)];
+    const sum = (f: (x: number, y: number) => number) =>
+      pairs.reduce((s, [x, y]) => s + f(x - mx, y - my), 0);
+    const r = sum((x, y) => x * y) / Math.sqrt(sum((x) => x * x) * sum((_, y) => y * y));
+    expect(r).toBeGreaterThanOrEqual(0.85);
+  });
+});
