@@ -15,7 +15,7 @@ export const OverlapPolicy = z.strictObject({
     .number()
     .min(0.5)
     .max(1)
-    .default(0.99)
+    .default(0.999)
     .describe("stop asking when the top class is this probable"),
   perTask: z
     .number()
@@ -94,4 +94,4 @@ export function replay(
   }
 }
 /** Heavier than for whole data sets: after a few answers a person's confusions are hardly known. */
-const SMOOTHING = 1;
+const SMOOTHING = 0.3;
