@@ -83,7 +83,7 @@ test("a gold task keeps its truth, whatever people say, and teaches who is right
     ["g3", "1"],
   ]);
   const { posterior, reliability } = dawidSkene(t, { gold });
-  expect([...posterior.slice(0, 6)]).toEqual([0, 1, 1, 0, 0, 1]);
+  expect(Array.from(posterior.slice(0, 6))).toEqual([0, 1, 1, 0, 0, 1]);
   expect(posterior[7]).toBeGreaterThan(0.9); // open: the good one's word
   expect(reliability[0]).toBeGreaterThan(0.9);
   expect(reliability[1]).toBeLessThan(0.1);
