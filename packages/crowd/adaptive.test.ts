@@ -100,14 +100,17 @@ describe.skipIf(!existsSync(dir))("D_PosSent (skipped where the data is absent)"
       .map((l) => l.split(",") as [string, string, string]);
   const read = (name: string) => lines(readFileSync(new URL(name, dir)));
   const label = ([task, worker, label]: [string, string, string]) => ({ task, worker, label });
-  const test20 = read("screening.csv").map(label);
-  const answers = lines(gunzipSync(readFileSync(new URL("answers.csv.gz", dir)))).map(label);
-  const truth = new Map(read("truth.csv").map(([task, truth]) => [task, truth]));
-  const gold = new Map(read("screening-truth.csv").map(([task, truth]) => [task, truth]));
+  const load = () => ({
+    test20: read("screening.csv").map(label),
+    answers: lines(gunzipSync(readFileSync(new URL("answers.csv.gz", dir)))).map(label),
+    truth: new Map(read("truth.csv").map(([task, truth]) => [task, truth])),
+    gold: new Map(read("screening-truth.csv").map(([task, truth]) => [task, truth])),
+  });
 
   test.each([1, 2, 3])(
     "five answers a task, asked where needed of people who passed a test, come within a point of all twenty, seed %i",
     (seed) => {
+      const { test20, answers, truth, gold } = load();
       const all = labelTable(answers);
       const full = scoreAgainst(all, dawidSkene(all).posterior, truth).accuracy; // 0.960
       const t = labelTable([...test20, ...answers]);
@@ -123,6 +126,7 @@ describe.skipIf(!existsSync(dir))("D_PosSent (skipped where the data is absent)"
   );
 
   test("the screening test tells who will be right: r >= 0.85", () => {
+    const { test20, answers, truth, gold } = load();
     const share = (list: typeof test20, of: ReadonlyMap<string, string>) => {
       const by = Map.groupBy(list, (a) => a.worker);
       return new Map(

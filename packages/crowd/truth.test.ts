@@ -169,7 +169,6 @@ describe.skipIf(!existsSync(crowd))(
         ),
       ),
     });
-    const sets = { D_Product: load("D_Product"), D_PosSent: load("D_PosSent") };
     // accuracy and F1 in percent; how far ours may be away. ZC is the paper's name for one-coin.
     test.each([
       ["D_Product", "majority", 89.66, 59.05, 0.01],
@@ -181,7 +180,7 @@ describe.skipIf(!existsSync(crowd))(
       ["D_PosSent", "dawid-skene", 96.0, 95.66, 0.01],
       ["D_PosSent", "glad", 95.2, 94.71, 0.6],
     ] as const)("%s by %s: %f (%f)", (set, name, accuracy, f1, near) => {
-      const { t, truth } = sets[set];
+      const { t, truth } = load(set);
       const score = scoreAgainst(t, methods[name].infer(t).posterior, truth);
       expect(score.n).toBe(truth.size);
       expect(Math.abs(100 * score.accuracy - accuracy)).toBeLessThanOrEqual(near);

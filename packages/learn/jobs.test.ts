@@ -18,7 +18,7 @@ const base = path.join(dir, "base");
 const released = fileURLToPath(new URL("../../models/base", import.meta.url));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-const shape = { n_layer: 1, n_head: 2, n_embd: 32, n_positions: 64, vocab_size: 2048 };
+const shape = { n_layer: 1, n_head: 2, n_embd: 32, n_positions: 64, vocab_size: 4096 };
 beforeAll(async () => {
   const state = new State();
   initParams(state, paramSpecs(shape), rng(1, "test"));
