@@ -5,7 +5,15 @@
  */
 import { cpus } from "node:os";
 import process from "node:process";
-import { declare, hiddenStates, initParams, logits, paramSpecs } from "@tiller/lm";
+import {
+  declare,
+  gpt2Config,
+  hiddenStates,
+  initParams,
+  logits,
+  paramSpecs,
+  shapeOf,
+} from "@tiller/lm";
 import { rng } from "@tiller/schema";
 import {
   adamw,
@@ -20,14 +28,15 @@ import {
 } from "@tiller/tensor";
 
 const sizes = {
-  tiny: { n_layer: 4, n_head: 4, n_embd: 128, n_positions: 128, vocab_size: 2048, batch: 16 },
-  base: { n_layer: 5, n_head: 6, n_embd: 192, n_positions: 128, vocab_size: 2048, batch: 16 },
+  tiny: { layers: 4, heads: 4, width: 128, positions: 128, vocab: 2048, batch: 16 },
+  base: { layers: 4, heads: 6, width: 192, positions: 128, vocab: 4096, batch: 16 },
 } as const;
 
 const name = process.argv[2] === "base" ? "base" : "tiny";
 const steps = Math.max(1, Number(process.argv[3] ?? 30));
-const { batch: B, ...shape } = sizes[name];
-const T = shape.n_positions;
+const B = sizes[name].batch;
+const shape = shapeOf(gpt2Config(sizes[name]));
+const T = shape.positions;
 
 const specs = paramSpecs(shape);
 const state = new State();
@@ -35,14 +44,18 @@ initParams(state, specs, rng(1, "init"));
 const g = new Graph();
 const params = declare(g, specs);
 const labels = g.input("labels", [B * T], "int64");
-const predicted = logits(params, hiddenStates(shape, params, g.input("ids", [B, T], "int64")));
+const predicted = logits(
+  shape,
+  params,
+  hiddenStates(shape, params, g.input("ids", [B, T], "int64")),
+);
 const loss = neg(mean(tokenLogprobs(predicted, labels)));
 g.output("loss", loss);
 adamw(loss, params, { weightDecay: 0.1 });
 using program = new Program(g, state);
 
 const random = rng(1, "tokens");
-const tokens = Array.from({ length: B * T }, () => random.int(shape.vocab_size));
+const tokens = Array.from({ length: B * T }, () => random.int(shape.vocab));
 const times: number[] = [];
 for (let step = 1; step <= steps + 3; step++) {
   const started = performance.now();
@@ -54,8 +67,8 @@ const ms = times[Math.floor(times.length / 2)];
 
 const matrices = specs.filter((s) => s.shape.length === 2 && s.name !== "wpe.weight");
 const products = 6 * B * T * matrices.reduce((n, s) => n + sizeOf(s.shape), 0);
-const attention = 3 * shape.n_layer * 2 * 2 * B * T * T * shape.n_embd; // scores and sums, forward and twice back
-console.log(`${name}: ${shape.n_layer} layers, width ${shape.n_embd}, ${B} x ${T} tokens`);
+const attention = 3 * shape.layers * 2 * 2 * B * T * T * shape.width; // scores and sums, forward and twice back
+console.log(`${name}: ${shape.layers} layers, width ${shape.width}, ${B} x ${T} tokens`);
 console.log(`${cpus().length} x ${cpus()[0]?.model ?? "unknown CPU"}, Node ${process.version}`);
 console.log(
   `median ${ms.toFixed(1)} ms a step of ${steps} (fastest ${times[0].toFixed(1)}), ` +

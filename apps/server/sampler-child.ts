@@ -44,11 +44,11 @@ async function answer(r: GenerateRequest & { request: number }): Promise<void> {
   }
   const { model, sampler } = held;
   const { tokenizer } = model;
-  const prompt = tokenizer.encode(r.prompt).slice(-(model.shape.n_positions - r.maxTokens));
-  if (r.maxTokens >= model.shape.n_positions)
+  const prompt = tokenizer.encode(r.prompt).slice(-(model.shape.positions - r.maxTokens));
+  if (r.maxTokens >= model.shape.positions)
     throw new TillerError(
       "too_long",
-      `max_tokens ${r.maxTokens} does not fit: the model has ${model.shape.n_positions} positions, prompt included. Ask for fewer.`,
+      `max_tokens ${r.maxTokens} does not fit: the model has ${model.shape.positions} positions, prompt included. Ask for fewer.`,
     );
   if (!prompt.length) prompt.push(tokenizer.eos);
 

@@ -4,7 +4,15 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { initParams, loadTokenizer, paramSpecs, Sampler, saveCheckpoint } from "@tiller/lm";
+import {
+  gpt2Config,
+  initParams,
+  loadTokenizer,
+  paramSpecs,
+  Sampler,
+  saveCheckpoint,
+  shapeOf,
+} from "@tiller/lm";
 import { type JobContext, rng } from "@tiller/schema";
 import { State } from "@tiller/tensor";
 import { evaluate } from "./evaluate.ts";
@@ -18,7 +26,8 @@ const base = path.join(dir, "base");
 const released = fileURLToPath(new URL("../../models/base", import.meta.url));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-const shape = { n_layer: 1, n_head: 2, n_embd: 32, n_positions: 64, vocab_size: 4096 };
+const config = gpt2Config({ layers: 1, heads: 2, width: 32, positions: 64, vocab: 4096 });
+const shape = shapeOf(config);
 beforeAll(async () => {
   const state = new State();
   initParams(state, paramSpecs(shape), rng(1, "test"));
@@ -26,7 +35,7 @@ beforeAll(async () => {
     paramSpecs(shape).map((s) => [s.name, { shape: s.shape, data: state.get(s.name).data }]),
   );
   const tokenizer = (await loadTokenizer(released)).json;
-  await saveCheckpoint(base, { config: shape, tensors, tokenizer, meta: { kind: "lm" } });
+  await saveCheckpoint(base, { config, tensors, tokenizer, meta: { kind: "lm" } });
 });
 
 /** A context that records metrics and, like a kill, throws at the nth pass of a fault point. */

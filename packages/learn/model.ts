@@ -7,6 +7,7 @@ import {
   loadCheckpoint,
   loadTokenizerJson,
   logits,
+  type ModelConfig,
   type ModelShape,
   type ParamSpec,
   paramSpecs,
@@ -28,6 +29,8 @@ import {
 export interface Model {
   readonly id: string;
   readonly shape: ModelShape;
+  /** config.json as it was loaded; written back with what is learned */
+  readonly config: ModelConfig;
   readonly specs: readonly ParamSpec[];
   readonly state: State;
   readonly tokenizer: Tokenizer;
@@ -36,14 +39,18 @@ export interface Model {
 
 /** Loads a checkpoint folder; reward models carry the scalar head as well. */
 export async function loadModel(dir: string): Promise<Model> {
-  const { config, tensors, tokenizer, meta } = await loadCheckpoint(dir);
+  const { config, shape: modelShape, tensors, tokenizer, meta } = await loadCheckpoint(dir);
   const state = new State();
-  const specs = [...paramSpecs(config), ...(tensors.has("score.weight") ? headSpecs(config) : [])];
+  const specs = [
+    ...paramSpecs(modelShape),
+    ...(tensors.has("score.weight") ? headSpecs(modelShape) : []),
+  ];
   for (const { name, shape } of specs)
     state.set(name, shape, tensors.get(name)?.data ?? missing(dir, name));
   return {
     id: meta.id,
-    shape: config,
+    shape: modelShape,
+    config,
     specs,
     state,
     tokenizer: loadTokenizerJson(tokenizer),
@@ -202,7 +209,10 @@ export class Logprober implements Disposable {
     );
     g.output(
       "logprobs",
-      tokenLogprobs(scaled(logits(p, hidden), temperature), g.input("labels", [B * R], "int64")),
+      tokenLogprobs(
+        scaled(logits(m.shape, p, hidden), temperature),
+        g.input("labels", [B * R], "int64"),
+      ),
     );
     this.#program = new Program(g, m.state);
     this.#dims = dims;

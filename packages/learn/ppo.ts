@@ -307,7 +307,7 @@ export async function ppo(
   const saveable: Model = { ...policy, specs: paramSpecs(policy.shape) };
   const metrics = { score: last["score"] ?? 0, kl: last["kl"] ?? 0, entropy: last["entropy"] ?? 0 };
   const { id } = await saveCheckpoint(input.out, {
-    config: { ...policy.shape },
+    config: policy.config,
     tensors: weightsOf(saveable),
     tokenizer: policy.tokenizerJson,
     meta: {
@@ -362,7 +362,7 @@ function policyHeads(g: Graph, m: Model, { B, T, R }: Dims, temperature: number)
     hiddenStates(m.shape, p, g.input("ids", [B, T], "int64")),
     g.input("rows", [B * R], "int64"),
   );
-  const z = scaled(logits(p, hidden), temperature);
+  const z = scaled(logits(m.shape, p, hidden), temperature);
   return {
     p,
     z,

@@ -9,9 +9,11 @@ import path from "node:path";
 import { z } from "zod";
 import {
   corpus,
+  gpt2Config,
   loadTokenizerJson,
   paramSpecs,
   saveCheckpoint,
+  shapeOf,
   splitTrainHeldout,
   trainBpe,
 } from "@tiller/lm";
@@ -112,13 +114,8 @@ export async function pretrain(
   };
   const heldoutBytesPerToken = Buffer.byteLength(text.moby.heldout) / tokens.heldout.length;
 
-  const shape = {
-    n_layer: c.layers,
-    n_head: c.heads,
-    n_embd: c.width,
-    n_positions: c.context,
-    vocab_size: c.vocabulary,
-  };
+  const config = gpt2Config({ ...c, positions: c.context, vocab: c.vocabulary });
+  const shape = shapeOf(config);
   const specs = paramSpecs(shape);
   const [B, T] = [c.batch, c.context];
   const state = new State();
@@ -128,7 +125,7 @@ export async function pretrain(
     const p = declare(g, specs);
     const ids = g.input("ids", [B, T], "int64");
     const labels = g.input("labels", [B * T], "int64");
-    const loss = neg(mean(tokenLogprobs(logits(p, hiddenStates(shape, p, ids)), labels)));
+    const loss = neg(mean(tokenLogprobs(logits(shape, p, hiddenStates(shape, p, ids)), labels)));
     g.output("loss", loss);
     if (train) adamw(loss, p, { ...ADAM, weightDecay: c.weightDecay, clip: 1 });
     return new Program(g, state);
@@ -195,7 +192,7 @@ export async function pretrain(
     specs.map((s) => [s.name, { shape: s.shape, data: state.get(s.name).data }]),
   );
   const { id } = await saveCheckpoint(out, {
-    config: shape,
+    config,
     tensors,
     tokenizer: tokenizerJson,
     meta: {

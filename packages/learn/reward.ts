@@ -199,7 +199,7 @@ export async function trainReward(
   normalise(model, scorer, sample);
   const metrics = validation.length ? validate() : {};
   const { id } = await saveCheckpoint(input.out, {
-    config: { ...model.shape },
+    config: model.config,
     tensors: weightsOf(model),
     tokenizer: model.tokenizerJson,
     meta: { kind: "reward", parent: base.id, metrics, config: { ...c, seed } },

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
+import { gpt2Config, shapeOf } from "./architectures.ts";
 import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import {
   decodeSafetensors,
@@ -12,17 +13,20 @@ import {
   writeFlushed,
   writeSafetensors,
 } from "./safetensors.ts";
+import { paramSpecs } from "./transformer.ts";
 
 const home = await mkdtemp(path.join(tmpdir(), "tiller-checkpoint-"));
 afterAll(() => rm(home, { recursive: true, force: true }));
 
-const config = { n_layer: 1, n_head: 1, n_embd: 4, n_positions: 8, vocab_size: 3 };
+const config = gpt2Config({ layers: 1, heads: 1, width: 4, positions: 8, vocab: 3 });
 const tokenizer = { model: { type: "BPE" } };
 const tensors = (x: number) =>
-  new Map([
-    ["wte.weight", { shape: [3, 4], data: Float32Array.from({ length: 12 }, (_, i) => i / 8 + x) }],
-    ["ln_f.bias", { shape: [4], data: Float32Array.of(x, -1, 0.5, 65504) }],
-  ]);
+  new Map(
+    paramSpecs(shapeOf(config)).map(({ name, shape }) => {
+      const length = shape.reduce((a, b) => a * b, 1);
+      return [name, { shape, data: Float32Array.from({ length }, (_, i) => i / 8 + x) }] as const;
+    }),
+  );
 const parts = (x: number) => ({
   config,
   tensors: tensors(x),
@@ -122,14 +126,14 @@ test("a flipped bit of the weights, a missing or foreign file are told with a re
     /model\.safetensors is damaged: its hash is .* Restore/,
   );
   await writeFile(file, good);
-  await writeFile(
-    path.join(dir, "config.json"),
-    JSON.stringify({ ...config, model_type: "llama" }),
+  await writeFile(path.join(dir, "config.json"), JSON.stringify({ ...config, n_embd: 5 }));
+  await expect(loadCheckpoint(dir)).rejects.toThrow(
+    /model\.safetensors is damaged: wte\.weight has shape \(3,4\), config\.json says \(3,5\)/,
   );
-  await expect(loadCheckpoint(dir)).rejects.toMatchObject({
-    code: "damaged_checkpoint",
-    message: expect.stringContaining("model_type"),
-  });
+  await writeFile(path.join(dir, "config.json"), JSON.stringify({ model_type: "mamba" }));
+  await expect(loadCheckpoint(dir)).rejects.toThrow(/model_type mamba; known are gpt2, gpt_neox/);
+  await writeFile(path.join(dir, "config.json"), JSON.stringify({ model_type: "llama" }));
+  await expect(loadCheckpoint(dir)).rejects.toThrow(/config\.json \(llama\): num_hidden_layers/);
   await rm(path.join(dir, "config.json"));
   await expect(loadCheckpoint(dir)).rejects.toThrow(
     /config\.json is damaged: it cannot be read \(ENOENT\)/,

@@ -3,14 +3,13 @@
  * tiller.json beside them: what it is, where it comes from, and its id, the sha256 of the weights file.
  * The folder is written beside its place and renamed, so there is never half a checkpoint.
  */
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
-import { TillerError } from "@tiller/schema";
 import { z } from "zod";
+import { ModelConfig, type ModelShape, shapeOf } from "./architectures.ts";
+import { damaged, jsonOf, namedWeights, readPart, readWeights, sha256 } from "./weights.ts";
 import {
-  decodeSafetensors,
   diskError,
   type Dtype,
   encodeSafetensors,
@@ -19,20 +18,6 @@ import {
   type TensorMap,
   writeFlushed,
 } from "./safetensors.ts";
-
-export const ModelConfig = z.looseObject({
-  architectures: z.array(z.string()).default(["GPT2LMHeadModel"]),
-  model_type: z.literal("gpt2").default("gpt2"),
-  n_layer: z.int().positive(),
-  n_head: z.int().positive(),
-  n_embd: z.int().positive(),
-  n_positions: z.int().positive(),
-  vocab_size: z.int().positive(),
-  activation_function: z.string().default("gelu"),
-  layer_norm_epsilon: z.number().positive().default(1e-5),
-  tie_word_embeddings: z.literal(true).default(true),
-});
-export type ModelConfig = z.infer<typeof ModelConfig>;
 
 export const CheckpointMeta = z.looseObject({
   id: z
@@ -47,11 +32,8 @@ export const CheckpointMeta = z.looseObject({
 export type CheckpointMeta = z.infer<typeof CheckpointMeta>;
 
 export interface NewCheckpointParts {
-  /** what the transformer needs; the rest of config.json is filled in */
-  readonly config: Pick<
-    ModelConfig,
-    "n_layer" | "n_head" | "n_embd" | "n_positions" | "vocab_size"
-  >;
+  /** config.json, as `gpt2Config` or a loaded checkpoint has it */
+  readonly config: ModelConfig;
   readonly tensors: TensorMap;
   /** the parsed tokenizer.json */
   readonly tokenizer: unknown;
@@ -65,6 +47,8 @@ export interface NewCheckpointParts {
 
 export interface LoadedCheckpoint {
   readonly config: ModelConfig;
+  /** what config.json says, architecture by architecture brought to one form */
+  readonly shape: ModelShape;
   readonly tensors: Map<string, TensorData>;
   readonly tokenizer: unknown;
   readonly meta: CheckpointMeta;
@@ -113,68 +97,37 @@ export async function saveCheckpoint(
   }
 }
 
-/** Reads and checks a checkpoint: files, JSON, tensors' bounds, shapes against config.json, the hash. */
+/**
+ * Reads and checks a checkpoint: files, JSON, tensors' bounds, shapes against config.json, the hash. A folder of
+ * Hugging Face's without our tiller.json is read as well; its id is then the hash of what is there.
+ */
 export async function loadCheckpoint(dir: string): Promise<LoadedCheckpoint> {
-  const file = path.join(dir, "model.safetensors");
   await recover(path.resolve(dir));
-  const weights = await read(file);
-  const meta = parsed(
-    CheckpointMeta,
-    dir,
-    "tiller.json",
-    await read(path.join(dir, "tiller.json")),
-  );
-  const config = parsed(ModelConfig, dir, "config.json", await read(path.join(dir, "config.json")));
+  const at = (name: string) => path.join(dir, name);
+  const weights = await readWeights(dir);
+  const own = existsSync(at("tiller.json"));
+  const meta = own
+    ? parsed(CheckpointMeta, at("tiller.json"), await readPart(at("tiller.json")))
+    : { id: weights.id, kind: "lm" as const, parent: null, metrics: {}, config: {} };
+  const config = parsed(ModelConfig, at("config.json"), await readPart(at("config.json")));
   const tokenizer = parsed(
     z.looseObject({ model: z.unknown() }),
-    dir,
-    "tokenizer.json",
-    await read(path.join(dir, "tokenizer.json")),
+    at("tokenizer.json"),
+    await readPart(at("tokenizer.json")),
   );
-  const { tensors } = decodeSafetensors(weights, file);
-  const id = sha256(weights);
-  if (id !== meta.id)
-    throw damaged(file, `its hash is ${id.slice(0, 12)}, tiller.json says ${meta.id.slice(0, 12)}`);
-  const embedding = tensors.get("wte.weight")?.shape;
-  if (embedding?.[0] !== config.vocab_size || embedding[1] !== config.n_embd)
+  if (weights.id !== meta.id)
     throw damaged(
-      file,
-      `wte.weight has shape (${embedding ?? "none"}), config.json says (${config.vocab_size},${config.n_embd})`,
+      weights.file,
+      `its hash is ${weights.id.slice(0, 12)}, tiller.json says ${meta.id.slice(0, 12)}`,
     );
-  return { config, tensors, tokenizer, meta };
+  const shape = shapeOf(config);
+  return { config, shape, tensors: namedWeights(shape, weights), tokenizer, meta };
 }
 
-const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 const pretty = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
-const damaged = (file: string, what: string, cause?: unknown) =>
-  new TillerError(
-    "damaged_checkpoint",
-    `${file} is damaged: ${what}. Restore the folder from a copy or make the checkpoint again.`,
-    { cause },
-  );
-
-async function read(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (cause) {
-    throw damaged(
-      file,
-      `it cannot be read (${(cause as NodeJS.ErrnoException).code ?? (cause as Error).message})`,
-      cause,
-    );
-  }
-}
-
-function parsed<T>(schema: z.ZodType<T>, dir: string, name: string, bytes: Buffer): T {
-  const file = path.join(dir, name);
-  let json: unknown;
-  try {
-    json = JSON.parse(bytes.toString());
-  } catch (cause) {
-    throw damaged(file, "it is no JSON", cause);
-  }
-  const result = schema.safeParse(json);
+function parsed<T>(schema: z.ZodType<T>, file: string, bytes: Buffer): T {
+  const result = schema.safeParse(jsonOf(file, bytes));
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw damaged(

@@ -1,4 +1,5 @@
 /** Tokenizers, the transformer, checkpoints, sampling with a KV cache. */
+export { gpt2Config, ModelConfig, type ModelShape, shapeOf } from "./architectures.ts";
 export { type TokenizerJson, trainBpe } from "./bpe.ts";
 export * from "./checkpoint.ts";
 export * from "./safetensors.ts";

@@ -4,8 +4,19 @@
  * token's keys overwrite the padding, and each row attends to its own length only.
  */
 import { type Rng, TillerError } from "@tiller/schema";
-import { gather, Graph, Program, reshape, type State } from "@tiller/tensor";
-import { blocks, declare, embed, logits, type ModelShape, paramSpecs } from "./transformer.ts";
+import {
+  gather,
+  Graph,
+  Program,
+  reshape,
+  rotary,
+  rotaryTables,
+  split,
+  type State,
+  type Tensor,
+} from "@tiller/tensor";
+import { layoutOf, type ModelShape } from "./architectures.ts";
+import { blocks, declare, embed, headNorm, logits, paramSpecs } from "./transformer.ts";
 
 export interface SampleOptions {
   readonly maxTokens: number;
@@ -28,52 +39,95 @@ export class Sampler implements Disposable {
   readonly #shape: ModelShape;
   readonly #state: State;
   readonly batch: number;
+  /** tokens the cache holds, prompt included */
+  readonly context: number;
   readonly #programs = new Map<number, Program>();
 
-  constructor(shape: ModelShape, state: State, batch: number) {
+  /** `context` bounds the cache's memory: 2 layers x batch x key-value heads x context x head size floats. */
+  constructor(
+    shape: ModelShape,
+    state: State,
+    batch: number,
+    o: { readonly context?: number } = {},
+  ) {
+    if (shape.headDim % 8)
+      throw new TillerError(
+        "unsupported_model",
+        `sampling needs heads whose size is a multiple of 8, this model's have ${shape.headDim}. Choose fewer or wider heads.`,
+      );
     this.#shape = shape;
     this.#state = state;
     this.batch = batch;
+    this.context = Math.min(shape.positions, o.context ?? 2048);
   }
 
   #program(S: number): Program {
     const old = this.#programs.get(S);
     if (old) return old;
-    const { n_head: H, n_embd: d, n_positions: max } = this.#shape;
-    const [B, D] = [this.batch, d / H];
+    const c = this.#shape;
+    const { heads: H, kvHeads: G, headDim: D } = c;
+    const [B, max] = [this.batch, this.context];
     const g = new Graph();
-    const p = declare(g, paramSpecs(this.#shape));
+    const p = declare(g, paramSpecs(c));
     const ids = g.input("ids", [B, S], "int64");
     const positions = g.input("positions", [B, S], "int64");
     const lengths = g.input("lengths", [B], "int32"); // tokens in the cache after this call, less one
     const total = g.input("total", [], "int32");
     const last = g.input("last", [B], "int64"); // row of each sequence's last token among B S
-    const hidden = blocks(this.#shape, p, embed(this.#shape, p, ids, positions), (qkv, l) => {
-      const cache = (kind: string) => g.stateful(`cache.${B}.${kind}.${l}`, [B, H, max, D]);
+    const tables = c.rotary && rotaryTables(g, max, c.rotary.frequencies);
+    const headOrder = layoutOf(c).qkv?.order === "head, kind";
+    const parts = (x: Tensor) => {
+      const apart = split(
+        reshape(x, headOrder ? [B * S, H, 3, D] : [B * S, 3, H, D]),
+        headOrder ? 2 : 1,
+        3,
+      );
+      return apart.map((t) => reshape(t, [B * S, H * D])) as [Tensor, Tensor, Tensor];
+    };
+    // (N, heads D) normed and turned -> (B, S, heads D)
+    const ready = (x: Tensor, heads: number, which: "q" | "k", l: number) => {
+      const y = reshape(headNorm(c, p, reshape(x, [B * S, heads, D]), which, l), [B, S, heads * D]);
+      return tables ? rotary(y, tables, { heads, positions }) : y;
+    };
+    const hidden = blocks(c, p, embed(c, p, ids, positions), (qkv, l) => {
+      const cache = (kind: string) => g.stateful(`cache.${B}.${max}.${kind}.${l}`, [B, G, max, D]);
+      const three = qkv.length === 1 && tables ? parts(qkv[0]) : qkv;
+      const inputs =
+        three.length === 1
+          ? [reshape(three[0], [B, S, 3 * H * D]), null, null] // the kernel takes it as it is
+          : [
+              ready(three[0], H, "q", l),
+              ready(three[1], G, "k", l),
+              reshape(three[2], [B, S, G * D]),
+            ];
       const [out, k, v] = g.op(
         "GroupQueryAttention",
-        [reshape(qkv, [B, S, 3 * d]), null, null, cache("k"), cache("v"), lengths, total],
+        [...inputs, cache("k"), cache("v"), lengths, total],
         [
-          [B, S, d],
-          [B, H, max, D],
-          [B, H, max, D],
+          [B, S, H * D],
+          [B, G, max, D],
+          [B, G, max, D],
         ],
-        { num_heads: H, kv_num_heads: H },
+        {
+          num_heads: H,
+          kv_num_heads: G,
+          ...(c.window && { local_window_size: c.window }),
+        },
         { domain: "com.microsoft" },
       );
-      g.update(`cache.${B}.k.${l}`, k);
-      g.update(`cache.${B}.v.${l}`, v);
-      return reshape(out, [B * S, d]);
+      g.update(`cache.${B}.${max}.k.${l}`, k);
+      g.update(`cache.${B}.${max}.v.${l}`, v);
+      return reshape(out, [B * S, H * D]);
     });
-    g.output("logits", logits(p, S === 1 ? hidden : gather(hidden, last))); // (B, V)
+    g.output("logits", logits(c, p, S === 1 ? hidden : gather(hidden, last))); // (B, V)
     const made = new Program(g, this.#state);
     this.#programs.set(S, made);
     return made;
   }
 
   sample(prompts: readonly (readonly number[])[], o: SampleOptions): Sampled {
-    const { vocab_size: V, n_positions: max } = this.#shape;
-    const B = this.batch;
+    const V = this.#shape.vocab;
+    const [B, max] = [this.batch, this.context];
     const n = prompts.length;
     if (n > B || n === 0)
       throw new TillerError("bad_batch", `${n} prompts for a sampler of ${B} rows. Split them.`);
@@ -86,7 +140,7 @@ export class Sampler implements Disposable {
     if (longest + o.maxTokens > max)
       throw new TillerError(
         "too_long",
-        `a prompt of ${longest} tokens and ${o.maxTokens} new ones exceed the model's ${max} positions. Shorten the prompt or ask for fewer tokens.`,
+        `a prompt of ${longest} tokens and ${o.maxTokens} new ones exceed the ${max} positions of this sampler (the model has ${this.#shape.positions}). Shorten the prompt or ask for fewer tokens.`,
       );
 
     const S = Math.min(max, Math.max(8, Math.ceil(longest / 8) * 8)); // bucketed

@@ -1,6 +1,6 @@
 /**
- * GPT-2 (Radford et al. 2019): pre-norm blocks, learned positions, tied embeddings, exact GELU.
- * Parameter names, layouts and config.json are Hugging Face's, so checkpoints travel both ways.
+ * A decoder-only transformer, pre-norm, in the shapes `architectures.ts` reads: GPT-2, GPT-NeoX, Llama and its kin.
+ * Parameter names and layouts are Hugging Face's, so checkpoints travel both ways without renaming.
  * Sequences are padded on the right; under causal attention padding changes no earlier position.
  */
 import { type Rng, TillerError } from "@tiller/schema";
@@ -9,24 +9,23 @@ import {
   causalAttention,
   gather,
   gelu,
+  geluTanh,
   gemm,
   type Graph,
   layerNorm,
+  mul,
+  relu,
   reshape,
+  rmsNorm,
+  rotary,
+  rotaryTables,
+  silu,
   split,
   type State,
   type Tensor,
   transpose,
 } from "@tiller/tensor";
-
-/** What the transformer needs of config.json. */
-export interface ModelShape {
-  readonly n_layer: number;
-  readonly n_head: number;
-  readonly n_embd: number;
-  readonly n_positions: number;
-  readonly vocab_size: number;
-}
+import { layoutOf, type ModelShape } from "./architectures.ts";
 
 export interface ParamSpec {
   readonly name: string;
@@ -37,39 +36,53 @@ export interface ParamSpec {
 
 /** Every parameter in checkpoint order. Residual projections are scaled by 1/sqrt(2 layers), as in GPT-2. */
 export function paramSpecs(c: ModelShape): ParamSpec[] {
-  const d = c.n_embd;
-  const residual = 0.02 / Math.sqrt(2 * c.n_layer);
+  const names = layoutOf(c);
+  const [d, D] = [c.width, c.headDim];
+  const residual = 0.02 / Math.sqrt(2 * c.layers);
   const spec = (name: string, shape: readonly number[], init: ParamSpec["init"]) => ({
     name,
     shape,
     init,
   });
-  const norm = (name: string) => [
-    spec(`${name}.weight`, [d], "one"),
-    spec(`${name}.bias`, [d], "zero"),
+  const norm = (name: string, size = d) => [
+    spec(`${name}.weight`, [size], "one"),
+    ...(c.norm === "layer" ? [spec(`${name}.bias`, [size], "zero")] : []),
   ];
-  const linear = (name: string, from: number, to: number, std: number) => [
-    spec(`${name}.weight`, [from, to], std),
-    spec(`${name}.bias`, [to], "zero"),
+  const linear = (name: string, from: number, to: number, std: number, bias: boolean) => [
+    spec(`${name}.weight`, names.inOut ? [from, to] : [to, from], std),
+    ...(bias ? [spec(`${name}.bias`, [to], "zero")] : []),
+  ];
+  const { qkv, out, mlp } = c.biases;
+  const layer = [
+    ...norm(names.attnNorm),
+    ...(names.qkv
+      ? linear(names.qkv.name, d, 3 * c.heads * D, 0.02, qkv)
+      : [
+          ...linear(names.q!, d, c.heads * D, 0.02, qkv),
+          ...linear(names.k!, d, c.kvHeads * D, 0.02, qkv),
+          ...linear(names.v!, d, c.kvHeads * D, 0.02, qkv),
+        ]),
+    ...(c.qkNorm ? [...norm(names.qNorm!, D), ...norm(names.kNorm!, D)] : []),
+    ...linear(names.out, c.heads * D, d, residual, out),
+    ...norm(names.mlpNorm),
+    ...(names.gate ? linear(names.gate, d, c.inner, 0.02, mlp) : []),
+    ...linear(names.up, d, c.inner, 0.02, mlp),
+    ...linear(names.down, c.inner, d, residual, mlp),
   ];
   return [
-    spec("wte.weight", [c.vocab_size, d], 0.02),
-    spec("wpe.weight", [c.n_positions, d], 0.01),
-    ...Array.from({ length: c.n_layer }, (_, l) => [
-      ...norm(`h.${l}.ln_1`),
-      ...linear(`h.${l}.attn.c_attn`, d, 3 * d, 0.02),
-      ...linear(`h.${l}.attn.c_proj`, d, d, residual),
-      ...norm(`h.${l}.ln_2`),
-      ...linear(`h.${l}.mlp.c_fc`, d, 4 * d, 0.02),
-      ...linear(`h.${l}.mlp.c_proj`, 4 * d, d, residual),
-    ]).flat(),
-    ...norm("ln_f"),
+    spec(names.embed, [c.vocab, d], 0.02),
+    ...(names.positions ? [spec(names.positions, [c.positions, d], 0.01)] : []),
+    ...Array.from({ length: c.layers }, (_, l) =>
+      layer.map((s) => ({ ...s, name: s.name.replace("{l}", String(l)) })),
+    ).flat(),
+    ...norm(names.finalNorm),
+    ...(c.tied ? [] : [spec(names.head, [c.vocab, d], 0.02)]),
   ];
 }
 
 /** The scalar head of a reward or value model: std 1/sqrt(d+1), bias 0 (Stiennon et al. 2020). */
 export const headSpecs = (c: ModelShape): ParamSpec[] => [
-  { name: "score.weight", shape: [c.n_embd, 1], init: 1 / Math.sqrt(c.n_embd + 1) },
+  { name: "score.weight", shape: [c.width, 1], init: 1 / Math.sqrt(c.width + 1) },
   { name: "score.bias", shape: [1], init: "zero" },
 ];
 
@@ -102,57 +115,110 @@ const of = (p: Params, name: string): Tensor => {
     );
   return t;
 };
+const activations = { gelu, geluTanh, silu, relu };
 
-/** What attention does inside a block: x (N, 3d) of queries, keys, values -> (N, d). */
-export type Attend = (qkv: Tensor, layer: number) => Tensor;
+function norm(c: ModelShape, p: Params, x: Tensor, name: string): Tensor {
+  const gain = of(p, `${name}.weight`);
+  return c.norm === "rms"
+    ? rmsNorm(x, gain, c.epsilon)
+    : layerNorm(x, gain, of(p, `${name}.bias`), c.epsilon);
+}
+const linear = (c: ModelShape, p: Params, x: Tensor, name: string): Tensor =>
+  gemm(x, of(p, `${name}.weight`), p.get(`${name}.bias`) ?? null, {
+    transB: !layoutOf(c).inOut,
+  });
 
-/** All blocks and the final norm over x (N, d). The sampler brings its own attention with a cache. */
+/** Queries (N, H D), keys and values (N, G D) of one layer; or all three in one (N, 3 H D), in the layout's order. */
+export type Projected = readonly [Tensor] | readonly [q: Tensor, k: Tensor, v: Tensor];
+/** What attention does inside a block -> (N, H D). The sampler brings its own, with a cache. */
+export type Attend = (qkv: Projected, layer: number) => Tensor;
+
+/** All blocks and the final norm over x (N, d). */
 export function blocks(c: ModelShape, p: Params, x: Tensor, attend: Attend): Tensor {
-  for (let l = 0; l < c.n_layer; l++) {
-    const w = (name: string) => of(p, `h.${l}.${name}`);
-    const linear = (y: Tensor, name: string) => gemm(y, w(`${name}.weight`), w(`${name}.bias`));
-    const normed = layerNorm(x, w("ln_1.weight"), w("ln_1.bias"));
-    x = add(x, linear(attend(linear(normed, "attn.c_attn"), l), "attn.c_proj"));
-    const hidden = gelu(linear(layerNorm(x, w("ln_2.weight"), w("ln_2.bias")), "mlp.c_fc")); // (N, 4d)
-    x = add(x, linear(hidden, "mlp.c_proj"));
+  const names = layoutOf(c);
+  for (let l = 0; l < c.layers; l++) {
+    const at = (name: string) => name.replace("{l}", String(l));
+    const apply = (y: Tensor, name: string) => linear(c, p, y, at(name));
+    const normed = norm(c, p, x, at(names.attnNorm));
+    const qkv = names.qkv
+      ? ([apply(normed, names.qkv.name)] as const)
+      : ([apply(normed, names.q!), apply(normed, names.k!), apply(normed, names.v!)] as const);
+    const attended = add(x, apply(attend(qkv, l), names.out));
+    const before = norm(c, p, c.parallel ? x : attended, at(names.mlpNorm));
+    const up = apply(before, names.up); // (N, inner)
+    const act = activations[c.activation];
+    const hidden = names.gate ? mul(act(apply(before, names.gate)), up) : act(up);
+    x = add(attended, apply(hidden, names.down));
   }
-  return layerNorm(x, of(p, "ln_f.weight"), of(p, "ln_f.bias"));
+  return norm(c, p, x, names.finalNorm);
 }
 
-/** Token and position embeddings of ids (B, T) -> (B T, d). */
+/** Norm of each head's queries or keys, x (..., D), where the architecture has one. */
+export function headNorm(
+  c: ModelShape,
+  p: Params,
+  x: Tensor,
+  which: "q" | "k",
+  layer: number,
+): Tensor {
+  if (!c.qkNorm) return x;
+  const name = layoutOf(c)[which === "q" ? "qNorm" : "kNorm"]!;
+  return norm(c, p, x, name.replace("{l}", String(layer)));
+}
+
+/** Embeddings of ids (B, T) -> (B T, d), with those of the positions where they are learned. */
 export function embed(c: ModelShape, p: Params, ids: Tensor, positions: Tensor): Tensor {
   const [B, T] = ids.shape;
-  return reshape(add(gather(of(p, "wte.weight"), ids), gather(of(p, "wpe.weight"), positions)), [
-    B * T,
-    c.n_embd,
-  ]);
+  const names = layoutOf(c);
+  const tokens = gather(of(p, names.embed), ids);
+  const x = names.positions ? add(tokens, gather(of(p, names.positions), positions)) : tokens;
+  return reshape(x, [B * T, c.width]);
 }
 
 /** Hidden states of ids (B, T) after the final norm: (B T, d). */
 export function hiddenStates(c: ModelShape, p: Params, ids: Tensor): Tensor {
   const [B, T] = ids.shape;
-  if (T > c.n_positions)
+  if (T > c.positions)
     throw new TillerError(
       "too_long",
-      `${T} tokens, but the model has ${c.n_positions} positions. Use shorter passages or a model with more.`,
+      `${T} tokens, but the model has ${c.positions} positions. Use shorter passages or a model with more.`,
     );
-  const [H, D] = [c.n_head, c.n_embd / c.n_head];
+  const [H, G, D] = [c.heads, c.kvHeads, c.headDim];
   const positions = ids.graph.constant(
     Array.from({ length: T }, (_, i) => i),
     [T],
     "int64",
   );
-  return blocks(c, p, embed(c, p, ids, positions), (qkv) => {
-    const heads = transpose(reshape(qkv, [B, T, 3, H, D]), [2, 0, 3, 1, 4]); // (3, B, H, T, D)
-    const [q, k, v] = split(heads, 0, 3).map((t) => reshape(t, [B, H, T, D]));
-    const out = causalAttention(q, k, v, 1 / Math.sqrt(D)); // (B, H, T, D)
-    return reshape(transpose(out, [0, 2, 1, 3]), [B * T, c.n_embd]);
+  const tables = c.rotary && rotaryTables(ids.graph, T, c.rotary.frequencies);
+  const turn = (y: Tensor) => (tables ? rotary(y, tables) : y);
+  // (B, T, 3, H, D) or (B, T, H, 3, D) -> (3, B, H, T, D)
+  const [fused, perm] =
+    layoutOf(c).qkv?.order === "head, kind"
+      ? [
+          [B, T, H, 3, D],
+          [3, 0, 2, 1, 4],
+        ]
+      : [
+          [B, T, 3, H, D],
+          [2, 0, 3, 1, 4],
+        ];
+  return blocks(c, p, embed(c, p, ids, positions), (qkv, l) => {
+    const apart = (y: Tensor, heads: number, which?: "q" | "k") => {
+      const split = reshape(y, [B, T, heads, D]);
+      return transpose(which ? headNorm(c, p, split, which, l) : split, [0, 2, 1, 3]); // (B, heads, T, D)
+    };
+    const [q, k, v] =
+      qkv.length === 1
+        ? split(transpose(reshape(qkv[0], fused), perm), 0, 3).map((t) => reshape(t, [B, H, T, D]))
+        : [apart(qkv[0], H, "q"), apart(qkv[1], G, "k"), apart(qkv[2], G)];
+    const out = causalAttention(turn(q), turn(k), v, 1 / Math.sqrt(D), { window: c.window }); // (B, H, T, D)
+    return reshape(transpose(out, [0, 2, 1, 3]), [B * T, H * D]);
   });
 }
 
-/** Logits of hidden rows (N, d) -> (N, V), by the tied embedding. */
-export const logits = (p: Params, hidden: Tensor): Tensor =>
-  gemm(hidden, of(p, "wte.weight"), null, { transB: true });
+/** Logits of hidden rows (N, d) -> (N, V), by the head or the tied embedding. */
+export const logits = (c: ModelShape, p: Params, hidden: Tensor): Tensor =>
+  gemm(hidden, of(p, c.tied ? layoutOf(c).embed : layoutOf(c).head), null, { transB: true });
 
 /** Scalar scores of hidden rows (N, d) -> (N). */
 export const scores = (p: Params, hidden: Tensor): Tensor =>

@@ -102,6 +102,25 @@ const cases: Record<string, { shapes: number[][]; build: Build; positive?: boole
   },
   softmax: { shapes: [[2, 4]], build: ([a]) => t.softmax(a) },
   layerNorm: { shapes: [[3, 4], [4], [4]], build: ([x, w, b]) => t.layerNorm(x, w, b) },
+  rmsNorm: { shapes: [[3, 4], [4]], build: ([x, w]) => t.rmsNorm(x, w) },
+  "silu and relu": { shapes: [[6]], build: ([a]) => t.add(t.silu(a), t.relu(a)) },
+  geluTanh: { shapes: [[6]], build: ([a]) => t.geluTanh(a) },
+  rotary: {
+    shapes: [[1, 2, 3, 4]],
+    build: ([a], g) => t.rotary(a, t.rotaryTables(g, 3, [1, 0.1])),
+  },
+  "rotary, half of each head": {
+    shapes: [[2, 2, 3, 8]],
+    build: ([a], g) => t.rotary(a, t.rotaryTables(g, 3, [1, 0.1])),
+  },
+  "causalAttention, grouped queries and a window": {
+    shapes: [
+      [2, 4, 4, 2],
+      [2, 2, 4, 2],
+      [2, 2, 4, 2],
+    ],
+    build: ([q, k, v]) => t.causalAttention(q, k, v, 0.7, { window: 2 }),
+  },
   causalAttention: {
     shapes: [
       [1, 2, 3, 2],

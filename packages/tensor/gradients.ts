@@ -161,6 +161,14 @@ export const rules: Readonly<Record<string, Rule>> = {
     const lead = x.shape.slice(0, -1).map((_, i) => i);
     return [mul(dx, at(n.outputs, 2)), sum(mul(dy!, normal), lead), sum(dy!, lead)];
   },
+  SimplifiedLayerNormalization: ([dy], n) => {
+    const [x, gain, inverse] = [at(n.inputs, 0), at(n.inputs, 1), at(n.outputs, 1)];
+    const normal = mul(x, inverse); // x / rms
+    const d = mul(dy!, gain);
+    const dx = sub(d, mul(normal, mean(mul(d, normal), [-1], { keep: true })));
+    const lead = x.shape.slice(0, -1).map((_, i) => i);
+    return [mul(dx, inverse), sum(mul(dy!, normal), lead)];
+  },
 };
 
 const gemm2 = (a: Tensor, b: Tensor, f: { transA?: boolean; transB?: boolean; alpha?: number }) =>

@@ -1,7 +1,7 @@
 /** Differentiable operations. Shapes broadcast as in NumPy; names follow JAX and PyTorch. */
 import { TillerError } from "@tiller/schema";
 import { type DType, sizeOf } from "./dtype.ts";
-import type { Attribute, Tensor } from "./graph.ts";
+import type { Attribute, Graph, Tensor } from "./graph.ts";
 
 const MS = { domain: "com.microsoft" } as const;
 const same = (a: readonly number[], b: readonly number[]) => a.join() === b.join();
@@ -180,6 +180,93 @@ export function layerNorm(x: Tensor, gain: Tensor, bias: Tensor, epsilon = 1e-5)
   })[0];
 }
 
+/** Root-mean-square norm over the last axis (Zhang and Sennrich 2019). */
+export function rmsNorm(x: Tensor, gain: Tensor, epsilon = 1e-6): Tensor {
+  const stat = [...x.shape.slice(0, -1), 1];
+  return x.graph.op("SimplifiedLayerNormalization", [x, gain], [x.shape, stat], {
+    axis: -1,
+    epsilon: { float: epsilon },
+  })[0];
+}
+
+/** max(x, 0) */
+export const relu = (x: Tensor): Tensor => maximum(x, 0);
+
+/** x sigmoid(x), also called swish (Hendrycks and Gimpel 2016; Ramachandran et al. 2017). */
+export function silu(x: Tensor): Tensor {
+  return x.graph.customVjp(
+    [x],
+    () => [x.graph.op("QuickGelu", [x], [x.shape], { alpha: { float: 1 } }, MS)[0]] as const,
+    ([dy], [y]) => {
+      const s = sigmoid(x);
+      return [mul(dy!, add(s, mul(y, sub(x.graph.scalar(1), s))))]; // s + x s (1 - s)
+    },
+  )[0];
+}
+
+/** GELU by tanh, as GPT-2 has it: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))). */
+export function geluTanh(x: Tensor): Tensor {
+  const [c, k] = [Math.sqrt(2 / Math.PI), 0.044715];
+  return x.graph.customVjp(
+    [x],
+    () => [x.graph.op("Gelu", [x], [x.shape], { approximate: "tanh" })[0]] as const,
+    ([dy]) => {
+      const x2 = square(x);
+      const t = tanh(mul(mul(x, add(mul(x2, k), 1)), c));
+      const du = mul(add(mul(x2, 3 * k), 1), c); // of tanh's argument
+      const half = mul(add(t, 1), 0.5);
+      const slope = mul(mul(mul(x, 0.5), sub(x.graph.scalar(1), square(t))), du);
+      return [mul(dy!, add(half, slope))];
+    },
+  )[0];
+}
+
+/** cos and sin of position x frequency, each (positions, frequencies), as the runtime's rotary kernels want them. */
+export function rotaryTables(
+  g: Graph,
+  positions: number,
+  frequencies: readonly number[],
+): { cos: Tensor; sin: Tensor; negativeSin: Tensor } {
+  const n = frequencies.length;
+  const table = (f: (angle: number) => number) =>
+    g.constant(
+      Float32Array.from({ length: positions * n }, (_, i) =>
+        f(Math.floor(i / n) * frequencies[i % n]),
+      ),
+      [positions, n],
+    );
+  return {
+    cos: table(Math.cos),
+    sin: table(Math.sin),
+    negativeSin: table((angle) => -Math.sin(angle)),
+  };
+}
+
+/**
+ * Rotary positions (Su et al. 2021, halves not interleaved, as in GPT-NeoX) on x (B, H, T, D), at positions 0..T-1; or on
+ * x (B, T, H D), with `heads`, at `positions` (B, T). The tables have (positions, R/2); dimensions past R stay. The
+ * gradient is the same turn backwards.
+ */
+export function rotary(
+  x: Tensor,
+  tables: { readonly cos: Tensor; readonly sin: Tensor; readonly negativeSin: Tensor },
+  o: { readonly heads?: number; readonly positions?: Tensor } = {},
+): Tensor {
+  const heads = o.heads ?? x.shape[1];
+  const headDim = o.heads ? x.shape[2] / o.heads : x.shape[3];
+  const dims = 2 * tables.cos.shape[1];
+  const at = o.positions ?? x.graph.constant([0], [1], "int64");
+  const attributes: Record<string, Attribute> =
+    dims === headDim ? {} : { rotary_embedding_dim: dims, num_heads: heads };
+  const turn = (y: Tensor, sin: Tensor) =>
+    y.graph.op("RotaryEmbedding", [y, at, tables.cos, sin], [y.shape], attributes, MS)[0];
+  return x.graph.customVjp(
+    [x],
+    () => [turn(x, tables.sin)] as const,
+    ([dy]) => [turn(dy!, tables.negativeSin)],
+  )[0];
+}
+
 /** Exact GELU (Hendrycks and Gimpel 2016). */
 export function gelu(x: Tensor): Tensor {
   return x.graph.customVjp(
@@ -194,28 +281,52 @@ export function gelu(x: Tensor): Tensor {
   )[0];
 }
 
-/** Causal attention: q, k, v (B, H, T, D) -> (B, H, T, D). Keeps the weights for the backward pass. */
-export function causalAttention(q: Tensor, k: Tensor, v: Tensor, scale: number): Tensor {
+/**
+ * Causal attention: q (B, H, T, D), k and v (B, G, T, D) with G dividing H -> (B, H, T, D). H/G query heads share a
+ * key-value head (grouped queries, Ainslie et al. 2023) without a copy of it. With `window` a position sees that
+ * many tokens, itself included. Keeps the weights for the backward pass.
+ */
+export function causalAttention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  scale: number,
+  o: { readonly window?: number | null } = {},
+): Tensor {
   const g = q.graph;
-  const T = q.shape[2];
+  const [B, H, T, D] = q.shape;
+  const G = k.shape[1];
+  if (H % G || v.shape.join() !== k.shape.join())
+    throw new TillerError(
+      "shape_mismatch",
+      `causalAttention: ${H} query heads over keys (${k.shape}) and values (${v.shape}). The key-value heads must divide the query heads.`,
+    );
+  const window = o.window ?? T;
   const mask = g.constant(
-    Float32Array.from({ length: T * T }, (_, i) => (i % T > Math.floor(i / T) ? -1e9 : 0)),
+    Float32Array.from({ length: T * T }, (_, i) => {
+      const back = Math.floor(i / T) - (i % T);
+      return back < 0 || back >= window ? -1e9 : 0;
+    }),
     [T, T],
   );
+  const group = (x: Tensor) => reshape(x, [B, G, (H / G) * T, x.shape[3]]); // the heads of a group, one after another
+  const apart = (x: Tensor) => reshape(x, [B, H, T, x.shape[3]]);
   let weights: Tensor; // (B, H, T, T)
   return g.customVjp(
     [q, k, v],
     () => {
-      weights = softmax(add(bmm(q, k, { transB: true, alpha: scale }), mask));
-      return [bmm(weights, v)] as const;
+      const scores = apart(bmm(group(q), k, { transB: true, alpha: scale }));
+      weights = softmax(add(scores, mask));
+      return [apart(bmm(group(weights), v))] as const;
     },
     ([dy], [y]) => {
       const delta = sum(mul(dy!, y), [-1], { keep: true }); // (B, H, T, 1) = rowsum(P * dP)
-      const dScores = mul(weights, sub(bmm(dy!, v, { transB: true }), delta));
+      const dWeights = apart(bmm(group(dy!), v, { transB: true }));
+      const dScores = group(mul(weights, sub(dWeights, delta)));
       return [
-        bmm(dScores, k, { alpha: scale }),
-        bmm(dScores, q, { transA: true, alpha: scale }),
-        bmm(weights, dy!, { transA: true }),
+        reshape(bmm(dScores, k, { alpha: scale }), [B, H, T, D]),
+        bmm(dScores, group(q), { transA: true, alpha: scale }),
+        bmm(group(weights), group(dy!), { transA: true }),
       ];
     },
   )[0];
