@@ -13,6 +13,10 @@ const commands: Record<
     what: "train the base model from public-domain text (--out --seed --steps ...)",
     load: () => import("./pretrain.ts"),
   },
+  model: {
+    what: "look at, bring in, sample from or score with a model (show DIR, import PATH, sample DIR, score DIR)",
+    load: () => import("./model.ts"),
+  },
   quality: {
     what: "aggregate people's labels by every method and compare (aggregate FILE --truth --json --out)",
     load: () => import("./quality.ts"),

@@ -40,6 +40,12 @@ export interface Model {
 /** Loads a checkpoint folder; reward models carry the scalar head as well. */
 export async function loadModel(dir: string): Promise<Model> {
   const { config, shape: modelShape, tensors, tokenizer, meta } = await loadCheckpoint(dir);
+  // several ids may end a text (Llama 3's turns); the first is the one documents end with
+  const eos = z
+    .array(z.int())
+    .or(z.int().transform((id) => [id]))
+    .nullish()
+    .parse(config["eos_token_id"])?.[0];
   const state = new State();
   const specs = [
     ...paramSpecs(modelShape),
@@ -53,7 +59,7 @@ export async function loadModel(dir: string): Promise<Model> {
     config,
     specs,
     state,
-    tokenizer: loadTokenizerJson(tokenizer),
+    tokenizer: loadTokenizerJson(tokenizer, { ...(eos !== undefined && { eos }) }),
     tokenizerJson: tokenizer,
   };
 }

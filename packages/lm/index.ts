@@ -2,8 +2,10 @@
 export { gpt2Config, ModelConfig, type ModelShape, shapeOf } from "./architectures.ts";
 export { type TokenizerJson, trainBpe } from "./bpe.ts";
 export * from "./checkpoint.ts";
+export { importModel } from "./import.ts";
 export * from "./safetensors.ts";
 export * from "./sampler.ts";
 export * from "./text.ts";
 export { loadTokenizer, type Tokenizer, loadTokenizerJson } from "./tokenizer.ts";
 export * from "./transformer.ts";
+export { perplexity, type Perplexity } from "./perplexity.ts";

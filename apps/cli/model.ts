@@ -1,0 +1,140 @@
+/** tiller model: look at a checkpoint, bring one in from elsewhere, sample from it, score a text with it. */
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { z } from "zod";
+import { loadModel } from "@tiller/learn";
+import { importModel, loadCheckpoint, perplexity, Sampler, saveCheckpoint } from "@tiller/lm";
+import { rng, TillerError } from "@tiller/schema";
+import { sizeOf } from "@tiller/tensor";
+import { parseFlags } from "./flags.ts";
+import { table } from "./table.ts";
+
+interface Verb {
+  readonly usage: string;
+  readonly run: (target: string, rest: string[]) => Promise<void>;
+}
+const verbs: Readonly<Record<string, Verb>> = {
+  show: { usage: "show DIR", run: show },
+  import: { usage: "import PATH --out DIR [--tokenizer FILE]", run: bring },
+  sample: {
+    usage: "sample DIR [--prompt TEXT] [--tokens 200] [--temperature 1] [--topp 1] [--seed 1]",
+    run: sample,
+  },
+  score: { usage: "score DIR --text FILE", run: score },
+};
+
+export async function run([verb = "", target, ...rest]: string[]): Promise<number> {
+  const known = verbs[verb];
+  if (!known || !target || target.startsWith("--"))
+    throw new TillerError(
+      "bad_command",
+      `say what to do with which model: ${Object.values(verbs)
+        .map((v) => `tiller model ${v.usage}`)
+        .join("; ")}.`,
+    );
+  await known.run(target, rest);
+  return 0;
+}
+
+const count = (n: number) => n.toLocaleString("en-GB");
+
+async function show(dir: string, rest: string[]): Promise<void> {
+  parseFlags(rest, {});
+  const { config, shape: c, tensors, meta } = await loadCheckpoint(dir);
+  const parameters = [...tensors.values()].reduce((sum, t) => sum + sizeOf(t.shape), 0);
+  const grouped = c.kvHeads < c.heads ? ` sharing ${c.kvHeads} key-value heads` : "";
+  const notes = [
+    `${c.norm === "rms" ? "RMS" : "layer"} norm`,
+    c.rotary ? `rotary positions on ${c.rotary.dims} of ${c.headDim}` : "learned positions",
+    c.activation,
+    ...(c.window ? [`window of ${c.window}`] : []),
+    c.tied ? "tied output" : "own output matrix",
+  ];
+  console.log(`${config.model_type}, ${meta.kind}, id ${meta.id.slice(0, 12)}`);
+  console.log(
+    `${count(parameters)} parameters (${(parameters * 4e-6).toFixed(1)} MB in F32): ${c.layers} layers, width ${c.width}, ` +
+      `${c.heads} heads of ${c.headDim}${grouped}, inner ${c.inner}, vocabulary ${count(c.vocab)}, ${count(c.positions)} positions`,
+  );
+  console.log(notes.join(", "));
+  if (meta.parent) console.log(`made from ${meta.parent.slice(0, 12)}`);
+  const numbers = Object.entries(meta.metrics);
+  if (numbers.length)
+    console.log(numbers.map(([name, x]) => `${name} ${Number(x.toPrecision(4))}`).join(", "));
+  const groups = new Map<string, { tensors: number; shape: string; parameters: number }>();
+  for (const [name, t] of tensors) {
+    const key = name.replace(/\.\d+\./, ".*.");
+    const old = groups.get(key) ?? { tensors: 0, shape: t.shape.join(" x "), parameters: 0 };
+    groups.set(key, {
+      ...old,
+      tensors: old.tensors + 1,
+      parameters: old.parameters + sizeOf(t.shape),
+    });
+  }
+  console.log(
+    `\n${table(
+      ["tensor", "times", "shape", "parameters", "share"],
+      [...groups].map(([name, g]) => [
+        name,
+        String(g.tensors),
+        g.shape,
+        count(g.parameters),
+        `${((100 * g.parameters) / parameters).toFixed(1)} %`,
+      ]),
+    )}`,
+  );
+}
+
+async function bring(source: string, rest: string[]): Promise<void> {
+  const { out, tokenizer } = parseFlags(rest, {
+    out: z.string(),
+    tokenizer: z.string().optional(),
+  });
+  const model = await importModel(source, { ...(tokenizer && { tokenizer }) });
+  const meta = { kind: "lm" as const, config: { importedFrom: path.basename(source) } };
+  const { id } = await saveCheckpoint(out, { ...model, meta });
+  console.log(
+    `${out}: ${model.config.model_type}, ${model.tensors.size} tensors, id ${id.slice(0, 12)}`,
+  );
+}
+
+async function sample(dir: string, rest: string[]): Promise<void> {
+  const o = parseFlags(rest, {
+    prompt: z.string().default(""),
+    tokens: z.coerce.number().int().positive().default(200),
+    temperature: z.coerce.number().nonnegative().default(1),
+    topp: z.coerce.number().positive().max(1).default(1),
+    seed: z.coerce.number().int().default(1),
+  });
+  const { shape, state, tokenizer } = await loadModel(dir);
+  const prompt = [...tokenizer.start, ...tokenizer.encode(o.prompt)];
+  if (!prompt.length) prompt.push(tokenizer.eos);
+  using sampler = new Sampler(shape, state, 1);
+  let shown = tokenizer.decode(prompt);
+  process.stdout.write(shown);
+  const ends = new Set([tokenizer.eos, ...tokenizer.start]); // a new beginning ends the old text as well
+  sampler.sample([prompt], {
+    maxTokens: Math.min(o.tokens, sampler.context - prompt.length),
+    temperature: o.temperature,
+    topP: o.topp,
+    rngs: [rng(o.seed, "sample")],
+    onStep: ([tokens]) => {
+      if (ends.has(tokens.at(-1)!)) return false;
+      const text = tokenizer.decode([...prompt, ...tokens]);
+      if (!text.endsWith("\ufffd")) {
+        process.stdout.write(text.slice(shown.length)); // a character may need several tokens
+        shown = text;
+      }
+      return true;
+    },
+  });
+  process.stdout.write("\n");
+}
+
+async function score(dir: string, rest: string[]): Promise<void> {
+  const { text: file } = parseFlags(rest, { text: z.string() });
+  const r = perplexity(await loadModel(dir), readFileSync(file, "utf8"));
+  console.log(
+    `${r.bitsPerCharacter.toFixed(3)} bits a character, ${r.natsPerToken.toFixed(3)} nats a token ` +
+      `(perplexity ${Math.exp(r.natsPerToken).toFixed(1)}) over ${count(r.tokens)} tokens, ${count(r.characters)} characters`,
+  );
+}

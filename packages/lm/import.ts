@@ -1,0 +1,40 @@
+/** Models from elsewhere: a Hugging Face folder, llama2.c's .bin. One reader a kind; all end as a checkpoint folder. */
+import { existsSync, statSync } from "node:fs";
+import path from "node:path";
+import { TillerError } from "@tiller/schema";
+import type { ModelConfig } from "./architectures.ts";
+import { loadCheckpoint } from "./checkpoint.ts";
+import { readLlama2c, readLlama2cTokenizer } from "./llama2c.ts";
+import type { TensorMap } from "./safetensors.ts";
+import { readPart } from "./weights.ts";
+
+export interface ImportedModel {
+  readonly config: ModelConfig;
+  readonly tensors: TensorMap;
+  /** the parsed tokenizer.json */
+  readonly tokenizer: unknown;
+}
+
+/** Reads the model at `source`; llama2.c keeps its tokenizer in a file of its own. */
+export async function importModel(
+  source: string,
+  o: { readonly tokenizer?: string } = {},
+): Promise<ImportedModel> {
+  if (!existsSync(source))
+    throw new TillerError("not_found", `there is no ${source}. Check the path.`);
+  if (statSync(source).isDirectory()) return loadCheckpoint(source);
+  if (!source.endsWith(".bin"))
+    throw new TillerError(
+      "unknown_format",
+      `${path.basename(source)}: a folder in Hugging Face's layout or a .bin of llama2.c can be imported. Convert it first.`,
+    );
+  if (!o.tokenizer)
+    throw new TillerError(
+      "no_tokenizer",
+      `${path.basename(source)} holds no tokenizer. Give llama2.c's tokenizer file with --tokenizer.`,
+    );
+  const { config, tensors } = readLlama2c(await readPart(source), source);
+  const vocab = Number(config["vocab_size"]);
+  const tokenizer = readLlama2cTokenizer(await readPart(o.tokenizer), vocab, o.tokenizer);
+  return { config, tensors, tokenizer };
+}
