@@ -14,7 +14,7 @@ const commands: Record<
     load: () => import("./pretrain.ts"),
   },
   model: {
-    what: "look at, bring in, sample from or score with a model (show DIR, import PATH, sample DIR, score DIR)",
+    what: "show, import, export, sample from or score with a model",
     load: () => import("./model.ts"),
   },
   quality: {

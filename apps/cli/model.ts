@@ -3,7 +3,15 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { loadModel } from "@tiller/learn";
-import { importModel, loadCheckpoint, perplexity, Sampler, saveCheckpoint } from "@tiller/lm";
+import {
+  importModel,
+  loadCheckpoint,
+  perplexity,
+  Sampler,
+  saveCheckpoint,
+  writeFileSafely,
+  writeGguf,
+} from "@tiller/lm";
 import { rng, TillerError } from "@tiller/schema";
 import { sizeOf } from "@tiller/tensor";
 import { parseFlags } from "./flags.ts";
@@ -20,6 +28,7 @@ const verbs: Readonly<Record<string, Verb>> = {
     usage: "sample DIR [--prompt TEXT] [--tokens 200] [--temperature 1] [--topp 1] [--seed 1]",
     run: sample,
   },
+  export: { usage: "export DIR --gguf FILE [--type F32|F16|Q8_0]", run: send },
   score: { usage: "score DIR --text FILE", run: score },
 };
 
@@ -95,6 +104,17 @@ async function bring(source: string, rest: string[]): Promise<void> {
   console.log(
     `${out}: ${model.config.model_type}, ${model.tensors.size} tensors, id ${id.slice(0, 12)}`,
   );
+}
+
+async function send(dir: string, rest: string[]): Promise<void> {
+  const { gguf, type } = parseFlags(rest, {
+    gguf: z.string(),
+    type: z.enum(["F32", "F16", "Q8_0"]).default("F16"),
+  });
+  const name = path.basename(path.resolve(dir));
+  const bytes = writeGguf(await loadCheckpoint(dir), { name, matrices: type });
+  await writeFileSafely(gguf, bytes);
+  console.log(`${gguf}: ${type}, ${(bytes.length / 1e6).toFixed(1)} MB`);
 }
 
 async function sample(dir: string, rest: string[]): Promise<void> {

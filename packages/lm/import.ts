@@ -1,9 +1,10 @@
-/** Models from elsewhere: a Hugging Face folder, llama2.c's .bin. One reader a kind; all end as a checkpoint folder. */
+/** Models from elsewhere: a Hugging Face folder, GGUF, llama2.c's .bin. One reader a kind; all end as a checkpoint folder. */
 import { existsSync, statSync } from "node:fs";
 import path from "node:path";
 import { TillerError } from "@tiller/schema";
 import type { ModelConfig } from "./architectures.ts";
 import { loadCheckpoint } from "./checkpoint.ts";
+import { readGguf } from "./gguf-model.ts";
 import { readLlama2c, readLlama2cTokenizer } from "./llama2c.ts";
 import type { TensorMap } from "./safetensors.ts";
 import { readPart } from "./weights.ts";
@@ -23,10 +24,11 @@ export async function importModel(
   if (!existsSync(source))
     throw new TillerError("not_found", `there is no ${source}. Check the path.`);
   if (statSync(source).isDirectory()) return loadCheckpoint(source);
+  if (source.endsWith(".gguf")) return readGguf(await readPart(source), source);
   if (!source.endsWith(".bin"))
     throw new TillerError(
       "unknown_format",
-      `${path.basename(source)}: a folder in Hugging Face's layout or a .bin of llama2.c can be imported. Convert it first.`,
+      `${path.basename(source)}: a folder in Hugging Face's layout, a .gguf, or a .bin of llama2.c can be imported. Convert it first.`,
     );
   if (!o.tokenizer)
     throw new TillerError(

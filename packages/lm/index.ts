@@ -2,6 +2,7 @@
 export { gpt2Config, ModelConfig, type ModelShape, shapeOf } from "./architectures.ts";
 export { type TokenizerJson, trainBpe } from "./bpe.ts";
 export * from "./checkpoint.ts";
+export { writeGguf } from "./gguf-model.ts";
 export { importModel } from "./import.ts";
 export * from "./safetensors.ts";
 export * from "./sampler.ts";

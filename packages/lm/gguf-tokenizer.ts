@@ -1,0 +1,204 @@
+/** Tokenizers in GGUF's metadata and as tokenizer.json: byte-level BPE ("gpt2") and SentencePiece ("llama"). */
+import { TillerError } from "@tiller/schema";
+import { z } from "zod";
+import type { ModelConfig } from "./architectures.ts";
+import type { GgufValue, GgufWritten } from "./gguf.ts";
+import { sentencePieceJson } from "./sentencepiece.ts";
+
+/** How text is cut before the merges, by the name llama.cpp gives it. Patterns are the model families' own. */
+const words = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|";
+const rest = "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+const splits: Readonly<Record<string, { pattern: string | null; nfc?: boolean }>> = {
+  "gpt-2": { pattern: null }, // the pattern built into ByteLevel
+  default: { pattern: null },
+  olmo: { pattern: null }, // GPT-NeoX and Pythia
+  "llama-bpe": { pattern: `${words}\\p{N}{1,3}${rest}` },
+  qwen2: { pattern: `${words}\\p{N}${rest}`, nfc: true },
+};
+// llama.cpp's token types
+const NORMAL = 1;
+const UNKNOWN = 2;
+const CONTROL = 3;
+const BYTE = 6;
+
+const Metadata = z.object({
+  model: z.enum(["gpt2", "llama"]),
+  pre: z.string().default("default"),
+  tokens: z.array(z.string()),
+  merges: z.array(z.string()).default([]),
+  scores: z.array(z.number()).default([]),
+  token_type: z.array(z.number()).default([]),
+  bos_token_id: z.number().optional(),
+  eos_token_id: z.number().optional(),
+  unknown_token_id: z.number().default(0),
+  add_bos_token: z.boolean().optional(),
+});
+
+/** tokenizer.json of a file's metadata. */
+export function ggufTokenizer(metadata: ReadonlyMap<string, GgufValue>, file: string): unknown {
+  const prefix = "tokenizer.ggml.";
+  const parsed = Metadata.safeParse(
+    Object.fromEntries(
+      [...metadata].flatMap(([k, v]) =>
+        k.startsWith(prefix) ? [[k.slice(prefix.length), v]] : [],
+      ),
+    ),
+  );
+  if (!parsed.success)
+    throw new TillerError(
+      "unknown_tokenizer",
+      `${file}: its tokenizer (${String(metadata.get(`${prefix}model`) ?? "none")}) cannot be read: ${parsed.error.issues[0]?.message}. Known are gpt2 and llama; take another file of the model.`,
+    );
+  const t = parsed.data;
+  if (t.model === "llama")
+    return sentencePieceJson(
+      t.tokens.map((text, id) => ({ text, score: t.scores[id] ?? -id })),
+      { unk: t.unknown_token_id, bos: t.bos_token_id ?? 1, eos: t.eos_token_id ?? 2 },
+    );
+  const cut = splits[t.pre];
+  if (!cut)
+    throw new TillerError(
+      "unknown_tokenizer",
+      `${file}: text is cut in the manner of ${t.pre}; known are ${Object.keys(splits).join(", ")}. Import the model's Hugging Face folder instead.`,
+    );
+  const byteLevel = (use_regex: boolean) => ({
+    type: "ByteLevel",
+    add_prefix_space: false,
+    trim_offsets: true,
+    use_regex,
+  });
+  const bos = t.add_bos_token ? t.bos_token_id : undefined;
+  return {
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: t.tokens.flatMap((content, id) =>
+      (t.token_type[id] ?? NORMAL) === NORMAL
+        ? []
+        : [
+            {
+              id,
+              content,
+              single_word: false,
+              lstrip: false,
+              rstrip: false,
+              normalized: false,
+              special: t.token_type[id] === CONTROL,
+            },
+          ],
+    ),
+    normalizer: cut.nfc ? { type: "NFC" } : null,
+    pre_tokenizer: cut.pattern
+      ? {
+          type: "Sequence",
+          pretokenizers: [
+            { type: "Split", pattern: { Regex: cut.pattern }, behavior: "Isolated", invert: false },
+            byteLevel(false),
+          ],
+        }
+      : byteLevel(true),
+    post_processor: bos === undefined ? byteLevel(true) : startsWith(t.tokens[bos], bos),
+    decoder: byteLevel(true),
+    model: {
+      type: "BPE",
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: "",
+      end_of_word_suffix: "",
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: t.pre === "llama-bpe",
+      vocab: Object.fromEntries(t.tokens.map((token, id) => [token, id])),
+      merges: t.merges.map((pair) => pair.split(" ")),
+    },
+  };
+}
+const startsWith = (token: string, id: number) => ({
+  type: "TemplateProcessing",
+  single: [{ SpecialToken: { id: token, type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
+  pair: [{ Sequence: { id: "A", type_id: 0 } }, { Sequence: { id: "B", type_id: 1 } }],
+  special_tokens: { [token]: { id: token, ids: [id], tokens: [token] } },
+});
+
+const Json = z.looseObject({
+  added_tokens: z.array(
+    z.looseObject({ id: z.int(), content: z.string(), special: z.boolean().default(false) }),
+  ),
+  normalizer: z.unknown(),
+  pre_tokenizer: z.looseObject({ type: z.string() }).nullish(),
+  model: z.looseObject({
+    type: z.literal("BPE"),
+    vocab: z.record(z.string(), z.int()),
+    merges: z.array(z.union([z.string(), z.array(z.string())])),
+    byte_fallback: z.boolean().default(false),
+  }),
+});
+
+/** The tokenizer's metadata for a GGUF file, filled up to `size` tokens. */
+export function tokenizerMetadata(
+  tokenizer: unknown,
+  config: ModelConfig,
+  size: number,
+): Map<string, GgufWritten> {
+  const parsed = Json.safeParse(tokenizer);
+  if (!parsed.success)
+    throw new TillerError(
+      "unknown_tokenizer",
+      `this tokenizer.json cannot be written as GGUF (${parsed.error.issues[0]?.message}); BPE can. Export the folder without --gguf.`,
+    );
+  const json = parsed.data;
+  const tokens = Array.from({ length: size }, (_, id) => `<unused${id}>`);
+  const types = Array.from({ length: size }, () => NORMAL);
+  for (const [token, id] of Object.entries(json.model.vocab)) tokens[id] = token;
+  for (const { id, content, special } of json.added_tokens) {
+    tokens[id] = content;
+    if (special) types[id] = CONTROL;
+  }
+  const merges = json.model.merges.map((m) => (typeof m === "string" ? m : m.join(" ")));
+  const special = (key: string, names: readonly string[]) => {
+    const given = config[`${key}_token_id`];
+    const id = Array.isArray(given) ? (given[0] as unknown) : given;
+    if (typeof id === "number") return id;
+    return names.map((n) => tokens.indexOf(n)).find((at) => at >= 0);
+  };
+  const eos = special("eos", ["<|endoftext|>", "</s>"]);
+  const bos = special("bos", ["<s>", "<|endoftext|>"]);
+  const sentencePiece = json.model.byte_fallback;
+  const out = new Map<string, GgufWritten>([
+    ["tokenizer.ggml.model", sentencePiece ? "llama" : "gpt2"],
+    ["tokenizer.ggml.tokens", tokens],
+  ]);
+  if (sentencePiece) {
+    const rank = new Map<string, number>();
+    merges.forEach((m, i) => {
+      const made = m.replace(" ", "");
+      if (!rank.has(made)) rank.set(made, i);
+    });
+    tokens.forEach((token, id) => {
+      if (/^<0x[0-9A-F]{2}>$/.test(token)) types[id] = BYTE;
+      if (token === "<unk>") types[id] = UNKNOWN;
+    });
+    out.set("tokenizer.ggml.scores", { f32: tokens.map((t) => -(rank.get(t) ?? merges.length)) });
+    out.set("tokenizer.ggml.add_bos_token", true);
+  } else {
+    out.set("tokenizer.ggml.pre", splitName(json));
+    out.set("tokenizer.ggml.merges", merges);
+  }
+  out.set("tokenizer.ggml.token_type", types);
+  if (bos !== undefined) out.set("tokenizer.ggml.bos_token_id", bos);
+  if (eos !== undefined) out.set("tokenizer.ggml.eos_token_id", eos);
+  return out;
+}
+
+function splitName(json: z.infer<typeof Json>): string {
+  const text = JSON.stringify(json.pre_tokenizer ?? null);
+  if (json.pre_tokenizer?.type === "ByteLevel") return "gpt-2";
+  const name = Object.entries(splits).find(
+    ([, s]) => s.pattern && text.includes(JSON.stringify(s.pattern)),
+  )?.[0];
+  if (name) return name;
+  throw new TillerError(
+    "unknown_tokenizer",
+    "this tokenizer cuts text in a way that has no name in GGUF here. Export the folder without --gguf.",
+  );
+}
