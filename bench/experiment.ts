@@ -1,6 +1,6 @@
 /**
  * The first experiment from nothing, for several seeds, one after the other: what it reached and how long it took.
- * Run: npm run bench:experiment -- 1 2 3   (about six minutes a seed; the machine should do nothing else)
+ * Run: npm run bench -- experiment 1 2 3   (about six minutes a seed; the machine should do nothing else)
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -12,7 +12,7 @@ import { Summary } from "@tiller/schema";
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), "..");
 const seeds = process.argv.slice(2).map(Number);
 if (!seeds.length || seeds.some((s) => !Number.isInteger(s))) {
-  console.error("Give the seeds: npm run bench:experiment -- 1 2 3");
+  console.error("Give the seeds: npm run bench -- experiment 1 2 3");
   process.exit(2);
 }
 

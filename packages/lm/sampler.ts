@@ -7,11 +7,13 @@ import { type Rng, TillerError } from "@tiller/schema";
 import {
   gather,
   Graph,
+  mul,
   Program,
   reshape,
   rotary,
   rotaryTables,
   split,
+  softmax,
   type State,
   type Tensor,
 } from "@tiller/tensor";
@@ -119,7 +121,8 @@ export class Sampler implements Disposable {
       g.update(`cache.${B}.${max}.v.${l}`, v);
       return reshape(out, [B * S, H * D]);
     });
-    g.output("logits", logits(c, p, S === 1 ? hidden : gather(hidden, last))); // (B, V)
+    const rows = logits(c, p, S === 1 ? hidden : gather(hidden, last));
+    g.output("probabilities", softmax(mul(rows, g.input("scale", [])))); // (B, V)
     const made = new Program(g, this.#state);
     this.#programs.set(S, made);
     return made;
@@ -145,6 +148,7 @@ export class Sampler implements Disposable {
 
     const S = Math.min(max, Math.max(8, Math.ceil(longest / 8) * 8)); // bucketed
     const row = (b: number) => prompts[Math.min(b, n - 1)];
+    const scale = o.temperature > 0 ? 1 / (o.temperature + 1e-7) : 1;
     const prefill = this.#program(S);
     prefill.run({
       ids: Array.from({ length: B * S }, (_, i) => row(Math.floor(i / S))[i % S] ?? 0),
@@ -152,17 +156,17 @@ export class Sampler implements Disposable {
       lengths: new Array(B).fill(S - 1),
       total: S,
       last: Array.from({ length: B }, (_, b) => b * S + row(b).length - 1),
+      scale,
     });
-    let current = prefill.float("logits");
+    let current = prefill.float("probabilities");
     const step = this.#program(1);
+    const zeros = new Array<number>(B).fill(0);
     const tokens: number[][] = prompts.map(() => []);
     const logprobs: number[][] = prompts.map(() => []);
-    const scratch = new Float64Array(V);
     for (let t = 0; t < o.maxTokens; t++) {
       for (let b = 0; b < n; b++) {
         const [token, logprob] = choose(
           current.subarray(b * V, (b + 1) * V),
-          scratch,
           o.temperature,
           o.topP ?? 1,
           o.rngs[b],
@@ -177,9 +181,10 @@ export class Sampler implements Disposable {
         positions: at,
         lengths: at,
         total: Math.max(...at) + 1,
-        last: new Array(B).fill(0),
+        last: zeros,
+        scale,
       });
-      current = step.float("logits");
+      current = step.float("probabilities");
     }
     return { tokens, logprobs };
   }
@@ -190,33 +195,36 @@ export class Sampler implements Disposable {
   }
 }
 
-/** One draw from softmax(logits / T), restricted to the nucleus; T = 0 takes the largest. */
+/** One draw from the probabilities p, restricted to the nucleus; temperature 0 takes the likeliest. */
 function choose(
-  logits: Float32Array,
-  p: Float64Array,
+  p: Float32Array,
   temperature: number,
   topP: number,
   rng: Rng,
-): [number, number] {
-  const scale = temperature > 0 ? 1 / (temperature + 1e-7) : 1;
-  let best = 0;
-  for (let i = 1; i < logits.length; i++) if (logits[i] > logits[best]) best = i;
-  let z = 0;
-  for (let i = 0; i < logits.length; i++) z += p[i] = Math.exp((logits[i] - logits[best]) * scale);
-  const logprob = (i: number) => (logits[i] - logits[best]) * scale - Math.log(z);
-  if (temperature <= 0) return [best, logprob(best)];
-  let mass = z;
-  if (topP < 1) {
-    const order = Array.from(p.keys()).sort((i, j) => p[j] - p[i]);
-    let kept = 0;
-    mass = 0;
-    while (kept < order.length && mass < topP * z) mass += p[order[kept++]];
-    for (const i of order.slice(kept)) p[i] = 0;
+): [token: number, logprob: number] {
+  if (temperature <= 0) {
+    let best = 0;
+    for (let i = 1; i < p.length; i++) if (p[i] > p[best]) best = i;
+    return [best, Math.log(p[best])];
   }
-  let u = rng.next() * mass;
+  if (topP < 1) return nucleus(p, topP, rng);
+  let u = rng.next();
+  let last = 0; // what rounding leaves over goes to the last token that can be drawn
   for (let i = 0; i < p.length; i++) {
-    u -= p[i];
-    if (u < 0 && p[i] > 0) return [i, logprob(i)];
+    const q = p[i];
+    if (q <= 0) continue;
+    last = i;
+    u -= q;
+    if (u < 0) break;
   }
-  return [best, logprob(best)];
+  return [last, Math.log(p[last])];
+}
+/** The likeliest tokens that together reach `topP`, drawn from as they stand (Holtzman et al. 2020). */
+function nucleus(p: Float32Array, topP: number, rng: Rng): [token: number, logprob: number] {
+  const order = Array.from(p.keys()).sort((i, j) => p[j] - p[i]);
+  let [kept, mass] = [0, 0];
+  while (kept < order.length && mass < topP) mass += p[order[kept++]];
+  let u = rng.next() * mass;
+  const token = order.slice(0, kept).find((i) => (u -= p[i]) < 0) ?? order[0];
+  return [token, Math.log(p[token])];
 }

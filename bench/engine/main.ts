@@ -1,0 +1,160 @@
+/**
+ * Training and sampling beside PyTorch, in interleaved rounds, medians: npm run bench -- engine
+ * [--only train|decode|prefill|memory] [--shape tiny] [--rounds 7] [--json]
+ * The peer needs a Python with torch and transformers, named by TILLER_PYTHON; without it, its columns say "absent".
+ * Threads: TILLER_THREADS, else every core.
+ */
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
+import { cpus } from "node:os";
+import path from "node:path";
+import readline from "node:readline";
+import { parseArgs } from "node:util";
+import { type Machine, floorMs, measureMachine } from "./floor.ts";
+import { type Case, cases, models } from "./shapes.ts";
+
+const { values: flags } = parseArgs({
+  args: process.argv.slice(2),
+  options: {
+    only: { type: "string" },
+    shape: { type: "string" },
+    rounds: { type: "string", default: "7" },
+    json: { type: "boolean", default: false },
+  },
+});
+const python = process.env["TILLER_PYTHON"];
+const here = import.meta.dirname;
+
+/** A process that answers each line of stdin with a line of JSON. */
+class Worker implements AsyncDisposable {
+  readonly name: string;
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #lines: AsyncIterator<string>;
+  constructor(name: string, command: string, args: string[]) {
+    this.name = name;
+    this.#child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] }) as never;
+    this.#lines = readline.createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+  }
+  async answer(): Promise<Record<string, number>> {
+    const { value, done } = await this.#lines.next();
+    if (done) throw new Error(`${this.name} ended; its error stands above`);
+    return JSON.parse(value) as Record<string, number>;
+  }
+  ask(line: string): Promise<Record<string, number>> {
+    this.#child.stdin.write(`${line}\n`);
+    return this.answer();
+  }
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.stdin.end();
+    await new Promise((resolve) => this.#child.once("close", resolve));
+  }
+}
+const start = (c: Case): Worker[] => {
+  const theirs = (dtype: string) =>
+    new Worker(`PyTorch ${dtype}`, python!, [
+      path.join(here, "torch_peer.py"),
+      JSON.stringify(c),
+      JSON.stringify(models[c.shape]),
+      dtype,
+    ]);
+  return [
+    new Worker("ours", process.execPath, [path.join(here, "ours.ts"), JSON.stringify(c)]),
+    ...(python ? [theirs("f32"), ...(c.work === "train" ? [theirs("bf16")] : [])] : []),
+  ];
+};
+const median = (xs: readonly number[]) => xs.toSorted((a, b) => a - b)[Math.floor(xs.length / 2)];
+
+interface Row {
+  readonly work: string;
+  readonly shape: string;
+  readonly batch: number;
+  /** milliseconds, or megabytes for memory */
+  readonly ours: number;
+  readonly peer: number | null;
+  readonly peerName: string;
+  readonly ratio: number | null;
+  readonly target: number;
+  readonly floorRatio: number | null;
+  /** PyTorch under bf16 autocast, for honesty */
+  readonly bf16: number | null;
+}
+async function measure(c: Case, machine: Machine): Promise<Row[]> {
+  await using stack = new AsyncDisposableStack();
+  const workers: Worker[] = [];
+  for (const worker of start(c)) workers.push(stack.use(worker));
+  const first = await Promise.all(workers.map((w) => w.answer())); // ready, one run done
+  const times = new Map(workers.map((w) => [w.name, [] as number[]]));
+  for (let round = 0; round < Number(flags.rounds) + 1; round++)
+    for (const w of workers) {
+      const { ms } = await w.ask("go");
+      if (round > 0) times.get(w.name)!.push(ms); // one more round to warm up
+    }
+  const at = (name: string) => (times.has(name) ? median(times.get(name)!) : null);
+  const ours = at("ours")!;
+  const peer = at("PyTorch f32");
+  const base = { shape: c.shape, batch: c.batch, peerName: peer === null ? "absent" : "PyTorch" };
+  const rows: Row[] = [
+    {
+      ...base,
+      work: c.work,
+      ours,
+      peer,
+      ratio: peer && ours / peer,
+      target: c.target,
+      floorRatio: ours / floorMs(c, machine),
+      bf16: at("PyTorch bf16"),
+    },
+  ];
+  if (c.work === "train") {
+    const peaks = await Promise.all(workers.map(async (w) => (await w.ask("memory"))["peakMB"]));
+    const theirs = workers.length > 1 ? peaks[1] : null;
+    const memory = { ...base, floorRatio: null, bf16: null };
+    rows.push({
+      ...memory,
+      work: "memory",
+      ours: peaks[0],
+      peer: theirs,
+      ratio: theirs && peaks[0] / theirs,
+      target: 1.1,
+    });
+    rows.push({
+      ...memory,
+      work: "cold start",
+      ours: first[0]["coldMs"],
+      peer: null,
+      peerName: "",
+      ratio: null,
+      target: 2000,
+    });
+  }
+  return rows;
+}
+
+const wanted = cases.filter(
+  (c) =>
+    (!flags.only || c.work === flags.only || (flags.only === "memory" && c.work === "train")) &&
+    (!flags.shape || c.shape === flags.shape),
+);
+const show = (x: number | null, digits = 2) => (x === null ? "-" : x.toFixed(digits));
+const machine = measureMachine();
+if (!flags.json) {
+  const version = python && spawnSync(python, ["-c", "import torch; print(torch.__version__)"]);
+  console.log(
+    `${cpus().length} x ${cpus()[0]?.model ?? "unknown CPU"}, Node ${process.version}, PyTorch ${version ? String(version.stdout).trim() : "absent (set TILLER_PYTHON)"}; ` +
+      `matrix products ${(machine.flops / 1e9).toFixed(0)} GFLOPS, memory ${(machine.bandwidth / 1e9).toFixed(1)} GB/s\n`,
+  );
+  console.log(
+    "| work | shape | batch | ours | PyTorch | ours / PyTorch | target | ours / floor | PyTorch bf16 |",
+  );
+  console.log("|---|---|---|---|---|---|---|---|---|");
+}
+const rows: Row[] = [];
+for (const c of wanted)
+  for (const r of await measure(c, machine)) {
+    rows.push(r);
+    const unit = r.work === "memory" ? " MB" : " ms";
+    if (!flags.json)
+      console.log(
+        `| ${r.work} | ${r.shape} | ${r.batch} | ${show(r.ours)}${unit} | ${r.peer ? show(r.peer) + unit : r.peerName} | ${show(r.ratio)} | ${r.target} | ${show(r.floorRatio)} | ${r.bf16 ? `${show(r.bf16)} ms` : ""} |`,
+      );
+  }
+if (flags.json) console.log(JSON.stringify({ machine, rows }));

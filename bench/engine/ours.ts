@@ -1,0 +1,86 @@
+/** Tiller's side of the bench: a child process that waits for a line on stdin, works once, and answers its milliseconds. */
+import { readFileSync } from "node:fs";
+import readline from "node:readline";
+import {
+  declare,
+  hiddenStates,
+  initParams,
+  logits,
+  paramSpecs,
+  Sampler,
+  shapeOf,
+} from "@tiller/lm";
+import { rng } from "@tiller/schema";
+import {
+  adamw,
+  adamwInputs,
+  Graph,
+  mean,
+  neg,
+  Program,
+  State,
+  tokenLogprobs,
+} from "@tiller/tensor";
+import { type Case, models } from "./shapes.ts";
+
+const { work, shape: name, batch: B, length: T } = JSON.parse(process.argv[2]) as Case;
+const began = performance.now();
+const shape = shapeOf(models[name]);
+const specs = paramSpecs(shape);
+const state = new State();
+initParams(state, specs, rng(1, "init"));
+const random = rng(1, "tokens");
+const tokens = Array.from({ length: B * T }, () => random.int(shape.vocab));
+
+/** Runs once; returns milliseconds. */
+const once = work === "train" ? training() : sampling();
+function training(): () => number {
+  const g = new Graph();
+  const params = declare(g, specs);
+  const labels = g.input("labels", [B * T], "int64");
+  const hidden = hiddenStates(shape, params, g.input("ids", [B, T], "int64"));
+  const loss = neg(mean(tokenLogprobs(logits(shape, params, hidden), labels)));
+  g.output("loss", loss);
+  adamw(loss, params, { beta2: 0.95, weightDecay: 0.1 });
+  const program = new Program(g, state);
+  const next = tokens.map((_, i) => tokens[(i + 1) % tokens.length]);
+  let step = 0;
+  return () => {
+    const start = performance.now();
+    program.run({ ids: tokens, labels: next, ...adamwInputs(++step, 1e-3, { beta2: 0.95 }) });
+    if (!Number.isFinite(program.float("loss")[0])) throw new Error("the loss is not finite");
+    return performance.now() - start;
+  };
+}
+/** 64 greedy steps after a prompt of `length` (milliseconds a step), or the prompt alone. */
+function sampling(): () => number {
+  const steps = 64;
+  const sampler = new Sampler(shape, state, B, { context: T + steps + 8 });
+  const prompts = Array.from({ length: B }, (_, b) => tokens.slice(b * T, (b + 1) * T));
+  const rngs = prompts.map((_, b) => rng(b, "bench"));
+  const run = (maxTokens: number) => {
+    const start = performance.now();
+    let first = 0;
+    sampler.sample(prompts, {
+      maxTokens,
+      temperature: 0,
+      rngs,
+      onStep: () => {
+        first ||= performance.now() - start;
+      },
+    });
+    return { first, rest: performance.now() - start - first };
+  };
+  return () => (work === "prefill" ? run(1).first : run(steps + 1).rest / steps);
+}
+
+const cold = performance.now();
+once();
+const now = performance.now();
+console.log(JSON.stringify({ ready: true, coldMs: now - began, firstMs: now - cold }));
+for await (const line of readline.createInterface({ input: process.stdin })) {
+  if (line === "memory") {
+    const peak = /VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
+    console.log(JSON.stringify({ peakMB: Number(peak) / 1024 }));
+  } else console.log(JSON.stringify({ ms: once() }));
+}

@@ -1,0 +1,21 @@
+/** npm run bench -- NAME ...: one measured command a name; each says its flags at the top of its file. */
+import process from "node:process";
+
+const benches: Readonly<Record<string, { what: string; load: () => Promise<unknown> }>> = {
+  engine: {
+    what: "training and sampling beside PyTorch (--only --shape --rounds --json)",
+    load: () => import("./engine/main.ts"),
+  },
+  experiment: {
+    what: "the first experiment from nothing, for several seeds (1 2 3)",
+    load: () => import("./experiment.ts"),
+  },
+};
+const [name = ""] = process.argv.splice(2, 1); // the bench reads the rest
+const bench = benches[name];
+if (bench) await bench.load();
+else {
+  const lines = Object.entries(benches).map(([n, b]) => `  ${n.padEnd(12)} ${b.what}`);
+  console.error(`Usage: npm run bench -- NAME\n\n${lines.join("\n")}`);
+  process.exitCode = 2;
+}
