@@ -42,7 +42,7 @@ const table = rows.map(
 const text = `# The first experiment, seeds ${seeds.join(", ")}
 
 Machine: ${cpus().length} cores, ${cpus()[0]?.model}. Date: ${date}. Commit: ${commit.trim()}.
-Command: \`npm run bench:experiment -- ${seeds.join(" ")}\`. The simulated careless raters are rater-11 and rater-12.
+Command: \`npm run bench -- experiment ${seeds.join(" ")}\`. The simulated careless raters are rater-11 and rater-12.
 
 | seed | seconds | reward model right | win rate | KL, nats | distinct-2 of the base's | judgments | careless found |
 |---|---|---|---|---|---|---|---|
