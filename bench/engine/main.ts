@@ -5,6 +5,7 @@
  * Threads: TILLER_THREADS, else every core.
  */
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import path from "node:path";
 import readline from "node:readline";
@@ -23,6 +24,9 @@ const { values: flags } = parseArgs({
 });
 const python = process.env["TILLER_PYTHON"];
 const here = import.meta.dirname;
+// without the instructions PyTorch emulates bf16, many times slower
+const cpuinfo = existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "";
+const hasBf16 = /avx512_bf16|amx_bf16/.test(cpuinfo);
 
 /** A process that answers each line of stdin with a line of JSON. */
 class Worker implements AsyncDisposable {
@@ -58,7 +62,7 @@ const start = (c: Case): Worker[] => {
     ]);
   return [
     new Worker("ours", process.execPath, [path.join(here, "ours.ts"), JSON.stringify(c)]),
-    ...(python ? [theirs("f32"), ...(c.work === "train" ? [theirs("bf16")] : [])] : []),
+    ...(python ? [theirs("f32"), ...(c.work === "train" && hasBf16 ? [theirs("bf16")] : [])] : []),
   ];
 };
 const median = (xs: readonly number[]) => xs.toSorted((a, b) => a - b)[Math.floor(xs.length / 2)];

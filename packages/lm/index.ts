@@ -4,6 +4,7 @@ export { type TokenizerJson, trainBpe } from "./bpe.ts";
 export * from "./checkpoint.ts";
 export { writeGguf } from "./gguf-model.ts";
 export { importModel } from "./import.ts";
+export { addLora, type LoraOptions, loraSpecs, mergeLora } from "./lora.ts";
 export * from "./safetensors.ts";
 export * from "./sampler.ts";
 export * from "./text.ts";

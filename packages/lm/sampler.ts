@@ -18,7 +18,15 @@ import {
   type Tensor,
 } from "@tiller/tensor";
 import { layoutOf, type ModelShape } from "./architectures.ts";
-import { blocks, declare, embed, headNorm, logits, paramSpecs } from "./transformer.ts";
+import {
+  blocks,
+  declare,
+  embed,
+  headNorm,
+  logits,
+  type ParamSpec,
+  paramSpecs,
+} from "./transformer.ts";
 
 export interface SampleOptions {
   readonly maxTokens: number;
@@ -39,24 +47,26 @@ export interface Sampled {
 /** A sampler for up to `batch` rows of the model in `state`. */
 export class Sampler implements Disposable {
   readonly #shape: ModelShape;
+  readonly #specs: readonly ParamSpec[];
   readonly #state: State;
   readonly batch: number;
   /** tokens the cache holds, prompt included */
   readonly context: number;
   readonly #programs = new Map<number, Program>();
 
-  /** `context` bounds the cache's memory: 2 layers x batch x key-value heads x context x head size floats. */
+  /** `specs`: the parameters, where there are more than the model's own (adapters). `context` bounds the cache's memory: 2 layers x batch x key-value heads x context x head size floats. */
   constructor(
     shape: ModelShape,
     state: State,
     batch: number,
-    o: { readonly context?: number } = {},
+    o: { readonly context?: number; readonly specs?: readonly ParamSpec[] } = {},
   ) {
     if (shape.headDim % 8)
       throw new TillerError(
         "unsupported_model",
         `sampling needs heads whose size is a multiple of 8, this model's have ${shape.headDim}. Choose fewer or wider heads.`,
       );
+    this.#specs = o.specs ?? paramSpecs(shape);
     this.#shape = shape;
     this.#state = state;
     this.batch = batch;
@@ -70,7 +80,7 @@ export class Sampler implements Disposable {
     const { heads: H, kvHeads: G, headDim: D } = c;
     const [B, max] = [this.batch, this.context];
     const g = new Graph();
-    const p = declare(g, paramSpecs(c));
+    const p = declare(g, this.#specs);
     const ids = g.input("ids", [B, S], "int64");
     const positions = g.input("positions", [B, S], "int64");
     const lengths = g.input("lengths", [B], "int32"); // tokens in the cache after this call, less one

@@ -123,10 +123,15 @@ function norm(c: ModelShape, p: Params, x: Tensor, name: string): Tensor {
     ? rmsNorm(x, gain, c.epsilon)
     : layerNorm(x, gain, of(p, `${name}.bias`), c.epsilon);
 }
-const linear = (c: ModelShape, p: Params, x: Tensor, name: string): Tensor =>
-  gemm(x, of(p, `${name}.weight`), p.get(`${name}.bias`) ?? null, {
+function linear(c: ModelShape, p: Params, x: Tensor, name: string): Tensor {
+  const y = gemm(x, of(p, `${name}.weight`), p.get(`${name}.bias`) ?? null, {
     transB: !layoutOf(c).inOut,
   });
+  const [a, b] = [p.get(`${name}.lora_A.weight`), p.get(`${name}.lora_B.weight`)];
+  if (!a || !b) return y;
+  const down = gemm(x, a, null, { transB: true }); // (N, rank)
+  return add(y, mul(gemm(down, b, null, { transB: true }), of(p, "lora.scale")));
+}
 
 /** Queries (N, H D), keys and values (N, G D) of one layer; or all three in one (N, 3 H D), in the layout's order. */
 export type Projected = readonly [Tensor] | readonly [q: Tensor, k: Tensor, v: Tensor];

@@ -112,24 +112,24 @@ export const rules: Readonly<Record<string, Rule>> = {
   },
   FusedMatMul: ([dy], n) =>
     productGradients(bmm, dy!, at(n.inputs, 0), at(n.inputs, 1), n.attributes),
-  // the table's gradient: rows of dy added into zeros
-  Gather: ([dy], n) => {
+  // the table's gradient: rows of dy added into what is there (a tied output matrix), else into zeros
+  Gather: ([dy], n, [old]) => {
     const [w, ids] = [at(n.inputs, 0), at(n.inputs, 1)];
     const rows = sizeOf(ids.shape);
-    const zeros = w.graph.op(
-      "ConstantOfShape",
-      [w.graph.constant(w.shape, [w.shape.length], "int64")],
-      [w.shape],
-    )[0];
-    return [
+    const into =
+      old ??
       w.graph.op(
-        "ScatterND",
-        [zeros, reshape(ids, [rows, 1]), reshape(dy!, [rows, ...w.shape.slice(1)])],
+        "ConstantOfShape",
+        [w.graph.constant(w.shape, [w.shape.length], "int64")],
         [w.shape],
-        { reduction: "add" },
-      )[0],
-      null,
-    ];
+      )[0];
+    const [total] = w.graph.op(
+      "ScatterND",
+      [into, reshape(ids, [rows, 1]), reshape(dy!, [rows, ...w.shape.slice(1)])],
+      [w.shape],
+      { reduction: "add" },
+    );
+    return [{ total }, null];
   },
   Split: (gs, n) => {
     const x = at(n.inputs, 0);

@@ -29,7 +29,15 @@ export interface Node {
 
 /** From the gradients of the outputs to those of the inputs; null where there is none. */
 export type Vjp = (outputGradients: readonly (Tensor | null)[]) => readonly (Tensor | null)[];
-export type Rule = (g: readonly (Tensor | null)[], node: Node) => readonly (Tensor | null)[];
+/**
+ * `old`: what has been added up for each input so far. A rule may add to it itself, for less memory, and then
+ * returns `{ total }`.
+ */
+export type Rule = (
+  g: readonly (Tensor | null)[],
+  node: Node,
+  old: readonly (Tensor | null)[],
+) => readonly (Tensor | { readonly total: Tensor } | null)[];
 
 export interface Constant {
   readonly tensor: Tensor;
@@ -197,15 +205,17 @@ export function gradWith(
   for (const n of nodes.toReversed()) {
     const gs = n.outputs.map((t) => (t ? (adjoint.get(t.id) ?? null) : null));
     if (gs.every((x) => x === null) || !n.outputs.some((t) => t && depends.has(t.id))) continue;
-    const rule = n.vjp ?? rules[n.op];
+    const rule: Rule | undefined = n.vjp ?? rules[n.op];
     if (!rule) throw new Bug(`no gradient rule for ${n.op}`);
-    rule(gs, n).forEach((d, i) => {
+    const olds = n.inputs.map((t) => (t ? (adjoint.get(t.id) ?? null) : null));
+    rule(gs, n, olds).forEach((result, i) => {
       const t = n.inputs[i];
-      if (!d || !t || !depends.has(t.id)) return;
+      if (!result || !t || !depends.has(t.id)) return;
+      const d = "total" in result ? result.total : result;
       if (d.shape.join() !== t.shape.join())
         throw new Bug(`gradient of ${n.op} input ${i} is (${d.shape}), the input (${t.shape})`);
       const old = adjoint.get(t.id);
-      adjoint.set(t.id, old ? add(old, d) : d);
+      adjoint.set(t.id, old && !("total" in result) ? add(old, d) : d);
     });
   }
   return wrt.map((t) => adjoint.get(t.id) ?? null);

@@ -1,0 +1,75 @@
+/**
+ * Low-rank adapters (Hu et al. 2022): beside a frozen linear layer W, two thin matrices add scale B A x. A starts
+ * random, B at zero, so an adapted model begins as its base. Names are PEFT's: <layer>.lora_A.weight (rank, in) and
+ * <layer>.lora_B.weight (out, rank). `blocks` uses adapters wherever the parameters hold them.
+ */
+import { type Rng, TillerError } from "@tiller/schema";
+import type { State } from "@tiller/tensor";
+import { layoutOf, type ModelShape } from "./architectures.ts";
+import { type ParamSpec, paramSpecs } from "./transformer.ts";
+
+export interface LoraOptions {
+  readonly rank: number;
+  /** the adapter's part counts alpha / rank; default: twice the rank */
+  readonly alpha?: number;
+  /** endings of the layers to adapt, such as "q_proj"; default: every linear layer inside the blocks */
+  readonly targets?: readonly string[];
+}
+export const LORA_SCALE = "lora.scale";
+
+/** Linear layers inside the blocks: name, inputs, outputs. */
+function linears(c: ModelShape): { name: string; from: number; to: number }[] {
+  return paramSpecs(c)
+    .filter((s) => s.shape.length === 2 && /\.\d+\./.test(s.name))
+    .map(({ name, shape: [a, b] }) => ({
+      name: name.replace(/\.weight$/, ""),
+      ...(layoutOf(c).inOut ? { from: a, to: b } : { from: b, to: a }),
+    }));
+}
+
+/** The adapters' parameters: what an optimiser is given, and what a checkpoint of them holds. */
+export function loraSpecs(c: ModelShape, o: LoraOptions): ParamSpec[] {
+  const all = linears(c);
+  const chosen = all.filter(({ name }) => o.targets?.some((t) => name.endsWith(t)) ?? true);
+  if (!chosen.length)
+    throw new TillerError(
+      "no_such_layer",
+      `no linear layer ends in ${o.targets?.join(" or ")}. There are ${[...new Set(all.map((l) => l.name.split(".").at(-1)))].join(", ")}.`,
+    );
+  return chosen.flatMap(({ name, from, to }) => [
+    { name: `${name}.lora_A.weight`, shape: [o.rank, from], init: 1 / Math.sqrt(3 * from) }, // variance of PEFT's Kaiming start
+    { name: `${name}.lora_B.weight`, shape: [to, o.rank], init: "zero" as const },
+  ]);
+}
+
+/** Puts fresh adapters and their scale beside the base's parameters; declare [...paramSpecs, ...the result]. */
+export function addLora(state: State, c: ModelShape, o: LoraOptions, rng: Rng): ParamSpec[] {
+  const specs = loraSpecs(c, o);
+  for (const { name, shape, init } of specs) {
+    const { data } = state.buffer(name, shape, "float32");
+    for (let i = 0; i < data.length; i++)
+      data[i] = init === "zero" ? 0 : rng.normal() * Number(init);
+  }
+  state.set(LORA_SCALE, [], [(o.alpha ?? 2 * o.rank) / o.rank]);
+  return [...specs, { name: LORA_SCALE, shape: [], init: "one" }];
+}
+
+/** Adds every adapter into its layer's weights and sets B to zero: the same model without the detour. */
+export function mergeLora(state: State, c: ModelShape): void {
+  const scale = state.get(LORA_SCALE).data[0];
+  const { inOut } = layoutOf(c);
+  for (const { name, from, to } of linears(c)) {
+    if (!state.has(`${name}.lora_A.weight`)) continue;
+    const [w, a, b] = [".weight", ".lora_A.weight", ".lora_B.weight"].map(
+      (ending) => state.get(name + ending).data,
+    );
+    const rank = a.length / from;
+    for (let o = 0; o < to; o++)
+      for (let i = 0; i < from; i++) {
+        let sum = 0;
+        for (let r = 0; r < rank; r++) sum += b[o * rank + r] * a[r * from + i];
+        w[inOut ? i * to + o : o * from + i] += scale * sum;
+      }
+    b.fill(0);
+  }
+}
