@@ -52,8 +52,8 @@ class Worker implements AsyncDisposable {
     await new Promise((resolve) => this.#child.once("close", resolve));
   }
 }
-const start = (c: Case): Worker[] => {
-  const theirs = (dtype: string) =>
+const starts = (c: Case): (() => Worker)[] => {
+  const theirs = (dtype: string) => () =>
     new Worker(`PyTorch ${dtype}`, python!, [
       path.join(here, "torch_peer.py"),
       JSON.stringify(c),
@@ -61,7 +61,7 @@ const start = (c: Case): Worker[] => {
       dtype,
     ]);
   return [
-    new Worker("ours", process.execPath, [path.join(here, "ours.ts"), JSON.stringify(c)]),
+    () => new Worker("ours", process.execPath, [path.join(here, "ours.ts"), JSON.stringify(c)]),
     ...(python ? [theirs("f32"), ...(c.work === "train" && hasBf16 ? [theirs("bf16")] : [])] : []),
   ];
 };
@@ -84,8 +84,12 @@ interface Row {
 async function measure(c: Case, machine: Machine): Promise<Row[]> {
   await using stack = new AsyncDisposableStack();
   const workers: Worker[] = [];
-  for (const worker of start(c)) workers.push(stack.use(worker));
-  const first = await Promise.all(workers.map((w) => w.answer())); // ready, one run done
+  const first: Record<string, number>[] = [];
+  for (const begin of starts(c)) {
+    const worker = stack.use(begin());
+    workers.push(worker);
+    first.push(await worker.answer()); // ready, one run done, alone on the machine
+  }
   const times = new Map(workers.map((w) => [w.name, [] as number[]]));
   for (let round = 0; round < Number(flags.rounds) + 1; round++)
     for (const w of workers) {
