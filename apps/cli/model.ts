@@ -1,5 +1,5 @@
 /** tiller model: look at a checkpoint, bring one in from elsewhere, sample from it, score a text with it. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { loadModel } from "@tiller/learn";
@@ -133,7 +133,8 @@ async function sample(dir: string, rest: string[]): Promise<void> {
   process.stdout.write(shown);
   const ends = new Set([tokenizer.eos, ...tokenizer.start]); // a new beginning ends the old text as well
   sampler.sample([prompt], {
-    maxTokens: Math.min(o.tokens, sampler.context - prompt.length),
+    // at least one, so that a prompt past the context is told and not cut
+    maxTokens: Math.max(1, Math.min(o.tokens, sampler.context - prompt.length)),
     temperature: o.temperature,
     topP: o.topp,
     rngs: [rng(o.seed, "sample")],
@@ -152,6 +153,8 @@ async function sample(dir: string, rest: string[]): Promise<void> {
 
 async function score(dir: string, rest: string[]): Promise<void> {
   const { text: file } = parseFlags(rest, { text: z.string() });
+  if (!existsSync(file))
+    throw new TillerError("not_found", `there is no text ${file}. Check the path.`);
   const r = perplexity(await loadModel(dir), readFileSync(file, "utf8"));
   console.log(
     `${r.bitsPerCharacter.toFixed(3)} bits a character, ${r.natsPerToken.toFixed(3)} nats a token ` +

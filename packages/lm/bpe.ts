@@ -147,30 +147,32 @@ function mostFrequent(counts: ReadonlyMap<number, number>): number {
   return best;
 }
 
+export const byteLevel = (use_regex: boolean): ByteLevel => ({
+  type: "ByteLevel",
+  add_prefix_space: false,
+  trim_offsets: true,
+  use_regex,
+});
+export const addedToken = (id: number, content: string, special: boolean) => ({
+  id,
+  content,
+  single_word: false,
+  lstrip: false,
+  rstrip: false,
+  normalized: false,
+  special,
+});
+
 function tokenizerJson(
   vocab: readonly string[],
   merges: [string, string][],
   specials: readonly string[],
 ): TokenizerJson {
-  const byteLevel = (use_regex: boolean): ByteLevel => ({
-    type: "ByteLevel",
-    add_prefix_space: false,
-    trim_offsets: true,
-    use_regex,
-  });
   return {
     version: "1.0",
     truncation: null,
     padding: null,
-    added_tokens: specials.map((content) => ({
-      id: vocab.indexOf(content),
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    })),
+    added_tokens: specials.map((content) => addedToken(vocab.indexOf(content), content, true)),
     normalizer: null,
     pre_tokenizer: byteLevel(true),
     post_processor: byteLevel(true),

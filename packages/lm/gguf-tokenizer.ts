@@ -2,6 +2,7 @@
 import { TillerError } from "@tiller/schema";
 import { z } from "zod";
 import type { ModelConfig } from "./architectures.ts";
+import { addedToken, byteLevel } from "./bpe.ts";
 import type { GgufValue, GgufWritten } from "./gguf.ts";
 import { sentencePieceJson } from "./sentencepiece.ts";
 
@@ -61,12 +62,6 @@ export function ggufTokenizer(metadata: ReadonlyMap<string, GgufValue>, file: st
       "unknown_tokenizer",
       `${file}: text is cut in the manner of ${t.pre}; known are ${Object.keys(splits).join(", ")}. Import the model's Hugging Face folder instead.`,
     );
-  const byteLevel = (use_regex: boolean) => ({
-    type: "ByteLevel",
-    add_prefix_space: false,
-    trim_offsets: true,
-    use_regex,
-  });
   const bos = t.add_bos_token ? t.bos_token_id : undefined;
   return {
     version: "1.0",
@@ -75,17 +70,7 @@ export function ggufTokenizer(metadata: ReadonlyMap<string, GgufValue>, file: st
     added_tokens: t.tokens.flatMap((content, id) =>
       (t.token_type[id] ?? NORMAL) === NORMAL
         ? []
-        : [
-            {
-              id,
-              content,
-              single_word: false,
-              lstrip: false,
-              rstrip: false,
-              normalized: false,
-              special: t.token_type[id] === CONTROL,
-            },
-          ],
+        : [addedToken(id, content, t.token_type[id] === CONTROL)],
     ),
     normalizer: cut.nfc ? { type: "NFC" } : null,
     pre_tokenizer: cut.pattern

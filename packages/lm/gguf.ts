@@ -48,47 +48,34 @@ class Reader {
   }
   /** a metadata value of the file's type number */
   value(type: number): GgufValue {
-    const v = this.#view;
-    const number = (bytes: number, get: (at: number) => number | bigint) => {
-      const x = Number(get(this.at));
-      this.at += bytes;
-      return x;
-    };
-    switch (type) {
-      case 0:
-        return number(1, (at) => v.getUint8(at));
-      case 1:
-        return number(1, (at) => v.getInt8(at));
-      case 2:
-        return number(2, (at) => v.getUint16(at, true));
-      case 3:
-        return number(2, (at) => v.getInt16(at, true));
-      case 4:
-        return number(4, (at) => v.getUint32(at, true));
-      case 5:
-        return number(4, (at) => v.getInt32(at, true));
-      case 6:
-        return number(4, (at) => v.getFloat32(at, true));
-      case 7:
-        return number(1, (at) => v.getUint8(at)) !== 0;
-      case 8:
-        return this.text();
-      case 9: {
-        const of = this.u32();
-        const n = this.u64();
-        return Array.from({ length: n }, () => this.value(of));
-      }
-      case 10:
-        return number(8, (at) => v.getBigUint64(at, true));
-      case 11:
-        return number(8, (at) => v.getBigInt64(at, true));
-      case 12:
-        return number(8, (at) => v.getFloat64(at, true));
-      default:
-        throw new RangeError(`a value of type ${type}`);
+    if (type === 8) return this.text();
+    if (type === 9) {
+      const [of, n] = [this.u32(), this.u64()];
+      return Array.from({ length: n }, () => this.value(of));
     }
+    const known = numbers[type];
+    if (!known) throw new RangeError(`a value of type ${type}`);
+    const x = Number(known.get(this.#view, this.at));
+    this.at += known.bytes;
+    return type === 7 ? x !== 0 : x;
   }
 }
+/** The file's number types, by their number there; 7 is a truth value, 8 a text and 9 an array. */
+const numbers: Readonly<
+  Record<number, { bytes: number; get: (v: DataView, at: number) => number | bigint }>
+> = {
+  0: { bytes: 1, get: (v, at) => v.getUint8(at) },
+  1: { bytes: 1, get: (v, at) => v.getInt8(at) },
+  2: { bytes: 2, get: (v, at) => v.getUint16(at, true) },
+  3: { bytes: 2, get: (v, at) => v.getInt16(at, true) },
+  4: { bytes: 4, get: (v, at) => v.getUint32(at, true) },
+  5: { bytes: 4, get: (v, at) => v.getInt32(at, true) },
+  6: { bytes: 4, get: (v, at) => v.getFloat32(at, true) },
+  7: { bytes: 1, get: (v, at) => v.getUint8(at) },
+  10: { bytes: 8, get: (v, at) => v.getBigUint64(at, true) },
+  11: { bytes: 8, get: (v, at) => v.getBigInt64(at, true) },
+  12: { bytes: 8, get: (v, at) => v.getFloat64(at, true) },
+};
 
 /** Metadata and every tensor as float32; `file` is for messages. */
 export function decodeGguf(bytes: Uint8Array, file: string): Gguf {

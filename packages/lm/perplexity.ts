@@ -1,4 +1,5 @@
 /** How well a model predicts a text: bits a character, the measure that does not depend on the tokenizer. */
+import { TillerError } from "@tiller/schema";
 import { Graph, Program, type State, tokenLogprobs } from "@tiller/tensor";
 import type { ModelShape } from "./architectures.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -22,6 +23,11 @@ export function perplexity(
 ): Perplexity {
   const { shape, state, tokenizer } = m;
   const ids = [...tokenizer.start, ...tokenizer.encode(text)];
+  if (ids.length < 2)
+    throw new TillerError(
+      "empty_text",
+      `a text of ${ids.length} tokens cannot be scored. Give a longer one.`,
+    );
   const first = Math.max(1, tokenizer.start.length); // the first token that is scored
   const T = Math.min(o.context ?? 512, shape.positions, Math.max(8, ids.length - 1));
   const g = new Graph();

@@ -1,4 +1,5 @@
 /** A SentencePiece vocabulary (pieces with scores) as a tokenizer.json, the way transformers converts Llama 2's. */
+import { addedToken } from "./bpe.ts";
 
 const SPACE = "\u2581";
 export interface Piece {
@@ -33,15 +34,7 @@ export function sentencePieceJson(
     version: "1.0",
     truncation: null,
     padding: null,
-    added_tokens: special.map((id) => ({
-      id,
-      content: pieces[id].text,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    })),
+    added_tokens: special.map((id) => addedToken(id, pieces[id].text, true)),
     normalizer: {
       type: "Sequence",
       normalizers: [
