@@ -28,8 +28,8 @@ test("tasks below the least come first to mind, sure ones and full ones not at a
       full y 1
       full z 1`),
   );
-  // rows: sure, split, one, full
-  const posterior = Float64Array.from([0, 1, 0.5, 0.5, 0.99, 0.01, 0.45, 0.55]);
+  expect(t.tasks).toEqual(["full", "one", "split", "sure"]);
+  const posterior = Float64Array.from([0.45, 0.55, 0.99, 0.01, 0.5, 0.5, 0, 1]);
   const policy = OverlapPolicy.parse({ least: 2, most: 3, sure: 0.95 });
   expect(wanting(t, { posterior }, policy).map((i) => t.tasks[i])).toEqual(["split", "one"]);
 });
@@ -85,8 +85,9 @@ test("a gold task keeps its truth, whatever people say, and teaches who is right
   const { posterior, reliability } = dawidSkene(t, { gold });
   expect(Array.from(posterior.slice(0, 6))).toEqual([0, 1, 1, 0, 0, 1]);
   expect(posterior[7]).toBeGreaterThan(0.9); // open: the good one's word
-  expect(reliability[0]).toBeGreaterThan(0.9);
-  expect(reliability[1]).toBeLessThan(0.1);
+  expect(t.workers).toEqual(["bad", "good"]);
+  expect(reliability[0]).toBeLessThan(0.1);
+  expect(reliability[1]).toBeGreaterThan(0.9);
 });
 
 const dir = new URL("../../../shared/data/crowd/D_PosSent/", import.meta.url);

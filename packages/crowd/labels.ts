@@ -13,7 +13,6 @@ export interface Label {
 export interface LabelTable {
   readonly tasks: readonly string[];
   readonly workers: readonly string[];
-  /** the classes, sorted by name, numbers by value */
   readonly labels: readonly string[];
   /** answers of task i lie at start[i] up to start[i + 1] */
   readonly start: Int32Array;
@@ -21,47 +20,50 @@ export interface LabelTable {
   readonly label: Int32Array;
 }
 
-/** Packs answers. `labels` names all classes where some may lack answers; an answer outside them is an error. */
+/**
+ * Packs answers: tasks, workers and classes by name (numbers by value), the answers of a task by worker. So the same
+ * answers make the same table, and the same posteriors to the bit, in whatever order they came in.
+ * `labels` names all classes where some may lack answers; an answer outside them is an error.
+ */
 export function labelTable(
   answers: Iterable<Label>,
   o: { labels?: readonly string[] | undefined } = {},
 ): LabelTable {
-  const tasks = new Map<string, number>();
-  const workers = new Map<string, number>();
-  const classes = new Map<string, number>();
-  const intern = (names: Map<string, number>, name: string): number => {
-    const known = names.get(name);
-    if (known !== undefined) return known;
-    names.set(name, names.size);
-    return names.size - 1;
-  };
-  const rows: number[] = []; // task, worker, class; task, worker, class; ...
-  for (const { task, worker, label } of answers)
-    rows.push(intern(tasks, task), intern(workers, worker), intern(classes, label));
-  const labels = o.labels ?? [...classes.keys()].toSorted(byName);
-  const place = new Map(labels.map((name, k) => [name, k]));
-  const outside = [...classes.keys()].filter((name) => !place.has(name));
+  const rows = [...answers];
+  const numbered = (names: readonly string[]) => new Map(names.map((name, i) => [name, i]));
+  const named = (of: (row: Label) => string) => [...new Set(rows.map(of))].toSorted(byName);
+  const [tasks, workers, seen] = [
+    named((r) => r.task),
+    named((r) => r.worker),
+    named((r) => r.label),
+  ];
+  const labels = o.labels ?? seen;
+  const [task, worker, label] = [numbered(tasks), numbered(workers), numbered(labels)];
+  const outside = seen.filter((name) => !label.has(name));
   if (outside.length)
     throw new TillerError(
       "unknown_label",
       `answers carry ${outside.slice(0, 5).join(", ")}, but the labels are ${labels.join(", ")}. Correct the answers or name every label.`,
     );
 
-  const count = rows.length / 3;
-  const start = new Int32Array(tasks.size + 1);
-  for (let r = 0; r < count; r++) start[rows[3 * r] + 1]++;
-  for (let i = 0; i < tasks.size; i++) start[i + 1] += start[i];
-  const next = start.slice();
-  const [worker, label] = [new Int32Array(count), new Int32Array(count)];
-  const placeOf = Int32Array.from([...classes.keys()], (name) => place.get(name)!);
-  for (let r = 0; r < count; r++) {
-    const at = next[rows[3 * r]]++;
-    worker[at] = rows[3 * r + 1];
-    label[at] = placeOf[rows[3 * r + 2]];
-  }
-  return { tasks: [...tasks.keys()], workers: [...workers.keys()], labels, start, worker, label };
+  const packed = rows
+    .map((r) => [task.get(r.task)!, worker.get(r.worker)!, label.get(r.label)!] as const)
+    .toSorted((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]);
+  const start = new Int32Array(tasks.length + 1);
+  for (const [i] of packed) start[i + 1]++;
+  for (let i = 0; i < tasks.length; i++) start[i + 1] += start[i];
+  return {
+    tasks,
+    workers,
+    labels,
+    start,
+    worker: Int32Array.from(packed, (r) => r[1]),
+    label: Int32Array.from(packed, (r) => r[2]),
+  };
 }
-const byName = (a: string, b: string) => a.localeCompare(b, "en", { numeric: true });
+const { compare } = new Intl.Collator("en", { numeric: true });
+/** "01" and "1" are equal to the collator, and different names. */
+const byName = (a: string, b: string) => compare(a, b) || (a < b ? -1 : Number(a > b));
 
 /** The table without the answers where `drop` is 1; tasks, workers and labels keep their numbers. */
 export function without(t: LabelTable, drop: Uint8Array): LabelTable {

@@ -22,14 +22,18 @@ const answers = fc.uniqueArray(label, {
 
 test("packing keeps every answer, task after task", () => {
   const t = labelTable([
-    { task: "a", worker: "x", label: "10" },
     { task: "b", worker: "x", label: "9" },
     { task: "a", worker: "y", label: "9" },
+    { task: "a", worker: "x", label: "10" },
   ]);
   expect(t.labels).toEqual(["9", "10"]); // numbers by value
+  expect([t.tasks, t.workers]).toEqual([
+    ["a", "b"],
+    ["x", "y"],
+  ]);
   expect([...t.start]).toEqual([0, 2, 3]);
   expect([...t.worker]).toEqual([0, 1, 0]);
-  expect([...t.label]).toEqual([1, 0, 0]);
+  expect([...t.label]).toEqual([1, 0, 0]); // a: x said 10, y said 9; b: x said 9
 });
 
 test("an answer outside the named labels is refused by name", () => {
@@ -74,20 +78,13 @@ describe.each(all)("%s", (name) => {
   });
 });
 
-test("the order of answers changes nothing", () => {
+test("the order of answers changes nothing, not a bit", () => {
   fc.assert(
     fc.property(answers, fc.integer(), (rows, seed) => {
-      const other = rng(seed).shuffle(rows);
-      for (const name of ["one-coin", "dawid-skene", "glad"] as const) {
-        const [a, b] = [labelTable(rows), labelTable(other)];
-        const [p, q] = [methods[name].infer(a).posterior, methods[name].infer(b).posterior];
-        a.tasks.forEach((task, i) => {
-          const j = b.tasks.indexOf(task);
-          a.labels.forEach((_, k) =>
-            expect(p[i * a.labels.length + k]).toBeCloseTo(q[j * b.labels.length + k]!, 5),
-          );
-        });
-      }
+      const [a, b] = [labelTable(rows), labelTable(rng(seed).shuffle(rows))];
+      expect(b).toEqual(a);
+      for (const name of all)
+        expect(methods[name].infer(b).posterior).toEqual(methods[name].infer(a).posterior);
     }),
     { numRuns: 30 },
   );
