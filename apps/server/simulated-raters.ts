@@ -1,7 +1,7 @@
 /** Twelve simulated raters at the public door: they sign in by link and work through the same HTTP API as people. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { hiddenTaste, simulateChoice, type SimulatedRater } from "@tiller/crowd";
-import { NextReply, rng } from "@tiller/schema";
+import { ComparisonInput, NextReply, rng } from "@tiller/schema";
 
 export interface SimulatedSeat {
   readonly rater: SimulatedRater;
@@ -52,7 +52,8 @@ async function work(
       await pause(next.retryAfterMs);
       continue;
     }
-    const { lease, task, input, swap } = next.lease;
+    const { lease, task, swap } = next.lease;
+    const input = ComparisonInput.parse(next.lease.input);
     const random = rng(o.seed, "rater", rater.name, task);
     const value = simulateChoice(rater, {
       a: input.a.text,

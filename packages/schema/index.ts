@@ -3,5 +3,8 @@ export * from "./errors.ts";
 export * from "./ids.ts";
 export * from "./job.ts";
 export * from "./lab.ts";
+export * from "./prompt.ts";
 export * from "./rng.ts";
+export * from "./task.ts";
+export * from "./trace.ts";
 export * from "./work.ts";

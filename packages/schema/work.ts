@@ -1,6 +1,7 @@
 /** People's work: tasks, leases, answers, raters, as they cross HTTP and the database. */
 import { z } from "zod";
 import { AnswerId, ExperimentId, LeaseId, PersonId, TaskId } from "./ids.ts";
+import { View } from "./task.ts";
 
 export const roles = ["researcher", "lead", "rater"] as const;
 export const Role = z.enum(roles);
@@ -43,8 +44,11 @@ export const Lease = z.strictObject({
   task: TaskId,
   type: z.string(),
   typeVersion: z.string(),
+  title: z.string(),
   instructions: z.string().describe("Markdown"),
-  input: ComparisonInput,
+  view: View,
+  input: z.unknown(),
+  draft: z.unknown().describe("an answer a model proposes; null: none"),
   swap: z.boolean(),
   expiresAt: z.iso.datetime(),
 });
@@ -60,7 +64,7 @@ export type NextReply = z.infer<typeof NextReply>;
 /** POST /api/desk/answers. Times in seconds; idle = no input for 30 s or tab hidden. Idempotent per lease. */
 export const Submit = z.strictObject({
   lease: LeaseId,
-  value: ComparisonValue,
+  value: z.unknown().describe("parsed by the schema of the task's type"),
   activeSeconds: z.number().min(0).max(86_400),
   idleSeconds: z.number().min(0).max(864_000),
 });
@@ -93,7 +97,23 @@ export const DeskProgress = z.strictObject({
 });
 export type DeskProgress = z.infer<typeof DeskProgress>;
 
-/** One stored judgment with its provenance. */
+/** One stored answer of any kind of work, with its provenance. */
+export const Answer = z.strictObject({
+  answer: AnswerId,
+  task: TaskId,
+  type: z.string(),
+  typeVersion: z.string(),
+  rater: PersonId,
+  pseudonym: z.string(),
+  value: z.unknown(),
+  swap: z.boolean(),
+  activeSeconds: z.number(),
+  idleSeconds: z.number(),
+  at: z.iso.datetime(),
+});
+export type Answer = z.infer<typeof Answer>;
+
+/** One stored comparison with its provenance. */
 export const Judgment = z.strictObject({
   answer: AnswerId,
   task: TaskId,

@@ -17,6 +17,7 @@ import {
   takeLease,
   undoAnswer,
 } from "./index.ts";
+import { pairType } from "./fixtures/pair.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-race-"));
 let store: Store;
@@ -40,7 +41,7 @@ const batch = (id: string, n: number) =>
   postBatch(store.db, {
     id,
     experiment,
-    type: { name: "comparison", version: "1", instructions: "" },
+    type: pairType,
     people: 3,
     inputs: Array.from({ length: n }, (_, i) => ({
       id: `${i}`,

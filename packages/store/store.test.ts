@@ -23,6 +23,7 @@ import {
   takeLease,
   undoAnswer,
 } from "./index.ts";
+import { pairType } from "./fixtures/pair.ts";
 import { checkVersion } from "./store.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-store-"));
@@ -51,7 +52,7 @@ const batch = async (id: string, n: number) => {
   await postBatch(store.db, {
     id,
     experiment,
-    type: { name: "comparison", version: "1", instructions: "" },
+    type: pairType,
     people: 3,
     inputs: Array.from({ length: n }, (_, i) => ({ id: `${i}`, input })),
   });

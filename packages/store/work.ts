@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import {
-  ComparisonInput,
+  Answer,
   type DeskProgress,
   type ExperimentId,
   Judgment,
@@ -14,6 +14,7 @@ import {
   type PersonId,
   type SkipReason,
   type Submit,
+  type TaskDef,
   TillerError,
 } from "@tiller/schema";
 import { type Db, sql } from "./sql.ts";
@@ -22,11 +23,11 @@ export const LEASE_MINUTES = 15;
 export const UNDO_SECONDS = 120;
 const MAX_HELD = 4;
 
-export interface TaskType {
-  readonly name: string;
-  readonly version: string;
-  readonly instructions: string;
-}
+/** What of a kind of work the store keeps: everything but its code. */
+export type TaskType = Pick<
+  TaskDef,
+  "name" | "version" | "title" | "instructions" | "view" | "input" | "output"
+>;
 
 /** Posts the tasks of one `ask`. Posting the same batch again changes nothing. */
 export async function postBatch(
@@ -36,25 +37,34 @@ export async function postBatch(
     experiment: ExperimentId;
     type: TaskType;
     people: number;
-    inputs: readonly { id: string; input: unknown }[];
+    inputs: readonly { id: string; input: unknown; draft?: unknown }[];
+    node?: string;
+    deadline?: Date | undefined;
+    /** who may not get these tasks */
+    excluded?: readonly string[];
   },
 ): Promise<void> {
+  const { type } = b;
+  const schemaOf = (s: z.ZodType) => JSON.stringify(z.toJSONSchema(s, { unrepresentable: "any" }));
   await db.transaction(async (tx) => {
     await tx.run(
-      sql`insert into task_type (name, version, instructions) values (${b.type.name}, ${b.type.version}, ${b.type.instructions}) on conflict do nothing`,
+      sql`insert into task_type (name, version, title, instructions, view, input_schema, output_schema)
+          values (${type.name}, ${type.version}, ${type.title}, ${type.instructions}, ${JSON.stringify(type.view)}, ${schemaOf(type.input)}, ${schemaOf(type.output)})
+          on conflict (name, version) do update set title = excluded.title, view = excluded.view, input_schema = excluded.input_schema, output_schema = excluded.output_schema
+          where task_type.view is null`,
     );
     const fresh = await tx.run(
-      sql`insert into batch (id, experiment, wanted) values (${b.id}, ${b.experiment}, ${b.inputs.length * b.people}) on conflict do nothing`,
+      sql`insert into batch (id, experiment, wanted, node, deadline)
+          values (${b.id}, ${b.experiment}, ${b.inputs.length * b.people}, ${b.node ?? null}, ${b.deadline?.toISOString() ?? null}) on conflict do nothing`,
     );
     if (!fresh) return;
-    await tx.run(sql`insert into task (id, batch, place, type, type_version, input, people)
-      select ${b.id} || '/' || (x->>'id'), ${b.id}, n, ${b.type.name}, ${b.type.version}, x->'input', ${b.people}
+    await tx.run(sql`insert into task (id, batch, place, type, type_version, input, people, draft, excluded)
+      select ${b.id} || '/' || (x->>'id'), ${b.id}, n, ${type.name}, ${type.version}, x->'input', ${b.people}, x->'draft', ${[...(b.excluded ?? [])]}
       from jsonb_array_elements(${JSON.stringify(b.inputs)}::jsonb) with ordinality as e(x, n)`);
   });
 }
 
-const leaseRow = sql`l.id as lease, t.id as task, t.type, t.type_version as "typeVersion", k.instructions, t.input, l.swap, l.expires_at as "expiresAt"`;
-const LeaseRow = Lease.extend({ input: ComparisonInput });
+const leaseRow = sql`l.id as lease, t.id as task, t.type, t.type_version as "typeVersion", k.title, k.instructions, k.view, t.input, t.draft, l.swap, l.expires_at as "expiresAt"`;
 
 /** A lease the person holds already and does not name in `holding`, else a new one; undefined when there is nothing. */
 export async function takeLease(
@@ -66,7 +76,7 @@ export async function takeLease(
   const held = await db.many(
     sql`select ${leaseRow} from lease l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version
         where l.person = ${person} and l.state = 'live' and l.expires_at > now() order by l.created_at limit ${MAX_HELD + 1}`,
-    LeaseRow,
+    Lease,
   );
   const known = held.find((l) => !holding.includes(l.lease));
   if (known) return known;
@@ -80,14 +90,14 @@ export async function takeLease(
       return await db.maybe(
         sql`with picked as (
               select t.id from task t join batch b on b.id = t.batch
-              where b.consumed_at is null and t.taken < t.people
+              where b.consumed_at is null and b.cancelled_at is null and t.taken < t.people and ${person} <> all(t.excluded)
                 and not exists (select 1 from lease l where l.task = t.id and l.person = ${person} and l.state in ('live', 'answered', 'skipped'))
               order by b.id, t.place limit 1 for update of t skip locked),
             bumped as (update task set taken = taken + 1 from picked where task.id = picked.id),
             l as (insert into lease (id, task, person, swap, expires_at)
               select ${randomUUID()}, picked.id, ${person}, ${o.swap}, now() + make_interval(mins => ${LEASE_MINUTES}) from picked returning *)
             select ${leaseRow} from l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version`,
-        LeaseRow,
+        Lease,
       );
     } catch (e) {
       if ((e as { code?: string }).code !== "23505") throw e; // the same person took it in another tab
@@ -122,9 +132,34 @@ const SubmittedRow = z.object({
   wanted: z.number(),
 });
 
+const outputSchemas = new Map<string, z.ZodType>(); // by type and version: they never change
+/** The answer as the task's type wants it; a clear error when it does not fit. */
+async function parseValue(db: Db, s: Submit): Promise<unknown> {
+  const type = await db.maybe(
+    sql`select t.type, t.type_version as version from lease l join task t on t.id = l.task where l.id = ${s.lease}`,
+    z.object({ type: z.string(), version: z.string() }),
+  );
+  if (!type) return s.value; // an unknown lease: said below
+  const key = `${type.type}@${type.version}`;
+  if (!outputSchemas.has(key)) {
+    const schema = await db.value(
+      sql`select output_schema from task_type where name = ${type.type} and version = ${type.version}`,
+      z.record(z.string(), z.unknown()).nullable(),
+    );
+    outputSchemas.set(key, schema ? z.fromJSONSchema(schema) : z.unknown());
+  }
+  const parsed = outputSchemas.get(key)!.safeParse(s.value);
+  if (parsed.success) return parsed.data;
+  throw new TillerError(
+    "bad_answer",
+    `the answer does not fit ${key}: ${parsed.error.issues.map((i) => `${i.path.join(".") || "answer"}: ${i.message}`).join("; ")}. Correct it and send it again.`,
+  );
+}
+
 /** Stores an answer. The same lease again returns the stored one: a retry after a lost reply is safe. */
 export async function submitAnswer(db: Db, person: PersonId, s: Submit): Promise<Submitted> {
   const id = randomUUID();
+  const value = await parseValue(db, s);
   const stored = (where: typeof leaseRow) =>
     db.maybe(
       sql`select a.id as answer, a.at, b.experiment, b.id as batch, b.done, b.wanted from answer a join task t on t.id = a.task join batch b on b.id = t.batch where a.undone_at is null and ${where}`,
@@ -133,7 +168,7 @@ export async function submitAnswer(db: Db, person: PersonId, s: Submit): Promise
   const fresh = await db.maybe(
     sql`with l as (update lease set state = 'answered' where id = ${s.lease} and person = ${person} and state = 'live' returning *),
           a as (insert into answer (id, task, lease, person, value, swap, active_seconds, idle_seconds)
-            select ${id}, task, id, person, ${JSON.stringify(s.value)}::jsonb, swap, ${s.activeSeconds}, ${s.idleSeconds} from l returning *),
+            select ${id}, task, id, person, ${JSON.stringify(value)}::jsonb, swap, ${s.activeSeconds}, ${s.idleSeconds} from l returning *),
           b as (update batch set done = done + 1 where id = (select t.batch from task t join a on a.task = t.id) returning *)
         select a.id as answer, a.at, b.experiment, b.id as batch, b.done, b.wanted from a, b`,
     SubmittedRow,
@@ -191,7 +226,7 @@ export async function undoAnswer(db: Db, person: PersonId, answer: string): Prom
             b as (update batch set done = done - 1 where id = (select t.batch from task t join a on a.task = t.id)),
             l as (update lease set state = 'live', expires_at = now() + make_interval(mins => ${LEASE_MINUTES}) from a where lease.id = a.lease returning lease.*)
           select ${leaseRow} from l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version`,
-      LeaseRow,
+      Lease,
     );
   });
   if (!lease)
@@ -220,6 +255,27 @@ export async function skipTask(
     );
 }
 
+/** Answers of any kind of work, in the order of their tasks. */
+export const answersOf = (
+  db: Db,
+  where: { batch: string } | { experiment: ExperimentId } | { answers: readonly string[] },
+): Promise<Answer[]> =>
+  db.many(
+    sql`select a.id as answer, a.task, t.type, t.type_version as "typeVersion", a.person as rater, p.pseudonym, a.value, a.swap,
+          a.active_seconds as "activeSeconds", a.idle_seconds as "idleSeconds", a.at
+        from answer a join task t on t.id = a.task join batch b on b.id = t.batch join person p on p.id = a.person
+        where a.undone_at is null and ${whichAnswers(where)} order by t.place, a.at, a.id`,
+    Answer,
+  );
+const whichAnswers = (
+  where: { batch: string } | { experiment: ExperimentId } | { answers: readonly string[] },
+) =>
+  "batch" in where
+    ? sql`t.batch = ${where.batch}`
+    : "experiment" in where
+      ? sql`b.experiment = ${where.experiment}`
+      : sql`a.id = any(${[...where.answers]})`;
+
 const judgmentColumns = sql`a.id as answer, a.task, t.type_version as "typeVersion", a.person as rater, p.pseudonym, a.value->>'choice' as choice, a.swap,
   a.active_seconds as "activeSeconds", a.idle_seconds as "idleSeconds", a.at`;
 
@@ -229,7 +285,7 @@ export const judgmentsOf = (
 ): Promise<Judgment[]> =>
   db.many(
     sql`select ${judgmentColumns} from answer a join task t on t.id = a.task join batch b on b.id = t.batch join person p on p.id = a.person
-        where a.undone_at is null and ${"batch" in where ? sql`t.batch = ${where.batch}` : "experiment" in where ? sql`b.experiment = ${where.experiment}` : sql`a.id = any(${[...where.answers]})`}
+        where a.undone_at is null and a.value->>'choice' is not null and ${whichAnswers(where)}
         order by t.place, a.at, a.id`,
     Judgment,
   );
@@ -268,7 +324,7 @@ export async function deskProgress(db: Db, person: PersonId): Promise<DeskProgre
   const row = await db.one(
     sql`select count(*)::int as answered, count(*) filter (where at::date = now()::date)::int as "answeredToday", coalesce(sum(active_seconds), 0)::float8 as "activeSeconds",
           (select count(*)::int from skip join lease on lease.id = skip.lease where lease.person = ${person}) as skipped,
-          (select count(*)::int from task t join batch b on b.id = t.batch where b.consumed_at is null and t.taken < t.people
+          (select count(*)::int from task t join batch b on b.id = t.batch where b.consumed_at is null and b.cancelled_at is null and t.taken < t.people and ${person} <> all(t.excluded)
              and not exists (select 1 from lease l where l.task = t.id and l.person = ${person} and l.state in ('live', 'answered', 'skipped'))) as available
         from answer where person = ${person} and undone_at is null`,
     Row,

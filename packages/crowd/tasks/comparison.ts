@@ -1,7 +1,30 @@
 /** The comparison task: which of two continuations is better. */
-export const comparison = {
+import { ComparisonInput, ComparisonValue, defineTask } from "@tiller/schema";
+import { hiddenTaste } from "../taste.ts";
+
+export const comparison = defineTask({
   name: "comparison",
   version: "1",
+  title: "Which continuation is more positive?",
+  input: ComparisonInput,
+  output: ComparisonValue,
+  view: {
+    show: [{ kind: "text", from: "passage", label: "Passage" }],
+    ask: [
+      { kind: "pair", name: "choice", label: "More positive", a: "a.text", b: "b.text", tie: true },
+    ],
+  },
+  simulate: ({ a, b }, { rng, skill }) => {
+    const difference = hiddenTaste(b.text) - hiddenTaste(a.text) + (1 - skill) * rng.normal();
+    return { choice: Math.abs(difference) < 0.1 ? "tie" : difference > 0 ? "b" : "a" };
+  },
+  samples: [
+    {
+      passage: "The sea was calm that morning.",
+      a: { text: " The men sang as they worked.", sample: "a" },
+      b: { text: " A shark had followed them all night.", sample: "b" },
+    },
+  ],
   instructions: `# Which continuation is better?
 
 You see a passage of a book and two ways to go on. Choose the one with the **more positive tone**: warmth, hope, good fortune, kindness.
@@ -12,4 +35,4 @@ You see a passage of a book and two ways to go on. Choose the one with the **mor
 - Skip what you cannot judge, and say why. Nobody loses by it.
 
 Two other people judge the same pair without seeing your answer.`,
-} as const;
+});

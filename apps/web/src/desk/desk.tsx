@@ -3,6 +3,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { z } from "zod";
 import {
+  ComparisonInput,
   type ComparisonValue,
   DeskProgress,
   Lease,
@@ -48,6 +49,7 @@ export function Desk() {
   });
   const outbox = useOutbox(() => void client.invalidateQueries({ queryKey: ["desk-progress"] }));
   const current = queue[0];
+  const input = current && ComparisonInput.parse(current.input);
   const clock = useActiveTime(current?.lease);
   const fetching = useRef(false);
   const held = useRef(queue);
@@ -158,12 +160,12 @@ export function Desk() {
             void fill();
           }}
         />
-      ) : current ? (
+      ) : current && input ? (
         <>
           <section className="stack" aria-label="Passage">
             <p className="quiet small">Passage</p>
             <p className="read passage" data-testid="passage">
-              {current.input.passage}
+              {input.passage}
             </p>
           </section>
           <div className="pair">
@@ -179,7 +181,7 @@ export function Desk() {
                 onClick={() => answer(side)}
                 aria-keyshortcuts={key}
               >
-                <span className="read">{current.input[side].text.trim()}</span>
+                <span className="read">{input[side].text.trim()}</span>
                 <span className="foot">
                   <Kbd>{key}</Kbd> {name} is more positive
                 </span>
