@@ -4,6 +4,7 @@ export * from "./ids.ts";
 export * from "./job.ts";
 export * from "./lab.ts";
 export * from "./prompt.ts";
+export * from "./quality.ts";
 export * from "./rng.ts";
 export * from "./task.ts";
 export * from "./trace.ts";

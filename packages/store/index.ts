@@ -1,6 +1,7 @@
 /** Postgres, blobs and what is in them. */
 export * from "./blobs.ts";
 export { defaultHome } from "./embedded.ts";
+export * from "./gold.ts";
 export * from "./lab.ts";
 export * from "./people.ts";
 export { Db, type Sql, sql } from "./sql.ts";

@@ -63,7 +63,7 @@ const experimentColumns = sql`e.id, e.recipe, e.title, e.state, e.seed, e.config
     from stage s where s.experiment = e.id), '[]') as stages`;
 export const listExperiments = (db: Db): Promise<Experiment[]> =>
   db.many(
-    sql`select ${experimentColumns} from experiment e order by e.started_at desc`,
+    sql`select ${experimentColumns} from experiment e where e.id <> 'measuring' order by e.started_at desc`,
     Experiment,
   );
 export const getExperiment = async (db: Db, id: string): Promise<Experiment> =>
