@@ -1,0 +1,2 @@
+/** One client for every language model. */
+export {};
