@@ -1,4 +1,5 @@
 /** Every shape that crosses a boundary. Knows nothing else. */
+export * from "./answer.ts";
 export * from "./errors.ts";
 export * from "./ids.ts";
 export * from "./job.ts";
@@ -6,6 +7,7 @@ export * from "./lab.ts";
 export * from "./prompt.ts";
 export * from "./quality.ts";
 export * from "./rng.ts";
+export * from "./simulate-view.ts";
 export * from "./task.ts";
 export * from "./trace.ts";
 export * from "./work.ts";

@@ -2,6 +2,8 @@
 import { Dialog as BaseDialog } from "@base-ui/react/dialog";
 import { type ReactNode, useEffect, useState } from "react";
 
+export { Markdown } from "./markdown.tsx";
+
 export const percent = (x: number | null | undefined): string =>
   x === null || x === undefined ? "–" : `${Math.round(100 * x)} %`;
 export const fixed = (x: number | null | undefined, digits = 2): string =>
@@ -151,27 +153,5 @@ export function ThemeButton() {
     <button className="button plain" onClick={change} aria-label={`Use the ${other} theme`}>
       {theme === "dark" ? "Light" : "Dark"}
     </button>
-  );
-}
-
-/** The little Markdown that instructions use: headings, paragraphs, lists, bold. */
-export function Markdown({ text }: { text: string }) {
-  const inline = (s: string) =>
-    s.split(/\*\*(.+?)\*\*/).map((part, i) => (i % 2 ? <b key={i}>{part}</b> : part));
-  return (
-    <>
-      {text.split(/\n\n+/).map((block, i) => {
-        if (block.startsWith("# ")) return <h2 key={i}>{block.slice(2)}</h2>;
-        if (block.startsWith("- "))
-          return (
-            <ul key={i}>
-              {block.split("\n").map((l, k) => (
-                <li key={k}>{inline(l.slice(2))}</li>
-              ))}
-            </ul>
-          );
-        return <p key={i}>{inline(block)}</p>;
-      })}
-    </>
   );
 }
