@@ -128,7 +128,7 @@ const tokens = (text: string) =>
 export const measure: Record<Limit["unit"], (text: string) => number> = {
   words,
   tokens,
-  characters: (text) => [...text].length,
+  characters: (text) => text.length,
 };
 
 const many = (n: number, one: string) => `${n} ${one}${n === 1 ? "" : "s"}`;
