@@ -11,6 +11,7 @@ import { allow, type Deps, type Env, SESSION } from "./context.ts";
 import { deskRoutes } from "./routes/desk.ts";
 import { openaiRoutes } from "./routes/openai.ts";
 import { studioRoutes } from "./routes/studio.ts";
+import { traceRoutes } from "./routes/trace.ts";
 
 const statusOf: Record<string, 400 | 404 | 409 | 410> = {
   not_found: 404,
@@ -75,6 +76,7 @@ export function createApp(d: Deps): Hono<Env> {
   app.get("/api/me", allow(d, ["rater", "researcher", "lead"]), (c) => c.json(c.var.me));
   app.route("/api/desk", deskRoutes(d));
   app.route("/api/studio", studioRoutes(d));
+  app.route("/api/studio", traceRoutes(d));
   app.route("/v1", openaiRoutes(d));
   app.all("/api/*", (c) =>
     c.json({ code: "not_found", message: `There is no ${c.req.method} ${c.req.path}.` }, 404),

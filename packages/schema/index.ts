@@ -10,4 +10,5 @@ export * from "./rng.ts";
 export * from "./simulate-view.ts";
 export * from "./task.ts";
 export * from "./trace.ts";
+export * from "./trace-view.ts";
 export * from "./work.ts";

@@ -65,7 +65,11 @@ export const NodeDetail = TraceNode.extend({
 export type NodeDetail = z.infer<typeof NodeDetail>;
 
 /** GET /api/studio/experiments/:id/trace?after=SEQ : the nodes that changed since, and where to ask on from. */
-export const TracePage = z.strictObject({ nodes: z.array(TraceNode), seq: z.int() });
+export const TracePage = z.strictObject({
+  nodes: z.array(TraceNode),
+  seq: z.int(),
+  more: z.boolean().optional().describe("there are more: ask on at once"),
+});
 export type TracePage = z.infer<typeof TracePage>;
 
 export const NodeComment = z.strictObject({

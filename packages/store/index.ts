@@ -6,4 +6,6 @@ export * from "./lab.ts";
 export * from "./people.ts";
 export { Db, type Sql, sql } from "./sql.ts";
 export { openStore, type Store } from "./store.ts";
+export * from "./trace.ts";
+export * from "./trace-file.ts";
 export * from "./work.ts";

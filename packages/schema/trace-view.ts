@@ -1,0 +1,122 @@
+/**
+ * What the trace's pages and files carry beyond the nodes themselves: the run at the head of its tree, a node with the
+ * people behind it, the list of runs with what each waits for, and the exported file.
+ */
+import { z } from "zod";
+import { ExperimentId } from "./ids.ts";
+import { Agents, Budget, NodeComment, NodeDetail } from "./trace.ts";
+
+/** GET /api/studio/experiments/:id/trace/run : the run whose tree it is. */
+export const TracedRun = z.strictObject({
+  id: ExperimentId,
+  recipe: z.string(),
+  title: z.string(),
+  state: z.enum(["running", "done", "failed", "cancelled"]),
+  seed: z.number(),
+  config: z.unknown(),
+  result: z.unknown(),
+  agents: Agents,
+  budget: Budget,
+  origin: z.unknown().describe("forked, migrated or imported from, or what triggered it"),
+  codeRevision: z.string().nullable(),
+  startedAt: z.iso.datetime(),
+  endedAt: z.iso.datetime().nullable(),
+  error: z.string().nullable(),
+  imported: z.boolean().describe("came out of a file: nothing here can change it"),
+});
+export type TracedRun = z.infer<typeof TracedRun>;
+
+/** One person's answer to an ask. */
+export const NodeAnswer = z.strictObject({
+  task: z.string(),
+  place: z.int().describe("which of the inputs that were asked"),
+  pseudonym: z.string(),
+  simulated: z.boolean(),
+  value: z.unknown(),
+  activeSeconds: z.number(),
+  at: z.iso.datetime(),
+});
+export type NodeAnswer = z.infer<typeof NodeAnswer>;
+
+/** What an ask still waits for. */
+export const NodeWait = z.strictObject({
+  batch: z.string(),
+  type: z.string().describe("the kind of work: the queue"),
+  done: z.int(),
+  wanted: z.int(),
+  since: z.iso.datetime().describe("when it was asked"),
+  deadline: z.iso.datetime().nullable(),
+  held: z
+    .array(z.strictObject({ pseudonym: z.string(), since: z.iso.datetime() }))
+    .describe("who works on it now"),
+  free: z.int().describe("answers that nobody works on yet"),
+});
+export type NodeWait = z.infer<typeof NodeWait>;
+
+/** GET /api/studio/experiments/:id/trace/node?id=NODE */
+export const NodeView = NodeDetail.extend({
+  answered: z.array(NodeAnswer),
+  wait: NodeWait.nullable(),
+  comments: z.array(NodeComment),
+});
+export type NodeView = z.infer<typeof NodeView>;
+
+/** GET /api/studio/experiments/:id/trace/search?q=TEXT : nodes whose texts hold it. */
+export const TraceFound = z.strictObject({
+  nodes: z.array(z.string()),
+  complete: z.boolean().describe("false: there was more to look through than one search may"),
+});
+export type TraceFound = z.infer<typeof TraceFound>;
+
+/** How far a run is and what it waits for: a row of GET /api/studio/progress */
+export const RunProgress = z.strictObject({
+  id: ExperimentId,
+  recipe: z.string(),
+  title: z.string(),
+  state: TracedRun.shape.state,
+  imported: z.boolean(),
+  startedAt: z.iso.datetime(),
+  endedAt: z.iso.datetime().nullable(),
+  error: z.string().nullable(),
+  done: z.number().describe("parts done, of the parts known so far"),
+  total: z.number(),
+  failed: z.int(),
+  end: z.iso.datetime().nullable().describe("when it will end as things go; null: cannot be told"),
+  basis: z.string().describe("what the forecast rests on, or why there is none"),
+  budget: Budget,
+  spent: Budget.required(),
+  waits: z.array(
+    z.strictObject({
+      node: z.string(),
+      name: z.string(),
+      what: z.string().describe("what it waits for, in words"),
+      since: z.iso.datetime(),
+      remedy: z.string().describe("how to unblock it"),
+    }),
+  ),
+  waiting: z.int().describe("how many places wait in all; the longest waits are listed"),
+});
+export type RunProgress = z.infer<typeof RunProgress>;
+
+/** The first line of an exported trace. Then follow the light nodes and blocks of full ones, each compressed. */
+export const TraceFileHead = z.strictObject({
+  format: z.literal("tiller-trace"),
+  version: z.literal(1),
+  run: TracedRun,
+  nodes: z.int(),
+  exportedAt: z.iso.datetime(),
+});
+export type TraceFileHead = z.infer<typeof TraceFileHead>;
+
+/** What a block holds of each node beside the light one. */
+export const NodeRest = NodeView.pick({
+  id: true,
+  input: true,
+  output: true,
+  prompt: true,
+  links: true,
+  attempts: true,
+  answered: true,
+  comments: true,
+});
+export type NodeRest = z.infer<typeof NodeRest>;

@@ -1,0 +1,271 @@
+/**
+ * A run as one self-contained HTML file that opens offline in the studio's own viewer, and the way back. The file is
+ * lines: a head, the viewer, the light nodes, then blocks of full nodes, each gzipped and in base64 inside a script
+ * element of its own, so that a browser decodes only what is looked at and an import reads it as a stream.
+ */
+import { promisify } from "node:util";
+import { gunzip, gzip } from "node:zlib";
+import type { Pool } from "pg";
+import { z } from "zod";
+import { NodeRest, TillerError, TraceFileHead, type TracedRun, TraceNode } from "@tiller/schema";
+import { writeBlob } from "./blobs.ts";
+import { Db, sql } from "./sql.ts";
+import type { Store } from "./store.ts";
+import { getTracedRun, lightColumns, nodeRests } from "./trace.ts";
+
+const BLOCK_BYTES = 512_000; // of JSON, before compression: a larger node has a block of its own
+const FETCH = 200; // full nodes read at a time
+const MAX_LINE = 500_000_000; // a longer line cannot be a string
+const INLINE_BYTES = 64_000; // larger values of an imported node go to blobs, as the flow's do
+const zip = promisify(gzip);
+const unzip = promisify(gunzip);
+
+/** The viewer that the web app's build makes: its script and its style. */
+export interface ViewerFiles {
+  readonly script: string;
+  readonly style: string;
+}
+
+const packed = async (value: unknown): Promise<string> =>
+  (await zip(Buffer.from(JSON.stringify(value)), { level: 6 })).toString("base64");
+const element = (id: string, text: string) =>
+  `<script type="text/tiller-trace" id="${id}">${text}</script>\n`;
+// what stands in a page must not end it: </script>, <!--
+const inPage = (text: string) => text.replaceAll(/<(?=\/script|!--|script)/gi, "\\x3C");
+const attribute = (text: string) =>
+  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
+
+/** The file, piece by piece, of one moment of the run: changes after the first piece do not show. */
+export async function* exportTrace(
+  store: Store,
+  id: string,
+  viewer: ViewerFiles,
+): AsyncGenerator<string> {
+  const client = await store.pool.connect();
+  try {
+    await client.query("begin isolation level repeatable read read only");
+    yield* pieces(new Db(client as unknown as Pool), store.home, { id, viewer });
+  } finally {
+    await client.query("rollback").catch(() => {});
+    client.release();
+  }
+}
+
+async function* pieces(
+  db: Db,
+  home: string,
+  { id, viewer }: { id: string; viewer: ViewerFiles },
+): AsyncGenerator<string> {
+  const run = await getTracedRun(db, id);
+  const nodes = await db.many(
+    sql`select ${lightColumns} from node n where n.experiment = ${id} order by n.seq`,
+    TraceNode,
+  );
+  const head: TraceFileHead = {
+    format: "tiller-trace",
+    version: 1,
+    run,
+    nodes: nodes.length,
+    exportedAt: new Date().toISOString(),
+  };
+  yield `<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; font-src data:; img-src data:">
+<title>${attribute(run.title)}</title>\n`;
+  yield `<style>\n${viewer.style.replaceAll("</style", "<\\/style")}\n</style></head><body><div id="root"></div>\n`;
+  yield element("head", Buffer.from(JSON.stringify(head)).toString("base64"));
+  yield element("nodes", await packed(nodes));
+  yield `<script>\n${inPage(viewer.script)}\n</script>\n`;
+  const starts: number[] = []; // the place of each block's first node
+  let block: NodeRest[] = [];
+  let bytes = 0;
+  for (let at = 0; at < nodes.length; at += FETCH) {
+    const ids = nodes.slice(at, at + FETCH).map((n) => n.id);
+    for (const [i, rest] of (await nodeRests(db, home, ids)).entries()) {
+      const size = JSON.stringify(rest).length;
+      if (block.length && bytes + size > BLOCK_BYTES) {
+        yield element(`block-${starts.length - 1}`, await packed(block));
+        block = [];
+      }
+      if (!block.length) {
+        starts.push(at + i);
+        bytes = 0;
+      }
+      block.push(rest);
+      bytes += size;
+    }
+  }
+  if (block.length) yield element(`block-${starts.length - 1}`, await packed(block));
+  yield element("starts", await packed(starts));
+  yield `</body></html>\n`;
+}
+
+const notOurs = (why: string, cause?: unknown) =>
+  new TillerError(
+    "not_a_trace",
+    `this is not a whole exported trace (${why}). Export the run again with "tiller trace export".`,
+    { cause },
+  );
+
+/** The elements of a file, in their order. */
+async function* elements(
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<{ id: string; text: string }> {
+  const opening =
+    /^<script type="text\/tiller-trace" id="([a-z0-9-]+)">([A-Za-z0-9+/=]*)<\/script>$/;
+  let parts: Buffer[] = [];
+  let length = 0;
+  const line = function* (): Generator<{ id: string; text: string }> {
+    const text = Buffer.concat(parts).toString("latin1");
+    parts = [];
+    length = 0;
+    const found = text.startsWith("<script type") ? opening.exec(text) : undefined;
+    if (found) yield { id: found[1]!, text: found[2]! };
+  };
+  for await (const chunk of chunks) {
+    let rest = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
+      parts.push(rest.subarray(0, end));
+      yield* line();
+      rest = rest.subarray(end + 1);
+    }
+    parts.push(Buffer.from(rest)); // a copy: the chunk's memory may be used again
+    length += rest.length;
+    if (length > MAX_LINE) throw notOurs("a line is too long");
+  }
+  yield* line();
+}
+
+async function unpack<T>(text: string, schema: z.ZodType<T>): Promise<T> {
+  try {
+    return schema.parse(JSON.parse((await unzip(Buffer.from(text, "base64"))).toString("utf8")));
+  } catch (cause) {
+    if (cause instanceof z.ZodError)
+      throw notOurs(
+        cause.issues
+          .slice(0, 3)
+          .map((i) => `${i.path.join(".")}: ${i.message}`)
+          .join("; "),
+        cause,
+      );
+    throw notOurs("a block is damaged", cause);
+  }
+}
+
+/** Reads an exported file into the database as a run that nothing can change. All of it or nothing. */
+export async function importTrace(
+  store: Store,
+  chunks: AsyncIterable<Uint8Array>,
+  o: { by: string },
+): Promise<{ experiment: string; nodes: number }> {
+  const { home } = store;
+  return store.db.transaction(async (db) => {
+    let head: TraceFileHead | undefined;
+    let rename = (id: string) => id;
+    let experiment = "";
+    let rests = 0;
+    let closed = false;
+    for await (const { id, text } of elements(chunks)) {
+      if (id === "head") {
+        head = await parseHead(text);
+        experiment = await freeId(db, head.run.id);
+        const old = head.run.id;
+        rename = (x) =>
+          x === old || x.startsWith(`${old}/`) ? experiment + x.slice(old.length) : x;
+        await insertRun(
+          db,
+          { ...head.run, id: experiment as TracedRun["id"] },
+          {
+            from: old,
+            state: head.run.state,
+            exportedAt: head.exportedAt,
+            by: o.by,
+          },
+        );
+      } else if (!head) throw notOurs("its head is missing");
+      else if (id === "nodes") {
+        const nodes = await unpack(text, z.array(TraceNode));
+        if (nodes.length !== head.nodes) throw notOurs("nodes are missing");
+        await insertLight(
+          db,
+          nodes.map((n) => ({
+            ...n,
+            id: rename(n.id),
+            experiment,
+            parent: n.parent === null ? null : rename(n.parent),
+          })),
+        );
+      } else if (id.startsWith("block-")) {
+        const block = await unpack(text, z.array(NodeRest));
+        rests += block.length;
+        await insertRests(
+          db,
+          home,
+          block.map((r) => ({ ...r, id: rename(r.id) })),
+          experiment,
+        );
+      } else if (id === "starts") closed = true;
+    }
+    if (!head) throw notOurs("its head is missing");
+    if (!closed || rests !== head.nodes) throw notOurs("its end is missing");
+    return { experiment, nodes: rests };
+  });
+}
+
+async function parseHead(text: string): Promise<TraceFileHead> {
+  const parsed = z
+    .string()
+    .transform((t) => JSON.parse(Buffer.from(t, "base64").toString("utf8")) as unknown)
+    .pipe(TraceFileHead)
+    .safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw notOurs(parsed.error.issues.map((i) => `${i.path.join(".")}: ${i.message}`).join("; "));
+}
+
+/** The run's own id where it is free, else with a number behind it. */
+async function freeId(db: Db, id: string): Promise<string> {
+  for (let n = 0; ; n++) {
+    const tried = n ? `${id}-import-${n}` : id;
+    if (!(await db.run(sql`select 1 from experiment where id = ${tried}`))) return tried;
+  }
+}
+
+const json = (x: unknown) => JSON.stringify(x);
+
+/** A run that was under way when it was exported does not go on here: it counts as cancelled. */
+async function insertRun(db: Db, run: TracedRun, imported: object): Promise<void> {
+  const state = run.state === "running" ? "cancelled" : run.state;
+  await db.run(sql`insert into experiment (id, recipe, title, state, seed, config, result, agents, budget, origin, code_revision, started_at, ended_at, error)
+    values (${run.id}, ${run.recipe}, ${run.title}, ${state}, ${run.seed}, ${json(run.config ?? {})}, ${json(run.result ?? null)}, ${json(run.agents)}, ${json(run.budget)},
+      ${json({ imported, before: run.origin ?? null })}, ${run.codeRevision}, ${run.startedAt}, ${run.endedAt}, ${run.error})`);
+}
+
+async function insertLight(db: Db, nodes: readonly object[]): Promise<void> {
+  await db.run(sql`insert into node (id, experiment, parent, kind, name, place, state, agent, cached, started_at, ended_at, cost, tokens, answers, wanted, error, brief, seq)
+    select x.id, x.experiment, x.parent, x.kind, x.name, x.place, x.state, x.agent, x.cached, x."startedAt", x."endedAt", x.cost, x.tokens, x.answers, x.wanted,
+      nullif(x.error, 'null'::jsonb), x.brief, nextval('node_seq')
+    from jsonb_to_recordset(${json(nodes)}::jsonb) as x(id text, experiment text, parent text, kind text, name text, place int, state text, agent text, cached boolean,
+      "startedAt" timestamptz, "endedAt" timestamptz, cost float8, tokens int, answers int, wanted int, error jsonb, brief text)`);
+}
+
+async function insertRests(
+  db: Db,
+  home: string,
+  block: readonly NodeRest[],
+  experiment: string,
+): Promise<void> {
+  const stored = async (value: unknown) => {
+    if (value === null || value === undefined) return null;
+    const text = json(value);
+    return text.length > INLINE_BYTES
+      ? { blob: await writeBlob(home, Buffer.from(text)) }
+      : { value };
+  };
+  const rows = [];
+  for (const r of block)
+    rows.push({ ...r, input: await stored(r.input), output: await stored(r.output) });
+  await db.run(sql`update node n set input = nullif(x.input, 'null'::jsonb), output = nullif(x.output, 'null'::jsonb), prompt = nullif(x.prompt, 'null'::jsonb), links = x.links, attempts = x.attempts
+    from jsonb_to_recordset(${json(rows)}::jsonb) as x(id text, input jsonb, output jsonb, prompt jsonb, links jsonb, attempts int) where n.id = x.id`);
+  const kept = rows.filter((r) => r.answered.length || r.comments.length);
+  await db.run(sql`insert into node_import (node, experiment, answered, comments)
+    select x.id, ${experiment}, x.answered, x.comments from jsonb_to_recordset(${json(kept)}::jsonb) as x(id text, answered jsonb, comments jsonb)`);
+}
