@@ -1,0 +1,36 @@
+/** What every kind of question gets, and the keys it may take. */
+import { useEffect } from "react";
+import type { Draft, Field } from "@tiller/schema";
+
+export type FieldOf<K extends Field["kind"]> = Extract<Field, { kind: K }>;
+
+/** What a key did: nothing, something, finished the question, or it goes on into a box that has the focus now. */
+export type Pressed = "ignored" | "taken" | "done" | "typed";
+export type Press = (key: string, o: { shift: boolean }) => Pressed;
+
+export interface FieldProps<F extends Field = Field> {
+  readonly field: F;
+  readonly input: unknown;
+  readonly value: Draft;
+  /** the value of this field, and of a second key where the field has one */
+  readonly set: (value: unknown, second?: readonly [string, unknown]) => void;
+  /** b is on the left, lists stand in reverse */
+  readonly swap: boolean;
+  readonly active: boolean;
+  readonly disabled: boolean;
+  /** the only question is a choice between two: a key answers and sends */
+  readonly quick: boolean;
+  readonly labelId: string;
+  /** says which keys this question takes while it is the active one */
+  readonly keys: (press: Press) => () => void;
+  /** after a click that finished the question */
+  readonly done: () => void;
+}
+
+/** Registers the newest closure: the parent asks it when a key is pressed. */
+export function useKeys(keys: FieldProps["keys"], press: Press): void {
+  useEffect(() => keys(press));
+}
+
+/** 1 to 9, then 0 for the tenth; -1 for another key. */
+export const placeOf = (key: string): number => (/^\d$/.test(key) ? (Number(key) + 9) % 10 : -1);

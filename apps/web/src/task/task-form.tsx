@@ -1,0 +1,274 @@
+/**
+ * The form of any kind of work: what is shown on the left, what is asked on the right, one column on a phone.
+ * Keys: digits answer the active question and go on to the next; a question's letter, Tab and the arrows go to it;
+ * Enter sends (Ctrl+Enter inside a text), or goes to what is missing. No key acts while someone types, and none
+ * throws work away. Answers are in terms of the input: `swap` shows b on the left and lists in reverse. Give each
+ * task's form a `key`, so that it starts afresh.
+ */
+import { type ComponentType, type ReactNode, useEffect, useId, useRef, useState } from "react";
+import {
+  type Draft,
+  type Field,
+  missing,
+  missingOf,
+  problemsOf,
+  put,
+  revealsOf,
+  type View,
+} from "@tiller/schema";
+import { Kbd } from "../design/components.tsx";
+import { BlockView } from "./blocks.tsx";
+import { ChoiceField, ChoicesField, PairField, RatingField } from "./choices.tsx";
+import type { FieldProps, Press } from "./field.ts";
+import { RankingField, SpansField, StepsField } from "./lists.tsx";
+import { SliderField, TextField } from "./writing.tsx";
+import "./task.css";
+
+export { initialValue } from "@tiller/schema";
+/** What a rater still has to do, in words; empty: it can be sent. */
+export const completeness = (view: View, input: unknown, value: Draft): string[] =>
+  missing(view, input, value);
+
+/** Letters of the questions; the desk's own keys (u, s, g, f, h, n, p) are not among them. */
+const LETTERS = "abcdeijklmoqrtvwxyz";
+
+const fields: { [K in Field["kind"]]: ComponentType<FieldProps<Extract<Field, { kind: K }>>> } = {
+  choice: ChoiceField,
+  choices: ChoicesField,
+  pair: PairField,
+  rating: RatingField,
+  slider: SliderField,
+  text: TextField,
+  ranking: RankingField,
+  spans: SpansField,
+  steps: StepsField,
+};
+
+export interface TaskFormProps {
+  readonly view: View;
+  readonly input: unknown;
+  readonly swap: boolean;
+  readonly value: Draft;
+  readonly onChange: (value: Draft) => void;
+  /** gets the whole answer, which may be newer than `value` */
+  readonly onSubmit: (value: Draft) => void;
+  /** what the server said against the answer */
+  readonly problems?: readonly string[];
+  /** nothing can be changed and no key acts: a dialog is open, or the answer is on its way */
+  readonly disabled?: boolean;
+}
+
+const clock = (): number => performance.now();
+const typingIn = (target: HTMLElement) =>
+  target.closest(
+    "textarea, select, [contenteditable], input:not([type=range], [type=radio], [type=checkbox])",
+  );
+
+export function TaskForm({ problems = [], disabled = false, ...p }: TaskFormProps) {
+  const { view, input } = p;
+  const id = useId();
+  const form = useRef<HTMLDivElement>(null);
+  const [opened] = useState(clock);
+  const latest = useRef(p.value);
+  latest.current = p.value;
+  const presses = useRef(new Map<number, Press>());
+  const [active, setActive] = useState(0);
+  const [tried, setTried] = useState(false);
+
+  const revealed = (p.value["revealed"] ?? []) as readonly number[];
+  const step = revealed.length;
+  const last = step >= revealsOf(view);
+  const asked = view.ask.filter((f) => (f.step ?? 0) <= step);
+  const open = asked.filter((f) => (f.step ?? 0) === step || revealsOf(view) === 0);
+  const quick = view.ask.length === 1 && view.ask[0]!.kind === "pair";
+
+  const change = (value: Draft) => {
+    latest.current = value;
+    p.onChange(value);
+  };
+  const goTo = (i: number) => {
+    setActive(i);
+    const question = form.current?.querySelector<HTMLElement>(`[data-question="${i}"]`);
+    const inside = question?.querySelector<HTMLElement>("[data-focus]:not(:disabled)");
+    (inside ?? question)?.focus();
+    question?.scrollIntoView({ block: "nearest" });
+  };
+  const lackingFrom = (from: number) => {
+    const order = asked.map((_, i) => (from + i) % asked.length);
+    return order.find(
+      (i) => open.includes(asked[i]!) && missingOf(asked[i]!, input, latest.current) !== undefined,
+    );
+  };
+  const submit = () => {
+    const lack = lackingFrom(active);
+    if (lack !== undefined) {
+      setTried(true);
+      goTo(lack);
+      return;
+    }
+    if (!last) {
+      const seconds = Math.round((clock() - opened) / 100) / 10;
+      change(put(latest.current, "revealed", [...revealed, seconds]));
+      setActive(view.ask.findIndex((f) => (f.step ?? 0) === step + 1));
+      return;
+    }
+    if (problemsOf(view, input, latest.current).length) setTried(true);
+    else p.onSubmit(latest.current);
+  };
+  const done = (i: number) => {
+    if (quick) return submit();
+    const next = lackingFrom(i + 1);
+    if (next !== undefined && next !== i) goTo(next);
+  };
+
+  const press = (e: KeyboardEvent) => {
+    const target = e.target as HTMLElement;
+    if (disabled || e.defaultPrevented || e.isComposing || e.repeat) return;
+    if (target.closest("[role=dialog]")) return;
+    const inForm = form.current?.contains(target) ?? false;
+    const typing = typingIn(target);
+    if (e.key === "Enter") {
+      const own = target.closest("button, a, summary, [role=menuitem]");
+      if (own && !(inForm && own.hasAttribute("data-option"))) return; // it acts itself
+      if (target.closest("textarea") && !e.ctrlKey && !e.metaKey) return;
+      e.preventDefault();
+      submit();
+      return;
+    }
+    if (typing) {
+      const question = target.closest<HTMLElement>("[data-question]");
+      if (e.key === "Escape" && question) question.focus();
+      return;
+    }
+    if (e.ctrlKey || e.metaKey || e.altKey) return;
+    const arrow = e.key.startsWith("Arrow");
+    if (arrow && (!inForm || target.closest("input"))) return; // the page scrolls
+    const current = asked[active];
+    const what =
+      current && open.includes(current)
+        ? (presses.current.get(active)?.(e.key, { shift: e.shiftKey }) ?? "ignored")
+        : "ignored";
+    if (what === "typed") return; // the character falls into the box
+    if (what !== "ignored") {
+      e.preventDefault();
+      if (what === "done") done(active);
+      return;
+    }
+    const letter = asked.length > 1 ? LETTERS.indexOf(e.key) : -1;
+    const way = { ArrowUp: -1, ArrowDown: 1 }[e.key];
+    const to = letter >= 0 ? letter : way ? active + way : -1;
+    if (!asked[to]) return;
+    e.preventDefault();
+    goTo(to);
+  };
+  const newest = useRef(press);
+  newest.current = press;
+  useEffect(() => {
+    const listen = (e: KeyboardEvent) => newest.current(e);
+    addEventListener("keydown", listen);
+    return () => removeEventListener("keydown", listen);
+  }, []);
+
+  const blocks = view.show.filter((b) => (b.step ?? 0) <= step);
+  const lacks = last ? problemsOf(view, input, p.value) : missing(view, input, p.value, step);
+  const said = [...problems, ...(tried ? lacks : [])];
+  return (
+    <div className={`task ${blocks.length ? "" : "alone"}`} data-task-form="" ref={form}>
+      {blocks.length > 0 && (
+        <div className="task-show">
+          {blocks.map((b, i) => (
+            <BlockView key={i} block={b} input={input} />
+          ))}
+        </div>
+      )}
+      <div className="task-ask">
+        {asked.map((field, i) => (
+          <Question
+            key={field.name}
+            field={field}
+            letter={asked.length > 1 ? LETTERS[i] : undefined}
+            index={i}
+            active={i === active && !quick}
+            labelId={`${id}-${i}`}
+            lacking={tried ? missingOf(field, input, p.value) : undefined}
+            enter={() => setActive(i)}
+          >
+            {(() => {
+              const Kind = fields[field.kind] as ComponentType<FieldProps>;
+              return (
+                <Kind
+                  field={field}
+                  input={input}
+                  value={p.value}
+                  set={(value, second) => {
+                    const own = put(latest.current, field.name, value);
+                    change(second ? put(own, ...second) : own);
+                  }}
+                  swap={p.swap}
+                  active={i === active}
+                  disabled={disabled || !open.includes(field)}
+                  quick={quick}
+                  labelId={`${id}-${i}`}
+                  keys={(take) => {
+                    presses.current.set(i, take);
+                    return () => presses.current.delete(i);
+                  }}
+                  done={() => done(i)}
+                />
+              );
+            })()}
+          </Question>
+        ))}
+        {said.length > 0 && (
+          <ul className="said" role="alert">
+            {said.map((s) => (
+              <li key={s}>{s}</li>
+            ))}
+          </ul>
+        )}
+        {!quick && (
+          <div className="row">
+            <button type="button" className="button primary" disabled={disabled} onClick={submit}>
+              {last ? "Submit" : "Continue"} <Kbd>Enter</Kbd>
+            </button>
+            {view.ask.some((f) => f.kind === "text") && (
+              <span className="quiet small">
+                <Kbd>Ctrl</Kbd> <Kbd>Enter</Kbd> inside a text, <Kbd>Esc</Kbd> leaves it
+              </span>
+            )}
+          </div>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function Question(q: {
+  field: Field;
+  letter: string | undefined;
+  index: number;
+  active: boolean;
+  labelId: string;
+  lacking: string | undefined;
+  enter: () => void;
+  children: ReactNode;
+}) {
+  return (
+    <section
+      className={`question ${q.active && q.letter ? "active" : ""}`}
+      data-question={q.index}
+      tabIndex={-1}
+      aria-labelledby={q.labelId}
+      onFocusCapture={q.enter}
+    >
+      <div className="row ask">
+        {q.letter && <Kbd>{q.letter}</Kbd>}
+        <h2 id={q.labelId}>{q.field.label}</h2>
+        {q.field.optional && <span className="quiet small">optional</span>}
+        {q.lacking && <span className="small over">{q.lacking}</span>}
+      </div>
+      {q.field.help && <p className="quiet small">{q.field.help}</p>}
+      {q.children}
+    </section>
+  );
+}

@@ -1,0 +1,105 @@
+/** Questions answered by typing: texts with limits, texts to edit, numbers. */
+import { useRef, useState } from "react";
+import { at, measure, textAt } from "@tiller/schema";
+import { TextDiff } from "./diff.tsx";
+import { type FieldOf, type FieldProps, useKeys } from "./field.ts";
+
+export function TextField(p: FieldProps<FieldOf<"text">>) {
+  const { field } = p;
+  const text = (at(p.value, field.name) ?? "") as string;
+  const limit = field.limit;
+  const count = limit ? measure[limit.unit](text) : 0;
+  const over = limit?.max !== undefined && count > limit.max;
+  const bounds = [
+    limit?.min !== undefined && `at least ${limit.min}`,
+    limit?.max !== undefined && `at most ${limit.max}`,
+  ].filter(Boolean);
+  const original = field.edits ? textAt(p.input, field.edits) : undefined;
+  useKeys(p.keys, () => "ignored");
+  return (
+    <div className="stack tight">
+      <textarea
+        data-focus=""
+        aria-labelledby={p.labelId}
+        rows={field.rows ?? (field.edits ? 8 : 4)}
+        value={text}
+        disabled={p.disabled}
+        aria-invalid={over}
+        onChange={(e) => p.set(e.target.value === "" ? undefined : e.target.value)}
+      />
+      {limit && (
+        <p className={`small num ${over ? "over" : "quiet"}`}>
+          {limit.unit === "tokens" ? "about " : ""}
+          {count} {limit.unit}, {bounds.join(", ")}
+        </p>
+      )}
+      {original !== undefined && (
+        <section className="block" aria-label="Your changes">
+          <p className="quiet small">
+            {text === original ? "Nothing changed yet" : "Your changes"}
+          </p>
+          {text !== original && <TextDiff before={original} after={text} />}
+        </section>
+      )}
+    </div>
+  );
+}
+
+export function SliderField(p: FieldProps<FieldOf<"slider">>) {
+  const { min, max, unit, low, high, name } = p.field;
+  const value = at(p.value, name) as number | undefined;
+  const box = useRef<HTMLInputElement>(null);
+  const [typed, setTyped] = useState(value === undefined ? "" : String(value));
+  const shown =
+    value !== undefined && (typed === "" || Number(typed) !== value) ? String(value) : typed;
+  useKeys(p.keys, (key) => {
+    if (!/^[\d-]$/.test(key)) return "ignored";
+    box.current?.focus();
+    box.current?.select();
+    return "typed";
+  });
+  const type = (text: string) => {
+    const n = Number(text);
+    if (text !== "" && text !== "-" && !(Number.isFinite(n) && n <= max && n >= Math.min(0, min)))
+      return;
+    setTyped(text);
+    p.set(text === "" || text === "-" || n < min ? undefined : n);
+  };
+  return (
+    <div className="stack tight">
+      <div className="row slider">
+        <input
+          ref={box}
+          className="number num"
+          data-focus=""
+          inputMode="numeric"
+          aria-labelledby={p.labelId}
+          value={shown}
+          disabled={p.disabled}
+          onChange={(e) => type(e.target.value.trim())}
+        />
+        {unit && <span className="quiet">{unit}</span>}
+        <input
+          type="range"
+          min={min}
+          max={max}
+          value={value ?? (min + max) / 2}
+          aria-labelledby={p.labelId}
+          className={value === undefined ? "unset" : ""}
+          disabled={p.disabled}
+          onChange={(e) => p.set(Number(e.target.value))}
+        />
+      </div>
+      {(low || high) && (
+        <div className="ends quiet small">
+          <span>
+            {min} {low}
+          </span>
+          <span>
+            {high} {max}
+          </span>
+        </div>
+      )}
+    </div>
+  );
+}
