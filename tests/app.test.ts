@@ -131,7 +131,7 @@ test("a person's comparisons through the browser reach the dataset", async () =>
   await expect.poll(shown).toBe(first);
 
   await page.keyboard.press("s"); // skipped with a reason: it goes to somebody else
-  await page.getByRole("dialog").getByText("I cannot read it").click();
+  await page.getByRole("dialog").getByText("I cannot decide").click();
   expect(await seriousFaults(page)).toEqual([]);
   await page.getByRole("button", { name: "Skip the pair" }).click();
   await expect.poll(shown).not.toBe(first);

@@ -24,6 +24,7 @@ import {
   issueToken,
   openStore,
   personOfToken,
+  settleDropped,
   type Store,
 } from "@tiller/store";
 import { buildWeb } from "@tiller/web/build.ts";
@@ -117,6 +118,7 @@ export async function run(args: string[]): Promise<number> {
     simulating = simulate({ address, seats, seed: o.seed, signal: stopping.signal });
     const tidy = async () => {
       await expireLeases(store.db);
+      await settleDropped(store.db);
       await flow?.nudge();
     };
     const sweep = setInterval(() => void tidy().catch(() => {}), SWEEP_MS);

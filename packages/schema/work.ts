@@ -1,5 +1,6 @@
 /** People's work: tasks, leases, answers, raters, as they cross HTTP and the database. */
 import { z } from "zod";
+import { Beside } from "./desk.ts";
 import { AnswerId, ExperimentId, LeaseId, PersonId, TaskId } from "./ids.ts";
 import { View } from "./task.ts";
 
@@ -38,6 +39,17 @@ export const skipReasons = [
 export const SkipReason = z.enum(skipReasons);
 export type SkipReason = z.infer<typeof SkipReason>;
 
+/** What becomes of a skipped task: someone else gets it, nobody does, or a researcher looks at it. */
+export const SkipFate = z.enum(["others", "drop", "researcher"]);
+export type SkipFate = z.infer<typeof SkipFate>;
+export const skipFates: { readonly [R in SkipReason]: SkipFate } = {
+  unreadable: "researcher", // the data may be broken
+  "cannot-decide": "others",
+  upsetting: "drop",
+  "seen-before": "others",
+  other: "others",
+};
+
 /** A task lent to one person until `expiresAt`. `swap`: b is shown on the left. */
 export const Lease = z.strictObject({
   lease: LeaseId,
@@ -56,7 +68,7 @@ export type Lease = z.infer<typeof Lease>;
 
 /** POST /api/desk/next */
 export const NextReply = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("task"), lease: Lease }),
+  z.strictObject({ kind: z.literal("task"), lease: Lease, beside: Beside }),
   z.strictObject({ kind: z.literal("empty"), message: z.string(), retryAfterMs: z.number() }),
 ]);
 export type NextReply = z.infer<typeof NextReply>;
@@ -72,16 +84,23 @@ export type Submit = z.infer<typeof Submit>;
 export const SubmitReply = z.strictObject({
   answer: AnswerId,
   undoUntil: z.iso.datetime(),
+  kept: z.boolean().describe("false: another answer to this lease came first and stands"),
 });
 export type SubmitReply = z.infer<typeof SubmitReply>;
 
-/** POST /api/desk/undo {answer} gives the lease back; POST /api/desk/skip {lease, reason, comment?} */
+/** POST /api/desk/undo {answer} gives the lease back, with the answer as its draft; POST /api/desk/skip */
 export const Undo = z.strictObject({ answer: AnswerId });
+export const UndoReply = z.strictObject({ lease: Lease, beside: Beside });
+export type UndoReply = z.infer<typeof UndoReply>;
 export const Skip = z.strictObject({
   lease: LeaseId,
   reason: SkipReason,
   comment: z.string().max(2000).optional(),
+  activeSeconds: z.number().min(0).max(86_400).default(0),
+  idleSeconds: z.number().min(0).max(864_000).default(0),
 });
+export const SkipReply = z.strictObject({ fate: SkipFate });
+export type SkipReply = z.infer<typeof SkipReply>;
 
 /** GET /api/desk/progress */
 export const DeskProgress = z.strictObject({

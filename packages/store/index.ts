@@ -1,5 +1,6 @@
 /** Postgres, blobs and what is in them. */
 export * from "./blobs.ts";
+export * from "./desk.ts";
 export { defaultHome } from "./embedded.ts";
 export * from "./gold.ts";
 export * from "./lab.ts";

@@ -70,7 +70,7 @@ const leaseRow = sql`l.id as lease, t.id as task, t.type, t.type_version as "typ
 export async function takeLease(
   db: Db,
   person: PersonId,
-  o: { holding?: readonly string[]; swap: boolean },
+  o: { holding?: readonly string[]; swap: boolean; id?: string },
 ): Promise<Lease | undefined> {
   const holding = [...(o.holding ?? [])];
   const held = await db.many(
@@ -90,12 +90,12 @@ export async function takeLease(
       return await db.maybe(
         sql`with picked as (
               select t.id from task t join batch b on b.id = t.batch
-              where b.consumed_at is null and b.cancelled_at is null and t.taken < t.people and ${person} <> all(t.excluded)
+              where b.consumed_at is null and b.cancelled_at is null and t.taken < t.people and t.dropped_at is null and ${person} <> all(t.excluded)
                 and not exists (select 1 from lease l where l.task = t.id and l.person = ${person} and l.state in ('live', 'answered', 'skipped'))
               order by b.id, t.place limit 1 for update of t skip locked),
             bumped as (update task set taken = taken + 1 from picked where task.id = picked.id),
             l as (insert into lease (id, task, person, swap, expires_at)
-              select ${randomUUID()}, picked.id, ${person}, ${o.swap}, now() + make_interval(mins => ${LEASE_MINUTES}) from picked returning *)
+              select ${o.id ?? randomUUID()}, picked.id, ${person}, ${o.swap}, now() + make_interval(mins => ${LEASE_MINUTES}) from picked returning *)
             select ${leaseRow} from l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version`,
         Lease,
       );
@@ -324,7 +324,7 @@ export async function deskProgress(db: Db, person: PersonId): Promise<DeskProgre
   const row = await db.one(
     sql`select count(*)::int as answered, count(*) filter (where at::date = now()::date)::int as "answeredToday", coalesce(sum(active_seconds), 0)::float8 as "activeSeconds",
           (select count(*)::int from skip join lease on lease.id = skip.lease where lease.person = ${person}) as skipped,
-          (select count(*)::int from task t join batch b on b.id = t.batch where b.consumed_at is null and b.cancelled_at is null and t.taken < t.people and ${person} <> all(t.excluded)
+          (select count(*)::int from task t join batch b on b.id = t.batch where b.consumed_at is null and b.cancelled_at is null and t.taken < t.people and t.dropped_at is null and ${person} <> all(t.excluded)
              and not exists (select 1 from lease l where l.task = t.id and l.person = ${person} and l.state in ('live', 'answered', 'skipped'))) as available
         from answer where person = ${person} and undone_at is null`,
     Row,

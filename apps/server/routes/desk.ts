@@ -1,19 +1,54 @@
-/** The raters' API: take, answer, undo, skip, renew; see schema/work.ts for the shapes. */
+/** The raters' API: take, draft, answer, undo, skip, flag, renew, own figures; shapes in schema/work.ts and desk.ts. */
+import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { Hono } from "hono";
 import { z } from "zod";
 import {
+  Acknowledge,
   AnswerId,
+  Beat,
+  type BeatReply,
+  type Concern,
+  type Draft,
+  type Inbox,
+  ExperimentId,
   LeaseId,
   type NextReply,
+  type OwnWork,
+  RaiseConcern,
+  rng,
+  SaveDraft,
+  type SaveDraftReply,
+  SettleReferral,
   Skip,
+  skipFates,
+  type SkipReply,
   Submit,
   type SubmitReply,
+  TillerError,
   Undo,
+  type UndoReply,
 } from "@tiller/schema";
 import {
+  allConcerns,
+  answerConcern,
+  answerOfLease,
+  type BatchState,
+  beat,
+  besideLease,
+  boundTime,
+  concernsOf,
   deskProgress,
+  draftFromUndone,
+  draftOf,
+  openReferrals,
+  ownWork,
+  raiseConcern,
+  readInstructions,
   renewLease,
-  skipTask,
+  saveDraft,
+  settleReferral,
+  skipTo,
   submitAnswer,
   takeLease,
   UNDO_SECONDS,
@@ -22,20 +57,40 @@ import {
 import { allow, type Deps, type Env } from "../context.ts";
 
 const RETRY_MS = 3000;
-const Next = z.strictObject({ holding: z.array(z.string()).max(8).default([]) });
+const Next = z.strictObject({ holding: z.array(z.string()).max(16).default([]) });
+const Reply = z.strictObject({ reply: z.string().trim().min(1).max(4000) });
 
-export const deskRoutes = (d: Deps) =>
-  new Hono<Env>()
+/** Which side b stands on: drawn from the lease's own id, so the record alone says how it came. */
+const swapOf = (lease: string): boolean => rng(1, "side", lease).next() < 0.5;
+
+/** A time zone's name that Postgres and the browser both know. */
+const Zone = z.string().refine((zone) => {
+  try {
+    return Boolean(Intl.DateTimeFormat("en", { timeZone: zone }));
+  } catch {
+    return false;
+  }
+}, "is not a time zone like Europe/London");
+
+export const deskRoutes = (d: Deps) => {
+  const { db } = d.store;
+  /** Tells the workflow and the studio that a batch moved. */
+  const moved = async (b: BatchState) => {
+    await d.flow.answered(b);
+    const experiment = ExperimentId.parse(b.experiment);
+    d.store.emit({ type: "judgment", experiment, done: b.done, wanted: b.wanted });
+  };
+  const staff = allow(d, ["lead", "researcher"]);
+  return new Hono<Env>()
     .use(allow(d, ["rater", "lead", "researcher"]))
     .post("/next", async (c) => {
       const { holding } = Next.parse(await c.req.json().catch(() => ({})));
-      const lease = await takeLease(d.store.db, c.var.me.id, {
-        holding,
-        swap: Math.random() < 0.5,
-      });
+      const me = c.var.me.id;
+      const id = randomUUID();
+      const lease = await takeLease(db, me, { holding, id, swap: swapOf(id) });
       return c.json(
         (lease
-          ? { kind: "task", lease }
+          ? { kind: "task", lease, beside: await besideLease(db, me, lease) }
           : {
               kind: "empty",
               message: "All caught up: there is no work for you right now.",
@@ -44,29 +99,88 @@ export const deskRoutes = (d: Deps) =>
       );
     })
     .post("/answers", async (c) => {
-      const s = Submit.parse(await c.req.json());
-      const stored = await submitAnswer(d.store.db, c.var.me.id, s);
-      await d.flow.answered(stored);
-      d.store.emit({
-        type: "judgment",
-        experiment: stored.experiment,
-        done: stored.done,
-        wanted: stored.wanted,
-      });
+      const sent = Submit.parse(await c.req.json());
+      const me = c.var.me.id;
+      const earlier = await answerOfLease(db, me, sent.lease);
+      const time = await boundTime(db, me, sent);
+      const stored = await submitAnswer(db, me, { ...sent, ...time });
+      if (!earlier) await moved(stored);
       const undoUntil = new Date(Date.parse(stored.at) + UNDO_SECONDS * 1000).toISOString();
-      return c.json({ answer: AnswerId.parse(stored.answer), undoUntil } satisfies SubmitReply);
+      const kept = !earlier || isDeepStrictEqual(earlier.value, sent.value);
+      return c.json({
+        answer: AnswerId.parse(stored.answer),
+        undoUntil,
+        kept,
+      } satisfies SubmitReply);
     })
     .post("/undo", async (c) => {
       const { answer } = Undo.parse(await c.req.json());
-      return c.json({ lease: await undoAnswer(d.store.db, c.var.me.id, answer) });
+      const lease = await undoAnswer(db, c.var.me.id, answer);
+      await draftFromUndone(db, answer);
+      const beside = await besideLease(db, c.var.me.id, lease);
+      return c.json({ lease, beside } satisfies UndoReply);
     })
     .post("/skip", async (c) => {
       const s = Skip.parse(await c.req.json());
-      await skipTask(d.store.db, c.var.me.id, s);
-      return c.json({ ok: true });
+      const fate = skipFates[s.reason];
+      const time = await boundTime(db, c.var.me.id, s);
+      const batch = await skipTo(db, c.var.me.id, { ...s, ...time, fate });
+      if (batch) await moved(batch);
+      return c.json({ fate } satisfies SkipReply);
     })
     .post("/renew", async (c) => {
       const { lease } = z.strictObject({ lease: LeaseId }).parse(await c.req.json());
-      return c.json({ renewed: (await renewLease(d.store.db, c.var.me.id, lease)) > 0 });
+      return c.json({ renewed: (await renewLease(db, c.var.me.id, lease)) > 0 });
     })
-    .get("/progress", async (c) => c.json(await deskProgress(d.store.db, c.var.me.id)));
+    .post("/beat", async (c) => {
+      const b = Beat.parse(await c.req.json());
+      return c.json((await beat(db, c.var.me.id, b)) satisfies BeatReply);
+    })
+    .post("/drafts", async (c) => {
+      const s = SaveDraft.parse(await c.req.json());
+      return c.json((await saveDraft(db, c.var.me.id, s)) satisfies SaveDraftReply);
+    })
+    .get("/drafts/:lease", async (c) => {
+      const draft = await draftOf(db, c.var.me.id, c.req.param("lease"));
+      if (!draft)
+        throw new TillerError(
+          "not_found",
+          `there is no draft of ${c.req.param("lease")}. Go on with what you have.`,
+        );
+      return c.json(draft satisfies Draft);
+    })
+    .post("/instructions", async (c) => {
+      await readInstructions(db, c.var.me.id, Acknowledge.parse(await c.req.json()));
+      return c.json({ ok: true });
+    })
+    .post("/concerns", async (c) => {
+      const concern = RaiseConcern.parse(await c.req.json());
+      return c.json((await raiseConcern(db, c.var.me.id, concern)) satisfies Concern);
+    })
+    .get("/concerns", async (c) => c.json((await concernsOf(db, c.var.me.id)) satisfies Concern[]))
+    .get("/progress", async (c) => c.json(await deskProgress(db, c.var.me.id)))
+    .get("/me", async (c) => {
+      const zone = Zone.parse(c.req.query("zone") ?? "UTC");
+      return c.json((await ownWork(db, c.var.me.id, zone)) satisfies OwnWork);
+    })
+    .get("/inbox", staff, async (c) =>
+      c.json({
+        concerns: await allConcerns(db),
+        referrals: await openReferrals(db),
+      } satisfies Inbox),
+    )
+    .post("/concerns/:id/reply", staff, async (c) => {
+      const { reply } = Reply.parse(await c.req.json());
+      const id = c.req.param("id");
+      return c.json((await answerConcern(db, c.var.me.id, { id, reply })) satisfies Concern);
+    })
+    .post("/referrals/:lease", staff, async (c) => {
+      const { act } = SettleReferral.parse(await c.req.json());
+      const id = randomUUID();
+      const lease = c.req.param("lease");
+      const r = { act, lease, id, swap: swapOf(id) };
+      const batch = await settleReferral(db, c.var.me.id, r);
+      if (batch) await moved(batch);
+      return c.json({ ok: true });
+    });
+};
