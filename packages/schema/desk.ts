@@ -5,7 +5,7 @@ import { LeaseId, TaskId } from "./ids.ts";
 const seconds = z.number().min(0).max(864_000);
 
 /** An answer in the making, as the server keeps it. `revision` counts up; `tab` names the page that wrote it. */
-export const Draft = z.strictObject({
+export const SavedDraft = z.strictObject({
   value: z.unknown(),
   revision: z.number().int(),
   tab: z.string(),
@@ -13,7 +13,7 @@ export const Draft = z.strictObject({
   activeSeconds: seconds,
   idleSeconds: seconds,
 });
-export type Draft = z.infer<typeof Draft>;
+export type SavedDraft = z.infer<typeof SavedDraft>;
 
 /** POST /api/desk/drafts. `base` is the revision that this page last knew: 0 when it knew of none. */
 export const SaveDraft = z.strictObject({
@@ -29,13 +29,13 @@ export type SaveDraft = z.infer<typeof SaveDraft>;
 export const SaveDraftReply = z.strictObject({
   revision: z.number().int(),
   savedAt: z.iso.datetime(),
-  replaced: Draft.nullable(),
+  replaced: SavedDraft.nullable(),
 });
 export type SaveDraftReply = z.infer<typeof SaveDraftReply>;
 
 /** What the desk needs beside a lease. `before`: the instructions this person knows, where those of the lease differ. */
 export const Beside = z.strictObject({
-  draft: Draft.nullable(),
+  draft: SavedDraft.nullable(),
   first: z.boolean().describe("this person has not worked on this kind before"),
   before: z.strictObject({ version: z.string(), instructions: z.string() }).nullable(),
 });

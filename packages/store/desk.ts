@@ -8,7 +8,7 @@ import {
   Beside,
   type BeatReply,
   Concern,
-  Draft,
+  SavedDraft,
   type Lease,
   LeaseId,
   type OwnWork,
@@ -47,7 +47,7 @@ export async function saveDraft(db: Db, person: PersonId, s: SaveDraft): Promise
       );
     const before = await tx.maybe(
       sql`select ${draftColumns} from draft d where d.lease = ${s.lease}`,
-      Draft,
+      SavedDraft,
     );
     const saved = await tx.one(
       sql`insert into draft (lease, value, tab, active_seconds, idle_seconds)
@@ -76,7 +76,7 @@ export async function besideLease(db: Db, person: PersonId, l: Lease): Promise<B
       known: z.boolean().nullable(),
       version: z.string().nullable(),
       instructions: z.string().nullable(),
-      ...z.object(Draft.shape).partial().shape,
+      ...z.object(SavedDraft.shape).partial().shape,
       revision: z.number().nullable(),
       tab: z.string().nullable(),
       savedAt: z.string().nullable(),
@@ -142,10 +142,10 @@ export async function beat(
   return { leases: await look() };
 }
 
-export const draftOf = (db: Db, person: PersonId, lease: string): Promise<Draft | undefined> =>
+export const draftOf = (db: Db, person: PersonId, lease: string): Promise<SavedDraft | undefined> =>
   db.maybe(
     sql`select ${draftColumns} from draft d join lease l on l.id = d.lease where d.lease = ${lease} and l.person = ${person}`,
-    Draft,
+    SavedDraft,
   );
 
 export const readInstructions = (

@@ -9,7 +9,7 @@ import {
   Beat,
   type BeatReply,
   type Concern,
-  type Draft,
+  type SavedDraft,
   type Inbox,
   ExperimentId,
   LeaseId,
@@ -147,7 +147,7 @@ export const deskRoutes = (d: Deps) => {
           "not_found",
           `there is no draft of ${c.req.param("lease")}. Go on with what you have.`,
         );
-      return c.json(draft satisfies Draft);
+      return c.json(draft satisfies SavedDraft);
     })
     .post("/instructions", async (c) => {
       await readInstructions(db, c.var.me.id, Acknowledge.parse(await c.req.json()));
