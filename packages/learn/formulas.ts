@@ -1,5 +1,9 @@
 /** Formulas of learning from preferences, pure, over flat arrays. Each names its source; each has a test against numbers from elsewhere. */
 
+import { logGamma } from "@tiller/schema";
+
+export { wilson } from "@tiller/schema";
+
 type Numbers = ArrayLike<number>;
 
 /** Mean over the positions where mask is 1; 0 when there are none. */
@@ -66,21 +70,6 @@ export const adaptiveKl = (
 /** KL of best-of-n from its base, in nats: ln n - (n-1)/n (Stiennon et al. 2020). An upper bound. */
 export const klBestOfN = (n: number): number => Math.log(n) - (n - 1) / n;
 
-const logGamma = (x: number): number => {
-  // Stirling's series after shifting the argument above 10; error below 1e-12
-  let shift = 0;
-  while (x < 10) shift -= Math.log(x++);
-  const i = 1 / x;
-  return (
-    shift +
-    (x - 0.5) * Math.log(x) -
-    x +
-    0.5 * Math.log(2 * Math.PI) +
-    i / 12 -
-    i ** 3 / 360 +
-    i ** 5 / 1260
-  );
-};
 const logChoose = (n: number, k: number) => logGamma(n + 1) - logGamma(k + 1) - logGamma(n - k + 1);
 
 /**
@@ -107,13 +96,4 @@ export function distinctN(texts: readonly (readonly number[])[], n: number): num
       total++;
     }
   return total ? seen.size / total : 0;
-}
-
-/** Wilson score interval of a proportion; `right` may hold half points for ties. */
-export function wilson(right: number, n: number, z = 1.96): { low: number; high: number } {
-  if (n === 0) return { low: 0, high: 1 };
-  const p = right / n;
-  const centre = (p + z ** 2 / (2 * n)) / (1 + z ** 2 / n);
-  const half = (z * Math.sqrt((p * (1 - p)) / n + z ** 2 / (4 * n ** 2))) / (1 + z ** 2 / n);
-  return { low: Math.max(0, centre - half), high: Math.min(1, centre + half) };
 }

@@ -9,6 +9,7 @@ export * from "./prompt.ts";
 export * from "./quality.ts";
 export * from "./rng.ts";
 export * from "./simulate-view.ts";
+export * from "./statistics.ts";
 export * from "./task.ts";
 export * from "./trace.ts";
 export * from "./trace-view.ts";
