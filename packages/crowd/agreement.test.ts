@@ -79,7 +79,7 @@ test("Fleiss 1971: 30 patients, six psychiatrists, five diagnoses, kappa 0.430",
     "00060 03003 01401 00006 03030 20400 00402 20310 20040 00006",
     "10050 11040 03300 10050 02031 00501 30012 51000 02040 10203",
     "00006 01050 02013 20040 10041 05010 40002 02040 10500 00006",
-  ].flatMap((line) => line.split(" ").map((row) => [...row].map(Number)));
+  ].flatMap((line) => line.split(" ").map((row) => row.split("").map(Number)));
   const { fleiss, raw } = agreementWithin(byCounts(diagnoses), quick);
   expect(fleiss.at.toFixed(3)).toBe("0.430");
   expect(raw.at.toFixed(3)).toBe("0.556");
