@@ -1,0 +1,59 @@
+/** Model calls by content: the same request again gets the same reply for nothing, on every server of a database. */
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { type Db, sql } from "@tiller/store";
+
+/** JSON with the keys in order and nothing undefined: equal values have equal texts. */
+export function canonical(x: unknown): string {
+  if (x === undefined || typeof x === "function") return "null";
+  if (typeof x !== "object" || x === null) return JSON.stringify(x);
+  if (Array.isArray(x)) return `[${x.map(canonical).join(",")}]`;
+  const entries = Object.entries(x)
+    .filter(([, v]) => v !== undefined)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([k, v]) => `${JSON.stringify(k)}:${canonical(v)}`).join(",")}}`;
+}
+export const contentKey = (x: unknown): string =>
+  createHash("sha256").update(canonical(x)).digest("hex");
+
+/** A reply as it is kept; the value is parsed out of the text by whoever asks. */
+export const Recorded = z.strictObject({
+  text: z.string(),
+  model: z.string(),
+  finish: z.string(),
+  promptTokens: z.number(),
+  completionTokens: z.number(),
+  cost: z.number(),
+  estimated: z.boolean(),
+  repairs: z.number(),
+  attempts: z.number(),
+  ms: z.number(),
+  logprobs: z.array(z.strictObject({ token: z.string(), logprob: z.number() })).nullable(),
+});
+export type Recorded = z.infer<typeof Recorded>;
+
+/** The reply kept under the key, its hit counted. */
+export const cachedReply = async (db: Db, key: string): Promise<Recorded | undefined> =>
+  (
+    await db.maybe(
+      sql`update model_call set hits = hits + 1 where key = ${key} returning reply`,
+      z.object({ reply: Recorded }),
+    )
+  )?.reply;
+
+/** Two servers may answer the same request at once: the first stays. */
+export async function keepReply(
+  db: Db,
+  o: { key: string; model: string; request: unknown; reply: Recorded },
+): Promise<void> {
+  const [request, reply] = [JSON.stringify(o.request), JSON.stringify(o.reply)];
+  // Postgres keeps neither NUL nor halves of a surrogate pair in jsonb: such replies are not kept
+  if (/\\u0000|\\ud[89a-f]/i.test(request + reply)) return;
+  await db.run(
+    sql`insert into model_call (key, model, request, reply) values (${o.key}, ${o.model}, ${request}, ${reply}) on conflict do nothing`,
+  );
+}
+
+/** A hit that another call of this process waited for. */
+export const countHit = (db: Db, key: string): Promise<number> =>
+  db.run(sql`update model_call set hits = hits + 1 where key = ${key}`);
