@@ -1,5 +1,6 @@
 /** Every shape that crosses a boundary. Knows nothing else. */
 export * from "./answer.ts";
+export * from "./assign.ts";
 export * from "./desk.ts";
 export * from "./errors.ts";
 export * from "./ids.ts";

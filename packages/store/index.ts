@@ -2,9 +2,26 @@
 export * from "./blobs.ts";
 export * from "./desk.ts";
 export { defaultHome } from "./embedded.ts";
+export { forecastQueues, previewMove } from "./forecast.ts";
 export * from "./gold.ts";
 export * from "./lab.ts";
 export * from "./people.ts";
+export {
+  addRule,
+  endRule,
+  listGroups,
+  listRoster,
+  listRules,
+  listWorkers,
+  moveWork,
+  setGroup,
+  setLanguages,
+  setPaused,
+  setPriority,
+  setQualification,
+  setRoster,
+  workEvents,
+} from "./rules.ts";
 export { Db, type Sql, sql } from "./sql.ts";
 export { openStore, type Store } from "./store.ts";
 export * from "./trace.ts";

@@ -12,12 +12,15 @@ import {
   Lease,
   type LeaseId,
   type PersonId,
+  type Requirement,
   type SkipReason,
   type Submit,
   type TaskDef,
   TillerError,
 } from "@tiller/schema";
-import { type Db, sql } from "./sql.ts";
+import { languagesOf, lanesOf, mayHave, quotaOf, today } from "./eligible.ts";
+import { type Db, type Sql, sql } from "./sql.ts";
+import { countLeftTicks, countTicks, TICKS_ABOVE } from "./ticks.ts";
 
 export const LEASE_MINUTES = 15;
 export const UNDO_SECONDS = 120;
@@ -29,6 +32,20 @@ export type TaskType = Pick<
   "name" | "version" | "title" | "instructions" | "view" | "input" | "output"
 >;
 
+export interface PostedTask {
+  readonly id: string;
+  readonly input: unknown;
+  readonly draft?: unknown;
+  /** only for people who have it on record */
+  readonly language?: string;
+  /** what skill is estimated by */
+  readonly topic?: string;
+  /** answers that the input was made from: nobody who saw one of their tasks, or what those were made from, gets this one */
+  readonly upstream?: readonly string[];
+  /** people who may not get it */
+  readonly excluded?: readonly string[];
+}
+
 /** Posts the tasks of one `ask`. Posting the same batch again changes nothing. */
 export async function postBatch(
   db: Db,
@@ -37,15 +54,20 @@ export async function postBatch(
     experiment: ExperimentId;
     type: TaskType;
     people: number;
-    inputs: readonly { id: string; input: unknown; draft?: unknown }[];
+    inputs: readonly PostedTask[];
     node?: string;
     deadline?: Date | undefined;
+    /** higher goes first, before any deadline */
+    priority?: number | undefined;
+    requires?: readonly Requirement[] | undefined;
     /** who may not get these tasks */
     excluded?: readonly string[];
+    upstream?: readonly string[];
   },
 ): Promise<void> {
   const { type } = b;
   const schemaOf = (s: z.ZodType) => JSON.stringify(z.toJSONSchema(s, { unrepresentable: "any" }));
+  const deadline = b.deadline?.toISOString() ?? null;
   await db.transaction(async (tx) => {
     await tx.run(
       sql`insert into task_type (name, version, title, instructions, view, input_schema, output_schema)
@@ -53,16 +75,41 @@ export async function postBatch(
           on conflict (name, version) do update set title = excluded.title, view = excluded.view, input_schema = excluded.input_schema, output_schema = excluded.output_schema
           where task_type.view is null`,
     );
+    await tx.run(sql`insert into lane (kind) values (${type.name}) on conflict do nothing`);
     const fresh = await tx.run(
-      sql`insert into batch (id, experiment, wanted, node, deadline)
-          values (${b.id}, ${b.experiment}, ${b.inputs.length * b.people}, ${b.node ?? null}, ${b.deadline?.toISOString() ?? null}) on conflict do nothing`,
+      sql`insert into batch (id, experiment, type, wanted, node, deadline, priority)
+          values (${b.id}, ${b.experiment}, ${type.name}, ${b.inputs.length * b.people}, ${b.node ?? null}, ${deadline}, ${b.priority ?? 0}) on conflict do nothing`,
     );
     if (!fresh) return;
-    await tx.run(sql`insert into task (id, batch, place, type, type_version, input, people, draft, excluded)
-      select ${b.id} || '/' || (x->>'id'), ${b.id}, n, ${type.name}, ${type.version}, x->'input', ${b.people}, x->'draft', ${[...(b.excluded ?? [])]}
+    // shared: a queue that gets a lane of its own meanwhile waits, and then finds these tasks
+    await tx.run(
+      sql`select 1 from lane where kind = ${type.name} and experiment is null for share`,
+    );
+    await tx.run(sql`insert into task (id, batch, place, type, type_version, input, people, draft, excluded, lane, language, topic, requires, urgency)
+      select ${b.id} || '/' || (x->>'id'), ${b.id}, n, ${type.name}, ${type.version}, x->'input', ${b.people}, x->'draft',
+        ${[...(b.excluded ?? [])]}::text[] || array(select jsonb_array_elements_text(coalesce(x->'excluded', '[]'))),
+        (select id from lane where kind = ${type.name} and (experiment = ${b.experiment} or experiment is null) order by experiment nulls last limit 1),
+        coalesce(x->>'language', ''), coalesce(x->>'topic', ''), ${b.requires?.length ? JSON.stringify(b.requires) : null}::jsonb,
+        ${urgency(sql`${b.priority ?? 0}::int`, sql`${deadline}::timestamptz`)}
       from jsonb_array_elements(${JSON.stringify(b.inputs)}::jsonb) with ordinality as e(x, n)`);
+    for (const x of b.inputs) {
+      const upstream = [...(b.upstream ?? []), ...(x.upstream ?? [])];
+      if (upstream.length) await nameUpstream(tx, `${b.id}/${x.id}`, upstream);
+    }
   });
 }
+/** One number that sorts tasks: priority first (higher is earlier), then the deadline. */
+export const urgency = (priority: Sql, deadline: Sql): Sql =>
+  sql`(-100000000000 * ${priority}::bigint + coalesce(extract(epoch from ${deadline})::bigint, 90000000000))`;
+
+const nameUpstream = async (db: Db, task: string, answers: readonly string[]): Promise<void> => {
+  const found = await db.run(
+    sql`insert into task_upstream (task, upstream)
+        select distinct ${task}, u.task from answer a cross join lateral (select a.task union select v.upstream from task_upstream v where v.task = a.task) u
+        where a.id = any(${[...answers]}) and u.task <> ${task} on conflict do nothing`,
+  );
+  if (found) await db.run(sql`update task set derived = true where id = ${task}`);
+};
 
 const leaseRow = sql`l.id as lease, t.id as task, t.type, t.type_version as "typeVersion", k.title, k.instructions, k.view, t.input, t.draft, l.swap, l.expires_at as "expiresAt"`;
 
@@ -87,33 +134,77 @@ export async function takeLease(
     );
   for (let attempt = 0; attempt < 5; attempt++)
     try {
-      return await db.maybe(
-        sql`with picked as (
-              select t.id from task t join batch b on b.id = t.batch
-              where b.consumed_at is null and b.cancelled_at is null and t.taken < t.people and t.dropped_at is null and ${person} <> all(t.excluded)
-                and not exists (select 1 from lease l where l.task = t.id and l.person = ${person} and l.state in ('live', 'answered', 'skipped'))
-              order by b.id, t.place limit 1 for update of t skip locked),
-            bumped as (update task set taken = taken + 1 from picked where task.id = picked.id),
-            l as (insert into lease (id, task, person, swap, expires_at)
-              select ${o.id ?? randomUUID()}, picked.id, ${person}, ${o.swap}, now() + make_interval(mins => ${LEASE_MINUTES}) from picked returning *)
-            select ${leaseRow} from l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version`,
-        Lease,
-      );
+      return await db.maybe(takeNext(person, { ...o, explore: Math.random() < EXPLORE }), Lease);
     } catch (e) {
-      if ((e as { code?: string }).code !== "23505") throw e; // the same person took it in another tab
+      const { code } = e as { code?: string };
+      if (code === "23514") return undefined; // the day's quota was reached in another tab
+      if (code !== "23505") throw e; // the same person took it in another tab
     }
   return undefined;
 }
+
+/** Looked at together: more than are locked by others at one moment. */
+const WINDOW = 32;
+/** Share of tasks that go to whoever comes, whatever a policy says about who is best suited. */
+const EXPLORE = 0.1;
+
+/**
+ * The next task: of the first open ones in each of the person's lanes, the best that nobody else is taking right now.
+ * Every rule is in here, and so are the counts that must move with the lease.
+ */
+const takeNext = (person: PersonId, o: { swap: boolean; explore: boolean; id?: string }): Sql => {
+  const me = sql`${person}::text`;
+  return sql`with lanes as materialized (select * from ${lanesOf(me)} x),
+      head as materialized (
+        select c.*, lanes.place, coalesce(s.advantage, 0) as advantage
+        from lanes cross join ${languagesOf(me)} as my(language) cross join lateral (
+          select t.id, t.type, t.topic, t.urgency, t.seq from task t
+          where t.lane = lanes.lane and t.language = my.language and t.taken < t.people and ${mayHave(me)}
+          order by t.urgency, t.seq limit ${WINDOW}) c
+        left join skill s on s.person = ${me} and s.kind = c.type and s.topic = c.topic and not ${o.explore}),
+      picked as (
+        select t.id, t.type from head join task t on t.id = head.id
+        where t.taken < t.people and t.lane is not null
+        order by head.place, head.urgency, head.advantage desc, head.seq limit 1 for update of t skip locked),
+      counted as (
+        insert into day_count as d (person, kind, day, taken, most)
+        select ${me}, k.kind, ${today}, 1, ${quotaOf(me, sql`k.kind`)} from picked cross join lateral (values (''), (picked.type)) as k(kind)
+        on conflict (person, kind, day) do update set taken = d.taken + 1, most = excluded.most),
+      bumped as (update task set taken = taken + 1 from picked where task.id = picked.id),
+      l as (insert into lease (id, task, person, swap, expires_at)
+        select ${o.id ?? randomUUID()}, picked.id, ${me}, ${o.swap}, now() + make_interval(mins => ${LEASE_MINUTES}) from picked returning *)
+    select ${leaseRow} from l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version`;
+};
 
 export const renewLease = (db: Db, person: PersonId, lease: LeaseId): Promise<number> =>
   db.run(
     sql`update lease set expires_at = now() + make_interval(mins => ${LEASE_MINUTES}) where id = ${lease} and person = ${person} and state = 'live'`,
   );
 
-/** Gives back what nobody renewed. */
-export const expireLeases = (db: Db): Promise<number> =>
-  db.run(sql`with gone as (update lease set state = 'expired' where state = 'live' and expires_at < now() returning task)
-    update task set taken = taken - n from (select task, count(*)::int n from gone group by task) g where task.id = g.task`);
+/**
+ * The leases in `gone` lose their places; a task is open again. Tasks before days, and days
+ * in order: as everywhere, so that no two statements wait for each other.
+ */
+const giveBack = sql`freed as (
+    update task set taken = taken - g.n from (select task, count(*)::int as n from gone group by task) g where task.id = g.task returning task.id, task.type),
+  back as (insert into day_count as d (person, kind, day, taken)
+  select gone.person, k.kind, (gone.created_at at time zone 'utc')::date, count(*)::int from gone join freed on freed.id = gone.task
+    cross join lateral (values (''), (freed.type)) as k(kind) group by 1, 2, 3 order by 1, 2, 3
+  on conflict (person, kind, day) do update set taken = greatest(0, d.taken - excluded.taken))
+  select count(*)::int from gone`;
+
+/** Gives back what nobody renewed; adds up what a crash left uncounted. One server at a time. Returns the leases ended. */
+export async function expireLeases(db: Db): Promise<number> {
+  await countLeftTicks(db);
+  return db.transaction(async (tx) => {
+    if (!(await tx.value(sql`select pg_try_advisory_xact_lock(${SWEEP})`, z.boolean()))) return 0;
+    return tx.value(
+      sql`with gone as (update lease set state = 'expired' where state = 'live' and expires_at < now() returning *), ${giveBack}`,
+      z.number(),
+    );
+  });
+}
+const SWEEP = 7_070_710;
 
 export interface Submitted {
   readonly answer: string;
@@ -156,6 +247,12 @@ async function parseValue(db: Db, s: Submit): Promise<unknown> {
   );
 }
 
+/** Adds an answer in `t` (type, created_at of its lease) to its person's day, or takes it out. */
+const countAnswer = (person: PersonId, n: 1 | -1, seconds: number | Sql): Sql =>
+  sql`insert into day_count as d (person, kind, day, answered, seconds)
+      select ${person}, k.kind, (t.created_at at time zone 'utc')::date, ${n}::int, ${seconds}::float8 from t cross join lateral (values (''), (t.type)) as k(kind) order by 2
+      on conflict (person, kind, day) do update set answered = d.answered + excluded.answered, seconds = d.seconds + excluded.seconds`;
+
 /** Stores an answer. The same lease again returns the stored one: a retry after a lost reply is safe. */
 export async function submitAnswer(db: Db, person: PersonId, s: Submit): Promise<Submitted> {
   const id = randomUUID();
@@ -169,11 +266,20 @@ export async function submitAnswer(db: Db, person: PersonId, s: Submit): Promise
     sql`with l as (update lease set state = 'answered' where id = ${s.lease} and person = ${person} and state = 'live' returning *),
           a as (insert into answer (id, task, lease, person, value, swap, active_seconds, idle_seconds)
             select ${id}, task, id, person, ${JSON.stringify(value)}::jsonb, swap, ${s.activeSeconds}, ${s.idleSeconds} from l returning *),
-          b as (update batch set done = done + 1 where id = (select t.batch from task t join a on a.task = t.id) returning *)
-        select a.id as answer, a.at, b.experiment, b.id as batch, b.done, b.wanted from a, b`,
-    SubmittedRow,
+          t as (select a.id, a.at, t.batch, t.type, l.created_at from a join task t on t.id = a.task cross join l),
+          d as (${countAnswer(person, 1, s.activeSeconds)}),
+          b as (update batch set done = done + 1 where id = (select batch from t) and wanted - done <= ${TICKS_ABOVE} returning *),
+          tick as (insert into batch_tick (batch, n) select t.batch, 1 from t where not exists (select 1 from b) returning *)
+        select t.id as answer, t.at, o.experiment, o.id as batch, coalesce(b.done, o.done) as done, o.wanted, exists (select 1 from tick) as ticked
+        from t join batch o on o.id = t.batch left join b on b.id = o.id`,
+    SubmittedRow.extend({ ticked: z.boolean() }),
   );
-  if (fresh) return fresh as Submitted;
+  if (fresh) {
+    const { ticked, ...row } = fresh;
+    if (!ticked) return row as Submitted;
+    await countTicks(db, row.batch);
+    return { ...row, ...(await batchProgress(db, row.batch)) } as Submitted;
+  }
   const old = await stored(sql`a.lease = ${s.lease} and a.person = ${person}`);
   if (old) return old;
   const state = await db.maybe(
@@ -222,8 +328,10 @@ export async function undoAnswer(db: Db, person: PersonId, answer: string): Prom
     if (!open) return undefined;
     return tx.maybe(
       sql`with a as (update answer set undone_at = now() where id = ${answer} and person = ${person} and undone_at is null
-              and at > now() - make_interval(secs => ${UNDO_SECONDS}) returning lease, task),
+              and at > now() - make_interval(secs => ${UNDO_SECONDS}) returning lease, task, active_seconds),
             b as (update batch set done = done - 1 where id = (select t.batch from task t join a on a.task = t.id)),
+            t as (select t.type, a.active_seconds as seconds, l.created_at from a join task t on t.id = a.task join lease l on l.id = a.lease),
+            d as (${countAnswer(person, -1, sql`(select -seconds from t)`)}),
             l as (update lease set state = 'live', expires_at = now() + make_interval(mins => ${LEASE_MINUTES}) from a where lease.id = a.lease returning lease.*)
           select ${leaseRow} from l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version`,
       Lease,
@@ -243,10 +351,10 @@ export async function skipTask(
   person: PersonId,
   s: { lease: LeaseId; reason: SkipReason; comment?: string | undefined },
 ): Promise<void> {
-  const n = await db.run(
-    sql`with l as (update lease set state = 'skipped' where id = ${s.lease} and person = ${person} and state = 'live' returning *),
-          k as (insert into skip (lease, reason, comment) select id, ${s.reason}, ${s.comment ?? null} from l)
-        update task set taken = taken - 1 from l where task.id = l.task`,
+  const n = await db.value(
+    sql`with gone as (update lease set state = 'skipped' where id = ${s.lease} and person = ${person} and state = 'live' returning *),
+          k as (insert into skip (lease, reason, comment) select id, ${s.reason}, ${s.comment ?? null} from gone), ${giveBack}`,
+    z.number(),
   );
   if (!n)
     throw new TillerError(
@@ -312,6 +420,9 @@ export const batchProgress = (db: Db, batch: string): Promise<{ done: number; wa
     z.object({ done: z.number(), wanted: z.number() }),
   );
 
+/** Available tasks are counted up to here. */
+const COUNTED = 500;
+
 /** The person's own numbers. Agreement is with the majority of the others on tasks that two others answered. */
 export async function deskProgress(db: Db, person: PersonId): Promise<DeskProgress> {
   const Row = z.object({
@@ -321,12 +432,13 @@ export async function deskProgress(db: Db, person: PersonId): Promise<DeskProgre
     activeSeconds: z.number(),
     available: z.number(),
   });
+  const me = sql`${person}::text`;
   const row = await db.one(
-    sql`select count(*)::int as answered, count(*) filter (where at::date = now()::date)::int as "answeredToday", coalesce(sum(active_seconds), 0)::float8 as "activeSeconds",
+    sql`select coalesce(sum(answered), 0)::int as answered, coalesce(sum(answered) filter (where day = ${today}), 0)::int as "answeredToday", coalesce(sum(seconds), 0)::float8 as "activeSeconds",
           (select count(*)::int from skip join lease on lease.id = skip.lease where lease.person = ${person}) as skipped,
-          (select count(*)::int from task t join batch b on b.id = t.batch where b.consumed_at is null and b.cancelled_at is null and t.taken < t.people and t.dropped_at is null and ${person} <> all(t.excluded)
-             and not exists (select 1 from lease l where l.task = t.id and l.person = ${person} and l.state in ('live', 'answered', 'skipped'))) as available
-        from answer where person = ${person} and undone_at is null`,
+          (select least(${COUNTED}, count(*))::int from ${lanesOf(me)} lanes cross join ${languagesOf(me)} as my(language) cross join lateral (
+            select 1 from task t where t.lane = lanes.lane and t.language = my.language and t.taken < t.people and ${mayHave(me)} limit ${COUNTED}) x) as available
+        from day_count where person = ${person} and kind = ''`,
     Row,
   );
   const shared = await db.one(
