@@ -3,7 +3,13 @@
  * tasks), who may work on what, and each person's pace. A move is previewed by making it, looking, and taking it back.
  */
 import { z } from "zod";
-import { ExperimentId, type Move, type MovePreview, PersonId, QueueForecast } from "@tiller/schema";
+import {
+  ExperimentId,
+  type Move,
+  type MovePreview,
+  PersonId,
+  type QueueForecast,
+} from "@tiller/schema";
 import { lanesOf } from "./eligible.ts";
 import { applyMove } from "./rules.ts";
 import { type Db, sql } from "./sql.ts";

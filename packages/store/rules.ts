@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import {
-  ExperimentId,
+  type ExperimentId,
   type Move,
   type PersonId,
   type Queue,
