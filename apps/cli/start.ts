@@ -81,6 +81,7 @@ export async function run(args: string[]): Promise<number> {
       return `${address}/sign-in?token=${await keptToken(store, me.id, "link")}`;
     };
     const researcher = await link("researcher", "Researcher", "researcher", "researcher");
+    const admin = await link("admin", "Admin", "admin", "admin");
     const rater = await link("rater", "You", "rater-guest", "rater");
     const key = await keptToken(
       store,
@@ -89,7 +90,7 @@ export async function run(args: string[]): Promise<number> {
           id: "api",
           name: "API",
           pseudonym: "api",
-          role: "researcher",
+          role: "service",
         })
       ).id,
       "key",
@@ -108,7 +109,7 @@ export async function run(args: string[]): Promise<number> {
     );
     if (!o.json)
       console.log(
-        `\n  Tiller is at ${address}\n\n  Studio (researcher)  ${researcher}\n  Desk (rater)         ${rater}\n  API key              ${key}\n`,
+        `\n  Tiller is at ${address}\n\n  Studio (researcher)  ${researcher}\n  Desk (rater)         ${rater}\n  People and pay       ${admin}\n  API key              ${key}\n`,
       );
 
     const id = `better-continuations-${o.small ? "small-" : ""}${o.seed}`;
@@ -166,7 +167,7 @@ async function keptToken(store: Store, person: string, kind: "link" | "key"): Pr
   } catch {
     // first start of this home
   }
-  const token = await issueToken(store.db, me, kind);
+  const token = await issueToken(store.db, me, kind, { forever: true });
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
   writeFileSync(file, token, { mode: 0o600 });
   return token;

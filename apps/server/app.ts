@@ -2,19 +2,22 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { Hono } from "hono";
-import { setCookie } from "hono/cookie";
 import { HTTPException } from "hono/http-exception";
 import { z } from "zod";
 import { TillerError } from "@tiller/schema";
-import { issueToken, personOfToken, sql } from "@tiller/store";
-import { allow, type Deps, type Env, SESSION } from "./context.ts";
+import { sql } from "@tiller/store";
+import { type Deps, type Env, guard } from "./context.ts";
 import { deskRoutes } from "./routes/desk.ts";
 import { openaiRoutes } from "./routes/openai.ts";
+import { accountRoutes, peopleRoutes, signInRoutes } from "./routes/people.ts";
 import { studioRoutes } from "./routes/studio.ts";
 import { traceRoutes } from "./routes/trace.ts";
+import { Limiter, securityHeaders, sizeLimit } from "./security.ts";
 
-const statusOf: Record<string, 400 | 404 | 409 | 410> = {
+const statusOf: Record<string, 400 | 403 | 404 | 409 | 410> = {
   not_found: 404,
+  not_allowed: 403,
+  invitation_closed: 410,
   unknown_lease: 409,
   lease_expired: 410,
   too_late: 409,
@@ -31,6 +34,7 @@ const types: Record<string, string> = {
 
 export function createApp(d: Deps): Hono<Env> {
   const app = new Hono<Env>();
+  const limiter = new Limiter();
   app.onError((e, c) => {
     if (e instanceof HTTPException) return e.getResponse();
     if (e instanceof z.ZodError)
@@ -56,24 +60,13 @@ export function createApp(d: Deps): Hono<Env> {
     const answering = next();
     d.pending.add(answering);
     await answering.finally(() => d.pending.delete(answering));
-    c.header("x-content-type-options", "nosniff");
-    c.header("referrer-policy", "same-origin");
   });
+  app.use(securityHeaders, sizeLimit, guard(d, limiter));
 
-  // a sign-in link gives a session of its own to each browser that opens it
-  app.get("/sign-in", async (c) => {
-    const me = await personOfToken(d.store.db, c.req.query("token") ?? "", ["link"]);
-    if (!me) return c.text("This sign-in link is not valid (any more). Ask for a new one.", 401);
-    const session = await issueToken(d.store.db, me.id, "session");
-    setCookie(c, SESSION, session, {
-      httpOnly: true,
-      sameSite: "Lax",
-      path: "/",
-      maxAge: 30 * 24 * 3600,
-    });
-    return c.redirect(me.role === "rater" ? "/desk" : "/studio");
-  });
-  app.get("/api/me", allow(d, ["rater", "researcher", "lead"]), (c) => c.json(c.var.me));
+  app.route("/", signInRoutes(d, limiter));
+  app.get("/api/me", (c) => c.json(c.var.me));
+  app.route("/api/account", accountRoutes(d));
+  app.route("/api/people", peopleRoutes(d));
   app.route("/api/desk", deskRoutes(d));
   app.route("/api/studio", studioRoutes(d));
   app.route("/api/studio", traceRoutes(d));

@@ -1,12 +1,14 @@
-/** What every route gets: the store, the flow, the sampler, and the signed-in person. */
+/** What every route gets (the store, the flow, the sampler, the signed-in person), and the guard in front of them all. */
 import type { FlowServer } from "@tiller/flow";
 import type { Me, Role } from "@tiller/schema";
-import type { Store } from "@tiller/store";
+import { personOfToken, recordAct, type Store } from "@tiller/store";
 import type { Context } from "hono";
-import { createMiddleware } from "hono/factory";
 import { getCookie } from "hono/cookie";
-import { personOfToken } from "@tiller/store";
+import { createMiddleware } from "hono/factory";
+import { matchedRoutes } from "hono/route";
+import { isAdministrative, ruleOf } from "./access.ts";
 import type { SamplerPool } from "./sampler.ts";
+import { type Limiter, rateOf, SESSION, tooMany } from "./security.ts";
 
 export interface Deps {
   readonly store: Store;
@@ -18,77 +20,115 @@ export interface Deps {
   readonly web: string;
 }
 export interface Env {
-  Variables: { me: Me };
+  /** `recorded`: the handler wrote its act into the audit log itself */
+  Variables: { me: Me; recorded: boolean };
 }
-export const SESSION = "tiller_session";
 
 const bearer = (c: Context): string | undefined =>
   c.req.header("authorization")?.match(/^Bearer (.+)$/)?.[1];
+export const tokenOf = (c: Context): string | undefined => bearer(c) ?? getCookie(c, SESSION);
 
 /** Why a request may not use the cookie: a page of another site sent it. */
-function crossSite(c: Context): string | undefined {
+export function crossSite(c: Context): string | undefined {
   const origin = c.req.header("origin");
-  if (c.req.method === "GET" || bearer(c) || !origin) return undefined;
+  if (c.req.method === "GET" || c.req.method === "HEAD" || bearer(c)) return undefined;
+  if (!origin)
+    return c.req.header("sec-fetch-site") === "cross-site"
+      ? "Requests from other sites are refused. Use Tiller's own address."
+      : undefined;
   const host = URL.canParse(origin) ? new URL(origin).host : undefined;
   return host === c.req.header("host")
     ? undefined
     : `Requests from ${origin} are refused. Use Tiller's own address.`;
 }
 
-/** Lets in people with a session (cookie or bearer) whose role is allowed. */
-export const allow = (d: Deps, roles: readonly Role[]) =>
+/**
+ * The route that will answer, as it is written: `/api/people/:id`. The catch-all that serves the web app's files also
+ * matches the API's paths; there it says nothing.
+ */
+function routeOf(c: Context): { method: string; path: string } {
+  const method = c.req.method === "HEAD" ? "GET" : c.req.method;
+  const inApi = /^\/(api|v1)\//.test(c.req.path);
+  const route = matchedRoutes(c).find((r) => r.method === method && !(inApi && r.path === "/*"));
+  return { method, path: route?.path ?? c.req.path };
+}
+
+/** A refusal in the words of the API that was asked. */
+function refuse(c: Context, status: 401 | 403, code: string, message: string): Response {
+  return c.req.path.startsWith("/v1/")
+    ? c.json({ error: { message, type: "invalid_request_error", param: null, code } }, status)
+    : c.json({ code, message }, status);
+}
+
+/** Asks the table in access.ts, knows the person, keeps the rates and records what administrators change. */
+export const guard = (d: Deps, limiter: Limiter) =>
   createMiddleware<Env>(async (c, next) => {
-    const token = bearer(c) ?? getCookie(c, SESSION);
-    const me = token ? await personOfToken(d.store.db, token, ["session"]) : undefined;
-    if (!me)
-      return c.json(
-        { code: "signed_out", message: "You are not signed in. Open your sign-in link again." },
-        401,
-      );
-    if (!roles.includes(me.role))
-      return c.json(
-        {
-          code: "not_allowed",
-          message: `This is for ${roles.join(" and ")}s; you are a ${me.role}. Ask the work lead.`,
-        },
-        403,
-      );
+    const { method, path } = routeOf(c);
+    const rule = ruleOf(method, path);
     const foreign = crossSite(c);
-    if (foreign) return c.json({ code: "cross_site", message: foreign }, 403);
+    if (foreign) return refuse(c, 403, "cross_site", foreign);
+    if (rule === "public") return next();
+    const token = tokenOf(c);
+    // a key is for programs: it comes as a bearer, never in a cookie
+    const kinds = bearer(c) ? (["key", "session"] as const) : (["session"] as const);
+    const me = token ? await personOfToken(d.store.db, token, kinds) : undefined;
+    if (!me)
+      return path.startsWith("/v1/")
+        ? refuse(
+            c,
+            401,
+            "invalid_api_key",
+            "Missing or unknown API key. Use the key that Tiller prints at its start.",
+          )
+        : refuse(
+            c,
+            401,
+            "signed_out",
+            "You are not signed in. Open your sign-in link again, or sign in with your password.",
+          );
+    if (!rule.includes(me.role))
+      return refuse(
+        c,
+        403,
+        "not_allowed",
+        `This is for ${rule.join(", ")}; your role is ${me.role}. Ask the work lead.`,
+      );
+    const rate = rateOf(method, c.req.path);
+    const wait = limiter.wait(rate, me.id);
+    if (wait) return tooMany(c, wait);
+    limiter.take(rate, me.id);
     c.set("me", me);
-    return next();
+    await next();
+    if (isAdministrative(method, path) && c.res.ok && !c.var.recorded)
+      await recordAct(d.store.db, {
+        actor: me.id,
+        action: `${method} ${path}`,
+        target: c.req.path,
+        after: await bodyOf(c),
+      });
   });
 
-/** API clients: a key, or any signed-in session. */
-export const apiClient = (d: Deps) =>
+/** A small JSON body, without what must stay secret; imports and files are named by the path alone. */
+async function bodyOf(c: Context): Promise<unknown> {
+  if (!c.req.header("content-type")?.includes("json")) return undefined;
+  if (Number(c.req.header("content-length") ?? 0) > 65_536) return undefined;
+  const body: unknown = await c.req.json().catch(() => undefined);
+  return JSON.parse(
+    JSON.stringify(body ?? null, (key, value: unknown) =>
+      /password|secret|token|apikey/i.test(key) ? "(hidden)" : value,
+    ),
+  );
+}
+
+/** A further narrowing inside a router; admins always pass. The rule itself is in access.ts. */
+export const allow = (_: Deps, roles: readonly Role[]) =>
   createMiddleware<Env>(async (c, next) => {
-    const token = bearer(c) ?? getCookie(c, SESSION);
-    const me = token ? await personOfToken(d.store.db, token, ["key", "session"]) : undefined;
-    if (!me)
-      return c.json(
-        {
-          error: {
-            message: "Missing or unknown API key. Use the key that Tiller prints at its start.",
-            type: "invalid_request_error",
-            param: null,
-            code: "invalid_api_key",
-          },
-        },
-        401,
-      );
-    const foreign = crossSite(c);
-    if (foreign)
-      return c.json(
-        {
-          error: {
-            message: foreign,
-            type: "invalid_request_error",
-            param: null,
-            code: "cross_site",
-          },
-        },
-        403,
-      );
-    c.set("me", me);
-    return next();
+    const { role } = c.var.me;
+    if (role === "admin" || roles.includes(role)) return next();
+    return refuse(
+      c,
+      403,
+      "not_allowed",
+      `This is for ${roles.join(", ")}; your role is ${role}. Ask the work lead.`,
+    );
   });

@@ -1,4 +1,5 @@
 /** The report as one self-contained HTML file: tables, and plots drawn as SVG here, so that it opens anywhere. */
+import { createHash } from "node:crypto";
 import type { MetricPoint, Report } from "@tiller/schema";
 
 const escape = (s: string) =>
@@ -61,7 +62,7 @@ function chart(title: string, xLabel: string, lines: readonly Line[]): string {
     .join("");
   const legend =
     lines.length > 1
-      ? `<p class="legend">${lines.map((l) => `<span><i style="background:${l.color}"></i>${escape(l.label)}</span>`).join("")}</p>`
+      ? `<p class="legend">${lines.map((l) => `<span><svg width="14" height="3"><rect width="14" height="3" fill="${l.color}"/></svg>${escape(l.label)}</span>`).join("")}</p>`
       : "";
   return `<figure><figcaption>${escape(title)}</figcaption>${legend}<svg viewBox="0 0 ${W} ${H}" role="img" aria-label="${escape(title)}">${axes}${drawn}</svg></figure>`;
 }
@@ -74,9 +75,11 @@ body{margin:0;background:var(--page);color:var(--ink);font:15px/1.55 system-ui,s
 h1{font-size:26px;line-height:1.2;margin:0 0 4px;letter-spacing:-.01em}h2{font-size:18px;margin:40px 0 12px}.quiet{color:var(--quiet)}svg text{font:12px system-ui;fill:var(--quiet)}
 .stats{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:24px 0}.stats div,figure{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:14px 16px;margin:0}
 .stats b{display:block;font-size:24px;font-weight:600;font-variant-numeric:tabular-nums}.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:14px}figcaption{font-weight:600}
-.grid{stroke:var(--line)}.legend{margin:4px 0;display:flex;gap:16px;flex-wrap:wrap;font-size:13px}.legend i{display:inline-block;width:14px;height:3px;margin-right:6px;vertical-align:middle}
+.grid{stroke:var(--line)}.legend{margin:4px 0;display:flex;gap:16px;flex-wrap:wrap;font-size:13px}.legend svg{margin-right:6px;vertical-align:middle}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th{text-align:left;color:var(--quiet);font-weight:500;font-size:13px}td,th{padding:7px 12px 7px 0;border-bottom:1px solid var(--line);vertical-align:top}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(240px,1fr));gap:16px;padding:14px 0;border-bottom:1px solid var(--line)}.pair p{margin:0}.up{color:var(--good)}.down{color:var(--bad)}@media print{body{background:#fff}figure,.stats div{break-inside:avoid}}`;
+/** The file runs no script and fetches nothing; its one style sheet is named by its hash. */
+export const REPORT_POLICY = `default-src 'none'; style-src 'sha256-${createHash("sha256").update(css).digest("base64")}'; base-uri 'none'`;
 
 export function renderReport(r: Report): string {
   const { summary: s } = r;

@@ -6,6 +6,7 @@ export * from "./errors.ts";
 export * from "./ids.ts";
 export * from "./job.ts";
 export * from "./lab.ts";
+export * from "./people.ts";
 export * from "./prompt.ts";
 export * from "./quality.ts";
 export * from "./rng.ts";

@@ -4,7 +4,7 @@ import { Beside } from "./desk.ts";
 import { AnswerId, ExperimentId, LeaseId, PersonId, TaskId } from "./ids.ts";
 import { View } from "./task.ts";
 
-export const roles = ["researcher", "lead", "rater"] as const;
+export const roles = ["rater", "lead", "researcher", "admin", "service"] as const;
 export const Role = z.enum(roles);
 export type Role = z.infer<typeof Role>;
 

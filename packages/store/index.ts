@@ -1,9 +1,11 @@
 /** Postgres, blobs and what is in them. */
+export * from "./audit.ts";
 export * from "./blobs.ts";
 export * from "./desk.ts";
 export { defaultHome } from "./embedded.ts";
 export { forecastQueues, previewMove } from "./forecast.ts";
 export * from "./gold.ts";
+export * from "./invitations.ts";
 export * from "./lab.ts";
 export * from "./people.ts";
 export {

@@ -5,7 +5,7 @@ import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { type Checkpoint, TillerError } from "@tiller/schema";
 import { listCheckpoints } from "@tiller/store";
-import { apiClient, type Deps, type Env } from "../context.ts";
+import { type Deps, type Env } from "../context.ts";
 
 const Completion = z.object({
   model: z.string(),
@@ -32,7 +32,6 @@ const served = async (d: Deps): Promise<Checkpoint[]> => {
 
 export const openaiRoutes = (d: Deps) =>
   new Hono<Env>()
-    .use(apiClient(d))
     .get("/models", async (c) =>
       c.json({
         object: "list",

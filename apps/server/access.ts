@@ -1,0 +1,117 @@
+/**
+ * Who may call what: the one place where this rule lives. The server asks it before every request; the matrix test
+ * (tests/security.test.ts) fails when a route has no line here. A route without a line falls under its area, so that
+ * forgetting one never opens anything.
+ */
+import type { Role } from "@tiller/schema";
+
+const people = ["rater", "lead", "researcher", "admin"] as const;
+const staff = ["lead", "researcher", "admin"] as const;
+const leads = ["lead", "admin"] as const;
+const lab = ["researcher", "admin"] as const;
+const admins = ["admin"] as const;
+const machines = ["lead", "researcher", "admin", "service"] as const;
+
+/** `public`: nobody needs to be signed in. */
+export type Rule = readonly Role[] | "public";
+
+/** By method and path, as the routes are written. */
+export const access: Readonly<Record<string, Rule>> = {
+  // signing in, and one's own account
+  "GET /sign-in": "public",
+  "POST /api/sign-in": "public",
+  "GET /api/join/:token": "public",
+  "POST /api/join/:token": "public",
+  "GET /api/me": people,
+  "GET /api/account/sessions": people,
+  "POST /api/account/sessions/:id/revoke": people,
+  "POST /api/account/password": people,
+  "POST /api/account/sign-out": people,
+
+  // the desk: a person's own tasks and own numbers
+  "POST /api/desk/next": people,
+  "POST /api/desk/answers": people,
+  "POST /api/desk/undo": people,
+  "POST /api/desk/skip": people,
+  "POST /api/desk/renew": people,
+  "POST /api/desk/beat": people,
+  "POST /api/desk/drafts": people,
+  "GET /api/desk/drafts/:lease": people,
+  "POST /api/desk/instructions": people,
+  "POST /api/desk/concerns": people,
+  "GET /api/desk/concerns": people,
+  "GET /api/desk/progress": people,
+  "GET /api/desk/me": people,
+  "GET /api/desk/inbox": staff,
+  "POST /api/desk/concerns/:id/reply": staff,
+  "POST /api/desk/referrals/:lease": staff,
+
+  // people and the record of what was done
+  "GET /api/people": staff,
+  "POST /api/people/:id": admins,
+  "POST /api/people/:id/link": leads,
+  "GET /api/people/:id/sessions": admins,
+  "POST /api/people/:id/sessions/revoke": admins,
+  "GET /api/people/invitations": leads,
+  "POST /api/people/invitations": leads,
+  "POST /api/people/invitations/:id/revoke": leads,
+  "GET /api/people/audit": leads,
+  "GET /api/people/audit.jsonl": admins,
+
+  // the lab
+  "GET /api/studio/experiments": staff,
+  "GET /api/studio/experiments/:id": staff,
+  "GET /api/studio/experiments/:id/raters": staff,
+  "GET /api/studio/experiments/:id/runs": staff,
+  "GET /api/studio/experiments/:id/samples": staff,
+  "GET /api/studio/experiments/:id/report": staff,
+  "GET /api/studio/experiments/:id/report.html": staff,
+  "GET /api/studio/runs/:id": staff,
+  "GET /api/studio/runs/:id/metrics": staff,
+  "GET /api/studio/samples/:id": staff,
+  "GET /api/studio/datasets/:id": staff,
+  "GET /api/studio/datasets/:id/rows": staff,
+  "GET /api/studio/checkpoints": staff,
+  "GET /api/studio/lineage/:id": staff,
+  "GET /api/studio/events": staff,
+  "GET /api/studio/experiments/:id/trace": staff,
+  "GET /api/studio/experiments/:id/trace/run": staff,
+  "GET /api/studio/experiments/:id/trace/node": staff,
+  "GET /api/studio/experiments/:id/trace/search": staff,
+  "GET /api/studio/experiments/:id/trace/comments": staff,
+  "POST /api/studio/experiments/:id/trace/comments": staff,
+  "GET /api/studio/experiments/:id/trace/file": staff,
+  "POST /api/studio/traces": staff,
+
+  // the served models
+  "GET /v1/models": machines,
+  "GET /v1/models/:id": machines,
+  "POST /v1/completions": machines,
+
+  // the server itself, and the web app's files
+  "GET /healthz": "public",
+  "GET /metrics": machines,
+  "GET /*": "public",
+};
+
+/** What holds where a route has no line: the first area that its path begins with. */
+const areas: readonly (readonly [string, Rule])[] = [
+  ["/api/desk/", people],
+  ["/api/studio/", staff],
+  ["/api/quality/", staff],
+  ["/api/control/", staff],
+  ["/v1/", machines],
+  ["/api/", lab],
+  ["/", admins],
+];
+
+export const ruleOf = (method: string, path: string): Rule =>
+  access[`${method} ${path}`] ?? areas.find(([start]) => path.startsWith(start))![1];
+
+/** Changes by those who run the place are kept in the audit log; people's own work and model calls are not. */
+export const isAdministrative = (method: string, path: string): boolean => {
+  const rule = ruleOf(method, path);
+  return (
+    method !== "GET" && rule !== "public" && !rule.includes("rater") && !path.startsWith("/v1/")
+  );
+};

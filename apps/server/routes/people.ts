@@ -1,0 +1,205 @@
+/** Accounts: signing in, one's own sessions and password, joining by invitation, the roster, the audit log. */
+import { Hono } from "hono";
+import { deleteCookie } from "hono/cookie";
+import { streamText } from "hono/streaming";
+import { z } from "zod";
+import {
+  Invite,
+  Join,
+  type Me,
+  PersonChange,
+  PersonId,
+  SetPassword,
+  SignIn,
+  TillerError,
+} from "@tiller/schema";
+import {
+  AuditFilter,
+  changePerson,
+  invite,
+  issueToken,
+  join,
+  listActs,
+  listInvitations,
+  personOfPassword,
+  personOfToken,
+  recordAct,
+  revokeInvitation,
+  revokeSessions,
+  revokeToken,
+  roster,
+  sessionsOf,
+  setPassword,
+  sql,
+  welcome,
+} from "@tiller/store";
+import { type Deps, type Env, tokenOf } from "../context.ts";
+import { clientAddress, type Limiter, SESSION, setSession, tooMany } from "../security.ts";
+
+const home = (me: Me) => (me.role === "rater" ? "/desk" : "/studio");
+
+/** The doors that stand open to everybody: links, passwords, invitations. */
+export const signInRoutes = (d: Deps, limiter: Limiter) => {
+  const { db } = d.store;
+  const open = async (c: Parameters<typeof setSession>[0], me: Me) =>
+    setSession(
+      c,
+      await issueToken(db, me.id, "session", { agent: c.req.header("user-agent") ?? "" }),
+    );
+  return (
+    new Hono<Env>()
+      // a sign-in link gives a session of its own to each browser that opens it
+      .get("/sign-in", async (c) => {
+        const from = clientAddress(c);
+        const wait = limiter.wait("sign-in", from);
+        if (wait) return tooMany(c, wait);
+        c.header("cache-control", "no-store");
+        const me = await personOfToken(db, c.req.query("token") ?? "", ["link"]);
+        if (!me) {
+          limiter.take("sign-in", from);
+          return c.text("This sign-in link is not valid (any more). Ask for a new one.", 401);
+        }
+        await open(c, me);
+        return c.redirect(home(me));
+      })
+      .post("/api/sign-in", async (c) => {
+        const { handle, password } = SignIn.parse(await c.req.json());
+        const doors = [
+          ["sign-in", clientAddress(c)],
+          ["account", handle.trim().toLowerCase()],
+        ] as const;
+        const wait = Math.max(...doors.map(([rate, key]) => limiter.wait(rate, key)));
+        if (wait) return tooMany(c, wait);
+        const me = await personOfPassword(db, handle, password);
+        if (!me) {
+          for (const [rate, key] of doors) limiter.take(rate, key);
+          return c.json(
+            {
+              code: "wrong_password",
+              message: "Name and password do not match. Try again, or ask for a sign-in link.",
+            },
+            401,
+          );
+        }
+        await open(c, me);
+        return c.json({ home: home(me) });
+      })
+      .get("/api/join/:token", async (c) => {
+        const from = clientAddress(c);
+        const wait = limiter.wait("sign-in", from);
+        if (wait) return tooMany(c, wait);
+        try {
+          return c.json(await welcome(db, c.req.param("token")));
+        } catch (e) {
+          limiter.take("sign-in", from);
+          throw e;
+        }
+      })
+      .post("/api/join/:token", async (c) => {
+        const wanted = Join.parse(await c.req.json());
+        const { me } = await join(db, c.req.param("token"), wanted);
+        await open(c, me);
+        return c.json({ home: home(me), pseudonym: me.pseudonym });
+      })
+  );
+};
+
+export const accountRoutes = (d: Deps) => {
+  const { db } = d.store;
+  return new Hono<Env>()
+    .get("/sessions", async (c) => c.json(await sessionsOf(db, c.var.me.id, tokenOf(c))))
+    .post("/sessions/:id/revoke", async (c) => {
+      const ended = await revokeSessions(db, c.var.me.id, { id: c.req.param("id") });
+      return c.json({ ended });
+    })
+    .post("/password", async (c) => {
+      const wanted = SetPassword.parse(await c.req.json());
+      await setPassword(db, c.var.me.id, { ...wanted, keep: tokenOf(c) });
+      return c.json({ ok: true });
+    })
+    .post("/sign-out", async (c) => {
+      await revokeToken(db, tokenOf(c) ?? "");
+      deleteCookie(c, SESSION, { path: "/" });
+      return c.json({ ok: true });
+    });
+};
+
+/** Only an admin makes those who run the place; a lead makes raters. */
+function mayMake(me: Me, role: string): void {
+  if (me.role !== "admin" && role !== "rater")
+    throw new TillerError(
+      "not_allowed",
+      `a ${me.role} may invite raters only, not a ${role}. Ask an admin.`,
+    );
+}
+
+export const peopleRoutes = (d: Deps) => {
+  const { db } = d.store;
+  return new Hono<Env>()
+    .get("/", async (c) => c.json(await roster(db, { names: c.var.me.role === "admin" })))
+    .get("/invitations", async (c) => c.json(await listInvitations(db)))
+    .post("/invitations", async (c) => {
+      const wanted = Invite.parse(await c.req.json());
+      mayMake(c.var.me, wanted.role);
+      const { invitation, token } = await invite(db, c.var.me.id, wanted);
+      c.set("recorded", true);
+      return c.json({ invitation, link: `${new URL(c.req.url).origin}/join/${token}` });
+    })
+    .post("/invitations/:id/revoke", async (c) => {
+      await revokeInvitation(db, c.var.me.id, c.req.param("id"));
+      c.set("recorded", true);
+      return c.json({ ok: true });
+    })
+    .get("/audit", async (c) => c.json(await listActs(db, AuditFilter.parse(c.req.query()))))
+    .get("/audit.jsonl", (c) => {
+      const filter = AuditFilter.parse({ ...c.req.query(), limit: 1000 });
+      c.header("content-disposition", 'attachment; filename="audit.jsonl"');
+      return streamText(c, async (stream) => {
+        let before = filter.before;
+        for (;;) {
+          const page = await listActs(db, { ...filter, before });
+          for (const act of page) await stream.writeln(JSON.stringify(act));
+          if (page.length < filter.limit) return;
+          before = page.at(-1)!.seq;
+        }
+      });
+    })
+    .post("/:id", async (c) => {
+      const change = PersonChange.parse(await c.req.json());
+      const person = await changePerson(db, c.var.me.id, c.req.param("id"), change);
+      c.set("recorded", true);
+      return c.json(person);
+    })
+    .post("/:id/link", async (c) => {
+      const who = await db.maybe(
+        sql`select id, pseudonym, role from person where id = ${c.req.param("id")} and disabled_at is null`,
+        z.object({ id: PersonId, pseudonym: z.string(), role: z.string() }),
+      );
+      if (!who)
+        throw new TillerError(
+          "not_found",
+          `there is no person ${c.req.param("id")} who may sign in.`,
+        );
+      mayMake(c.var.me, who.role);
+      const token = await issueToken(db, who.id, "link");
+      await recordAct(db, { actor: c.var.me.id, action: "person.link", target: who.pseudonym });
+      c.set("recorded", true);
+      return c.json({ link: `${new URL(c.req.url).origin}/sign-in?token=${token}` });
+    })
+    .get("/:id/sessions", async (c) => c.json(await sessionsOf(db, c.req.param("id"))))
+    .post("/:id/sessions/revoke", async (c) => {
+      const { id } = z
+        .strictObject({ id: z.string().optional() })
+        .parse(await c.req.json().catch(() => ({})));
+      const person = c.req.param("id");
+      const ended = await revokeSessions(db, person, id ? { id } : { allBut: undefined });
+      await recordAct(db, {
+        actor: c.var.me.id,
+        action: "person.sign-out",
+        target: person,
+        after: { ended },
+      });
+      c.set("recorded", true);
+      return c.json({ ended });
+    });
+};

@@ -1,0 +1,162 @@
+/**
+ * What guards the door beside the roles: headers, sizes, rates, cookies. Rates are counted in this process's memory:
+ * two server processes let twice as much through, and a restart forgets.
+ */
+import type { Context } from "hono";
+import { getConnInfo } from "@hono/node-server/conninfo";
+import { bodyLimit } from "hono/body-limit";
+import { setCookie } from "hono/cookie";
+import { createMiddleware } from "hono/factory";
+import { secureHeaders } from "hono/secure-headers";
+
+export const SESSION = "tiller_session";
+
+/** Set when a proxy in front of Tiller ends https and says so in x-forwarded-*; else these headers are anybody's word. */
+const behindProxy = () => process.env["TILLER_TRUST_PROXY"] === "1";
+
+const isHttps = (c: Context): boolean =>
+  new URL(c.req.url).protocol === "https:" ||
+  (behindProxy() && c.req.header("x-forwarded-proto") === "https");
+
+export function clientAddress(c: Context): string {
+  const forwarded = behindProxy() && c.req.header("x-forwarded-for")?.split(",").at(-1)?.trim();
+  if (forwarded) return forwarded;
+  try {
+    return getConnInfo(c).remote.address ?? "unknown";
+  } catch {
+    return "in-process"; // a test's request has no connection
+  }
+}
+
+export const setSession = (c: Context, token: string): void =>
+  setCookie(c, SESSION, token, {
+    httpOnly: true,
+    sameSite: "Lax",
+    secure: isHttps(c),
+    path: "/",
+    maxAge: 60 * 24 * 3600, // the server ends it earlier
+  });
+
+/** Nothing from elsewhere, nothing inline. Styles that React sets go through the DOM and are not inline ones. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data: blob:",
+  "font-src 'self' data:",
+  "connect-src 'self'",
+  "manifest-src 'self'",
+  "worker-src 'self'",
+  "base-uri 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+const headers = secureHeaders({
+  crossOriginResourcePolicy: "same-origin",
+  crossOriginOpenerPolicy: "same-origin",
+  referrerPolicy: "same-origin",
+  strictTransportSecurity: false, // only where there is https: below
+  xFrameOptions: "DENY",
+  permissionsPolicy: { camera: [], microphone: [], geolocation: [], payment: [], usb: [] },
+});
+
+export const securityHeaders = createMiddleware(async (c, next) => {
+  await headers(c, next);
+  // a page may bring a stricter policy of its own
+  if (!c.res.headers.has("content-security-policy"))
+    c.res.headers.set("content-security-policy", POLICY);
+  if (isHttps(c)) c.res.headers.set("strict-transport-security", "max-age=31536000");
+  if (c.req.path.startsWith("/api/") && !c.res.headers.has("cache-control"))
+    c.res.headers.set("cache-control", "no-store");
+});
+
+/** Bytes of a request's body, by what its path begins with. */
+const sizes: readonly (readonly [string, number])[] = [
+  ["/api/data/", 4 * 2 ** 30], // imports are streamed
+  ["/api/studio/traces", 512 * 2 ** 20], // an exported run comes back
+  ["/", 2 * 2 ** 20],
+];
+const limited = sizes.map(([start, maxSize]) => ({
+  start,
+  check: bodyLimit({
+    maxSize,
+    onError: (c) =>
+      c.json(
+        {
+          code: "too_large",
+          message: `The request is larger than ${maxSize / 2 ** 20} MB. Send it in parts.`,
+        },
+        413,
+      ),
+  }),
+}));
+export const sizeLimit = createMiddleware((c, next) =>
+  limited.find((l) => c.req.path.startsWith(l.start))!.check(c, next),
+);
+
+/** `burst` at once, and `perMinute` in the long run. Far above what hands can do, far below what hurts. */
+const rates = {
+  /** wrong passwords and unknown links from one address */
+  "sign-in": { burst: 20, perMinute: 2 },
+  /** wrong passwords for one account */
+  account: { burst: 8, perMinute: 0.5 },
+  submission: { burst: 1000, perMinute: 6000 },
+  completion: { burst: 200, perMinute: 1200 },
+  request: { burst: 2000, perMinute: 12_000 },
+} as const;
+export type Rate = keyof typeof rates;
+
+const KEPT = 20_000; // buckets at most; a full bucket is the same as none
+
+export class Limiter {
+  readonly #buckets = new Map<string, { tokens: number; at: number }>();
+  readonly #now: () => number;
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
+  #tokens(rate: Rate, key: string): number {
+    const { burst, perMinute } = rates[rate];
+    const bucket = this.#buckets.get(`${rate} ${key}`);
+    if (!bucket) return burst;
+    return Math.min(burst, bucket.tokens + ((this.#now() - bucket.at) / 60_000) * perMinute);
+  }
+  /** Seconds to wait until one more would pass; 0: it passes now. */
+  wait(rate: Rate, key: string): number {
+    const missing = 1 - this.#tokens(rate, key);
+    return missing <= 0 ? 0 : Math.ceil((missing / rates[rate].perMinute) * 60);
+  }
+  /** Counts one. */
+  take(rate: Rate, key: string): void {
+    if (this.#buckets.size >= KEPT) this.#forget();
+    const at = this.#now();
+    this.#buckets.set(`${rate} ${key}`, { tokens: this.#tokens(rate, key) - 1, at });
+  }
+  #forget(): void {
+    for (const [name, b] of this.#buckets) {
+      const rate = rates[name.split(" ")[0] as Rate];
+      if (b.tokens + ((this.#now() - b.at) / 60_000) * rate.perMinute >= rate.burst)
+        this.#buckets.delete(name);
+    }
+    for (const name of this.#buckets.keys()) {
+      if (this.#buckets.size < KEPT) break;
+      this.#buckets.delete(name); // the oldest first
+    }
+  }
+}
+
+/** What each signed-in person may do how often, by the path. */
+export const rateOf = (method: string, path: string): Rate =>
+  path === "/api/desk/answers"
+    ? "submission"
+    : method === "POST" && path.startsWith("/v1/")
+      ? "completion"
+      : "request";
+
+export const tooMany = (c: Context, seconds: number): Response => {
+  c.header("retry-after", String(seconds));
+  return c.json(
+    { code: "too_many", message: `Too many requests. Try again in ${seconds} s.` },
+    429,
+  );
+};

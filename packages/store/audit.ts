@@ -1,0 +1,48 @@
+/** The audit log: every administrative act, with what was before and after. Rows are only added (a trigger sees to it). */
+import { z } from "zod";
+import { AuditEntry } from "@tiller/schema";
+import { type Db, sql } from "./sql.ts";
+
+/** Inside the transaction of the act, where it has one. */
+export const recordAct = (
+  db: Db,
+  act: {
+    actor: string | null;
+    action: string;
+    target: string;
+    before?: unknown;
+    after?: unknown;
+  },
+): Promise<number> =>
+  db.run(sql`insert into audit (actor, action, target, before, after)
+    values (${act.actor}, ${act.action}, ${act.target}, ${json(act.before)}::jsonb, ${json(act.after)}::jsonb)`);
+const json = (value: unknown) => (value === undefined ? null : JSON.stringify(value));
+
+/** `before`: entries older than this number; newest first. */
+export const AuditFilter = z.strictObject({
+  actor: z.string().optional().describe("pseudonym"),
+  action: z.string().optional().describe("a part of its name"),
+  target: z.string().optional().describe("a part of it"),
+  from: z.iso.datetime().optional(),
+  to: z.iso.datetime().optional(),
+  before: z.coerce.number().optional(),
+  limit: z.coerce.number().int().min(1).max(5000).default(100),
+});
+export type AuditFilter = z.infer<typeof AuditFilter>;
+
+const like = (part: string) => `%${part.replace(/[%_\\]/g, "\\$&")}%`;
+
+export function listActs(db: Db, f: AuditFilter): Promise<AuditEntry[]> {
+  const all = sql`true`;
+  return db.many(
+    sql`select u.seq, u.at, p.pseudonym as actor, u.action, u.target, u.before, u.after
+        from audit u left join person p on p.id = u.actor
+        where ${f.before === undefined ? all : sql`u.seq < ${f.before}`}
+          and ${f.actor ? sql`p.pseudonym = ${f.actor}` : all}
+          and ${f.action ? sql`u.action ilike ${like(f.action)}` : all}
+          and ${f.target ? sql`u.target ilike ${like(f.target)}` : all}
+          and ${f.from ? sql`u.at >= ${f.from}` : all} and ${f.to ? sql`u.at < ${f.to}` : all}
+        order by u.seq desc limit ${f.limit}`,
+    AuditEntry,
+  );
+}
