@@ -57,7 +57,7 @@ const session = (me: Me) => issueToken(store.db, me.id, "session");
 const call = async (
   method: string,
   url: string,
-  o: { token?: string; body?: unknown; headers?: Record<string, string> } = {},
+  o: { token?: string | undefined; body?: unknown; headers?: Record<string, string> } = {},
 ) =>
   app.request(url, {
     method,
@@ -95,7 +95,7 @@ test("every route lets in whom the table says, and nobody else", async () => {
     const rule = ruleOf(method, pattern);
     for (const role of ["none", ...roles] as const) {
       const token = role === "none" ? undefined : await session(await person(role));
-      const reply = await call(method, filled(pattern), { ...(token ? { token } : {}) });
+      const reply = await call(method, filled(pattern), { token });
       const text = reply.headers.get("content-type")?.includes("event-stream")
         ? (void reply.body?.cancel(), "")
         : await reply.text();
@@ -305,7 +305,8 @@ test("an invitation works once, by one person, until it expires or is withdrawn"
   const replies = await Promise.all(
     Array.from({ length: 20 }, (_, i) => call("POST", join, { body: { name: `N ${i}` } })),
   );
-  expect(replies.map((r) => r.status).toSorted()).toEqual([200, ...new Array(19).fill(410)]);
+  expect(replies.filter((r) => r.status === 200)).toHaveLength(1);
+  expect(replies.filter((r) => r.status === 410)).toHaveLength(19);
   const winner = replies.find((r) => r.status === 200)!;
   const cookie = winner.headers.getSetCookie()[0]!;
   expect(cookie).toMatch(/HttpOnly/);
@@ -351,7 +352,8 @@ test("sessions end by age, without use, by hand, and with the account", async ()
   const list = z
     .array(z.object({ id: z.string(), current: z.boolean() }))
     .parse(await (await call("GET", "/api/account/sessions", { token: here })).json());
-  expect(list.map((s) => s.current).toSorted()).toEqual([false, true]);
+  expect(list.filter((s) => s.current)).toHaveLength(1);
+  expect(list).toHaveLength(2);
   const other = list.find((s) => !s.current)!.id;
   await call("POST", `/api/account/sessions/${other}/revoke`, { token: here });
   expect([await works(here), await works(there)]).toEqual([true, false]);
@@ -413,8 +415,13 @@ test("passwords: argon2id, wrong ones are slowed down, a change ends other sessi
   });
   expect(await taken.json()).toMatchObject({ code: "handle_taken" });
 
-  const signIn = (handle: string, password: string) =>
-    call("POST", "/api/sign-in", { body: { handle, password } });
+  const fresh = createApp({ store, flow, sampler, pending: new Set(), web: home });
+  const signIn = async (handle: string, password: string) =>
+    fresh.request("/api/sign-in", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ handle, password }),
+    });
   expect((await signIn("worded", "another long one")).status).toBe(200);
   const statuses: number[] = [];
   for (let i = 0; i < 9; i++) statuses.push((await signIn("worded", "guess")).status);
@@ -463,11 +470,12 @@ test("headers: nothing inline, nothing from elsewhere, no framing; https marks t
 test("another site's page and a body beyond measure are refused", async () => {
   const token = await session(await person("rater"));
   const cookie = `tiller_session=${token}`;
-  for (const headers of [
+  const foreign: Record<string, string>[] = [
     { cookie, origin: "https://evil.example", host: "localhost" },
     { cookie, origin: "null", host: "localhost" },
     { cookie, "sec-fetch-site": "cross-site", host: "localhost" },
-  ])
+  ];
+  for (const headers of foreign)
     expect((await call("POST", "/api/desk/next", { headers, body: {} })).status).toBe(403);
   const own = { cookie, origin: "http://localhost", host: "localhost" };
   expect((await call("POST", "/api/desk/next", { headers: own, body: {} })).status).toBe(200);

@@ -45,6 +45,8 @@ export function createApp(d: Deps): Hono<Env> {
         },
         400,
       );
+    if (e instanceof SyntaxError && c.req.method !== "GET")
+      return c.json({ code: "bad_request", message: `The body is not JSON: ${e.message}.` }, 400);
     if (e instanceof TillerError)
       return c.json({ code: e.code, message: e.message }, statusOf[e.code] ?? 400);
     console.error(e);

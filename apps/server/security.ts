@@ -98,7 +98,7 @@ export const sizeLimit = createMiddleware((c, next) =>
 /** `burst` at once, and `perMinute` in the long run. Far above what hands can do, far below what hurts. */
 const rates = {
   /** wrong passwords and unknown links from one address */
-  "sign-in": { burst: 20, perMinute: 2 },
+  "sign-in": { burst: 60, perMinute: 6 },
   /** wrong passwords for one account */
   account: { burst: 8, perMinute: 0.5 },
   submission: { burst: 1000, perMinute: 6000 },
