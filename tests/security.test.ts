@@ -201,6 +201,11 @@ async function victim() {
   });
   const { answer } = z.object({ answer: z.string() }).parse(await sent.json());
   const held = await next();
+  const desk = (route: string, body: object) =>
+    call("POST", `/api/desk/${route}`, { token, body: { lease: held.lease, ...body } });
+  const words = { base: 0, tab: "t", activeSeconds: 1, idleSeconds: 0 };
+  expect((await desk("drafts", { value: { essay: "SECRET-DRAFT" }, ...words })).status).toBe(200);
+  expect((await desk("concerns", { text: "SECRET-CONCERN" })).status).toBe(200);
   const ids = z
     .array(z.object({ id: z.string() }))
     .parse(await (await call("GET", "/api/account/sessions", { token })).json());
@@ -228,7 +233,8 @@ test("a rater reaches nothing of another's: answers, leases, sessions, names", a
       { lease },
       { lease, reason: "other" },
       { lease, value: { essay: "mine now" }, activeSeconds: 1, idleSeconds: 0 },
-      { lease, value: { essay: "mine now" }, draft: { essay: "mine now" } },
+      { lease, value: {}, base: 0, tab: "t", activeSeconds: 1, idleSeconds: 0 },
+      { leases: [lease], active: true },
       { lease, text: "mine now" },
     ]),
     { answer: v.answer },
@@ -260,11 +266,24 @@ test("a rater reaches nothing of another's: answers, leases, sessions, names", a
   // and nothing of it was moved
   const left = await store.db.one(
     sql`select a.value->>'essay' as essay, a.undone_at is null as stands, (select state from lease where id = ${v.held.lease}) as held,
-          (select revoked_at is null from token where id = ${v.session}) as session
+          (select revoked_at is null from token where id = ${v.session}) as session,
+          (select value->>'essay' from draft where lease = ${v.held.lease}) as draft
         from answer a where a.id = ${v.answer}`,
-    z.object({ essay: z.string(), stands: z.boolean(), held: z.string(), session: z.boolean() }),
+    z.object({
+      essay: z.string(),
+      stands: z.boolean(),
+      held: z.string(),
+      session: z.boolean(),
+      draft: z.string(),
+    }),
   );
-  expect(left).toEqual({ essay: "SECRET-ANSWER", stands: true, held: "live", session: true });
+  expect(left).toEqual({
+    essay: "SECRET-ANSWER",
+    stands: true,
+    held: "live",
+    session: true,
+    draft: "SECRET-DRAFT",
+  });
 }, 120_000);
 
 test("only admins see names", async () => {
