@@ -1,0 +1,164 @@
+/**
+ * Answers out of the database: one query, read as a stream, encoded page by page. Order: by time, then id, so the same
+ * answers give the same bytes.
+ */
+import { Readable } from "node:stream";
+import { createGzip } from "node:zlib";
+import pg from "pg";
+import { z } from "zod";
+import { TillerError } from "@tiller/schema";
+import type { Store } from "@tiller/store";
+import type { Column } from "./columns.ts";
+import { pages } from "./copy.ts";
+import { csv, type Encoder, jsonl } from "./encode.ts";
+import { type Format, formatNames, formats } from "./formats.ts";
+import { parquet } from "./parquet.ts";
+import { schemaFile } from "./schema-file.ts";
+
+export const fileKinds = ["jsonl", "csv", "parquet"] as const;
+export const ExportRequest = z.strictObject({
+  format: z.enum(formatNames).default("answers").describe("what a row says"),
+  as: z.enum(fileKinds).default("jsonl").describe("how it is written"),
+  gzip: z.stringbool().or(z.boolean()).default(false).describe("compress JSONL or CSV"),
+  experiment: z.string().optional().describe("answers of this experiment only"),
+  batch: z.string().optional().describe("of this batch only"),
+  type: z.string().optional().describe("of this kind of work only"),
+  since: z.iso.datetime({ offset: true }).optional().describe("submitted at this time or later"),
+  until: z.iso.datetime({ offset: true }).optional().describe("submitted before this time"),
+  undone: z
+    .enum(["leave-out", "mark"])
+    .default("leave-out")
+    .describe("answers that their raters took back: left out, or marked by undoneAt"),
+});
+export type ExportRequest = z.infer<typeof ExportRequest>;
+
+/** Where the texts of each kind of work stand, computed once a query. */
+const kindsOfWork = `with k as materialized (
+  select name, version,
+    coalesce(instructions_version, left(encode(sha256(convert_to(instructions, 'UTF8')), 'hex'), 16)) as instructions_version,
+    pair->>'name' as field, string_to_array(pair->>'a', '.') as a, string_to_array(pair->>'b', '.') as b,
+    array(select s->>'from' from jsonb_array_elements(view->'show') s where s ? 'from') as prompts
+  from task_type left join lateral (
+    select f as pair from jsonb_array_elements(view->'ask') f where f->>'kind' = 'pair' limit 1) f on true)`;
+
+const literal = (s: string) => pg.escapeLiteral(s); // COPY takes no parameters
+const tables = `from answer a join task t on t.id = a.task join batch b on b.id = t.batch
+  join person p on p.id = a.person join k on k.name = t.type and k.version = t.type_version`;
+/** The answers that were asked for. */
+const wanted = (r: ExportRequest): string =>
+  [
+    r.undone === "leave-out" && "a.undone_at is null",
+    r.experiment !== undefined && `b.experiment = ${literal(r.experiment)}`,
+    r.batch !== undefined && `t.batch = ${literal(r.batch)}`,
+    r.type !== undefined && `t.type = ${literal(r.type)}`,
+    r.since !== undefined && `a.at >= ${literal(r.since)}::timestamptz`,
+    r.until !== undefined && `a.at < ${literal(r.until)}::timestamptz`,
+  ]
+    .filter((condition) => condition !== false)
+    .map((condition) => ` and ${condition}`)
+    .join("");
+/** Of a comparison with a side chosen: the only answers that a preference row can say. */
+const sayable = {
+  all: "true",
+  chosen: "coalesce(a.value->>k.field in ('a', 'b'), false)",
+} as const;
+
+export interface Exported {
+  /** the file's name */
+  readonly name: string;
+  readonly mime: string;
+  readonly stream: Readable;
+  /** the text of the schema.json that belongs beside the file */
+  readonly schema: string;
+  /** Rows written, and answers that the format cannot say (ties, other kinds of work); known when the stream ends. */
+  counts(): { rows: number; leftOut: number };
+}
+
+const mimes = {
+  jsonl: "application/jsonl",
+  csv: "text/csv; charset=utf-8",
+  parquet: "application/vnd.apache.parquet",
+} as const;
+const encoder = (
+  as: (typeof fileKinds)[number],
+  columns: readonly Column[],
+  schema: string,
+): Encoder =>
+  as === "parquet"
+    ? parquet(columns, { "tiller.schema": schema })
+    : as === "csv"
+      ? csv(columns)
+      : jsonl(columns);
+
+/** Begins an export. The stream ends the connection that it reads from, also when it is destroyed early. */
+export async function exportAnswers(store: Store, r: ExportRequest): Promise<Exported> {
+  if (r.gzip && r.as === "parquet")
+    throw new TillerError("bad_export", "Parquet is compressed in itself. Leave the .gz out.");
+  const format: Format = formats[r.format];
+  const client = new pg.Client({ ...store.config, application_name: "tiller export" });
+  await client.connect();
+  const end = () => client.end().catch(() => {});
+  try {
+    // one moment for the counts, the kinds of work and the rows
+    await client.query(
+      "begin isolation level repeatable read read only; set local timezone = 'UTC'; set local jit = off",
+    );
+    const where = `where true${wanted(r)}`;
+    const types = (
+      await client.query<Record<string, unknown>>(
+        `select name, version, title, instructions, view, input_schema as "inputSchema", output_schema as "outputSchema" from task_type
+         where exists (select 1 from task t where (t.type, t.type_version) = (task_type.name, task_type.version)) order by 1, 2`,
+      )
+    ).rows;
+    const schema = schemaFile({ format: r.format, request: r, types });
+    const query = `${kindsOfWork} select ${format.columns.map((c) => c.sql).join(", ")}
+      ${tables} ${where} and ${sayable[format.only]} order by a.at, a.id`;
+
+    const counted = { rows: 0, leftOut: 0 };
+    async function* encoded() {
+      const encode = encoder(r.as, format.columns, schema);
+      if (encode.head) yield encode.head;
+      for await (const page of pages(client, query, format.columns.length)) {
+        counted.rows += page.rows;
+        const piece = encode.encode(page);
+        if (piece) yield piece;
+      }
+      const last = encode.end?.();
+      if (last) yield last;
+    }
+    async function* bytes() {
+      try {
+        yield* encoded();
+        if (format.only === "chosen")
+          counted.leftOut = Number(
+            (
+              await client.query<{ n: string }>(
+                `${kindsOfWork} select count(*) as n ${tables} ${where} and not ${sayable.chosen}`,
+              )
+            ).rows[0]!.n,
+          );
+      } finally {
+        await end();
+      }
+    }
+    const source = Readable.from(bytes(), { objectMode: false, highWaterMark: 1 << 20 });
+    let stream: Readable = source;
+    if (r.gzip) {
+      const zip = createGzip({ level: 1 });
+      source.on("error", (e) => zip.destroy(e));
+      zip.on("close", () => source.destroy());
+      stream = source.pipe(zip);
+    }
+    const what = r.batch ?? r.experiment ?? "all";
+    return {
+      name: `${what.replace(/[^\w.-]+/g, "-")}-${r.format}.${r.as}${r.gzip ? ".gz" : ""}`,
+      mime: r.gzip ? "application/gzip" : mimes[r.as],
+      stream,
+      schema,
+      counts: () => counted,
+    };
+  } catch (e) {
+    await end();
+    throw e;
+  }
+}

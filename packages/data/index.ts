@@ -1,0 +1,3 @@
+/** Answers in and out of files. */
+export { type Exported, exportAnswers, ExportRequest, fileKinds } from "./export.ts";
+export { formatNames, formats } from "./formats.ts";

@@ -1,0 +1,44 @@
+/** The schema.json beside an exported file: what each column means, as JSON Schema, and the kinds of work in full. */
+import { z } from "zod";
+import { rowSchema } from "./columns.ts";
+import { type FormatName, formats } from "./formats.ts";
+
+const TypeInFile = z.strictObject({
+  name: z.string(),
+  version: z.string(),
+  title: z.string(),
+  instructions: z.string(),
+  view: z.unknown(),
+  inputSchema: z.unknown(),
+  outputSchema: z.unknown(),
+});
+export type TypeInFile = z.infer<typeof TypeInFile>;
+
+export const SchemaFile = z.strictObject({
+  tiller: z.literal(1).describe("the version of this file's own shape"),
+  format: z.string(),
+  title: z.string(),
+  about: z.string(),
+  request: z.unknown().describe("what was asked for"),
+  row: z.unknown().describe("JSON Schema of a row; json columns are text in CSV and Parquet"),
+  types: z.array(TypeInFile).describe("the kinds of work, with their instructions"),
+});
+export type SchemaFile = z.infer<typeof SchemaFile>;
+
+export function schemaFile(o: {
+  format: FormatName;
+  request: unknown;
+  types: readonly unknown[];
+}): string {
+  const { title, about, columns } = formats[o.format];
+  const file: SchemaFile = {
+    tiller: 1,
+    format: o.format,
+    title,
+    about,
+    request: o.request,
+    row: z.toJSONSchema(rowSchema(columns)),
+    types: z.array(TypeInFile).parse(o.types),
+  };
+  return `${JSON.stringify(file, undefined, 2)}\n`;
+}
