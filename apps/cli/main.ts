@@ -17,6 +17,10 @@ const commands: Record<
     what: "show, import, export, sample from or score with a model",
     load: () => import("./model.ts"),
   },
+  data: {
+    what: "export answers as JSONL, CSV or Parquet, and import them (export --out, import FILE)",
+    load: () => import("./data.ts"),
+  },
   quality: {
     what: "aggregate people's labels by every method and compare (aggregate FILE --truth --json --out)",
     load: () => import("./quality.ts"),

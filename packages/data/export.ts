@@ -36,8 +36,9 @@ export type ExportRequest = z.infer<typeof ExportRequest>;
 const kindsOfWork = `with k as materialized (
   select name, version,
     coalesce(instructions_version, left(encode(sha256(convert_to(instructions, 'UTF8')), 'hex'), 16)) as instructions_version,
-    pair->>'name' as field, string_to_array(pair->>'a', '.') as a, string_to_array(pair->>'b', '.') as b,
-    array(select s->>'from' from jsonb_array_elements(view->'show') s where s ? 'from') as prompts
+    string_to_array(pair->>'name', '.') as field, string_to_array(pair->>'confidence', '.') as confidence,
+    string_to_array(pair->>'a', '.') as a, string_to_array(pair->>'b', '.') as b,
+    array(select s->>'from' from jsonb_array_elements(view->'show') s where s->>'kind' = 'text') as prompts
   from task_type left join lateral (
     select f as pair from jsonb_array_elements(view->'ask') f where f->>'kind' = 'pair' limit 1) f on true)`;
 
@@ -60,7 +61,7 @@ const wanted = (r: ExportRequest): string =>
 /** Of a comparison with a side chosen: the only answers that a preference row can say. */
 const sayable = {
   all: "true",
-  chosen: "coalesce(a.value->>k.field in ('a', 'b'), false)",
+  chosen: "coalesce(a.value #>> k.field in ('a', 'b'), false)",
 } as const;
 
 export interface Exported {

@@ -92,10 +92,10 @@ const answers: Format = {
 };
 
 // the texts of a comparison, by the paths that its view names
-const prompt = `(select string_agg(t.input #>> path, e'\\n\\n' order by n) from unnest(k.prompts) with ordinality x(path_text, n), string_to_array(path_text, '.') path)`;
+const prompt = `coalesce((select string_agg(t.input #>> string_to_array(path, '.'), e'\\n\\n' order by n) from unnest(k.prompts) with ordinality x(path, n)), '')`;
 const at = (path: string) => `(t.input #>> ${path})`;
-const chosen = `case when a.value->>k.field = 'a' then ${at("k.a")} else ${at("k.b")} end`;
-const rejected = `case when a.value->>k.field = 'a' then ${at("k.b")} else ${at("k.a")} end`;
+const chosen = `case when a.value #>> k.field = 'a' then ${at("k.a")} else ${at("k.b")} end`;
+const rejected = `case when a.value #>> k.field = 'a' then ${at("k.b")} else ${at("k.a")} end`;
 const Message = z.strictObject({ role: z.enum(["user", "assistant"]), content: z.string() });
 const message = (role: string, content: string) =>
   `json_build_array(json_build_object('role', '${role}', 'content', ${content}))::text`;
@@ -153,7 +153,7 @@ const info = `json_build_object('id', a.task, 'post', ${prompt}, 'title', t.inpu
 const beside = (path: string) => `t.input #> ${path}[:array_length(${path}, 1) - 1]`; // the object that holds the text
 const summary = (path: string) =>
   `json_build_object('text', ${at(path)}, 'policy', coalesce(${beside(path)}->>'policy', ${beside(path)}->>'sample'), 'note', ${beside(path)}->>'note')`;
-const confidence = `'confidence', case when jsonb_typeof(a.value->'confidence') = 'number' then a.value->'confidence' end`;
+const confidence = `'confidence', case when jsonb_typeof(a.value #> k.confidence) = 'number' then a.value #> k.confidence end`;
 
 /** openai/summarize-from-feedback, comparisons. */
 const sff: Format = {
@@ -180,7 +180,7 @@ const sff: Format = {
       name: "choice",
       kind: "number",
       about: "0: the first of the summaries, 1: the second",
-      sql: "(case when a.value->>k.field = 'a' then 0 else 1 end)::float8",
+      sql: "(case when a.value #>> k.field = 'a' then 0 else 1 end)::float8",
     },
     text("worker", "the rater's pseudonym", "p.pseudonym", repeats),
     text("batch", "which of the experiment's questions", "t.batch", repeats),

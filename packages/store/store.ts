@@ -12,6 +12,7 @@ import { Db, sql } from "./sql.ts";
 const MINIMUM = 15;
 const LOCK = 7_070_707; // advisory lock: one server a database
 const MIGRATE = 7_070_708;
+const GUEST = 7_070_709; // shared by guests
 const migrations = path.join(path.dirname(fileURLToPath(import.meta.url)), "migrations");
 
 export interface Store extends AsyncDisposable {
@@ -29,6 +30,8 @@ export async function openStore(o: {
   home: string;
   databaseUrl?: string | undefined;
   database?: string;
+  /** beside a server that may run: holds nothing, and stops the embedded Postgres only when nobody else uses it */
+  guest?: boolean;
 }): Promise<Store> {
   prepareHome(o.home);
   const embedded = o.databaseUrl ? undefined : await startEmbedded(o.home);
@@ -47,7 +50,8 @@ export async function openStore(o: {
     );
   });
   try {
-    await hold(holder, o.home);
+    if (o.guest) await holder.query("select pg_advisory_lock_shared($1)", [GUEST]);
+    else await hold(holder, o.home);
   } catch (e) {
     await holder.end();
     throw e;
@@ -60,8 +64,9 @@ export async function openStore(o: {
   const listeners = new Set<(event: LiveEvent) => void>();
   const close = async () => {
     await pool.end();
+    const alone = !o.guest || (await isAlone(holder));
     await holder.end();
-    await stop(embedded);
+    if (alone) await stop(embedded);
   };
   return {
     db,
@@ -91,6 +96,16 @@ async function connect(config: pg.ClientConfig, patience: number): Promise<pg.Cl
       await new Promise((r) => setTimeout(r, 200));
     }
   }
+}
+
+/** Whether a guest that leaves is the last one, and no server runs. */
+async function isAlone(guest: pg.Client): Promise<boolean> {
+  await guest.query("select pg_advisory_unlock_shared($1)", [GUEST]);
+  const { rows } = await guest.query<{ alone: boolean }>(
+    "select pg_try_advisory_lock($1) and pg_try_advisory_lock($2) as alone",
+    [LOCK, GUEST],
+  );
+  return rows[0]!.alone;
 }
 
 const stop = async (e: Embedded | undefined) => e?.stop();
