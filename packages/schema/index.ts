@@ -2,6 +2,7 @@
 export * from "./answer.ts";
 export * from "./assign.ts";
 export * from "./desk.ts";
+export * from "./compose.ts";
 export * from "./errors.ts";
 export * from "./ids.ts";
 export * from "./job.ts";

@@ -105,14 +105,18 @@ export const View = z.strictObject({
 });
 export type View = z.infer<typeof View>;
 
-/** How the answers of several people to one field become one; `crowd` computes them. */
+/** How the answers of several people to one field become one; `crowd/tasks/aggregate.ts` computes them. */
 export const aggregations = [
   "majority",
+  "wawa",
+  "one-coin",
   "dawid-skene",
+  "glad",
+  "mace",
   "bradley-terry",
   "mean",
   "median",
-  "ranking",
+  "mean-place",
   "spans-majority",
   "spans-union",
   "steps-majority",
@@ -120,6 +124,7 @@ export const aggregations = [
 ] as const;
 export type Aggregation = (typeof aggregations)[number];
 
+/** Methods, not properties, so that a list may hold kinds of work with different inputs. */
 export interface TaskDef<I = unknown, O = unknown> {
   readonly name: string;
   /** goes up with every change of the instructions, the view or the schemas; answers are stamped with it */
@@ -133,9 +138,9 @@ export interface TaskDef<I = unknown, O = unknown> {
   /** by name of the field; the others as their kind has it */
   readonly aggregate?: Readonly<Record<string, Aggregation>>;
   /** What a simulated rater answers; `skill` in [0, 1]: 0 answers at random. */
-  readonly simulate: (input: I, o: { rng: Rng; skill: number }) => O;
+  simulate(input: I, o: { rng: Rng; skill: number }): O;
   /** What is wrong with an answer that the view's own rules let through, in words for the rater. */
-  readonly check?: (input: I, output: O) => string | undefined;
+  check?(input: I, output: O): string | undefined;
   /** Inputs for the preview and the tests. */
   readonly samples: readonly I[];
 }
@@ -145,7 +150,7 @@ export function defineTask<I, const V extends View, O = AnswerOf<V>>(
   def: Omit<TaskDef<I, O>, "output" | "simulate" | "view"> & {
     readonly view: V;
     readonly output?: z.ZodType<O>;
-    readonly simulate?: TaskDef<I, O>["simulate"];
+    simulate?(input: I, o: { rng: Rng; skill: number }): O;
   },
 ): TaskDef<I, O> {
   return {

@@ -1,0 +1,43 @@
+/** Writing what a good model would have written, within a limit of tokens. */
+import { z } from "zod";
+import { defineTask } from "@tiller/schema";
+
+export const demonstration = defineTask({
+  name: "demonstration",
+  version: "1",
+  title: "Write a summary",
+  input: z.strictObject({ passage: z.string() }),
+  view: {
+    show: [{ kind: "text", from: "passage", label: "Text" }],
+    ask: [
+      {
+        kind: "text",
+        name: "text",
+        label: "Your summary",
+        rows: 6,
+        limit: { unit: "tokens", min: 8, max: 48 },
+      },
+    ],
+  },
+  check: ({ passage }, { text }) =>
+    text.length > 60 && passage.includes(text.trim())
+      ? "This is copied from the text. Say it in your own words."
+      : undefined,
+  samples: [
+    {
+      passage:
+        "The town had one clock and it was always seven minutes late. Trains waited for it, shops closed by it, and children were born by it. When a watchmaker offered to put it right, the council asked him who was then to tell everyone else.",
+    },
+    {
+      passage:
+        "For her hundredth birthday my grandmother asked for a bicycle. We gave her a picture of one. She sold it and bought a bicycle.",
+    },
+  ],
+  instructions: `# Write a summary
+
+Write what you would want to read instead of the text: **what happened, and why it matters**, in your own words and in plain, whole sentences.
+
+- Between 8 and 48 tokens, about 6 to 36 words. The count below the box follows as you type.
+- Nothing that is not in the text.
+- What you write is saved as you go.`,
+});
