@@ -153,9 +153,9 @@ export function defineTask<I, const V extends View, O = AnswerOf<V>>(
     simulate?(input: I, o: { rng: Rng; skill: number }): O;
   },
 ): TaskDef<I, O> {
-  return {
-    ...def,
-    output: def.output ?? (outputOf(def.view) as unknown as z.ZodType<O>),
-    simulate: def.simulate ?? ((input, o) => simulateView(def.view, input, o) as O),
+  const derived = {
+    output: outputOf(def.view) as unknown as z.ZodType<O>,
+    simulate: (input: I, o: { rng: Rng; skill: number }) => simulateView(def.view, input, o) as O,
   };
+  return { ...derived, ...def };
 }
