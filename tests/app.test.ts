@@ -223,6 +223,9 @@ test("the unmodified openai client lists, completes and streams", async () => {
   await expect(client.completions.create({ ...ask, model: "nobody" })).rejects.toThrow(
     "The model nobody does not exist. There are: base.",
   );
+  const messages = [{ role: "user" as const, content: "Where is the whale?" }];
+  const talk = await client.chat.completions.create({ model: "base", messages, max_tokens: 8 });
+  expect(talk.choices[0]!.message.content!.length).toBeGreaterThan(3);
   const wrong = new OpenAI({ apiKey: "sk-wrong", baseURL: `${address}/v1`, maxRetries: 0 });
   await expect(wrong.models.list()).rejects.toThrow("unknown API key");
 }, 60_000);

@@ -87,6 +87,7 @@ export const access: Readonly<Record<string, Rule>> = {
   "GET /v1/models": machines,
   "GET /v1/models/:id": machines,
   "POST /v1/completions": machines,
+  "POST /v1/chat/completions": machines,
 
   // the server itself, and the web app's files
   "GET /healthz": "public",

@@ -1,4 +1,7 @@
-/** Generation in a child process that keeps loaded models: one request at a time, tokens streamed back as they come. */
+/**
+ * Generation in a child process that keeps loaded models. Requests for the same checkpoint and settings that wait
+ * together run as one batch; tokens are streamed back as they come.
+ */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
@@ -6,7 +9,11 @@ import { TillerError } from "@tiller/schema";
 
 export const GenerateRequest = z.strictObject({
   path: z.string(),
-  prompt: z.string(),
+  /** a text to go on from, or messages for the chat template */
+  prompt: z.union([
+    z.string(),
+    z.array(z.strictObject({ role: z.string(), content: z.string() })).min(1),
+  ]),
   maxTokens: z.int(),
   temperature: z.number(),
   topP: z.number(),
@@ -18,7 +25,8 @@ export type GenerateRequest = z.infer<typeof GenerateRequest>;
 export const Part = z.strictObject({
   request: z.int(),
   text: z.string(),
-  logprob: z.number().optional(),
+  /** of each token behind `text` */
+  logprobs: z.array(z.number()).optional(),
   promptTokens: z.int().optional(),
   finish: z.enum(["stop", "length"]).optional(),
   error: z.strictObject({ code: z.string(), message: z.string() }).optional(),
@@ -54,6 +62,7 @@ export class SamplerPool {
     return child;
   }
 
+  /** Ends early where `signal` aborts; ask the signal whether it did. */
   async *generate(r: GenerateRequest, signal: AbortSignal): AsyncGenerator<Part> {
     const request = ++this.#requests;
     const queue: Part[] = [];
@@ -63,12 +72,17 @@ export class SamplerPool {
       wake();
     });
     const child = this.#start();
-    const cancel = () => child.connected && child.send({ cancel: request });
+    const cancel = () => {
+      if (child.connected) child.send({ cancel: request });
+      wake();
+    };
     signal.addEventListener("abort", cancel, { once: true });
     try {
       child.send({ request, ...r });
       for (;;) {
-        while (!queue.length) await new Promise<void>((resolve) => (wake = resolve));
+        while (!queue.length && !signal.aborted)
+          await new Promise<void>((resolve) => (wake = resolve));
+        if (signal.aborted) return;
         const part = queue.shift()!;
         if (part.error) throw new TillerError(part.error.code, part.error.message);
         yield part;

@@ -1,6 +1,15 @@
 /** Tokenizers, the transformer, checkpoints, sampling with a KV cache. */
 export { gpt2Config, ModelConfig, type ModelShape, shapeOf } from "./architectures.ts";
 export { type TokenizerJson, trainBpe } from "./bpe.ts";
+export {
+  type ChatMessage,
+  type ChatTemplate,
+  chatTemplate,
+  endTokens,
+  loadChatTemplate,
+  plainChat,
+  plainChatStop,
+} from "./chat-template.ts";
 export * from "./checkpoint.ts";
 export { writeGguf } from "./gguf-model.ts";
 export { importModel } from "./import.ts";

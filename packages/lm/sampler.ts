@@ -139,6 +139,17 @@ export class Sampler implements Disposable {
   }
 
   sample(prompts: readonly (readonly number[])[], o: SampleOptions): Sampled {
+    let sampled: Sampled | undefined;
+    for (sampled of this.steps(prompts, o))
+      if (o.onStep?.(sampled.tokens, sampled.logprobs) === false) break;
+    return sampled ?? { tokens: prompts.map(() => []), logprobs: prompts.map(() => []) };
+  }
+
+  /** The same, a token of every row at a time, so that the caller can do other things in between. */
+  *steps(
+    prompts: readonly (readonly number[])[],
+    o: Omit<SampleOptions, "onStep">,
+  ): Generator<Sampled, void> {
     const V = this.#shape.vocab;
     const [B, max] = [this.batch, this.context];
     const n = prompts.length;
@@ -184,7 +195,8 @@ export class Sampler implements Disposable {
         tokens[b].push(token);
         logprobs[b].push(logprob);
       }
-      if (o.onStep?.(tokens, logprobs) === false || t + 1 === o.maxTokens) break;
+      yield { tokens, logprobs };
+      if (t + 1 === o.maxTokens) return;
       const at = Array.from({ length: B }, (_, b) => row(b).length + t);
       step.run({
         ids: at.map((_, b) => tokens[Math.min(b, n - 1)][t]),
@@ -196,7 +208,6 @@ export class Sampler implements Disposable {
       });
       current = step.float("probabilities");
     }
-    return { tokens, logprobs };
   }
 
   [Symbol.dispose](): void {

@@ -1,0 +1,53 @@
+/** Registered checkpoints: which are served, and the engine that the client for models calls them through. */
+import { loadChatTemplate } from "@tiller/lm";
+import type { Engine } from "@tiller/model";
+import type { Checkpoint } from "@tiller/schema";
+import { type Db, listCheckpoints } from "@tiller/store";
+import type { SamplerPool } from "./sampler.ts";
+
+/** The newest checkpoint of each name. */
+export async function servedCheckpoints(db: Db): Promise<Checkpoint[]> {
+  const language = (await listCheckpoints(db)).filter((c) => c.kind !== "reward");
+  return language.filter((c, i) => language.findIndex((o) => o.name === c.name) === i);
+}
+
+/** By name the newest, or any by its id. */
+export async function findServed(db: Db, nameOrId: string): Promise<Checkpoint | undefined> {
+  const all = (await listCheckpoints(db)).filter((c) => c.kind !== "reward");
+  return all.find((c) => c.name === nameOrId) ?? all.find((c) => c.id === nameOrId);
+}
+
+export const randomSeed = (): number => Math.floor(Math.random() * 2 ** 31);
+
+export function samplerEngine(d: { db: Db; sampler: SamplerPool }): Engine {
+  // a checkpoint's folder does not change
+  const templates = new Map<string, boolean>();
+  const hasTemplate = async (path: string): Promise<boolean> => {
+    const known = templates.get(path) ?? (await loadChatTemplate(path)) !== undefined;
+    templates.set(path, known);
+    return known;
+  };
+  return {
+    names: async () => (await servedCheckpoints(d.db)).map((c) => c.name),
+    resolve: async (name) => {
+      const c = await findServed(d.db, name);
+      return c && { id: c.id, chat: await hasTemplate(c.path) };
+    },
+    async *complete(r, signal) {
+      const checkpoint = await findServed(d.db, r.checkpoint);
+      if (!checkpoint) return; // it was just resolved: the caller sees a reply that broke off
+      yield* d.sampler.generate(
+        {
+          path: checkpoint.path,
+          prompt: typeof r.prompt === "string" ? r.prompt : [...r.prompt],
+          maxTokens: r.maxTokens,
+          temperature: r.temperature,
+          topP: r.topP,
+          seed: r.seed ?? randomSeed(),
+          stop: [...r.stop],
+        },
+        signal,
+      );
+    },
+  };
+}
