@@ -133,7 +133,7 @@ test("a person's comparisons through the browser reach the dataset", async () =>
   await page.keyboard.press("s"); // skipped with a reason: it goes to somebody else
   await page.getByRole("dialog").getByText("I cannot decide").click();
   expect(await seriousFaults(page)).toEqual([]);
-  await page.getByRole("button", { name: "Skip the pair" }).click();
+  await page.getByRole("button", { name: "Skip the task" }).click();
   await expect.poll(shown).not.toBe(first);
 
   // every other pair: the side that says hope, wherever it stands

@@ -3,6 +3,7 @@ export { chooseMethod } from "./choose.ts";
 export { labelTable } from "./labels.ts";
 export * from "./pairs.ts";
 export { flagRaters } from "./quality.ts";
+export { wilson } from "./proportion.ts";
 export * from "./simulate.ts";
 export * from "./tasks/aggregate.ts";
 export * from "./tasks/index.ts";

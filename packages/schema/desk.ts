@@ -123,6 +123,8 @@ export const OwnWork = z.strictObject({
       medianSeconds: z.number(),
       shared: z.number().describe("tasks where at least two others answered and were of one mind"),
       agreed: z.number(),
+      low: z.number().nullable().describe("95 % interval of agreed / shared"),
+      high: z.number().nullable(),
     }),
   ),
 });

@@ -359,7 +359,11 @@ export async function answerConcern(
 }
 
 /** Days in the person's own time zone, and kinds of work. Agreement is with the majority of at least two others. */
-export async function ownWork(db: Db, person: PersonId, zone: string): Promise<OwnWork> {
+export async function ownWork(
+  db: Db,
+  person: PersonId,
+  zone: string,
+): Promise<{ days: OwnWork["days"]; kinds: Omit<OwnWork["kinds"][number], "low" | "high">[] }> {
   const days = await db.many(
     sql`select to_char(at at time zone ${zone}, 'YYYY-MM-DD') as day, sum(answers)::int as answers, sum(skipped)::int as skipped,
           sum(active)::float8 as "activeSeconds", sum(idle)::float8 as "idleSeconds", sum(lapsed)::float8 as "lapsedSeconds"

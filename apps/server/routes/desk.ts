@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { Hono } from "hono";
 import { z } from "zod";
+import { wilson } from "@tiller/crowd";
 import {
   Acknowledge,
   AnswerId,
@@ -161,7 +162,14 @@ export const deskRoutes = (d: Deps) => {
     .get("/progress", async (c) => c.json(await deskProgress(db, c.var.me.id)))
     .get("/me", async (c) => {
       const zone = Zone.parse(c.req.query("zone") ?? "UTC");
-      return c.json((await ownWork(db, c.var.me.id, zone)) satisfies OwnWork);
+      const { days, kinds } = await ownWork(db, c.var.me.id, zone);
+      return c.json({
+        days,
+        kinds: kinds.map((k) => {
+          const share = wilson(k.agreed, k.shared);
+          return { ...k, low: share?.low ?? null, high: share?.high ?? null };
+        }),
+      } satisfies OwnWork);
     })
     .get("/inbox", staff, async (c) =>
       c.json({

@@ -23,9 +23,15 @@ async function parse<T>(response: Response, schema: z.ZodType<T>): Promise<T> {
 }
 export const get = async <T>(path: string, schema: z.ZodType<T>): Promise<T> =>
   parse(await fetch(path), schema);
-export const post = async <T>(path: string, body: unknown, schema: z.ZodType<T>): Promise<T> =>
+export const post = async <T>(
+  path: string,
+  body: unknown,
+  schema: z.ZodType<T>,
+  o: { keepalive?: boolean } = {},
+): Promise<T> =>
   parse(
     await fetch(path, {
+      ...o,
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify(body),

@@ -19,6 +19,8 @@ import { Me } from "@tiller/schema";
 import { ApiError, get } from "./api.ts";
 import { Empty, Failed, Loading, ThemeButton } from "./design/components.tsx";
 import { Desk } from "./desk/desk.tsx";
+import { InboxPage } from "./desk/inbox.tsx";
+import { MyWork } from "./desk/me.tsx";
 import { DatasetPage } from "./studio/dataset.tsx";
 import { ExperimentPage } from "./studio/experiment.tsx";
 import { Experiments } from "./studio/experiments.tsx";
@@ -59,7 +61,11 @@ function Shell() {
         <nav aria-label="Main">
           {staff && <Link to="/studio">Experiments</Link>}
           {staff && <Link to="/playground">Playground</Link>}
-          <Link to="/desk">Desk</Link>
+          {staff && <Link to="/desk/inbox">Inbox</Link>}
+          <Link to="/desk" activeOptions={{ exact: true }}>
+            Desk
+          </Link>
+          <Link to="/desk/me">My work</Link>
         </nav>
         <span className="quiet small">{me.data.name}</span>
         <ThemeButton />
@@ -85,6 +91,8 @@ const page = <P extends string>(path: P, component: () => React.JSX.Element) =>
 const routeTree = root.addChildren([
   page("/", Home),
   page("/desk", Desk),
+  page("/desk/me", MyWork),
+  page("/desk/inbox", InboxPage),
   page("/studio", Experiments),
   page("/playground", Playground),
   page("/studio/experiments/$id", ExperimentPage),

@@ -4,43 +4,54 @@ import { useEffect, useMemo, useRef } from "react";
 const IDLE_AFTER_MS = 30_000;
 const TICK_MS = 250;
 
-/** Starts again with each task. */
-export function useActiveTime(task: string | undefined): {
-  read(): { activeSeconds: number; idleSeconds: number };
-} {
-  const time = useRef({ active: 0, idle: 0, input: 0, last: 0 });
-  useEffect(() => {
-    const now = performance.now();
-    time.current = { active: 0, idle: 0, input: now, last: now };
+export interface Time {
+  readonly activeSeconds: number;
+  readonly idleSeconds: number;
+}
+export interface Clock {
+  readonly read: () => Time;
+  /** whether this moment counts as active */
+  readonly active: () => boolean;
+}
+
+/** Goes on from the time that a task took before, in this window or another. */
+export function useActiveTime(before: Time): Clock {
+  const time = useRef({
+    active: before.activeSeconds * 1000,
+    idle: before.idleSeconds * 1000,
+    input: 0,
+    last: 0,
+  });
+  const clock = useMemo(() => {
+    const active = () => !document.hidden && performance.now() - time.current.input < IDLE_AFTER_MS;
     const tick = () => {
       const t = time.current;
-      const at = performance.now();
-      const active = !document.hidden && at - t.input < IDLE_AFTER_MS;
-      t[active ? "active" : "idle"] += at - t.last;
-      t.last = at;
+      const now = performance.now();
+      t[active() ? "active" : "idle"] += now - t.last;
+      t.last = now;
     };
-    const seen = () => {
+    const read = (): Time => {
       tick();
+      const t = time.current;
+      return { activeSeconds: t.active / 1000, idleSeconds: t.idle / 1000 };
+    };
+    return { active, tick, read };
+  }, []);
+  useEffect(() => {
+    time.current.input = time.current.last = performance.now();
+    const seen = () => {
+      clock.tick();
       time.current.input = performance.now();
     };
-    const timer = setInterval(tick, TICK_MS);
-    const events = ["keydown", "pointermove", "pointerdown", "scroll", "touchstart"];
+    const timer = setInterval(clock.tick, TICK_MS);
+    const events = ["keydown", "pointermove", "pointerdown", "wheel", "scroll", "touchstart"];
     for (const e of events) addEventListener(e, seen, { passive: true });
-    document.addEventListener("visibilitychange", tick);
+    document.addEventListener("visibilitychange", clock.tick);
     return () => {
       clearInterval(timer);
       for (const e of events) removeEventListener(e, seen);
-      document.removeEventListener("visibilitychange", tick);
+      document.removeEventListener("visibilitychange", clock.tick);
     };
-  }, [task]);
-  return useMemo(
-    () => ({
-      read: () => {
-        const t = time.current;
-        const rest = performance.now() - t.last;
-        return { activeSeconds: (t.active + rest) / 1000, idleSeconds: t.idle / 1000 };
-      },
-    }),
-    [],
-  );
+  }, [clock]);
+  return clock;
 }

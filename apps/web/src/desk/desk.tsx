@@ -1,307 +1,295 @@
-/** The raters' desk: one pair at a time, by keyboard; the next is already here when the last is sent. */
+/**
+ * The raters' desk around the form of any kind of work: the next task is here already when the last is sent, drafts
+ * keep themselves, and nothing is thrown away. Keys: g guidelines, f flag a concern, s skip, u undo.
+ */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useCallback, useEffect, useRef, useState } from "react";
+import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { z } from "zod";
-import {
-  ComparisonInput,
-  type ComparisonValue,
-  DeskProgress,
-  Lease,
-  NextReply,
-  type SkipReason,
-  skipReasons,
-} from "@tiller/schema";
-import { ApiError, get, post } from "../api.ts";
-import {
-  Dialog,
-  duration,
-  Empty,
-  Failed,
-  Kbd,
-  Loading,
-  Markdown,
-  percent,
-} from "../design/components.tsx";
-import { useActiveTime } from "./active-time.ts";
-import { useOutbox } from "./outbox.ts";
+import { DeskProgress, type Draft, Me, type SkipFate, UndoReply } from "@tiller/schema";
+import { get, post } from "../api.ts";
+import { Empty, Failed, Kbd, Loading } from "../design/components.tsx";
+import type { Time } from "./active-time.ts";
+import { ConcernDialog, GuidelinesDialog, SkipDialog } from "./dialogs.tsx";
+import { draftShelf, type InHand } from "./draft.ts";
+import { Foot } from "./foot.tsx";
+import { type Outcome, outboxOf, type Outgoing } from "./outbox.ts";
+import { claim, letGo, useQueue } from "./queue.ts";
+import { type AtWork, Told, Work } from "./work.tsx";
+import "./desk.css";
 
-const reasonNames: Record<SkipReason, string> = {
-  unreadable: "I cannot read it",
-  "cannot-decide": "I cannot decide",
-  upsetting: "It is upsetting",
-  "seen-before": "I have seen it before",
-  other: "Something else",
+const UNDO_MS = 120_000;
+const now = (): number => Date.now();
+const skippedTo: Record<SkipFate, string> = {
+  others: "Skipped: someone else will get it.",
+  drop: "Skipped: nobody else will be shown it.",
+  researcher: "Skipped: a researcher will look at it.",
 };
-const Undone = z.object({ lease: Lease });
-const UNDO_SHOWN_MS = 120_000;
+type Open = "guide" | "skip" | "flag";
+interface Notice {
+  readonly id: string;
+  readonly text: string;
+  /** words that would be lost otherwise */
+  readonly words?: string;
+  readonly act?: { name: string; run: () => void };
+}
 
 export function Desk() {
-  const [queue, setQueue] = useState<Lease[]>([]);
-  const [empty, setEmpty] = useState(false);
-  const [error, setError] = useState<Error>();
-  const [dialog, setDialog] = useState<"skip" | "guide">();
+  const me = useQuery({ queryKey: ["me"], queryFn: () => get("/api/me", Me), retry: false });
+  return me.data ? <DeskOf me={me.data} /> : <Loading />;
+}
+
+function DeskOf({ me }: { me: Me }) {
+  const [dialog, setDialog] = useState<Open>();
   const [undo, setUndo] = useState<{ lease: string; until: number }>();
+  const [notices, setNotices] = useState<readonly Notice[]>([]);
+  const [said, say] = useState("");
   const client = useQueryClient();
   const progress = useQuery({
     queryKey: ["desk-progress"],
     queryFn: () => get("/api/desk/progress", DeskProgress),
     refetchInterval: 15_000,
   });
-  const outbox = useOutbox(() => void client.invalidateQueries({ queryKey: ["desk-progress"] }));
-  const current = queue[0];
-  const input = current && ComparisonInput.parse(current.input);
-  const clock = useActiveTime(current?.lease);
-  const fetching = useRef(false);
-  const held = useRef(queue);
-  held.current = queue;
-
-  // keep the task in hand and one more
-  const fill = useCallback(async () => {
-    if (fetching.current || held.current.length >= 2) return;
-    fetching.current = true;
-    try {
-      const holding = [...held.current.map((l) => l.lease), ...outbox.waiting()];
-      const next = await post("/api/desk/next", { holding: holding.slice(-8) }, NextReply);
-      if (next.kind === "task")
-        setQueue((q) => (q.some((l) => l.lease === next.lease.lease) ? q : [...q, next.lease]));
-      setEmpty(next.kind === "empty");
-      setError(undefined);
-    } catch (e) {
-      if (!(e instanceof ApiError && e.code === "too_many_leases")) setError(e as Error);
-    } finally {
-      fetching.current = false;
-    }
-  }, [outbox]);
-  useEffect(() => {
-    if (queue.length < 2) void fill();
-    const timer = setInterval(() => void fill(), 3000);
-    return () => clearInterval(timer);
-  }, [queue.length, fill]);
-
-  const answer = useCallback(
-    (choice: ComparisonValue["choice"]) => {
-      if (!current) return;
-      outbox.add({ lease: current.lease, value: { choice }, ...clock.read() });
-      setUndo({ lease: current.lease, until: Date.now() + UNDO_SHOWN_MS });
-      setQueue((q) => q.slice(1));
-    },
-    [current, clock, outbox],
+  const tell = useCallback(
+    (n: Notice) => setNotices((all) => [n, ...all.filter((x) => x.id !== n.id)]),
+    [],
   );
-  const takeBack = useCallback(async () => {
-    if (!undo) return;
-    const stored = await outbox.answerOf(undo.lease);
-    setUndo(undefined);
-    if (!stored) return;
-    try {
-      const { lease } = await post("/api/desk/undo", { answer: stored }, Undone);
-      setQueue((q) => [lease, ...q.filter((l) => l.lease !== lease.lease)]);
-    } catch (e) {
-      setError(e as Error);
+  const untell = (id: string) => setNotices((all) => all.filter((x) => x.id !== id));
+
+  const outbox = useMemo(() => {
+    const box = outboxOf(me.id);
+    for (const lease of box.leases()) void claim(lease);
+    return box;
+  }, [me.id]);
+  const work = useRef<AtWork>(undefined);
+  const hold = useCallback((w: AtWork) => {
+    work.current = w;
+  }, []);
+  const queue = useQueue({
+    sending: outbox.leases,
+    active: () => work.current?.clock.active() ?? false,
+    heard: (lease, revision, tab) => {
+      if (work.current?.lease === lease) work.current.draft.heard(revision, tab);
+    },
+  });
+  const current = queue.items[0];
+  /** An answer has arrived, or never will. */
+  const ended = useRef<(o: Outgoing, what: Outcome) => void>(() => {});
+  ended.current = (o, what) => {
+    const lease = o.lease.lease;
+    void client.invalidateQueries({ queryKey: ["desk-progress"] });
+    const { activeSeconds, idleSeconds } = o;
+    const restored = { value: o.value, activeSeconds, idleSeconds };
+    const again = { lease: o.lease, beside: o.beside, restored };
+    if (what.kind === "refused") {
+      queue.front({ ...again, problems: [what.message], replace: o.replace });
+      say("The answer came back: it needs a correction.");
+      return;
     }
-  }, [undo, outbox]);
-  const skip = async (reason: SkipReason, comment: string) => {
-    if (!current) return;
-    setDialog(undefined);
-    setQueue((q) => q.slice(1));
-    await post(
-      "/api/desk/skip",
-      { lease: current.lease, reason, ...(comment ? { comment } : {}) },
-      z.unknown(),
-    ).catch(setError);
+    if (what.kind === "cancelled") return;
+    letGo(lease);
+    if (what.kind === "lost") {
+      setUndo((u) => (u?.lease === lease ? undefined : u));
+      const words = JSON.stringify(o.value, null, 2);
+      tell({ id: lease, text: `An answer could not be taken: ${what.message}`, words });
+      return;
+    }
+    draftShelf(me.id).remove(lease);
+    if (!what.kept)
+      tell({
+        id: lease,
+        text: `“${o.lease.title}”: you had sent another answer to this task from another window. That one stands.`,
+        act: {
+          name: "Send this one instead",
+          run: () => {
+            untell(lease);
+            outbox.add({ ...o, replace: true, at: now() });
+          },
+        },
+      });
   };
 
-  const left = current?.swap ? "b" : "a";
-  const right = current?.swap ? "a" : "b";
+  useEffect(() => outbox.listen((o, what) => ended.current(o, what)), [outbox]);
+
+  const next = (lease: string) => {
+    setDialog(undefined);
+    queue.remove(lease);
+  };
+  const answer = (item: InHand, value: Draft, time: Time) => {
+    const { lease, beside } = item;
+    const replace = item.replace ?? false;
+    outbox.add({ lease, beside, value, ...time, replace, at: now() });
+    if (beside.first) read(item);
+    setUndo({ lease: lease.lease, until: now() + UNDO_MS });
+    say("Sent. Press u within two minutes to take it back.");
+    next(lease.lease);
+  };
+  /** This person knows these instructions now. */
+  const read = ({ lease }: InHand) => {
+    const known = { type: lease.type, version: lease.typeVersion };
+    queue.patch((i) =>
+      i.lease.type === known.type && i.lease.typeVersion === known.version
+        ? { ...i, beside: { ...i.beside, first: false, before: null } }
+        : i,
+    );
+    // should this fail they are shown once more
+    void post("/api/desk/instructions", known, z.unknown()).catch(() => {});
+  };
+  const takeBack = async () => {
+    if (!undo) return;
+    setUndo(undefined);
+    const { what, sent } = await outbox.takeBack(undo.lease);
+    if (what.kind === "cancelled" && sent) {
+      const { lease, beside, value, activeSeconds, idleSeconds } = sent;
+      const restored = { value, activeSeconds, idleSeconds };
+      queue.front({ lease, beside, restored, replace: true });
+    }
+    if (what.kind === "stored")
+      try {
+        queue.front(await post("/api/desk/undo", { answer: what.answer }, UndoReply));
+      } catch (e) {
+        tell({ id: "undo", text: `It could not be taken back: ${(e as Error).message}` });
+        return;
+      }
+    say("Taken back.");
+  };
+
+  // from one task to the next the focus goes to its heading, which says what it is
+  const heading = useRef<HTMLHeadingElement>(null);
+  const shown = useRef<string>(undefined);
   useEffect(() => {
+    const lease = current?.lease.lease;
+    if (shown.current && shown.current !== lease) heading.current?.focus();
+    shown.current = lease;
+  }, [current?.lease.lease]);
+  const press = (e: KeyboardEvent) => {
     const keys: Record<string, () => void> = {
-      "1": () => answer(left),
-      "2": () => answer(right),
-      "0": () => answer("tie"),
       u: () => void takeBack(),
+      g: () => current && setDialog("guide"),
       s: () => current && setDialog("skip"),
-      g: () => setDialog("guide"),
+      f: () => current && setDialog("flag"),
     };
-    const press = (e: KeyboardEvent) => {
-      const typing = (e.target as HTMLElement).closest("input, textarea, select");
-      if (dialog || typing || e.ctrlKey || e.metaKey || e.altKey || e.repeat) return;
-      const action = keys[e.key];
-      if (!action) return;
-      e.preventDefault();
-      action();
-    };
-    addEventListener("keydown", press);
-    return () => removeEventListener("keydown", press);
-  }, [answer, takeBack, dialog, left, right, current]);
+    const target = e.target as HTMLElement;
+    const typing = target.closest(
+      "textarea, select, [contenteditable], input:not([type=range], [type=radio], [type=checkbox])",
+    );
+    if (dialog || typing || target.closest("[role=dialog]") || e.defaultPrevented) return;
+    if (e.ctrlKey || e.metaKey || e.altKey || e.repeat || !keys[e.key]) return;
+    e.preventDefault();
+    keys[e.key]!();
+  };
+  const newest = useRef(press);
+  newest.current = press;
+  useEffect(() => {
+    const listen = (e: KeyboardEvent) => newest.current(e);
+    addEventListener("keydown", listen);
+    return () => removeEventListener("keydown", listen);
+  }, []);
   useEffect(() => {
     if (!undo) return;
-    const timer = setTimeout(() => setUndo(undefined), Math.max(0, undo.until - Date.now()));
+    const timer = setTimeout(() => setUndo(undefined), Math.max(0, undo.until - now()));
     return () => clearTimeout(timer);
   }, [undo]);
 
-  const p = progress.data;
+  const close = () => setDialog(undefined);
   return (
     <main className="desk">
+      <p className="unseen" role="status">
+        {said}
+      </p>
       <div className="row spread">
-        <h1>Which continuation is more positive?</h1>
-        <div className="row">
-          <button className="button" onClick={() => setDialog("guide")}>
-            Guidelines <Kbd>g</Kbd>
-          </button>
-          <button className="button" disabled={!current} onClick={() => setDialog("skip")}>
-            Skip <Kbd>s</Kbd>
-          </button>
+        <h1 ref={heading} tabIndex={-1}>
+          {current?.lease.title ?? "Desk"}
+        </h1>
+        <div className="row actions">
+          {undo && (
+            <button className="button" aria-keyshortcuts="u" onClick={() => void takeBack()}>
+              Undo the last <Kbd>u</Kbd>
+            </button>
+          )}
+          {current && (
+            <>
+              <Action keyName="g" open={() => setDialog("guide")}>
+                Guidelines
+              </Action>
+              <Action keyName="f" open={() => setDialog("flag")}>
+                Flag
+              </Action>
+              <Action keyName="s" open={() => setDialog("skip")}>
+                Skip
+              </Action>
+            </>
+          )}
         </div>
       </div>
-      {error ? (
-        <Failed
-          error={error}
-          retry={() => {
-            setError(undefined);
-            void fill();
+      {notices.map((n) => (
+        <Told
+          key={n.id}
+          text={n.text}
+          words={n.words}
+          acts={[...(n.act ? [n.act] : []), { name: "Dismiss", run: () => untell(n.id) }]}
+        />
+      ))}
+      {current ? (
+        <Work
+          key={`${current.lease.lease} ${current.times ?? 0}`}
+          item={current}
+          person={me.id}
+          hold={hold}
+          paused={dialog !== undefined}
+          submit={(value, time) => answer(current, value, time)}
+          read={() => read(current)}
+          leave={() => {
+            next(current.lease.lease);
+            letGo(current.lease.lease);
           }}
         />
-      ) : current && input ? (
-        <>
-          <section className="stack" aria-label="Passage">
-            <p className="quiet small">Passage</p>
-            <p className="read passage" data-testid="passage">
-              {input.passage}
-            </p>
-          </section>
-          <div className="pair">
-            {(
-              [
-                [left, "1", "Left"],
-                [right, "2", "Right"],
-              ] as const
-            ).map(([side, key, name]) => (
-              <button
-                key={key}
-                className="choice"
-                onClick={() => answer(side)}
-                aria-keyshortcuts={key}
-              >
-                <span className="read">{input[side].text.trim()}</span>
-                <span className="foot">
-                  <Kbd>{key}</Kbd> {name} is more positive
-                </span>
-              </button>
-            ))}
-          </div>
-          <div className="row" style={{ justifyContent: "center" }}>
-            <button className="button" onClick={() => answer("tie")} aria-keyshortcuts="0">
-              No difference <Kbd>0</Kbd>
-            </button>
-          </div>
-        </>
-      ) : empty ? (
+      ) : queue.error ? (
+        <Failed error={queue.error} retry={queue.retry} />
+      ) : queue.state === "empty" ? (
         <Empty title="All caught up">
-          There is no work for you right now. New pairs appear here by themselves.
+          There is no work for you right now. New tasks appear here by themselves.
+        </Empty>
+      ) : queue.state === "elsewhere" ? (
+        <Empty title="Your tasks are open in other windows">
+          You hold as many tasks as one person may. Finish one there, or close that window: the task
+          then comes here.
         </Empty>
       ) : (
         <Loading />
       )}
-      <footer className="row quiet small" aria-label="Your progress">
-        <span className="num">
-          <b>{p?.answeredToday ?? "–"}</b> today
-        </span>
-        <span className="num">
-          <b>{p?.answered ?? "–"}</b> in all
-        </span>
-        <span className="num">
-          <b>{p?.available ?? "–"}</b> left for you
-        </span>
-        <span className="num">
-          <b>{p ? duration(p.activeSeconds) : "–"}</b> active
-        </span>
-        <span className="num" title="With the majority of the others, on pairs you shared">
-          {p?.agreement === null || !p ? (
-            "agreement after 10 shared pairs"
-          ) : (
-            <>
-              <b>{percent(p.agreement)}</b> agreement
-            </>
-          )}
-        </span>
-        {outbox.size > 0 && <span role="status">{outbox.size} answers wait to be sent</span>}
-        <span>Time counts while you are here; a pause of 30 s or more counts as idle.</span>
-      </footer>
-      {undo && (
-        <div className="toast" role="status">
-          Sent{" "}
-          <button className="button" onClick={() => void takeBack()}>
-            Undo <Kbd>u</Kbd>
-          </button>
-        </div>
+      <Foot progress={progress.data} outbox={outbox} trouble={queue.error} />
+      {current && (
+        <>
+          <GuidelinesDialog open={dialog === "guide"} close={close} lease={current.lease} />
+          <SkipDialog
+            open={dialog === "skip"}
+            close={close}
+            lease={current.lease}
+            time={() => work.current?.clock.read() ?? { activeSeconds: 0, idleSeconds: 0 }}
+            skipped={(fate) => {
+              work.current?.draft.close();
+              draftShelf(me.id).remove(current.lease.lease);
+              say(skippedTo[fate]);
+              next(current.lease.lease);
+              letGo(current.lease.lease);
+            }}
+          />
+          <ConcernDialog
+            open={dialog === "flag"}
+            close={close}
+            lease={current.lease}
+            raised={() => {
+              close();
+              say("Sent to the researchers. The answer will stand under My work.");
+            }}
+          />
+        </>
       )}
-      <Dialog open={dialog === "guide"} close={() => setDialog(undefined)} title="Guidelines">
-        <Markdown
-          text={
-            current?.instructions.replace(/^# .*\n+/, "") ?? "Take a task to see its guidelines."
-          }
-        />
-        <button className="button" onClick={() => setDialog(undefined)}>
-          Close
-        </button>
-      </Dialog>
-      <Dialog open={dialog === "skip"} close={() => setDialog(undefined)} title="Skip this pair">
-        <SkipForm skip={(r, c) => void skip(r, c)} cancel={() => setDialog(undefined)} />
-      </Dialog>
     </main>
   );
 }
-
-function SkipForm({
-  skip,
-  cancel,
-}: {
-  skip: (r: SkipReason, comment: string) => void;
-  cancel: () => void;
-}) {
-  const [reason, setReason] = useState<SkipReason>("cannot-decide");
-  const [comment, setComment] = useState("");
-  return (
-    <form
-      className="stack"
-      onSubmit={(e) => {
-        e.preventDefault();
-        skip(reason, comment);
-      }}
-    >
-      <p className="quiet">
-        Someone else will get it; you will not see it again. Skipping costs you nothing.
-      </p>
-      <fieldset className="stack" style={{ border: 0, padding: 0, margin: 0, gap: 6 }}>
-        <legend className="small quiet">Why?</legend>
-        {skipReasons.map((r) => (
-          <label key={r} className="row">
-            <input
-              type="radio"
-              name="reason"
-              checked={reason === r}
-              onChange={() => setReason(r)}
-            />{" "}
-            {reasonNames[r]}
-          </label>
-        ))}
-      </fieldset>
-      <label className="stack" style={{ gap: 4 }}>
-        <span className="small quiet">Anything the researchers should know? (optional)</span>
-        <textarea
-          rows={2}
-          value={comment}
-          onChange={(e) => setComment(e.target.value)}
-          maxLength={2000}
-        />
-      </label>
-      <div className="row">
-        <button className="button primary" type="submit">
-          Skip the pair
-        </button>
-        <button className="button" type="button" onClick={cancel}>
-          Keep it
-        </button>
-      </div>
-    </form>
-  );
-}
+const Action = (p: { keyName: string; open: () => void; children: ReactNode }) => (
+  <button className="button" aria-keyshortcuts={p.keyName} onClick={p.open}>
+    {p.children} <Kbd>{p.keyName}</Kbd>
+  </button>
+);

@@ -1,0 +1,245 @@
+/** A person's own work: hours by day, kinds of work, agreement with its interval, concerns, how time is measured. */
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { type ReactNode, useState } from "react";
+import { z } from "zod";
+import { Concern, OwnWork } from "@tiller/schema";
+import { get } from "../api.ts";
+import {
+  Badge,
+  Card,
+  duration,
+  Empty,
+  Failed,
+  Interval,
+  Loading,
+  percent,
+  Stat,
+  when,
+} from "../design/components.tsx";
+import "./desk.css";
+
+type Day = OwnWork["days"][number];
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const sum = (days: readonly Day[], of: (d: Day) => number) =>
+  days.reduce((total, d) => total + of(d), 0);
+
+export function MyWork() {
+  const own = useQuery({
+    queryKey: ["own-work"],
+    queryFn: () => get(`/api/desk/me?zone=${encodeURIComponent(zone)}`, OwnWork),
+  });
+  const concerns = useQuery({
+    queryKey: ["own-concerns"],
+    queryFn: () => get("/api/desk/concerns", z.array(Concern)),
+  });
+  return (
+    <main>
+      <div className="row spread">
+        <h1>My work</h1>
+        <Link className="button" to="/desk">
+          Back to the desk
+        </Link>
+      </div>
+      {own.error ? (
+        <Failed error={own.error} retry={() => void own.refetch()} />
+      ) : !own.data ? (
+        <Loading />
+      ) : own.data.days.length === 0 ? (
+        <Empty title="Nothing yet">Your hours and answers appear here after your first task.</Empty>
+      ) : (
+        <Figures own={own.data} />
+      )}
+      <Card title="My concerns">
+        {concerns.error ? (
+          <Failed error={concerns.error} retry={() => void concerns.refetch()} />
+        ) : !concerns.data ? (
+          <Loading />
+        ) : (
+          <Concerns concerns={concerns.data} />
+        )}
+      </Card>
+      <HowTimeCounts />
+    </main>
+  );
+}
+
+const todayHere = (): string =>
+  new Intl.DateTimeFormat("en-CA", { timeZone: zone }).format(new Date());
+
+function Figures({ own }: { own: OwnWork }) {
+  const [today] = useState(todayHere);
+  const week = own.days.filter((d) => Date.parse(today) - Date.parse(d.day) < 7 * 86_400_000);
+  const lapsed = sum(own.days, (d) => d.lapsedSeconds);
+  const most = Math.max(1, ...own.days.map((d) => d.activeSeconds + d.idleSeconds));
+  return (
+    <>
+      <div className="stats">
+        <Stat
+          name="Active today"
+          value={duration(
+            sum(
+              own.days.filter((d) => d.day === today),
+              (d) => d.activeSeconds,
+            ),
+          )}
+        />
+        <Stat name="Active in 7 days" value={duration(sum(week, (d) => d.activeSeconds))} />
+        <Stat name="Answers in 7 days" value={String(sum(week, (d) => d.answers))} />
+        <Stat name="Skipped in 7 days" value={String(sum(week, (d) => d.skipped))} />
+      </div>
+      <Card title="Hours by day" aside={<span className="quiet small">{zone}</span>}>
+        <div className="scroll">
+          <table className="hours">
+            <thead>
+              <tr>
+                <th>Day</th>
+                <th>Active</th>
+                <th>Idle</th>
+                <th>Answers</th>
+                <th>Skipped</th>
+                <th>
+                  <span className="unseen">Active beside idle</span>
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {own.days.slice(0, 31).map((d) => (
+                <tr key={d.day}>
+                  <td>{d.day}</td>
+                  <td>{duration(d.activeSeconds)}</td>
+                  <td>{duration(d.idleSeconds)}</td>
+                  <td>{d.answers}</td>
+                  <td>{d.skipped}</td>
+                  <td aria-hidden="true">
+                    <span className="span">
+                      <i style={{ width: `${(100 * d.activeSeconds) / most}%` }} />
+                      <i style={{ width: `${(100 * d.idleSeconds) / most}%` }} />
+                    </span>
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+        {lapsed >= 1 && (
+          <p className="quiet small">
+            Not in the table: {duration(lapsed)} of active time on tasks that went back unfinished.
+            Tell the work lead when that was not your doing.
+          </p>
+        )}
+      </Card>
+      <Card title="Kinds of work">
+        <div className="scroll">
+          <table>
+            <thead>
+              <tr>
+                <th>Kind</th>
+                <th>Answers</th>
+                <th>Active</th>
+                <th>Usual time</th>
+                <th>Agreement</th>
+                <th>
+                  <span className="unseen">Interval</span>
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {own.kinds.map((k) => (
+                <tr key={k.type}>
+                  <td>{k.title}</td>
+                  <td>{k.answers}</td>
+                  <td>{duration(k.activeSeconds)}</td>
+                  <td>{duration(k.medianSeconds)}</td>
+                  <td>
+                    {k.shared === 0 ? (
+                      <span className="quiet">none shared yet</span>
+                    ) : (
+                      `${k.agreed} of ${k.shared}`
+                    )}
+                  </td>
+                  <td>
+                    {k.low !== null && k.high !== null && (
+                      <span className="row">
+                        <Interval low={k.low} at={k.agreed / k.shared} high={k.high} />
+                        <span className="quiet small">
+                          {percent(k.low)} to {percent(k.high)}
+                        </span>
+                      </span>
+                    )}
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+        <p className="quiet small">
+          Agreement is with the majority of the others, on tasks where at least two others answered
+          and most of them said the same. The interval is where your agreement lies with 95 %
+          certainty: the fewer the tasks, the wider. Disagreeing is not a fault in itself.
+        </p>
+      </Card>
+    </>
+  );
+}
+
+const Concerns = ({ concerns }: { concerns: readonly Concern[] }) =>
+  concerns.length === 0 ? (
+    <p className="quiet">
+      None. Press f at any task to tell the researchers what worries you about it.
+    </p>
+  ) : (
+    <ul className="threads">
+      {concerns.map((c) => (
+        <ConcernThread key={c.id} concern={c} />
+      ))}
+    </ul>
+  );
+export const ConcernThread = ({
+  concern: c,
+  children,
+}: {
+  concern: Concern;
+  children?: ReactNode;
+}) => (
+  <li>
+    <div className="row spread">
+      <span className="quiet small">
+        {c.title} · {when(c.at)}
+      </span>
+      {c.reply === null ? <Badge tone="warn">open</Badge> : <Badge tone="good">answered</Badge>}
+    </div>
+    <p className="words">{c.text}</p>
+    {c.reply !== null && (
+      <div className="reply">
+        <p className="words">{c.reply}</p>
+        <p className="quiet small">
+          {c.repliedBy} · {c.repliedAt && when(c.repliedAt)}
+        </p>
+      </div>
+    )}
+    {children}
+  </li>
+);
+
+const HowTimeCounts = () => (
+  <Card title="How your time is measured">
+    <ul>
+      <li>
+        Time counts from the moment a task is on your screen, for each task by itself. The next one
+        is loaded ahead and does not count yet.
+      </li>
+      <li>
+        <b>Active</b> is every second with this window in view and a key, click, scroll or pointer
+        movement in the last 30 seconds. The rest is <b>idle</b>: reading without moving for more
+        than 30 seconds too, so move the pointer now and then.
+      </li>
+      <li>Reading the guidelines, flagging and skipping count like the task they belong to.</li>
+      <li>
+        Your browser measures; the server allows no more than passed by its own clock since it gave
+        you the task, and no second twice when you have two windows open.
+      </li>
+      <li>What was measured is stored with each answer and is not changed afterwards.</li>
+    </ul>
+  </Card>
+);
