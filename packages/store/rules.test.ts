@@ -18,6 +18,7 @@ import {
   moveWork,
   openStore,
   postBatch,
+  saveGold,
   previewMove,
   setGroup,
   setLanguages,
@@ -294,4 +295,36 @@ test("an ended batch gives out nothing, also where a lease comes back later", as
   expect(await take(john)).toBeUndefined();
   await skipTask(store.db, mary, { lease: held.lease, reason: "other" });
   expect(await take(john)).toBeUndefined();
+});
+
+test("hidden gold comes among other work, never alone; a researcher gets blind copies first", async () => {
+  const [mary, ruth] = [await person(), await person()];
+  const odd = { ...pairType, name: "odd" };
+  const gold = { type: "odd", tolerance: 0, reason: "because", expected: { choice: "a" } };
+  await post({ type: odd, tasks: 3, people: 5 });
+  await saveGold(store.db, lead, { ...gold, input: { passage: "known" } });
+  const now = (p: PersonId, random: number) => takeLease(store.db, p, { swap: false, random });
+  const first = (await now(mary, 0.9))!;
+  expect(first.task).not.toMatch(/^measuring/);
+  await answer(mary);
+  const hidden = (await now(mary, 0.01))!;
+  expect(hidden.task).toMatch(/^measuring\/gold/);
+  await answer(mary);
+  expect((await now(mary, 0.01))!.task).not.toMatch(/^measuring/); // each item once
+  const looks = (l: Record<string, unknown>) => Object.keys(l).toSorted();
+  expect(looks(hidden)).toEqual(looks(first));
+  await store.db.run(sql`update batch set cancelled_at = now() where cancelled_at is null`);
+  expect(await now(ruth, 0.01)).toBeUndefined(); // no other work: no gold either
+  const staff = await ensurePerson(store.db, {
+    id: "staff",
+    name: "S",
+    pseudonym: "s",
+    role: "researcher",
+  });
+  const pool = await store.db.many(
+    sql`select t.id from task t where md5(t.id) < '2666' and exists (select 1 from answer a where a.task = t.id) and gold is null`,
+    z.object({ id: z.string() }),
+  );
+  const blind = await takeLease(store.db, staff.id, { swap: false, role: "researcher" });
+  expect(blind?.task.startsWith("measuring/twin/") ?? false).toBe(pool.length > 0);
 });

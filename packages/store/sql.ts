@@ -1,4 +1,5 @@
 /** SQL in plain sight: a tag that makes parameters of its values, and verbs that say how many rows come back. */
+import { createHash } from "node:crypto";
 import pg from "pg";
 import type { z } from "zod";
 import { Bug } from "@tiller/schema";
@@ -6,6 +7,19 @@ import { Bug } from "@tiller/schema";
 export interface Sql {
   readonly text: string;
   readonly values: readonly unknown[];
+  /** Postgres keeps the plan of a named statement, a connection. */
+  readonly name?: string;
+}
+
+const names = new Map<string, string>();
+/** Planned once a connection: for statements of every request, whose planning takes longer than running them. */
+export function prepared(q: Sql): Sql {
+  let name = names.get(q.text);
+  if (!name) {
+    name = `s${createHash("sha256").update(q.text).digest("hex").slice(0, 16)}`;
+    names.set(q.text, name);
+  }
+  return { ...q, name };
 }
 
 /** sql`select * from task where id = ${id}`; a nested sql`` is spliced in. */
@@ -37,6 +51,12 @@ pg.types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, (s) => new Date(s).toISOSt
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 pg.types.setTypeParser(pg.types.builtins.NUMERIC, Number);
 
+const asked = ({ text, values, name }: Sql): pg.QueryConfig => ({
+  text,
+  values: [...values],
+  ...(name ? { name } : {}),
+});
+
 type Runner = Pick<pg.Pool, "query">;
 
 export class Db {
@@ -47,7 +67,7 @@ export class Db {
     this.#pool = pool;
   }
   async #rows(q: Sql): Promise<unknown[]> {
-    return (await this.#runner.query(q.text, [...q.values])).rows as unknown[];
+    return (await this.#runner.query(asked(q))).rows as unknown[];
   }
   async many<T>(q: Sql, row: z.ZodType<T>): Promise<T[]> {
     return (await this.#rows(q)).map((r) => row.parse(r));
@@ -70,7 +90,7 @@ export class Db {
   }
   /** Runs it and returns the number of rows it touched. */
   async run(q: Sql): Promise<number> {
-    return (await this.#runner.query(q.text, [...q.values])).rowCount ?? 0;
+    return (await this.#runner.query(asked(q))).rowCount ?? 0;
   }
   async transaction<T>(body: (db: Db) => Promise<T>): Promise<T> {
     if (!this.#pool) return body(this); // already inside one

@@ -3,15 +3,15 @@
  * of its own; ticks are added up in groups, as soon as the ones before are. Near the end answers count one by one.
  */
 import { z } from "zod";
-import { type Db, sql } from "./sql.ts";
+import { type Db, prepared, sql } from "./sql.ts";
 
 /** Missing answers above which a batch counts by ticks. */
 export const TICKS_ABOVE = 256;
 
 const addUp = (db: Db, batch: string): Promise<number> =>
   db.run(
-    sql`with t as (delete from batch_tick where batch = ${batch} returning n)
-        update batch set done = done + (select sum(n)::int from t) where id = ${batch} and exists (select 1 from t)`,
+    prepared(sql`with t as (delete from batch_tick where batch = ${batch} returning n)
+        update batch set done = done + (select sum(n)::int from t) where id = ${batch} and exists (select 1 from t)`),
   );
 
 interface Round {

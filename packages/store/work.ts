@@ -13,13 +13,16 @@ import {
   type LeaseId,
   type PersonId,
   type Requirement,
+  type Role,
   type SkipReason,
   type Submit,
   type TaskDef,
+  type TaskId,
   TillerError,
 } from "@tiller/schema";
 import { languagesOf, lanesOf, mayHave, quotaOf, today } from "./eligible.ts";
-import { type Db, type Sql, sql } from "./sql.ts";
+import { GOLD_SHARE, pickGold, pickTwin } from "./gold.ts";
+import { type Db, prepared, type Sql, sql } from "./sql.ts";
 import { countLeftTicks, countTicks, TICKS_ABOVE } from "./ticks.ts";
 
 export const LEASE_MINUTES = 15;
@@ -113,16 +116,26 @@ const nameUpstream = async (db: Db, task: string, answers: readonly string[]): P
 
 const leaseRow = sql`l.id as lease, t.id as task, t.type, t.type_version as "typeVersion", k.title, k.instructions, k.view, t.input, t.draft, l.swap, l.expires_at as "expiresAt"`;
 
+export interface TakeOptions {
+  readonly holding?: readonly string[];
+  readonly swap: boolean;
+  readonly id?: string;
+  /** of the person; researchers get blind copies of what raters judged first */
+  readonly role?: Role;
+  /** uniform in [0, 1): decides whether hidden gold comes; absent: none */
+  readonly random?: number;
+}
+
 /** A lease the person holds already and does not name in `holding`, else a new one; undefined when there is nothing. */
 export async function takeLease(
   db: Db,
   person: PersonId,
-  o: { holding?: readonly string[]; swap: boolean; id?: string },
+  o: TakeOptions,
 ): Promise<Lease | undefined> {
   const holding = [...(o.holding ?? [])];
   const held = await db.many(
-    sql`select ${leaseRow} from lease l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version
-        where l.person = ${person} and l.state = 'live' and l.expires_at > now() order by l.created_at limit ${MAX_HELD + 1}`,
+    prepared(sql`select ${leaseRow} from lease l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version
+        where l.person = ${person} and l.state = 'live' and l.expires_at > now() order by l.created_at limit ${MAX_HELD + 1}`),
     Lease,
   );
   const known = held.find((l) => !holding.includes(l.lease));
@@ -132,9 +145,17 @@ export async function takeLease(
       "too_many_leases",
       `you hold ${held.length} tasks already. Answer or skip one first.`,
     );
+  const measuring = await pickMeasuring(db, person, o);
+  if (measuring) {
+    const lease = await db.maybe(takeNamed(person, measuring, o), Lease);
+    if (lease) return lease;
+  }
   for (let attempt = 0; attempt < 5; attempt++)
     try {
-      return await db.maybe(takeNext(person, { ...o, explore: Math.random() < EXPLORE }), Lease);
+      return await db.maybe(
+        prepared(takeNext(person, { ...o, explore: Math.random() < EXPLORE })),
+        Lease,
+      );
     } catch (e) {
       const { code } = e as { code?: string };
       if (code === "23514") return undefined; // the day's quota was reached in another tab
@@ -143,16 +164,54 @@ export async function takeLease(
   return undefined;
 }
 
+/** While someone is new, one task in four is gold. */
+const PROBATION_SHARE = 0.25;
+
+/** A task that only measures, when it is time for one: to a researcher a blind copy, to a rater hidden gold among other work. */
+async function pickMeasuring(
+  db: Db,
+  person: PersonId,
+  o: TakeOptions,
+): Promise<TaskId | undefined> {
+  if (o.role === "researcher") return pickTwin(db, person);
+  const { random } = o;
+  if (random === undefined || random >= PROBATION_SHARE) return undefined;
+  const me = sql`${person}::text`;
+  const { stage, types } = await db.one(
+    prepared(sql`select coalesce((select stage from worker where person = ${me}), 'active') as stage,
+          array(select distinct lanes.kind from ${lanesOf(me)} lanes cross join ${languagesOf(me)} as my(language)
+            where exists (select 1 from task t where t.lane = lanes.lane and t.language = my.language and t.taken < t.people and ${mayHave(me)})) as types`),
+    z.object({ stage: z.string(), types: z.array(z.string()) }),
+  );
+  const share = stage === "probation" ? PROBATION_SHARE : GOLD_SHARE;
+  return types.length ? pickGold(db, person, { random, share, types }) : undefined;
+}
+
+/** A lease on a task by its name. */
+const takeNamed = (person: PersonId, task: TaskId, o: TakeOptions): Sql =>
+  sql`with picked as (select t.id, t.type from task t where t.id = ${task} and t.taken < t.people for update of t),
+      ${leasePicked(sql`${person}::text`, o)}`;
+
 /** Looked at together: more than are locked by others at one moment. */
-const WINDOW = 32;
+const WINDOW = sql`32`;
 /** Share of tasks that go to whoever comes, whatever a policy says about who is best suited. */
 const EXPLORE = 0.1;
+
+/** The lease on the task in `picked`, and the counts that move with it. */
+const leasePicked = (me: Sql, o: TakeOptions): Sql => sql`counted as (
+        insert into day_count as d (person, kind, day, taken, most)
+        select ${me}, k.kind, ${today}, 1, ${quotaOf(me, sql`k.kind`)} from picked cross join lateral (values (''), (picked.type)) as k(kind)
+        on conflict (person, kind, day) do update set taken = d.taken + 1, most = excluded.most),
+      bumped as (update task set taken = taken + 1 from picked where task.id = picked.id),
+      l as (insert into lease (id, task, person, swap, expires_at)
+        select ${o.id ?? randomUUID()}, picked.id, ${me}, ${o.swap}, now() + make_interval(mins => ${LEASE_MINUTES}) from picked returning *)
+    select ${leaseRow} from l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version`;
 
 /**
  * The next task: of the first open ones in each of the person's lanes, the best that nobody else is taking right now.
  * Every rule is in here, and so are the counts that must move with the lease.
  */
-const takeNext = (person: PersonId, o: { swap: boolean; explore: boolean; id?: string }): Sql => {
+const takeNext = (person: PersonId, o: TakeOptions & { explore: boolean }): Sql => {
   const me = sql`${person}::text`;
   return sql`with lanes as materialized (select * from ${lanesOf(me)} x),
       head as materialized (
@@ -166,14 +225,7 @@ const takeNext = (person: PersonId, o: { swap: boolean; explore: boolean; id?: s
         select t.id, t.type from head join task t on t.id = head.id
         where t.taken < t.people and t.lane is not null
         order by head.place, head.urgency, head.advantage desc, head.seq limit 1 for update of t skip locked),
-      counted as (
-        insert into day_count as d (person, kind, day, taken, most)
-        select ${me}, k.kind, ${today}, 1, ${quotaOf(me, sql`k.kind`)} from picked cross join lateral (values (''), (picked.type)) as k(kind)
-        on conflict (person, kind, day) do update set taken = d.taken + 1, most = excluded.most),
-      bumped as (update task set taken = taken + 1 from picked where task.id = picked.id),
-      l as (insert into lease (id, task, person, swap, expires_at)
-        select ${o.id ?? randomUUID()}, picked.id, ${me}, ${o.swap}, now() + make_interval(mins => ${LEASE_MINUTES}) from picked returning *)
-    select ${leaseRow} from l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version`;
+      ${leasePicked(me, o)}`;
 };
 
 export const renewLease = (db: Db, person: PersonId, lease: LeaseId): Promise<number> =>
@@ -227,7 +279,9 @@ const outputSchemas = new Map<string, z.ZodType>(); // by type and version: they
 /** The answer as the task's type wants it; a clear error when it does not fit. */
 async function parseValue(db: Db, s: Submit): Promise<unknown> {
   const type = await db.maybe(
-    sql`select t.type, t.type_version as version from lease l join task t on t.id = l.task where l.id = ${s.lease}`,
+    prepared(
+      sql`select t.type, t.type_version as version from lease l join task t on t.id = l.task where l.id = ${s.lease}`,
+    ),
     z.object({ type: z.string(), version: z.string() }),
   );
   if (!type) return s.value; // an unknown lease: said below
@@ -263,7 +317,7 @@ export async function submitAnswer(db: Db, person: PersonId, s: Submit): Promise
       SubmittedRow,
     ) as Promise<Submitted | undefined>;
   const fresh = await db.maybe(
-    sql`with l as (update lease set state = 'answered' where id = ${s.lease} and person = ${person} and state = 'live' returning *),
+    prepared(sql`with l as (update lease set state = 'answered' where id = ${s.lease} and person = ${person} and state = 'live' returning *),
           a as (insert into answer (id, task, lease, person, value, swap, active_seconds, idle_seconds)
             select ${id}, task, id, person, ${JSON.stringify(value)}::jsonb, swap, ${s.activeSeconds}, ${s.idleSeconds} from l returning *),
           t as (select a.id, a.at, t.batch, t.type, l.created_at from a join task t on t.id = a.task cross join l),
@@ -271,7 +325,7 @@ export async function submitAnswer(db: Db, person: PersonId, s: Submit): Promise
           b as (update batch set done = done + 1 where id = (select batch from t) and wanted - done <= ${TICKS_ABOVE} returning *),
           tick as (insert into batch_tick (batch, n) select t.batch, 1 from t where not exists (select 1 from b) returning *)
         select t.id as answer, t.at, o.experiment, o.id as batch, coalesce(b.done, o.done) as done, o.wanted, exists (select 1 from tick) as ticked
-        from t join batch o on o.id = t.batch left join b on b.id = o.id`,
+        from t join batch o on o.id = t.batch left join b on b.id = o.id`),
     SubmittedRow.extend({ ticked: z.boolean() }),
   );
   if (fresh) {
@@ -416,7 +470,7 @@ export const waitingBatches = (
 
 export const batchProgress = (db: Db, batch: string): Promise<{ done: number; wanted: number }> =>
   db.one(
-    sql`select done, wanted from batch where id = ${batch}`,
+    prepared(sql`select done, wanted from batch where id = ${batch}`),
     z.object({ done: z.number(), wanted: z.number() }),
   );
 

@@ -88,7 +88,14 @@ export const deskRoutes = (d: Deps) => {
       const { holding } = Next.parse(await c.req.json().catch(() => ({})));
       const me = c.var.me.id;
       const id = randomUUID();
-      const lease = await takeLease(db, me, { holding, id, swap: swapOf(id) });
+      const { role } = c.var.me;
+      const lease = await takeLease(db, me, {
+        holding,
+        id,
+        swap: swapOf(id),
+        role,
+        random: Math.random(),
+      });
       return c.json(
         (lease
           ? { kind: "task", lease, beside: await besideLease(db, me, lease) }
