@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import path from "node:path";
 import { z } from "zod";
 import { aggregatePairs, comparison, flagRaters, hiddenTaste } from "@tiller/crowd";
-import { workflow } from "@tiller/flow";
+import { type Answered, workflow } from "@tiller/flow";
 import {
   Continuation,
   distinctN,
@@ -25,7 +25,16 @@ import {
   wilson,
 } from "@tiller/learn";
 import { corpus, loadTokenizer, samplePassages, splitTrainHeldout } from "@tiller/lm";
-import type { LabelledPair, Report, Summary } from "@tiller/schema";
+import {
+  AnswerId,
+  ComparisonValue,
+  type Judgment,
+  type LabelledPair,
+  PersonId,
+  type Report,
+  type Summary,
+  type TaskId,
+} from "@tiller/schema";
 
 const base = path.join(path.dirname(fileURLToPath(import.meta.url)), "../models/base");
 
@@ -61,21 +70,8 @@ export const smallConfig: Config = Config.parse({
 });
 
 export const betterContinuations = workflow(
-  {
-    name: "better-continuations@1",
-    title: "Better continuations of a book",
-    config: Config,
-    stages: [
-      { name: "passages", title: "Passages" },
-      { name: "samples", title: "Continuations" },
-      { name: "people", title: "Comparisons" },
-      { name: "quality", title: "Label quality" },
-      { name: "reward", title: "Reward model" },
-      { name: "policy", title: "PPO" },
-      { name: "evaluation", title: "Evaluation" },
-      { name: "serve", title: "Served" },
-    ],
-  },
+  "better-continuations@2",
+  Config,
   async (flow, c) => {
     const { seed } = flow;
     const started = await flow.step("started", () => Date.now());
@@ -126,19 +122,21 @@ export const betterContinuations = workflow(
           input: { passage, a: { text: a, sample: `${i}a` }, b: { text: b, sample: `${i}b` } },
         };
       });
-      return flow.ask("comparisons", comparison, questions, { people: c.people, stage: "people" });
+      return flow.askAll("comparisons", comparison, questions, {
+        people: c.people,
+        stage: "people",
+      });
     });
 
     const { pairs, dataset, careless, raters } = await flow.stage("quality", async () => {
-      const judgments = answers.flatMap((x) =>
-        x.judgments.map((j) => ({ task: x.task, rater: j.rater, choice: j.choice, swap: j.swap })),
-      );
+      const judged = answers.map((x) => ({
+        ...x,
+        judgments: x.answers.map((a) => judgment(x.task, a)),
+      }));
+      const judgments = judged.flatMap((x) => x.judgments);
       const labels = aggregatePairs(judgments);
-      const quality = flagRaters(
-        answers.flatMap((x) => x.judgments),
-        labels,
-      );
-      const rows: LabelledPair[] = answers.map((x) => ({
+      const quality = flagRaters(judgments, labels);
+      const rows: LabelledPair[] = judged.map((x) => ({
         task: x.task,
         passage: x.input.passage,
         a: x.input.a.text,
@@ -222,7 +220,7 @@ export const betterContinuations = workflow(
         ppo: await flow.metrics(policy.run),
       };
       const seconds = await flow.step("seconds", () => (Date.now() - started) / 1000);
-      const judgments = answers.reduce((n, x) => n + x.judgments.length, 0);
+      const judgments = answers.reduce((n, x) => n + x.answers.length, 0);
       const made = makeReport(output.items, { bestOf: c.bestOf, seconds, judgments, careless });
       const report: Report = {
         experiment: flow.experiment,
@@ -259,7 +257,34 @@ export const betterContinuations = workflow(
     );
     return report.summary;
   },
+  {
+    title: "Better continuations of a book",
+    stages: [
+      { name: "passages", title: "Passages" },
+      { name: "samples", title: "Continuations" },
+      { name: "people", title: "Comparisons" },
+      { name: "quality", title: "Label quality" },
+      { name: "reward", title: "Reward model" },
+      { name: "policy", title: "PPO" },
+      { name: "evaluation", title: "Evaluation" },
+      { name: "serve", title: "Served" },
+    ],
+  },
 );
+
+/** A comparison as the quality functions read it. */
+const judgment = (task: TaskId, a: Answered<unknown>): Judgment => ({
+  answer: a.answer ?? AnswerId.parse(`${task} ${a.by}`),
+  task,
+  typeVersion: comparison.version,
+  rater: a.person ?? PersonId.parse(a.by),
+  pseudonym: a.by,
+  choice: ComparisonValue.parse(a.value).choice,
+  swap: a.swap,
+  activeSeconds: a.activeSeconds,
+  idleSeconds: a.idleSeconds,
+  at: a.at,
+});
 
 type Items = z.infer<typeof evaluateJob.output>["items"];
 

@@ -49,36 +49,24 @@ const pairs = Array.from({ length: 5 }, (_, i) => ({
   },
 }));
 const study = workflow(
-  {
-    name: "desk-test@1",
-    title: "Desk test",
-    config: z.strictObject({}),
-    stages: [{ name: "people", title: "People" }],
-  },
+  "desk-test@1",
+  z.strictObject({}),
   async (f) => {
     const answers = await f.stage("people", () =>
-      f.ask("pairs", comparison, pairs, { people: 1, stage: "people" }),
+      f.askAll("pairs", comparison, pairs, { people: 1, stage: "people" }),
     );
     const rows = answers.map((x) => ({
       task: x.task,
       passage: x.input.passage,
       a: x.input.a.text,
       b: x.input.b.text,
-      pB: x.judgments[0]!.choice === "b" ? 1 : 0,
-      judgments: x.judgments.map((j) => j.answer),
+      pB: x.answers[0]!.value.choice === "b" ? 1 : 0,
+      judgments: x.answers.map((a) => a.answer!),
     }));
     await f.dataset("pairs", rows);
-    const judgments = rows.flatMap((r) => r.judgments).length;
-    return {
-      seconds: 0,
-      rewardAccuracy: 0,
-      winRate: 0,
-      kl: 0,
-      distinct2Ratio: 0,
-      judgments,
-      carelessFound: [],
-    };
+    return { judgments: rows.flatMap((r) => r.judgments).length };
   },
+  { title: "Desk test", stages: [{ name: "people", title: "People" }] },
 );
 
 beforeAll(async () => {
@@ -150,7 +138,7 @@ test("a person's comparisons through the browser reach the dataset", async () =>
   await john.goto(await link("john", "rater"));
   await expect.poll(() => john.getByTestId("passage").textContent()).toBe(first);
   await john.keyboard.press("0");
-  expect((await flow.wait(id)).judgments).toBe(5);
+  expect(await flow.wait(id)).toEqual({ judgments: 5 });
   await john.close();
 
   const judgments = await judgmentsOf(store.db, { experiment: id });

@@ -10,7 +10,7 @@ import { serve, type ServerType } from "@hono/node-server";
 import { z } from "zod";
 import { simulatedRaters } from "@tiller/crowd";
 import { launchFlow } from "@tiller/flow";
-import { type Role, type Summary, TillerError } from "@tiller/schema";
+import { type Role, Summary, TillerError } from "@tiller/schema";
 import { createApp } from "@tiller/server/app.ts";
 import { renderReport } from "@tiller/server/report.ts";
 import { SamplerPool } from "@tiller/server/sampler.ts";
@@ -140,7 +140,7 @@ export async function run(args: string[]): Promise<number> {
     clearInterval(drawing);
     if (summary) {
       await draw();
-      await finish(store, id, summary, o.json);
+      await finish(store, id, Summary.parse(summary), o.json);
       if (!o.once) await stopped;
     }
     clearInterval(sweep);

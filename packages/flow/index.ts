@@ -1,9 +1,5 @@
 /** Durable workflows of people and models. */
-export {
-  type Answered,
-  type Flow,
-  type FlowServer,
-  launchFlow,
-  workflow,
-  type WorkflowDef,
-} from "./flow.ts";
+export { taskPrompt } from "./agents.ts";
+export * from "./define.ts";
+export { fault } from "./fault.ts";
+export { type FlowServer, type KnownWorkflow, launchFlow, type StartOptions } from "./server.ts";

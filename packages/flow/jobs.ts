@@ -147,6 +147,5 @@ async function runOnce<I, O>(
   return `${ended.signal ?? `code ${ended.code}`}${why ? `: ${why}` : ""}`;
 }
 
-/** A run's id follows from the workflow and the step's name: a recovered workflow finds its job again. */
-export const runIdOf = (workflow: string, name: string): RunId =>
-  RunId.parse(`${workflow}.${name}`);
+/** A run's id follows from its node: a recovered workflow finds its job again. It names a folder too. */
+export const runIdOf = (node: string): RunId => RunId.parse(node.replaceAll("/", "."));

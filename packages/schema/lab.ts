@@ -1,5 +1,6 @@
 /** The lab: experiments, stages, runs, metrics, samples, datasets, checkpoints, the report. */
 import { z } from "zod";
+import { Agents, Budget } from "./trace.ts";
 import { AnswerId, CheckpointId, DatasetId, ExperimentId, RunId } from "./ids.ts";
 
 export const stageStates = ["waiting", "running", "done", "failed"] as const;
@@ -32,7 +33,7 @@ export type Summary = z.infer<typeof Summary>;
 
 export const Experiment = z.strictObject({
   id: ExperimentId,
-  recipe: z.string().describe("workflow name with version, e.g. better-continuations@1"),
+  recipe: z.string().describe("workflow name with version, e.g. better-continuations@2"),
   title: z.string(),
   state: z.enum(["running", "done", "failed", "cancelled"]),
   seed: z.number(),
@@ -42,6 +43,13 @@ export const Experiment = z.strictObject({
   error: z.string().nullable(),
   stages: z.array(Stage),
   summary: Summary.nullable(),
+  result: z.unknown().describe("what the workflow returned; null until then"),
+  agents: Agents,
+  budget: Budget,
+  origin: z
+    .record(z.string(), z.unknown())
+    .nullable()
+    .describe("what it came from or what started it"),
 });
 export type Experiment = z.infer<typeof Experiment>;
 
@@ -85,6 +93,7 @@ export type Sample = z.infer<typeof Sample>;
 export const Dataset = z.strictObject({
   id: DatasetId.describe("content hash"),
   name: z.string(),
+  kind: z.enum(["pairs", "rows"]).describe("labelled pairs, or whatever a workflow saved"),
   experiment: ExperimentId.nullable(),
   rows: z.number(),
   judgments: z.number(),
@@ -190,6 +199,7 @@ export type Report = z.infer<typeof Report>;
 export const LiveEvent = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("experiment"), id: ExperimentId }),
   z.strictObject({ type: z.literal("stage"), experiment: ExperimentId, stage: Stage }),
+  z.strictObject({ type: z.literal("trace"), experiment: ExperimentId }),
   z.strictObject({ type: z.literal("metric"), run: RunId, kind: z.string(), point: MetricPoint }),
   z.strictObject({ type: z.literal("sample"), sample: Sample }),
   z.strictObject({

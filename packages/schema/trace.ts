@@ -8,7 +8,8 @@ import { Prompt } from "./prompt.ts";
 
 export const nodeKinds = [
   "workflow", // the root or a child
-  "item", // one item of a map
+  "map", // its items lie below it
+  "item",
   "stage",
   "step",
   "ask",

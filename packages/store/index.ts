@@ -1,12 +1,15 @@
 /** Postgres, blobs and what is in them. */
 export * from "./audit.ts";
+export * from "./batches.ts";
 export * from "./blobs.ts";
 export * from "./desk.ts";
 export { defaultHome } from "./embedded.ts";
 export { forecastQueues, previewMove } from "./forecast.ts";
 export * from "./gold.ts";
 export * from "./invitations.ts";
+export * from "./executors.ts";
 export * from "./lab.ts";
+export * from "./nodes.ts";
 export * from "./people.ts";
 export {
   addRule,
@@ -24,6 +27,7 @@ export {
   setRoster,
   workEvents,
 } from "./rules.ts";
+export * from "./spend.ts";
 export { Db, type Sql, sql } from "./sql.ts";
 export { openStore, type Store } from "./store.ts";
 export * from "./trace.ts";

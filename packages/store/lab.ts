@@ -3,6 +3,8 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { Lineage } from "@tiller/schema";
 import {
+  Agents,
+  Budget,
   Checkpoint,
   Dataset,
   Experiment,
@@ -13,10 +15,11 @@ import {
   Sample,
   type Stage,
   Stage as StageSchema,
-  type Summary,
+  Summary,
   TillerError,
 } from "@tiller/schema";
 import { readBlob, writeBlob } from "./blobs.ts";
+import { jsonText } from "./nodes.ts";
 import { type Db, sql } from "./sql.ts";
 
 const found = <T>(x: T | undefined, what: string, id: string): T => {
@@ -35,11 +38,19 @@ export async function createExperiment(
     seed: number;
     config: unknown;
     stages: readonly { name: string; title: string }[];
+    agents?: Agents;
+    budget?: Budget;
+    /** blob of what is known from another run */
+    carried?: string | null;
+    origin?: Record<string, unknown> | null;
+    codeRevision?: string;
   },
 ): Promise<void> {
   await db.transaction(async (tx) => {
     await tx.run(
-      sql`insert into experiment (id, recipe, title, seed, config) values (${e.id}, ${e.recipe}, ${e.title}, ${e.seed}, ${json(e.config)}) on conflict do nothing`,
+      sql`insert into experiment (id, recipe, title, seed, config, agents, budget, carried, origin, code_revision)
+          values (${e.id}, ${e.recipe}, ${e.title}, ${e.seed}, ${json(e.config)}, ${json(e.agents ?? {})}, ${json(e.budget ?? {})}, ${e.carried ?? null},
+            ${e.origin ? json(e.origin) : null}, ${e.codeRevision ?? null}) on conflict do nothing`,
     );
     for (const [place, s] of e.stages.entries())
       await tx.run(
@@ -50,14 +61,28 @@ export async function createExperiment(
 export const endExperiment = (
   db: Db,
   id: string,
-  o: { state: "done" | "failed"; error?: string; summary?: Summary },
-): Promise<number> =>
-  db.run(
-    sql`update experiment set state = ${o.state}, ended_at = now(), error = ${o.error ?? null}, summary = ${o.summary ? json(o.summary) : null} where id = ${id}`,
+  o: { state: "done" | "failed" | "cancelled"; error?: string; result?: unknown },
+): Promise<number> => {
+  const summary = Summary.safeParse(o.result);
+  return db.run(
+    sql`update experiment set state = ${o.state}, ended_at = now(), error = ${o.error ?? null}, result = ${o.result === undefined ? null : jsonText(o.result)},
+          summary = ${summary.success ? json(summary.data) : null} where id = ${id} and state = 'running'`,
+  );
+};
+/** What a run was given beside its input. */
+export const experimentExtras = (db: Db, id: string) =>
+  db.one(
+    sql`select agents, carried, budget, recipe from experiment where id = ${id}`,
+    z.object({
+      agents: Agents,
+      carried: z.string().nullable(),
+      budget: Budget,
+      recipe: z.string(),
+    }),
   );
 
 const stageColumns = sql`name, title, state, done, total, note, started_at as "startedAt", ended_at as "endedAt", run`;
-const experimentColumns = sql`e.id, e.recipe, e.title, e.state, e.seed, e.config, e.started_at as "startedAt", e.ended_at as "endedAt", e.error, e.summary,
+const experimentColumns = sql`e.id, e.recipe, e.title, e.state, e.seed, e.config, e.started_at as "startedAt", e.ended_at as "endedAt", e.error, e.summary, e.result, e.agents, e.budget, e.origin,
   coalesce((select jsonb_agg(jsonb_build_object('name', s.name, 'title', s.title, 'state', s.state, 'done', s.done, 'total', s.total, 'note', s.note,
     'startedAt', to_char(s.started_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'endedAt', to_char(s.ended_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'run', s.run) order by s.place)
     from stage s where s.experiment = e.id), '[]') as stages`;
@@ -173,14 +198,29 @@ export async function saveDataset(
   );
   return id;
 }
-const datasetColumns = sql`id, name, experiment, rows, judgments, created_at as "createdAt"`;
+/** Keeps any rows under a name; the id is the hash of their content. */
+export async function saveRows(
+  db: Db,
+  home: string,
+  d: { name: string; experiment: string | null; rows: readonly unknown[] },
+): Promise<string> {
+  const bytes = Buffer.from(d.rows.map((r) => `${jsonText(r)}\n`).join(""));
+  const id = createHash("sha256").update(bytes).digest("hex");
+  const blob = await writeBlob(home, bytes);
+  await db.run(
+    sql`insert into dataset (id, name, experiment, rows, judgments, blob, kind) values (${id}, ${d.name}, ${d.experiment}, ${d.rows.length}, 0, ${blob}, 'rows') on conflict do nothing`,
+  );
+  return id;
+}
+const datasetColumns = sql`id, name, kind, experiment, rows, judgments, created_at as "createdAt"`;
 export const getDataset = async (db: Db, id: string): Promise<Dataset> =>
   found(
     await db.maybe(sql`select ${datasetColumns} from dataset where id = ${id}`, Dataset),
     "dataset",
     id,
   );
-export async function datasetRows(db: Db, home: string, id: string): Promise<LabelledPair[]> {
+/** Rows of any dataset, as they were saved. */
+export async function anyRows(db: Db, home: string, id: string): Promise<unknown[]> {
   const { blob } = found(
     await db.maybe(sql`select blob from dataset where id = ${id}`, z.object({ blob: z.string() })),
     "dataset",
@@ -190,8 +230,10 @@ export async function datasetRows(db: Db, home: string, id: string): Promise<Lab
     .toString("utf8")
     .split("\n")
     .filter(Boolean)
-    .map((line) => LabelledPair.parse(JSON.parse(line)));
+    .map((line) => JSON.parse(line) as unknown);
 }
+export const datasetRows = async (db: Db, home: string, id: string): Promise<LabelledPair[]> =>
+  (await anyRows(db, home, id)).map((row) => LabelledPair.parse(row));
 
 const checkpointColumns = sql`c.id, c.name, c.kind, c.path, c.run, c.parent, c.created_at as "createdAt", c.metrics`;
 export async function saveCheckpointRow(db: Db, c: Omit<Checkpoint, "createdAt">): Promise<void> {

@@ -1,12 +1,25 @@
-/** Opens the database (embedded or DATABASE_URL), migrates it, and holds it for one Tiller server at a time. */
+/**
+ * Opens the database and migrates it. The embedded one is held for one server at a time; a database by DATABASE_URL may
+ * be shared by many, which watch each other (executors.ts).
+ */
 import { readdirSync, readFileSync } from "node:fs";
-import { hostname } from "node:os";
 import path from "node:path";
+import { callbackify } from "node:util";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { z } from "zod";
 import { type LiveEvent, TillerError } from "@tiller/schema";
 import { type Embedded, prepareHome, startEmbedded } from "./embedded.ts";
+import {
+  buryDead,
+  executorIsDead,
+  executorName,
+  lockExecutor,
+  newExecutorId,
+  registerExecutor,
+  retireExecutor,
+} from "./executors.ts";
+import { type Holder, openHolder } from "./holder.ts";
 import { Db, sql } from "./sql.ts";
 
 const MINIMUM = 15;
@@ -20,6 +33,11 @@ export interface Store extends AsyncDisposable {
   readonly pool: pg.Pool;
   readonly home: string;
   readonly config: pg.ClientConfig;
+  /** this process among the servers of the database */
+  readonly executor: string;
+  /** no other server can be on this database */
+  readonly alone: boolean;
+  readonly holder: Holder;
   emit(event: LiveEvent): void;
   /** Live events of this process; returns the function that ends it. */
   subscribe(listener: (event: LiveEvent) => void): () => void;
@@ -38,9 +56,44 @@ export async function openStore(o: {
   const config: pg.ClientConfig = embedded
     ? { host: embedded.socketDir, user: embedded.user, database: o.database ?? "postgres" }
     : { connectionString: o.databaseUrl };
-  // the holder of the lock is a connection of its own: it ends with this process, kill -9 included
-  const named = { ...config, application_name: `tiller ${process.pid}@${hostname()}` };
-  const holder = await connect(named, embedded ? 15_000 : 0).catch((cause: unknown) => {
+  const alone = embedded !== undefined && o.database === undefined && !o.guest;
+  const executor = newExecutorId();
+  const named = { ...config, application_name: executorName(executor) };
+  const pool = new pg.Pool({
+    ...named,
+    max: 20,
+    idleTimeoutMillis: 60_000,
+    // a process that was declared dead gets no new connection: what it still does reaches nothing
+    verify: (client, done) => {
+      const admit = async () => {
+        const dead = await executorIsDead(new Db(client as pg.PoolClient), executor).catch(
+          (e: Error & { code?: string }) => {
+            if (e.code === "42P01") return false; // before the first migration there is no such table
+            throw e;
+          },
+        );
+        if (dead) throw fenced();
+      };
+      const end = callbackify(admit); // the pool wants a callback
+      end(done);
+    },
+  });
+  pool.on("error", () => {});
+  const db = new Db(pool, pool);
+  let registered = false;
+  const holder = await openHolder({
+    connect: () => connect(named, embedded ? 15_000 : 0),
+    ready: async (client) => {
+      await checkServer(client);
+      if (o.guest) await client.query("select pg_advisory_lock_shared($1)", [GUEST]);
+      else if (embedded) await hold(client, o.home);
+      if (registered) await lockExecutor(client, executor);
+    },
+    lost: async () => {
+      if (embedded) await startEmbedded(o.home); // adopts it, or starts it again
+    },
+  }).catch((cause: unknown) => {
+    if (cause instanceof TillerError) throw cause;
     const where = o.databaseUrl ? new URL(o.databaseUrl).host : o.home;
     const why = (cause as Error).message || (cause as { code?: string }).code;
     throw new TillerError(
@@ -50,29 +103,34 @@ export async function openStore(o: {
     );
   });
   try {
-    if (o.guest) await holder.query("select pg_advisory_lock_shared($1)", [GUEST]);
-    else await hold(holder, o.home);
+    await migrate(db);
+    if (!o.guest) {
+      await registerExecutor(db, executor);
+      registered = true;
+      await lockExecutor(holder.client(), executor);
+      if (alone) await buryDead(db, executor, { alone });
+    }
   } catch (e) {
-    await holder.end();
+    await holder.close();
+    await pool.end();
     throw e;
   }
-  holder.on("error", () => {}); // a lost database shows in the next query
-  const pool = new pg.Pool({ ...config, max: 20, idleTimeoutMillis: 60_000 });
-  pool.on("error", () => {});
-  const db = new Db(pool, pool);
-  await migrate(db);
   const listeners = new Set<(event: LiveEvent) => void>();
   const close = async () => {
+    await retireExecutor(db, executor).catch(() => {});
     await pool.end();
-    const alone = !o.guest || (await isAlone(holder));
-    await holder.end();
-    if (alone) await stop(embedded);
+    const last = !o.guest || (await isLast(holder.client()).catch(() => false));
+    await holder.close();
+    if (last) await stop(embedded);
   };
   return {
     db,
     pool,
     home: o.home,
     config,
+    executor,
+    alone,
+    holder,
     emit: (event) => listeners.forEach((l) => l(event)),
     subscribe: (l) => {
       listeners.add(l);
@@ -99,7 +157,7 @@ async function connect(config: pg.ClientConfig, patience: number): Promise<pg.Cl
 }
 
 /** Whether a guest that leaves is the last one, and no server runs. */
-async function isAlone(guest: pg.Client): Promise<boolean> {
+async function isLast(guest: pg.Client): Promise<boolean> {
   await guest.query("select pg_advisory_unlock_shared($1)", [GUEST]);
   const { rows } = await guest.query<{ alone: boolean }>(
     "select pg_try_advisory_lock($1) and pg_try_advisory_lock($2) as alone",
@@ -120,11 +178,19 @@ export function checkVersion(number: number): void {
     );
 }
 
-async function hold(holder: pg.Client, home: string): Promise<void> {
-  const { rows: shown } = await holder.query<{ server_version_num: string }>(
-    "show server_version_num",
+const fenced = () =>
+  new TillerError(
+    "fenced",
+    "this server was silent for so long that the others took its work over. Start it again.",
   );
-  checkVersion(Number(shown[0]!.server_version_num));
+
+async function checkServer(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ server_version_num: string }>("show server_version_num");
+  checkVersion(Number(rows[0]!.server_version_num));
+}
+
+/** One server an embedded database. */
+async function hold(holder: pg.Client, home: string): Promise<void> {
   // after a kill -9 Postgres may need a moment to notice that the old connection is gone
   for (let attempt = 0; ; attempt++) {
     const { rows } = await holder.query<{ got: boolean }>(
@@ -143,13 +209,12 @@ async function hold(holder: pg.Client, home: string): Promise<void> {
 
 /** " (process 12 on host)" of the server that holds the lock, as far as the database knows it. */
 async function heldBy(client: pg.Client): Promise<string> {
-  const { rows } = await client.query<{ name: string }>(
-    `select application_name as name from pg_stat_activity join pg_locks using (pid)
-     where locktype = 'advisory' and granted and objid = $1 and datname = current_database()`,
+  const { rows } = await client.query<{ pid: number; host: string }>(
+    `select e.pid, e.host from pg_stat_activity a join pg_locks l using (pid) join executor e on a.application_name = 'tiller ' || e.id
+     where l.locktype = 'advisory' and l.granted and l.objid = $1 and a.datname = current_database()`,
     [LOCK],
   );
-  const [, pid, host] = /^tiller (\d+)@(.*)$/.exec(rows[0]?.name ?? "") ?? [];
-  return pid ? ` (process ${pid} on ${host})` : "";
+  return rows[0] ? ` (process ${rows[0].pid} on ${rows[0].host})` : "";
 }
 
 /** Applies the numbered SQL files that are new, one transaction each. */

@@ -1,0 +1,303 @@
+/**
+ * Who answers. A person is a model with latency: the same typed question goes to people, to a model, to both, to the
+ * record of an earlier run or to simulated raters, and the workflow cannot tell. One entry of `agents` a kind.
+ */
+import {
+  type AgentSpec,
+  type AnswerId,
+  chat,
+  PersonId,
+  type Prompt,
+  prompt,
+  rng as seeded,
+  system,
+  type TaskDef,
+  TillerError,
+} from "@tiller/schema";
+import { postBatch, spend, takeAnswers } from "@tiller/store";
+import { z } from "zod";
+import { approval } from "./approval.ts";
+import { checkBudgets } from "./budget.ts";
+import type { Answered, AskOptions } from "./define.ts";
+import { noModels } from "./failures.ts";
+import type { Host, RunConfig, WorkflowArgs } from "./host.ts";
+import type { OpContext } from "./op.ts";
+
+type Task = TaskDef<any, any>;
+type Item = { readonly id: string; readonly input: unknown };
+interface AnsweredItem {
+  /** null: no people were asked */
+  readonly batch: string | null;
+  readonly answers: Answered<unknown>[];
+}
+export interface Answers {
+  ask(
+    task: Task,
+    items: readonly Item[],
+    o: AskOptions,
+    onProgress?: (done: number, total: number) => Promise<void>,
+  ): Promise<AnsweredItem[]>;
+}
+interface Asking {
+  readonly host: Host;
+  readonly config: RunConfig;
+  readonly args: WorkflowArgs;
+  readonly node: OpContext;
+  readonly task: Task;
+  readonly items: readonly Item[];
+  readonly people: number;
+  readonly o: AskOptions;
+}
+type Spec<K extends AgentSpec["kind"]> = Extract<AgentSpec, { kind: K }>;
+
+const agents: {
+  [K in AgentSpec["kind"]]: (spec: Spec<K>, a: Asking) => Promise<AnsweredItem[]>;
+} = {
+  people: (_, a) => askPeople(a, a.task, a.items),
+  simulated: ({ skill }, a) =>
+    eachItem(a, (item, k) => ({
+      value: a.task.output.parse(
+        a.task.simulate(item.input, { rng: seeded(a.args.seed, a.node.id, item.id, k), skill }),
+      ),
+      by: `simulated-${k + 1}`,
+    })),
+  model: async ({ model }, a) =>
+    eachItem(a, async (item, k) => ({ value: await ask(a, model, item, k), by: model })),
+  draft: async ({ model }, a) => {
+    const drafts = await eachItem({ ...a, people: 1 }, async (item) => ({
+      value: await ask(a, model, item, 0),
+      by: model,
+    }));
+    const items = a.items.map((item, i) => ({ ...item, draft: drafts[i]!.answers[0]!.value }));
+    return askPeople(a, a.task, items);
+  },
+  approval: async ({ model }, a) => {
+    const proposed = await eachItem({ ...a, people: 1 }, async (item) => ({
+      value: await ask(a, model, item, 0),
+      by: model,
+    }));
+    const questions = a.items.map((item, i) => ({
+      id: item.id,
+      input: {
+        title: a.task.title,
+        instructions: a.task.instructions,
+        question: pretty(item.input),
+        proposed: pretty(proposed[i]!.answers[0]!.value),
+        by: model,
+      },
+    }));
+    const verdicts = await askPeople({ ...a, people: 1 }, approval, questions, "approval");
+    const refused = a.items.flatMap((item, i) => {
+      const verdict = approval.output.parse(verdicts[i]!.answers[0]!.value);
+      return verdict.verdict === "approve"
+        ? []
+        : [{ ...item, index: i, draft: proposed[i]!.answers[0]!.value }];
+    });
+    // what a person refused, people answer themselves, with the refused answer as a draft
+    const own = refused.length ? await askPeople(a, a.task, refused, "own") : [];
+    return a.items.map((_, i) => {
+      const at = refused.findIndex((r) => r.index === i);
+      if (at >= 0) return own[at]!;
+      const approver = verdicts[i]!.answers[0]!;
+      const answer = {
+        ...approver,
+        value: proposed[i]!.answers[0]!.value,
+        by: `${model}, approved by ${approver.by}`,
+      };
+      return { batch: verdicts[i]!.batch, answers: Array.from({ length: a.people }, () => answer) };
+    });
+  },
+  replay: async ({ experiment }, a) => {
+    const recorded = (await a.config.replay(experiment))[a.node.path];
+    if (recorded === undefined)
+      throw new TillerError(
+        "not_recorded",
+        `${experiment} has no answer at ${a.node.path}. Replay a finished run of the same workflow with the same input.`,
+      );
+    const kept = recorded as (Answered<unknown> | { answers: Answered<unknown>[] })[];
+    a.node.note({ agent: "replay", cached: true });
+    // an ask recorded its answers, an askAll its items with theirs
+    return kept[0] && "answers" in kept[0]
+      ? (kept as { answers: Answered<unknown>[] }[]).map((k) => ({
+          batch: null,
+          answers: k.answers,
+        }))
+      : [{ batch: null, answers: kept as Answered<unknown>[] }];
+  },
+};
+
+export function answersFrom(at: {
+  host: Host;
+  config: RunConfig;
+  args: WorkflowArgs;
+  spec: AgentSpec;
+  node: OpContext;
+}): Answers {
+  return {
+    ask: async (task, items, o, onProgress) => {
+      const people = o.people ?? 1;
+      for (const item of items) {
+        const parsed = task.input.safeParse(item.input);
+        if (!parsed.success)
+          throw new TillerError(
+            "bad_input",
+            `the input ${item.id} does not fit ${task.name}@${task.version}: ${z.prettifyError(parsed.error)}. Correct it where the workflow asks.`,
+          );
+      }
+      at.node.note({ agent: nameOf(at.spec), wanted: people * items.length }, true);
+      const asking = { ...at, task, items, people, o };
+      await onProgress?.(0, people * items.length);
+      // the table is indexed by the spec's own kind
+      const answer = agents[at.spec.kind] as (
+        spec: AgentSpec,
+        a: Asking,
+      ) => Promise<AnsweredItem[]>;
+      const answered = await answer(at.spec, asking);
+      const count = answered.reduce((n, x) => n + x.answers.length, 0);
+      at.node.note({ answers: count });
+      await onProgress?.(count, people * items.length);
+      return answered;
+    },
+  };
+}
+const nameOf = (spec: AgentSpec): string =>
+  spec.kind === "model" ? spec.model : "model" in spec ? `people, with ${spec.model}` : spec.kind;
+
+async function eachItem(
+  a: Asking,
+  answer: (
+    item: Item,
+    k: number,
+  ) => Promise<{ value: unknown; by: string }> | { value: unknown; by: string },
+): Promise<AnsweredItem[]> {
+  const one = async (item: Item, k: number): Promise<Answered<unknown>> => {
+    const began = a.host.now();
+    const given = await answer(item, k);
+    return {
+      ...given,
+      person: null,
+      answer: null,
+      swap: false,
+      idleSeconds: 0,
+      activeSeconds: (a.host.now() - began) / 1000,
+      at: new Date(a.host.now()).toISOString(),
+    };
+  };
+  return Promise.all(
+    a.items.map(async (item) => ({
+      batch: null,
+      answers: await Promise.all(Array.from({ length: a.people }, (_, k) => one(item, k))),
+    })),
+  );
+}
+
+/** The question as a model gets it, and its answer by the task's own schema. */
+async function ask(a: Asking, model: string, item: Item, k: number): Promise<unknown> {
+  const { models, store } = a.host;
+  if (!models) throw noModels(model);
+  const asked = taskPrompt(a.task, item.input);
+  a.node.note({ prompt: asked });
+  await checkBudgets(store.db, a.args.budgets, { tokens: 1 }, a.host.now());
+  const key = `${a.node.id}/${item.id}/${k}`;
+  const reply = await models.call(model, asked, {
+    output: a.task.output,
+    key,
+    signal: a.host.stopping,
+    ...(k > 0 ? { seed: k } : {}), // several answers of one model are several samples
+  });
+  const tokens = reply.cached ? 0 : reply.promptTokens + reply.completionTokens;
+  const money = reply.cached ? 0 : reply.cost;
+  used.set(a.node, {
+    cost: (used.get(a.node)?.cost ?? 0) + money,
+    tokens: (used.get(a.node)?.tokens ?? 0) + tokens,
+  });
+  a.node.note({ ...used.get(a.node)!, cached: reply.cached });
+  await spend(store.db, { node: key, experiment: a.args.experiment, money, tokens });
+  return reply.value;
+}
+const used = new WeakMap<OpContext, { cost: number; tokens: number }>();
+
+/** What a model is asked: the instructions people get, the input by its keys, and the answer as JSON. */
+export function taskPrompt(task: Task, input: unknown): Prompt {
+  const parts = Object.entries(input as object).flatMap(([name, value]) => [
+    { text: `${name}:\n` },
+    { text: typeof value === "string" ? value : pretty(value), filled: name },
+    { text: "\n\n" },
+  ]);
+  return chat(
+    system`You do work that people do too. Follow the instructions exactly and answer with JSON only.`,
+    prompt`${task.title}\n\n${task.instructions}\n\n`,
+    { messages: [{ role: "user", parts: [...parts, { text: "Your answer:" }] }] },
+  );
+}
+const pretty = (value: unknown): string =>
+  typeof value === "string" ? value : JSON.stringify(value, undefined, 2);
+
+/** Posts the tasks, once, and waits until each has its answers by different people. */
+async function askPeople(
+  a: Asking,
+  task: Task,
+  items: readonly (Item & { draft?: unknown })[],
+  part?: string,
+): Promise<AnsweredItem[]> {
+  const { host, args, node, o } = a;
+  const { db } = host.store;
+  const id = part ? `${node.id}/${part}` : node.id;
+  const batch = (part ? undefined : a.config.carried.batches?.[node.path]) ?? id;
+  const wanted = a.people * items.length;
+  const deadline = o.hours === undefined ? undefined : await deadlineOf(a, id, o.hours);
+  if (!host.posted.has(batch)) {
+    await checkBudgets(db, args.budgets, { people: wanted }, host.now());
+    await postBatch(db, {
+      id: batch,
+      experiment: args.experiment,
+      type: task,
+      people: a.people,
+      inputs: items.map((i) => ({
+        id: i.id,
+        input: i.input,
+        ...(i.draft === undefined ? {} : { draft: i.draft }),
+      })),
+      node: node.id,
+      excluded: o.not ?? [],
+      deadline: deadline === undefined ? undefined : new Date(deadline),
+    });
+    host.posted.add(batch);
+  }
+  const links = [{ kind: "batch" as const, id: batch }];
+  node.note({ links, wanted, brief: `waits for ${wanted} answer${wanted > 1 ? "s" : ""}` }, true);
+  let answers;
+  for (;;) {
+    const inTime = await host.waiter.settled(batch, deadline);
+    answers = await takeAnswers(db, batch);
+    if (answers) break;
+    if (!inTime)
+      throw new TillerError(
+        "unanswered",
+        `nobody completed ${node.path} within ${o.hours} hours. Invite more people, or give it more time.`,
+      );
+  }
+  host.posted.delete(batch);
+  await spend(db, { node: id, experiment: args.experiment, people: answers.length });
+  node.note({ brief: "" });
+  const by = Map.groupBy(answers, (x) => x.task as string);
+  return items.map((item) => ({
+    batch,
+    answers: (by.get(`${batch}/${item.id}`) ?? []).map((x) => ({
+      value: x.value,
+      person: PersonId.parse(x.rater),
+      by: x.pseudonym,
+      answer: x.answer as AnswerId,
+      swap: x.swap,
+      activeSeconds: x.activeSeconds,
+      idleSeconds: x.idleSeconds,
+      at: x.at,
+    })),
+  }));
+}
+
+/** The same after a crash: kept with the batch when it was posted. */
+async function deadlineOf(a: Asking, batch: string, hours: number): Promise<number> {
+  const kept = await a.host.deadlineOf(batch);
+  return kept ?? a.host.now() + hours * 3_600_000;
+}

@@ -1,0 +1,40 @@
+/** What a subtree may use up: checked before every model call and ask, against what all of it has used so far. */
+import { z } from "zod";
+import { Budget, TillerError } from "@tiller/schema";
+import { type Db, spentBelow } from "@tiller/store";
+
+export const BudgetScope = z.strictObject({
+  node: z.string(),
+  since: z.number().describe("milliseconds since 1970, the database's clock"),
+  budget: Budget,
+});
+export type BudgetScope = z.infer<typeof BudgetScope>;
+
+/** `wants`: what the call is known to add. Calls under way at the same time can go over by what they cost. */
+export async function checkBudgets(
+  db: Db,
+  scopes: readonly BudgetScope[],
+  wants: { tokens?: number; people?: number },
+  now: number,
+): Promise<void> {
+  for (const { node, since, budget } of scopes) {
+    const over = (what: string, used: number, limit: number) => {
+      throw new TillerError(
+        "over_budget",
+        `${node} may use ${limit} ${what} and has used ${Number(used.toFixed(4))}. Give it more, or ask for less.`,
+      );
+    };
+    const minutes = (now - since) / 60_000;
+    if (budget.minutes !== undefined && minutes > budget.minutes)
+      over("minutes", minutes, budget.minutes);
+    if (budget.money === undefined && budget.tokens === undefined && budget.people === undefined)
+      continue;
+    const used = await spentBelow(db, node);
+    if (budget.money !== undefined && wants.tokens && used.money >= budget.money)
+      over("US dollars", used.money, budget.money);
+    if (budget.tokens !== undefined && used.tokens + (wants.tokens ?? 0) > budget.tokens)
+      over("tokens", used.tokens, budget.tokens);
+    if (budget.people !== undefined && used.people + (wants.people ?? 0) > budget.people)
+      over("people's answers", used.people, budget.people);
+  }
+}

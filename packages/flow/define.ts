@@ -1,0 +1,207 @@
+/** What a researcher writes: a workflow is a named, versioned async function over typed input, and `Flow` is what it may do. */
+import type { z } from "zod";
+import {
+  type AgentSpec,
+  type AnswerId,
+  type Budget,
+  type Checkpoint,
+  type CheckpointId,
+  type DatasetId,
+  type ExperimentId,
+  type JobDef,
+  type LabelledPair,
+  type MetricPoint,
+  type PersonId,
+  type Prompt,
+  type Report,
+  type Rng,
+  type RunId,
+  type TaskDef,
+  type TaskId,
+  TillerError,
+} from "@tiller/schema";
+
+/** One answer to an ask, by a person or by who stands in for one. */
+export interface Answered<O> {
+  readonly value: O;
+  /** null: not a person */
+  readonly person: PersonId | null;
+  /** pseudonym, a model's name, or the name of a simulated rater */
+  readonly by: string;
+  /** the stored answer; null when no person gave it */
+  readonly answer: AnswerId | null;
+  readonly swap: boolean;
+  readonly activeSeconds: number;
+  readonly idleSeconds: number;
+  readonly at: string;
+}
+export interface Asked<O> {
+  /** the first answer's value: all there is when one person was asked */
+  readonly value: O;
+  readonly values: readonly O[];
+  readonly answers: readonly Answered<O>[];
+  /** who answered, for `not` of a later ask */
+  readonly people: readonly PersonId[];
+}
+export interface AskedItem<I, O> {
+  readonly id: string;
+  readonly task: TaskId;
+  readonly input: I;
+  readonly answers: readonly Answered<O>[];
+}
+
+export interface Named {
+  /** its place in the trace; by default what is asked, called or started. Stable: it keys what is recorded */
+  readonly name?: string;
+}
+export interface Retry {
+  /** attempts in all, 1 by default */
+  readonly attempts?: number;
+  /** seconds before the second attempt; doubles */
+  readonly waitSeconds?: number;
+}
+export interface AskOptions extends Named {
+  /** different people; 1 by default */
+  readonly people?: number;
+  /** who may not answer: those who saw or wrote something upstream */
+  readonly not?: readonly PersonId[];
+  /** who answers, where the run's configuration does not say otherwise */
+  readonly agent?: AgentSpec;
+  /** hours until it ends unanswered */
+  readonly hours?: number;
+}
+export interface ModelOptions<T> extends Named, Retry {
+  /** the reply is parsed by it */
+  readonly output?: z.ZodType<T>;
+  readonly temperature?: number;
+  readonly maxTokens?: number;
+  readonly stop?: readonly string[];
+  readonly seed?: number;
+}
+export interface ChildOptions extends Named {
+  readonly budget?: Budget;
+  /** put it on the queue that all servers share, in place of this server */
+  readonly spread?: boolean;
+}
+export interface StepContext {
+  /** the same at every attempt and after every crash: for effects outside, as an idempotency key */
+  readonly key: string;
+  readonly attempt: number;
+  readonly rng: Rng;
+}
+export interface StageHandle {
+  progress(done: number, total: number, note?: string): Promise<void>;
+}
+
+/** What a workflow may do. Everything with an effect goes through here; names are stable, they key what is recorded. */
+export interface Flow {
+  /** the run's id */
+  readonly experiment: ExperimentId;
+  /** this workflow's place in the trace */
+  readonly id: string;
+  readonly seed: number;
+  readonly home: string;
+  /** Seeded by the run's seed and the place: in a step's body by the step, else by the workflow. */
+  readonly rng: Rng;
+  /** Runs at least once; its JSON result is recorded once. */
+  step<T>(name: string, body: (c: StepContext) => Promise<T> | T, o?: Retry): Promise<T>;
+  /** The time, recorded: milliseconds since 1970. */
+  now(): Promise<number>;
+  sleep(name: string, seconds: number): Promise<void>;
+  /** Asks different people (or who the run's configuration names) the same question, and waits, days if need be. */
+  ask<I, O>(def: TaskDef<I, O>, input: NoInfer<I>, o?: AskOptions): Promise<Asked<O>>;
+  /** Many questions of one kind as one batch: thousands cost one wait. `complete` once every one has its answers. */
+  askAll<I, O>(
+    name: string,
+    def: TaskDef<I, O>,
+    items: readonly { readonly id: string; readonly input: NoInfer<I> }[],
+    o?: AskOptions & { readonly stage?: string },
+  ): Promise<AskedItem<I, O>[]>;
+  /** Calls a model by its name; the text of the reply, or what `output` makes of it. */
+  model<T = string>(model: string, prompt: Prompt, o?: ModelOptions<T>): Promise<T>;
+  /** Runs another workflow below this one and waits for its result. */
+  child<S extends z.ZodType, R>(
+    def: WorkflowDef<S, R>,
+    input: z.input<S>,
+    o?: ChildOptions,
+  ): Promise<R>;
+  /** `body` for every item, `concurrency` at a time. A body makes one call of the flow; more go into a child. */
+  map<T, R>(
+    name: string,
+    items: readonly T[],
+    body: (item: T, index: number) => Promise<R>,
+    o?: { readonly concurrency?: number },
+  ): Promise<R[]>;
+  /** Shows progress under one heading. Not recorded itself: what it calls is. */
+  stage<T>(name: string, body: (s: StageHandle) => Promise<T>): Promise<T>;
+  /** A long computation in a process of its own; goes on from its snapshot after a crash. */
+  job<I, O>(
+    name: string,
+    def: JobDef<I, O>,
+    input: NoInfer<I>,
+    o?: { stage?: string; dataset?: string; parent?: string },
+  ): Promise<{ run: RunId; output: O }>;
+  /** Keeps a value under a name for the studio and for others; returns its content hash. */
+  save(name: string, value: unknown): Promise<DatasetId>;
+  /** Saves a dataset version of labelled pairs; returns its content hash. */
+  dataset(name: string, rows: readonly LabelledPair[]): Promise<DatasetId>;
+  checkpoint(c: {
+    name: string;
+    kind: Checkpoint["kind"];
+    id: string;
+    path: string;
+    run: RunId | null;
+    parent: string | null;
+    metrics: Record<string, number>;
+  }): Promise<CheckpointId>;
+  metrics(run: RunId): Promise<MetricPoint[]>;
+  report(r: Report): Promise<void>;
+}
+
+/** Results of an earlier run by their path below its root, and the batches people still work on. */
+export interface Carried {
+  readonly results: Readonly<Record<string, unknown>>;
+  readonly batches?: Readonly<Record<string, string>>;
+  /** other inputs for asks and children, by path */
+  readonly inputs?: Readonly<Record<string, unknown>>;
+}
+/** Takes a run of an older version over: its input and what it recorded, by path, become the new version's. */
+export type Migrate<I> = (old: { input: unknown; carried: Carried }) => {
+  input: I;
+  carried: Carried;
+};
+
+export interface WorkflowDef<S extends z.ZodType = z.ZodType, R = unknown> {
+  readonly name: string;
+  readonly title: string;
+  readonly input: S;
+  readonly stages: readonly { readonly name: string; readonly title: string }[];
+  readonly migrate: Readonly<Record<string, Migrate<z.input<S>>>>;
+  readonly run: (flow: Flow, input: z.output<S>) => Promise<R>;
+}
+
+/**
+ * Declares a workflow: `workflow("study@1", Input, async (flow, input) => ...)`. A changed one gets a new version in its
+ * name, beside the old; `migrate: {"study@1": ...}` says how a run of the old one goes on as the new.
+ */
+export function workflow<S extends z.ZodType, R>(
+  name: string,
+  input: S,
+  run: (flow: Flow, input: z.output<S>) => Promise<R>,
+  o: Partial<Pick<WorkflowDef<S, R>, "title" | "stages" | "migrate">> = {},
+): WorkflowDef<S, R> {
+  if (!/^[a-z][a-z0-9-]*@\d+$/.test(name))
+    throw new TillerError(
+      "bad_name",
+      `a workflow is named like "study@1", not "${name}". Add the version.`,
+    );
+  const words = name.split("@")[0]!.replaceAll("-", " ");
+  return {
+    name,
+    input,
+    run,
+    title: o.title ?? words[0]!.toUpperCase() + words.slice(1),
+    stages: o.stages ?? [],
+    migrate: o.migrate ?? {},
+  };
+}

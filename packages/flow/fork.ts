@@ -1,0 +1,110 @@
+/**
+ * What another run may keep of this one. A fork at a node keeps every result that cannot follow from it: what began
+ * before the node ended, but for the node itself, what is below it and the workflows around it, which run again and
+ * find their calls recorded. So answers that people gave beside it are not asked again.
+ */
+import { TillerError } from "@tiller/schema";
+import { type OpRow, opsOf, resolveValue, settledBatches, type Store } from "@tiller/store";
+import type { Carried } from "./define.ts";
+
+export interface Branch {
+  readonly kind: "fork" | "rewind" | "reask";
+  readonly node: string;
+  readonly input?: unknown;
+  readonly output?: unknown;
+}
+
+/** Kinds whose results stand for themselves; a stage or a map is made of others. */
+const kept = new Set(["workflow", "step", "ask", "model", "job", "sleep", "save"]);
+const pathOf = (experiment: string, id: string) => id.slice(experiment.length + 1);
+const within = (id: string, place: string) => id === place || id.startsWith(`${place}/`);
+
+export async function carryFor(
+  store: Store,
+  b: Branch,
+  old: { input: unknown; carried: Carried; adopt: boolean },
+): Promise<{ input: unknown; carried: Carried }> {
+  const experiment = b.node.split("/")[0]!;
+  const ops = await opsOf(store.db, experiment);
+  const at = ops.find((o) => o.id === b.node);
+  if (!at)
+    throw new TillerError(
+      "not_found",
+      `there is no node ${b.node} in the trace. Look it up there.`,
+    );
+  if (!kept.has(at.kind))
+    throw new TillerError(
+      "no_fork",
+      `a ${at.kind} is made of the calls below it. Choose one of them.`,
+    );
+  if (b.kind === "reask" && at.kind !== "ask")
+    throw new TillerError(
+      "no_reask",
+      `${b.node} is a ${at.kind}, not an ask. Choose a question to people.`,
+    );
+  if (b.input !== undefined && at.kind !== "ask" && at.kind !== "workflow")
+    throw new TillerError(
+      "no_input",
+      `the input of a ${at.kind} is in the workflow's code and cannot be changed here. Change its output.`,
+    );
+  const path = pathOf(experiment, b.node);
+  const inputs = { ...old.carried.inputs };
+  if (b.node === experiment) return { input: b.input ?? old.input, carried: { results: {} } };
+  if (b.input !== undefined) inputs[path] = b.input;
+
+  const results: Record<string, unknown> = {};
+  for (const o of ops)
+    if (
+      kept.has(o.kind) &&
+      o.state === "done" &&
+      !within(o.id, b.node) &&
+      !within(b.node, o.id) &&
+      (at.endedAt === null || o.startedAt < at.endedAt)
+    )
+      results[pathOf(experiment, o.id)] = await resolveValue(store.home, o.output);
+  if (b.output !== undefined) results[path] = b.output;
+  const open = old.adopt
+    ? await openBatchesOf(store, experiment, ops, (o) => !within(o.id, b.node))
+    : {};
+  return { input: old.input, carried: { results, inputs, batches: open } };
+}
+
+/** All that a run recorded, by path: for replays and migrations. */
+export async function recordedResults(
+  store: Store,
+  experiment: string,
+  o: { batches: boolean },
+): Promise<Carried> {
+  const ops = await opsOf(store.db, experiment);
+  if (!ops.length)
+    throw new TillerError(
+      "not_found",
+      `there is no recorded run ${experiment}. Look it up in the studio.`,
+    );
+  const results: Record<string, unknown> = {};
+  for (const op of ops)
+    if (kept.has(op.kind) && op.state === "done" && op.id !== experiment)
+      results[pathOf(experiment, op.id)] = await resolveValue(store.home, op.output);
+  return o.batches
+    ? { results, batches: await openBatchesOf(store, experiment, ops, () => true) }
+    : { results };
+}
+
+/** The batches that people still work on, by the path of their ask. */
+async function openBatchesOf(
+  store: Store,
+  experiment: string,
+  ops: readonly OpRow[],
+  which: (o: OpRow) => boolean,
+): Promise<Record<string, string>> {
+  const waiting = ops.filter((o) => o.kind === "ask" && o.state === "waiting" && which(o));
+  const settled = new Set(
+    await settledBatches(
+      store.db,
+      waiting.map((o) => o.id),
+    ),
+  );
+  return Object.fromEntries(
+    waiting.filter((o) => !settled.has(o.id)).map((o) => [pathOf(experiment, o.id), o.id]),
+  );
+}

@@ -1,0 +1,43 @@
+/** What all workflows of a process share, and what one run is given. */
+import type { Models } from "@tiller/model";
+import type { Agents, ExperimentId } from "@tiller/schema";
+import type { Store, StoredValue } from "@tiller/store";
+import type { BudgetScope } from "./budget.ts";
+import type { Carried, WorkflowDef } from "./define.ts";
+import type { Recorder } from "./recorder.ts";
+import type { Waiter } from "./waiter.ts";
+
+export interface Host {
+  readonly store: Store;
+  readonly models: Models | undefined;
+  readonly waiter: Waiter;
+  readonly recorder: Recorder;
+  /** batches known to be posted: a restart posts none of them again */
+  readonly posted: Set<string>;
+  readonly codeRevision: string;
+  readonly stopping: AbortSignal;
+  /** the database's clock, in milliseconds */
+  now(): number;
+  /** Starts the workflow, or finds it, and waits for its result. */
+  runChild(def: WorkflowDef, args: WorkflowArgs, spread: boolean): Promise<StoredValue>;
+  /** who answers and what is carried over, by experiment */
+  configOf(experiment: string): Promise<RunConfig>;
+  deadlineOf(batch: string): Promise<number | undefined>;
+}
+export interface RunConfig {
+  readonly agents: Agents;
+  readonly carried: Carried;
+  /** results of the run that `replay` agents answer from, by experiment */
+  replay(experiment: string): Promise<Readonly<Record<string, unknown>>>;
+}
+
+/** What DBOS keeps as a workflow's input. */
+export interface WorkflowArgs {
+  readonly experiment: ExperimentId;
+  readonly id: string;
+  readonly parent: string | null;
+  readonly place: number;
+  readonly seed: number;
+  readonly input: unknown;
+  readonly budgets: readonly BudgetScope[];
+}

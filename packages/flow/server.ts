@@ -1,0 +1,455 @@
+/**
+ * Runs workflows on this process: registers them with DBOS, starts and finds them, wakes what waits, takes over what
+ * dead servers left, and ends or forks what people ask it to.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { randomUUID } from "node:crypto";
+import { DBOS } from "@dbos-inc/dbos-sdk";
+import { z } from "zod";
+import { type Agents, type Budget, Bug, ExperimentId, TillerError } from "@tiller/schema";
+import {
+  batchDeadline,
+  cancelBatches,
+  cancelNodes,
+  createExperiment,
+  endExperiment,
+  experimentExtras,
+  getExperiment,
+  jsonText,
+  nodeAnswers,
+  openBatches,
+  readBlob,
+  resolveValue,
+  sql,
+  type Store,
+  type StoredValue,
+  writeBlob,
+} from "@tiller/store";
+import type { Models } from "@tiller/model";
+import type { Carried, WorkflowDef } from "./define.ts";
+import { isControl, revive } from "./failures.ts";
+import { type Branch, carryFor, recordedResults } from "./fork.ts";
+import { guardLife } from "./life.ts";
+import { QUEUE_MS, quietDbos } from "./quiet.ts";
+import { openRecorder } from "./recorder.ts";
+import type { Host, RunConfig, WorkflowArgs } from "./host.ts";
+import { runWorkflow } from "./run.ts";
+import { openWaiter } from "./waiter.ts";
+
+export interface StartOptions {
+  /** the run's name; the same again goes on with it */
+  readonly id?: string;
+  readonly seed?: number;
+  readonly agents?: Agents;
+  readonly budget?: Budget;
+  readonly carried?: Carried;
+  /** what started it or what it came from, for the studio */
+  readonly origin?: Record<string, unknown>;
+  /** any server of the database may run it, in place of this one */
+  readonly spread?: boolean;
+}
+export interface KnownWorkflow {
+  readonly name: string;
+  readonly title: string;
+  /** JSON schema of the input */
+  readonly input: unknown;
+}
+export interface FlowServer {
+  workflows(): KnownWorkflow[];
+  /** Starts a run, or goes on with it when this id is known; by its definition or its name. */
+  start<S extends z.ZodType>(
+    def: WorkflowDef<S> | string,
+    input: z.input<S>,
+    o?: StartOptions,
+  ): Promise<ExperimentId>;
+  /** The result once it has ended; throws what it failed with. */
+  wait(id: string): Promise<unknown>;
+  /** To be called after an answer, for what people see; the waiting workflow hears of it from the database. */
+  answered(a: { batch: string; done: number; wanted: number }): Promise<void>;
+  /** Looks for complete batches whose word was lost. */
+  nudge(): Promise<void>;
+  /** A new run from just before a node, with another input or output there; what does not follow from it is kept. */
+  fork(o: {
+    node: string;
+    input?: unknown;
+    output?: unknown;
+    by: string;
+  }): Promise<{ experiment: string }>;
+  /** The same in place of the old run, which ends; people go on with the work they have. */
+  rewind(o: { node: string; by: string }): Promise<{ experiment: string }>;
+  /** A new run that asks this question again. */
+  reask(o: { node: string; by: string }): Promise<{ experiment: string }>;
+  cancel(o: { node: string; by: string; reason?: string }): Promise<void>;
+  /** Takes a run over to another version by that version's `migrate`. */
+  migrate(o: { experiment: string; to: string; by: string }): Promise<{ experiment: string }>;
+  close(): Promise<void>;
+}
+type AnyWorkflow = WorkflowDef<any, any>;
+
+const QUEUE = "tiller";
+const POLL_MS = 1000;
+
+export async function launchFlow(o: {
+  store: Store;
+  workflows: readonly AnyWorkflow[];
+  codeRevision: string;
+  models?: Models | undefined;
+  /** workflows of the shared queue that run here at once */
+  workerConcurrency?: number;
+  /** this server was declared dead: nothing it does counts any more */
+  onFenced?: (why: TillerError) => void;
+}): Promise<FlowServer> {
+  const { store } = o;
+  const { db, home } = store;
+  const stopping = new AbortController();
+  /** Runs outside any workflow: what is started there is no step of the caller's. */
+  const outside = AsyncLocalStorage.snapshot();
+  const defs = new Map(o.workflows.map((w) => [w.name, w]));
+  await refuseMissing(store, defs);
+
+  DBOS.setConfig({
+    name: "tiller",
+    systemDatabasePool: store.pool,
+    applicationVersion: "1", // workflows carry their version in their name
+    executorID: store.executor,
+    runAdminServer: false,
+    schedulerPollingIntervalMs: 60_000,
+    useListenNotify: false, // waiting for people goes through the store's own connection
+    // failures reach people through the trace, not through DBOS's log
+    logger: {
+      info() {},
+      debug() {},
+      warn() {},
+      error: (e) => (process.env["TILLER_DEBUG"] ? console.error(e) : undefined),
+    },
+  });
+  const offset = await db
+    .value(sql`select (extract(epoch from clock_timestamp()) * 1000)::float8`, z.number())
+    .then((theirs) => theirs - Date.now());
+  const recorder = openRecorder(store);
+  const waiter = openWaiter(store);
+  const here = new Map<string, Promise<StoredValue>>(); // what this process runs, by workflow
+  const configs = new Map<string, Promise<RunConfig>>();
+
+  const host: Host = {
+    store,
+    models: o.models,
+    waiter,
+    recorder,
+    posted: await openBatches(db),
+    codeRevision: o.codeRevision,
+    stopping: stopping.signal,
+    now: () => Date.now() + offset,
+    deadlineOf: (batch) => batchDeadline(db, batch),
+    configOf: (experiment) => {
+      if (!configs.has(experiment)) configs.set(experiment, loadConfig(store, experiment));
+      return configs.get(experiment)!;
+    },
+    runChild: async (def, args, spread) => {
+      const start = registered.get(def.name);
+      if (!start)
+        throw new TillerError(
+          "unknown_workflow",
+          `${def.name} is not among the server's workflows. Add it where the server is started.`,
+        );
+      return outside(async () => {
+        const known = here.get(args.id);
+        if (known) return known;
+        const handle = await DBOS.startWorkflow(start, {
+          workflowID: args.id,
+          ...(spread ? { queueName: QUEUE } : {}),
+        })(args);
+        return here.get(args.id) ?? resultOf(handle.workflowID);
+      });
+    },
+  };
+  /** Of a workflow that may run on another server. */
+  const resultOf = async (id: string): Promise<StoredValue> => {
+    for (;;) {
+      const local = here.get(id); // taken over in the meantime
+      if (local) return local;
+      const ended = await db.maybe(
+        sql`select status from dbos.workflow_status where workflow_uuid = ${id} and status not in ('PENDING', 'ENQUEUED', 'DELAYED')`,
+        z.object({ status: z.string() }),
+      );
+      if (ended)
+        return await DBOS.retrieveWorkflow<StoredValue>(id)
+          .getResult()
+          .catch((e: unknown) => {
+            throw revive(e);
+          });
+      await new Promise((r) => setTimeout(r, POLL_MS));
+    }
+  };
+
+  const registered = new Map<string, (args: WorkflowArgs) => Promise<StoredValue>>();
+  for (const def of o.workflows) {
+    const body = async (args: WorkflowArgs): Promise<StoredValue> => {
+      const root = args.id === args.experiment;
+      const running = (async () => {
+        try {
+          const stored = await runWorkflow(host, def, args);
+          if (root) {
+            const result = await resolveValue(home, stored);
+            await recorder.flush();
+            await DBOS.runStep(
+              () => endExperiment(db, args.experiment, { state: "done", result }),
+              { name: ":end" },
+            );
+          }
+          return stored;
+        } catch (e) {
+          if (stopping.signal.aborted) return new Promise<never>(() => {}); // unfinished, it goes on at the next start
+          if (root && !isControl(e)) {
+            await recorder.flush();
+            const error = revive(e).message;
+            await DBOS.runStep(
+              () => endExperiment(db, args.experiment, { state: "failed", error }),
+              { name: ":end" },
+            );
+          }
+          throw e;
+        }
+      })();
+      here.set(args.id, running);
+      try {
+        return await running;
+      } finally {
+        here.delete(args.id);
+        if (root) {
+          configs.delete(args.experiment);
+          store.emit({ type: "experiment", id: args.experiment });
+        }
+      }
+    };
+    registered.set(
+      def.name,
+      DBOS.registerWorkflow(body, { name: def.name, maxRecoveryAttempts: 10_000 }),
+    );
+  }
+  await DBOS.launch();
+  await DBOS.registerQueue(QUEUE, {
+    workerConcurrency: o.workerConcurrency ?? 200,
+    minPollingIntervalMs: QUEUE_MS,
+  });
+  const quiet = setTimeout(quietDbos, 2 * QUEUE_MS).unref(); // by then it has found the queue
+  const life = await guardLife(store, {
+    onFenced: (why) => {
+      stopping.abort();
+      (o.onFenced ?? defaultFenced)(why);
+    },
+  });
+
+  const defOf = (name: string): AnyWorkflow => {
+    const def = defs.get(name);
+    if (!def)
+      throw new TillerError(
+        "unknown_workflow",
+        `there is no workflow ${name}. There are: ${[...defs.keys()].join(", ") || "none"}.`,
+      );
+    return def;
+  };
+  const start: FlowServer["start"] = async (given, input, s = {}) => {
+    const def = typeof given === "string" ? defOf(given) : (given as AnyWorkflow);
+    if (!registered.has(def.name)) throw new Bug(`workflow ${def.name} is not registered`);
+    const parsed = def.input.safeParse(input);
+    if (!parsed.success)
+      throw new TillerError(
+        "bad_input",
+        `the input does not fit ${def.name}: ${z.prettifyError(parsed.error)}. Correct it and start again.`,
+      );
+    const id = ExperimentId.parse(s.id ?? `${def.name.split("@")[0]}-${randomUUID().slice(0, 8)}`);
+    if (id.includes("/"))
+      throw new TillerError("bad_id", `a run's id has no slash: ${id}. Give it another.`);
+    const carried = s.carried ? await writeBlob(home, Buffer.from(jsonText(s.carried))) : null;
+    await createExperiment(db, {
+      id,
+      recipe: def.name,
+      title: def.title,
+      seed: s.seed ?? 1,
+      config: input,
+      stages: def.stages,
+      agents: s.agents ?? {},
+      budget: s.budget ?? {},
+      carried,
+      origin: s.origin ?? null,
+      codeRevision: o.codeRevision,
+    });
+    const kept = await getExperiment(db, id);
+    const args: WorkflowArgs = {
+      experiment: id,
+      id,
+      parent: null,
+      place: 0,
+      seed: kept.seed,
+      input: kept.config,
+      budgets: Object.keys(kept.budget).length
+        ? [{ node: id, since: Date.parse(kept.startedAt), budget: kept.budget }]
+        : [],
+    };
+    await outside(() =>
+      DBOS.startWorkflow(registered.get(kept.recipe) ?? missing(kept.recipe), {
+        workflowID: id,
+        ...(s.spread ? { queueName: QUEUE } : {}),
+      })(args),
+    );
+    store.emit({ type: "experiment", id });
+    return id;
+  };
+  const missing = (name: string): never => {
+    throw missingCode([name]);
+  };
+
+  const cancel: FlowServer["cancel"] = async ({ node, by, reason }) => {
+    const why = `cancelled by ${by}${reason ? `: ${reason}` : ""}`;
+    const below = `${node}/`;
+    const workflows = await db.many(
+      sql`select workflow_uuid as id from dbos.workflow_status where (workflow_uuid = ${node} or starts_with(workflow_uuid, ${below})) and status in ('PENDING', 'ENQUEUED', 'DELAYED')`,
+      z.object({ id: z.string() }),
+    );
+    if (workflows.length) await outside(() => DBOS.cancelWorkflows(workflows.map((w) => w.id)));
+    await cancelBatches(db, node);
+    await recorder.flush();
+    await cancelNodes(db, node, why);
+    const experiment = node.split("/")[0]!;
+    if (node === experiment)
+      await endExperiment(db, experiment, { state: "cancelled", error: why });
+    store.emit({ type: "experiment", id: ExperimentId.parse(experiment) });
+  };
+  /** Starts a branch of a run; `inPlace` ends the old one. */
+  const branch = async (
+    b: Branch,
+    by: string,
+    inPlace: boolean,
+  ): Promise<{ experiment: string }> => {
+    await recorder.flush();
+    const experiment = b.node.split("/")[0]!;
+    const old = await getExperiment(db, experiment);
+    const extras = await experimentExtras(db, experiment);
+    const before = (await host.configOf(experiment)).carried;
+    const { carried, input } = await carryFor(store, b, {
+      input: old.config,
+      carried: before,
+      adopt: inPlace,
+    });
+    if (inPlace && old.state === "running") await end(experiment, `taken back by ${by}`);
+    const id = await start(defOf(old.recipe), input, {
+      id: `${experiment}-${b.kind}-${randomUUID().slice(0, 6)}`,
+      seed: old.seed,
+      agents: extras.agents,
+      budget: extras.budget,
+      carried,
+      origin: { kind: b.kind, experiment, node: b.node, by },
+    });
+    return { experiment: id };
+  };
+  /** Ends a run but leaves its open batches to whoever takes them over. */
+  const end = async (experiment: string, why: string) => {
+    const ids = await db.many(
+      sql`select workflow_uuid as id from dbos.workflow_status where (workflow_uuid = ${experiment} or starts_with(workflow_uuid, ${`${experiment}/`})) and status in ('PENDING', 'ENQUEUED', 'DELAYED')`,
+      z.object({ id: z.string() }),
+    );
+    if (ids.length) await outside(() => DBOS.cancelWorkflows(ids.map((w) => w.id)));
+    await recorder.flush();
+    await cancelNodes(db, experiment, why);
+    await endExperiment(db, experiment, { state: "cancelled", error: why });
+  };
+
+  return {
+    workflows: () =>
+      o.workflows.map((w) => ({
+        name: w.name,
+        title: w.title,
+        input: z.toJSONSchema(w.input as z.ZodType, { unrepresentable: "any", io: "input" }),
+      })),
+    start,
+    wait: async (id) => resolveValue(home, await outside(() => resultOf(id))),
+    answered: async ({ batch, done }) => void (await nodeAnswers(db, batch, done)),
+    nudge: () => waiter.look(),
+    fork: (f) => branch({ kind: "fork", ...f }, f.by, false),
+    rewind: (f) => branch({ kind: "rewind", ...f }, f.by, true),
+    reask: (f) => branch({ kind: "reask", ...f }, f.by, false),
+    cancel,
+    migrate: async ({ experiment, to, by }) => {
+      const old = await getExperiment(db, experiment);
+      const def = defOf(to);
+      const over = def.migrate[old.recipe];
+      if (!over)
+        throw new TillerError(
+          "no_migration",
+          `${to} does not say how a run of ${old.recipe} goes on. Add it to its \`migrate\`.`,
+        );
+      await recorder.flush();
+      const recorded = await recordedResults(store, experiment, { batches: true });
+      const extras = await experimentExtras(db, experiment);
+      const { input, carried } = over({ input: old.config, carried: recorded }) as {
+        input: unknown;
+        carried: Carried;
+      };
+      if (old.state === "running") await end(experiment, `goes on as ${to}, by ${by}`);
+      const id = await start(def, input, {
+        id: `${experiment}-${to.replace("@", "-")}`,
+        seed: old.seed,
+        agents: extras.agents,
+        budget: extras.budget,
+        carried,
+        origin: { kind: "migrate", experiment, by },
+      });
+      return { experiment: id };
+    },
+    close: async () => {
+      stopping.abort(); // running steps stay pending, for the next start
+      clearTimeout(quiet);
+      life.close();
+      waiter.close();
+      await recorder.close();
+      await Promise.race([DBOS.shutdown(), new Promise((r) => setTimeout(r, 2000))]);
+    },
+  };
+}
+
+const defaultFenced = (why: TillerError) => {
+  console.error(`tiller: ${why.message}`);
+  process.exit(1);
+};
+const missingCode = (names: readonly string[]) =>
+  new TillerError(
+    "missing_workflow",
+    `the database holds unfinished runs of ${names.join(", ")}, but this server has no such workflow. Add its code back beside the new version, or give the new one a \`migrate\` and migrate them, or cancel them.`,
+  );
+
+/** No start without the code of what is parked: it would wait in silence for ever. */
+async function refuseMissing(store: Store, defs: ReadonlyMap<string, AnyWorkflow>): Promise<void> {
+  const exists = await store.db.value(
+    sql`select to_regclass('dbos.workflow_status') is not null`,
+    z.boolean(),
+  );
+  if (!exists) return;
+  const parked = await store.db.many(
+    sql`select distinct name from dbos.workflow_status where status in ('PENDING', 'ENQUEUED', 'DELAYED')`,
+    z.object({ name: z.string() }),
+  );
+  const lost = parked
+    .map((p) => p.name)
+    .filter((name) => !defs.has(name) && !name.startsWith("_dbos") && !name.startsWith("temp_"));
+  if (lost.length) throw missingCode(lost);
+}
+
+async function loadConfig(store: Store, experiment: string): Promise<RunConfig> {
+  const { agents, carried } = await experimentExtras(store.db, experiment);
+  const replays = new Map<string, Promise<Readonly<Record<string, unknown>>>>();
+  return {
+    agents,
+    carried: carried
+      ? (JSON.parse((await readBlob(store.home, carried)).toString("utf8")) as Carried)
+      : { results: {} },
+    replay: (from) => {
+      if (!replays.has(from))
+        replays.set(
+          from,
+          recordedResults(store, from, { batches: false }).then((r) => r.results),
+        );
+      return replays.get(from)!;
+    },
+  };
+}

@@ -1,0 +1,116 @@
+/**
+ * The trace as it is written: groups of nodes, each whole, in one statement. A node that a replay writes again keeps
+ * what it was. Reading for people is in trace.ts.
+ */
+import { z } from "zod";
+import type { NodeError, NodeLink, Prompt, TraceNode } from "@tiller/schema";
+import { readBlob } from "./blobs.ts";
+import { type Db, sql } from "./sql.ts";
+
+/** A value in the row, or in a blob when it is large. */
+export type StoredValue = { readonly value: unknown } | { readonly blob: string };
+
+export interface NodeWrite extends Pick<
+  TraceNode,
+  "id" | "experiment" | "parent" | "kind" | "name" | "place" | "state" | "startedAt" | "endedAt"
+> {
+  agent?: string | null;
+  cached?: boolean;
+  cost?: number;
+  tokens?: number;
+  answers?: number;
+  wanted?: number;
+  error?: NodeError | null;
+  brief?: string;
+  input?: StoredValue | null;
+  output?: StoredValue | null;
+  prompt?: Prompt | null;
+  links?: readonly NodeLink[];
+  attempts?: number;
+  /** known from the record, not run now: only completes a node that was left unfinished */
+  replayed: boolean;
+}
+
+/** JSON that jsonb takes: it knows no NUL and no half of a surrogate pair. */
+export function jsonText(value: unknown): string {
+  const text = JSON.stringify(value) ?? "null";
+  return /\\u(?:0000|d[89a-f])/i.test(text)
+    ? text.replace(/(?<!\\)((?:\\\\)*)\\u(?:0000|d[89a-f][0-9a-f]{2})/gi, "$1\\ufffd")
+    : text;
+}
+
+const columns = sql`id, experiment, parent, kind, name, place, state, agent, cached, started_at, ended_at, cost, tokens, answers, wanted, error, brief, input, output, prompt, links, attempts`;
+
+/** Writes nodes; the same id twice in one group is an error. */
+export async function writeNodes(db: Db, nodes: readonly NodeWrite[]): Promise<void> {
+  for (const replayed of [false, true]) {
+    const group = nodes.filter((n) => n.replayed === replayed);
+    if (!group.length) continue;
+    const rows = jsonText(
+      group.map((n) => ({
+        ...n,
+        started_at: n.startedAt,
+        ended_at: n.endedAt,
+        cached: n.cached ?? false,
+        cost: n.cost ?? 0,
+        tokens: n.tokens ?? 0,
+        answers: n.answers ?? 0,
+        wanted: n.wanted ?? 0,
+        brief: n.brief ?? "",
+        links: n.links ?? [],
+        attempts: n.attempts ?? 1,
+      })),
+    );
+    await db.run(sql`insert into node (${columns}, seq)
+      select ${columns}, nextval('node_seq') from jsonb_to_recordset(${rows}::jsonb) as r(id text, experiment text, parent text, kind text, name text, place int, state text,
+        agent text, cached boolean, started_at timestamptz, ended_at timestamptz, cost float8, tokens int, answers int, wanted int, error jsonb, brief text, input jsonb,
+        output jsonb, prompt jsonb, links jsonb, attempts int)
+      on conflict (id) do update set state = excluded.state, ended_at = excluded.ended_at, seq = excluded.seq, error = excluded.error,
+        agent = coalesce(excluded.agent, node.agent), cached = excluded.cached, cost = greatest(excluded.cost, node.cost), tokens = greatest(excluded.tokens, node.tokens),
+        answers = greatest(excluded.answers, node.answers), wanted = greatest(excluded.wanted, node.wanted), brief = excluded.brief,
+        input = coalesce(excluded.input, node.input), output = coalesce(excluded.output, node.output), prompt = coalesce(excluded.prompt, node.prompt),
+        links = case when excluded.links = '[]' then node.links else excluded.links end, attempts = greatest(excluded.attempts, node.attempts)
+      where ${replayed ? sql`node.state in ('running', 'waiting')` : sql`true`}`);
+  }
+}
+
+/** An ask's answers so far, as they come in. */
+export const nodeAnswers = (db: Db, node: string, answers: number): Promise<number> =>
+  db.run(
+    sql`update node set answers = ${answers}, seq = nextval('node_seq') where id = ${node} and state = 'waiting'`,
+  );
+
+/** Every unfinished node at or below a place. */
+export const cancelNodes = (db: Db, node: string, why: string): Promise<number> =>
+  db.run(
+    sql`update node set state = 'cancelled', ended_at = now(), brief = ${why}, seq = nextval('node_seq')
+        where (id = ${node} or starts_with(id, ${`${node}/`})) and state in ('running', 'waiting')`,
+  );
+
+export const resolveValue = async (home: string, stored: StoredValue | null): Promise<unknown> =>
+  stored === null
+    ? undefined
+    : "blob" in stored
+      ? (JSON.parse((await readBlob(home, stored.blob)).toString("utf8")) as unknown)
+      : stored.value;
+
+const Stored = z
+  .union([z.object({ value: z.unknown() }), z.object({ blob: z.string() })])
+  .nullable() as z.ZodType<StoredValue | null>;
+const OpRow = z.object({
+  id: z.string(),
+  kind: z.string(),
+  state: z.string(),
+  startedAt: z.iso.datetime(),
+  endedAt: z.iso.datetime().nullable(),
+  input: Stored,
+  output: Stored,
+});
+export type OpRow = z.infer<typeof OpRow>;
+
+/** What a run recorded, in the order it began: the source of forks, replays and migrations. */
+export const opsOf = (db: Db, experiment: string): Promise<OpRow[]> =>
+  db.many(
+    sql`select id, kind, state, started_at as "startedAt", ended_at as "endedAt", input, output from node where experiment = ${experiment} order by started_at, place`,
+    OpRow,
+  );
