@@ -68,7 +68,10 @@ export function labCalls(
           const run = runIdOf(c.id);
           c.note({ links: [{ kind: "run", id: run }] }, true);
           await startRun(db, {
-            ...{ id: run, experiment, kind: jobDef.kind, config },
+            id: run,
+            experiment,
+            kind: jobDef.kind,
+            config,
             codeRevision: host.codeRevision,
             dataset: o.dataset ?? null,
             parent: o.parent ?? null,

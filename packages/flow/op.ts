@@ -55,18 +55,18 @@ export interface Ops {
   /** the heading that calls made here stand under */
   parent(): string;
   /** Runs `act` unless its result is on record. */
-  op<T>(
+  readonly op: <T>(
     kind: TraceNode["kind"],
     name: string,
     act: (c: OpContext) => Promise<T> | T,
     o?: OpOptions,
-  ): Promise<T>;
+  ) => Promise<T>;
   /** Calls made in `act` stand under this node. It records nothing itself. */
-  section<T>(
+  readonly section: <T>(
     node: Pick<Begun, "id" | "kind" | "name" | "place" | "wanted">,
     act: () => Promise<T>,
     o?: { readonly brief?: string },
-  ): Promise<T>;
+  ) => Promise<T>;
 }
 
 const bodies = new AsyncLocalStorage<Rng>();
@@ -92,7 +92,12 @@ export function openOps(host: Host, args: WorkflowArgs, config: RunConfig): Ops 
     const path = pathOf(at.id);
     const notes: OpNotes = {};
     const begun: Begun = {
-      ...{ id: at.id, experiment, parent: parent(), kind, name, place: at.place },
+      id: at.id,
+      experiment,
+      parent: parent(),
+      kind,
+      name,
+      place: at.place,
       startedAt: now(),
     };
     const under = { state: o.state ?? "running", endedAt: null, replayed: false } as const;
@@ -141,7 +146,10 @@ export function openOps(host: Host, args: WorkflowArgs, config: RunConfig): Ops 
       fault("op.recorded");
       const value = ran ? ran.value : await resolveValue(home, output);
       show({
-        ...{ state: "done", endedAt: now(), output, replayed: !ran },
+        state: "done",
+        endedAt: now(),
+        output,
+        replayed: !ran,
         brief: notes.brief ?? briefly(value),
         ...(ran ? { attempts: ran.attempts } : {}),
       });

@@ -24,10 +24,15 @@ export async function runWorkflow(
   const ops = openOps(host, args, config);
   const { stored: input } = await keep(store.home, args.input);
   const node = {
-    ...{ id: args.id, experiment: args.experiment, parent: args.parent, place: args.place },
+    id: args.id,
+    experiment: args.experiment,
+    parent: args.parent,
+    place: args.place,
     kind: "workflow",
     name: def.name,
-    ...{ startedAt: ops.now(), input, replayed: false },
+    startedAt: ops.now(),
+    input,
+    replayed: false,
   } as const;
   recorder.write({ ...node, state: "running", endedAt: null });
   try {
@@ -140,9 +145,18 @@ function makeFlow(
           const { stored: output, value } = await keep(home, carried);
           const times = { startedAt: ops.now(), endedAt: ops.now() };
           host.recorder.write({
-            ...{ id: at.id, experiment, parent: ops.parent(), kind: "workflow", place: at.place },
-            ...{ name: childDef.name, state: "done", output, ...times },
-            ...{ cached: true, brief: briefly(value), replayed: true },
+            id: at.id,
+            experiment,
+            parent: ops.parent(),
+            kind: "workflow",
+            place: at.place,
+            name: childDef.name,
+            state: "done",
+            output,
+            ...times,
+            cached: true,
+            brief: briefly(value),
+            replayed: true,
           });
           return value as never;
         }
@@ -154,7 +168,11 @@ function makeFlow(
         const stored = await host.runChild(
           childDef as unknown as WorkflowDef,
           {
-            ...{ experiment, id: at.id, parent: ops.parent(), place: at.place, seed },
+            experiment,
+            id: at.id,
+            parent: ops.parent(),
+            place: at.place,
+            seed,
             input: config.carried.inputs?.[path] ?? input,
             budgets: budget ? [...args.budgets, budget] : args.budgets,
           },
