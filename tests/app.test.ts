@@ -18,6 +18,7 @@ import { type FlowServer, launchFlow, workflow } from "@tiller/flow";
 import { loadCheckpoint } from "@tiller/lm";
 import { CheckpointId, ExperimentId } from "@tiller/schema";
 import { createApp } from "@tiller/server/app.ts";
+import { serverModels } from "@tiller/server/engine.ts";
 import { SamplerPool } from "@tiller/server/sampler.ts";
 import {
   ensurePerson,
@@ -72,7 +73,14 @@ const study = workflow(
 beforeAll(async () => {
   store = await openStore({ home });
   flow = await launchFlow({ store, workflows: [study], codeRevision: "test" });
-  const app = createApp({ store, flow, sampler, pending: new Set(), web: await buildWeb() });
+  const app = createApp({
+    store,
+    flow,
+    sampler,
+    models: serverModels({ store, sampler }),
+    pending: new Set(),
+    web: await buildWeb(),
+  });
   server = serve({ fetch: app.fetch, port: 0 });
   address = `http://localhost:${(server.address() as AddressInfo).port}`;
   browser = await launchBrowser();

@@ -2,11 +2,13 @@
  * The client for models against our own server: the base model behind the real HTTP API, the official OpenAI client
  * unmodified, the engine called directly, and the cache of one database under two clients.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { serve, type ServerType } from "@hono/node-server";
 import { Hono } from "hono";
 import OpenAI from "openai";
@@ -253,3 +255,33 @@ test("failures and cut-off answers are not kept; a follower asks itself when the
   await expect(first).rejects.toThrow("gone");
   expect(await second).toMatchObject({ text: "late", cached: false });
 });
+
+test("tiller models, beside a server on the same home: list, try, show", async () => {
+  const critic = { kind: "openai", baseURL: "http://127.0.0.1:1/v1", model: "m", attempts: 1 };
+  const own = { kind: "local", checkpoint: "base" };
+  writeFileSync(path.join(home, "models.json"), JSON.stringify({ critic, own }));
+  const main = fileURLToPath(new URL("../apps/cli/main.ts", import.meta.url));
+  const tiller = async (...args: string[]) => {
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [
+      main,
+      "models",
+      ...args,
+      "--home",
+      home,
+    ]).catch((e: unknown) => e as { stdout: string; stderr: string });
+    return stdout + stderr;
+  };
+  const ask = ["try", "own", "The whale", "--tokens", "6", "--seed", "4", "--logprobs"];
+  const first = await tiller(...ask, "--cache");
+  expect(first).toContain(`${checkpoint}: `);
+  expect(first).toMatch(/tokens in, 6 out, \$0.00, .* 1 request, ended by length/);
+  expect(first.match(/-\d+\.\d{3}/g)).toHaveLength(6);
+  expect(await tiller(...ask)).toContain("from the cache");
+  const list = await tiller("list");
+  expect(list).toContain("Registered checkpoints, called by name: base");
+  expect(list).toMatch(/critic\s+m at http:\/\/127.0.0.1:1\/v1 \(chat\)/);
+  expect(await tiller("show", "own")).toMatch(/The whale .* 1$/m);
+  expect(await tiller("try", "critic", "Hello")).toMatch(
+    /tiller: critic failed: 127.0.0.1:1: .*Check that it runs and that baseURL is right\./,
+  );
+}, 240_000);

@@ -21,6 +21,7 @@ import {
 import { access, isAdministrative, ruleOf } from "@tiller/server/access.ts";
 import { createApp } from "@tiller/server/app.ts";
 import type { Env } from "@tiller/server/context.ts";
+import { serverModels } from "@tiller/server/engine.ts";
 import { SamplerPool } from "@tiller/server/sampler.ts";
 import { Limiter } from "@tiller/server/security.ts";
 import {
@@ -42,7 +43,14 @@ let app: Hono<Env>;
 beforeAll(async () => {
   store = await openStore({ home });
   flow = await launchFlow({ store, workflows: [], codeRevision: "test" });
-  app = createApp({ store, flow, sampler, pending: new Set(), web: home });
+  app = createApp({
+    store,
+    flow,
+    sampler,
+    models: serverModels({ store, sampler }),
+    pending: new Set(),
+    web: home,
+  });
 });
 afterAll(async () => {
   sampler[Symbol.dispose]();
@@ -434,7 +442,14 @@ test("passwords: argon2id, wrong ones are slowed down, a change ends other sessi
   });
   expect(await taken.json()).toMatchObject({ code: "handle_taken" });
 
-  const fresh = createApp({ store, flow, sampler, pending: new Set(), web: home });
+  const fresh = createApp({
+    store,
+    flow,
+    sampler,
+    models: serverModels({ store, sampler }),
+    pending: new Set(),
+    web: home,
+  });
   const signIn = async (handle: string, password: string) =>
     fresh.request("/api/sign-in", {
       method: "POST",

@@ -17,6 +17,10 @@ const commands: Record<
     what: "show, import, export, sample from or score with a model",
     load: () => import("./model.ts"),
   },
+  models: {
+    what: "the models that can be called: list, show NAME, try NAME PROMPT (--home --models FILE)",
+    load: () => import("./models.ts"),
+  },
   data: {
     what: "export answers as JSONL, CSV or Parquet, and import them (export --out, import FILE)",
     load: () => import("./data.ts"),

@@ -12,6 +12,7 @@ import { simulatedRaters } from "@tiller/crowd";
 import { launchFlow } from "@tiller/flow";
 import { type Role, Summary, TillerError } from "@tiller/schema";
 import { createApp } from "@tiller/server/app.ts";
+import { serverModels } from "@tiller/server/engine.ts";
 import { renderReport } from "@tiller/server/report.ts";
 import { SamplerPool } from "@tiller/server/sampler.ts";
 import { simulate } from "@tiller/server/simulated-raters.ts";
@@ -41,6 +42,7 @@ const flags = {
   home: z.string().min(1).optional(),
   base: z.string().min(1).optional(), // checkpoint folder of the model to improve
   seed: z.coerce.number().int().default(1),
+  models: z.string().min(1).optional(), // models.json in another place than the home
 };
 
 const SWEEP_MS = 15_000;
@@ -67,8 +69,9 @@ export async function run(args: string[]): Promise<number> {
   };
   try {
     const web = await buildWeb();
+    const models = serverModels({ store, sampler, file: o.models });
     flow = await launchFlow({ store, workflows: [betterContinuations], codeRevision: revision() });
-    const app = createApp({ store, flow, sampler, pending, web });
+    const app = createApp({ store, flow, sampler, models, pending, web });
     const address = await listen(app.fetch, o, (s) => (server = s));
     const link = async (
       id: string,

@@ -83,6 +83,9 @@ export const access: Readonly<Record<string, Rule>> = {
   "GET /api/studio/experiments/:id/trace/file": staff,
   "POST /api/studio/traces": staff,
 
+  "GET /api/studio/models": staff,
+  "GET /api/studio/models/:name": staff,
+
   // the served models
   "GET /v1/models": machines,
   "GET /v1/models/:id": machines,

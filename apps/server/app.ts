@@ -8,6 +8,7 @@ import { TillerError } from "@tiller/schema";
 import { sql } from "@tiller/store";
 import { type Deps, type Env, guard } from "./context.ts";
 import { deskRoutes } from "./routes/desk.ts";
+import { modelRoutes } from "./routes/models.ts";
 import { openaiRoutes } from "./routes/openai.ts";
 import { accountRoutes, peopleRoutes, signInRoutes } from "./routes/people.ts";
 import { studioRoutes } from "./routes/studio.ts";
@@ -72,6 +73,7 @@ export function createApp(d: Deps): Hono<Env> {
   app.route("/api/desk", deskRoutes(d));
   app.route("/api/studio", studioRoutes(d));
   app.route("/api/studio", traceRoutes(d));
+  app.route("/api/studio/models", modelRoutes(d));
   app.route("/v1", openaiRoutes(d));
   app.all("/api/*", (c) =>
     c.json({ code: "not_found", message: `There is no ${c.req.method} ${c.req.path}.` }, 404),

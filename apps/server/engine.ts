@@ -1,8 +1,8 @@
 /** Registered checkpoints: which are served, and the engine that the client for models calls them through. */
 import { loadChatTemplate } from "@tiller/lm";
-import type { Engine } from "@tiller/model";
+import { type Engine, type Models, openModels, readModels } from "@tiller/model";
 import type { Checkpoint } from "@tiller/schema";
-import { type Db, listCheckpoints } from "@tiller/store";
+import { type Db, listCheckpoints, type Store } from "@tiller/store";
 import type { SamplerPool } from "./sampler.ts";
 
 /** The newest checkpoint of each name. */
@@ -51,3 +51,15 @@ export function samplerEngine(d: { db: Db; sampler: SamplerPool }): Engine {
     },
   };
 }
+
+/** The models of models.json and of the registered checkpoints; `file` stands before the home's and TILLER_MODELS. */
+export const serverModels = (d: {
+  store: Pick<Store, "db" | "home">;
+  sampler: SamplerPool;
+  file?: string | undefined;
+}): Models =>
+  openModels({
+    config: readModels({ home: d.store.home, file: d.file, env: process.env }),
+    db: d.store.db,
+    engine: samplerEngine({ db: d.store.db, sampler: d.sampler }),
+  });

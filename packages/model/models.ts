@@ -5,7 +5,13 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { z } from "zod";
-import { messageText, type Prompt, TillerError } from "@tiller/schema";
+import {
+  messageText,
+  type ModelState,
+  type ModelUse,
+  type Prompt,
+  TillerError,
+} from "@tiller/schema";
 import type { Db } from "@tiller/store";
 import { cachedReply, contentKey, countHit, keepReply, type Recorded } from "./cache.ts";
 import { ModelConfig, type ModelsConfig } from "./config.ts";
@@ -23,7 +29,7 @@ import { Limiter } from "./limiter.ts";
 import { type Engine, localEndpoint } from "./local.ts";
 import { openaiEndpoint } from "./openai.ts";
 import { repairTurn, type Shape, shapeOf, withInstruction } from "./structured.ts";
-import { addUse, type ModelUse } from "./use.ts";
+import { addUse } from "./use.ts";
 
 export interface CallOptions<T> {
   /** the answer's shape; without one the value is the text */
@@ -90,18 +96,6 @@ export interface Used {
   readonly completionTokens: number;
   readonly cost: number;
   readonly attempts: number;
-}
-
-/** A model as the studio shows it. */
-export interface ModelState {
-  readonly name: string;
-  readonly kind: "openai" | "local";
-  /** where it is asked, and for what */
-  readonly at: string;
-  readonly running: number;
-  readonly waiting: number;
-  readonly places: number;
-  readonly pausedMs: number;
 }
 
 export interface Models {
@@ -334,7 +328,7 @@ export function openModels(o: {
   };
 }
 
-export const placeOf = (c: ModelConfig): string =>
+const placeOf = (c: ModelConfig): string =>
   c.kind === "local" ? `checkpoint ${c.checkpoint}` : `${c.model} at ${c.baseURL} (${c.api})`;
 
 function endpointOf(

@@ -1,21 +1,7 @@
 /** What each model was used for, a row a day: calls, hits, tokens and money add up over servers and restarts. */
 import { z } from "zod";
+import { KeptCall, type ModelPage, ModelUse } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
-
-export const ModelUse = z.strictObject({
-  model: z.string(),
-  calls: z.number(),
-  hits: z.number().describe("answered from the cache"),
-  failed: z.number(),
-  attempts: z.number().describe("requests sent"),
-  repairs: z.number(),
-  promptTokens: z.number(),
-  completionTokens: z.number(),
-  cost: z.number().describe("US dollars"),
-  saved: z.number().describe("US dollars that hits did not cost"),
-  seconds: z.number().describe("waiting for replies, all calls together"),
-});
-export type ModelUse = z.infer<typeof ModelUse>;
 
 /** Adds to today's row. */
 export const addUse = (db: Db, u: ModelUse): Promise<number> =>
@@ -26,11 +12,35 @@ export const addUse = (db: Db, u: ModelUse): Promise<number> =>
       completion_tokens = model_use.completion_tokens + excluded.completion_tokens, cost = model_use.cost + excluded.cost, saved = model_use.saved + excluded.saved,
       seconds = model_use.seconds + excluded.seconds`);
 
-/** Totals by model since `days` days ago. */
+const totals = sql`sum(calls)::int as calls, sum(hits)::int as hits, sum(failed)::int as failed, sum(attempts)::int as attempts, sum(repairs)::int as repairs,
+  sum(prompt_tokens)::bigint as "promptTokens", sum(completion_tokens)::bigint as "completionTokens", sum(cost) as cost, sum(saved) as saved, sum(seconds) as seconds`;
+const since = (days: number) => sql`day > (now() at time zone 'utc')::date - ${days}::int`;
+
+/** Totals by model over the last `days` days. */
 export const modelUse = (db: Db, days: number): Promise<ModelUse[]> =>
   db.many(
-    sql`select model, sum(calls)::int as calls, sum(hits)::int as hits, sum(failed)::int as failed, sum(attempts)::int as attempts, sum(repairs)::int as repairs,
-          sum(prompt_tokens)::bigint as "promptTokens", sum(completion_tokens)::bigint as "completionTokens", sum(cost) as cost, sum(saved) as saved, sum(seconds) as seconds
-        from model_use where day > (now() at time zone 'utc')::date - ${days}::int group by model order by model`,
+    sql`select model, ${totals} from model_use where ${since(days)} group by model order by model`,
     ModelUse,
   );
+
+/** One model's days, and what of it is in the cache. */
+export async function modelPage(
+  db: Db,
+  name: string,
+  o: { days: number; calls: number },
+): Promise<Omit<ModelPage, "name" | "state">> {
+  const days = await db.many(
+    sql`select day::text, ${totals} from model_use where model = ${name} and ${since(o.days)} group by day order by day desc`,
+    ModelUse.omit({ model: true }).extend({ day: z.string() }),
+  );
+  const kept = await db.one(
+    sql`select count(*)::int as replies, coalesce(sum(hits), 0)::int as hits, coalesce(sum(hits * (reply->>'cost')::float8), 0) as saved from model_call where model = ${name}`,
+    z.strictObject({ replies: z.number(), hits: z.number(), saved: z.number() }),
+  );
+  const calls = await db.many(
+    sql`select key, hits, hits * (reply->>'cost')::float8 as saved, left(request->'messages'->-1->>'content', 300) as prompt, left(reply->>'text', 300) as text, created_at as at
+        from model_call where model = ${name} order by hits desc, created_at desc limit ${o.calls}`,
+    KeptCall,
+  );
+  return { days, kept, calls };
+}

@@ -8,6 +8,7 @@ export * from "./ids.ts";
 export * from "./job.ts";
 export * from "./lab.ts";
 export * from "./people.ts";
+export * from "./models.ts";
 export * from "./prompt.ts";
 export * from "./quality.ts";
 export * from "./rng.ts";

@@ -1,0 +1,32 @@
+/** The studio's view of the models that can be called: their state here, what they were used for, what is kept. */
+import { Hono } from "hono";
+import { modelPage, modelUse } from "@tiller/model";
+import type { ModelList, ModelPage } from "@tiller/schema";
+import { TillerError } from "@tiller/schema";
+import type { Deps, Env } from "../context.ts";
+
+const DAYS = 30;
+
+export const modelRoutes = (d: Pick<Deps, "store" | "models">) =>
+  new Hono<Env>()
+    .get("/", async (c) => {
+      const states = new Map(d.models.states().map((s) => [s.name, s]));
+      const uses = new Map((await modelUse(d.store.db, DAYS)).map((u) => [u.model, u]));
+      const models = [...new Set([...states.keys(), ...uses.keys()])].map((name) => ({
+        name,
+        state: states.get(name) ?? null,
+        use: uses.get(name) ?? null,
+      }));
+      return c.json({ models } satisfies ModelList);
+    })
+    .get("/:name", async (c) => {
+      const name = c.req.param("name");
+      const state = d.models.states().find((s) => s.name === name) ?? null;
+      const page = await modelPage(d.store.db, name, { days: DAYS, calls: 50 });
+      if (!state && !page.days.length)
+        throw new TillerError(
+          "not_found",
+          `there is no model ${name}, and there was none in ${DAYS} days. Look at the list of models.`,
+        );
+      return c.json({ name, state, ...page } satisfies ModelPage);
+    });
