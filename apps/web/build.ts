@@ -21,6 +21,7 @@ export async function buildWeb(): Promise<string> {
   for (const file of [
     path.join(root, "index.html"),
     path.join(root, "vite.config.ts"),
+    path.join(root, "viewer.config.ts"),
     ...files(path.join(root, "src")),
   ])
     hash.update(file).update(readFileSync(file));
@@ -32,7 +33,16 @@ export async function buildWeb(): Promise<string> {
     // not built yet
   }
   const { build } = await import("vite");
-  await build({ root, configFile: path.join(root, "vite.config.ts"), logLevel: "error" });
+  // a test's own NODE_ENV would build React for development, and the viewer not at all
+  const { NODE_ENV } = process.env;
+  process.env["NODE_ENV"] = "production";
+  try {
+    for (const config of ["vite.config.ts", "viewer.config.ts"])
+      await build({ root, configFile: path.join(root, config), logLevel: "error" });
+  } finally {
+    if (NODE_ENV === undefined) delete process.env["NODE_ENV"];
+    else process.env["NODE_ENV"] = NODE_ENV;
+  }
   writeFileSync(stampFile, stamp);
   return dist;
 }

@@ -68,6 +68,10 @@ export const TraceFound = z.strictObject({
 });
 export type TraceFound = z.infer<typeof TraceFound>;
 
+/** A row of GET /api/studio/experiments/:id/trace/digests : what came out, as a hash */
+export const NodeDigest = z.strictObject({ id: z.string(), digest: z.string() });
+export type NodeDigest = z.infer<typeof NodeDigest>;
+
 /** How far a run is and what it waits for: a row of GET /api/studio/progress */
 export const RunProgress = z.strictObject({
   id: ExperimentId,

@@ -8,6 +8,7 @@ import {
   NodeAnswer,
   NodeComment,
   NodeDetail,
+  NodeDigest,
   type NodeRest,
   type NodeView,
   NodeWait,
@@ -180,6 +181,13 @@ export async function addComment(
     `run ${c.experiment} has no node ${c.node}. Reload the trace: a rewind may have removed it.`,
   );
 }
+
+/** By node, a hash of its output: two runs are compared without moving their outputs. */
+export const outputDigests = (db: Db, experiment: string): Promise<NodeDigest[]> =>
+  db.many(
+    sql`select n.id, coalesce(md5(n.output::text), '') as digest from node n where n.experiment = ${experiment}`,
+    NodeDigest,
+  );
 
 const FOUND = 2000; // ids a search returns
 const SEARCH_MS = 5000; // time it may take in all

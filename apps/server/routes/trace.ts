@@ -12,6 +12,7 @@ import {
   getTracedRun,
   importTrace,
   listComments,
+  outputDigests,
   searchTrace,
   tracePage,
   type ViewerFiles,
@@ -63,6 +64,9 @@ export const traceRoutes = (d: Deps) => {
           text: Search.parse(c.req.query("q")),
         }),
       ),
+    )
+    .get("/experiments/:id/trace/digests", async (c) =>
+      c.json(await outputDigests(db, run(c.req.param("id")))),
     )
     .get("/experiments/:id/trace/comments", async (c) =>
       c.json(await listComments(db, run(c.req.param("id")))),

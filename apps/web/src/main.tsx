@@ -26,6 +26,8 @@ import { ExperimentPage } from "./studio/experiment.tsx";
 import { Experiments } from "./studio/experiments.tsx";
 import { LineagePage } from "./studio/lineage.tsx";
 import { Playground } from "./studio/playground.tsx";
+import { TracePage } from "./trace/page.tsx";
+import { Place } from "./trace/tree.ts";
 
 const client = new QueryClient({ defaultOptions: { queries: { retry: 1, staleTime: 2000 } } });
 const useMe = () => useQuery({ queryKey: ["me"], queryFn: () => get("/api/me", Me), retry: false });
@@ -96,6 +98,12 @@ const routeTree = root.addChildren([
   page("/studio", Experiments),
   page("/playground", Playground),
   page("/studio/experiments/$id", ExperimentPage),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/studio/experiments/$id/trace",
+    component: TracePage,
+    validateSearch: Place,
+  }),
   page("/studio/checkpoints/$id", LineagePage),
   page("/studio/datasets/$id", DatasetPage),
 ]);

@@ -63,6 +63,9 @@ export function ExperimentPage() {
           </p>
         </div>
         <div className="row">
+          <Link className="button" to="/studio/experiments/$id/trace" params={{ id }} search={{}}>
+            Trace
+          </Link>
           {dataset && (
             <Link className="button" to="/studio/datasets/$id" params={{ id: dataset }}>
               Judgments

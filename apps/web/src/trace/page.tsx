@@ -1,0 +1,104 @@
+/** The trace of one run in the studio: the viewer over HTTP, its place in the address, ways out to tasks and models. */
+import { useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { useCallback, useState } from "react";
+import { type NodeLink, TracedRun } from "@tiller/schema";
+import { get } from "../api.ts";
+import { Failed, Loading } from "../design/components.tsx";
+import { liveSource } from "./source.ts";
+import type { Place } from "./tree.ts";
+import { Viewer } from "./viewer.tsx";
+
+const route = "/studio/experiments/$id/trace";
+
+export function TracePage() {
+  const { id } = useParams({ from: route });
+  const run = useQuery({
+    queryKey: ["traced-run", id],
+    queryFn: () => get(`/api/studio/experiments/${encodeURIComponent(id)}/trace/run`, TracedRun),
+    refetchInterval: 5000,
+  });
+  if (run.error)
+    return (
+      <main>
+        <Failed error={run.error} retry={() => void run.refetch()} />
+      </main>
+    );
+  if (!run.data)
+    return (
+      <main>
+        <Loading />
+      </main>
+    );
+  return <Page key={run.data.id} run={run.data} />;
+}
+
+function Page({ run }: { run: TracedRun }) {
+  const [source] = useState(() => liveSource(run));
+  const place = useSearch({ from: route });
+  const navigate = useNavigate({ from: route });
+  const go = useCallback(
+    (change: Partial<Place>) =>
+      void navigate({
+        search: (old) => ({ ...old, ...change }),
+        replace: true,
+        resetScroll: false,
+      }),
+    [navigate],
+  );
+  const { id } = run;
+  return (
+    <Viewer
+      source={source}
+      run={run}
+      place={place}
+      go={go}
+      link={linkOut}
+      aside={
+        <>
+          <Link className="button" to="/studio/experiments/$id" params={{ id }}>
+            Overview
+          </Link>
+          <a
+            className="button"
+            href={`/api/studio/experiments/${encodeURIComponent(id)}/trace/file`}
+            download
+          >
+            Export
+          </a>
+        </>
+      }
+    />
+  );
+}
+
+const linkOut = (l: NodeLink) => {
+  switch (l.kind) {
+    case "dataset":
+      return (
+        <Link to="/studio/datasets/$id" params={{ id: l.id }}>
+          Dataset version {l.id.slice(0, 12)}
+        </Link>
+      );
+    case "checkpoint":
+      return (
+        <Link to="/studio/checkpoints/$id" params={{ id: l.id }}>
+          Checkpoint {l.id.slice(0, 12)}
+        </Link>
+      );
+    case "experiment":
+      return (
+        <Link to={route} params={{ id: l.id }} search={{}}>
+          Run {l.id}
+        </Link>
+      );
+    case "run":
+      return <span>Job {l.id} (its curves stand on the run's overview)</span>;
+    case "batch":
+      return <span>Tasks {l.id}</span>;
+    default: {
+      const never: never = l.kind;
+      return never;
+    }
+  }
+};

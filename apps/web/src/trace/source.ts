@@ -1,0 +1,161 @@
+/**
+ * Where a trace comes from. The viewer knows only this: the studio's is over HTTP and live, an exported file's reads
+ * its own blocks (file-source.ts).
+ */
+import { z } from "zod";
+import {
+  NodeComment,
+  NodeDigest,
+  NodeView,
+  TraceFound,
+  TracedRun,
+  type TraceNode,
+  TracePage,
+} from "@tiller/schema";
+import { get, post } from "../api.ts";
+
+/** What can be done to a run that goes on from one of its nodes. */
+export interface TraceActions {
+  fork(o: { node: string; input?: unknown; output?: unknown }): Promise<{ experiment: string }>;
+  rewind(o: { node: string }): Promise<{ experiment: string }>;
+  reask(o: { node: string }): Promise<{ experiment: string }>;
+  cancel(o: { node: string; reason?: string }): Promise<void>;
+}
+export interface OtherRun {
+  readonly id: string;
+  readonly title: string;
+}
+export interface TraceSource {
+  readonly run: TracedRun;
+  /** when it was looked at, where that is past: milliseconds since 1970 */
+  readonly seenAt?: number;
+  /** Tells the nodes that are new or changed, all of them first; returns what ends it. */
+  watch(o: {
+    nodes: (changed: readonly TraceNode[]) => void;
+    /** the tree is whole, or why it cannot be read */
+    settled: (error?: Error) => void;
+  }): () => void;
+  node(id: string): Promise<NodeView>;
+  search(text: string): Promise<TraceFound>;
+  /** absent: the trace cannot be changed */
+  comment?: (node: string, text: string) => Promise<NodeComment>;
+  actions?: TraceActions;
+  /** absent: there is nothing to compare with */
+  compare?: {
+    runs(): Promise<readonly OtherRun[]>;
+    open(
+      run: string,
+    ): Promise<{ run: TracedRun; nodes: TraceNode[]; digests: Map<string, string> }>;
+    digests(): Promise<Map<string, string>>;
+    node(run: string, id: string): Promise<NodeView>;
+  };
+}
+
+const POLL_MS = 1000;
+/**
+ * Nodes of different transactions can show out of the order of their numbers, so each poll asks again from where the
+ * trace was a few polls ago; what is known already is dropped by its number.
+ */
+const OVERLAP_POLLS = 5;
+
+const api = (run: string, rest = "") =>
+  `/api/studio/experiments/${encodeURIComponent(run)}/trace${rest}`;
+const query = (name: string, value: string) => `?${name}=${encodeURIComponent(value)}`;
+
+async function allNodes(
+  run: string,
+  after: number,
+  signal?: AbortSignal,
+): Promise<{ nodes: TraceNode[]; seq: number }> {
+  const nodes: TraceNode[] = [];
+  for (let seq = after; ;) {
+    signal?.throwIfAborted();
+    const page = await get(api(run, `?after=${seq}`), TracePage);
+    nodes.push(...page.nodes);
+    seq = page.seq;
+    if (!page.more) return { nodes, seq };
+  }
+}
+
+async function digestsOf(run: string): Promise<Map<string, string>> {
+  const rows = await get(api(run, "/digests"), z.array(NodeDigest));
+  return new Map(rows.map((r) => [r.id, r.digest]));
+}
+
+const Started = z.object({ experiment: z.string() });
+
+export function liveSource(run: TracedRun): TraceSource {
+  const id = run.id;
+  const act = (name: string, body: object) =>
+    post(`/api/studio/experiments/${encodeURIComponent(id)}/${name}`, body, Started);
+  return {
+    run,
+    watch: ({ nodes: tell, settled }) => {
+      const ending = new AbortController();
+      const seen = new Map<string, number>();
+      const cursors: number[] = [0];
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const poll = async () => {
+        try {
+          const from = cursors[Math.max(0, cursors.length - 1 - OVERLAP_POLLS)]!;
+          const page = await allNodes(id, from, ending.signal);
+          const fresh = page.nodes.filter((n) => seen.get(n.id) !== n.seq);
+          for (const n of fresh) seen.set(n.id, n.seq);
+          cursors.push(Math.max(page.seq, cursors.at(-1)!));
+          if (cursors.length === 2) cursors[0] = cursors[1]!; // the first answer was the whole tree
+          if (cursors.length > 20) cursors.splice(0, 10);
+          if (ending.signal.aborted) return;
+          if (fresh.length) tell(fresh);
+          settled();
+        } catch (e) {
+          if (ending.signal.aborted) return;
+          settled(e as Error);
+        }
+        timer = setTimeout(() => void poll(), document.hidden ? 10 * POLL_MS : POLL_MS);
+      };
+      void poll();
+      return () => {
+        ending.abort();
+        clearTimeout(timer);
+      };
+    },
+    node: (node) => get(api(id, `/node${query("id", node)}`), NodeView),
+    search: (text) => get(api(id, `/search${query("q", text)}`), TraceFound),
+    comment: (node, text) => post(api(id, "/comments"), { node, text }, NodeComment),
+    ...(run.imported
+      ? {}
+      : {
+          actions: {
+            fork: (o) => act("fork", o),
+            rewind: (o) => act("rewind", o),
+            reask: (o) => act("reask", o),
+            cancel: async (o) => {
+              await post(
+                `/api/studio/experiments/${encodeURIComponent(id)}/cancel`,
+                o,
+                z.object({}).loose(),
+              );
+            },
+          },
+        }),
+    compare: {
+      runs: async () => {
+        const rows = await get(
+          "/api/studio/experiments",
+          z.array(z.object({ id: z.string(), title: z.string() }).loose()),
+        );
+        return rows.filter((r) => r.id !== id).map((r) => ({ id: r.id, title: r.title }));
+      },
+      open: async (other) => {
+        const [head, page, digests] = await Promise.all([
+          get(api(other, "/run"), TracedRun),
+          allNodes(other, 0),
+          digestsOf(other),
+        ]);
+        return { run: head, nodes: page.nodes, digests };
+      },
+      digests: () => digestsOf(id),
+      node: (other, node) => get(api(other, `/node${query("id", node)}`), NodeView),
+    },
+  };
+}
