@@ -78,6 +78,7 @@ export const access: Readonly<Record<string, Rule>> = {
   "GET /api/studio/experiments/:id/trace/run": staff,
   "GET /api/studio/experiments/:id/trace/node": staff,
   "GET /api/studio/experiments/:id/trace/search": staff,
+  "GET /api/studio/experiments/:id/trace/digests": staff,
   "GET /api/studio/experiments/:id/trace/comments": staff,
   "POST /api/studio/experiments/:id/trace/comments": staff,
   "GET /api/studio/experiments/:id/trace/file": staff,
