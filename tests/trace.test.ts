@@ -80,15 +80,13 @@ const opened = async (search = "", context = signedIn) => {
   await page.getByRole("tree").waitFor();
   return page;
 };
-// pages take their time on a busy machine
-const soon = <T>(look: () => T | Promise<T>) => expect.poll(look, { timeout: 20_000 });
 const totals = (page: Page) => page.getByLabel("Totals of what is shown").textContent();
 const activeName = (page: Page) =>
   page.locator('[role="treeitem"][aria-selected="true"] b').first().textContent();
 
 test("opens folded to what matters, with the totals of all", async () => {
   const page = await opened();
-  await soon(() => totals(page)).toContain("3,000 steps");
+  await expect.poll(() => totals(page)).toContain("3,000 steps");
   expect(await page.locator('[role="treeitem"]').count()).toBeLessThan(80); // virtualised
   const failed = page.locator('[role="treeitem"]', { hasText: "answered 503" }).first();
   expect(await failed.count()).toBe(1);
@@ -104,29 +102,29 @@ test("opens folded to what matters, with the totals of all", async () => {
 test("is walked by keys alone; the address keeps the place", async () => {
   const page = await opened();
   await page.getByRole("tree").focus();
-  await soon(() => activeName(page)).toBe("study");
+  await expect.poll(() => activeName(page)).toBe("study");
   await page.keyboard.press("ArrowDown");
-  await soon(() => activeName(page)).toBe("passage 1");
+  await expect.poll(() => activeName(page)).toBe("passage 1");
   await page.keyboard.press("ArrowRight");
   await page.keyboard.press("ArrowRight");
-  await soon(() => activeName(page)).toBe("sample");
+  await expect.poll(() => activeName(page)).toBe("sample");
   await page.keyboard.type("cr");
-  await soon(() => activeName(page)).toBe("critic");
-  await soon(() => page.url()).toContain("node=study-1%2Fpassage+1%2Fcritic");
+  await expect.poll(() => activeName(page)).toBe("critic");
+  await expect.poll(() => page.url()).toContain("node=study-1%2Fpassage+1%2Fcritic");
   await page.getByRole("heading", { name: "critic" }).waitFor();
   await page.locator("mark").first().waitFor(); // the prompt's filled parts
   await page.keyboard.press("ArrowLeft");
-  await soon(() => activeName(page)).toBe("passage 1");
+  await expect.poll(() => activeName(page)).toBe("passage 1");
   await page.keyboard.press("End");
-  await soon(() => activeName(page)).not.toBe("passage 1");
+  await expect.poll(() => activeName(page)).not.toBe("passage 1");
   const last = await activeName(page);
   await page.keyboard.press("Home");
-  await soon(() => activeName(page)).toBe("study");
+  await expect.poll(() => activeName(page)).toBe("study");
   await page.keyboard.press("End");
-  await soon(() => activeName(page)).toBe(last);
+  await expect.poll(() => activeName(page)).toBe(last);
   // the same address shows the same node again
   await page.goto(`${address}/studio/experiments/study-1/trace?node=study-1%2Fpassage+9%2Fcritic`);
-  await soon(() => activeName(page)).toBe("critic");
+  await expect.poll(() => activeName(page)).toBe("critic");
   await page.getByRole("heading", { name: "critic" }).waitFor();
   await page.locator("mark").first().waitFor();
   await shot(page, "detail");
@@ -138,23 +136,23 @@ test("filters by kind, state, agent and text, and adds up what is left", async (
   const page = await opened();
   await page.getByLabel("State").selectOption("failed");
   const failed = tree.nodes.filter((n) => n.state === "failed").length;
-  await soon(() => totals(page)).toContain(`${failed} of 3,000 steps`);
+  await expect.poll(() => totals(page)).toContain(`${failed} of 3,000 steps`);
   await page.getByLabel("State").selectOption("");
   await page.getByLabel("Kind").selectOption("ask");
   const asks = tree.nodes.filter((n) => n.kind === "ask");
   const answers = asks.reduce((s, n) => s + n.answers, 0);
-  await soon(() => totals(page)).toContain(`answers ${answers.toLocaleString("en")}`);
+  await expect.poll(() => totals(page)).toContain(`answers ${answers.toLocaleString("en")}`);
   await page.getByLabel("Kind").selectOption("");
   // a text that only stands deep in one output
   const model = tree.nodes.find((n) => n.name === "critic" && String(n.output).length > 300)!;
   const deep = String(model.output).replaceAll("\n", " ").slice(150, 210);
   await page.getByRole("searchbox").fill(deep);
-  await soon(() => totals(page)).toMatch(/^[1-9] of 3,000 steps/);
+  await expect.poll(() => totals(page)).toMatch(/^[1-9] of 3,000 steps/);
   await shot(page, "filter");
   await page.getByRole("searchbox").fill("no such text anywhere");
   await page.getByText("No step matches").waitFor();
   await page.getByRole("button", { name: "Show all steps" }).click();
-  await soon(() => totals(page)).toContain("3,000 steps");
+  await expect.poll(() => totals(page)).toContain("3,000 steps");
   await page.close();
 }, 120_000);
 
@@ -236,7 +234,7 @@ test("the exported file opens from disk with the network off, and comes back int
   offline.on("pageerror", (e) => complaints.push(e.message));
   await offline.goto(pathToFileURL(file).href);
   await offline.getByRole("tree").waitFor();
-  await soon(() => totals(offline)).toContain("3,000 steps");
+  await expect.poll(() => totals(offline)).toContain("3,000 steps");
   const model = tree.nodes.filter((n) => n.name === "critic").at(-1)!;
   await offline.goto(`${pathToFileURL(file).href}#node=${encodeURIComponent(model.id)}`);
   await offline.reload();
@@ -245,7 +243,7 @@ test("the exported file opens from disk with the network off, and comes back int
   await shot(offline, "offline");
   expect(await seriousFaults(offline)).toEqual([]);
   await offline.getByRole("searchbox").fill("Two of three agree");
-  await soon(() => totals(offline)).toContain("1 of 3,000 steps");
+  await expect.poll(() => totals(offline)).toContain("1 of 3,000 steps");
   expect(asked.filter((u) => !u.startsWith("file:") && !u.startsWith("data:"))).toEqual([]);
   expect(complaints).toEqual([]);
   await context.close();

@@ -9,6 +9,7 @@ import { compact, kindNames, money, span, stateNames } from "./format.ts";
 import { type Change, type Row, type Tree, typeahead } from "./tree.ts";
 
 const ROW = 30; // pixels, as in trace.css
+const HEAD = 32; // of the row of headings, which stays on top
 const TYPING_MS = 700;
 const changeNames: Record<Change, string> = {
   same: "",
@@ -41,6 +42,8 @@ export function TreeView(p: TreeViewProps) {
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW,
     overscan: 12,
+    scrollMargin: HEAD,
+    scrollPaddingStart: HEAD,
     getItemKey: (i) => rows[i]!.branch.node.id,
     // the active row is always there: it is named by aria-activedescendant
     rangeExtractor: (range) => {
@@ -204,7 +207,7 @@ const TreeRow = memo(function TreeRow(p: RowProps) {
       aria-posinset={b.index + 1}
       aria-setsize={siblings?.length ?? 1}
       className={`trace-row${dim ? " dim" : ""}`}
-      style={{ transform: `translateY(${p.top}px)` }}
+      style={{ transform: `translateY(${p.top - HEAD}px)` }}
       tabIndex={-1}
       data-id={n.id}
     >
