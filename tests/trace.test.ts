@@ -13,6 +13,7 @@ import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type FlowServer, launchFlow } from "@tiller/flow";
 import { createApp } from "@tiller/server/app.ts";
+import { serverModels } from "@tiller/server/engine.ts";
 import { SamplerPool } from "@tiller/server/sampler.ts";
 import { ensurePerson, issueToken, openStore, type Store } from "@tiller/store";
 import { makeTree, storeTree } from "@tiller/store/fixtures/tree.ts";
@@ -39,7 +40,15 @@ beforeAll(async () => {
   await storeTree(store, tree);
   await storeTree(store, other);
   flow = await launchFlow({ store, workflows: [], codeRevision: "test" });
-  const app = createApp({ store, flow, sampler, pending: new Set(), web: await buildWeb() });
+  const models = serverModels({ store, sampler });
+  const app = createApp({
+    store,
+    flow,
+    sampler,
+    models,
+    pending: new Set(),
+    web: await buildWeb(),
+  });
   server = serve({ fetch: app.fetch, port: 0 });
   address = `http://localhost:${(server.address() as AddressInfo).port}`;
   browser = await launchBrowser();

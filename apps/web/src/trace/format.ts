@@ -23,6 +23,7 @@ export const ago = (iso: string, now: number): string =>
 
 export const kindNames: Record<TraceNode["kind"], string> = {
   workflow: "workflow",
+  map: "map",
   item: "item",
   stage: "stage",
   step: "step",

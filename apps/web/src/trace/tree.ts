@@ -37,7 +37,7 @@ export interface Tree {
 }
 
 /** Kinds that hold others: their time is their children's. */
-const containers: ReadonlySet<TraceNode["kind"]> = new Set(["workflow", "item", "stage"]);
+const containers: ReadonlySet<TraceNode["kind"]> = new Set(["workflow", "map", "item", "stage"]);
 
 export function buildTree(nodes: Iterable<TraceNode>, now: number): Tree {
   const all = new Map<string, TraceNode>();
