@@ -1,18 +1,26 @@
 /**
  * tiller data export: answers into a file, with the schema beside. Runs beside a server on the same home.
- * tiller data import: answers out of a file; see import below.
+ * tiller data import: answers out of a file, by a format or a mapping; --dry-run says what would happen.
  */
-import { createWriteStream } from "node:fs";
+import { createWriteStream, existsSync, readFileSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
-import { exportAnswers, ExportRequest, fileKinds } from "@tiller/data";
+import {
+  exportAnswers,
+  ExportRequest,
+  fileKinds,
+  importAnswers,
+  importNames,
+  SchemaFile,
+} from "@tiller/data";
 import { TillerError } from "@tiller/schema";
 import { defaultHome, openStore, type Store } from "@tiller/store";
 import { parseFlags } from "./flags.ts";
 
-const usage = `tiller data export --out FILE [--format ${ExportRequest.shape.format.unwrap().options.join("|")}] [--as jsonl|csv|parquet, with .gz if wanted]
+const usage = `tiller data import FILE [--as ${importNames.join("|")}|MAPPING.json] [--experiment ID] [--rater-prefix TEXT] [--dry-run]
+tiller data export --out FILE [--format ${ExportRequest.shape.format.unwrap().options.join("|")}] [--as jsonl|csv|parquet, with .gz if wanted]
                    [--experiment ID] [--batch ID] [--type NAME] [--since TIME] [--until TIME] [--undone mark]`;
 
 const home = z.string().min(1).optional();
@@ -25,7 +33,8 @@ const openHome = (o: { home?: string | undefined }): Promise<Store> =>
 
 export async function run([verb, ...args]: string[]): Promise<number> {
   if (verb === "export") return exportTo(args);
-  throw new TillerError("bad_command", `say export:\n${usage}`);
+  if (verb === "import") return importFrom(args);
+  throw new TillerError("bad_command", `say export or import:\n${usage}`);
 }
 
 async function exportTo(args: string[]): Promise<number> {
@@ -77,5 +86,40 @@ async function exportTo(args: string[]): Promise<number> {
     console.log(
       `${leftOut} answers are not in it: ties and other kinds of work have no chosen side.`,
     );
+  return 0;
+}
+
+async function importFrom([file, ...args]: string[]): Promise<number> {
+  if (!file || file.startsWith("--"))
+    throw new TillerError("bad_command", `give the file: ${usage}`);
+  const o = parseFlags(args, {
+    home,
+    as: z.string().default("answers"),
+    experiment: z.string().min(1).optional(),
+    "rater-prefix": z.string().optional(),
+    "dry-run": z.boolean().default(false),
+  });
+  const beside = `${file}.schema.json`;
+  const types = existsSync(beside)
+    ? SchemaFile.parse(JSON.parse(readFileSync(beside, "utf8"))).types
+    : undefined;
+  await using store = await openHome(o);
+  const report = await importAnswers(store, {
+    file,
+    format: o.as,
+    experiment: o.experiment,
+    raterPrefix: o["rater-prefix"],
+    types,
+    dry: o["dry-run"],
+    now: new Date(),
+  });
+  const into = report.experiments.length
+    ? ` in the experiment ${report.experiments.join(", ")}`
+    : "";
+  console.log(
+    `${report.rows} rows read. ${report.dry ? "This would add" : "Added"} ${report.answers} answers to ${report.tasks} tasks by ${report.people} people${into}; ${report.known} answers were here already.`,
+  );
+  if (report.types.length) console.log(`New kinds of work: ${report.types.join(", ")}.`);
+  if (report.dataset) console.log(`The comparisons are the dataset version ${report.dataset}.`);
   return 0;
 }

@@ -33,7 +33,7 @@ export const ExportRequest = z.strictObject({
 export type ExportRequest = z.infer<typeof ExportRequest>;
 
 /** Where the texts of each kind of work stand, computed once a query. */
-const kindsOfWork = `with k as materialized (
+export const kindsOfWork = `with k as materialized (
   select name, version,
     coalesce(instructions_version, left(encode(sha256(convert_to(instructions, 'UTF8')), 'hex'), 16)) as instructions_version,
     string_to_array(pair->>'name', '.') as field, string_to_array(pair->>'confidence', '.') as confidence,

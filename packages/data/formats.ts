@@ -92,7 +92,7 @@ const answers: Format = {
 };
 
 // the texts of a comparison, by the paths that its view names
-const prompt = `coalesce((select string_agg(t.input #>> string_to_array(path, '.'), e'\\n\\n' order by n) from unnest(k.prompts) with ordinality x(path, n)), '')`;
+export const prompt = `coalesce((select string_agg(t.input #>> string_to_array(path, '.'), e'\\n\\n' order by n) from unnest(k.prompts) with ordinality x(path, n)), '')`;
 const at = (path: string) => `(t.input #>> ${path})`;
 const chosen = `case when a.value #>> k.field = 'a' then ${at("k.a")} else ${at("k.b")} end`;
 const rejected = `case when a.value #>> k.field = 'a' then ${at("k.b")} else ${at("k.a")} end`;

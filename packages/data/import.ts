@@ -1,0 +1,270 @@
+/**
+ * Answers out of a file into the database, in one transaction: all of it or nothing. A dry run does the same and takes
+ * it back. Rows are staged as JSON text and taken apart by Postgres, so that no number loses a digit.
+ */
+import path from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { z } from "zod";
+import { TillerError } from "@tiller/schema";
+import { Db, type Store } from "@tiller/store";
+import { from as copyFrom } from "pg-copy-streams";
+import {
+  answersIn,
+  type ConverterName,
+  converters,
+  type ImportedType,
+  importedComparison,
+} from "./convert.ts";
+import type { fileKinds } from "./export.ts";
+import { AnswerRow, formats } from "./formats.ts";
+import { readMapping } from "./mapping.ts";
+import { saveImportedPairs } from "./pairs.ts";
+import { BadRow, kindOfFile, parsedRow, readRows, type SourceRow } from "./read.ts";
+import type { TypeInFile } from "./schema-file.ts";
+import { checks, inserts } from "./import-sql.ts";
+
+export const importNames = ["answers", ...(Object.keys(converters) as ConverterName[])] as const;
+export interface ImportRequest {
+  readonly file: string;
+  /** one of the formats, or the path of a mapping file */
+  readonly format: string;
+  readonly kind?: (typeof fileKinds)[number] | undefined;
+  /** where other formats' rows go; our own rows say it themselves */
+  readonly experiment?: string | undefined;
+  /** put before the pseudonyms of our own format's rows */
+  readonly raterPrefix?: string | undefined;
+  /** kinds of work in full, from the schema.json beside the file */
+  readonly types?: readonly TypeInFile[] | undefined;
+  readonly dry: boolean;
+  readonly now: Date;
+}
+export const Imported = z.strictObject({
+  rows: z.number().describe("rows read"),
+  answers: z.number().describe("answers that are new"),
+  known: z.number().describe("answers that were here already, the same"),
+  tasks: z.number(),
+  people: z.number().describe("people made, known by pseudonym alone"),
+  batches: z.number(),
+  experiments: z.array(z.string()),
+  types: z.array(z.string()),
+  dataset: z.string().nullable().describe("the dataset version made of new comparisons"),
+  dry: z.boolean().describe("nothing was kept"),
+});
+export type Imported = z.infer<typeof Imported>;
+
+const SHOWN = 10; // problems that are told at once
+
+export async function importAnswers(store: Store, r: ImportRequest): Promise<Imported> {
+  const rows = await rowsOf(r);
+  const name = path.basename(r.file);
+  const client = await store.pool.connect();
+  try {
+    await client.query("begin; set local timezone = 'UTC'; set local tiller.quiet = 'on'");
+    await client.query("create temp table staged (line int, row jsonb) on commit drop");
+    const read = await stage(client.query(copyFrom("copy staged from stdin")), rows, name);
+    if (r.raterPrefix)
+      await client.query(
+        `update staged set row = jsonb_set(row, '{rater}', to_jsonb($1::text || (row->>'rater')))`,
+        [r.raterPrefix],
+      );
+    const db = new Db(client as unknown as ConstructorParameters<typeof Db>[0]);
+    await client.query("create index on staged ((row->>'answer')); analyze staged");
+    for (const { find, say } of checks) {
+      const found = z
+        .array(z.object({ line: z.number(), what: z.string() }))
+        .parse((await client.query<Record<string, unknown>>(`${find} limit ${SHOWN}`)).rows);
+      if (found.length)
+        throw new TillerError(
+          "bad_rows",
+          `${name}: ${found.map((p) => `line ${p.line}: ${say(p.what)}`).join("; ")}. Nothing was imported.`,
+        );
+    }
+    const count = async (text: string, values: unknown[] = []) =>
+      (await client.query(text, values)).rowCount ?? 0;
+    const fresh = await count(inserts.fresh);
+    const types = (
+      await client.query<{ name: string }>(inserts.types, [
+        JSON.stringify(
+          r.types ?? [importedComparison, ...Object.values(converters).map((c) => c.type)],
+        ),
+      ])
+    ).rows.map((x) => x.name);
+    const experiments = (
+      await client.query<{ id: string }>(inserts.experiments, [
+        JSON.stringify({ imported: name, format: r.format }),
+      ])
+    ).rows.map((x) => x.id);
+    const people = await count(inserts.people);
+    const batches = await count(inserts.batches);
+    const tasks = await count(inserts.tasks);
+    await client.query(inserts.leases);
+    await client.query(inserts.answers);
+    await client.query(inserts.counts);
+    const dataset =
+      r.dry || !fresh
+        ? null
+        : await saveImportedPairs(db, store.home, {
+            name,
+            experiment: experiments.length === 1 ? experiments[0]! : null,
+          });
+    await client.query(r.dry ? "rollback" : "commit");
+    return {
+      rows: read,
+      answers: fresh,
+      known: read - fresh,
+      tasks,
+      people,
+      batches,
+      experiments,
+      types,
+      dataset,
+      dry: r.dry,
+    };
+  } catch (e) {
+    await client.query("rollback").catch(() => {});
+    throw explained(e, name);
+  } finally {
+    client.release();
+  }
+}
+
+/** What the database found wrong with a staged row, with its line. */
+function explained(e: unknown, file: string): unknown {
+  const { code, where = "", detail = "" } = e as { code?: string; where?: string; detail?: string };
+  const row = /COPY staged, line (\d+)/.exec(where)?.[1];
+  return code?.startsWith("22") && row
+    ? new TillerError(
+        "bad_rows",
+        `${file}: row ${row}: the database cannot keep it: ${(e as Error).message}${detail && ` (${detail})`}. Correct the row; nothing was imported.`,
+        { cause: e },
+      )
+    : e;
+}
+
+/** The rows as answers of ours. */
+async function rowsOf(r: ImportRequest): Promise<AsyncIterable<SourceRow | BadRow>> {
+  const kind = r.kind ?? kindOfFile(r.file);
+  if (r.format === "answers")
+    return convertedRows(
+      readRows(r.file, { kind, columns: formats.answers.columns }),
+      (s) => s,
+      (s) => parsedRow(AnswerRow, s.row, s.line),
+    );
+  const experiment = r.experiment ?? `imported-${path.basename(r.file).replace(/\..*$/, "")}`;
+  const at = r.now;
+  if (r.format in converters) {
+    const { type, convert } = converters[r.format as ConverterName];
+    return convertedRows(readRows(r.file, { kind }), answersIn({ experiment, type, at }), (s) =>
+      convert(nested(s.row), s.line),
+    );
+  }
+  if (!r.format.endsWith(".json"))
+    throw new TillerError(
+      "bad_format",
+      `there is no format ${r.format}. Give ${importNames.join(", ")}, or a mapping file that ends in .json.`,
+    );
+  const { mapping, rowOf } = await readMapping(r.format);
+  const type: ImportedType = mapping.type
+    ? { ...mapping.type, instructions: "", inputSchema: {}, outputSchema: {} }
+    : importedComparison;
+  return convertedRows(readRows(r.file, { kind }), answersIn({ experiment, type, at }), (s) =>
+    rowOf(s.row, s.line),
+  );
+}
+
+/** CSV has nested values as JSON text. */
+const nested = (row: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(row).map(([key, v]) => {
+      if (typeof v !== "string" || !/^\s*[[{]/.test(v)) return [key, v];
+      try {
+        return [key, JSON.parse(v) as unknown];
+      } catch {
+        return [key, v];
+      }
+    }),
+  );
+
+async function* convertedRows<T>(
+  rows: AsyncIterable<SourceRow>,
+  store: (s: SourceRow, m: T) => SourceRow,
+  convert: (s: SourceRow) => T,
+): AsyncGenerator<SourceRow | BadRow> {
+  for await (const s of rows)
+    try {
+      yield store(s, convert(s));
+    } catch (e) {
+      if (!(e instanceof BadRow)) throw e;
+      yield e;
+    }
+}
+
+/** Streams the rows into the table; every bad one is told, and then none is kept. */
+async function stage(
+  table: NodeJS.WritableStream & { destroy(e?: Error): unknown },
+  rows: AsyncIterable<SourceRow | BadRow>,
+  name: string,
+): Promise<number> {
+  const bad: string[] = [];
+  let read = 0;
+  async function* lines() {
+    let piece = "";
+    try {
+      for await (const s of rows) {
+        if (!(s instanceof BadRow)) {
+          read++;
+          const problem = unkeepable(s);
+          // the text format of COPY: a backslash and what ends a field are written with a backslash
+          if (!problem) piece += `${s.line}\t${s.text.replace(/[\\\t\n\r]/g, escaped)}\n`;
+          else bad.push(`line ${s.line}: ${problem}`);
+        } else bad.push(`line ${s.line}: ${s.message}`);
+        if (bad.length >= SHOWN) break;
+        if (piece.length > 1 << 16) {
+          yield piece;
+          piece = "";
+        }
+      }
+    } catch (e) {
+      if (!(e instanceof BadRow)) throw e;
+      bad.push(`line ${e.line}: ${e.message}`); // behind it the file cannot be read
+    }
+    if (bad.length)
+      throw new TillerError(
+        "bad_rows",
+        `${name}: ${bad.join("; ")}${bad.length >= SHOWN ? "; and maybe more" : ""}. Correct them; nothing was imported.`,
+      );
+    if (piece) yield piece;
+  }
+  await pipeline(Readable.from(lines(), { objectMode: true }), table);
+  return read;
+}
+
+const escapes: Readonly<Record<string, string>> = {
+  "\\": "\\\\",
+  "\t": "\\t",
+  "\n": "\\n",
+  "\r": "\\r",
+};
+const escaped = (c: string): string => escapes[c]!;
+
+/** Texts that no database keeps: a NUL character, or half of a surrogate pair. */
+function unkeepable({ text, row }: SourceRow): string | undefined {
+  if (!/\\u(0000|d[89a-f])/i.test(text) && text.isWellFormed()) return undefined;
+  const walk = (x: unknown, at: string): string | undefined => {
+    if (typeof x === "string")
+      return x.includes("\0")
+        ? `${at} has a NUL character, which the database does not keep. Take it out`
+        : x.isWellFormed()
+          ? undefined
+          : `${at} has half of a Unicode surrogate pair. Write the whole character`;
+    if (typeof x !== "object" || x === null) return undefined;
+    for (const [key, value] of Object.entries(x)) {
+      const problem =
+        walk(key, `a key in ${at}`) ?? walk(value, at === "row" ? key : `${at}.${key}`);
+      if (problem) return problem;
+    }
+    return undefined;
+  };
+  return walk(row, "row");
+}
