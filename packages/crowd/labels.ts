@@ -2,7 +2,7 @@
  * Answers of a closed question, packed for inference: names become numbers, answers lie task after task.
  * Every method of `truth.ts` reads this.
  */
-import { TillerError } from "@tiller/schema";
+import { Bug, TillerError } from "@tiller/schema";
 
 export interface Label {
   readonly task: string;
@@ -21,7 +21,7 @@ export interface LabelTable {
 }
 
 /**
- * Packs answers: tasks, workers and classes by name (numbers by value), the answers of a task by worker. So the same
+ * Packs answers: tasks, workers and classes by name (whole numbers by value), the answers of a task by worker. So the same
  * answers make the same table, and the same posteriors to the bit, in whatever order they came in.
  * `labels` names all classes where some may lack answers; an answer outside them is an error.
  */
@@ -30,14 +30,10 @@ export function labelTable(
   o: { labels?: readonly string[] | undefined } = {},
 ): LabelTable {
   const rows = [...answers];
-  const numbered = (names: readonly string[]) => new Map(names.map((name, i) => [name, i]));
-  const named = (of: (row: Label) => string) => [...new Set(rows.map(of))].toSorted(byName);
-  const [tasks, workers, seen] = [
-    named((r) => r.task),
-    named((r) => r.worker),
-    named((r) => r.label),
-  ];
+  const [tasks, workers] = [sorted(rows, "task"), sorted(rows, "worker")];
+  const seen = sorted(rows, "label").toSorted(byName);
   const labels = o.labels ?? seen;
+  const numbered = (names: readonly string[]) => new Map(names.map((name, i) => [name, i]));
   const [task, worker, label] = [numbered(tasks), numbered(workers), numbered(labels)];
   const outside = seen.filter((name) => !label.has(name));
   if (outside.length)
@@ -46,20 +42,34 @@ export function labelTable(
       `answers carry ${outside.slice(0, 5).join(", ")}, but the labels are ${labels.join(", ")}. Correct the answers or name every label.`,
     );
 
-  const packed = rows
-    .map((r) => [task.get(r.task)!, worker.get(r.worker)!, label.get(r.label)!] as const)
-    .toSorted((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]);
+  // counted into place by task, then put in order within each
+  const [W, K] = [workers.length, labels.length];
+  const taskOf = Int32Array.from(rows, (r) => task.get(r.task)!);
   const start = new Int32Array(tasks.length + 1);
-  for (const [i] of packed) start[i + 1]++;
+  for (const i of taskOf) start[i + 1]++;
   for (let i = 0; i < tasks.length; i++) start[i + 1] += start[i];
+  const next = start.slice();
+  const packed = new Float64Array(rows.length); // worker and label in one number
+  rows.forEach((r, n) => {
+    packed[next[taskOf[n]]++] = worker.get(r.worker)! * K + label.get(r.label)!;
+  });
+  for (let i = 0; i < tasks.length; i++) packed.subarray(start[i], start[i + 1]).sort();
+  if (W * K > Number.MAX_SAFE_INTEGER) throw new Bug(`${W} workers and ${K} labels do not pack`);
   return {
     tasks,
     workers,
     labels,
     start,
-    worker: Int32Array.from(packed, (r) => r[1]),
-    label: Int32Array.from(packed, (r) => r[2]),
+    worker: Int32Array.from(packed, (x) => Math.floor(x / K)),
+    label: Int32Array.from(packed, (x) => x % K),
   };
+}
+/** Names once each, in order: whole numbers by value, others by their characters (a collator takes seconds for many). */
+function sorted(rows: readonly Label[], of: keyof Label): string[] {
+  const names = [...new Set(rows.map((r) => r[of]))];
+  return names.every((name) => /^\d{1,15}$/.test(name))
+    ? names.toSorted((a, b) => Number(a) - Number(b) || (a < b ? -1 : 1))
+    : names.toSorted();
 }
 const { compare } = new Intl.Collator("en", { numeric: true });
 /** "01" and "1" are equal to the collator, and different names. */

@@ -172,33 +172,59 @@ export function dawidSkene(
   const K = t.labels.length;
   const W = t.workers.length;
   const posterior = votes(t, () => 1);
-  const clamp = () => {
-    if (!gold) return;
-    t.tasks.forEach((task, i) => {
-      const k = t.labels.indexOf(gold.get(task) ?? "");
-      if (k >= 0) posterior.fill(0, i * K, i * K + K).set([1], i * K + k);
-    });
-  };
-  clamp();
+  const fixed = new Uint8Array(t.tasks.length);
+  t.tasks.forEach((task, i) => {
+    const k = t.labels.indexOf(gold?.get(task) ?? "");
+    if (k < 0) return;
+    posterior.fill(0, i * K, i * K + K).set([1], i * K + k);
+    fixed[i] = 1;
+  });
   const confusion = new Float64Array(W * K * K); // (W, truth, said)
-  const log = new Float64Array(W * K * K);
+  const logs = new Float64Array(W * K * K); // (W, said, truth): the inner loop runs over truths
+  // where each answer's column of a confusion matrix begins, and its row of `logs`
+  const column = Int32Array.from(t.worker, (w, r) => w * K * K + t.label[r]);
+  const row = Int32Array.from(t.worker, (w, r) => (w * K + t.label[r]) * K);
+  const sum = new Float64Array(K);
+  const prior = new Float64Array(K);
   for (let i = 0; i < ITERATIONS; i++) {
     confusion.fill(smoothing);
-    for (let task = 0; task < t.tasks.length; task++)
-      for (let r = t.start[task]; r < t.start[task + 1]; r++)
-        for (let k = 0; k < K; k++)
-          confusion[(t.worker[r] * K + k) * K + t.label[r]] += posterior[task * K + k];
-    for (let row = 0; row < W * K; row++) {
-      let n = 0;
-      for (let said = 0; said < K; said++) n += confusion[row * K + said];
-      for (let c = row * K; c < (row + 1) * K; c++) log[c] = Math.log((confusion[c] /= n));
+    prior.fill(0);
+    for (let task = 0; task < t.tasks.length; task++) {
+      const end = t.start[task + 1];
+      for (let k = 0; k < K; k++) {
+        const p = posterior[task * K + k];
+        prior[k] += p;
+        for (let r = t.start[task]; r < end; r++) confusion[column[r] + k * K] += p;
+      }
     }
-    const logOf = (w: number, _: number, k: number, said: number) => log[(w * K + k) * K + said];
-    const before = gold ? posterior.slice() : undefined;
-    let change = expect(t, posterior, shares(posterior, K), logOf);
-    if (before) {
-      clamp();
-      change = posterior.reduce((most, p, i) => Math.max(most, Math.abs(p - before[i])), 0);
+    for (let w = 0; w < W; w++)
+      for (let k = 0; k < K; k++) {
+        const from = (w * K + k) * K;
+        let n = 0;
+        for (let said = 0; said < K; said++) n += confusion[from + said];
+        for (let said = 0; said < K; said++)
+          logs[(w * K + said) * K + k] = Math.log((confusion[from + said] /= n));
+      }
+    for (let k = 0; k < K; k++) prior[k] = Math.log(prior[k] / t.tasks.length + 1e-12);
+    let change = 0;
+    for (let task = 0; task < t.tasks.length; task++) {
+      if (fixed[task]) continue;
+      const end = t.start[task + 1];
+      let top = -Infinity;
+      for (let k = 0; k < K; k++) {
+        let log = prior[k];
+        for (let r = t.start[task]; r < end; r++) log += logs[row[r] + k];
+        sum[k] = log;
+        if (log > top) top = log;
+      }
+      let z = 0;
+      for (let k = 0; k < K; k++) z += sum[k] = Math.exp(sum[k] - top);
+      for (let k = 0; k < K; k++) {
+        const p = sum[k] / z;
+        const moved = Math.abs(p - posterior[task * K + k]);
+        if (moved > change) change = moved;
+        posterior[task * K + k] = p;
+      }
     }
     if (change < ENOUGH) break;
   }

@@ -22,13 +22,6 @@ export function wilson(right: number, n: number, z = 1.96): Interval {
   const half = (z * Math.sqrt((p * (1 - p)) / n + z ** 2 / (4 * n ** 2))) / (1 + z ** 2 / n);
   return { low: Math.max(0, centre - half), high: Math.min(1, centre + half) };
 }
-/** A share with its Wilson interval. */
-export const share = (right: number, n: number): Estimate => ({
-  at: n ? right / n : Number.NaN,
-  ...wilson(right, n),
-  n,
-});
-
 /** Clopper and Pearson's exact interval: never narrower than it says, so right for the few and for alarms. */
 export function clopperPearson(right: number, n: number, level = 0.95): Interval {
   const tail = (1 - level) / 2;
@@ -37,6 +30,13 @@ export function clopperPearson(right: number, n: number, level = 0.95): Interval
     high: right >= n ? 1 : betaQuantile(1 - tail, right + 1, n - right),
   };
 }
+
+/** A share with its exact interval. */
+export const exactShare = (right: number, n: number): Estimate => ({
+  at: n ? right / n : Number.NaN,
+  ...clopperPearson(right, n),
+  n,
+});
 
 /** Equal-tailed interval of a Beta(a, b) posterior. */
 export const betaInterval = (a: number, b: number, level = 0.95): Interval => ({
