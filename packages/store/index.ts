@@ -5,6 +5,7 @@ export * from "./blobs.ts";
 export * from "./desk.ts";
 export { defaultHome } from "./embedded.ts";
 export { forecastQueues, previewMove } from "./forecast.ts";
+export * from "./feedback.ts";
 export * from "./gold.ts";
 export * from "./invitations.ts";
 export * from "./executors.ts";
