@@ -46,6 +46,25 @@ export const access: Readonly<Record<string, Rule>> = {
   "POST /api/desk/concerns/:id/reply": staff,
   "POST /api/desk/referrals/:lease": staff,
 
+  "GET /api/desk/feedback": people,
+  "POST /api/desk/feedback": people,
+  "POST /api/desk/feedback/:id": people,
+
+  // quality: figures, gold, disagreements, notes and threads
+  "GET /api/quality/fields": staff,
+  "GET /api/quality/report": staff,
+  "GET /api/quality/raters/:id": staff,
+  "GET /api/quality/disagreements": staff,
+  "POST /api/quality/decisions": staff,
+  "GET /api/quality/gold": staff,
+  "GET /api/quality/gold/:id": staff,
+  "POST /api/quality/gold": staff,
+  "POST /api/quality/gold/:id/active": staff,
+  "GET /api/quality/threads": staff,
+  "POST /api/quality/threads": staff,
+  "GET /api/quality/threads/:id": staff,
+  "POST /api/quality/threads/:id": staff,
+
   // people and the record of what was done
   "GET /api/people": staff,
   "POST /api/people/:id": admins,

@@ -10,6 +10,7 @@ import { type Deps, type Env, guard } from "./context.ts";
 import { deskRoutes } from "./routes/desk.ts";
 import { modelRoutes } from "./routes/models.ts";
 import { openaiRoutes } from "./routes/openai.ts";
+import { feedbackRoutes, qualityRoutes } from "./routes/quality.ts";
 import { accountRoutes, peopleRoutes, signInRoutes } from "./routes/people.ts";
 import { studioRoutes } from "./routes/studio.ts";
 import { traceRoutes } from "./routes/trace.ts";
@@ -70,7 +71,9 @@ export function createApp(d: Deps): Hono<Env> {
   app.get("/api/me", (c) => c.json(c.var.me));
   app.route("/api/account", accountRoutes(d));
   app.route("/api/people", peopleRoutes(d));
+  app.route("/api/desk/feedback", feedbackRoutes(d));
   app.route("/api/desk", deskRoutes(d));
+  app.route("/api/quality", qualityRoutes(d));
   app.route("/api/studio", studioRoutes(d));
   app.route("/api/studio", traceRoutes(d));
   app.route("/api/studio/models", modelRoutes(d));

@@ -14,9 +14,9 @@ export interface Checked {
 export interface Calibration {
   readonly answers: number;
   /** agreement at each stated level */
-  readonly curve: readonly (Estimate & { readonly confidence: number })[];
+  readonly curve: (Estimate & { readonly confidence: number })[];
   /** agreement among answers at or above each level */
-  readonly atLeast: readonly (Estimate & { readonly confidence: number })[];
+  readonly atLeast: (Estimate & { readonly confidence: number })[];
   readonly threshold:
     | {
         readonly kind: "found";

@@ -52,13 +52,14 @@ export function heldOutLoss(
 }
 
 /** The method of least held-out loss. */
-export function chooseMethod(t: LabelTable): {
+export function chooseMethod(
+  t: LabelTable,
+  names: readonly MethodName[] = Object.keys(methods) as MethodName[],
+): {
   best: MethodName;
   losses: Map<MethodName, HeldOut>;
 } {
-  const losses = new Map(
-    (Object.keys(methods) as MethodName[]).map((name) => [name, heldOutLoss(t, name)]),
-  );
+  const losses = new Map(names.map((name) => [name, heldOutLoss(t, name)]));
   const [best] = [...losses].reduce((a, b) => (b[1].loss < a[1].loss ? b : a));
   return { best, losses };
 }

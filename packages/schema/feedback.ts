@@ -120,3 +120,21 @@ export const ThreadAct = z.strictObject({
   expected: z.record(z.string(), z.unknown()).optional(),
 });
 export type ThreadAct = z.infer<typeof ThreadAct>;
+
+/** GET /api/desk/feedback: the rater's threads, and where a researcher settled a task otherwise than they said. */
+export const DeskFeedback = z.strictObject({
+  threads: z.array(Thread),
+  settled: z.array(
+    z.strictObject({
+      answer: AnswerId,
+      task: TaskId,
+      title: z.string().describe("of the kind of work"),
+      input: z.unknown(),
+      said: z.unknown(),
+      decided: z.unknown(),
+      reason: z.string(),
+      at: z.iso.datetime(),
+    }),
+  ),
+});
+export type DeskFeedback = z.infer<typeof DeskFeedback>;

@@ -12,6 +12,7 @@ export * from "./people.ts";
 export * from "./models.ts";
 export * from "./prompt.ts";
 export * from "./quality.ts";
+export * from "./quality-report.ts";
 export * from "./rng.ts";
 export * from "./simulate-view.ts";
 export * from "./statistics.ts";

@@ -6,6 +6,7 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import {
+  DeskFeedback,
   type Me,
   movesOf,
   type OpenThread,
@@ -153,4 +154,18 @@ export async function actOnThread(
     await tx.run(sql`update thread set state = ${move.to}, updated_at = now() where id = ${id}`);
     return getThread(tx, me, id);
   });
+}
+
+/** What a rater sees of all this: their threads, and tasks that a researcher settled otherwise than they answered. */
+export async function deskFeedback(db: Db, me: Pick<Me, "id">): Promise<DeskFeedback> {
+  const threads = await listThreads(db, { id: me.id, role: "rater" });
+  const settled = await db.many(
+    sql`select a.id as answer, t.id as task, k.title, t.input, a.value as said, d.value as decided, d.reason, d.at
+        from answer a join task t on t.id = a.task join task_type k on k.name = t.type and k.version = t.type_version
+          join lateral (select * from decision where task = t.id order by at desc limit 1) d on true
+        where a.person = ${me.id} and a.undone_at is null and not a.value @> d.value
+        order by d.at desc limit 100`,
+    DeskFeedback.shape.settled.element,
+  );
+  return { threads, settled };
 }

@@ -12,6 +12,7 @@ export * from "./executors.ts";
 export * from "./lab.ts";
 export * from "./nodes.ts";
 export * from "./people.ts";
+export * from "./quality.ts";
 export {
   addRule,
   endRule,

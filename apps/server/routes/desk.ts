@@ -3,7 +3,6 @@ import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { Hono } from "hono";
 import { z } from "zod";
-import { wilson } from "@tiller/crowd";
 import {
   Acknowledge,
   AnswerId,
@@ -29,6 +28,7 @@ import {
   TillerError,
   Undo,
   type UndoReply,
+  wilson,
 } from "@tiller/schema";
 import {
   allConcerns,
@@ -173,7 +173,7 @@ export const deskRoutes = (d: Deps) => {
       return c.json({
         days,
         kinds: kinds.map((k) => {
-          const share = wilson(k.agreed, k.shared);
+          const share = k.shared ? wilson(k.agreed, k.shared) : undefined;
           return { ...k, low: share?.low ?? null, high: share?.high ?? null };
         }),
       } satisfies OwnWork);

@@ -1,0 +1,71 @@
+/**
+ * Works out the quality pages' figures beside the server: a thread of its own, with its own database connection, so that
+ * a hundred thousand answers do not hold up a rater's next task. It keeps the last study; a rater's page then costs little.
+ */
+import { parentPort, workerData } from "node:worker_threads";
+import pg from "pg";
+import { overview, raterReport, study } from "@tiller/crowd";
+import { Db, qualityData } from "@tiller/store";
+
+export type Ask =
+  | { readonly kind: "study"; readonly id: number; readonly type: string; readonly field: string }
+  | {
+      readonly kind: "rater";
+      readonly id: number;
+      readonly type: string;
+      readonly field: string;
+      readonly person: string;
+    };
+export type Told =
+  | { readonly id: number; readonly json: string }
+  | { readonly id: number; readonly error: { code?: string | undefined; message: string } };
+
+const { config } = workerData as { config: pg.ClientConfig };
+/** By kind of work and field; a few, since each holds its rows. */
+const studies = new Map<string, { made: ReturnType<typeof study>; computedAt: string }>();
+const KEPT = 3;
+
+async function studyOf(type: string, field: string, fresh: boolean) {
+  const key = `${type}\n${field}`;
+  const known = studies.get(key);
+  if (known && !fresh) return known;
+  const client = new pg.Client(config);
+  client.on("error", () => {}); // a lost database shows in the query
+  await client.connect();
+  try {
+    const computedAt = new Date().toISOString();
+    const data = await qualityData(new Db(client as unknown as pg.Pool), { type, field });
+    const made = { made: study(data), computedAt };
+    studies.delete(key);
+    studies.set(key, made);
+    if (studies.size > KEPT) studies.delete(studies.keys().next().value!);
+    return made;
+  } finally {
+    await client.end();
+  }
+}
+
+async function answer(ask: Ask): Promise<string> {
+  const began = performance.now();
+  if (ask.kind === "study") {
+    const { made, computedAt } = await studyOf(ask.type, ask.field, true);
+    const body = overview(made);
+    return JSON.stringify({ ...body, computedAt, seconds: (performance.now() - began) / 1000 });
+  }
+  const { made, computedAt } = await studyOf(ask.type, ask.field, false);
+  return JSON.stringify({ ...raterReport(made, ask.person), computedAt });
+}
+
+let queue = Promise.resolve();
+parentPort!.on("message", (ask: Ask) => {
+  queue = queue.then(async () => {
+    const told: Told = await answer(ask).then(
+      (json) => ({ id: ask.id, json }),
+      (e: unknown) => ({
+        id: ask.id,
+        error: { code: (e as { code?: string }).code, message: (e as Error).message },
+      }),
+    );
+    parentPort!.postMessage(told);
+  });
+});

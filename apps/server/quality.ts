@@ -1,0 +1,79 @@
+/**
+ * The quality figures, worked out in a thread of their own (quality-worker.ts) and kept: a page gets the last ones at once,
+ * and while they are older than ten seconds new ones are made behind it. So the pages stay fast however many answers there
+ * are, and say how old their figures are.
+ */
+import { Worker } from "node:worker_threads";
+import type pg from "pg";
+import { TillerError } from "@tiller/schema";
+import type { Ask, Told } from "./quality-worker.ts";
+
+const FRESH_MS = 10_000;
+type Question = Ask extends infer A ? (A extends Ask ? Omit<A, "id"> : never) : never;
+
+export interface QualityDesk {
+  /** The report as JSON; made now when there is none yet or `fresh` is asked for. */
+  study(type: string, field: string, o?: { fresh?: boolean }): Promise<string>;
+  rater(type: string, field: string, person: string): Promise<string>;
+}
+
+export function qualityDesk(config: pg.ClientConfig): QualityDesk {
+  let worker: Worker | undefined;
+  let next = 1;
+  const waiting = new Map<number, { done: (json: string) => void; failed: (e: Error) => void }>();
+  const end = (why: string) => {
+    worker = undefined;
+    for (const { failed } of waiting.values())
+      failed(
+        new TillerError(
+          "quality_failed",
+          `the figures could not be worked out (${why}). Try again.`,
+        ),
+      );
+    waiting.clear();
+  };
+  const started = (): Worker => {
+    if (worker) return worker;
+    const made = new Worker(new URL("./quality-worker.ts", import.meta.url), {
+      workerData: { config },
+    });
+    made.unref(); // it never keeps the server alive
+    made.on("message", (told: Told) => {
+      const asked = waiting.get(told.id);
+      waiting.delete(told.id);
+      if ("json" in told) asked?.done(told.json);
+      else asked?.failed(new TillerError(told.error.code ?? "quality_failed", told.error.message));
+    });
+    made.on("error", (e: Error) => end(e.message));
+    made.on("exit", () => worker === made && end("its thread ended"));
+    worker = made;
+    return made;
+  };
+  const ask = (question: Question): Promise<string> =>
+    new Promise((done, failed) => {
+      const id = next++;
+      waiting.set(id, { done, failed });
+      started().postMessage({ ...question, id });
+    });
+
+  const kept = new Map<string, { at: number; json: Promise<string> }>();
+  const study: QualityDesk["study"] = async (type, field, { fresh = false } = {}) => {
+    const key = `${type}\n${field}`;
+    const old = kept.get(key);
+    if (old && !fresh && Date.now() - old.at < FRESH_MS) return old.json;
+    const json = ask({ kind: "study", type, field });
+    const entry = { at: Date.now(), json };
+    if (!old || fresh) {
+      kept.set(key, entry);
+      json.catch(() => kept.delete(key));
+      return json;
+    }
+    kept.set(key, { at: Date.now(), json: old.json });
+    json.then(
+      () => kept.set(key, { at: Date.now(), json }),
+      () => kept.delete(key),
+    );
+    return old.json;
+  };
+  return { study, rater: (type, field, person) => ask({ kind: "rater", type, field, person }) };
+}

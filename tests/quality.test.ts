@@ -1,0 +1,230 @@
+/**
+ * The quality API on the real database, worked out in its real thread: what was put in comes out, with intervals; raters
+ * are kept out; a decision makes gold; a rater disputes it.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import type { Hono } from "hono";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type FlowServer, launchFlow } from "@tiller/flow";
+import {
+  DeskFeedback,
+  Disagreement,
+  ExperimentId,
+  Gold,
+  LeaseId,
+  Measured,
+  QualityReport,
+  RaterReport,
+  rng,
+  type Role,
+  Thread,
+} from "@tiller/schema";
+import { createApp } from "@tiller/server/app.ts";
+import type { Env } from "@tiller/server/context.ts";
+import { SamplerPool } from "@tiller/server/sampler.ts";
+import {
+  createExperiment,
+  ensurePerson,
+  issueToken,
+  openStore,
+  pickTwin,
+  postBatch,
+  sql,
+  type Store,
+  submitAnswer,
+} from "@tiller/store";
+import { z } from "zod";
+import { comparison } from "@tiller/crowd";
+
+const home = mkdtempSync(path.join(tmpdir(), "tiller-quality-"));
+const sampler = new SamplerPool();
+let store: Store;
+let flow: FlowServer;
+let app: Hono<Env>;
+const TASKS = 150;
+/** r0 to r3 are good, r4 guesses, r5 always takes the left. */
+const raters = ["r0", "r1", "r2", "r3", "r4", "r5"];
+
+const person = (id: string, role: Role = "rater") =>
+  ensurePerson(store.db, { id, name: `Name ${id}`, pseudonym: `alias-${id}`, role });
+async function give(who: string, task: string, choice: string, swap: boolean) {
+  const lease = LeaseId.parse(`${task} ${who}`);
+  await store.db.run(
+    sql`insert into lease (id, task, person, swap, expires_at) values (${lease}, ${task}, ${who}, ${swap}, now() + interval '1 hour')`,
+  );
+  const { id } = await person(who);
+  return submitAnswer(store.db, id, {
+    lease,
+    value: { choice },
+    activeSeconds: 0.001,
+    idleSeconds: 0,
+  });
+}
+const call = async <T>(
+  role: Role,
+  id: string,
+  method: string,
+  url: string,
+  schema: z.ZodType<T>,
+  body?: unknown,
+) => {
+  const token = await issueToken(store.db, (await person(id, role)).id, "session");
+  const reply = await app.request(url, {
+    method,
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const json: unknown = await reply.json();
+  if (!reply.ok) throw new Error(JSON.stringify(json));
+  return schema.parse(json);
+};
+const which = "type=comparison&field=choice";
+
+beforeAll(async () => {
+  store = await openStore({ home });
+  flow = await launchFlow({ store, workflows: [], codeRevision: "test" });
+  app = createApp({ store, flow, sampler, pending: new Set(), web: home });
+  const experiment = ExperimentId.parse("e");
+  await createExperiment(store.db, {
+    id: "e",
+    recipe: "r@1",
+    title: "t",
+    seed: 1,
+    config: {},
+    stages: [],
+  });
+  await postBatch(store.db, {
+    id: "e/b",
+    experiment,
+    type: comparison,
+    people: 6,
+    inputs: Array.from({ length: TASKS }, (_, i) => ({
+      id: `${i}`,
+      input: {
+        passage: "p",
+        a: { text: "short", sample: "1" },
+        b: { text: "rather longer", sample: "2" },
+      },
+    })),
+  });
+  const random = rng(1, "quality api");
+  for (const id of [...raters, "s"]) await person(id, id === "s" ? "researcher" : "rater");
+  const truth = Array.from({ length: TASKS }, () => random.choose(["a", "b"]));
+  for (const [i, right] of truth.entries())
+    await Promise.all(
+      raters.map((r) => {
+        const swap = random.next() < 0.5;
+        const good = random.next() < 0.9 ? right : right === "a" ? "b" : "a";
+        const said =
+          r === "r5" ? (swap ? "b" : "a") : r === "r4" ? random.choose(["a", "b"]) : good;
+        return give(r, `e/b/${i}`, said, swap);
+      }),
+    );
+  const researcher = (await person("s", "researcher")).id;
+  for (
+    let task = await pickTwin(store.db, researcher);
+    task;
+    task = await pickTwin(store.db, researcher)
+  )
+    await give("s", task, truth[Number(task.split("/").at(-1))]!, false);
+}, 240_000);
+afterAll(async () => {
+  sampler[Symbol.dispose]();
+  await flow?.close();
+  await store?.close();
+  rmSync(home, { recursive: true, force: true });
+});
+
+test("the report finds who is good, who guesses and who takes the left, with intervals", async () => {
+  const fields = await call("researcher", "s", "GET", "/api/quality/fields", z.array(Measured));
+  expect(fields.find((f) => f.type === "comparison")).toMatchObject({
+    field: "choice",
+    scale: "nominal",
+  });
+  const report = await call("lead", "l", "GET", `/api/quality/report?${which}`, QualityReport);
+  expect(report.raters.tasks).toBe(TASKS);
+  const of = (id: string) => report.people.find((p) => p.person === id)!;
+  expect(of("r0").pseudonym).toBe("alias-r0");
+  for (const r of ["r0", "r1", "r2", "r3"]) expect(of(r).reliability.low).toBeGreaterThan(0.75);
+  expect(of("r4").reliability.high).toBeLessThan(0.75);
+  expect(of("r4").weight).toBeLessThan(of("r0").weight);
+  expect(of("r5").left!.low).toBeGreaterThan(0.95);
+  expect(of("r0").left!.low).toBeLessThan(0.5);
+  // the researcher's blind copies count as their originals
+  expect(report.researchers.tasks).toBeGreaterThan(5);
+  expect(of("r0").researchers.n).toBe(report.researchers.tasks);
+  expect(of("r0").researchers.at!).toBeGreaterThan(0.7);
+  expect(report.matrix.find((p) => p.first === "r0" && p.second === "r1")!.n).toBe(TASKS);
+  expect(report.byVersion.map((v) => v.name)).toEqual(["1"]);
+  expect(report.overTime.length).toBeGreaterThan(3);
+  const rater = await call("lead", "l", "GET", `/api/quality/raters/r4?${which}`, RaterReport);
+  expect(rater.summary.person).toBe("r4");
+  expect(rater.calibration.threshold.kind).toBe("not enough data");
+});
+
+test("disagreements are one call away: of two people, and the queue; a decision leaves the queue and becomes gold", async () => {
+  const list = z.array(Disagreement);
+  const two = await call(
+    "lead",
+    "l",
+    "GET",
+    `/api/quality/disagreements?${which}&first=r0&second=r5`,
+    list,
+  );
+  expect(two.length).toBe(20);
+  for (const d of two) {
+    const of = (p: string) => d.said.find((x) => x.person === p)!.value as { choice: string };
+    expect(of("r0").choice).not.toBe(of("r5").choice);
+  }
+  const [first] = await call("researcher", "s", "GET", `/api/quality/disagreements?${which}`, list);
+  const choice =
+    (first!.said.find((x) => x.person === "r0")!.value as { choice: string }).choice === "a"
+      ? "b"
+      : "a";
+  const body = { task: first!.task, value: { choice }, reason: "the last sentence", gold: true };
+  const settled = await call(
+    "researcher",
+    "s",
+    "POST",
+    "/api/quality/decisions",
+    Disagreement,
+    body,
+  );
+  expect(settled.decision).toMatchObject({ value: { choice }, by: "alias-s" });
+  const left = await call("researcher", "s", "GET", `/api/quality/disagreements?${which}`, list);
+  expect(left.map((d) => d.task)).not.toContain(first!.task);
+  const gold = await call("lead", "l", "GET", "/api/quality/gold", z.array(Gold));
+  expect(gold).toMatchObject([{ sourceTask: first!.task, expected: { choice }, active: true }]);
+
+  // the rater sees it, and disputes
+  const seen = await call("rater", "r0", "GET", "/api/desk/feedback", DeskFeedback);
+  expect(seen.settled).toMatchObject([{ decided: { choice }, reason: "the last sentence" }]);
+  const dispute = { answer: seen.settled[0]!.answer, title: "I see it otherwise", text: "why" };
+  const opened = await call("rater", "r0", "POST", "/api/desk/feedback", Thread, dispute);
+  const listed = await call(
+    "lead",
+    "l",
+    "GET",
+    "/api/quality/threads?states=open",
+    z.array(Thread),
+  );
+  expect(listed.map((t) => t.id)).toContain(opened.id);
+  const act = { action: "decline", text: "the last sentence says it" };
+  expect(
+    (await call("lead", "l", "POST", `/api/quality/threads/${opened.id}`, Thread, act)).state,
+  ).toBe("declined");
+  await expect(
+    call("rater", "r1", "POST", `/api/desk/feedback/${opened.id}`, Thread, { action: "reopen" }),
+  ).rejects.toThrow(/no thread/);
+});
+
+test("an unknown field is an error with a remedy; raters get nothing of it", async () => {
+  await expect(
+    call("lead", "l", "GET", "/api/quality/report?type=comparison&field=colour", QualityReport),
+  ).rejects.toThrow(/no field colour that can be compared. See GET/);
+  await expect(
+    call("rater", "r0", "GET", `/api/quality/report?${which}`, QualityReport),
+  ).rejects.toThrow(/not_allowed/);
+});
