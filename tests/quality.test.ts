@@ -23,6 +23,7 @@ import {
 } from "@tiller/schema";
 import { createApp } from "@tiller/server/app.ts";
 import type { Env } from "@tiller/server/context.ts";
+import { serverModels } from "@tiller/server/engine.ts";
 import { SamplerPool } from "@tiller/server/sampler.ts";
 import {
   createExperiment,
@@ -85,7 +86,14 @@ const which = "type=comparison&field=choice";
 beforeAll(async () => {
   store = await openStore({ home });
   flow = await launchFlow({ store, workflows: [], codeRevision: "test" });
-  app = createApp({ store, flow, sampler, pending: new Set(), web: home });
+  app = createApp({
+    store,
+    flow,
+    sampler,
+    models: serverModels({ store, sampler }),
+    pending: new Set(),
+    web: home,
+  });
   const experiment = ExperimentId.parse("e");
   await createExperiment(store.db, {
     id: "e",
