@@ -10,6 +10,10 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: "the first experiment from nothing, for several seeds (1 2 3)",
     load: () => import("./experiment.ts"),
   },
+  people: {
+    what: "a thousand raters at once, one server and two; pages over a million tasks (--raters --rate --json --keep)",
+    load: () => import("./people/main.ts"),
+  },
 };
 const [name = ""] = process.argv.splice(2, 1); // the bench reads the rest
 const bench = benches[name];
