@@ -9,6 +9,7 @@ import { serve } from "@hono/node-server";
 import { launchFlow } from "@tiller/flow";
 import { expireLeases, openStore, settleDropped } from "@tiller/store";
 import { createApp } from "./app.ts";
+import { serverModels } from "./models.ts";
 import { SamplerPool } from "./sampler.ts";
 
 const SWEEP_MS = 5000;
@@ -29,7 +30,9 @@ const store = await openStore({
 });
 const flow = await launchFlow({ store, workflows: [], codeRevision: "serve" });
 const pending = new Set<Promise<void>>();
-const app = createApp({ store, flow, sampler: new SamplerPool(), pending, web: values.web });
+const sampler = new SamplerPool();
+const models = serverModels({ store, sampler });
+const app = createApp({ store, flow, sampler, models, pending, web: values.web });
 const server = serve({ fetch: app.fetch, port: Number(values.port), hostname: "127.0.0.1" });
 const sweep = setInterval(() => {
   void expireLeases(store.db)
