@@ -9,7 +9,7 @@ import { serve } from "@hono/node-server";
 import { launchFlow } from "@tiller/flow";
 import { expireLeases, openStore, settleDropped } from "@tiller/store";
 import { createApp } from "./app.ts";
-import { serverModels } from "./models.ts";
+import { serverModels } from "./engine.ts";
 import { SamplerPool } from "./sampler.ts";
 
 const SWEEP_MS = 5000;
