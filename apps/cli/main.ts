@@ -21,6 +21,10 @@ const commands: Record<
     what: "the models that can be called: list, show NAME, try NAME PROMPT (--home --models FILE)",
     load: () => import("./models.ts"),
   },
+  task: {
+    what: "kinds of work: list them, begin a new one, preview a file (list, new NAME, preview FILE --port)",
+    load: () => import("./task.ts"),
+  },
   data: {
     what: "export answers as JSONL, CSV or Parquet, and import them (export --out, import FILE)",
     load: () => import("./data.ts"),

@@ -106,6 +106,10 @@ export const access: Readonly<Record<string, Rule>> = {
   "GET /api/studio/models": staff,
   "GET /api/studio/models/:name": staff,
 
+  // the kinds of work; trying one out changes nothing, so it is not kept as an administrative act
+  "GET /api/tasks": people,
+  "POST /api/tasks/check": people,
+
   // the served models
   "GET /v1/models": machines,
   "GET /v1/models/:id": machines,

@@ -13,6 +13,7 @@ import { openaiRoutes } from "./routes/openai.ts";
 import { feedbackRoutes, qualityRoutes } from "./routes/quality.ts";
 import { accountRoutes, peopleRoutes, signInRoutes } from "./routes/people.ts";
 import { studioRoutes } from "./routes/studio.ts";
+import { taskRoutes } from "./routes/tasks.ts";
 import { traceRoutes } from "./routes/trace.ts";
 import { Limiter, securityHeaders, sizeLimit } from "./security.ts";
 
@@ -77,6 +78,7 @@ export function createApp(d: Deps): Hono<Env> {
   app.route("/api/studio", studioRoutes(d));
   app.route("/api/studio", traceRoutes(d));
   app.route("/api/studio/models", modelRoutes(d));
+  app.route("/api/tasks", taskRoutes());
   app.route("/v1", openaiRoutes(d));
   app.all("/api/*", (c) =>
     c.json({ code: "not_found", message: `There is no ${c.req.method} ${c.req.path}.` }, 404),

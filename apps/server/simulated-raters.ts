@@ -1,7 +1,14 @@
 /** Twelve simulated raters at the public door: they sign in by link and work through the same HTTP API as people. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { hiddenTaste, simulateChoice, type SimulatedRater } from "@tiller/crowd";
-import { ComparisonInput, NextReply, rng } from "@tiller/schema";
+import { hiddenTaste, keyOf, simulateChoice, type SimulatedRater, taskTypes } from "@tiller/crowd";
+import {
+  ComparisonInput,
+  type Lease,
+  NextReply,
+  type Rng,
+  rng,
+  simulateView,
+} from "@tiller/schema";
 
 export interface SimulatedSeat {
   readonly rater: SimulatedRater;
@@ -23,6 +30,25 @@ export async function simulate(o: {
       ),
     ),
   );
+}
+
+/** Comparisons by the hidden taste; other kinds as their code has it, or by their view where the code is not here. */
+export function answerTo(
+  lease: Pick<Lease, "type" | "typeVersion" | "view" | "input" | "swap">,
+  rater: SimulatedRater,
+  random: Rng,
+): unknown {
+  const { type, typeVersion, view, swap } = lease;
+  if (type === "comparison") {
+    const input = ComparisonInput.parse(lease.input);
+    const texts = { a: input.a.text, b: input.b.text };
+    return simulateChoice(rater, { ...texts, swap, taste: hiddenTaste, rng: random });
+  }
+  const skill = rater.noise === undefined ? 0 : 1 - rater.noise;
+  const def = taskTypes.get(keyOf({ name: type, version: typeVersion }));
+  return def
+    ? def.simulate(def.input.parse(lease.input), { rng: random, skill })
+    : simulateView(view, lease.input, { rng: random, skill });
 }
 
 async function work(
@@ -52,16 +78,9 @@ async function work(
       await pause(next.retryAfterMs);
       continue;
     }
-    const { lease, task, swap } = next.lease;
-    const input = ComparisonInput.parse(next.lease.input);
+    const { lease, task } = next.lease;
     const random = rng(o.seed, "rater", rater.name, task);
-    const value = simulateChoice(rater, {
-      a: input.a.text,
-      b: input.b.text,
-      swap,
-      taste: hiddenTaste,
-      rng: random,
-    });
+    const value = answerTo(next.lease, rater, random);
     const activeSeconds = rater.seconds * Math.exp(0.4 * random.normal());
     if (o.think) await pause(o.think);
     const sent = await post("answers", { lease, value, activeSeconds, idleSeconds: 0 });

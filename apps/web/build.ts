@@ -20,6 +20,7 @@ export async function buildWeb(): Promise<string> {
   const hash = createHash("sha256");
   for (const file of [
     path.join(root, "index.html"),
+    path.join(root, "preview.html"),
     path.join(root, "vite.config.ts"),
     path.join(root, "viewer.config.ts"),
     ...files(path.join(root, "src")),

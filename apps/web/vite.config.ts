@@ -3,7 +3,13 @@ import { defineConfig } from "vite";
 
 export default defineConfig({
   plugins: [react()],
-  build: { outDir: "dist", emptyOutDir: true },
+  build: {
+    outDir: "dist",
+    emptyOutDir: true,
+    rolldownOptions: {
+      input: ["index.html", "preview.html"].map((f) => `${import.meta.dirname}/${f}`),
+    },
+  },
   server: {
     proxy: {
       "/api": "http://localhost:7070",

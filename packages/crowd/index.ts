@@ -8,6 +8,7 @@ export { overview, type QualityData, raterReport, study } from "./report.ts";
 export * from "./simulate.ts";
 export * from "./tasks/aggregate.ts";
 export * from "./tasks/index.ts";
+export { previewOf } from "./tasks/preview.ts";
 export { scoreAgainst } from "./score.ts";
 export { hiddenTaste } from "./taste.ts";
 export { type MethodName, methods } from "./truth.ts";

@@ -32,6 +32,7 @@ import {
   stepLabels,
   taskTypes,
 } from "./tasks/index.ts";
+import { previewOf } from "./tasks/preview.ts";
 
 const together = compose({
   name: "together",
@@ -48,6 +49,7 @@ describe.each(all)("%s", (_, def) => {
   test("its samples fit its input, its view is data", () => {
     expect(def.samples.length).toBeGreaterThan(0);
     for (const sample of def.samples) expect(def.input.parse(sample)).toEqual(sample);
+    expect(previewOf(def).problems).toEqual([]);
     expect(View.parse(JSON.parse(JSON.stringify(def.view)))).toEqual(def.view);
   });
 

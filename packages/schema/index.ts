@@ -17,6 +17,7 @@ export * from "./rng.ts";
 export * from "./simulate-view.ts";
 export * from "./statistics.ts";
 export * from "./task.ts";
+export * from "./task-preview.ts";
 export * from "./trace.ts";
 export * from "./trace-view.ts";
 export * from "./work.ts";

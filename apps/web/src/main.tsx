@@ -26,6 +26,7 @@ import { ExperimentPage } from "./studio/experiment.tsx";
 import { Experiments } from "./studio/experiments.tsx";
 import { LineagePage } from "./studio/lineage.tsx";
 import { Playground } from "./studio/playground.tsx";
+import { PreviewsPage } from "./task/previews.tsx";
 import { TracePage } from "./trace/page.tsx";
 import { Place } from "./trace/tree.ts";
 
@@ -62,6 +63,7 @@ function Shell() {
         </Link>
         <nav aria-label="Main">
           {staff && <Link to="/studio">Experiments</Link>}
+          {staff && <Link to="/studio/tasks">Tasks</Link>}
           {staff && <Link to="/playground">Playground</Link>}
           {staff && <Link to="/desk/inbox">Inbox</Link>}
           <Link to="/desk" activeOptions={{ exact: true }}>
@@ -105,6 +107,7 @@ const routeTree = root.addChildren([
     validateSearch: Place,
   }),
   page("/studio/checkpoints/$id", LineagePage),
+  page("/studio/tasks", PreviewsPage),
   page("/studio/datasets/$id", DatasetPage),
 ]);
 const router = createRouter({ routeTree });

@@ -19,6 +19,11 @@ export const demonstration = defineTask({
       },
     ],
   },
+  simulate: ({ passage }, { rng, skill }) => {
+    const words = passage.split(/\s+/).filter(() => rng.next() < 0.6);
+    const some = (skill > rng.next() ? words : rng.shuffle(words)).slice(0, 24);
+    return { text: some.join(" ") };
+  },
   check: ({ passage }, { text }) =>
     text.length > 60 && passage.includes(text.trim())
       ? "This is copied from the text. Say it in your own words."

@@ -7,6 +7,7 @@
  */
 import { type ComponentType, type ReactNode, useEffect, useId, useRef, useState } from "react";
 import {
+  at,
   type Draft,
   type Field,
   missing,
@@ -81,6 +82,8 @@ export function TaskForm({ problems = [], disabled = false, ...p }: TaskFormProp
   const asked = view.ask.filter((f) => (f.step ?? 0) <= step);
   const open = asked.filter((f) => (f.step ?? 0) === step || revealsOf(view) === 0);
   const quick = view.ask.length === 1 && view.ask[0]!.kind === "pair";
+  // a lone question has a letter where keys need the focus first
+  const lettered = asked.length > 1 || ["text", "spans"].includes(asked[0]!.kind);
 
   const change = (value: Draft) => {
     latest.current = value;
@@ -115,9 +118,13 @@ export function TaskForm({ problems = [], disabled = false, ...p }: TaskFormProp
     if (problemsOf(view, input, latest.current).length) setTried(true);
     else p.onSubmit(latest.current);
   };
+  /** On to the next question without an answer, an optional one too; then back to what is missing. */
   const done = (i: number) => {
     if (quick) return submit();
-    const next = lackingFrom(i + 1);
+    const ahead = asked.findIndex(
+      (f, k) => k > i && open.includes(f) && at(latest.current, f.name) === undefined,
+    );
+    const next = ahead >= 0 ? ahead : lackingFrom(i + 1);
     if (next !== undefined && next !== i) goTo(next);
   };
 
@@ -141,8 +148,8 @@ export function TaskForm({ problems = [], disabled = false, ...p }: TaskFormProp
       return;
     }
     if (e.ctrlKey || e.metaKey || e.altKey) return;
-    const arrow = e.key.startsWith("Arrow");
-    if (arrow && (!inForm || target.closest("input"))) return; // the page scrolls
+    if (e.key.startsWith("Arrow") && target.closest("input")) return;
+    if (/^Arrow(Up|Down)$/.test(e.key) && !inForm) return; // the page scrolls
     const current = asked[active];
     const what =
       current && open.includes(current)
@@ -154,7 +161,7 @@ export function TaskForm({ problems = [], disabled = false, ...p }: TaskFormProp
       if (what === "done") done(active);
       return;
     }
-    const letter = asked.length > 1 ? LETTERS.indexOf(e.key) : -1;
+    const letter = lettered ? LETTERS.indexOf(e.key) : -1;
     const way = { ArrowUp: -1, ArrowDown: 1 }[e.key];
     const to = letter >= 0 ? letter : way ? active + way : -1;
     if (!asked[to]) return;
@@ -173,71 +180,73 @@ export function TaskForm({ problems = [], disabled = false, ...p }: TaskFormProp
   const lacks = last ? problemsOf(view, input, p.value) : missing(view, input, p.value, step);
   const said = [...problems, ...(tried ? lacks : [])];
   return (
-    <div className={`task ${blocks.length ? "" : "alone"}`} data-task-form="" ref={form}>
-      {blocks.length > 0 && (
-        <div className="task-show">
-          {blocks.map((b, i) => (
-            <BlockView key={i} block={b} input={input} />
-          ))}
-        </div>
-      )}
-      <div className="task-ask">
-        {asked.map((field, i) => (
-          <Question
-            key={field.name}
-            field={field}
-            letter={asked.length > 1 ? LETTERS[i] : undefined}
-            index={i}
-            active={i === active && !quick}
-            labelId={`${id}-${i}`}
-            lacking={tried ? missingOf(field, input, p.value) : undefined}
-            enter={() => setActive(i)}
-          >
-            {(() => {
-              const Kind = fields[field.kind] as ComponentType<FieldProps>;
-              return (
-                <Kind
-                  field={field}
-                  input={input}
-                  value={p.value}
-                  set={(value, second) => {
-                    const own = put(latest.current, field.name, value);
-                    change(second ? put(own, ...second) : own);
-                  }}
-                  swap={p.swap}
-                  active={i === active}
-                  disabled={disabled || !open.includes(field)}
-                  quick={quick}
-                  labelId={`${id}-${i}`}
-                  keys={(take) => {
-                    presses.current.set(i, take);
-                    return () => presses.current.delete(i);
-                  }}
-                  done={() => done(i)}
-                />
-              );
-            })()}
-          </Question>
-        ))}
-        {said.length > 0 && (
-          <ul className="said" role="alert">
-            {said.map((s) => (
-              <li key={s}>{s}</li>
+    <div className="task-box" data-task-form="" ref={form}>
+      <div className={`task ${blocks.length ? "" : "alone"}`}>
+        {blocks.length > 0 && (
+          <div className="task-show">
+            {blocks.map((b, i) => (
+              <BlockView key={i} block={b} input={input} />
             ))}
-          </ul>
-        )}
-        {!quick && (
-          <div className="row">
-            <button type="button" className="button primary" disabled={disabled} onClick={submit}>
-              {last ? "Submit" : "Continue"} <Kbd>Enter</Kbd>
-            </button>
-            {view.ask.some((f) => f.kind === "text") && (
-              <span className="quiet small">
-                <Kbd>Ctrl</Kbd> <Kbd>Enter</Kbd> inside a text, <Kbd>Esc</Kbd> leaves it
-              </span>
-            )}
           </div>
         )}
+        <div className="task-ask">
+          {asked.map((field, i) => (
+            <Question
+              key={field.name}
+              field={field}
+              letter={lettered ? LETTERS[i] : undefined}
+              index={i}
+              active={i === active && !quick}
+              labelId={`${id}-${i}`}
+              lacking={tried ? missingOf(field, input, p.value) : undefined}
+              enter={() => setActive(i)}
+            >
+              {(() => {
+                const Kind = fields[field.kind] as ComponentType<FieldProps>;
+                return (
+                  <Kind
+                    field={field}
+                    input={input}
+                    value={p.value}
+                    set={(value, second) => {
+                      const own = put(latest.current, field.name, value);
+                      change(second ? put(own, ...second) : own);
+                    }}
+                    swap={p.swap}
+                    active={i === active}
+                    disabled={disabled || !open.includes(field)}
+                    quick={quick}
+                    labelId={`${id}-${i}`}
+                    keys={(take) => {
+                      presses.current.set(i, take);
+                      return () => presses.current.delete(i);
+                    }}
+                    done={() => done(i)}
+                  />
+                );
+              })()}
+            </Question>
+          ))}
+          {said.length > 0 && (
+            <ul className="said" role="alert">
+              {said.map((s) => (
+                <li key={s}>{s}</li>
+              ))}
+            </ul>
+          )}
+          {!quick && (
+            <div className="row">
+              <button type="button" className="button primary" disabled={disabled} onClick={submit}>
+                {last ? "Submit" : "Continue"} <Kbd>Enter</Kbd>
+              </button>
+              {view.ask.some((f) => f.kind === "text") && (
+                <span className="quiet small">
+                  <Kbd>Ctrl</Kbd> <Kbd>Enter</Kbd> inside a text, <Kbd>Esc</Kbd> leaves it
+                </span>
+              )}
+            </div>
+          )}
+        </div>
       </div>
     </div>
   );
