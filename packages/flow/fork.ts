@@ -73,8 +73,9 @@ export async function carryFor(
 export async function recordedResults(
   store: Store,
   experiment: string,
-  o: { batches: boolean },
+  o: { kinds?: readonly OpRow["kind"][]; batches?: boolean } = {},
 ): Promise<Carried> {
+  const wanted = new Set(o.kinds ?? kept);
   const ops = await opsOf(store.db, experiment);
   if (!ops.length)
     throw new TillerError(
@@ -83,7 +84,7 @@ export async function recordedResults(
     );
   const results: Record<string, unknown> = {};
   for (const op of ops)
-    if (kept.has(op.kind) && op.state === "done" && op.id !== experiment)
+    if (wanted.has(op.kind) && op.state === "done" && op.id !== experiment)
       results[pathOf(experiment, op.id)] = await resolveValue(store.home, op.output);
   return o.batches
     ? { results, batches: await openBatchesOf(store, experiment, ops, () => true) }

@@ -10,6 +10,7 @@ import {
   type Prompt,
   type Rng,
   rng as seeded,
+  TillerError,
   type TraceNode,
 } from "@tiller/schema";
 import { type NodeWrite, resolveValue, type StoredValue } from "@tiller/store";
@@ -129,6 +130,11 @@ export function openOps(host: Host, args: WorkflowArgs, config: RunConfig): Ops 
         ran = { value: kept.value, attempts: 1 };
         return kept.stored;
       }
+      if (config.carried.closed && (kind === "ask" || kind === "model"))
+        throw new TillerError(
+          "not_recorded",
+          `the recording has nothing at ${path}. Record the run again with today's workflow and input.`,
+        );
       for (let attempt = 1; ; attempt++)
         try {
           return await once(attempt);

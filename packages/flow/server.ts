@@ -26,7 +26,7 @@ import {
   writeBlob,
 } from "@tiller/store";
 import type { Models } from "@tiller/model";
-import type { Carried, WorkflowDef } from "./define.ts";
+import type { Carried, Recording, WorkflowDef } from "./define.ts";
 import { isControl, revive } from "./failures.ts";
 import { type Branch, carryFor, recordedResults } from "./fork.ts";
 import { guardLife } from "./life.ts";
@@ -43,6 +43,8 @@ export interface StartOptions {
   readonly agents?: Agents;
   readonly budget?: Budget;
   readonly carried?: Carried;
+  /** people and models answer from this, and nobody else does */
+  readonly replay?: Recording;
   /** what started it or what it came from, for the studio */
   readonly origin?: Record<string, unknown>;
   /** any server of the database may run it, in place of this one */
@@ -80,6 +82,8 @@ export interface FlowServer {
   /** A new run that asks this question again. */
   reask(o: { node: string; by: string }): Promise<{ experiment: string }>;
   cancel(o: { node: string; by: string; reason?: string }): Promise<void>;
+  /** What people and models answered in a run, to run it again without them. */
+  record(experiment: string): Promise<Recording>;
   /** Takes a run over to another version by that version's `migrate`. */
   migrate(o: { experiment: string; to: string; by: string }): Promise<{ experiment: string }>;
   close(): Promise<void>;
@@ -261,7 +265,10 @@ export async function launchFlow(o: {
     const id = ExperimentId.parse(s.id ?? `${def.name.split("@")[0]}-${randomUUID().slice(0, 8)}`);
     if (id.includes("/"))
       throw new TillerError("bad_id", `a run's id has no slash: ${id}. Give it another.`);
-    const carried = s.carried ? await writeBlob(home, Buffer.from(jsonText(s.carried))) : null;
+    const known: Carried | undefined = s.replay
+      ? { results: s.replay.results, closed: true }
+      : s.carried;
+    const carried = known ? await writeBlob(home, Buffer.from(jsonText(known))) : null;
     await createExperiment(db, {
       id,
       recipe: def.name,
@@ -370,6 +377,12 @@ export async function launchFlow(o: {
     rewind: (f) => branch({ kind: "rewind", ...f }, f.by, true),
     reask: (f) => branch({ kind: "reask", ...f }, f.by, false),
     cancel,
+    record: async (experiment) => {
+      await recorder.flush();
+      const { recipe, seed, config } = await getExperiment(db, experiment);
+      const { results } = await recordedResults(store, experiment, { kinds: ["ask", "model"] });
+      return { workflow: recipe, seed, input: config, results: { ...results } };
+    },
     migrate: async ({ experiment, to, by }) => {
       const old = await getExperiment(db, experiment);
       const def = defOf(to);
@@ -447,7 +460,7 @@ async function loadConfig(store: Store, experiment: string): Promise<RunConfig> 
       if (!replays.has(from))
         replays.set(
           from,
-          recordedResults(store, from, { batches: false }).then((r) => r.results),
+          recordedResults(store, from).then((r) => r.results),
         );
       return replays.get(from)!;
     },
