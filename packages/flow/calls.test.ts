@@ -183,7 +183,7 @@ test("different people, and none of those who saw it before", async () => {
   ]);
   const { by, later, first } = result as {
     by: string[];
-    then: string[];
+    later: string[];
     first: { answer: string }[];
   };
   expect(first).toEqual([{ answer: "yes" }, { answer: "yes" }]);
