@@ -77,6 +77,25 @@ export const access: Readonly<Record<string, Rule>> = {
   "GET /api/people/audit": leads,
   "GET /api/people/audit.jsonl": admins,
 
+  // pay; by name for admins only
+  "GET /api/account/pay": people,
+  "GET /api/pay": leads,
+  "GET /api/pay/payroll.csv": leads,
+  "GET /api/pay/entries.csv": leads,
+  "GET /api/pay/rates": leads,
+  "POST /api/pay/rates": admins,
+  "GET /api/pay/people/:id": leads,
+  "POST /api/pay/people/:id/corrections": leads,
+
+  // the control room
+  "GET /api/control": staff,
+  "GET /api/control/answers/:person": staff,
+  "POST /api/control/preview": staff,
+  "POST /api/control/move": staff,
+  "POST /api/control/moves/:id/undo": staff,
+  "POST /api/control/people/:id": staff,
+  "POST /api/control/queues": staff,
+
   // the lab
   "GET /api/studio/experiments": staff,
   "GET /api/studio/experiments/:id": staff,

@@ -1,6 +1,7 @@
 /** Every shape that crosses a boundary. Knows nothing else. */
 export * from "./answer.ts";
 export * from "./assign.ts";
+export * from "./control.ts";
 export * from "./desk.ts";
 export * from "./compose.ts";
 export * from "./errors.ts";
@@ -8,6 +9,7 @@ export * from "./feedback.ts";
 export * from "./ids.ts";
 export * from "./job.ts";
 export * from "./lab.ts";
+export * from "./pay.ts";
 export * from "./people.ts";
 export * from "./models.ts";
 export * from "./prompt.ts";

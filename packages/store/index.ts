@@ -2,6 +2,7 @@
 export * from "./audit.ts";
 export * from "./batches.ts";
 export * from "./blobs.ts";
+export * from "./control.ts";
 export * from "./desk.ts";
 export { defaultHome } from "./embedded.ts";
 export { forecastQueues, previewMove } from "./forecast.ts";
@@ -11,6 +12,7 @@ export * from "./invitations.ts";
 export * from "./executors.ts";
 export * from "./lab.ts";
 export * from "./nodes.ts";
+export * from "./ledger.ts";
 export * from "./people.ts";
 export * from "./quality.ts";
 export {

@@ -5,6 +5,8 @@ import { z } from "zod";
 import { Invitation, type Invite, type Join, type Me, TillerError, Welcome } from "@tiller/schema";
 import { recordAct } from "./audit.ts";
 import { ensurePerson, freePseudonym, hashOf, newSecret } from "./people.ts";
+import { addToGroup } from "./control.ts";
+import { setLanguages } from "./rules.ts";
 import { type Db, sql } from "./sql.ts";
 
 const columns = sql`i.id, i.role, i.groups, i.languages, i.note, b.pseudonym as "createdBy", i.created_at as "createdAt", i.expires_at as "expiresAt",
@@ -69,11 +71,7 @@ export async function welcome(db: Db, token: string): Promise<Welcome> {
 }
 
 /** Makes the account. Of two at once with the same link, one gets in. */
-export async function join(
-  db: Db,
-  token: string,
-  j: Join,
-): Promise<{ me: Me; groups: string[]; languages: string[] }> {
+export async function join(db: Db, token: string, j: Join): Promise<Me> {
   if ((j.handle === undefined) !== (j.password === undefined))
     throw new TillerError("half_account", "give both a name to sign in with and a password.");
   const password = j.password === undefined ? null : await argon2(j.password);
@@ -106,6 +104,8 @@ export async function join(
       target: found.id,
       after: { pseudonym: me.pseudonym, role: me.role },
     });
-    return { me, groups: found.groups, languages: j.languages ?? found.languages };
+    await setLanguages(tx, me.id, { person: me.id, languages: j.languages ?? found.languages });
+    for (const group of found.groups) await addToGroup(tx, me.id, { group, person: me.id });
+    return me;
   });
 }

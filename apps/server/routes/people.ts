@@ -101,7 +101,7 @@ export const signInRoutes = (d: Deps, limiter: Limiter) => {
       })
       .post("/api/join/:token", async (c) => {
         const wanted = Join.parse(await c.req.json());
-        const { me } = await join(db, c.req.param("token"), wanted);
+        const me = await join(db, c.req.param("token"), wanted);
         await open(c, me);
         return c.json({ home: home(me), pseudonym: me.pseudonym });
       })

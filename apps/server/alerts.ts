@@ -1,0 +1,204 @@
+/**
+ * When queues will be done, and what the work lead should do now: pure functions over what the control room read. Every
+ * alert names what is wrong, with its numbers, and one remedy.
+ */
+import type { Alert, CompletionRange, ControlPerson, ControlQueue } from "@tiller/schema";
+
+export interface Sample {
+  readonly at: string;
+  readonly done: number;
+}
+const HOUR = 3600;
+/** Four fifths of a normal distribution lie within this many standard deviations. */
+const WITHIN = 1.28;
+const MOST_BINS = 48;
+const FEWEST_BINS = 5;
+
+/** Answers an hour over the last hour, or what there is of it; null until there are two samples. */
+export function pace(samples: readonly Sample[], now: number): number | null {
+  const recent = samples.filter((s) => Date.parse(s.at) > now - HOUR * 1000 - 60_000);
+  const [first, last] = [recent[0], recent.at(-1)];
+  if (!first || !last || first === last) return null;
+  const seconds = (Date.parse(last.at) - Date.parse(first.at)) / 1000;
+  return (Math.max(0, last.done - first.done) / seconds) * HOUR;
+}
+
+/** Equal spans of time up to the last sample, and the answers that came in each. */
+function bins(samples: readonly Sample[]): { seconds: number; counts: number[] } {
+  const start = Date.parse(samples[0]!.at) / 1000;
+  const end = Date.parse(samples.at(-1)!.at) / 1000;
+  const n = Math.min(MOST_BINS, samples.length - 1);
+  const seconds = (end - start) / n;
+  let i = 0;
+  const counts: number[] = [];
+  let before = samples[0]!.done;
+  for (let bin = 1; bin <= n; bin++) {
+    while (
+      i + 1 < samples.length &&
+      Date.parse(samples[i + 1]!.at) / 1000 <= start + bin * seconds + 1e-6
+    )
+      i++;
+    counts.push(Math.max(0, samples[i]!.done - before));
+    before = samples[i]!.done;
+  }
+  return { seconds, counts };
+}
+
+/**
+ * The time to give `open` answers at the pace of the samples. The spread has two parts: how unsure the mean of the past
+ * is, and how much as many spans to come will scatter around it. `guessPerDay` stands in where there are few samples,
+ * with half and twice its time as the range.
+ */
+export function completion(
+  open: number,
+  samples: readonly Sample[],
+  guessPerDay: number,
+): CompletionRange | null {
+  if (open <= 0) return { low: 0, mid: 0, high: 0, basis: "measured" };
+  const { seconds, counts } =
+    samples.length > FEWEST_BINS ? bins(samples) : { seconds: 0, counts: [] };
+  const mean = counts.reduce((a, b) => a + b, 0) / (counts.length || 1);
+  if (counts.length < FEWEST_BINS || mean === 0) {
+    if (guessPerDay <= 0) return null;
+    const mid = (open / guessPerDay) * 24 * HOUR;
+    return { low: mid / 2, mid, high: mid * 2, basis: "guess" };
+  }
+  const spread = counts.reduce((a, c) => a + (c - mean) ** 2, 0) / (counts.length - 1);
+  const ahead = Math.max(1, open / mean);
+  // an answer more or less is always possible: never less than counting noise
+  const sd = Math.sqrt(Math.max(spread, mean) * (1 / counts.length + 1 / ahead));
+  const time = (perBin: number) => (open / perBin) * seconds;
+  const slow = mean - WITHIN * sd;
+  return {
+    low: time(mean + WITHIN * sd),
+    mid: time(mean),
+    high: slow > mean / 50 ? time(slow) : null,
+    basis: "measured",
+  };
+}
+
+const people = (n: number) => (n === 1 ? "one person" : `${n} people`);
+const span = (seconds: number): string =>
+  seconds < 5400
+    ? `${Math.round(seconds / 60)} minutes`
+    : seconds < 36 * HOUR
+      ? `${Math.round(seconds / HOUR)} hours`
+      : `${Math.round(seconds / 24 / HOUR)} days`;
+
+/** Answers that say something about speed, and how far below the middle is too fast. */
+const ENOUGH = 25;
+const TOO_FAST = 0.4;
+const EXPIRED = 3;
+
+interface State {
+  readonly now: number;
+  readonly queues: readonly ControlQueue[];
+  readonly people: readonly ControlPerson[];
+}
+type Finder = (s: State) => Alert[];
+
+const queueAct = (q: ControlQueue) =>
+  ({ kind: "move", queue: { kind: q.kind, experiment: q.experiment } }) as const;
+const named = (q: ControlQueue) => `“${q.title}” of ${q.experimentTitle}`;
+const about = (rule: string, q: ControlQueue) => `${rule} ${q.kind} ${q.experiment}`;
+const look = (p: ControlPerson) =>
+  ({ kind: "answers", person: p.person, pseudonym: p.pseudonym }) as const;
+
+const late: Finder = ({ now, queues }) =>
+  queues.flatMap((q): Alert[] => {
+    if (!q.deadline || q.paused !== null || q.may === 0) return [];
+    const left = (Date.parse(q.deadline) - now) / 1000;
+    const open = q.wanted - q.done;
+    if (left <= 0)
+      return [
+        {
+          id: about("late", q),
+          level: "bad",
+          what: `${named(q)} is past its deadline by ${span(-left)}; ${open} answers are missing.`,
+          remedy: "Move people to it, or set a new deadline.",
+          act: queueAct(q),
+        },
+      ];
+    const mid = q.completion?.mid ?? Infinity;
+    const high = q.completion?.high ?? Infinity;
+    if (high <= left) return [];
+    const rate = q.perHour ?? (Number.isFinite(mid) ? (open / mid) * HOUR : 0);
+    const each = rate / Math.max(1, q.now || q.may);
+    const more =
+      each > 0
+        ? Math.max(1, Math.ceil(((open / left) * HOUR) / each - Math.max(1, q.now || q.may)))
+        : 1;
+    const when = Number.isFinite(mid) ? `needs ${span(mid)} at this pace` : "stands still";
+    return [
+      {
+        id: about("late", q),
+        level: mid > left ? "bad" : "warn",
+        what: `${named(q)} ${when} and has ${span(left)}.`,
+        remedy:
+          mid > left
+            ? `Add ${people(more)}.`
+            : "It may be late: keep an eye on it, or add one person.",
+        act: queueAct(q),
+      },
+    ];
+  });
+
+const nobody: Finder = ({ queues }) =>
+  queues
+    .filter((q) => q.may === 0 && q.paused === null)
+    .map((q) => ({
+      id: about("nobody", q),
+      level: "bad",
+      what: `Nobody may work on ${named(q)}; ${q.wanted - q.done} answers are missing.`,
+      remedy: "Move somebody there, or give somebody the qualification that it asks for.",
+      act: queueAct(q),
+    }));
+
+const tooFast: Finder = ({ people: all }) => {
+  const seconds = all.flatMap((p) => p.quality?.medianSeconds ?? []).toSorted((a, b) => a - b);
+  const middle = seconds[Math.floor(seconds.length / 2)] ?? 0;
+  return all.flatMap((p): Alert[] => {
+    const own = p.quality?.medianSeconds;
+    if (p.pausedAt || own === null || own === undefined) return [];
+    if (p.quality!.answers < ENOUGH || seconds.length < 4 || own >= TOO_FAST * middle) return [];
+    return [
+      {
+        id: `fast ${p.person}`,
+        level: "warn",
+        what: `${p.pseudonym} takes ${own.toFixed(1)} s an answer, where others take ${middle.toFixed(1)} s.`,
+        remedy: "Look at these 12 answers, the quickest.",
+        act: look(p),
+      },
+    ];
+  });
+};
+
+const careless: Finder = ({ people: all }) =>
+  all
+    .filter((p) => p.quality?.flag === "careless" && !p.pausedAt)
+    .map((p) => ({
+      id: `careless ${p.person}`,
+      level: "bad",
+      what: `${p.pseudonym} is right on ${Math.round(100 * (p.quality!.reliability ?? 0))} % of clear pairs (${Math.round(100 * (p.quality!.reliabilityLow ?? 0))} to ${Math.round(100 * (p.quality!.reliabilityHigh ?? 0))} %), near tossing a coin.`,
+      remedy: "Look at their answers, talk to them, and pause them until then.",
+      act: look(p),
+    }));
+
+const expired: Finder = ({ people: all }) =>
+  all
+    .filter((p) => p.expiredLeases >= EXPIRED && !p.simulated)
+    .map((p) => ({
+      id: `expired ${p.person}`,
+      level: "warn",
+      what: `${p.pseudonym} let ${p.expiredLeases} tasks run out in the last day.`,
+      remedy: "Ask whether the page hangs or the tasks are too long for them.",
+      act: look(p),
+    }));
+
+/** One finder a rule; the worst first. */
+const finders: readonly Finder[] = [late, nobody, careless, tooFast, expired];
+
+export const alertsOf = (s: State): Alert[] =>
+  finders
+    .flatMap((find) => find(s))
+    .toSorted((a, b) => Number(b.level === "bad") - Number(a.level === "bad"));

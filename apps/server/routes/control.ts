@@ -1,0 +1,145 @@
+/** The control room's API: one snapshot that many may ask for, moves with a preview and undo, people, queues. */
+import { Hono } from "hono";
+import { flagRaters } from "@tiller/crowd";
+import {
+  type ControlRoom,
+  Move,
+  PersonId,
+  QueueChange,
+  type RaterRow,
+  WorkerChange,
+} from "@tiller/schema";
+import {
+  changeQueue,
+  changeWorker,
+  forecastQueues,
+  listGroups,
+  listRoster,
+  listRules,
+  moveOnRecord,
+  peopleNow,
+  previewMove,
+  queueSamples,
+  queuesNow,
+  quickestAnswers,
+  recentJudgments,
+  recentMoves,
+  sampleQueues,
+  undoMove,
+} from "@tiller/store";
+import { alertsOf, completion, pace } from "../alerts.ts";
+import type { Deps, Env } from "../context.ts";
+
+/** Many pages ask at once: they share one answer for a moment. Reliability is worth computing less often. */
+const SNAPSHOT_MS = 1000;
+const QUALITY_MS = 30_000;
+const JUDGMENTS = 6000;
+
+/** The newest value of `make`, at most `ms` old; calls meanwhile wait for the same one. `drop` forgets it. */
+function shared<T>(
+  ms: number,
+  make: () => Promise<T>,
+): { get: () => Promise<T>; drop: () => void } {
+  let last: { at: number; value: Promise<T> } | undefined;
+  return {
+    get: () => {
+      if (last && Date.now() - last.at < ms) return last.value;
+      const value = make();
+      const mine = { at: Date.now(), value };
+      last = mine;
+      value.catch(() => {
+        if (last === mine) last = undefined;
+      });
+      return value;
+    },
+    drop: () => (last = undefined),
+  };
+}
+
+export const controlRoutes = (d: Deps) => {
+  const { db } = d.store;
+  const quality = shared(QUALITY_MS, async () => {
+    const rows = flagRaters(await recentJudgments(db, JUDGMENTS));
+    return new Map<string, RaterRow>(rows.map((r) => [r.rater, r]));
+  });
+  const room = shared(SNAPSHOT_MS, async (): Promise<ControlRoom> => {
+    await sampleQueues(db);
+    const [rows, queueRows, samples, lanes, rules, roster, groups, moves, rated] =
+      await Promise.all([
+        peopleNow(db),
+        queuesNow(db),
+        queueSamples(db),
+        forecastQueues(db),
+        listRules(db),
+        listRoster(db),
+        listGroups(db),
+        recentMoves(db),
+        quality.get(),
+      ]);
+    const now = Date.now();
+    const people = rows.map((p) => {
+      const row = rated.get(p.person);
+      if (!row) return { ...p, quality: null };
+      const { rater: _, pseudonym: __, simulated: ___, ...known } = row;
+      return { ...p, quality: known };
+    });
+    const sampled = Map.groupBy(samples, (s) => `${s.kind}\n${s.experiment}`);
+    const queues = queueRows.map((q) => {
+      const own = sampled.get(`${q.kind}\n${q.experiment}`) ?? [];
+      const lane =
+        lanes.find((l) => l.kind === q.kind && l.experiment === q.experiment) ??
+        lanes.find((l) => l.kind === q.kind && l.experiment === null);
+      // a lane of several experiments is worked through together: each gets its part of the pace
+      const part = lane && lane.open > 0 ? (q.wanted - q.done) / lane.open : 1;
+      const pause = rules.find(
+        (r) =>
+          r.body.rule === "paused" &&
+          (r.kind === null || r.kind === q.kind) &&
+          (r.experiment === null || r.experiment === q.experiment),
+      );
+      return {
+        ...q,
+        perHour: pace(own, now),
+        completion: completion(q.wanted - q.done, own, (lane?.perDay ?? 0) * part),
+        may: lane?.people ?? 0,
+        now: rows.filter((p) => p.doing?.kind === q.kind && p.doing.experiment === q.experiment)
+          .length,
+        paused: pause?.body.rule === "paused" ? pause.body.why : null,
+      };
+    });
+    const alerts = alertsOf({ now, queues, people });
+    return { at: new Date(now).toISOString(), people, queues, alerts, roster, groups, moves };
+  });
+  const changed = <T>(value: T): T => {
+    room.drop();
+    return value;
+  };
+  return new Hono<Env>()
+    .get("/", async (c) => c.json(await room.get()))
+    .get("/answers/:person", async (c) => c.json(await quickestAnswers(db, c.req.param("person"))))
+    .post("/preview", async (c) => {
+      c.set("recorded", true); // nothing is changed
+      return c.json(await previewMove(db, Move.parse(await c.req.json())));
+    })
+    .post("/move", async (c) => {
+      const id = await moveOnRecord(db, c.var.me.id, Move.parse(await c.req.json()));
+      c.set("recorded", true);
+      return changed(c.json({ id }));
+    })
+    .post("/moves/:id/undo", async (c) => {
+      await undoMove(db, c.var.me.id, c.req.param("id"));
+      c.set("recorded", true);
+      return changed(c.json({ ok: true }));
+    })
+    .post("/people/:id", async (c) => {
+      const change = WorkerChange.parse(await c.req.json());
+      await changeWorker(db, c.var.me.id, PersonId.parse(c.req.param("id")), change);
+      c.set("recorded", true);
+      return changed(c.json({ ok: true }));
+    })
+    .post("/queues", async (c) => {
+      await changeQueue(db, c.var.me.id, QueueChange.parse(await c.req.json()));
+      c.set("recorded", true);
+      return changed(c.json({ ok: true }));
+    });
+};
