@@ -22,6 +22,7 @@ import {
 } from "@tiller/schema";
 import { createApp } from "@tiller/server/app.ts";
 import type { Env } from "@tiller/server/context.ts";
+import { serverModels } from "@tiller/server/engine.ts";
 import { SamplerPool } from "@tiller/server/sampler.ts";
 import {
   createExperiment,
@@ -83,7 +84,8 @@ const kinds = ["comparison", "critique"];
 beforeAll(async () => {
   store = await openStore({ home });
   flow = await launchFlow({ store, workflows: [], codeRevision: "test" });
-  app = createApp({ store, flow, sampler, pending: new Set(), web: home });
+  const models = serverModels({ store, sampler });
+  app = createApp({ store, flow, sampler, models, pending: new Set(), web: home });
   await createExperiment(store.db, {
     id: study,
     recipe: "r@1",
