@@ -173,7 +173,9 @@ export function openModels(o: {
     const request = requestOf(model, prompt, c, shape);
     const keys = await keysOf(model, request, shape, c, signal);
     const whole = async (reply: Recorded, cached: boolean): Promise<Reply<T>> => {
-      const parsed = shape ? await shape.parse(reply.text) : { value: reply.text as T };
+      const parsed = shape
+        ? await shape.parse(reply.text, cutOff(reply))
+        : { value: reply.text as T };
       if (!("value" in parsed))
         throw new TillerError(
           "bad_cache",
@@ -240,7 +242,7 @@ export function openModels(o: {
     for (let repairs = 0; ; repairs++) {
       const done = await attempts(model, { ...request, messages }, c, asked);
       estimated ||= done.estimated;
-      const parsed = shape && (await shape.parse(done.text));
+      const parsed = shape && (await shape.parse(done.text, cutOff(done)));
       if (!parsed || "value" in parsed) {
         const { text, finish, logprobs } = done;
         const kept = logprobs && [...logprobs];
@@ -258,7 +260,7 @@ export function openModels(o: {
       messages = [
         ...messages,
         { role: "assistant", content: done.text || "(nothing)" },
-        { role: "user", content: repairTurn({ issues, cutOff: done.finish === "length" }) },
+        { role: "user", content: repairTurn({ issues, ...cutOff(done) }) },
       ];
     }
   }
@@ -327,6 +329,8 @@ export function openModels(o: {
       })),
   };
 }
+
+const cutOff = (r: { finish: string }) => ({ cutOff: r.finish === "length" });
 
 const placeOf = (c: ModelConfig): string =>
   c.kind === "local" ? `checkpoint ${c.checkpoint}` : `${c.model} at ${c.baseURL} (${c.api})`;

@@ -14,7 +14,8 @@ export interface Shape<T> {
   readonly schema: JSONSchema;
   /** the value's own schema, for the cache's key and for prompts */
   readonly bare: JSONSchema;
-  parse(text: string): Promise<Parsed<T>>;
+  /** `cutOff`: the text ended by its length, so that what is missing is not to be guessed */
+  parse(text: string, o?: { cutOff: boolean }): Promise<Parsed<T>>;
 }
 
 export function shapeOf<T>(output: z.ZodType<T>): Shape<T> {
@@ -44,9 +45,9 @@ export function shapeOf<T>(output: z.ZodType<T>): Shape<T> {
   return {
     schema,
     bare,
-    parse: async (text) => {
+    parse: async (text, { cutOff } = { cutOff: false }) => {
       let first: string[] | undefined;
-      for (const candidate of jsonIn(text)) {
+      for (const candidate of jsonIn(text, { mend: !cutOff })) {
         const r = await fits(candidate);
         if ("value" in r) return r;
         first ??= r.issues;
@@ -62,13 +63,14 @@ const isWrapper = (x: unknown): x is { answer: unknown } =>
   typeof x === "object" && x !== null && "answer" in x && Object.keys(x).length === 1;
 
 /** The JSON values in a text, likeliest first: the whole, code fences, brackets in prose (the last before the first). */
-export function* jsonIn(text: string): Generator<unknown> {
+export function* jsonIn(text: string, o: { mend: boolean }): Generator<unknown> {
   const fences = [...text.matchAll(/```[\w-]*[ \t]*\r?\n?([\s\S]*?)```/g)].map((m) => m[1]);
   const parts = [text, ...fences.toReversed(), ...spans(text).toReversed()].map((p) => p.trim());
-  for (const read of [JSON.parse, (s: string) => JSON.parse(jsonrepair(s))] as const)
+  const mended = (s: string): unknown => JSON.parse(jsonrepair(s));
+  for (const read of o.mend ? [JSON.parse, mended] : [JSON.parse])
     for (const part of new Set(parts)) {
       // mending makes a string of any prose: only what begins like JSON is mended
-      if (read !== JSON.parse && !/^[[{]/.test(part)) continue;
+      if (read === mended && !/^[[{]/.test(part)) continue;
       try {
         yield read(part) as unknown;
       } catch {
@@ -77,13 +79,15 @@ export function* jsonIn(text: string): Generator<unknown> {
     }
 }
 
-/** Outermost {...} and [...] of a text; an unclosed one runs to the end. */
+/** Outermost {...} and [...] of a text; an unclosed one runs to the end, and after a few no more are looked at. */
 function spans(text: string): string[] {
   const found: string[] = [];
+  let unclosed = 0;
   for (let at = 0; at < text.length; at++) {
     if (text[at] !== "{" && text[at] !== "[") continue;
     const end = closing(text, at);
     found.push(text.slice(at, end ?? text.length));
+    if (end === undefined && ++unclosed >= 8) break;
     if (end === undefined) continue; // brackets inside may still be whole
     at = end - 1;
   }
