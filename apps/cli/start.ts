@@ -70,7 +70,12 @@ export async function run(args: string[]): Promise<number> {
   try {
     const web = await buildWeb();
     const models = serverModels({ store, sampler, file: o.models });
-    flow = await launchFlow({ store, workflows: [betterContinuations], codeRevision: revision() });
+    flow = await launchFlow({
+      store,
+      workflows: [betterContinuations],
+      codeRevision: revision(),
+      models,
+    });
     const app = createApp({ store, flow, sampler, models, pending, web });
     const address = await listen(app.fetch, o, (s) => (server = s));
     const link = async (

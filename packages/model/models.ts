@@ -84,7 +84,6 @@ export class ModelError extends TillerError {
     o: ErrorOptions & { model: string; used: Used; text?: string; issues?: readonly string[] },
   ) {
     super(code, message, o);
-    this.name = "ModelError";
     this.model = o.model;
     this.used = o.used;
     this.text = o.text;
