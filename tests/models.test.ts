@@ -14,7 +14,7 @@ import { Hono } from "hono";
 import OpenAI from "openai";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { loadCheckpoint } from "@tiller/lm";
+import { loadCheckpoint, saveCheckpoint } from "@tiller/lm";
 import { type Models, ModelsConfig, modelUse, openModels } from "@tiller/model";
 import { says, scripted } from "@tiller/model/fixtures/endpoint.ts";
 import { CheckpointId, prompt } from "@tiller/schema";
@@ -108,6 +108,42 @@ test("chat: the unmodified client gets the same words whole and streamed, with u
   expect(usage).toEqual(whole.usage);
 }, 60_000);
 
+test("a checkpoint with a chat template is asked by it, through the API and by the engine", async () => {
+  const dir = path.join(home, "talker");
+  await saveCheckpoint(dir, {
+    ...(await loadCheckpoint(base)),
+    chatFiles: {
+      "chat_template.jinja":
+        "{% for m in messages %}{{ m.role }} said: {{ m.content }}\n{% endfor %}Then the captain said:",
+    },
+    meta: { kind: "lm" },
+  });
+  await saveCheckpointRow(store.db, {
+    id: CheckpointId.parse("talker-1"),
+    name: "talker",
+    kind: "lm",
+    path: dir,
+    run: null,
+    parent: null,
+    metrics: {},
+  });
+  const rendered = "user said: Where is the whale?\nThen the captain said:";
+  const ask = { max_tokens: 12, temperature: 0 };
+  const text = (await client.completions.create({ ...ask, model: "base", prompt: rendered }))
+    .choices[0].text;
+  const chat = await client.chat.completions.create({
+    ...ask,
+    model: "talker",
+    messages: [{ role: "user", content: "Where is the whale?" }],
+  });
+  expect(chat.choices[0].message.content).toBe(text);
+  const own = await models.call("talker", prompt`Where is the whale?`, {
+    maxTokens: 12,
+    temperature: 0,
+  });
+  expect(own).toMatchObject({ text, model: "talker-1" });
+}, 60_000);
+
 test("what the chat cannot do is refused, and a prompt that does not fit is told", async () => {
   const messages = [{ role: "user" as const, content: "Hello." }];
   await expect(
@@ -118,7 +154,7 @@ test("what the chat cannot do is refused, and a prompt that does not fit is told
     }),
   ).rejects.toThrow("400 response_format.type: only text");
   await expect(client.chat.completions.create({ model: "nobody", messages })).rejects.toThrow(
-    "404 The model nobody does not exist. There are: base.",
+    "404 The model nobody does not exist. There are: talker, base.",
   );
   await expect(
     client.completions.create({ model: "base", prompt: "whale ".repeat(3000) }),
@@ -164,7 +200,9 @@ test("the engine and our own endpoint give one model's words", async () => {
   // a registered checkpoint is known by its name, without models.json
   const named = await models.call("base", question, ask);
   expect(named.text).toBe(own.text);
-  await expect(models.call("nobody", question)).rejects.toThrow("There are: own, far, text, base.");
+  await expect(models.call("nobody", question)).rejects.toThrow(
+    "There are: own, far, text, talker, base.",
+  );
 }, 60_000);
 
 test("twenty calls of the engine at once share its batches; one is aborted, the others come through", async () => {
@@ -278,7 +316,7 @@ test("tiller models, beside a server on the same home: list, try, show", async (
   expect(first.match(/-\d+\.\d{3}/g)).toHaveLength(6);
   expect(await tiller(...ask)).toContain("from the cache");
   const list = await tiller("list");
-  expect(list).toContain("Registered checkpoints, called by name: base");
+  expect(list).toContain("Registered checkpoints, called by name: talker, base");
   expect(list).toMatch(/critic\s+m at http:\/\/127.0.0.1:1\/v1 \(chat\)/);
   expect(await tiller("show", "own")).toMatch(/The whale .* 1$/m);
   expect(await tiller("try", "critic", "Hello")).toMatch(

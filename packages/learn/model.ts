@@ -35,11 +35,20 @@ export interface Model {
   readonly state: State;
   readonly tokenizer: Tokenizer;
   readonly tokenizerJson: unknown;
+  /** how to chat with it; kept by what is trained from it */
+  readonly chatFiles: Readonly<Record<string, string>>;
 }
 
 /** Loads a checkpoint folder; reward models carry the scalar head as well. */
 export async function loadModel(dir: string): Promise<Model> {
-  const { config, shape: modelShape, tensors, tokenizer, meta } = await loadCheckpoint(dir);
+  const {
+    config,
+    shape: modelShape,
+    tensors,
+    tokenizer,
+    chatFiles,
+    meta,
+  } = await loadCheckpoint(dir);
   // several ids may end a text (Llama 3's turns); the first is the one documents end with
   const eos = z
     .array(z.int())
@@ -61,6 +70,7 @@ export async function loadModel(dir: string): Promise<Model> {
     state,
     tokenizer: loadTokenizerJson(tokenizer, { ...(eos !== undefined && { eos }) }),
     tokenizerJson: tokenizer,
+    chatFiles,
   };
 }
 function missing(dir: string, name: string): never {

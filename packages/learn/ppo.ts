@@ -310,6 +310,7 @@ export async function ppo(
     config: policy.config,
     tensors: weightsOf(saveable),
     tokenizer: policy.tokenizerJson,
+    chatFiles: policy.chatFiles,
     meta: {
       kind: "policy",
       parent: reference.id,

@@ -202,6 +202,7 @@ export async function trainReward(
     config: model.config,
     tensors: weightsOf(model),
     tokenizer: model.tokenizerJson,
+    chatFiles: model.chatFiles,
     meta: { kind: "reward", parent: base.id, metrics, config: { ...c, seed } },
   });
   return { id: CheckpointId.parse(id), path: input.out, metrics };

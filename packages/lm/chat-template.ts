@@ -46,6 +46,14 @@ const unusable = (file: string, cause: unknown) =>
     { cause },
   );
 
+/** What a folder holds about chatting; a checkpoint made from it keeps them. */
+export async function readChatFiles(dir: string): Promise<Record<string, string>> {
+  const names = ["chat_template.jinja", "tokenizer_config.json", "generation_config.json"];
+  const there = names.filter((name) => existsSync(path.join(dir, name)));
+  const texts = await Promise.all(there.map((name) => readFile(path.join(dir, name), "utf8")));
+  return Object.fromEntries(there.map((name, i) => [name, texts[i]]));
+}
+
 /** The template's source in a checkpoint's folder; undefined where there is none. */
 async function sourceIn(dir: string): Promise<string | undefined> {
   const own = path.join(dir, "chat_template.jinja");

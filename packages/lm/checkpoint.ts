@@ -8,6 +8,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { ModelConfig, type ModelShape, shapeOf } from "./architectures.ts";
+import { readChatFiles } from "./chat-template.ts";
 import { damaged, jsonOf, namedWeights, readPart, readWeights, sha256 } from "./weights.ts";
 import {
   diskError,
@@ -37,6 +38,8 @@ export interface NewCheckpointParts {
   readonly tensors: TensorMap;
   /** the parsed tokenizer.json */
   readonly tokenizer: unknown;
+  /** the files that say how to chat with it, by name */
+  readonly chatFiles?: Readonly<Record<string, string>> | undefined;
   readonly meta: {
     readonly kind: CheckpointMeta["kind"];
     readonly parent?: string | null;
@@ -51,6 +54,7 @@ export interface LoadedCheckpoint {
   readonly shape: ModelShape;
   readonly tensors: Map<string, TensorData>;
   readonly tokenizer: unknown;
+  readonly chatFiles: Readonly<Record<string, string>>;
   readonly meta: CheckpointMeta;
 }
 
@@ -79,6 +83,8 @@ export async function saveCheckpoint(
     await write(path.join(beside, "model.safetensors"), weights);
     await write(path.join(beside, "config.json"), pretty(ModelConfig.parse(parts.config)));
     await write(path.join(beside, "tokenizer.json"), `${JSON.stringify(parts.tokenizer)}\n`);
+    for (const [name, text] of Object.entries(parts.chatFiles ?? {}))
+      await write(path.join(beside, name), text);
     await write(path.join(beside, "tiller.json"), pretty(meta));
     await flushFolder(beside);
     const replaced = await moved(target, old);
@@ -121,7 +127,8 @@ export async function loadCheckpoint(dir: string): Promise<LoadedCheckpoint> {
       `its hash is ${weights.id.slice(0, 12)}, tiller.json says ${meta.id.slice(0, 12)}`,
     );
   const shape = shapeOf(config);
-  return { config, shape, tensors: namedWeights(shape, weights), tokenizer, meta };
+  const chatFiles = await readChatFiles(dir);
+  return { config, shape, tensors: namedWeights(shape, weights), tokenizer, chatFiles, meta };
 }
 
 const pretty = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;

@@ -184,11 +184,29 @@ function relaid(
   return { shape, data };
 }
 
+/** The chat template in a file's metadata, as Hugging Face's folders have it. */
+function chatFilesOf(f: Gguf): Record<string, string> {
+  const template = f.metadata.get("tokenizer.chat_template");
+  if (typeof template !== "string") return {};
+  const tokens = f.metadata.get("tokenizer.ggml.tokens");
+  const token = (key: string) => {
+    const id = Number(f.metadata.get(`tokenizer.ggml.${key}_token_id`));
+    return Array.isArray(tokens) ? (tokens as unknown[])[id] : undefined;
+  };
+  const config = { bos_token: token("bos"), eos_token: token("eos") };
+  return { "chat_template.jinja": template, "tokenizer_config.json": JSON.stringify(config) };
+}
+
 /** A GGUF file's bytes as config.json, tensors and tokenizer.json; `file` is for messages. */
 export function readGguf(
   bytes: Uint8Array,
   file: string,
-): { config: ModelConfig; tensors: Map<string, TensorData>; tokenizer: unknown } {
+): {
+  config: ModelConfig;
+  tensors: Map<string, TensorData>;
+  tokenizer: unknown;
+  chatFiles: Record<string, string>;
+} {
   const f = decodeGguf(bytes, file);
   const architecture = f.metadata.get("general.architecture") as Architecture;
   if (!(architecture in architectures))
@@ -210,7 +228,8 @@ export function readGguf(
       );
     tensors.set(spec.name, tensor);
   }
-  return { config, tensors, tokenizer: ggufTokenizer(f.metadata, file) };
+  const tokenizer = ggufTokenizer(f.metadata, file);
+  return { config, tensors, tokenizer, chatFiles: chatFilesOf(f) };
 }
 
 /** The bytes of a GGUF file that llama.cpp runs. Matrices in the given type, norms and biases in F32. */

@@ -14,6 +14,7 @@ export interface ImportedModel {
   readonly tensors: TensorMap;
   /** the parsed tokenizer.json */
   readonly tokenizer: unknown;
+  readonly chatFiles?: Readonly<Record<string, string>>;
 }
 
 /** Reads the model at `source`; llama2.c keeps its tokenizer in a file of its own. */
