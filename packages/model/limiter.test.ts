@@ -64,6 +64,37 @@ test("a 429 halves the places and pauses; good replies bring them back one by on
   expect(limiter.state().pausedMs).toBe(600);
 });
 
+test("requests and tokens a minute hold calls back in their order; an abort lets the next ones up", async () => {
+  let now = 0;
+  const limiter = new Limiter({ concurrency: 100, requestsPerMinute: 60, now: () => now });
+  const abort = new AbortController();
+  const acquire = (signal = new AbortController().signal) =>
+    limiter.acquire({ tokens: 1, signal, again: false });
+  const first = Array.from({ length: 10 }, () => acquire());
+  await Promise.all(first); // ten seconds' worth at once
+  const left = acquire(abort.signal);
+  const next = acquire();
+  expect(limiter.state()).toMatchObject({ running: 10, waiting: 2 });
+  abort.abort(new Error("gone"));
+  await expect(left).rejects.toThrow("gone");
+  expect(limiter.state()).toMatchObject({ running: 10, waiting: 1 });
+  now = 1000; // the next one falls due
+  const last = acquire();
+  await next;
+  expect(limiter.state()).toMatchObject({ running: 11, waiting: 1 });
+  now = 2000;
+  (await first[0]).done(1);
+  await last;
+
+  const tokens = new Limiter({ concurrency: 9, tokensPerMinute: 600, now: () => now });
+  const signal = new AbortController().signal;
+  const big = await tokens.acquire({ tokens: 100, signal, again: false });
+  const small = tokens.acquire({ tokens: 10, signal, again: false });
+  expect(tokens.state()).toMatchObject({ running: 1, waiting: 1 });
+  big.done(40); // it used less: the rest comes back at once
+  await small;
+});
+
 test("Retry-After in its forms; the back-off grows, jittered, and is never below it", () => {
   const at = Date.parse("Tue, 24 Nov 2026 12:00:00 GMT");
   const after = (headers: Record<string, string>) => retryAfterMs(new Headers(headers), at);

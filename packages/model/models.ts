@@ -239,7 +239,9 @@ export function openModels(o: {
     let messages = request.messages;
     let estimated = false;
     for (let repairs = 0; ; repairs++) {
-      const done = await attempts(model, { ...request, messages }, c, asked);
+      // a repair is another request: it gets a key of its own
+      const key = c.key === undefined ? undefined : contentKey([c.key, repairs]);
+      const done = await attempts(model, { ...request, messages }, { ...c, key }, asked);
       estimated ||= done.estimated;
       const parsed = shape && (await shape.parse(done.text, cutOff(done)));
       if (!parsed || "value" in parsed) {
@@ -259,7 +261,10 @@ export function openModels(o: {
       messages = [
         ...messages,
         { role: "assistant", content: done.text || "(nothing)" },
-        { role: "user", content: repairTurn({ issues, ...cutOff(done) }) },
+        {
+          role: "user",
+          content: repairTurn({ issues, ...cutOff(done), schema: told(model, shape) }),
+        },
       ];
     }
   }
@@ -355,6 +360,10 @@ function endpointOf(
   return openaiEndpoint(config, key);
 }
 
+/** The schema as the model reads it: in words alone any value can be asked for, elsewhere only objects. */
+const told = (model: Model, shape: Shape<unknown>) =>
+  model.endpoint.structured === "prompt" ? shape.bare : shape.schema;
+
 function requestOf(
   model: Model,
   prompt: Prompt,
@@ -364,8 +373,8 @@ function requestOf(
   const { defaults, contextTokens } = model.config;
   const { structured } = model.endpoint;
   const plain = prompt.messages.map((m): Message => ({ role: m.role, content: messageText(m) }));
-  const told = structured === "json_object" ? shape?.schema : shape?.bare;
-  const messages = told && structured !== "json_schema" ? withInstruction(plain, told) : plain;
+  const messages =
+    shape && structured !== "json_schema" ? withInstruction(plain, told(model, shape)) : plain;
   const maxTokens = c.maxTokens ?? defaults.maxTokens;
   // a token is seldom more than eight bytes: what does not fit even so is not sent
   const least = messages.reduce((n, m) => n + Buffer.byteLength(m.content) / 8, maxTokens ?? 1);

@@ -145,11 +145,15 @@ export function withInstruction(messages: readonly Message[], schema: JSONSchema
   );
 }
 
-/** The turn that asks again. */
-export const repairTurn = (o: { issues: readonly string[]; cutOff: boolean }): string =>
+/** The turn that asks again; it says the schema, since an endpoint may not have passed it on. */
+export const repairTurn = (o: {
+  issues: readonly string[];
+  cutOff: boolean;
+  schema: JSONSchema;
+}): string =>
   [
     "Your answer could not be used:",
     ...o.issues.slice(0, 10).map((i) => `- ${i}`),
     ...(o.cutOff ? ["- it was cut off: make it shorter"] : []),
-    "Answer again with the corrected JSON and nothing else.",
+    `Answer again with JSON and nothing else: one value that matches ${JSON.stringify(o.schema)}`,
   ].join("\n");
