@@ -215,11 +215,13 @@ const wrongIn: { [K in Kind]?: (f: Of<K>, input: unknown, value: Draft) => strin
   },
 };
 
+const schemas = new WeakMap<View, z.ZodType>();
 /** Everything that keeps an answer from being taken, in words; empty: it is right. */
 export function problemsOf(view: View, input: unknown, value: Draft): string[] {
   const lacks = missing(view, input, value);
   if (lacks.length) return lacks;
-  const parsed = outputOf(view).safeParse(value);
+  if (!schemas.has(view)) schemas.set(view, outputOf(view));
+  const parsed = schemas.get(view)!.safeParse(value);
   if (!parsed.success) {
     const name = (path: string) =>
       view.ask.find((f) => f.name === path)?.label ?? (path || "The answer");

@@ -7,11 +7,13 @@ import { z } from "zod";
 import {
   Answer,
   type DeskProgress,
+  type Draft,
   type ExperimentId,
   Judgment,
   Lease,
   type LeaseId,
   type PersonId,
+  problemsOf,
   type Requirement,
   type Role,
   type SkipReason,
@@ -19,6 +21,7 @@ import {
   type TaskDef,
   type TaskId,
   TillerError,
+  View,
 } from "@tiller/schema";
 import { languagesOf, lanesOf, mayHave, quotaOf, today } from "./eligible.ts";
 import { GOLD_SHARE, pickGold, pickTwin } from "./gold.ts";
@@ -275,29 +278,48 @@ const SubmittedRow = z.object({
   wanted: z.number(),
 });
 
-const outputSchemas = new Map<string, z.ZodType>(); // by type and version: they never change
-/** The answer as the task's type wants it; a clear error when it does not fit. */
-async function parseValue(db: Db, s: Submit): Promise<unknown> {
+/** What the code of a kind of work says against an answer; `crowd` has it, where it is known. */
+export type CheckAnswer = (
+  type: string,
+  version: string,
+  input: unknown,
+  value: unknown,
+) => readonly string[];
+const kinds = new Map<string, { output: z.ZodType; view: View | null }>(); // by type and version: they never change
+/** The answer as its kind, its view and its code want it; a clear error when it does not fit. */
+async function parseValue(db: Db, s: Submit, check?: CheckAnswer): Promise<unknown> {
   const type = await db.maybe(
     prepared(
-      sql`select t.type, t.type_version as version from lease l join task t on t.id = l.task where l.id = ${s.lease}`,
+      sql`select t.type, t.type_version as version, t.input from lease l join task t on t.id = l.task where l.id = ${s.lease}`,
     ),
-    z.object({ type: z.string(), version: z.string() }),
+    z.object({ type: z.string(), version: z.string(), input: z.unknown() }),
   );
   if (!type) return s.value; // an unknown lease: said below
   const key = `${type.type}@${type.version}`;
-  if (!outputSchemas.has(key)) {
-    const schema = await db.value(
-      sql`select output_schema from task_type where name = ${type.type} and version = ${type.version}`,
-      z.record(z.string(), z.unknown()).nullable(),
-    );
-    outputSchemas.set(key, schema ? z.fromJSONSchema(schema) : z.unknown());
-  }
-  const parsed = outputSchemas.get(key)!.safeParse(s.value);
-  if (parsed.success) return parsed.data;
+  const kind =
+    kinds.get(key) ??
+    (await db.one(
+      sql`select output_schema as output, view from task_type where name = ${type.type} and version = ${type.version}`,
+      z.object({
+        output: z
+          .record(z.string(), z.unknown())
+          .nullable()
+          .transform((x) => (x ? z.fromJSONSchema(x) : z.unknown())),
+        view: View.nullable(),
+      }),
+    ));
+  kinds.set(key, kind);
+  const parsed = kind.output.safeParse(s.value);
+  const problems = parsed.success
+    ? [
+        ...(kind.view ? problemsOf(kind.view, type.input, parsed.data as Draft) : []),
+        ...(check?.(type.type, type.version, type.input, parsed.data) ?? []),
+      ]
+    : parsed.error.issues.map((i) => `${i.path.join(".") || "answer"}: ${i.message}`);
+  if (!problems.length) return parsed.data;
   throw new TillerError(
     "bad_answer",
-    `the answer does not fit ${key}: ${parsed.error.issues.map((i) => `${i.path.join(".") || "answer"}: ${i.message}`).join("; ")}. Correct it and send it again.`,
+    `the answer does not fit ${key}: ${[...new Set(problems)].join("; ")}. Correct it and send it again.`,
   );
 }
 
@@ -308,9 +330,14 @@ const countAnswer = (person: PersonId, n: 1 | -1, seconds: number | Sql): Sql =>
       on conflict (person, kind, day) do update set answered = d.answered + excluded.answered, seconds = d.seconds + excluded.seconds`;
 
 /** Stores an answer. The same lease again returns the stored one: a retry after a lost reply is safe. */
-export async function submitAnswer(db: Db, person: PersonId, s: Submit): Promise<Submitted> {
+export async function submitAnswer(
+  db: Db,
+  person: PersonId,
+  s: Submit,
+  check?: CheckAnswer,
+): Promise<Submitted> {
   const id = randomUUID();
-  const value = await parseValue(db, s);
+  const value = await parseValue(db, s, check);
   const stored = (where: typeof leaseRow) =>
     db.maybe(
       sql`select a.id as answer, a.at, b.experiment, b.id as batch, b.done, b.wanted from answer a join task t on t.id = a.task join batch b on b.id = t.batch where a.undone_at is null and ${where}`,
@@ -340,7 +367,8 @@ export async function submitAnswer(db: Db, person: PersonId, s: Submit): Promise
     sql`select state from lease where id = ${s.lease} and person = ${person}`,
     z.object({ state: z.string() }),
   );
-  if (state?.state === "live" || state?.state === "answered") return submitAnswer(db, person, s); // a retry beside this one moved it between the two looks
+  if (state?.state === "live" || state?.state === "answered")
+    return submitAnswer(db, person, s, check); // a retry beside this one moved it between the two looks
   if (state?.state !== "expired")
     throw new TillerError(
       "unknown_lease",
@@ -369,7 +397,7 @@ export async function submitAnswer(db: Db, person: PersonId, s: Submit): Promise
       "lease_expired",
       `the task of lease ${s.lease} was given out again after ${LEASE_MINUTES} minutes. Take the next task.`,
     );
-  return submitAnswer(db, person, s);
+  return submitAnswer(db, person, s, check);
 }
 
 /** Takes an answer back within two minutes and makes its lease live again, unless the answers are in use. */

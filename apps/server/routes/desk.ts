@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { Hono } from "hono";
 import { z } from "zod";
+import { checkAnswer } from "@tiller/crowd";
 import {
   Acknowledge,
   AnswerId,
@@ -111,7 +112,7 @@ export const deskRoutes = (d: Deps) => {
       const me = c.var.me.id;
       const earlier = await answerOfLease(db, me, sent.lease);
       const time = await boundTime(db, me, sent);
-      const stored = await submitAnswer(db, me, { ...sent, ...time });
+      const stored = await submitAnswer(db, me, { ...sent, ...time }, checkAnswer);
       if (!earlier) await moved(stored);
       const undoUntil = new Date(Date.parse(stored.at) + UNDO_SECONDS * 1000).toISOString();
       const kept = !earlier || isDeepStrictEqual(earlier.value, sent.value);

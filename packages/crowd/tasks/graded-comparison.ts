@@ -47,7 +47,7 @@ export const gradedComparison = defineTask({
   ],
   instructions: `# Which summary is better?
 
-Read the text, then both summaries. Choose on nine points: **1** means surely the left one, **9** surely the right one, **5** no difference.
+Read the text, then both summaries. Choose on nine points: **1** means surely the first one, **9** surely the second one, **5** no difference.
 
 - A good summary says what matters, is true to the text, and reads well by itself.
 - Length is no merit. A shorter one that says the same is better.

@@ -189,8 +189,8 @@ export function PairField(p: FieldProps<FieldOf<"pair">>) {
     return "done";
   });
   const texts = [
-    [sides[0], "1", "Left"],
-    [sides[1], "2", "Right"],
+    [sides[0], "1", "First"],
+    [sides[1], "2", "Second"],
   ] as const;
   if (field.confidence)
     return (
@@ -209,8 +209,8 @@ export function PairField(p: FieldProps<FieldOf<"pair">>) {
         </div>
         <Scale
           points={9}
-          low="Left, surely"
-          high="Right, surely"
+          low="First, surely"
+          high="Second, surely"
           chosen={degree ? (p.swap ? 10 - degree : degree) : undefined}
           without={field.tie ? undefined : 5}
           disabled={p.disabled}
