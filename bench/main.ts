@@ -6,6 +6,10 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: "training and sampling beside PyTorch (--only --shape --rounds --json)",
     load: () => import("./engine/main.ts"),
   },
+  trace: {
+    what: "a run of 10,000 steps and 100 MB: pages, search, the exported file in Chromium (--nodes --megabytes --json)",
+    load: () => import("./trace.ts"),
+  },
   experiment: {
     what: "the first experiment from nothing, for several seeds (1 2 3)",
     load: () => import("./experiment.ts"),

@@ -29,6 +29,10 @@ const commands: Record<
     what: "export answers as JSONL, CSV or Parquet, and import them (export --out, import FILE)",
     load: () => import("./data.ts"),
   },
+  trace: {
+    what: "a run as one HTML file that opens offline, and back (export RUN --out, import FILE)",
+    load: () => import("./trace.ts"),
+  },
   quality: {
     what: "aggregate people's labels by every method and compare (aggregate FILE --truth --json --out)",
     load: () => import("./quality.ts"),

@@ -121,6 +121,13 @@ export const access: Readonly<Record<string, Rule>> = {
   "POST /api/studio/experiments/:id/trace/comments": staff,
   "GET /api/studio/experiments/:id/trace/file": staff,
   "POST /api/studio/traces": staff,
+  "GET /api/studio/progress": staff,
+  "GET /api/studio/workflows": staff,
+  "POST /api/studio/experiments": lab,
+  "POST /api/studio/experiments/:id/fork": lab,
+  "POST /api/studio/experiments/:id/rewind": lab,
+  "POST /api/studio/experiments/:id/reask": lab,
+  "POST /api/studio/experiments/:id/cancel": staff,
 
   "GET /api/studio/models": staff,
   "GET /api/studio/models/:name": staff,

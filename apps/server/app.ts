@@ -14,6 +14,7 @@ import { openaiRoutes } from "./routes/openai.ts";
 import { feedbackRoutes, qualityRoutes } from "./routes/quality.ts";
 import { ownPayRoutes, payRoutes } from "./routes/pay.ts";
 import { accountRoutes, peopleRoutes, signInRoutes } from "./routes/people.ts";
+import { runRoutes } from "./routes/runs.ts";
 import { studioRoutes } from "./routes/studio.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { traceRoutes } from "./routes/trace.ts";
@@ -82,6 +83,7 @@ export function createApp(d: Deps): Hono<Env> {
   app.route("/api/quality", qualityRoutes(d));
   app.route("/api/studio", studioRoutes(d));
   app.route("/api/studio", traceRoutes(d));
+  app.route("/api/studio", runRoutes(d));
   app.route("/api/studio/models", modelRoutes(d));
   app.route("/api/tasks", taskRoutes());
   app.route("/v1", openaiRoutes(d));

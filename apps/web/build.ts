@@ -24,6 +24,7 @@ export async function buildWeb(): Promise<string> {
     path.join(root, "vite.config.ts"),
     path.join(root, "viewer.config.ts"),
     ...files(path.join(root, "src")),
+    ...files(path.join(root, "../../packages/schema")), // the app parses by it
   ])
     hash.update(file).update(readFileSync(file));
   const stamp = hash.digest("hex");

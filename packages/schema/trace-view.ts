@@ -88,7 +88,12 @@ export const RunProgress = z.strictObject({
   end: z.iso.datetime().nullable().describe("when it will end as things go; null: cannot be told"),
   basis: z.string().describe("what the forecast rests on, or why there is none"),
   budget: Budget,
-  spent: Budget.required(),
+  spent: z.strictObject({
+    money: z.number(),
+    tokens: z.number(),
+    minutes: z.number(),
+    people: z.number(),
+  }),
   waits: z.array(
     z.strictObject({
       node: z.string(),
@@ -101,6 +106,14 @@ export const RunProgress = z.strictObject({
   waiting: z.int().describe("how many places wait in all; the longest waits are listed"),
 });
 export type RunProgress = z.infer<typeof RunProgress>;
+
+/** A row of GET /api/studio/workflows : what a run can be started of. */
+export const KnownWorkflow = z.strictObject({
+  name: z.string(),
+  title: z.string(),
+  input: z.record(z.string(), z.unknown()).describe("JSON schema of the input"),
+});
+export type KnownWorkflow = z.infer<typeof KnownWorkflow>;
 
 /** The first line of an exported trace. Then follow the light nodes and blocks of full ones, each compressed. */
 export const TraceFileHead = z.strictObject({

@@ -14,6 +14,7 @@ export * from "./lab.ts";
 export * from "./nodes.ts";
 export * from "./ledger.ts";
 export * from "./people.ts";
+export * from "./progress.ts";
 export * from "./quality.ts";
 export {
   addRule,

@@ -10,6 +10,7 @@ import {
   addComment,
   ensurePerson,
   exportTrace,
+  forecast,
   getNode,
   getTracedRun,
   importTrace,
@@ -140,6 +141,32 @@ test("search finds what stands in inputs, outputs, errors and blobs, and takes %
   const parts = [1, 2].map((k) => model.id.replace(/critic$/, `review/part ${k}/draft`)); // its readers
   expect((await look(deep)).nodes.toSorted()).toEqual([model.id, ...parts].toSorted());
   expect((await look('a "storm" never named')).nodes).toEqual([]);
+});
+
+test("a forecast gives people's answers their own pace, and says when it cannot be made", () => {
+  const now = new Date("2026-11-24T12:00:00Z");
+  const at = (answers: [number, number], others: [number, number]) =>
+    forecast("running", {
+      answers: { left: answers[0], recent: answers[1] },
+      others: { left: others[0], recent: others[1] },
+      elapsed: 3600,
+      now,
+    });
+  // 10 answers an hour and 20 missing: two hours, however fast the rest goes
+  expect(at([20, 10], [5, 500]).end).toBe("2026-11-24T14:00:00.000Z");
+  expect(at([20, 0], [5, 500])).toEqual({
+    end: null,
+    basis: "nobody has answered in its time so far: 20 are wanted",
+  });
+  expect(at([0, 0], [0, 9]).end).toBeNull();
+  expect(
+    forecast("done", {
+      answers: { left: 0, recent: 0 },
+      others: { left: 0, recent: 0 },
+      elapsed: 9,
+      now,
+    }).basis,
+  ).toBe("it has ended");
 });
 
 test("a run goes into a file and comes back equal, beside the old one and into a fresh database", async () => {

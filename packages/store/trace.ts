@@ -64,9 +64,9 @@ async function resolve(home: string, stored: z.infer<typeof Stored>): Promise<un
 
 const answerColumns = sql`a.task, t.place - 1 as place, p.pseudonym, p.simulated, a.value, a.active_seconds as "activeSeconds", a.at`;
 const AnswerOfNode = z
-  .object({ node: z.string() })
+  .object({ batch: z.string(), node: z.string().nullable() })
   .loose()
-  .transform(({ node, ...answer }) => ({ node, answer: NodeAnswer.parse(answer) }));
+  .transform(({ batch, node, ...answer }) => ({ batch, node, answer: NodeAnswer.parse(answer) }));
 const Kept = z.object({
   node: z.string(),
   answered: z.array(NodeAnswer),
@@ -85,9 +85,13 @@ async function fullNodes(
     sql`select ${fullColumns} from node n where n.id = any(${wanted})`,
     StoredNode,
   );
+  // a run that goes on in place of another has batches which the other posted
+  const nodeOfBatch = new Map(
+    nodes.flatMap((n) => n.links.filter((l) => l.kind === "batch").map((l) => [l.id, n.id])),
+  );
   const answers = await db.many(
-    sql`select b.node, ${answerColumns} from batch b join task t on t.batch = b.id join answer a on a.task = t.id and a.undone_at is null join person p on p.id = a.person
-        where b.node = any(${wanted}) order by t.place, a.at, a.id`,
+    sql`select b.id as batch, b.node, ${answerColumns} from batch b join task t on t.batch = b.id join answer a on a.task = t.id and a.undone_at is null join person p on p.id = a.person
+        where b.node = any(${wanted}) or b.id = any(${[...nodeOfBatch.keys()]}) order by t.place, a.at, a.id`,
     AnswerOfNode,
   );
   const comments = await db.many(
@@ -98,7 +102,7 @@ async function fullNodes(
     sql`select node, answered, comments from node_import where node = any(${wanted})`,
     Kept,
   );
-  const answersOf = Map.groupBy(answers, (a) => a.node);
+  const answersOf = Map.groupBy(answers, (a) => nodeOfBatch.get(a.batch) ?? a.node ?? "");
   const commentsOf = Map.groupBy(comments, (c) => c.node);
   const keptOf = new Map(kept.map((k) => [k.node, k]));
   const byId = new Map(nodes.map((n) => [n.id, n]));
@@ -143,17 +147,18 @@ export async function getNode(
       "not_found",
       `run ${o.experiment} has no node ${o.node}. Reload the trace: a rewind may have removed it.`,
     );
-  const wait = node.state === "waiting" ? await waitOf(db, o.node) : undefined;
+  const linked = node.links.filter((l) => l.kind === "batch").map((l) => l.id);
+  const wait = node.state === "waiting" ? await waitOf(db, o.node, linked) : undefined;
   return { ...node, wait: wait ?? null };
 }
 
-const waitOf = (db: Db, node: string): Promise<NodeWait | undefined> =>
+const waitOf = (db: Db, node: string, linked: string[]): Promise<NodeWait | undefined> =>
   db.maybe(
     sql`select b.id as batch, coalesce((select t.type from task t where t.batch = b.id limit 1), '') as type, b.done, b.wanted, b.created_at as since, b.deadline,
           coalesce((select jsonb_agg(jsonb_build_object('pseudonym', p.pseudonym, 'since', to_char(l.created_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) order by l.created_at)
             from task t join lease l on l.task = t.id and l.state = 'live' join person p on p.id = l.person where t.batch = b.id), '[]') as held,
           (select coalesce(sum(t.people - t.taken), 0)::int from task t where t.batch = b.id) as free
-        from batch b where b.node = ${node} and b.consumed_at is null and b.cancelled_at is null order by b.created_at desc limit 1`,
+        from batch b where (b.node = ${node} or b.id = any(${linked})) and b.consumed_at is null and b.cancelled_at is null order by b.created_at desc limit 1`,
     NodeWait,
   );
 

@@ -10,7 +10,7 @@ export class ApiError extends Error {
     this.code = code;
   }
 }
-async function parse<T>(response: Response, schema: z.ZodType<T>): Promise<T> {
+export async function parse<T>(response: Response, schema: z.ZodType<T>): Promise<T> {
   const body: unknown = await response.json().catch(() => ({}));
   if (!response.ok) {
     const { code = "error", message = `The server answered ${response.status}.` } = body as {

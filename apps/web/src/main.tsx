@@ -21,6 +21,8 @@ import { Empty, Failed, Loading, ThemeButton } from "./design/components.tsx";
 import { Desk } from "./desk/desk.tsx";
 import { InboxPage } from "./desk/inbox.tsx";
 import { MyWork } from "./desk/me.tsx";
+import { Runs, RunsPlace } from "./runs/runs.tsx";
+import { StartPlace, StartRun } from "./runs/start.tsx";
 import { DatasetPage } from "./studio/dataset.tsx";
 import { ExperimentPage } from "./studio/experiment.tsx";
 import { Experiments } from "./studio/experiments.tsx";
@@ -62,7 +64,16 @@ function Shell() {
           Tiller
         </Link>
         <nav aria-label="Main">
-          {staff && <Link to="/studio">Experiments</Link>}
+          {staff && (
+            <Link to="/studio/runs" search={{}}>
+              Runs
+            </Link>
+          )}
+          {staff && (
+            <Link to="/studio" activeOptions={{ exact: true }}>
+              Experiments
+            </Link>
+          )}
           {staff && <Link to="/studio/tasks">Tasks</Link>}
           {staff && <Link to="/playground">Playground</Link>}
           {staff && <Link to="/desk/inbox">Inbox</Link>}
@@ -100,6 +111,18 @@ const routeTree = root.addChildren([
   page("/studio", Experiments),
   page("/playground", Playground),
   page("/studio/experiments/$id", ExperimentPage),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/studio/runs",
+    component: Runs,
+    validateSearch: RunsPlace,
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/studio/start",
+    component: StartRun,
+    validateSearch: StartPlace,
+  }),
   createRoute({
     getParentRoute: () => root,
     path: "/studio/experiments/$id/trace",

@@ -109,7 +109,7 @@ export const Failed = ({ error, retry }: { error: Error; retry?: () => void }) =
   </div>
 );
 export const Loading = () => (
-  <div className="stack" aria-busy="true" aria-label="Loading">
+  <div className="stack" role="status" aria-busy="true" aria-label="Loading">
     {[80, 95, 60].map((w) => (
       <div key={w} className="skeleton" style={{ width: `${w}%` }} />
     ))}

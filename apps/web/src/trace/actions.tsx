@@ -20,14 +20,32 @@ const going = (b: Branch) => b.node.state === "running" || b.node.state === "wai
 const answersIn = (b: Branch) =>
   b.sum.answers ? `${b.sum.answers} answers by people are asked for again.` : "";
 
+/** What stands for itself; a stage or a map is made of the calls below it. */
+const calls: ReadonlySet<string> = new Set([
+  "workflow",
+  "step",
+  "ask",
+  "model",
+  "job",
+  "sleep",
+  "save",
+]);
+const isCall = (b: Branch) => b.level > 1 && calls.has(b.node.kind);
+/** Where the flow takes another input; elsewhere it is in the workflow's code. */
+const takesInput = (b: Branch) => b.node.kind === "ask" || b.node.kind === "workflow";
+const inPlace = (b: Branch) => [
+  `This run ends, and a new one goes on in its place: "${b.node.name}" and what followed from it run again.`,
+  "Results that do not follow from it are kept, and people go on with the work they have.",
+];
+
 const actions: readonly Action[] = [
   {
     name: "fork",
     label: "Fork from here",
-    fits: (b) => b.level > 1,
+    fits: isCall,
     says: (b) => [
-      `A new run starts. What this run had finished before "${b.node.name}" is carried over and not paid for again.`,
-      `"${b.node.name}" takes the input or output you give below; what depends on it runs anew.`,
+      `A new run starts. Results that do not follow from "${b.node.name}" are carried over and not paid for again.`,
+      `"${b.node.name}" takes ${takesInput(b) ? "the input or output" : "the output"} you give below; what follows from it runs anew.`,
       "This run stays as it is.",
     ],
     confirm: "Start the fork",
@@ -35,32 +53,25 @@ const actions: readonly Action[] = [
   {
     name: "rewind",
     label: "Rewind to here",
-    fits: (b) => b.level > 1 && b.node.state !== "failed",
-    says: (b) => [
-      `"${b.node.name}" and what came after it run again; what was finished before is kept.`,
-      answersIn(b),
-    ],
+    fits: (b) => isCall(b) && b.node.state !== "failed",
+    says: (b) => [...inPlace(b), answersIn(b)],
     confirm: "Rewind",
   },
   {
     name: "rewind",
     label: "Retry",
-    fits: (b) => b.node.state === "failed",
-    says: (b) => [
-      `"${b.node.name}" runs again, and then what comes after it. What was finished before is kept.`,
-    ],
+    fits: (b) => isCall(b) && b.node.state === "failed",
+    says: inPlace,
     confirm: "Retry",
   },
   {
     name: "reask",
     label: "Ask again",
-    fits: (b) => b.node.kind === "ask",
+    fits: (b) => b.node.kind === "ask" && b.level > 1,
     says: (b) => [
-      `"${b.node.name}" is asked again: ${b.node.wanted} new answers are wanted.`,
-      b.node.answers
-        ? `The ${b.node.answers} answers it has stay stored, but this run no longer uses them.`
-        : "",
-      "What came after it runs again with the new answers.",
+      `A new run starts that asks "${b.node.name}" again: ${b.node.wanted} new answers are wanted.`,
+      "Results that do not follow from it are carried over.",
+      "This run and the answers it has stay as they are.",
     ],
     confirm: "Ask again",
   },
@@ -70,14 +81,14 @@ const actions: readonly Action[] = [
     fits: going,
     says: (b) => [
       b.children.length
-        ? `"${b.node.name}" and the ${b.sum.nodes - 1} steps inside it end now.`
+        ? `"${b.node.name}" and what is unfinished of the ${b.sum.nodes - 1} steps inside it end now.`
         : `"${b.node.name}" ends now.`,
       b.sum.waiting
         ? "Open tasks are taken off the raters' desks; answers that are in stay stored."
         : "",
       b.level === 1
-        ? "The whole run ends. It can be rewound later."
-        : "What waits for it is told that it was cancelled.",
+        ? "The whole run ends."
+        : "The workflow around it is told that it was cancelled, and may fail by it.",
     ],
     confirm: "Cancel it",
   },
@@ -86,7 +97,7 @@ const actions: readonly Action[] = [
 export function ActionBar({ source, branch }: { source: TraceSource; branch: Branch }) {
   const [chosen, choose] = useState<Action>();
   const fitting = actions.filter((a) => a.fits(branch));
-  if (!fitting.length) return null;
+  if (!fitting.length && !chosen) return null; // what was done may no longer fit, and still says what it did
   return (
     <div className="row trace-actions">
       {fitting.map((a) => (
@@ -125,6 +136,7 @@ function ActionDialog(p: {
 }) {
   const { source, branch, action } = p;
   const [node, setNode] = useState<NodeView>();
+  const parts = takesInput(branch) ? (["output", "input"] as const) : (["output"] as const);
   const [part, setPart] = useState<"input" | "output">("output");
   const [edited, edit] = useState<{ text: string; json: boolean }>();
   const [failed, fail] = useState<string>();
@@ -188,7 +200,7 @@ function ActionDialog(p: {
             <fieldset className="stack trace-edit">
               <legend className="small">What changes</legend>
               <div className="row small">
-                {(["output", "input"] as const).map((name) => (
+                {parts.map((name) => (
                   <label key={name} className="row" style={{ gap: 4 }}>
                     <input
                       type="radio"

@@ -6,7 +6,7 @@ import { type NodeLink, TracedRun } from "@tiller/schema";
 import { get } from "../api.ts";
 import { Failed, Loading } from "../design/components.tsx";
 import { liveSource } from "./source.ts";
-import type { Place } from "./tree.ts";
+import { Place } from "./tree.ts";
 import { Viewer } from "./viewer.tsx";
 
 const route = "/studio/experiments/$id/trace";
@@ -35,7 +35,7 @@ export function TracePage() {
 
 function Page({ run }: { run: TracedRun }) {
   const [source] = useState(() => liveSource(run));
-  const place = useSearch({ from: route });
+  const place = Place.parse(useSearch({ strict: false }));
   const navigate = useNavigate({ from: route });
   const go = useCallback(
     (change: Partial<Place>) =>

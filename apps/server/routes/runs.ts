@@ -1,0 +1,70 @@
+/** Runs from the studio: how far each is, starting one, and what can be done from a node of its trace. */
+import { Hono } from "hono";
+import { z } from "zod";
+import { Agents, Budget, ExperimentId, TillerError } from "@tiller/schema";
+import { getTracedRun, listProgress } from "@tiller/store";
+import type { Deps, Env } from "../context.ts";
+
+const Start = z.strictObject({
+  workflow: z.string(),
+  input: z.unknown(),
+  agents: Agents.default({}),
+  budget: Budget.default({}),
+  seed: z.int().default(1),
+});
+const At = z.strictObject({
+  node: z.string().min(1).max(4000),
+  input: z.unknown().optional(),
+  output: z.unknown().optional(),
+  reason: z.string().max(1000).optional(),
+});
+
+export const runRoutes = (d: Deps) => {
+  const { db } = d.store;
+  /** The node of a run that may be changed. */
+  const target = async (id: string, body: unknown) => {
+    const at = At.parse(body);
+    const run = await getTracedRun(db, ExperimentId.parse(id));
+    if (run.imported)
+      throw new TillerError(
+        "imported_run",
+        `${run.id} came out of a file and is for reading only. Start a run of ${run.recipe} anew.`,
+      );
+    if (at.node !== run.id && !at.node.startsWith(`${run.id}/`))
+      throw new TillerError(
+        "not_found",
+        `${at.node} is no node of ${run.id}. Reload the trace and choose it again.`,
+      );
+    return at;
+  };
+  return new Hono<Env>()
+    .get("/progress", async (c) => c.json(await listProgress(db, { now: new Date() })))
+    .get("/workflows", (c) => c.json(d.flow.workflows()))
+    .post("/experiments", async (c) => {
+      const { workflow, input, ...o } = Start.parse(await c.req.json());
+      const origin = { kind: "studio", by: c.var.me.pseudonym };
+      return c.json({ experiment: await d.flow.start(workflow, input, { ...o, origin }) });
+    })
+    .post("/experiments/:id/fork", async (c) => {
+      const { node, input, output } = await target(c.req.param("id"), await c.req.json());
+      const changed = {
+        ...(input === undefined ? {} : { input }),
+        ...(output === undefined ? {} : { output }),
+      };
+      return c.json(await d.flow.fork({ node, ...changed, by: c.var.me.pseudonym }));
+    })
+    .post("/experiments/:id/rewind", async (c) => {
+      const { node } = await target(c.req.param("id"), await c.req.json());
+      return c.json(await d.flow.rewind({ node, by: c.var.me.pseudonym }));
+    })
+    .post("/experiments/:id/reask", async (c) => {
+      const { node } = await target(c.req.param("id"), await c.req.json());
+      return c.json(await d.flow.reask({ node, by: c.var.me.pseudonym }));
+    })
+    .post("/experiments/:id/cancel", async (c) => {
+      const { node, reason } = await target(c.req.param("id"), await c.req.json());
+      const why = reason === undefined ? {} : { reason };
+      await d.flow.cancel({ node, by: c.var.me.pseudonym, ...why });
+      return c.json({ ok: true });
+    });
+};

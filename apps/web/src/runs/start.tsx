@@ -1,0 +1,215 @@
+/** Starts a run: a workflow, its input by a form or as JSON, who answers, what it may use up. */
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { useMemo, useState } from "react";
+import { z } from "zod";
+import { Agents, Budget, KnownWorkflow } from "@tiller/schema";
+import { get, post } from "../api.ts";
+import { Card, Empty, Failed, Loading } from "../design/components.tsx";
+import { fieldsOf, InputForm } from "./input-form.tsx";
+import "./runs.css";
+
+export const StartPlace = z.object({ workflow: z.string().optional().catch(undefined) });
+const route = "/studio/start";
+
+export function StartRun() {
+  const { workflow } = StartPlace.parse(useSearch({ strict: false }));
+  const navigate = useNavigate({ from: route });
+  const known = useQuery({
+    queryKey: ["workflows"],
+    queryFn: () => get("/api/studio/workflows", z.array(KnownWorkflow)),
+  });
+  const chosen = known.data?.find((w) => w.name === workflow) ?? known.data?.[0];
+  return (
+    <main className="start-run">
+      <div>
+        <Link to="/studio/runs" search={{}} className="small">
+          Runs
+        </Link>
+        <h1>Start a run</h1>
+      </div>
+      {known.isPending ? (
+        <Loading />
+      ) : known.error ? (
+        <Failed error={known.error} retry={() => void known.refetch()} />
+      ) : !chosen ? (
+        <Empty title="This server knows no workflow">
+          Add one to <code>recipes/</code> and start the server again.
+        </Empty>
+      ) : (
+        <>
+          <label className="stack" style={{ gap: 4 }}>
+            <span className="small">Workflow</span>
+            <select
+              value={chosen.name}
+              onChange={(e) =>
+                void navigate({ search: { workflow: e.target.value }, replace: true })
+              }
+            >
+              {known.data.map((w) => (
+                <option key={w.name} value={w.name}>
+                  {w.title} ({w.name})
+                </option>
+              ))}
+            </select>
+          </label>
+          <Form key={chosen.name} workflow={chosen} />
+        </>
+      )}
+    </main>
+  );
+}
+
+const Started = z.object({ experiment: z.string() });
+const agentSample = '{ "*": { "kind": "people" } }';
+const budgetNames = [
+  ["money", "US dollars of model calls"],
+  ["tokens", "tokens"],
+  ["minutes", "minutes from its start"],
+  ["people", "answers by people"],
+] as const;
+
+/** The text as JSON that fits the schema, or what is wrong with it. */
+function checked<T>(text: string, schema: z.ZodType<T>): { value: T } | { wrong: string } {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (e) {
+    return { wrong: `This is not JSON: ${(e as Error).message}` };
+  }
+  const fits = schema.safeParse(parsed);
+  return fits.success ? { value: fits.data } : { wrong: z.prettifyError(fits.error) };
+}
+
+function Form({ workflow }: { workflow: KnownWorkflow }) {
+  const navigate = useNavigate();
+  const schema = useMemo(() => z.fromJSONSchema(workflow.input), [workflow]);
+  const fields = useMemo(() => fieldsOf(workflow.input), [workflow]);
+  const [byForm, setByForm] = useState(fields !== undefined);
+  const [input, setInput] = useState<unknown>(() =>
+    Object.fromEntries(
+      (fields ?? []).flatMap((f) => (f.initial === undefined ? [] : [[f.name, f.initial]])),
+    ),
+  );
+  const [text, setText] = useState("{}");
+  const [agents, setAgents] = useState(agentSample);
+  const [budget, setBudget] = useState<Record<string, string>>({});
+  const [seed, setSeed] = useState("1");
+  const given = byForm ? JSON.stringify(input) : text;
+  const checkedInput = checked(given, schema);
+  const checkedAgents = checked(agents, Agents);
+  const limits = Budget.safeParse(
+    Object.fromEntries(
+      Object.entries(budget).flatMap(([k, v]) => (v.trim() === "" ? [] : [[k, Number(v)]])),
+    ),
+  );
+  const starting = useMutation({
+    mutationFn: () =>
+      post(
+        "/api/studio/experiments",
+        {
+          workflow: workflow.name,
+          input: JSON.parse(given) as unknown,
+          agents: "value" in checkedAgents ? checkedAgents.value : {},
+          budget: limits.data ?? {},
+          seed: Number(seed),
+        },
+        Started,
+      ),
+    onSuccess: ({ experiment }) =>
+      navigate({ to: "/studio/experiments/$id/trace", params: { id: experiment }, search: {} }),
+  });
+  const wrong =
+    "wrong" in checkedInput || "wrong" in checkedAgents || !limits.success || !/^-?\d+$/.test(seed);
+  return (
+    <form
+      className="stack"
+      onSubmit={(e) => {
+        e.preventDefault();
+        if (!wrong) starting.mutate();
+      }}
+    >
+      <Card
+        title="Input"
+        aside={
+          fields && (
+            <button
+              type="button"
+              className="button plain small"
+              onClick={() => {
+                if (byForm) setText(JSON.stringify(input, undefined, 2));
+                else if ("value" in checkedInput) setInput(JSON.parse(text));
+                setByForm(!byForm);
+              }}
+            >
+              {byForm ? "Write it as JSON" : "Fill in a form"}
+            </button>
+          )
+        }
+      >
+        {byForm && fields ? (
+          <InputForm fields={fields} value={input as Record<string, unknown>} change={setInput} />
+        ) : (
+          <label className="stack" style={{ gap: 4 }}>
+            <span className="small">JSON that fits the workflow's input</span>
+            <textarea
+              rows={12}
+              spellCheck={false}
+              className="code"
+              value={text}
+              onChange={(e) => setText(e.target.value)}
+            />
+          </label>
+        )}
+        {"wrong" in checkedInput && <pre className="run-wrong small">{checkedInput.wrong}</pre>}
+      </Card>
+      <Card title="Who answers">
+        <label className="stack" style={{ gap: 4 }}>
+          <span className="small quiet">
+            By kind of work, * for all others: people, model, draft (a person with a model's draft),
+            approval (a model with a person's approval), replay, simulated.
+          </span>
+          <textarea
+            rows={4}
+            spellCheck={false}
+            aria-label="Who answers, as JSON"
+            className="code"
+            value={agents}
+            onChange={(e) => setAgents(e.target.value)}
+          />
+        </label>
+        {"wrong" in checkedAgents && <pre className="run-wrong small">{checkedAgents.wrong}</pre>}
+      </Card>
+      <Card title="What it may use up">
+        <div className="start-budget">
+          {budgetNames.map(([name, label]) => (
+            <label key={name} className="stack" style={{ gap: 4 }}>
+              <span className="small">{label}</span>
+              <input
+                inputMode="decimal"
+                placeholder="no limit"
+                value={budget[name] ?? ""}
+                onChange={(e) => setBudget({ ...budget, [name]: e.target.value })}
+              />
+            </label>
+          ))}
+          <label className="stack" style={{ gap: 4 }}>
+            <span className="small">Seed</span>
+            <input inputMode="numeric" value={seed} onChange={(e) => setSeed(e.target.value)} />
+          </label>
+        </div>
+        {!limits.success && <pre className="run-wrong small">{z.prettifyError(limits.error)}</pre>}
+      </Card>
+      {starting.error && (
+        <p role="alert" className="run-bad">
+          {starting.error.message}
+        </p>
+      )}
+      <div>
+        <button className="button primary" disabled={wrong || starting.isPending}>
+          Start {workflow.title}
+        </button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,199 @@
+/**
+ * Runs of a real workflow from the studio: started by its form, listed with what they wait for, and forked, rewound,
+ * asked again and cancelled from their trace.
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { serve, type ServerType } from "@hono/node-server";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { type FlowServer, launchFlow, workflow } from "@tiller/flow";
+import { RunProgress, type TraceNode, TracePage } from "@tiller/schema";
+import { createApp } from "@tiller/server/app.ts";
+import { serverModels } from "@tiller/server/engine.ts";
+import { SamplerPool } from "@tiller/server/sampler.ts";
+import { ensurePerson, issueToken, openStore, type Store } from "@tiller/store";
+import { pairType } from "@tiller/store/fixtures/pair.ts";
+import { buildWeb } from "@tiller/web/build.ts";
+import { launchBrowser } from "./browser/launch.ts";
+
+const home = mkdtempSync(path.join(tmpdir(), "tiller-runs-"));
+const sampler = new SamplerPool();
+let store: Store;
+let flow: FlowServer;
+let server: ServerType;
+let browser: Browser;
+let address: string;
+let session: string;
+let link: string;
+
+const study = workflow(
+  "small-study@1",
+  z.strictObject({
+    book: z.string().min(1).describe("what is read"),
+    shout: z.boolean().default(false),
+  }),
+  async (f, { book, shout }) => {
+    const passage = await f.step("sample", () => `A passage of ${book}.`);
+    const loud = await f.step("loud", () => (shout ? passage.toUpperCase() : passage));
+    const answers = await f.ask(
+      pairType,
+      { passage: loud, a: { text: "x", sample: "x" }, b: { text: "y", sample: "y" } },
+      { people: 2, name: "better" },
+    );
+    return { loud, answers: answers.values.length };
+  },
+  { title: "Small study" },
+);
+
+beforeAll(async () => {
+  store = await openStore({ home });
+  flow = await launchFlow({ store, workflows: [study], codeRevision: "test" });
+  const models = serverModels({ store, sampler });
+  const app = createApp({
+    store,
+    flow,
+    sampler,
+    models,
+    pending: new Set(),
+    web: await buildWeb(),
+  });
+  server = serve({ fetch: app.fetch, port: 0 });
+  address = `http://localhost:${(server.address() as AddressInfo).port}`;
+  browser = await launchBrowser();
+  const ruth = await ensurePerson(store.db, {
+    id: "ruth",
+    name: "Ruth",
+    pseudonym: "researcher-1",
+    role: "researcher",
+  });
+  link = `${address}/sign-in?token=${await issueToken(store.db, ruth.id, "link")}`;
+  session = await issueToken(store.db, ruth.id, "session");
+}, 120_000);
+afterAll(async () => {
+  await browser?.close();
+  sampler[Symbol.dispose]();
+  server?.close();
+  await flow?.close();
+  await store?.close();
+  rmSync(home, { recursive: true, force: true });
+});
+
+const api = async (path: string, body?: unknown): Promise<unknown> => {
+  const response = await fetch(`${address}/api/studio${path}`, {
+    headers: { authorization: `Bearer ${session}`, "content-type": "application/json" },
+    ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }),
+  });
+  return response.json();
+};
+const nodes = async (run: string): Promise<readonly TraceNode[]> =>
+  TracePage.parse(await api(`/experiments/${run}/trace`)).nodes;
+const progress = async (run: string): Promise<RunProgress | undefined> =>
+  z
+    .array(RunProgress)
+    .parse(await api("/progress"))
+    .find((r) => r.id === run);
+/** The run's ask is on the desks. */
+const asked = (run: string) =>
+  expect.poll(async () => (await nodes(run)).find((n) => n.kind === "ask")?.state).toBe("waiting");
+const Made = z.object({ experiment: z.string() });
+const started = async (input: object): Promise<string> =>
+  Made.parse(await api("/experiments", { workflow: "small-study@1", input })).experiment;
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const seriousFaults = async (page: Page) => {
+  await page.evaluate(axe);
+  const found = (await page.evaluate("axe.run()")) as {
+    violations: { id: string; impact: string; nodes: { html: string }[] }[];
+  };
+  return found.violations
+    .filter((v) => ["serious", "critical"].includes(v.impact))
+    .map((v) => `${v.id}: ${v.nodes[0]!.html}`);
+};
+const shots = process.env["TRACE_SHOTS"];
+const shot = async (page: Page, name: string) =>
+  shots ? void (await page.screenshot({ path: path.join(shots, `${name}.png`) })) : undefined;
+
+test("a run's row says how far it is, what it waits for and what helps", async () => {
+  const run = await started({ book: "Moby Dick" });
+  await asked(run);
+  expect(await progress(run)).toMatchObject({
+    recipe: "small-study@1",
+    state: "running",
+    total: 4,
+    done: 2,
+    waiting: 1,
+    waits: [
+      {
+        node: `${run}/better`,
+        what: "2 of 2 answers by people (comparison)",
+        remedy: expect.stringContaining("Nobody works on it. 2 answers are free to take"),
+      },
+    ],
+  });
+  expect(await api("/experiments", { workflow: "small-study@1", input: {} })).toMatchObject({
+    code: "bad_input",
+  });
+}, 60_000);
+
+test("a fork with another output goes on from there; the old run stays", async () => {
+  const run = await started({ book: "Emma" });
+  await asked(run);
+  const { experiment } = Made.parse(
+    await api(`/experiments/${run}/fork`, { node: `${run}/sample`, output: "Something else." }),
+  );
+  await asked(experiment);
+  const ask = await api(
+    `/experiments/${experiment}/trace/node?id=${encodeURIComponent(`${experiment}/better`)}`,
+  );
+  expect(ask).toMatchObject({ input: { passage: "Something else." } });
+  expect((await nodes(run)).find((n) => n.kind === "ask")?.state).toBe("waiting");
+  expect(
+    await api(`/experiments/${run}/fork`, { node: "another/sample", output: 1 }),
+  ).toMatchObject({ code: "not_found" });
+}, 60_000);
+
+test("the form starts a run; the trace cancels it after saying what that does", async () => {
+  const page = await browser.newPage({ locale: "en-GB", viewport: { width: 1280, height: 800 } });
+  page.setDefaultTimeout(20_000);
+  await page.goto(link);
+  await page.getByRole("link", { name: "Runs" }).click();
+  await page.getByText("Nobody works on it").first().waitFor();
+  await shot(page, "runs");
+  expect(await seriousFaults(page)).toEqual([]);
+  await page.getByRole("link", { name: "Start a run" }).click();
+  await page.getByRole("button", { name: "Start Small study" }).waitFor();
+  expect(await page.getByRole("button", { name: "Start Small study" }).isDisabled()).toBe(true);
+  await page.getByLabel(/^book/).fill("Persuasion");
+  await page.getByLabel("answers by people").fill("10");
+  await shot(page, "start");
+  expect(await seriousFaults(page)).toEqual([]);
+  await page.getByRole("button", { name: "Start Small study" }).click();
+  await page.getByRole("tree").waitFor();
+  const run = /experiments\/([^/]+)\/trace/.exec(page.url())![1]!;
+  await asked(run);
+  expect((await progress(run))?.budget).toEqual({ people: 10 });
+  await page.locator('[role="treeitem"]', { hasText: "better" }).first().click();
+  await page.getByRole("button", { name: "Fork from here" }).click();
+  await page.getByRole("dialog").getByLabel("its input").check();
+  await page.getByRole("dialog").getByLabel("The input").fill("{ not json");
+  await page.getByText(/This is not JSON/).waitFor();
+  await shot(page, "fork");
+  expect(await seriousFaults(page)).toEqual([]);
+  await page.getByRole("button", { name: "Leave it" }).click();
+  await page.locator('[role="treeitem"]').first().click();
+  await page.getByRole("button", { name: "Cancel", exact: true }).click();
+  await page.getByRole("dialog").getByText("The whole run ends.").waitFor();
+  await page.getByRole("button", { name: "Cancel it" }).click();
+  await page.getByText("Done.").waitFor();
+  await expect.poll(async () => (await progress(run))?.state).toBe("cancelled");
+  await page.goto(`${address}/studio/runs?state=cancelled`);
+  await page.getByText("1 of").waitFor();
+  await page.setViewportSize({ width: 390, height: 844 });
+  expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(390);
+  await page.close();
+}, 120_000);
