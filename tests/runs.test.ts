@@ -98,8 +98,11 @@ const progress = async (run: string): Promise<RunProgress | undefined> =>
     .parse(await api("/progress"))
     .find((r) => r.id === run);
 /** The run's ask is on the desks. */
-const asked = (run: string) =>
-  expect.poll(async () => (await nodes(run)).find((n) => n.kind === "ask")?.state).toBe("waiting");
+async function asked(run: string): Promise<void> {
+  await expect
+    .poll(async () => (await nodes(run)).find((n) => n.kind === "ask")?.state)
+    .toBe("waiting");
+}
 const Made = z.object({ experiment: z.string() });
 const started = async (input: object): Promise<string> =>
   Made.parse(await api("/experiments", { workflow: "small-study@1", input })).experiment;
