@@ -14,6 +14,10 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: "the first experiment from nothing, for several seeds (1 2 3)",
     load: () => import("./experiment.ts"),
   },
+  models: {
+    what: "the client for models beside the bare OpenAI client; batches of our own server (--calls --rounds --json)",
+    load: () => import("./models.ts"),
+  },
   people: {
     what: "a thousand raters at once, one server and two; pages over a million tasks (--raters --rate --json --keep)",
     load: () => import("./people/main.ts"),

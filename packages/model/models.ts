@@ -29,7 +29,7 @@ import { Limiter } from "./limiter.ts";
 import { type Engine, localEndpoint } from "./local.ts";
 import { openaiEndpoint } from "./openai.ts";
 import { repairTurn, type Shape, shapeOf, withInstruction } from "./structured.ts";
-import { addUse } from "./use.ts";
+import { useLog } from "./use.ts";
 
 export interface CallOptions<T> {
   /** the answer's shape; without one the value is the text */
@@ -132,6 +132,7 @@ export function openModels(o: {
   random?: (() => number) | undefined;
 }): Models {
   const { db, engine, env = process.env, now = Date.now, random = Math.random } = o;
+  const log = db && useLog(db);
   const models = new Map<string, Model>();
   /** calls under way by content, each a promise of its reply */
   const underWay = new Map<string, Promise<Recorded>>();
@@ -184,7 +185,7 @@ export function openModels(o: {
       return { ...reply, ...free, value: parsed.value, cached };
     };
     const used = async (u: Partial<ModelUse>) => {
-      if (db) await addUse(db, { ...UNUSED, seconds: (now() - began) / 1000, ...u, model: name });
+      await log?.({ ...UNUSED, seconds: (now() - began) / 1000, ...u, model: name });
     };
     const fromCache = async (reply: Recorded): Promise<Reply<T>> => {
       c.onText?.(reply.text, reply.text);

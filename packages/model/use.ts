@@ -3,8 +3,50 @@ import { z } from "zod";
 import { KeptCall, type ModelPage, ModelUse } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 
+const sum = (a: ModelUse, b: ModelUse): ModelUse => ({
+  model: a.model,
+  calls: a.calls + b.calls,
+  hits: a.hits + b.hits,
+  failed: a.failed + b.failed,
+  attempts: a.attempts + b.attempts,
+  repairs: a.repairs + b.repairs,
+  promptTokens: a.promptTokens + b.promptTokens,
+  completionTokens: a.completionTokens + b.completionTokens,
+  cost: a.cost + b.cost,
+  saved: a.saved + b.saved,
+  seconds: a.seconds + b.seconds,
+});
+
+/**
+ * Writes uses, one statement at a time a model: what comes while one is being written goes together into the next, so
+ * that many calls at once do not queue for one row. Resolves when the use is in the database.
+ */
+export function useLog(db: Db): (u: ModelUse) => Promise<void> {
+  const next = new Map<string, { use: ModelUse; written: Promise<void> }>();
+  const writing = new Map<string, Promise<void>>();
+  return (u) => {
+    const gathering = next.get(u.model);
+    if (gathering) {
+      gathering.use = sum(gathering.use, u);
+      return gathering.written;
+    }
+    const before = writing.get(u.model) ?? Promise.resolve();
+    const entry = { use: u, written: Promise.resolve() };
+    entry.written = before
+      .catch(() => {}) // its own callers hear of it
+      .then(async () => {
+        next.delete(u.model);
+        const now = addUse(db, entry.use).then(() => undefined);
+        writing.set(u.model, now);
+        await now;
+      });
+    next.set(u.model, entry);
+    return entry.written;
+  };
+}
+
 /** Adds to today's row. */
-export const addUse = (db: Db, u: ModelUse): Promise<number> =>
+const addUse = (db: Db, u: ModelUse): Promise<number> =>
   db.run(sql`insert into model_use (model, calls, hits, failed, attempts, repairs, prompt_tokens, completion_tokens, cost, saved, seconds)
     values (${u.model}, ${u.calls}, ${u.hits}, ${u.failed}, ${u.attempts}, ${u.repairs}, ${u.promptTokens}, ${u.completionTokens}, ${u.cost}, ${u.saved}, ${u.seconds})
     on conflict (model, day) do update set calls = model_use.calls + excluded.calls, hits = model_use.hits + excluded.hits, failed = model_use.failed + excluded.failed,
