@@ -7,15 +7,8 @@ import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
-import {
-  exportAnswers,
-  ExportRequest,
-  fileKinds,
-  importAnswers,
-  importNames,
-  SchemaFile,
-} from "@tiller/data";
-import { TillerError } from "@tiller/schema";
+import { exportAnswers, importAnswers, SchemaFile } from "@tiller/data";
+import { ExportRequest, fileKinds, importNames, TillerError } from "@tiller/schema";
 import { defaultHome, openStore, type Store } from "@tiller/store";
 import { parseFlags } from "./flags.ts";
 

@@ -5,32 +5,14 @@
 import { Readable } from "node:stream";
 import { createGzip } from "node:zlib";
 import pg from "pg";
-import { z } from "zod";
-import { TillerError } from "@tiller/schema";
+import { type ExportRequest, type FileKind, TillerError } from "@tiller/schema";
 import type { Store } from "@tiller/store";
 import type { Column } from "./columns.ts";
 import { pages } from "./copy.ts";
 import { csv, type Encoder, jsonl } from "./encode.ts";
-import { type Format, formatNames, formats } from "./formats.ts";
+import { type Format, formats } from "./formats.ts";
 import { parquet } from "./parquet.ts";
 import { schemaFile } from "./schema-file.ts";
-
-export const fileKinds = ["jsonl", "csv", "parquet"] as const;
-export const ExportRequest = z.strictObject({
-  format: z.enum(formatNames).default("answers").describe("what a row says"),
-  as: z.enum(fileKinds).default("jsonl").describe("how it is written"),
-  gzip: z.stringbool().or(z.boolean()).default(false).describe("compress JSONL or CSV"),
-  experiment: z.string().optional().describe("answers of this experiment only"),
-  batch: z.string().optional().describe("of this batch only"),
-  type: z.string().optional().describe("of this kind of work only"),
-  since: z.iso.datetime({ offset: true }).optional().describe("submitted at this time or later"),
-  until: z.iso.datetime({ offset: true }).optional().describe("submitted before this time"),
-  undone: z
-    .enum(["leave-out", "mark"])
-    .default("leave-out")
-    .describe("answers that their raters took back: left out, or marked by undoneAt"),
-});
-export type ExportRequest = z.infer<typeof ExportRequest>;
 
 /** Where the texts of each kind of work stand, computed once a query. */
 export const kindsOfWork = `with k as materialized (
@@ -80,11 +62,7 @@ const mimes = {
   csv: "text/csv; charset=utf-8",
   parquet: "application/vnd.apache.parquet",
 } as const;
-const encoder = (
-  as: (typeof fileKinds)[number],
-  columns: readonly Column[],
-  schema: string,
-): Encoder =>
+const encoder = (as: FileKind, columns: readonly Column[], schema: string): Encoder =>
   as === "parquet"
     ? parquet(columns, { "tiller.schema": schema })
     : as === "csv"

@@ -7,8 +7,8 @@ import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
 import { zstdDecompressSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { datasetRows, judgmentsOf, openStore, type Store } from "@tiller/store";
-import { ExperimentId } from "@tiller/schema";
-import { exportAnswers, ExportRequest, importAnswers } from "./index.ts";
+import { ExperimentId, ExportRequest } from "@tiller/schema";
+import { exportAnswers, importAnswers } from "./index.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-formats-"));
 let store: Store;

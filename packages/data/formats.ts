@@ -3,6 +3,7 @@
  * rater) and k (the kind of work, with where its texts stand: see export.ts).
  */
 import { z } from "zod";
+import type { FormatName } from "@tiller/schema";
 import { type Column, rowSchema } from "./columns.ts";
 
 export interface Format {
@@ -201,9 +202,7 @@ export const formats = {
   "trl-implicit": trlImplicit,
   "trl-conversational": trlConversational,
   sff,
-} as const satisfies Record<string, Format>;
-export const formatNames = Object.keys(formats) as [FormatName, ...FormatName[]];
-export type FormatName = keyof typeof formats;
+} as const satisfies Record<FormatName, Format>;
 
 /** A parsed row of our own format. */
 export const AnswerRow = rowSchema(answers.columns);

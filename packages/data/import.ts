@@ -6,7 +6,7 @@ import path from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
-import { TillerError } from "@tiller/schema";
+import { type FileKind, type Imported, importNames, TillerError } from "@tiller/schema";
 import { Db, type Store } from "@tiller/store";
 import { from as copyFrom } from "pg-copy-streams";
 import {
@@ -16,7 +16,6 @@ import {
   type ImportedType,
   importedComparison,
 } from "./convert.ts";
-import type { fileKinds } from "./export.ts";
 import { AnswerRow, formats } from "./formats.ts";
 import { readMapping } from "./mapping.ts";
 import { saveImportedPairs } from "./pairs.ts";
@@ -24,12 +23,11 @@ import { BadRow, kindOfFile, parsedRow, readRows, type SourceRow } from "./read.
 import type { TypeInFile } from "./schema-file.ts";
 import { checks, inserts } from "./import-sql.ts";
 
-export const importNames = ["answers", ...(Object.keys(converters) as ConverterName[])] as const;
 export interface ImportRequest {
   readonly file: string;
   /** one of the formats, or the path of a mapping file */
   readonly format: string;
-  readonly kind?: (typeof fileKinds)[number] | undefined;
+  readonly kind?: FileKind | undefined;
   /** where other formats' rows go; our own rows say it themselves */
   readonly experiment?: string | undefined;
   /** put before the pseudonyms of our own format's rows */
@@ -39,20 +37,6 @@ export interface ImportRequest {
   readonly dry: boolean;
   readonly now: Date;
 }
-export const Imported = z.strictObject({
-  rows: z.number().describe("rows read"),
-  answers: z.number().describe("answers that are new"),
-  known: z.number().describe("answers that were here already, the same"),
-  tasks: z.number(),
-  people: z.number().describe("people made, known by pseudonym alone"),
-  batches: z.number(),
-  experiments: z.array(z.string()),
-  types: z.array(z.string()),
-  dataset: z.string().nullable().describe("the dataset version made of new comparisons"),
-  dry: z.boolean().describe("nothing was kept"),
-});
-export type Imported = z.infer<typeof Imported>;
-
 const SHOWN = 10; // problems that are told at once
 
 export async function importAnswers(store: Store, r: ImportRequest): Promise<Imported> {

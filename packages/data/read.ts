@@ -8,9 +8,8 @@ import { createGunzip, zstdDecompressSync } from "node:zlib";
 import { CsvError, parse } from "csv-parse";
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import type { z } from "zod";
-import { TillerError } from "@tiller/schema";
+import { type FileKind, TillerError } from "@tiller/schema";
 import type { Column, Kind } from "./columns.ts";
-import type { fileKinds } from "./export.ts";
 
 export interface SourceRow {
   /** of a text file; of Parquet the number of the row */
@@ -37,9 +36,9 @@ export function parsedRow<T>(schema: z.ZodType<T>, row: unknown, line: number): 
 }
 
 /** How a file is written, by its name. */
-export function kindOfFile(file: string): (typeof fileKinds)[number] {
+export function kindOfFile(file: string): FileKind {
   const [, kind] = /\.(jsonl|ndjson|csv|parquet)(?:\.gz)?$/.exec(file) ?? [];
-  if (kind) return kind === "ndjson" ? "jsonl" : (kind as (typeof fileKinds)[number]);
+  if (kind) return kind === "ndjson" ? "jsonl" : (kind as FileKind);
   throw new TillerError(
     "bad_file",
     `${file} is no .jsonl, .csv or .parquet file, gzipped or not. Rename it to what it is.`,
@@ -49,7 +48,7 @@ export function kindOfFile(file: string): (typeof fileKinds)[number] {
 /** `columns`: what the columns of CSV and Parquet hold; those without an entry stay text. */
 export async function* readRows(
   file: string,
-  o: { kind: (typeof fileKinds)[number]; columns?: readonly Column[] },
+  o: { kind: FileKind; columns?: readonly Column[] },
 ): AsyncGenerator<SourceRow> {
   if (o.kind === "parquet") yield* fromParquet(file, o.columns);
   else if (o.kind === "csv") yield* fromCsv(await opened(file), o.columns);

@@ -1,7 +1,8 @@
 /** The schema.json beside an exported file: what each column means, as JSON Schema, and the kinds of work in full. */
 import { z } from "zod";
+import type { FormatName } from "@tiller/schema";
 import { rowSchema } from "./columns.ts";
-import { type FormatName, formats } from "./formats.ts";
+import { formats } from "./formats.ts";
 
 const TypeInFile = z.strictObject({
   name: z.string(),

@@ -4,6 +4,7 @@ export * from "./assign.ts";
 export * from "./control.ts";
 export * from "./desk.ts";
 export * from "./compose.ts";
+export * from "./data.ts";
 export * from "./errors.ts";
 export * from "./feedback.ts";
 export * from "./ids.ts";

@@ -1,4 +1,5 @@
 /** Postgres, blobs and what is in them. */
+export { checkedAddress, parseAllowed } from "./addresses.ts";
 export * from "./audit.ts";
 export * from "./batches.ts";
 export * from "./blobs.ts";
@@ -38,3 +39,11 @@ export { openStore, type Store } from "./store.ts";
 export * from "./trace.ts";
 export * from "./trace-file.ts";
 export * from "./work.ts";
+export { startWebhooks } from "./webhook-sender.ts";
+export {
+  createWebhook,
+  listDeliveries,
+  listWebhooks,
+  redeliver,
+  setWebhookEnabled,
+} from "./webhooks.ts";

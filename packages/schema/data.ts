@@ -1,0 +1,102 @@
+/** Data in and out, webhooks: their shapes on the wire. */
+import { z } from "zod";
+
+export const formatNames = ["answers", "trl", "trl-implicit", "trl-conversational", "sff"] as const;
+export type FormatName = (typeof formatNames)[number];
+export const fileKinds = ["jsonl", "csv", "parquet"] as const;
+export type FileKind = (typeof fileKinds)[number];
+export const importNames = ["answers", "trl", "sff", "sff-axes"] as const;
+
+/** GET /api/data/export */
+export const ExportRequest = z.strictObject({
+  format: z.enum(formatNames).default("answers").describe("what a row says"),
+  as: z.enum(fileKinds).default("jsonl").describe("how it is written"),
+  gzip: z.stringbool().or(z.boolean()).default(false).describe("compress JSONL or CSV"),
+  experiment: z.string().optional().describe("answers of this experiment only"),
+  batch: z.string().optional().describe("of this batch only"),
+  type: z.string().optional().describe("of this kind of work only"),
+  since: z.iso.datetime({ offset: true }).optional().describe("submitted at this time or later"),
+  until: z.iso.datetime({ offset: true }).optional().describe("submitted before this time"),
+  undone: z
+    .enum(["leave-out", "mark"])
+    .default("leave-out")
+    .describe("answers that their raters took back: left out, or marked by undoneAt"),
+});
+export type ExportRequest = z.infer<typeof ExportRequest>;
+
+/** POST /api/data/import, the file as the body */
+export const ImportQuery = z.strictObject({
+  format: z.enum(importNames).default("answers").describe("what a row says"),
+  as: z.enum(fileKinds).default("jsonl").describe("how the file is written, gzipped or not"),
+  name: z.string().max(200).default("upload").describe("the file's name"),
+  experiment: z.string().max(200).optional().describe("where rows of other formats go"),
+  raterPrefix: z.string().max(100).optional().describe("put before the pseudonyms"),
+  dry: z.stringbool().or(z.boolean()).default(false).describe("only say what would happen"),
+});
+export const Imported = z.strictObject({
+  rows: z.number().describe("rows read"),
+  answers: z.number().describe("answers that are new"),
+  known: z.number().describe("answers that were here already, the same"),
+  tasks: z.number(),
+  people: z.number().describe("people made, known by pseudonym alone"),
+  batches: z.number(),
+  experiments: z.array(z.string()),
+  types: z.array(z.string()),
+  dataset: z.string().nullable().describe("the dataset version made of new comparisons"),
+  dry: z.boolean().describe("nothing was kept"),
+});
+export type Imported = z.infer<typeof Imported>;
+
+export const webhookEvents = [
+  "answer.created",
+  "answer.undone",
+  "batch.completed",
+  "experiment.ended",
+  "checkpoint.saved",
+] as const;
+const WebhookEvent = z.enum(webhookEvents);
+export type WebhookEvent = z.infer<typeof WebhookEvent>;
+const time = z.iso.datetime();
+
+export const NewWebhook = z.strictObject({
+  url: z.url({ protocol: /^https?$/ }).max(2000),
+  events: z.array(WebhookEvent).min(1),
+  note: z.string().max(500).default(""),
+});
+export const Webhook = z.strictObject({
+  id: z.string(),
+  url: z.string(),
+  events: z.array(WebhookEvent),
+  note: z.string(),
+  createdAt: time,
+  failures: z.number().describe("attempts in a row that failed"),
+  disabledAt: time.nullable(),
+  disabledReason: z.string().nullable(),
+  waiting: z.number().describe("deliveries that wait"),
+});
+export type Webhook = z.infer<typeof Webhook>;
+export const CreatedWebhook = z.strictObject({
+  id: z.string(),
+  secret: z.string().describe("checks the signatures; shown this once"),
+});
+export const WebhookChange = z.strictObject({ enabled: z.boolean() });
+export const WebhookDelivery = z.strictObject({
+  id: z.number(),
+  event: z.string(),
+  type: z.string(),
+  at: time,
+  state: z.enum(["pending", "delivered", "failed"]),
+  attempts: z.number(),
+  nextAt: time.nullable().describe("of a pending one: the next attempt"),
+  status: z.number().nullable().describe("of the last attempt"),
+  error: z.string().nullable(),
+  milliseconds: z.number().nullable(),
+  data: z.unknown(),
+});
+export type WebhookDelivery = z.infer<typeof WebhookDelivery>;
+/** The body of a delivery, signed as Standard Webhooks has it. */
+export const WebhookMessage = z.strictObject({
+  type: WebhookEvent,
+  timestamp: time,
+  data: z.record(z.string(), z.unknown()),
+});
