@@ -2,6 +2,10 @@
 import process from "node:process";
 
 const benches: Readonly<Record<string, { what: string; load: () => Promise<unknown> }>> = {
+  data: {
+    what: "a million answers as JSONL, CSV and Parquet (--rows --home --json)",
+    load: () => import("./data.ts"),
+  },
   engine: {
     what: "training and sampling beside PyTorch (--only --shape --rounds --json)",
     load: () => import("./engine/main.ts"),

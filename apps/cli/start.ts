@@ -24,8 +24,10 @@ import {
   getReport,
   issueToken,
   openStore,
+  parseAllowed,
   personOfToken,
   settleDropped,
+  startWebhooks,
   type Store,
 } from "@tiller/store";
 import { buildWeb } from "@tiller/web/build.ts";
@@ -57,6 +59,7 @@ export async function run(args: string[]): Promise<number> {
   let server: ServerType | undefined;
   let simulating: Promise<void> | undefined;
   let flow: Awaited<ReturnType<typeof launchFlow>> | undefined;
+  let webhooks: AsyncDisposable | undefined;
   const close = async () => {
     stopping.abort();
     await simulating; // their last requests end before the database does
@@ -64,6 +67,7 @@ export async function run(args: string[]): Promise<number> {
     server?.close();
     if (server && "closeAllConnections" in server) server.closeAllConnections();
     await Promise.allSettled(pending);
+    await webhooks?.[Symbol.asyncDispose]();
     await flow?.close();
     await Promise.race([store.close(), new Promise((r) => setTimeout(r, 5000))]);
   };
@@ -76,6 +80,8 @@ export async function run(args: string[]): Promise<number> {
       codeRevision: revision(),
       models,
     });
+    const allowed = parseAllowed(process.env["TILLER_WEBHOOK_ALLOW"] ?? "");
+    webhooks = await startWebhooks(store, { allowed });
     const app = createApp({ store, flow, sampler, models, pending, web });
     const address = await listen(app.fetch, o, (s) => (server = s));
     const link = async (

@@ -135,6 +135,17 @@ export const access: Readonly<Record<string, Rule>> = {
   // the kinds of work; trying one out changes nothing, so it is not kept as an administrative act
   "GET /api/tasks": people,
   "POST /api/tasks/check": people,
+  // data in and out
+  "GET /api/data/export": machines,
+  "GET /api/data/export/schema": machines,
+  "POST /api/data/import": machines,
+  "GET /api/data/webhooks": machines,
+  "POST /api/data/webhooks": machines,
+  "POST /api/data/webhooks/:id": machines,
+  "GET /api/data/webhooks/:id/deliveries": machines,
+  "POST /api/data/webhooks/:id/deliveries/:delivery": machines,
+  "GET /api/openapi.json": "public",
+  "GET /api/docs": "public",
 
   // the served models
   "GET /v1/models": machines,

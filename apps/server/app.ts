@@ -8,6 +8,9 @@ import { TillerError } from "@tiller/schema";
 import { sql } from "@tiller/store";
 import { type Deps, type Env, guard } from "./context.ts";
 import { controlRoutes } from "./routes/control.ts";
+import { idempotent } from "./idempotency.ts";
+import { openapiRoutes } from "./openapi.ts";
+import { dataRoutes } from "./routes/data.ts";
 import { deskRoutes } from "./routes/desk.ts";
 import { modelRoutes } from "./routes/models.ts";
 import { openaiRoutes } from "./routes/openai.ts";
@@ -69,7 +72,7 @@ export function createApp(d: Deps): Hono<Env> {
     d.pending.add(answering);
     await answering.finally(() => d.pending.delete(answering));
   });
-  app.use(securityHeaders, sizeLimit, guard(d, limiter));
+  app.use(securityHeaders, sizeLimit, guard(d, limiter), idempotent(d));
 
   app.route("/", signInRoutes(d, limiter));
   app.get("/api/me", (c) => c.json(c.var.me));
@@ -79,6 +82,8 @@ export function createApp(d: Deps): Hono<Env> {
   app.route("/api/desk/feedback", feedbackRoutes(d));
   app.route("/api/pay", payRoutes(d));
   app.route("/api/control", controlRoutes(d));
+  app.route("/api", openapiRoutes());
+  app.route("/api/data", dataRoutes(d));
   app.route("/api/desk", deskRoutes(d));
   app.route("/api/quality", qualityRoutes(d));
   app.route("/api/studio", studioRoutes(d));

@@ -75,6 +75,7 @@ export async function exportAnswers(store: Store, r: ExportRequest): Promise<Exp
     throw new TillerError("bad_export", "Parquet is compressed in itself. Leave the .gz out.");
   const format: Format = formats[r.format];
   const client = new pg.Client({ ...store.config, application_name: "tiller export" });
+  client.on("error", () => {}); // a lost connection shows in the stream
   await client.connect();
   const end = () => client.end().catch(() => {});
   try {
@@ -121,6 +122,7 @@ export async function exportAnswers(store: Store, r: ExportRequest): Promise<Exp
       }
     }
     const source = Readable.from(bytes(), { objectMode: false, highWaterMark: 1 << 20 });
+    source.once("close", () => void end()); // also when nobody has read from it
     let stream: Readable = source;
     if (r.gzip) {
       const zip = createGzip({ level: 1 });

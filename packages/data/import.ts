@@ -25,6 +25,8 @@ import { checks, inserts } from "./import-sql.ts";
 
 export interface ImportRequest {
   readonly file: string;
+  /** what messages call it; its own name unless said */
+  readonly name?: string;
   /** one of the formats, or the path of a mapping file */
   readonly format: string;
   readonly kind?: FileKind | undefined;
@@ -41,7 +43,7 @@ const SHOWN = 10; // problems that are told at once
 
 export async function importAnswers(store: Store, r: ImportRequest): Promise<Imported> {
   const rows = await rowsOf(r);
-  const name = path.basename(r.file);
+  const name = r.name ?? path.basename(r.file);
   const client = await store.pool.connect();
   try {
     await client.query("begin; set local timezone = 'UTC'; set local tiller.quiet = 'on'");
@@ -135,7 +137,8 @@ async function rowsOf(r: ImportRequest): Promise<AsyncIterable<SourceRow | BadRo
       (s) => s,
       (s) => parsedRow(AnswerRow, s.row, s.line),
     );
-  const experiment = r.experiment ?? `imported-${path.basename(r.file).replace(/\..*$/, "")}`;
+  const experiment =
+    r.experiment ?? `imported-${(r.name ?? path.basename(r.file)).replace(/\..*$/, "")}`;
   const at = r.now;
   if (r.format in converters) {
     const { type, convert } = converters[r.format as ConverterName];

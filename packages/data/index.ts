@@ -1,4 +1,4 @@
 /** Answers in and out of files. */
-export { type Exported, exportAnswers } from "./export.ts";
+export { exportAnswers } from "./export.ts";
 export { importAnswers } from "./import.ts";
 export { SchemaFile } from "./schema-file.ts";

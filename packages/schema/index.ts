@@ -1,5 +1,6 @@
 /** Every shape that crosses a boundary. Knows nothing else. */
 export * from "./answer.ts";
+export * from "./api.ts";
 export * from "./assign.ts";
 export * from "./control.ts";
 export * from "./desk.ts";

@@ -1,0 +1,87 @@
+/**
+ * Idempotency-Key: a request that changes something and is sent again with the same key gets the first answer. Kept
+ * for a day, by who sent it. Submissions at the desk need none: a lease is answered once.
+ */
+import { createHash } from "node:crypto";
+import { createMiddleware } from "hono/factory";
+import { z } from "zod";
+import { type Db, sql } from "@tiller/store";
+import { type Deps, type Env, tokenOf } from "./context.ts";
+
+const KEEP_HOURS = 24;
+const ABANDONED_SECONDS = 120; // a request whose server died may be sent again after this
+const LARGEST = 1 << 20;
+const hash = (s: string) => createHash("sha256").update(s).digest("hex");
+
+export const idempotent = (d: Deps) =>
+  createMiddleware<Env>(async (c, next) => {
+    const given = c.req.header("idempotency-key");
+    const json = c.req.header("content-type")?.includes("json") ?? false;
+    const empty = (c.req.header("content-length") ?? "0") === "0";
+    if (!given || c.req.method !== "POST" || !(json || empty)) return next();
+    if (given.length > 255)
+      return c.json(
+        { code: "bad_key", message: "The Idempotency-Key is longer than 255 characters." },
+        400,
+      );
+    const { db } = d.store;
+    const key = hash([tokenOf(c) ?? "", c.req.method, c.req.path, given].join("\n"));
+    const request = hash(await c.req.text());
+    const known = await claim(db, key, request);
+    if (known) {
+      if (known.request !== request)
+        return c.json(
+          {
+            code: "key_reused",
+            message: "This Idempotency-Key came with another request before. Use a new key.",
+          },
+          422,
+        );
+      if (known.status === null) {
+        c.header("retry-after", "1");
+        return c.json(
+          {
+            code: "in_progress",
+            message: "The same request is being answered. Ask again in a second.",
+          },
+          409,
+        );
+      }
+      return new Response(known.reply, {
+        status: known.status,
+        headers: { "content-type": "application/json", "idempotency-replayed": "true" },
+      });
+    }
+    await next();
+    const reply = c.res.headers.get("content-type")?.includes("json")
+      ? await c.res.clone().text()
+      : undefined;
+    // not kept: what failed on our side, what was refused at the door, what is no small JSON
+    const kept =
+      c.res.status < 500 &&
+      ![401, 403, 429].includes(c.res.status) &&
+      reply !== undefined &&
+      reply.length <= LARGEST;
+    await db.run(
+      kept
+        ? sql`update idempotency set status = ${c.res.status}, reply = ${reply} where key = ${key}`
+        : sql`delete from idempotency where key = ${key}`,
+    );
+  });
+
+/** undefined: this request is the first and is to be answered. */
+async function claim(db: Db, key: string, request: string) {
+  await db.run(
+    sql`delete from idempotency where at < now() - make_interval(hours => ${KEEP_HOURS}) or (status is null and at < now() - make_interval(secs => ${ABANDONED_SECONDS}))`,
+  );
+  if (
+    await db.run(
+      sql`insert into idempotency (key, request) values (${key}, ${request}) on conflict do nothing`,
+    )
+  )
+    return undefined;
+  return db.maybe(
+    sql`select request, status, reply from idempotency where key = ${key}`,
+    z.object({ request: z.string(), status: z.number().nullable(), reply: z.string().nullable() }),
+  );
+}

@@ -1,0 +1,87 @@
+/**
+ * The HTTP API as typed methods, one for each name in the table of packages/schema/api.ts. Replies are parsed by the
+ * schemas that the server wrote them with.
+ *
+ *   const tiller = createClient({ baseURL: "http://localhost:7070", token: process.env.TILLER_KEY });
+ *   const experiments = await tiller.listExperiments();
+ */
+import { z } from "zod";
+import { type Operation, type OperationName, operations, TillerError } from "@tiller/schema";
+
+type Names<P extends string> = P extends `${string}:${infer N}/${infer R}`
+  ? N | Names<`/${R}`>
+  : P extends `${string}:${infer N}`
+    ? N
+    : never;
+type Place<P extends string> = [Names<P>] extends [never]
+  ? object
+  : { readonly [K in Names<P>]: string | number };
+type Query<O> = O extends { query: infer Q extends z.ZodType } ? Partial<z.input<Q>> : object;
+type Body<O> = O extends { body: infer B extends z.ZodType }
+  ? { readonly body: z.input<B> }
+  : O extends { bodyAs: string }
+    ? { readonly body: BodyInit }
+    : object;
+/** What stands in the path and in the query comes flat, beside `body`. */
+type Input<O extends Operation> = Place<O["path"]> & Query<O> & Body<O> & CallOptions;
+type Output<O> = O extends { reply: infer R extends z.ZodType }
+  ? z.output<R>
+  : ReadableStream<Uint8Array>;
+interface CallOptions {
+  /** the same key again is answered as the first time and does nothing twice */
+  readonly idempotencyKey?: string;
+  readonly signal?: AbortSignal;
+}
+type Method<O extends Operation> =
+  object extends Input<O>
+    ? (input?: Input<O>) => Promise<Output<O>>
+    : (input: Input<O>) => Promise<Output<O>>;
+export type TillerClient = { readonly [K in OperationName]: Method<(typeof operations)[K]> };
+
+const Refusal = z.object({ code: z.string(), message: z.string() });
+
+export function createClient(o: {
+  baseURL: string;
+  /** an API key or a session */
+  token: string;
+  fetch?: typeof fetch;
+}): TillerClient {
+  const call =
+    (operation: Operation) =>
+    async (input: Readonly<Record<string, unknown>> = {}): Promise<unknown> => {
+      const { body, idempotencyKey, signal, ...rest } = input as CallOptions & { body?: unknown };
+      const query = new Map(Object.entries(rest).filter(([, v]) => v !== undefined));
+      const path = operation.path.replace(/:(\w+)/g, (_, name: string) => {
+        const value = String(query.get(name));
+        query.delete(name);
+        return encodeURIComponent(value);
+      });
+      const url = new URL(o.baseURL.replace(/\/$/, "") + path);
+      for (const [name, value] of query) url.searchParams.set(name, String(value));
+      const raw = operation.bodyAs !== undefined;
+      const reply = await (o.fetch ?? fetch)(url, {
+        method: operation.method,
+        headers: {
+          authorization: `Bearer ${o.token}`,
+          ...(body === undefined ? {} : { "content-type": operation.bodyAs ?? "application/json" }),
+          ...(idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey }),
+        },
+        ...(body === undefined ? {} : { body: raw ? (body as BodyInit) : JSON.stringify(body) }),
+        ...(raw ? { duplex: "half" } : {}), // a stream as a body
+        ...(signal ? { signal } : {}),
+      });
+      if (!reply.ok) {
+        const said = Refusal.safeParse(await reply.json().catch(() => undefined));
+        throw said.success
+          ? new TillerError(said.data.code, said.data.message)
+          : new TillerError(
+              "bad_reply",
+              `${operation.method} ${url.pathname} was answered with HTTP ${reply.status}. Is ${o.baseURL} Tiller's address?`,
+            );
+      }
+      return operation.reply ? operation.reply.parse(await reply.json()) : reply.body;
+    };
+  return Object.fromEntries(
+    Object.entries(operations).map(([name, operation]) => [name, call(operation)]),
+  ) as unknown as TillerClient;
+}

@@ -1,0 +1,341 @@
+/**
+ * The HTTP API as one table: the routes of the server are checked against it, the OpenAPI document is made of it, and
+ * the typed client has a method for each of its names. The schemas are the ones that the routes parse with.
+ */
+import { z } from "zod";
+import {
+  CreatedWebhook,
+  ExportRequest,
+  Imported,
+  ImportQuery,
+  NewWebhook,
+  Webhook,
+  WebhookChange,
+  WebhookDelivery,
+} from "./data.ts";
+import {
+  Acknowledge,
+  Beat,
+  BeatReply,
+  Concern,
+  Inbox,
+  OwnWork,
+  RaiseConcern,
+  SavedDraft,
+  SaveDraft,
+  SaveDraftReply,
+  SettleReferral,
+} from "./desk.ts";
+import {
+  Checkpoint,
+  Dataset,
+  Experiment,
+  LabelledPair,
+  Lineage,
+  MetricPoint,
+  Report,
+  Run,
+  Sample,
+} from "./lab.ts";
+import { LeaseId } from "./ids.ts";
+import {
+  AuditEntry,
+  Invitation,
+  Invite,
+  Join,
+  PersonChange,
+  RosterPerson,
+  Session,
+  SetPassword,
+  SignIn,
+  Welcome,
+} from "./people.ts";
+import { Gold } from "./quality.ts";
+import { NodeComment, TracePage } from "./trace.ts";
+import { NodeDigest, NodeView, TracedRun, TraceFound } from "./trace-view.ts";
+import {
+  DeskProgress,
+  Judgment,
+  Me,
+  NextReply,
+  RaterRow,
+  Skip,
+  SkipReply,
+  Submit,
+  SubmitReply,
+  Undo,
+  UndoReply,
+} from "./work.ts";
+
+export interface Operation {
+  readonly method: "GET" | "POST";
+  /** as the server's routes are written: `:id` */
+  readonly path: string;
+  readonly about: string;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodType;
+  /** what comes back as JSON; unknown where the shape is not promised */
+  readonly reply?: z.ZodType;
+  /** the type of a reply, or of a body, that is no JSON: the client gives and takes a stream */
+  readonly replyAs?: string;
+  readonly bodyAs?: string;
+}
+const get = <const P extends string, const O extends object>(path: P, about: string, more: O) =>
+  ({ method: "GET", path, about, ...more }) as const;
+const post = <const P extends string, const O extends object>(path: P, about: string, more: O) =>
+  ({ method: "POST", path, about, ...more }) as const;
+
+const Ok = z.looseObject({ ok: z.boolean() });
+const any = z.unknown();
+const page = z.strictObject({
+  offset: z.coerce.number().optional(),
+  limit: z.coerce.number().optional(),
+});
+
+export const operations = {
+  // the desk
+  me: get("/api/me", "the signed-in person", { reply: Me }),
+  nextTask: post("/api/desk/next", "a task on loan, or word that there is none", {
+    body: z.strictObject({ holding: z.array(z.string()).max(16).optional() }),
+    reply: NextReply,
+  }),
+  submitAnswer: post(
+    "/api/desk/answers",
+    "hands in an answer; the same lease again gives the same reply",
+    { body: Submit, reply: SubmitReply },
+  ),
+  undoAnswer: post("/api/desk/undo", "takes the last answer back, for two minutes", {
+    body: Undo,
+    reply: UndoReply,
+  }),
+  skipTask: post("/api/desk/skip", "gives a task back with a reason", {
+    body: Skip,
+    reply: SkipReply,
+  }),
+  renewLease: post("/api/desk/renew", "keeps a task longer", {
+    body: z.strictObject({ lease: LeaseId }),
+    reply: z.strictObject({ renewed: z.boolean() }),
+  }),
+  beat: post("/api/desk/beat", "tells the time spent on the task in hand", {
+    body: Beat,
+    reply: BeatReply,
+  }),
+  saveDraft: post("/api/desk/drafts", "keeps an unfinished answer", {
+    body: SaveDraft,
+    reply: SaveDraftReply,
+  }),
+  getDraft: get("/api/desk/drafts/:lease", "the unfinished answer", {
+    reply: SavedDraft.nullable(),
+  }),
+  readInstructions: post(
+    "/api/desk/instructions",
+    "says that a version of the instructions was read",
+    { body: Acknowledge, reply: any },
+  ),
+  raiseConcern: post("/api/desk/concerns", "flags a task", { body: RaiseConcern, reply: any }),
+  listConcerns: get("/api/desk/concerns", "one's own concerns and what came of them", {
+    reply: z.array(Concern),
+  }),
+  progress: get("/api/desk/progress", "one's own figures", { reply: DeskProgress }),
+  ownWork: get("/api/desk/me", "one's own hours and answers", {
+    query: z.strictObject({ zone: z.string().optional() }),
+    reply: OwnWork,
+  }),
+  inbox: get("/api/desk/inbox", "concerns and skipped tasks that wait for an answer", {
+    reply: Inbox,
+  }),
+  answerConcern: post("/api/desk/concerns/:id/reply", "answers a concern", {
+    body: z.strictObject({ reply: z.string().min(1).max(4000) }),
+    reply: any,
+  }),
+  settleReferral: post(
+    "/api/desk/referrals/:lease",
+    "says what becomes of a task that was passed to researchers",
+    { body: SettleReferral, reply: any },
+  ),
+  listFeedback: get("/api/desk/feedback", "feedback on one's own answers", { reply: any }),
+  giveFeedback: post("/api/desk/feedback", "opens a thread about one's own answer", {
+    body: any,
+    reply: any,
+  }),
+  answerFeedback: post("/api/desk/feedback/:id", "replies in a thread", { body: any, reply: any }),
+
+  // data in and out
+  exportAnswers: get(
+    "/api/data/export",
+    "answers as a file, by pseudonym; filtered and in any of the formats",
+    { query: ExportRequest, replyAs: "application/octet-stream" },
+  ),
+  exportSchema: get(
+    "/api/data/export/schema",
+    "what the columns of that file mean, and its kinds of work in full",
+    { query: ExportRequest, reply: any },
+  ),
+  importAnswers: post("/api/data/import", "answers out of a file, all of them or none", {
+    query: ImportQuery,
+    bodyAs: "application/octet-stream",
+    reply: Imported,
+  }),
+  listWebhooks: get("/api/data/webhooks", "who is told of what", { reply: z.array(Webhook) }),
+  createWebhook: post(
+    "/api/data/webhooks",
+    "tells a URL of events; the secret is in the reply and nowhere else",
+    { body: NewWebhook, reply: CreatedWebhook },
+  ),
+  setWebhook: post("/api/data/webhooks/:id", "switches a webhook on or off", {
+    body: WebhookChange,
+    reply: Ok,
+  }),
+  listDeliveries: get("/api/data/webhooks/:id/deliveries", "what was sent, newest first", {
+    query: z.strictObject({ before: z.coerce.number().optional() }),
+    reply: z.array(WebhookDelivery),
+  }),
+  redeliver: post("/api/data/webhooks/:id/deliveries/:delivery", "sends a delivery again", {
+    reply: Ok,
+  }),
+
+  // the lab
+  listExperiments: get("/api/studio/experiments", "all experiments, newest first", {
+    reply: z.array(Experiment),
+  }),
+  getExperiment: get("/api/studio/experiments/:id", "one experiment with its stages", {
+    reply: Experiment,
+  }),
+  listRaters: get(
+    "/api/studio/experiments/:id/raters",
+    "the raters of an experiment with their figures",
+    { reply: z.array(RaterRow) },
+  ),
+  listRuns: get("/api/studio/experiments/:id/runs", "its jobs", { reply: z.array(Run) }),
+  listSamples: get("/api/studio/experiments/:id/samples", "texts that its models wrote", {
+    query: z.strictObject({ run: z.string().optional(), limit: z.coerce.number().optional() }),
+    reply: z.array(Sample),
+  }),
+  getReport: get("/api/studio/experiments/:id/report", "its report", { reply: Report }),
+  reportPage: get("/api/studio/experiments/:id/report.html", "its report as a page", {
+    replyAs: "text/html",
+  }),
+  getRun: get("/api/studio/runs/:id", "one job", { reply: Run }),
+  getMetrics: get("/api/studio/runs/:id/metrics", "a job's curves", {
+    query: z.strictObject({ after: z.coerce.number().optional() }),
+    reply: z.array(MetricPoint),
+  }),
+  getSample: get("/api/studio/samples/:id", "one text", { reply: Sample }),
+  getDataset: get("/api/studio/datasets/:id", "a dataset version", { reply: Dataset }),
+  datasetRows: get("/api/studio/datasets/:id/rows", "its rows, with the judgments behind them", {
+    query: page,
+    reply: z.array(z.looseObject({ ...LabelledPair.shape, judgments: z.array(Judgment) })),
+  }),
+  listCheckpoints: get("/api/studio/checkpoints", "all models, newest first", {
+    reply: z.array(Checkpoint),
+  }),
+  lineage: get("/api/studio/lineage/:id", "the walk back from a checkpoint", { reply: Lineage }),
+  events: get("/api/studio/events", "live events", {
+    query: z.strictObject({ experiment: z.string().optional() }),
+    replyAs: "text/event-stream",
+  }),
+  tracePage: get("/api/studio/experiments/:id/trace", "nodes of the trace that changed", {
+    query: z.strictObject({ after: z.coerce.number().optional() }),
+    reply: TracePage,
+  }),
+  tracedRun: get("/api/studio/experiments/:id/trace/run", "the run that the trace is of", {
+    reply: TracedRun,
+  }),
+  traceNode: get("/api/studio/experiments/:id/trace/node", "one node in full", {
+    query: z.strictObject({ id: z.string() }),
+    reply: NodeView,
+  }),
+  searchTrace: get(
+    "/api/studio/experiments/:id/trace/search",
+    "nodes whose texts hold these words",
+    { query: z.strictObject({ q: z.string() }), reply: z.array(TraceFound) },
+  ),
+  traceDigests: get(
+    "/api/studio/experiments/:id/trace/digests",
+    "hashes of inputs and outputs, to compare two runs",
+    { reply: z.array(NodeDigest) },
+  ),
+  traceComments: get("/api/studio/experiments/:id/trace/comments", "comments", {
+    reply: z.array(NodeComment),
+  }),
+  commentTrace: post("/api/studio/experiments/:id/trace/comments", "comments on a node", {
+    body: any,
+    reply: any,
+  }),
+  traceFile: get(
+    "/api/studio/experiments/:id/trace/file",
+    "the run as one file that opens offline",
+    { replyAs: "text/html" },
+  ),
+  importTrace: post("/api/studio/traces", "takes such a file in", {
+    bodyAs: "text/html",
+    reply: any,
+  }),
+  listModels: get("/api/studio/models", "language models that may be called, with what they cost", {
+    reply: any,
+  }),
+  getModel: get("/api/studio/models/:name", "one of them with its calls", { reply: any }),
+
+  // quality
+  qualityFields: get("/api/quality/fields", "what agreement can be asked of", { reply: any }),
+  qualityReport: get("/api/quality/report", "agreement, with intervals", { reply: any }),
+  raterQuality: get("/api/quality/raters/:id", "one rater's figures", { reply: any }),
+  disagreements: get("/api/quality/disagreements", "tasks that people answered differently", {
+    reply: any,
+  }),
+  decide: post("/api/quality/decisions", "settles such a task", { body: any, reply: any }),
+  listGold: get("/api/quality/gold", "tasks with known answers", { reply: z.array(Gold) }),
+  getGold: get("/api/quality/gold/:id", "one of them with its history", { reply: any }),
+  addGold: post("/api/quality/gold", "adds or changes one", { body: any, reply: any }),
+  setGoldActive: post("/api/quality/gold/:id/active", "retires or restores one", {
+    body: any,
+    reply: any,
+  }),
+  listThreads: get("/api/quality/threads", "notes, feedback and disputes", { reply: any }),
+  openThread: post("/api/quality/threads", "opens one", { body: any, reply: any }),
+  getThread: get("/api/quality/threads/:id", "one with its messages", { reply: any }),
+  answerThread: post("/api/quality/threads/:id", "replies, resolves, reopens", {
+    body: any,
+    reply: any,
+  }),
+
+  // people
+  signIn: post("/api/sign-in", "signs in with a handle and a password; the session is a cookie", {
+    body: SignIn,
+    reply: any,
+  }),
+  readInvitation: get("/api/join/:token", "what an invitation is for", { reply: Welcome }),
+  join: post("/api/join/:token", "takes an invitation", { body: Join, reply: any }),
+  ownSessions: get("/api/account/sessions", "where one is signed in", { reply: z.array(Session) }),
+  revokeOwnSession: post("/api/account/sessions/:id/revoke", "ends a session of one's own", {
+    reply: any,
+  }),
+  setPassword: post("/api/account/password", "sets one's password", {
+    body: SetPassword,
+    reply: any,
+  }),
+  signOut: post("/api/account/sign-out", "ends this session", { reply: any }),
+  listPeople: get("/api/people", "everybody", { reply: z.array(RosterPerson) }),
+  changePerson: post("/api/people/:id", "changes a role, switches somebody off or on", {
+    body: PersonChange,
+    reply: any,
+  }),
+  newLink: post("/api/people/:id/link", "a new sign-in link", { reply: any }),
+  sessionsOf: get("/api/people/:id/sessions", "where somebody is signed in", {
+    reply: z.array(Session),
+  }),
+  revokeSessions: post("/api/people/:id/sessions/revoke", "ends somebody's sessions", {
+    body: any,
+    reply: any,
+  }),
+  listInvitations: get("/api/people/invitations", "open and used invitations", {
+    reply: z.array(Invitation),
+  }),
+  invite: post("/api/people/invitations", "invites somebody", { body: Invite, reply: any }),
+  revokeInvitation: post("/api/people/invitations/:id/revoke", "takes an invitation back", {
+    reply: any,
+  }),
+  listAudit: get("/api/people/audit", "who changed what", { reply: z.array(AuditEntry) }),
+  auditFile: get("/api/people/audit.jsonl", "the same as a file", { replyAs: "application/jsonl" }),
+} as const satisfies Record<string, Operation>;
+export type OperationName = keyof typeof operations;
