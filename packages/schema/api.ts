@@ -3,6 +3,7 @@
  * the typed client has a method for each of its names. The schemas are the ones that the routes parse with.
  */
 import { z } from "zod";
+import { staffOperations } from "./api-staff.ts";
 import {
   CreatedWebhook,
   ExportRequest,
@@ -38,19 +39,7 @@ import {
   Sample,
 } from "./lab.ts";
 import { LeaseId } from "./ids.ts";
-import {
-  AuditEntry,
-  Invitation,
-  Invite,
-  Join,
-  PersonChange,
-  RosterPerson,
-  Session,
-  SetPassword,
-  SignIn,
-  Welcome,
-} from "./people.ts";
-import { Gold } from "./quality.ts";
+import { get, type Operation, post } from "./operation.ts";
 import { NodeComment, TracePage } from "./trace.ts";
 import { NodeDigest, NodeView, TracedRun, TraceFound } from "./trace-view.ts";
 import {
@@ -66,24 +55,6 @@ import {
   Undo,
   UndoReply,
 } from "./work.ts";
-
-export interface Operation {
-  readonly method: "GET" | "POST";
-  /** as the server's routes are written: `:id` */
-  readonly path: string;
-  readonly about: string;
-  readonly query?: z.ZodObject;
-  readonly body?: z.ZodType;
-  /** what comes back as JSON; unknown where the shape is not promised */
-  readonly reply?: z.ZodType;
-  /** the type of a reply, or of a body, that is no JSON: the client gives and takes a stream */
-  readonly replyAs?: string;
-  readonly bodyAs?: string;
-}
-const get = <const P extends string, const O extends object>(path: P, about: string, more: O) =>
-  ({ method: "GET", path, about, ...more }) as const;
-const post = <const P extends string, const O extends object>(path: P, about: string, more: O) =>
-  ({ method: "POST", path, about, ...more }) as const;
 
 const Ok = z.looseObject({ ok: z.boolean() });
 const any = z.unknown();
@@ -276,66 +247,6 @@ export const operations = {
   }),
   getModel: get("/api/studio/models/:name", "one of them with its calls", { reply: any }),
 
-  // quality
-  qualityFields: get("/api/quality/fields", "what agreement can be asked of", { reply: any }),
-  qualityReport: get("/api/quality/report", "agreement, with intervals", { reply: any }),
-  raterQuality: get("/api/quality/raters/:id", "one rater's figures", { reply: any }),
-  disagreements: get("/api/quality/disagreements", "tasks that people answered differently", {
-    reply: any,
-  }),
-  decide: post("/api/quality/decisions", "settles such a task", { body: any, reply: any }),
-  listGold: get("/api/quality/gold", "tasks with known answers", { reply: z.array(Gold) }),
-  getGold: get("/api/quality/gold/:id", "one of them with its history", { reply: any }),
-  addGold: post("/api/quality/gold", "adds or changes one", { body: any, reply: any }),
-  setGoldActive: post("/api/quality/gold/:id/active", "retires or restores one", {
-    body: any,
-    reply: any,
-  }),
-  listThreads: get("/api/quality/threads", "notes, feedback and disputes", { reply: any }),
-  openThread: post("/api/quality/threads", "opens one", { body: any, reply: any }),
-  getThread: get("/api/quality/threads/:id", "one with its messages", { reply: any }),
-  answerThread: post("/api/quality/threads/:id", "replies, resolves, reopens", {
-    body: any,
-    reply: any,
-  }),
-
-  // people
-  signIn: post("/api/sign-in", "signs in with a handle and a password; the session is a cookie", {
-    body: SignIn,
-    reply: any,
-  }),
-  readInvitation: get("/api/join/:token", "what an invitation is for", { reply: Welcome }),
-  join: post("/api/join/:token", "takes an invitation", { body: Join, reply: any }),
-  ownSessions: get("/api/account/sessions", "where one is signed in", { reply: z.array(Session) }),
-  revokeOwnSession: post("/api/account/sessions/:id/revoke", "ends a session of one's own", {
-    reply: any,
-  }),
-  setPassword: post("/api/account/password", "sets one's password", {
-    body: SetPassword,
-    reply: any,
-  }),
-  signOut: post("/api/account/sign-out", "ends this session", { reply: any }),
-  listPeople: get("/api/people", "everybody", { reply: z.array(RosterPerson) }),
-  changePerson: post("/api/people/:id", "changes a role, switches somebody off or on", {
-    body: PersonChange,
-    reply: any,
-  }),
-  newLink: post("/api/people/:id/link", "a new sign-in link", { reply: any }),
-  sessionsOf: get("/api/people/:id/sessions", "where somebody is signed in", {
-    reply: z.array(Session),
-  }),
-  revokeSessions: post("/api/people/:id/sessions/revoke", "ends somebody's sessions", {
-    body: any,
-    reply: any,
-  }),
-  listInvitations: get("/api/people/invitations", "open and used invitations", {
-    reply: z.array(Invitation),
-  }),
-  invite: post("/api/people/invitations", "invites somebody", { body: Invite, reply: any }),
-  revokeInvitation: post("/api/people/invitations/:id/revoke", "takes an invitation back", {
-    reply: any,
-  }),
-  listAudit: get("/api/people/audit", "who changed what", { reply: z.array(AuditEntry) }),
-  auditFile: get("/api/people/audit.jsonl", "the same as a file", { replyAs: "application/jsonl" }),
+  ...staffOperations,
 } as const satisfies Record<string, Operation>;
 export type OperationName = keyof typeof operations;

@@ -14,6 +14,7 @@ export * from "./lab.ts";
 export * from "./pay.ts";
 export * from "./people.ts";
 export * from "./models.ts";
+export type { Operation } from "./operation.ts";
 export * from "./prompt.ts";
 export * from "./quality.ts";
 export * from "./quality-report.ts";
