@@ -162,7 +162,7 @@ test("what is missing is said and gone to; keys do nothing while someone types",
   await press(["Enter", "type:12345 u s", "Control+Enter"]);
   const said = page.locator(".said");
   await expect.poll(() => said.textContent(), SLOW).toContain("2 words more, at least 5");
-  expect(await said.textContent()).toContain("How bad is it?: choose a point");
+  expect(await said.textContent()).toContain("How bad is it? choose a point");
   expect(JSON.parse((await page.getByTestId("so-far").textContent())!)).toEqual({
     critique: "12345 u s",
   });

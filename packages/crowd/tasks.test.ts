@@ -127,7 +127,7 @@ test("what is wrong is said in the words of the form", () => {
   expect(said(critique, { severity: 2, critique: words(121) })).toBe(
     "Its worst fault: 1 word too many, at most 120",
   );
-  expect(said(critique, { severity: 9, critique: words(9) })).toMatch(/^How bad is it\?: /);
+  expect(said(critique, { severity: 9, critique: words(9) })).toMatch(/^How bad is it\? /);
   expect(said(ranking, { order: [0, 1] })).toBe("Best first: rank 2 more");
   expect(said(ranking, { order: [0, 1, 1, 2] })).toBe("Best first: each of 4 items once");
   expect(said(stepLabels, { labels: ["okay"] })).toBe("Steps: label 2 more steps");

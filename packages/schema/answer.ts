@@ -131,6 +131,8 @@ export const measure: Record<Limit["unit"], (text: string) => number> = {
   characters: (text) => text.length,
 };
 
+const about = (label: string, what: string) =>
+  `${label}${/[?!.:]$/.test(label) ? "" : ":"} ${what}`;
 const many = (n: number, one: string) => `${n} ${one}${n === 1 ? "" : "s"}`;
 const list = (v: unknown): readonly unknown[] => (Array.isArray(v) ? v : []);
 const empty = (f: Field, v: unknown): boolean =>
@@ -170,7 +172,7 @@ const missingIn: { [K in Kind]: (f: Of<K>, input: unknown, v: unknown) => string
 export function missing(view: View, input: unknown, value: Draft, upTo = Infinity): string[] {
   return view.ask
     .filter((f) => (f.step ?? 0) <= upTo && missingOf(f, input, value) !== undefined)
-    .map((f) => `${f.label}: ${missingOf(f, input, value)}`);
+    .map((f) => about(f.label, missingOf(f, input, value)!));
 }
 export function missingOf(f: Field, input: unknown, value: Draft): string | undefined {
   const v = at(value, f.name);
@@ -225,14 +227,14 @@ export function problemsOf(view: View, input: unknown, value: Draft): string[] {
   if (!parsed.success) {
     const name = (path: string) =>
       view.ask.find((f) => f.name === path)?.label ?? (path || "The answer");
-    return parsed.error.issues.map((i) => `${name(i.path.join("."))}: ${i.message}`);
+    return parsed.error.issues.map((i) => about(name(i.path.join(".")), i.message));
   }
   return view.ask.flatMap((f) => {
     const look = wrongIn[f.kind] as
       | ((f: Field, i: unknown, v: Draft) => string | undefined)
       | undefined;
     const wrong = at(value, f.name) === undefined ? undefined : look?.(f, input, value);
-    return wrong ? [`${f.label}: ${wrong}`] : [];
+    return wrong ? [about(f.label, wrong)] : [];
   });
 }
 

@@ -25,11 +25,6 @@ import { RankingField, SpansField, StepsField } from "./lists.tsx";
 import { SliderField, TextField } from "./writing.tsx";
 import "./task.css";
 
-export { initialValue } from "@tiller/schema";
-/** What a rater still has to do, in words; empty: it can be sent. */
-export const completeness = (view: View, input: unknown, value: Draft): string[] =>
-  missing(view, input, value);
-
 /** Letters of the questions; the desk's own keys (u, s, g, f, h, n, p) are not among them. */
 const LETTERS = "abcdeijklmoqrtvwxyz";
 
@@ -112,7 +107,7 @@ export function TaskForm({ problems = [], disabled = false, ...p }: TaskFormProp
     if (!last) {
       const seconds = Math.round((clock() - opened) / 100) / 10;
       change(put(latest.current, "revealed", [...revealed, seconds]));
-      setActive(view.ask.findIndex((f) => (f.step ?? 0) === step + 1));
+      setTried(false);
       return;
     }
     if (problemsOf(view, input, latest.current).length) setTried(true);
@@ -168,6 +163,13 @@ export function TaskForm({ problems = [], disabled = false, ...p }: TaskFormProp
     e.preventDefault();
     goTo(to);
   };
+  // the first question of what has just been revealed
+  const seen = useRef(step);
+  useEffect(() => {
+    if (seen.current === step) return;
+    seen.current = step;
+    goTo(asked.findIndex((f) => (f.step ?? 0) === step));
+  });
   const newest = useRef(press);
   newest.current = press;
   useEffect(() => {
@@ -228,11 +230,13 @@ export function TaskForm({ problems = [], disabled = false, ...p }: TaskFormProp
             </Question>
           ))}
           {said.length > 0 && (
-            <ul className="said" role="alert">
-              {said.map((s) => (
-                <li key={s}>{s}</li>
-              ))}
-            </ul>
+            <div className="said" role="alert">
+              <ul>
+                {said.map((s) => (
+                  <li key={s}>{s}</li>
+                ))}
+              </ul>
+            </div>
           )}
           {!quick && (
             <div className="row">
