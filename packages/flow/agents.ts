@@ -20,8 +20,7 @@ import { approval } from "./approval.ts";
 import { checkBudgets } from "./budget.ts";
 import type { Answered, AskOptions } from "./define.ts";
 import { noModels } from "./failures.ts";
-import type { Host, RunConfig, WorkflowArgs } from "./host.ts";
-import type { OpContext } from "./op.ts";
+import type { OpContext, Ops } from "./op.ts";
 
 type Task = TaskDef<any, any>;
 type Item = { readonly id: string; readonly input: unknown };
@@ -30,24 +29,16 @@ interface AnsweredItem {
   readonly batch: string | null;
   readonly answers: Answered<unknown>[];
 }
-export interface Answers {
-  ask(
-    task: Task,
-    items: readonly Item[],
-    o: AskOptions,
-    onProgress?: (done: number, total: number) => Promise<void>,
-  ): Promise<AnsweredItem[]>;
-}
-interface Asking {
-  readonly host: Host;
-  readonly config: RunConfig;
-  readonly args: WorkflowArgs;
+/** One ask: which node, who answers, what is asked. */
+export interface Asking {
+  readonly ops: Ops;
   readonly node: OpContext;
+  readonly spec: AgentSpec;
   readonly task: Task;
   readonly items: readonly Item[];
-  readonly people: number;
   readonly o: AskOptions;
 }
+const peopleOf = (a: Asking): number => a.o.people ?? 1;
 type Spec<K extends AgentSpec["kind"]> = Extract<AgentSpec, { kind: K }>;
 
 const agents: {
@@ -57,14 +48,14 @@ const agents: {
   simulated: ({ skill }, a) =>
     eachItem(a, (item, k) => ({
       value: a.task.output.parse(
-        a.task.simulate(item.input, { rng: seeded(a.args.seed, a.node.id, item.id, k), skill }),
+        a.task.simulate(item.input, { rng: seeded(a.ops.args.seed, a.node.id, item.id, k), skill }),
       ),
       by: `simulated-${k + 1}`,
     })),
   model: async ({ model }, a) =>
     eachItem(a, async (item, k) => ({ value: await ask(a, model, item, k), by: model })),
   draft: async ({ model }, a) => {
-    const drafts = await eachItem({ ...a, people: 1 }, async (item) => ({
+    const drafts = await eachItem({ ...a, o: { ...a.o, people: 1 } }, async (item) => ({
       value: await ask(a, model, item, 0),
       by: model,
     }));
@@ -72,7 +63,7 @@ const agents: {
     return askPeople(a, a.task, items);
   },
   approval: async ({ model }, a) => {
-    const proposed = await eachItem({ ...a, people: 1 }, async (item) => ({
+    const proposed = await eachItem({ ...a, o: { ...a.o, people: 1 } }, async (item) => ({
       value: await ask(a, model, item, 0),
       by: model,
     }));
@@ -86,7 +77,12 @@ const agents: {
         by: model,
       },
     }));
-    const verdicts = await askPeople({ ...a, people: 1 }, approval, questions, "approval");
+    const verdicts = await askPeople(
+      { ...a, o: { ...a.o, people: 1 } },
+      approval,
+      questions,
+      "approval",
+    );
     const refused = a.items.flatMap((item, i) => {
       const verdict = approval.output.parse(verdicts[i]!.answers[0]!.value);
       return verdict.verdict === "approve"
@@ -104,11 +100,14 @@ const agents: {
         value: proposed[i]!.answers[0]!.value,
         by: `${model}, approved by ${approver.by}`,
       };
-      return { batch: verdicts[i]!.batch, answers: Array.from({ length: a.people }, () => answer) };
+      return {
+        batch: verdicts[i]!.batch,
+        answers: Array.from({ length: peopleOf(a) }, () => answer),
+      };
     });
   },
   replay: async ({ experiment }, a) => {
-    const recorded = (await a.config.replay(experiment))[a.node.path];
+    const recorded = (await a.ops.config.replay(experiment))[a.node.path];
     if (recorded === undefined)
       throw new TillerError(
         "not_recorded",
@@ -126,39 +125,30 @@ const agents: {
   },
 };
 
-export function answersFrom(at: {
-  host: Host;
-  config: RunConfig;
-  args: WorkflowArgs;
-  spec: AgentSpec;
-  node: OpContext;
-}): Answers {
-  return {
-    ask: async (task, items, o, onProgress) => {
-      const people = o.people ?? 1;
-      for (const item of items) {
-        const parsed = task.input.safeParse(item.input);
-        if (!parsed.success)
-          throw new TillerError(
-            "bad_input",
-            `the input ${item.id} does not fit ${task.name}@${task.version}: ${z.prettifyError(parsed.error)}. Correct it where the workflow asks.`,
-          );
-      }
-      at.node.note({ agent: nameOf(at.spec), wanted: people * items.length }, true);
-      const asking = { ...at, task, items, people, o };
-      await onProgress?.(0, people * items.length);
-      // the table is indexed by the spec's own kind
-      const answer = agents[at.spec.kind] as (
-        spec: AgentSpec,
-        a: Asking,
-      ) => Promise<AnsweredItem[]>;
-      const answered = await answer(at.spec, asking);
-      const count = answered.reduce((n, x) => n + x.answers.length, 0);
-      at.node.note({ answers: count });
-      await onProgress?.(count, people * items.length);
-      return answered;
-    },
-  };
+/** Every item's answers by whoever the spec names. */
+export async function answer(
+  a: Asking,
+  onProgress?: (done: number, total: number) => Promise<void>,
+): Promise<AnsweredItem[]> {
+  const { task, items, spec, node } = a;
+  for (const item of items) {
+    const parsed = task.input.safeParse(item.input);
+    if (!parsed.success)
+      throw new TillerError(
+        "bad_input",
+        `the input ${item.id} does not fit ${task.name}@${task.version}: ${z.prettifyError(parsed.error)}. Correct it where the workflow asks.`,
+      );
+  }
+  const wanted = peopleOf(a) * items.length;
+  node.note({ agent: nameOf(spec), wanted }, true);
+  await onProgress?.(0, wanted);
+  // the table is indexed by the spec's own kind
+  const by = agents[spec.kind] as (s: AgentSpec, asking: Asking) => Promise<AnsweredItem[]>;
+  const answered = await by(spec, a);
+  const count = answered.reduce((n, x) => n + x.answers.length, 0);
+  node.note({ answers: count });
+  await onProgress?.(count, wanted);
+  return answered;
 }
 const nameOf = (spec: AgentSpec): string =>
   spec.kind === "model" ? spec.model : "model" in spec ? `people, with ${spec.model}` : spec.kind;
@@ -171,7 +161,7 @@ async function eachItem(
   ) => Promise<{ value: unknown; by: string }> | { value: unknown; by: string },
 ): Promise<AnsweredItem[]> {
   const one = async (item: Item, k: number): Promise<Answered<unknown>> => {
-    const began = a.host.now();
+    const began = a.ops.host.now();
     const given = await answer(item, k);
     return {
       ...given,
@@ -179,30 +169,30 @@ async function eachItem(
       answer: null,
       swap: false,
       idleSeconds: 0,
-      activeSeconds: (a.host.now() - began) / 1000,
-      at: new Date(a.host.now()).toISOString(),
+      activeSeconds: (a.ops.host.now() - began) / 1000,
+      at: new Date(a.ops.host.now()).toISOString(),
     };
   };
   return Promise.all(
     a.items.map(async (item) => ({
       batch: null,
-      answers: await Promise.all(Array.from({ length: a.people }, (_, k) => one(item, k))),
+      answers: await Promise.all(Array.from({ length: peopleOf(a) }, (_, k) => one(item, k))),
     })),
   );
 }
 
 /** The question as a model gets it, and its answer by the task's own schema. */
 async function ask(a: Asking, model: string, item: Item, k: number): Promise<unknown> {
-  const { models, store } = a.host;
+  const { models, store } = a.ops.host;
   if (!models) throw noModels(model);
   const asked = taskPrompt(a.task, item.input);
   a.node.note({ prompt: asked });
-  await checkBudgets(store.db, a.args.budgets, { tokens: 1 }, a.host.now());
+  await checkBudgets(store.db, a.ops.args.budgets, { tokens: 1 }, a.ops.host.now());
   const key = `${a.node.id}/${item.id}/${k}`;
   const reply = await models.call(model, asked, {
     output: a.task.output,
     key,
-    signal: a.host.stopping,
+    signal: a.ops.host.stopping,
     ...(k > 0 ? { seed: k } : {}), // several answers of one model are several samples
   });
   const tokens = reply.cached ? 0 : reply.promptTokens + reply.completionTokens;
@@ -212,7 +202,7 @@ async function ask(a: Asking, model: string, item: Item, k: number): Promise<unk
     tokens: (used.get(a.node)?.tokens ?? 0) + tokens,
   });
   a.node.note({ ...used.get(a.node)!, cached: reply.cached });
-  await spend(store.db, { node: key, experiment: a.args.experiment, money, tokens });
+  await spend(store.db, { node: key, experiment: a.ops.args.experiment, money, tokens });
   return reply.value;
 }
 const used = new WeakMap<OpContext, { cost: number; tokens: number }>();
@@ -240,11 +230,12 @@ async function askPeople(
   items: readonly (Item & { draft?: unknown })[],
   part?: string,
 ): Promise<AnsweredItem[]> {
-  const { host, args, node, o } = a;
+  const { node, o } = a;
+  const { host, args } = a.ops;
   const { db } = host.store;
   const id = part ? `${node.id}/${part}` : node.id;
-  const batch = (part ? undefined : a.config.carried.batches?.[node.path]) ?? id;
-  const wanted = a.people * items.length;
+  const batch = (part ? undefined : a.ops.config.carried.batches?.[node.path]) ?? id;
+  const wanted = peopleOf(a) * items.length;
   const deadline = o.hours === undefined ? undefined : await deadlineOf(a, id, o.hours);
   if (!host.posted.has(batch)) {
     await checkBudgets(db, args.budgets, { people: wanted }, host.now());
@@ -252,7 +243,7 @@ async function askPeople(
       id: batch,
       experiment: args.experiment,
       type: task,
-      people: a.people,
+      people: peopleOf(a),
       inputs: items.map((i) => ({
         id: i.id,
         input: i.input,
@@ -298,6 +289,6 @@ async function askPeople(
 
 /** The same after a crash: kept with the batch when it was posted. */
 async function deadlineOf(a: Asking, batch: string, hours: number): Promise<number> {
-  const kept = await a.host.deadlineOf(batch);
-  return kept ?? a.host.now() + hours * 3_600_000;
+  const kept = await a.ops.host.deadlineOf(batch);
+  return kept ?? a.ops.host.now() + hours * 3_600_000;
 }

@@ -18,7 +18,7 @@ import type { Retry } from "./define.ts";
 import { isControl, nodeError, revive } from "./failures.ts";
 import { fault } from "./fault.ts";
 import type { Host, RunConfig, WorkflowArgs } from "./host.ts";
-import { Places } from "./place.ts";
+import { type Place, Places } from "./place.ts";
 import { briefly, keep } from "./values.ts";
 
 /** What a call tells of itself while it runs. */
@@ -47,145 +47,196 @@ interface OpOptions extends Retry {
 }
 type Begun = Omit<NodeWrite, "state" | "endedAt" | "replayed">;
 
-export interface Ops {
-  readonly places: Places;
-  /** in a call's body that call's own, else the workflow's */
-  rng(): Rng;
-  pathOf(id: string): string;
-  now(): string;
-  /** the heading that calls made here stand under */
-  parent(): string;
-  /** Runs `act` unless its result is on record. */
-  readonly op: <T>(
-    kind: TraceNode["kind"],
-    name: string,
-    act: (c: OpContext) => Promise<T> | T,
-    o?: OpOptions,
-  ) => Promise<T>;
-  /** Calls made in `act` stand under this node. It records nothing itself. */
-  readonly section: <T>(
-    node: Pick<Begun, "id" | "kind" | "name" | "place" | "wanted">,
-    act: () => Promise<T>,
-    o?: { readonly brief?: string },
-  ) => Promise<T>;
-}
-
-const bodies = new AsyncLocalStorage<Rng>();
+/** The call whose body runs now: its own random numbers come from its place. */
+const bodies = new AsyncLocalStorage<{ readonly rng: Rng }>();
 const headings = new AsyncLocalStorage<string>();
 
-export function openOps(host: Host, args: WorkflowArgs, config: RunConfig): Ops {
-  const { recorder } = host;
-  const { home } = host.store;
-  const { experiment, seed } = args;
-  const own = seeded(seed, args.id);
-  const places = new Places(args.id);
-  const pathOf = (id: string) => id.slice(experiment.length + 1);
-  const now = () => new Date(host.now()).toISOString();
-  const parent = () => headings.getStore() ?? args.id;
-
-  const op: Ops["op"] = async <T>(
+/**
+ * The calls of one workflow. Classes, not closures: ten thousand parked workflows keep one call each, and what a call
+ * keeps alive is what it weighs.
+ */
+export class Ops {
+  readonly places: Places;
+  readonly host: Host;
+  readonly args: WorkflowArgs;
+  readonly config: RunConfig;
+  #rng: Rng | undefined;
+  constructor(host: Host, args: WorkflowArgs, config: RunConfig) {
+    this.host = host;
+    this.args = args;
+    this.config = config;
+    this.places = new Places(args.id);
+  }
+  /** in a call's body that call's own, else the workflow's */
+  get rng(): Rng {
+    return bodies.getStore()?.rng ?? (this.#rng ??= seeded(this.args.seed, this.args.id));
+  }
+  /** below the run's root */
+  pathOf(id: string): string {
+    return id.slice(this.args.experiment.length + 1);
+  }
+  now(): string {
+    return new Date(this.host.now()).toISOString();
+  }
+  /** the heading that calls made here stand under */
+  parent(): string {
+    return headings.getStore() ?? this.args.id;
+  }
+  /** Runs `act` unless its result is on record. */
+  op<T>(
     kind: TraceNode["kind"],
     name: string,
     act: (c: OpContext) => Promise<T> | T,
     o: OpOptions = {},
-  ): Promise<T> => {
-    const at = places.enter(name);
-    const path = pathOf(at.id);
-    const notes: OpNotes = {};
-    const begun: Begun = {
-      id: at.id,
+  ): Promise<T> {
+    return new Call<T>(this, kind, name, act, o).run();
+  }
+  /** Calls made in `act` stand under this node. It records nothing itself. */
+  async section<T>(
+    node: Pick<Begun, "id" | "kind" | "name" | "place" | "wanted">,
+    act: () => Promise<T>,
+    o: { readonly brief?: string } = {},
+  ): Promise<T> {
+    const { recorder } = this.host;
+    const { experiment } = this.args;
+    const begun = {
+      ...node,
       experiment,
-      parent: parent(),
-      kind,
-      name,
-      place: at.place,
-      startedAt: now(),
+      parent: this.parent(),
+      startedAt: this.now(),
+      replayed: true,
     };
-    const under = { state: o.state ?? "running", endedAt: null, replayed: false } as const;
-    const show = (n: Pick<NodeWrite, "state" | "endedAt" | "replayed"> & Partial<NodeWrite>) =>
-      recorder.write({ ...begun, ...notes, ...n });
-    let ran: { value: unknown; attempts: number } | undefined;
-    let entered = false;
-
-    const once = async (attempt: number): Promise<StoredValue> => {
-      const note: OpContext["note"] = (n, shown) => {
-        Object.assign(notes, n);
-        if (shown) show(under);
-      };
-      const made = await bodies.run(seeded(seed, at.id), () =>
-        act({ id: at.id, path, attempt, note }),
-      );
-      fault("op.ran");
-      const kept = await keep(home, made);
-      ran = { value: kept.value, attempts: attempt };
-      return kept.stored;
-    };
-    const body = async (): Promise<StoredValue> => {
-      entered = true;
-      show(under);
-      const carried = config.carried.results[path];
-      if (carried !== undefined) {
-        notes.cached = true;
-        const kept = await keep(home, carried);
-        ran = { value: kept.value, attempts: 1 };
-        return kept.stored;
-      }
-      if (config.carried.closed && (kind === "ask" || kind === "model"))
-        throw new TillerError(
-          "not_recorded",
-          `the recording has nothing at ${path}. Record the run again with today's workflow and input.`,
-        );
-      for (let attempt = 1; ; attempt++)
-        try {
-          return await once(attempt);
-        } catch (e) {
-          if (host.stopping.aborted) return new Promise<never>(() => {}); // unfinished, it goes on at the next start
-          if (attempt >= (o.attempts ?? 1) || isControl(e)) throw e;
-          show({ ...under, attempts: attempt + 1, brief: `again after: ${nodeError(e).message}` });
-          await sleep(1000 * (o.waitSeconds ?? 1) * 2 ** (attempt - 1));
-        }
-    };
-
-    try {
-      if (o.input !== undefined) begun.input = (await keep(home, o.input)).stored;
-      const output = await DBOS.runStep(body, { name: at.id.slice(args.id.length + 1) });
-      fault("op.recorded");
-      const value = ran ? ran.value : await resolveValue(home, output);
-      show({
-        state: "done",
-        endedAt: now(),
-        output,
-        replayed: !ran,
-        brief: notes.brief ?? briefly(value),
-        ...(ran ? { attempts: ran.attempts } : {}),
-      });
-      return value as T;
-    } catch (e) {
-      if (host.stopping.aborted) return new Promise<never>(() => {});
-      if (isControl(e)) throw e;
-      const error = nodeError(e);
-      const state = error.code === "cancelled" ? "cancelled" : "failed";
-      show({ state, endedAt: now(), error, brief: error.message, replayed: !entered });
-      throw revive(e);
-    } finally {
-      at.leave();
-    }
-  };
-
-  const section: Ops["section"] = async (node, act, o = {}) => {
-    const begun = { ...node, experiment, parent: parent(), startedAt: now(), replayed: true };
     recorder.write({ ...begun, state: "running", endedAt: null });
     try {
       const result = await headings.run(node.id, act);
-      recorder.write({ ...begun, state: "done", endedAt: now(), ...o });
+      recorder.write({ ...begun, state: "done", endedAt: this.now(), ...o });
       return result;
     } catch (e) {
       if (!isControl(e)) {
         const error = nodeError(e);
-        recorder.write({ ...begun, state: "failed", endedAt: now(), error, brief: error.message });
+        const end = { state: "failed", endedAt: this.now(), error, brief: error.message } as const;
+        recorder.write({ ...begun, ...end });
       }
       throw e;
     }
-  };
-  return { places, pathOf, now, parent, op, section, rng: () => bodies.getStore() ?? own };
+  }
+}
+
+class Call<T> implements OpContext {
+  readonly #ops: Ops;
+  readonly #act: (c: OpContext) => Promise<T> | T;
+  readonly #o: OpOptions;
+  readonly #place: Place;
+  readonly #begun: Begun;
+  readonly #notes: OpNotes = {};
+  /** the body was entered in this process: its result is not from the record */
+  #entered = false;
+  #ran: { readonly value: unknown } | undefined;
+  attempt = 0;
+
+  constructor(
+    ops: Ops,
+    kind: TraceNode["kind"],
+    name: string,
+    act: (c: OpContext) => Promise<T> | T,
+    o: OpOptions,
+  ) {
+    this.#ops = ops;
+    this.#act = act;
+    this.#o = o;
+    this.#place = ops.places.enter(name);
+    this.#begun = {
+      id: this.#place.id,
+      experiment: ops.args.experiment,
+      parent: ops.parent(),
+      kind,
+      name,
+      place: this.#place.place,
+      startedAt: ops.now(),
+    };
+  }
+  get id(): string {
+    return this.#place.id;
+  }
+  get path(): string {
+    return this.#ops.pathOf(this.id);
+  }
+  get rng(): Rng {
+    return seeded(this.#ops.args.seed, this.id);
+  }
+  note(n: OpNotes, show = false): void {
+    Object.assign(this.#notes, n);
+    if (show) this.#showRunning();
+  }
+  #show(n: Pick<NodeWrite, "state" | "endedAt" | "replayed"> & Partial<NodeWrite>): void {
+    this.#ops.host.recorder.write({ ...this.#begun, ...this.#notes, ...n });
+  }
+  #showRunning(n: Partial<NodeWrite> = {}): void {
+    this.#show({ state: this.#o.state ?? "running", endedAt: null, replayed: false, ...n });
+  }
+
+  async run(): Promise<T> {
+    const { home } = this.#ops.host.store;
+    try {
+      if (this.#o.input !== undefined) this.#begun.input = (await keep(home, this.#o.input)).stored;
+      const name = this.id.slice(this.#ops.args.id.length + 1);
+      const output = await DBOS.runStep(() => this.#body(), { name });
+      fault("op.recorded");
+      const value = this.#ran ? this.#ran.value : await resolveValue(home, output);
+      this.#show({
+        state: "done",
+        endedAt: this.#ops.now(),
+        output,
+        replayed: !this.#ran,
+        brief: this.#notes.brief ?? briefly(value),
+        attempts: Math.max(1, this.attempt),
+      });
+      return value as T;
+    } catch (e) {
+      if (this.#ops.host.stopping.aborted) return new Promise<never>(() => {}); // unfinished, it goes on at the next start
+      if (isControl(e)) throw e;
+      const error = nodeError(e);
+      const state = error.code === "cancelled" ? "cancelled" : "failed";
+      const end = { state, endedAt: this.#ops.now(), error, brief: error.message } as const;
+      this.#show({ ...end, replayed: !this.#entered });
+      throw revive(e);
+    } finally {
+      this.#place.leave();
+    }
+  }
+
+  async #body(): Promise<StoredValue> {
+    this.#entered = true;
+    this.#showRunning();
+    const { carried } = this.#ops.config;
+    const known = carried.results[this.path];
+    if (known !== undefined) {
+      this.#notes.cached = true;
+      return this.#keep(known);
+    }
+    const { kind } = this.#begun;
+    if (carried.closed && (kind === "ask" || kind === "model"))
+      throw new TillerError(
+        "not_recorded",
+        `the recording has nothing at ${this.path}. Record the run again with today's workflow and input.`,
+      );
+    for (;;)
+      try {
+        this.attempt++;
+        const made = await bodies.run(this, () => this.#act(this));
+        fault("op.ran");
+        return await this.#keep(made);
+      } catch (e) {
+        if (this.#ops.host.stopping.aborted) return new Promise<never>(() => {});
+        if (this.attempt >= (this.#o.attempts ?? 1) || isControl(e)) throw e;
+        const brief = `again after: ${nodeError(e).message}`;
+        this.#showRunning({ state: "running", attempts: this.attempt + 1, brief });
+        await sleep(1000 * (this.#o.waitSeconds ?? 1) * 2 ** (this.attempt - 1));
+      }
+  }
+  async #keep(made: unknown): Promise<StoredValue> {
+    const { stored, value } = await keep(this.#ops.host.store.home, made);
+    this.#ran = { value };
+    return stored;
+  }
 }

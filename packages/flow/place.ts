@@ -28,18 +28,27 @@ function thisTick(): number {
 }
 const segment = (name: string): string => name.replaceAll("/", "∕").slice(0, 120);
 
-export interface Place {
+export class Place {
   readonly id: string;
   /** order among the workflow's calls */
   readonly place: number;
-  leave(): void;
+  #places: Places | undefined;
+  constructor(id: string, place: number, places?: Places) {
+    this.id = id;
+    this.place = place;
+    this.#places = places;
+  }
+  leave(): void {
+    this.#places?.left();
+    this.#places = undefined;
+  }
 }
 
 /** The places of one workflow's calls. */
 export class Places {
   readonly id: string;
   #count = 0;
-  readonly #uses = new Map<string, number>();
+  #uses: Map<string, number> | undefined;
   #running = 0;
   #began = -1;
   constructor(id: string) {
@@ -55,7 +64,7 @@ export class Places {
           `the body of ${slot.id} makes a second call of the flow (${name}). Give the item to a child workflow that makes both.`,
         );
       slot.used = true;
-      return { id: slot.id, place: this.#count++, leave: () => {} };
+      return new Place(slot.id, this.#count++);
     }
     const now = thisTick();
     if (this.#running > 0 && this.#began !== now)
@@ -66,15 +75,10 @@ export class Places {
     this.#began = now;
     this.#running++;
     const id = this.#name(name);
-    let left = false;
-    return {
-      id,
-      place: this.#count++,
-      leave: () => {
-        if (!left) this.#running--;
-        left = true;
-      },
-    };
+    return new Place(id, this.#count++, this);
+  }
+  left(): void {
+    this.#running--;
   }
   /** A place that records nothing: a heading. */
   heading(name: string): { id: string; place: number } {
@@ -86,7 +90,7 @@ export class Places {
   }
   #name(name: string): string {
     const base = segment(name);
-    const uses = (this.#uses.get(base) ?? 0) + 1;
+    const uses = ((this.#uses ??= new Map()).get(base) ?? 0) + 1;
     this.#uses.set(base, uses);
     return `${this.id}/${base}${uses > 1 ? `~${uses}` : ""}`;
   }

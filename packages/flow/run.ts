@@ -3,15 +3,36 @@
  * and models and start other workflows are here; those of the lab are in lab-calls.ts.
  */
 import { setTimeout as wait } from "node:timers/promises";
-import { type AgentSpec, Budget, type Prompt, rng as seeded, TaskId } from "@tiller/schema";
+import type { z } from "zod";
+import {
+  type AgentSpec,
+  Budget,
+  type ExperimentId,
+  type Prompt,
+  type Rng,
+  rng as seeded,
+  type TaskDef,
+  TaskId,
+} from "@tiller/schema";
 import { resolveValue, spend, type StoredValue } from "@tiller/store";
-import { answersFrom } from "./agents.ts";
+import { answer } from "./agents.ts";
 import { checkBudgets } from "./budget.ts";
+import type {
+  Answered,
+  Asked,
+  AskedItem,
+  AskOptions,
+  ChildOptions,
+  Flow,
+  ModelOptions,
+  Retry,
+  StepContext,
+  WorkflowDef,
+} from "./define.ts";
 import { isControl, nodeError, noModels } from "./failures.ts";
-import type { Asked, Flow, ModelOptions, WorkflowDef } from "./define.ts";
-import type { Host, RunConfig, WorkflowArgs } from "./host.ts";
-import { labCalls, stageShower } from "./lab-calls.ts";
-import { type OpContext, openOps, type Ops } from "./op.ts";
+import type { Host, WorkflowArgs } from "./host.ts";
+import { LabFlow } from "./lab-calls.ts";
+import { Ops } from "./op.ts";
 import { briefly, keep } from "./values.ts";
 
 export async function runWorkflow(
@@ -20,8 +41,7 @@ export async function runWorkflow(
   args: WorkflowArgs,
 ): Promise<StoredValue> {
   const { store, recorder } = host;
-  const config = await host.configOf(args.experiment);
-  const ops = openOps(host, args, config);
+  const ops = new Ops(host, args, await host.configOf(args.experiment));
   const { stored: input } = await keep(store.home, args.input);
   const node = {
     id: args.id,
@@ -31,12 +51,11 @@ export async function runWorkflow(
     kind: "workflow",
     name: def.name,
     startedAt: ops.now(),
-    input,
     replayed: false,
   } as const;
-  recorder.write({ ...node, state: "running", endedAt: null });
+  recorder.write({ ...node, state: "running", endedAt: null, input });
   try {
-    const made = await def.run(makeFlow(host, def, args, config, ops), def.input.parse(args.input));
+    const made = await def.run(new WorkflowFlow(def, ops), def.input.parse(args.input));
     const { stored: output, value } = await keep(store.home, made);
     recorder.write({ ...node, state: "done", endedAt: ops.now(), output, brief: briefly(value) });
     return output;
@@ -52,173 +71,193 @@ export async function runWorkflow(
 
 const CONCURRENCY = 16; // of a map that says nothing
 
-function makeFlow(
-  host: Host,
-  def: WorkflowDef,
-  args: WorkflowArgs,
-  config: RunConfig,
-  ops: Ops,
-): Flow {
-  const { store } = host;
-  const { db, home } = store;
-  const { experiment, seed } = args;
-  const { op, places, section } = ops;
-  const showStage = stageShower(host, args);
-  const asker = (c: OpContext, task: string, o?: AgentSpec) => {
-    const spec = config.agents[task] ?? config.agents["*"] ?? o ?? { kind: "people" };
-    return answersFrom({ host, config, args, spec, node: c });
-  };
-  return {
-    experiment,
-    id: args.id,
-    seed,
-    home,
-    get rng() {
-      return ops.rng();
-    },
-    step: (name, act, o) =>
-      op("step", name, (c) => act({ key: c.id, attempt: c.attempt, rng: seeded(seed, c.id) }), o),
-    now: () => op("step", "now", () => host.now()),
-    sleep: async (name, seconds) => {
-      const until = await op("sleep", name, () => host.now() + 1000 * seconds, {
-        input: { seconds },
-      });
-      for (let left = until - host.now(); left > 0; left = until - host.now())
-        await wait(Math.min(left, 2 ** 31 - 1), undefined, { ref: false });
-    },
-    ask: async (task, input, o = {}) => {
-      const answers = await op(
-        "ask",
-        o.name ?? task.name,
-        async (c) => {
-          const changed = config.carried.inputs?.[c.path];
-          const asked = changed === undefined ? input : task.input.parse(changed);
-          const items = [{ id: "1", input: asked }];
-          return (await asker(c, task.name, o.agent).ask(task, items, o))[0]!.answers;
-        },
-        { input, state: "waiting" },
-      );
-      const people = answers.flatMap((a) => (a.person === null ? [] : [a.person]));
-      const values = answers.map((a) => a.value);
-      return { value: values[0], values, answers, people } as unknown as Asked<never>;
-    },
-    askAll: (name, task, items, o = {}) =>
-      op(
-        "ask",
-        name,
-        async (c) => {
-          const { stage } = o;
-          const onProgress = stage
-            ? (done: number, total: number) => showStage(stage, { done, total })
-            : undefined;
-          const answered = await asker(c, task.name, o.agent).ask(task, items, o, onProgress);
-          return items.map(({ id, input }, i) => {
-            const { batch, answers } = answered[i]!;
-            return { id, task: TaskId.parse(`${batch ?? c.id}/${id}`), input, answers };
-          });
-        },
-        { state: "waiting", input: { items: items.length, people: o.people ?? 1 } },
-      ) as Promise<never>,
-    model: <T>(model: string, prompt: Prompt, o: ModelOptions<T> = {}) =>
-      op(
-        "model",
-        o.name ?? model,
-        async (c) => {
-          c.note({ agent: model, prompt }, true);
-          if (!host.models) throw noModels(model);
-          await checkBudgets(db, args.budgets, { tokens: 1 }, host.now());
-          const call = { ...modelOptions(o), key: c.id, signal: host.stopping };
-          const reply = await host.models.call(model, prompt, call);
-          const used = { money: reply.cost, tokens: reply.promptTokens + reply.completionTokens };
-          c.note({ cached: reply.cached, cost: used.money, tokens: used.tokens });
-          await spend(db, { node: c.id, experiment, ...used });
-          return (o.output ? reply.value : reply.text) as T;
-        },
-        { input: { model }, ...o },
-      ),
-    child: async (childDef, input, o = {}) => {
-      const at = places.enter(o.name ?? childDef.name.split("@")[0]!);
-      const path = ops.pathOf(at.id);
-      try {
-        const carried = config.carried.results[path];
-        if (carried !== undefined) {
-          const { stored: output, value } = await keep(home, carried);
-          const times = { startedAt: ops.now(), endedAt: ops.now() };
-          host.recorder.write({
-            id: at.id,
-            experiment,
-            parent: ops.parent(),
-            kind: "workflow",
-            place: at.place,
-            name: childDef.name,
-            state: "done",
-            output,
-            ...times,
-            cached: true,
-            brief: briefly(value),
-            replayed: true,
-          });
-          return value as never;
-        }
-        const budget = o.budget && {
-          node: at.id,
-          since: host.now(),
-          budget: Budget.parse(o.budget),
-        };
-        const stored = await host.runChild(
-          childDef as unknown as WorkflowDef,
-          {
-            experiment,
-            id: at.id,
-            parent: ops.parent(),
-            place: at.place,
-            seed,
-            input: config.carried.inputs?.[path] ?? input,
-            budgets: budget ? [...args.budgets, budget] : args.budgets,
-          },
-          o.spread ?? false,
-        );
-        return (await resolveValue(home, stored)) as never;
-      } finally {
-        at.leave();
-      }
-    },
-    map: async (name, items, act, o = {}) => {
-      const at = places.enter(name); // as a whole: nothing else may begin while it runs
-      const results: Awaited<ReturnType<typeof act>>[] = [];
-      let next = 0;
-      const failures: unknown[] = [];
-      const worker = async () => {
-        while (next < items.length && !failures.length) {
-          const i = next++;
-          try {
-            results[i] = await places.item(`${at.id}/${i}`, () => act(items[i]!, i));
-          } catch (e) {
-            failures.push(e);
-          }
-        }
-      };
-      const workers = Math.min(o.concurrency ?? CONCURRENCY, items.length);
-      try {
-        return await section(
-          { id: at.id, kind: "map", name, place: at.place, wanted: items.length },
-          async () => {
-            await Promise.all(Array.from({ length: workers }, worker));
-            if (failures.length) throw failures[0] as Error;
-            return results;
-          },
-          { brief: `${items.length} items` },
-        );
-      } finally {
-        at.leave();
-      }
-    },
-    ...labCalls(host, def, args, ops, showStage),
-  };
-}
+class WorkflowFlow extends LabFlow implements Flow {
+  get experiment(): ExperimentId {
+    return this.ops.args.experiment;
+  }
+  get id(): string {
+    return this.ops.args.id;
+  }
+  get seed(): number {
+    return this.ops.args.seed;
+  }
+  get home(): string {
+    return this.ops.host.store.home;
+  }
+  get rng(): Rng {
+    return this.ops.rng;
+  }
 
-/** The options of a call without the flow's own. */
-function modelOptions<T>(o: ModelOptions<T>) {
-  const { name: _name, attempts: _attempts, waitSeconds: _wait, ...rest } = o;
-  return rest;
+  step<T>(name: string, body: (c: StepContext) => Promise<T> | T, o?: Retry): Promise<T> {
+    return this.ops.op(
+      "step",
+      name,
+      (c) => body({ key: c.id, attempt: c.attempt, rng: seeded(this.seed, c.id) }),
+      o,
+    );
+  }
+  now(): Promise<number> {
+    return this.step("now", () => this.ops.host.now());
+  }
+  async sleep(name: string, seconds: number): Promise<void> {
+    const { host } = this.ops;
+    const until = () => host.now() + 1000 * seconds;
+    const end = await this.ops.op("sleep", name, until, { input: { seconds } });
+    for (let left = end - host.now(); left > 0; left = end - host.now())
+      await wait(Math.min(left, 2 ** 31 - 1), undefined, { ref: false });
+  }
+
+  /** Who answers a kind of work: the run's configuration, else the recipe, else people. */
+  #agentOf(task: string, o: AgentSpec | undefined): AgentSpec {
+    const { agents } = this.ops.config;
+    return agents[task] ?? agents["*"] ?? o ?? { kind: "people" };
+  }
+  async ask<I, O>(task: TaskDef<I, O>, input: NoInfer<I>, o: AskOptions = {}): Promise<Asked<O>> {
+    const spec = this.#agentOf(task.name, o.agent);
+    const answers = await this.ops.op(
+      "ask",
+      o.name ?? task.name,
+      async (node) => {
+        const changed = this.ops.config.carried.inputs?.[node.path];
+        const items = [
+          { id: "1", input: changed === undefined ? input : task.input.parse(changed) },
+        ];
+        return (await answer({ ops: this.ops, node, spec, task, items, o }))[0]!.answers;
+      },
+      { input, state: "waiting" },
+    );
+    const given = answers as Answered<O>[]; // parsed by the task's schema when they were stored
+    const people = given.flatMap((a) => (a.person === null ? [] : [a.person]));
+    return { value: given[0]!.value, values: given.map((a) => a.value), answers: given, people };
+  }
+  askAll<I, O>(
+    name: string,
+    task: TaskDef<I, O>,
+    items: readonly { readonly id: string; readonly input: NoInfer<I> }[],
+    o: AskOptions & { readonly stage?: string } = {},
+  ): Promise<AskedItem<I, O>[]> {
+    const { stage } = o;
+    const spec = this.#agentOf(task.name, o.agent);
+    const onProgress =
+      stage && ((done: number, total: number) => this.showStage(stage, { done, total }));
+    return this.ops.op(
+      "ask",
+      name,
+      async (node) => {
+        const at = { ops: this.ops, node, spec, task, items, o };
+        const answered = await answer(at, onProgress || undefined);
+        return items.map(({ id, input }, i) => {
+          const { batch, answers } = answered[i]!;
+          const id_ = TaskId.parse(`${batch ?? node.id}/${id}`);
+          return { id, task: id_, input, answers: answers as Answered<O>[] };
+        });
+      },
+      { state: "waiting", input: { items: items.length, people: o.people ?? 1 } },
+    );
+  }
+
+  model<T = string>(model: string, prompt: Prompt, o: ModelOptions<T> = {}): Promise<T> {
+    const { host, args } = this.ops;
+    const { name, attempts, waitSeconds, ...options } = o;
+    return this.ops.op(
+      "model",
+      name ?? model,
+      async (c) => {
+        c.note({ agent: model, prompt }, true);
+        if (!host.models) throw noModels(model);
+        const { db } = host.store;
+        await checkBudgets(db, args.budgets, { tokens: 1 }, host.now());
+        const call = { ...options, key: c.id, signal: host.stopping };
+        const reply = await host.models.call(model, prompt, call);
+        const used = { money: reply.cost, tokens: reply.promptTokens + reply.completionTokens };
+        c.note({ cached: reply.cached, cost: used.money, tokens: used.tokens });
+        await spend(db, { node: c.id, experiment: args.experiment, ...used });
+        return (o.output ? reply.value : reply.text) as T;
+      },
+      {
+        input: { model },
+        ...(attempts === undefined ? {} : { attempts }),
+        ...(waitSeconds === undefined ? {} : { waitSeconds }),
+      },
+    );
+  }
+
+  async child<S extends z.ZodType, R>(
+    def: WorkflowDef<S, R>,
+    input: z.input<S>,
+    o: ChildOptions = {},
+  ): Promise<R> {
+    const { host, args, config } = this.ops;
+    const { home } = host.store;
+    const at = this.ops.places.enter(o.name ?? def.name.split("@")[0]!);
+    const path = this.ops.pathOf(at.id);
+    const node = {
+      experiment: args.experiment,
+      id: at.id,
+      parent: this.ops.parent(),
+      place: at.place,
+    };
+    try {
+      const carried = config.carried.results[path];
+      if (carried !== undefined) {
+        const { stored: output, value } = await keep(home, carried);
+        const times = { startedAt: this.ops.now(), endedAt: this.ops.now() };
+        const done = { kind: "workflow", name: def.name, state: "done", replayed: true } as const;
+        const brief = briefly(value);
+        host.recorder.write({ ...node, ...done, ...times, output, cached: true, brief });
+        return value as R;
+      }
+      const budget = o.budget && Budget.parse(o.budget);
+      const stored = await host.runChild(
+        def as unknown as WorkflowDef,
+        {
+          ...node,
+          seed: this.seed,
+          input: config.carried.inputs?.[path] ?? input,
+          budgets: budget
+            ? [...args.budgets, { node: at.id, since: host.now(), budget }]
+            : args.budgets,
+        },
+        o.spread ?? false,
+      );
+      return (await resolveValue(home, stored)) as R;
+    } finally {
+      at.leave();
+    }
+  }
+
+  async map<T, R>(
+    name: string,
+    items: readonly T[],
+    body: (item: T, index: number) => Promise<R>,
+    o: { readonly concurrency?: number } = {},
+  ): Promise<R[]> {
+    const { places } = this.ops;
+    const at = places.enter(name); // as a whole: nothing else may begin while it runs
+    const results: R[] = [];
+    const failures: unknown[] = [];
+    let next = 0;
+    const worker = async () => {
+      while (next < items.length && !failures.length) {
+        const i = next++;
+        try {
+          results[i] = await places.item(`${at.id}/${i}`, () => body(items[i]!, i));
+        } catch (e) {
+          failures.push(e);
+        }
+      }
+    };
+    const workers = Math.min(o.concurrency ?? CONCURRENCY, items.length);
+    const act = async () => {
+      await Promise.all(Array.from({ length: workers }, worker));
+      if (failures.length) throw failures[0] as Error;
+      return results;
+    };
+    const node = { id: at.id, kind: "map", name, place: at.place, wanted: items.length } as const;
+    try {
+      return await this.ops.section(node, act, { brief: `${items.length} items` });
+    } finally {
+      at.leave();
+    }
+  }
 }

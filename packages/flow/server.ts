@@ -68,6 +68,8 @@ export interface FlowServer {
   wait(id: string): Promise<unknown>;
   /** To be called after an answer, for what people see; the waiting workflow hears of it from the database. */
   answered(a: { batch: string; done: number; wanted: number }): Promise<void>;
+  /** Asks of this process that wait for people. */
+  waiting(): number;
   /** Looks for complete batches whose word was lost. */
   nudge(): Promise<void>;
   /** A new run from just before a node, with another input or output there; what does not follow from it is kept. */
@@ -372,6 +374,7 @@ export async function launchFlow(o: {
     start,
     wait: async (id) => resolveValue(home, await outside(() => resultOf(id))),
     answered: async ({ batch, done }) => void (await nodeAnswers(db, batch, done)),
+    waiting: () => waiter.size(),
     nudge: () => waiter.look(),
     fork: (f) => branch({ kind: "fork", ...f }, f.by, false),
     rewind: (f) => branch({ kind: "rewind", ...f }, f.by, true),
@@ -448,21 +451,29 @@ async function refuseMissing(store: Store, defs: ReadonlyMap<string, AnyWorkflow
   if (lost.length) throw missingCode(lost);
 }
 
+const NOTHING: Carried = { results: {} };
 async function loadConfig(store: Store, experiment: string): Promise<RunConfig> {
   const { agents, carried } = await experimentExtras(store.db, experiment);
-  const replays = new Map<string, Promise<Readonly<Record<string, unknown>>>>();
-  return {
-    agents,
-    carried: carried
-      ? (JSON.parse((await readBlob(store.home, carried)).toString("utf8")) as Carried)
-      : { results: {} },
-    replay: (from) => {
-      if (!replays.has(from))
-        replays.set(
-          from,
-          recordedResults(store, from).then((r) => r.results),
-        );
-      return replays.get(from)!;
-    },
-  };
+  return new Config(store, agents, carried ? await readCarried(store, carried) : NOTHING);
+}
+const readCarried = async (store: Store, blob: string): Promise<Carried> =>
+  JSON.parse((await readBlob(store.home, blob)).toString("utf8")) as Carried;
+
+class Config implements RunConfig {
+  readonly agents: Agents;
+  readonly carried: Carried;
+  readonly #store: Store;
+  #replays: Map<string, Promise<Readonly<Record<string, unknown>>>> | undefined;
+  constructor(store: Store, agents: Agents, carried: Carried) {
+    this.#store = store;
+    this.agents = agents;
+    this.carried = carried;
+  }
+  replay(from: string): Promise<Readonly<Record<string, unknown>>> {
+    const known = (this.#replays ??= new Map()).get(from);
+    if (known) return known;
+    const read = recordedResults(this.#store, from).then((r) => r.results);
+    this.#replays.set(from, read);
+    return read;
+  }
 }

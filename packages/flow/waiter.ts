@@ -10,6 +10,8 @@ export interface Waiter {
   settled(batch: string, deadline?: number): Promise<boolean>;
   /** looks for words that were missed */
   look(): Promise<void>;
+  /** batches waited for */
+  size(): number;
   close(): void;
 }
 
@@ -73,6 +75,7 @@ export function openWaiter(store: Store): Waiter {
         }
       }),
     look,
+    size: () => waiting.size,
     close: () => {
       clearInterval(timer);
       for (const end of ends) end();

@@ -1,0 +1,27 @@
+/** What the bench measures, the same for us and for bare DBOS. */
+import { z } from "zod";
+
+export const load = {
+  /** workflows at once, and recorded steps in each */
+  workflows: 20,
+  steps: 100,
+  /** children that one parent starts together */
+  children: 1000,
+  /** questions answered one after the other */
+  answers: 300,
+} as const;
+
+export const Throughput = z.strictObject({
+  stepsPerSecond: z.number(),
+  childrenPerSecond: z.number(),
+});
+export type Throughput = z.infer<typeof Throughput>;
+export const Latency = z.strictObject({ p50: z.number(), p99: z.number() });
+export const Parked = z.strictObject({ rssMB: z.number(), commitsPerSecond: z.number() });
+export const Recovered = z.strictObject({ seconds: z.number() });
+
+export const perSecond = async (n: number, act: () => Promise<unknown>): Promise<number> => {
+  const began = performance.now();
+  await act();
+  return (1000 * n) / (performance.now() - began);
+};
