@@ -21,6 +21,7 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
   models: {
     what: "the client for models beside the bare OpenAI client; batches of our own server (--calls --rounds --json)",
     load: () => import("./models.ts"),
+  },
   flow: {
     what: "workflows beside bare DBOS, answers, thousands parked (--rounds --parked --only --json --out)",
     load: () => import("./flow/main.ts"),
