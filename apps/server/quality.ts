@@ -8,6 +8,7 @@ import type pg from "pg";
 import { TillerError } from "@tiller/schema";
 import type { Ask, Told } from "./quality-worker.ts";
 
+/** New figures are made when the old are older than this, and than ten times what they took. */
 const FRESH_MS = 10_000;
 type Question = Ask extends infer A ? (A extends Ask ? Omit<A, "id"> : never) : never;
 
@@ -56,21 +57,25 @@ export function qualityDesk(config: pg.ClientConfig): QualityDesk {
       started().postMessage({ ...question, id });
     });
 
-  const kept = new Map<string, { at: number; json: Promise<string> }>();
+  const kept = new Map<string, { at: number; json: Promise<string>; took: number }>();
   const study: QualityDesk["study"] = async (type, field, { fresh = false } = {}) => {
     const key = `${type}\n${field}`;
     const old = kept.get(key);
-    if (old && !fresh && Date.now() - old.at < FRESH_MS) return old.json;
+    if (old && !fresh && Date.now() - old.at < Math.max(FRESH_MS, 10 * old.took)) return old.json;
+    const began = Date.now();
     const json = ask({ kind: "study", type, field });
-    const entry = { at: Date.now(), json };
+    const entry = { at: began, json, took: 0 };
     if (!old || fresh) {
       kept.set(key, entry);
-      json.catch(() => kept.delete(key));
+      json.then(
+        () => (entry.took = Date.now() - began),
+        () => kept.delete(key),
+      );
       return json;
     }
-    kept.set(key, { at: Date.now(), json: old.json });
+    kept.set(key, { ...old, at: began });
     json.then(
-      () => kept.set(key, { at: Date.now(), json }),
+      () => kept.set(key, { at: Date.now(), json, took: Date.now() - began }),
       () => kept.delete(key),
     );
     return old.json;

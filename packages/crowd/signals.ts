@@ -24,9 +24,9 @@ export interface Fast {
 const STRETCH = 40;
 const MOST = 10;
 /**
- * Too fast: more than three robust standard deviations under the median of log seconds among texts of like length, the
- * people's medians being the units, so that a few prolific fast people do not set the norm; and never above half the
- * median. The spread is 1.4826 times the median absolute deviation, at least that of a factor 1.5.
+ * Too fast: more than three robust standard deviations under the median of log seconds among texts of like length, people
+ * being the units, so that a few prolific fast ones do not set the norm; and never above half the median. The spread is
+ * 1.4826 times the median absolute deviations between people and within them together, at least that of a factor 1.5.
  */
 export function tooFast(rows: readonly Timed[]): Fast {
   const timed = rows.filter((r) => r.seconds > 0).toSorted((a, b) => a.length - b.length);
@@ -37,14 +37,15 @@ export function tooFast(rows: readonly Timed[]): Fast {
       Math.floor((s * timed.length) / stretches),
       Math.floor(((s + 1) * timed.length) / stretches),
     );
-    const people = [...Map.groupBy(part, (r) => r.worker).values()].map((mine) =>
-      median(mine.map((r) => Math.log(r.seconds))),
-    );
-    const middle = median(people);
-    const spread = Math.max(
-      Math.log(1.5) / 3,
-      1.4826 * median(people.map((x) => Math.abs(x - middle))),
-    );
+    const people = [...Map.groupBy(part, (r) => r.worker).values()].map((mine) => {
+      const logs = mine.map((r) => Math.log(r.seconds));
+      const middle = median(logs);
+      return { middle, within: median(logs.map((x) => Math.abs(x - middle))) };
+    });
+    const middle = median(people.map((p) => p.middle));
+    const between = median(people.map((p) => Math.abs(p.middle - middle)));
+    const within = median(people.map((p) => p.within));
+    const spread = Math.max(Math.log(1.5) / 3, 1.4826 * Math.hypot(between, within));
     const seconds = Math.exp(Math.min(middle - 3 * spread, middle - Math.LN2));
     bounds.push({ length: part.at(-1)!.length, seconds });
   }

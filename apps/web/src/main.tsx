@@ -23,6 +23,11 @@ import { InboxPage } from "./desk/inbox.tsx";
 import { MyWork } from "./desk/me.tsx";
 import { Runs, RunsPlace } from "./runs/runs.tsx";
 import { StartPlace, StartRun } from "./runs/start.tsx";
+import { DisagreementsPage } from "./quality/disagreements.tsx";
+import { GoldPage } from "./quality/gold.tsx";
+import { QualityPage } from "./quality/overview.tsx";
+import { RaterPage } from "./quality/rater.tsx";
+import { FeedbackPage, ThreadsPage } from "./quality/threads.tsx";
 import { DatasetPage } from "./studio/dataset.tsx";
 import { ExperimentPage } from "./studio/experiment.tsx";
 import { Experiments } from "./studio/experiments.tsx";
@@ -76,11 +81,13 @@ function Shell() {
           )}
           {staff && <Link to="/studio/tasks">Tasks</Link>}
           {staff && <Link to="/playground">Playground</Link>}
+          {staff && <Link to="/quality">Quality</Link>}
           {staff && <Link to="/desk/inbox">Inbox</Link>}
           <Link to="/desk" activeOptions={{ exact: true }}>
             Desk
           </Link>
           <Link to="/desk/me">My work</Link>
+          <Link to="/feedback">Feedback</Link>
         </nav>
         <span className="quiet small">{me.data.name}</span>
         <ThemeButton />
@@ -108,6 +115,12 @@ const routeTree = root.addChildren([
   page("/desk", Desk),
   page("/desk/me", MyWork),
   page("/desk/inbox", InboxPage),
+  page("/feedback", FeedbackPage),
+  page("/quality", QualityPage),
+  page("/quality/raters/$id", RaterPage),
+  page("/quality/disagreements", DisagreementsPage),
+  page("/quality/gold", GoldPage),
+  page("/quality/threads", ThreadsPage),
   page("/studio", Experiments),
   page("/playground", Playground),
   page("/studio/experiments/$id", ExperimentPage),

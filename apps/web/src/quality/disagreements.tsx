@@ -1,0 +1,198 @@
+/** Tasks on which people said different things: the texts, who said what, and the place to settle it. */
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { z } from "zod";
+import { Decide, Disagreement } from "@tiller/schema";
+import { get, post } from "../api.ts";
+import { Badge, Empty, Failed, Loading } from "../design/components.tsx";
+import { InputTexts, Page, query, short, useWhich, type Which } from "./parts.tsx";
+
+const PAGE = 10;
+
+export function DisagreementsPage() {
+  const { fields, which, picker } = useWhich();
+  return (
+    <Page title="Disagreements" aside={picker}>
+      <p className="quiet">
+        The most doubtful first. What you settle leaves the list; a rater who said otherwise sees
+        your reason.
+      </p>
+      {which ? (
+        <DisagreementList which={which} />
+      ) : fields.isPending ? (
+        <Loading />
+      ) : (
+        <Empty title="Nothing to review">
+          People have not answered anything that can be compared.
+        </Empty>
+      )}
+    </Page>
+  );
+}
+
+export function DisagreementList({
+  which,
+  pair,
+}: {
+  which: Which;
+  pair?: { first: string; second: string };
+}) {
+  const [offset, setOffset] = useState(0);
+  const who = pair
+    ? `&first=${encodeURIComponent(pair.first)}&second=${encodeURIComponent(pair.second)}`
+    : "";
+  const url = `/api/quality/disagreements?${query(which)}${who}&offset=${offset}&limit=${PAGE}`;
+  const list = useQuery({
+    queryKey: ["disagreements", url],
+    queryFn: () => get(url, z.array(Disagreement)),
+    placeholderData: (old) => old,
+  });
+  if (list.isPending) return <Loading />;
+  if (list.error) return <Failed error={list.error} retry={() => void list.refetch()} />;
+  if (!list.data.length)
+    return (
+      <Empty title={offset ? "No more" : "No disagreements"}>
+        {offset
+          ? "You have seen all of them."
+          : "Everyone who met on a task said the same, or it is settled."}
+      </Empty>
+    );
+  return (
+    <>
+      {list.data.map((d) => (
+        <Item
+          key={d.task}
+          d={d}
+          highlight={pair && new Set([pair.first, pair.second])}
+          field={which.field}
+        />
+      ))}
+      <div className="row">
+        <button
+          className="button"
+          disabled={offset === 0}
+          onClick={() => setOffset(Math.max(0, offset - PAGE))}
+        >
+          Earlier
+        </button>
+        <button
+          className="button"
+          disabled={list.data.length < PAGE}
+          onClick={() => setOffset(offset + PAGE)}
+        >
+          Later
+        </button>
+      </div>
+    </>
+  );
+}
+
+function Item({
+  d,
+  highlight,
+  field,
+}: {
+  d: Disagreement;
+  highlight?: Set<string> | undefined;
+  field: string;
+}) {
+  const [settling, settle] = useState(false);
+  return (
+    <article className="card stack disagreement">
+      <InputTexts input={d.input} />
+      <div className="voices">
+        {d.said.map((s) => (
+          <div key={s.answer} className={s.staff ? "staff" : ""}>
+            <span className="quiet small">
+              {s.pseudonym}
+              {s.staff && ", researcher"}
+            </span>
+            <br />
+            <span style={{ fontWeight: highlight?.has(s.person) ? 650 : 450 }}>
+              {short(s.value)}
+            </span>
+          </div>
+        ))}
+      </div>
+      {d.decision ? (
+        <p>
+          <Badge tone="good">settled: {short(d.decision.value)}</Badge>{" "}
+          <span className="quiet">
+            {d.decision.by}: {d.decision.reason}
+          </span>
+        </p>
+      ) : settling ? (
+        <Settle d={d} field={field} done={() => settle(false)} />
+      ) : (
+        <div>
+          <button className="button" onClick={() => settle(true)}>
+            Settle it
+          </button>
+        </div>
+      )}
+    </article>
+  );
+}
+
+/** One of the values that were given, why, and whether it becomes gold. */
+function Settle({ d, field, done }: { d: Disagreement; field: string; done: () => void }) {
+  const client = useQueryClient();
+  const key = (v: unknown) => short((v as Record<string, unknown> | null)?.[field]);
+  const options = [...new Set(d.said.map((s) => key(s.value)))];
+  const [choice, choose] = useState(options[0] ?? "");
+  const [reason, setReason] = useState("");
+  const [gold, setGold] = useState(false);
+  const save = useMutation({
+    mutationFn: () => {
+      const given = d.said.find((s) => key(s.value) === choice)!.value as Record<string, unknown>;
+      const body = Decide.parse({ task: d.task, value: { [field]: given[field] }, reason, gold });
+      return post("/api/quality/decisions", body, Disagreement);
+    },
+    onSuccess: async () => {
+      done();
+      await client.invalidateQueries({ queryKey: ["disagreements"] });
+    },
+  });
+  return (
+    <form
+      className="form"
+      onSubmit={(e) => {
+        e.preventDefault();
+        save.mutate();
+      }}
+    >
+      <label>
+        The right answer
+        <select value={choice} onChange={(e) => choose(e.target.value)}>
+          {options.map((o) => (
+            <option key={o}>{o}</option>
+          ))}
+        </select>
+      </label>
+      <label>
+        Why, in words a rater can learn from
+        <textarea required rows={3} value={reason} onChange={(e) => setReason(e.target.value)} />
+      </label>
+      <span className="row">
+        <input
+          type="checkbox"
+          id={`gold ${d.task}`}
+          checked={gold}
+          onChange={(e) => setGold(e.target.checked)}
+        />
+        <label htmlFor={`gold ${d.task}`} style={{ display: "inline" }}>
+          Use it as hidden gold from now on
+        </label>
+      </span>
+      {save.error && <Failed error={save.error} />}
+      <div className="row">
+        <button className="button primary" disabled={save.isPending || !reason.trim()}>
+          Save
+        </button>
+        <button type="button" className="button plain" onClick={done}>
+          Cancel
+        </button>
+      </div>
+    </form>
+  );
+}

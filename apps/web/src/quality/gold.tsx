@@ -1,0 +1,256 @@
+/** Hidden gold: the items, their history and how people did on them; add, change, retire, each with a reason. */
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { z } from "zod";
+import { Gold, GoldAnswer, GoldChange, GoldEvent, wilson } from "@tiller/schema";
+import { get, post } from "../api.ts";
+import { Badge, Empty, Failed, Loading, when } from "../design/components.tsx";
+import { Scroll, Estimate, InputTexts, Page, short, useWhich } from "./parts.tsx";
+
+export function GoldPage() {
+  const list = useQuery({
+    queryKey: ["gold", "list"],
+    queryFn: () => get("/api/quality/gold", z.array(Gold)),
+  });
+  const [adding, add] = useState(false);
+  return (
+    <Page
+      title="Hidden gold"
+      aside={
+        <button className="button primary" onClick={() => add(!adding)}>
+          {adding ? "Close" : "Add an item"}
+        </button>
+      }
+    >
+      <p className="quiet">
+        One task in twenty is one of these, and a rater cannot tell. A quick way to add one: settle
+        a disagreement and tick the box.
+      </p>
+      {adding && <Editor done={() => add(false)} />}
+      {list.isPending ? (
+        <Loading />
+      ) : list.error ? (
+        <Failed error={list.error} retry={() => void list.refetch()} />
+      ) : list.data.length === 0 ? (
+        <Empty title="No gold yet">Without gold, reliability rests on agreement alone.</Empty>
+      ) : (
+        list.data.map((g) => <Item key={g.id} g={g} />)
+      )}
+    </Page>
+  );
+}
+
+const Details = z.object({ gold: Gold, events: z.array(GoldEvent), answers: z.array(GoldAnswer) });
+
+function Item({ g }: { g: Gold }) {
+  const client = useQueryClient();
+  const [mode, setMode] = useState<"closed" | "history" | "edit" | "retire">("closed");
+  const [reason, setReason] = useState("");
+  const details = useQuery({
+    queryKey: ["gold", g.id],
+    queryFn: () => get(`/api/quality/gold/${g.id}`, Details),
+    enabled: mode === "history",
+  });
+  const retire = useMutation({
+    mutationFn: () => post(`/api/quality/gold/${g.id}/active`, { active: !g.active, reason }, Gold),
+    onSuccess: async () => {
+      setMode("closed");
+      await client.invalidateQueries({ queryKey: ["gold"] });
+    },
+  });
+  const right = details.data?.answers.filter((a) => a.right).length ?? 0;
+  const n = details.data?.answers.length ?? 0;
+  return (
+    <article className="card stack">
+      <div className="row spread">
+        <span>
+          <b>{short(g.expected)}</b> <span className="quiet">in {g.type}</span>
+        </span>
+        <span className="row">
+          <span className="quiet small">version {g.version}</span>
+          <Badge {...(g.active ? { tone: "good" as const } : {})}>
+            {g.active ? "in use" : "retired"}
+          </Badge>
+        </span>
+      </div>
+      <InputTexts input={g.input} />
+      <p className="quiet">{g.reason}</p>
+      <div className="row">
+        {(["history", "edit", "retire"] as const).map((m) => (
+          <button
+            key={m}
+            className="button"
+            aria-expanded={mode === m}
+            onClick={() => setMode(mode === m ? "closed" : m)}
+          >
+            {
+              {
+                history: "History and answers",
+                edit: "Change",
+                retire: g.active ? "Retire" : "Use again",
+              }[m]
+            }
+          </button>
+        ))}
+      </div>
+      {mode === "edit" && <Editor of={g} done={() => setMode("closed")} />}
+      {mode === "retire" && (
+        <form
+          className="form"
+          onSubmit={(e) => {
+            e.preventDefault();
+            retire.mutate();
+          }}
+        >
+          <label>
+            Why
+            <input required value={reason} onChange={(e) => setReason(e.target.value)} />
+          </label>
+          {retire.error && <Failed error={retire.error} />}
+          <div>
+            <button className="button primary" disabled={!reason.trim() || retire.isPending}>
+              {g.active ? "Retire" : "Use again"}
+            </button>
+          </div>
+        </form>
+      )}
+      {mode === "history" &&
+        (details.isPending ? (
+          <Loading />
+        ) : details.error ? (
+          <Failed error={details.error} />
+        ) : (
+          <>
+            <p>
+              Right: <Estimate of={{ at: n ? right / n : null, ...wilson(right, n), n }} />
+            </p>
+            <Scroll label="History and answers">
+              <table>
+                <tbody>
+                  {details.data.events.map((e) => (
+                    <tr key={e.seq}>
+                      <td className="quiet">{when(e.at)}</td>
+                      <td>{e.action}</td>
+                      <td>{short(e.expected)}</td>
+                      <td>{e.by}</td>
+                      <td>
+                        {e.reason}
+                        {e.thread && " (after a dispute)"}
+                      </td>
+                    </tr>
+                  ))}
+                  {details.data.answers.slice(0, 50).map((a) => (
+                    <tr key={a.answer}>
+                      <td className="quiet">{when(a.at)}</td>
+                      <td>{a.right ? "right" : <Badge tone="warn">otherwise</Badge>}</td>
+                      <td>{short(a.value)}</td>
+                      <td>{a.pseudonym}</td>
+                      <td />
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            </Scroll>
+          </>
+        ))}
+    </article>
+  );
+}
+
+function Editor({ of, done }: { of?: Gold; done: () => void }) {
+  const client = useQueryClient();
+  const { fields } = useWhich();
+  const types = [...new Set((fields.data ?? []).map((f) => f.type))];
+  const [type, setType] = useState(of?.type ?? "");
+  const [input, setInput] = useState(of ? JSON.stringify(of.input, null, 2) : "");
+  const [expected, setExpected] = useState(of ? JSON.stringify(of.expected) : "");
+  const [tolerance, setTolerance] = useState(of?.tolerance ?? 0);
+  const [reason, setReason] = useState(of?.reason ?? "");
+  const save = useMutation({
+    mutationFn: () => {
+      const read = (name: string, text: string): unknown => {
+        try {
+          return JSON.parse(text) as unknown;
+        } catch (e) {
+          throw new Error(`${name} is not JSON: ${(e as Error).message}.`, { cause: e });
+        }
+      };
+      const body = GoldChange.parse({
+        ...(of ? { id: of.id } : {}),
+        type: type || types[0],
+        input: read("The task's input", input),
+        expected: read("The right answer", expected),
+        tolerance,
+        reason,
+      });
+      return post("/api/quality/gold", body, Gold);
+    },
+    onSuccess: async () => {
+      done();
+      await client.invalidateQueries({ queryKey: ["gold"] });
+    },
+  });
+  return (
+    <form
+      className="form"
+      onSubmit={(e) => {
+        e.preventDefault();
+        save.mutate();
+      }}
+    >
+      {!of && (
+        <label>
+          Kind of work
+          <select value={type || types[0]} onChange={(e) => setType(e.target.value)}>
+            {types.map((t) => (
+              <option key={t}>{t}</option>
+            ))}
+          </select>
+        </label>
+      )}
+      <label>
+        The task's input, as JSON
+        <textarea
+          className="json"
+          required
+          rows={6}
+          value={input}
+          onChange={(e) => setInput(e.target.value)}
+        />
+      </label>
+      <label>
+        The right answer, as JSON; keys that are left out are free
+        <input
+          className="json"
+          required
+          placeholder='{"choice":"a"}'
+          value={expected}
+          onChange={(e) => setExpected(e.target.value)}
+        />
+      </label>
+      <label>
+        How far a number may be away
+        <input
+          type="number"
+          min={0}
+          step="any"
+          value={tolerance}
+          onChange={(e) => setTolerance(Number(e.target.value))}
+        />
+      </label>
+      <label>
+        Why this is right, in words a rater can learn from
+        <textarea required rows={3} value={reason} onChange={(e) => setReason(e.target.value)} />
+      </label>
+      {save.error && <Failed error={save.error} />}
+      <div className="row">
+        <button className="button primary" disabled={save.isPending}>
+          Save
+        </button>
+        <button type="button" className="button plain" onClick={done}>
+          Cancel
+        </button>
+      </div>
+    </form>
+  );
+}

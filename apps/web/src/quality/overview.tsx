@@ -1,0 +1,301 @@
+/** How far people agree, with each other and with researchers; who needs a look; the matrix that leads to disagreements. */
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+import {
+  type AgreementReport,
+  type Estimated,
+  QualityReport,
+  type RaterQuality,
+} from "@tiller/schema";
+import { get } from "../api.ts";
+import {
+  Badge,
+  Card,
+  Dialog,
+  Empty,
+  Failed,
+  Interval,
+  Loading,
+  when,
+} from "../design/components.tsx";
+import { DisagreementList } from "./disagreements.tsx";
+import { Matrix } from "./matrix.tsx";
+import { Scroll, Estimate, Figure, Page, query, Trend, useWhich, type Which } from "./parts.tsx";
+
+export function QualityPage() {
+  const { fields, which, picker } = useWhich();
+  const report = useQuery({
+    queryKey: ["quality-report", which?.type, which?.field],
+    queryFn: () => get(`/api/quality/report?${query(which!)}`, QualityReport),
+    enabled: which !== undefined,
+    refetchInterval: 15_000,
+  });
+  const error = fields.error ?? report.error;
+  return (
+    <Page title="Quality" aside={picker}>
+      {error ? (
+        <Failed error={error} retry={() => void report.refetch()} />
+      ) : fields.data?.length === 0 ? (
+        <Empty title="Nothing to measure yet">
+          Figures appear when people have answered a kind of work with a choice, a rating or a
+          number.
+        </Empty>
+      ) : !report.data ? (
+        <Loading />
+      ) : report.data.answers === 0 ? (
+        <Empty title="No answers yet">
+          Figures appear with the first answers to {which?.type}.
+        </Empty>
+      ) : (
+        <Report r={report.data} which={which!} />
+      )}
+    </Page>
+  );
+}
+
+function Report({ r, which }: { r: QualityReport; which: Which }) {
+  const [pair, look] = useState<{ first: string; second: string }>();
+  const name = new Map(r.people.map((p) => [p.person as string, p.pseudonym]));
+  return (
+    <>
+      <p className="quiet small">
+        {r.answers} answers to {r.tasks} tasks, as of {when(r.computedAt)}; worked out in{" "}
+        {r.seconds.toFixed(1)} s. Every figure has a 95 % interval.
+      </p>
+      <div className="figure-grid">
+        <Figure name="Raters agree, pair by pair" of={r.raters.raw} />
+        <Figure name="Krippendorff's alpha" of={r.raters.krippendorff} as="number" />
+        <Figure name="Gwet's AC1" of={r.raters.gwet} as="number" />
+        <Figure name="Raters with researchers, blind" of={r.researchers.raw} />
+        <Figure name="Researchers with each other" of={r.amongResearchers.raw} />
+      </div>
+      <Card title="Raters">
+        <People list={r.people.filter((p) => p.role === "rater")} everyone={r.everyone} />
+      </Card>
+      <Card
+        title="Who agrees with whom"
+        aside={<span className="quiet small">a cell leads to the disagreements</span>}
+      >
+        <Matrix r={r} open={(first, second) => look({ first, second })} />
+      </Card>
+      {r.groups.length > 0 && (
+        <Card title="Groups">
+          <Coefficients
+            rows={r.groups.map((g) => [
+              g.first === g.second ? `within ${g.first}` : `${g.first} with ${g.second}`,
+              g.agreement,
+            ])}
+          />
+        </Card>
+      )}
+      <div className="grid">
+        <Card title="Agreement over time">
+          <Trend parts={r.overTime} label="Agreement of raters over time" />
+        </Card>
+        <Card title="By version of the task">
+          <Splits rows={r.byVersion} head="version" />
+        </Card>
+        {r.bySource.length > 0 && (
+          <Card title="By source of the texts">
+            <Splits rows={r.bySource} head="source" />
+          </Card>
+        )}
+      </div>
+      <Card title="Coefficients">
+        <Coefficients
+          rows={[
+            ["raters with each other", r.raters],
+            ["raters with researchers", r.researchers],
+            ["researchers with each other", r.amongResearchers],
+          ]}
+        />
+        <p className="quiet small">
+          Reliabilities come from {r.method}, which predicts held-out answers best here. An answer
+          that is doubted stays and weighs less.
+        </p>
+      </Card>
+      <Dialog
+        open={pair !== undefined}
+        close={() => look(undefined)}
+        title={
+          pair
+            ? `${name.get(pair.first) ?? "?"} and ${name.get(pair.second) ?? "?"} said different things`
+            : ""
+        }
+      >
+        {pair && <DisagreementList which={which} pair={pair} />}
+      </Dialog>
+    </>
+  );
+}
+
+const Splits = ({
+  rows,
+  head,
+}: {
+  rows: readonly { name: string; agreement: Estimated }[];
+  head: string;
+}) => (
+  <Scroll label="Figures">
+    <table>
+      <thead>
+        <tr>
+          <th>{head}</th>
+          <th>Agreement</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map((s) => (
+          <tr key={s.name}>
+            <td>{s.name}</td>
+            <td>
+              <Estimate of={s.agreement} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  </Scroll>
+);
+
+const Coefficients = ({ rows }: { rows: readonly (readonly [string, AgreementReport])[] }) => (
+  <Scroll label="Figures">
+    <table>
+      <thead>
+        <tr>
+          <th>Between</th>
+          <th>Tasks</th>
+          <th>Raw</th>
+          <th>Cohen</th>
+          <th>Fleiss</th>
+          <th>Krippendorff</th>
+          <th>Gwet AC1</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(([name, a]) => (
+          <tr key={name}>
+            <td>{name}</td>
+            <td>{a.tasks}</td>
+            <td>
+              <Estimate of={a.raw} />
+            </td>
+            <td>
+              {a.cohen ? <Estimate of={a.cohen} as="number" /> : <span className="quiet">–</span>}
+            </td>
+            <td>
+              <Estimate of={a.fleiss} as="number" />
+            </td>
+            <td>
+              <Estimate of={a.krippendorff} as="number" />
+            </td>
+            <td>
+              <Estimate of={a.gwet} as="number" />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  </Scroll>
+);
+
+/** What is worth a talk with this person, each only where even the interval says so. */
+export function concerns(p: RaterQuality, everyone: QualityReport["everyone"]): string[] {
+  const out: string[] = [];
+  const above = (e: Estimated | null, bound: number) =>
+    e !== null && e.n > 0 && (e.low ?? 0) > bound;
+  const below = (e: Estimated | null, bound: number) =>
+    e !== null && e.n > 0 && (e.high ?? 1) < bound;
+  if (below(p.gold, 0.7)) out.push("gold");
+  if (above(p.left, 0.55)) out.push("takes the left");
+  if (below(p.left, 0.45)) out.push("takes the right");
+  const usual = everyone?.longer;
+  if (p.longer && usual && p.longer.n > 0 && (p.longer.low ?? 0) > (usual.high ?? 1))
+    out.push("takes the longer");
+  if (above(p.fast, 0.05)) out.push("too fast");
+  if (above(p.copied, 0.05)) out.push("copies");
+  if (p.drift === "falling") out.push("falling");
+  return out;
+}
+
+function People({
+  list,
+  everyone,
+}: {
+  list: readonly RaterQuality[];
+  everyone: QualityReport["everyone"];
+}) {
+  const [all, showAll] = useState(false);
+  const sorted = list.toSorted((a, b) => (a.reliability.at ?? 1) - (b.reliability.at ?? 1));
+  const shown = all ? sorted : sorted.slice(0, 20);
+  return (
+    <>
+      <Scroll label="Figures">
+        <table>
+          <thead>
+            <tr>
+              <th>Rater</th>
+              <th>Answers</th>
+              <th>Reliability</th>
+              <th>95 %</th>
+              <th>With others</th>
+              <th>With researchers</th>
+              <th>Gold</th>
+              <th>Weight</th>
+              <th>Worth a talk</th>
+            </tr>
+          </thead>
+          <tbody>
+            {shown.map((p) => (
+              <tr key={p.person}>
+                <td>
+                  <Link to="/quality/raters/$id" params={{ id: p.person }}>
+                    {p.pseudonym}
+                  </Link>
+                </td>
+                <td>{p.answers}</td>
+                <td>
+                  <Estimate of={p.reliability} />
+                </td>
+                <td>
+                  <Interval
+                    low={p.reliability.low}
+                    at={p.reliability.at}
+                    high={p.reliability.high}
+                  />
+                </td>
+                <td>
+                  <Estimate of={p.others} />
+                </td>
+                <td>
+                  <Estimate of={p.researchers} />
+                </td>
+                <td>
+                  <Estimate of={p.gold} />
+                </td>
+                <td>{p.weight.toFixed(2)}</td>
+                <td>
+                  <span className="row" style={{ gap: 4 }}>
+                    {concerns(p, everyone).map((c) => (
+                      <Badge key={c} tone="warn">
+                        {c}
+                      </Badge>
+                    ))}
+                  </span>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+      {sorted.length > shown.length && (
+        <div>
+          <button className="button" onClick={() => showAll(true)}>
+            Show all {sorted.length}
+          </button>
+        </div>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,219 @@
+/** What every quality page uses: an estimate with its interval, a trend with its band, the choice of what is measured. */
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { type ReactNode, useState } from "react";
+import { z } from "zod";
+import { type Estimated, Measured } from "@tiller/schema";
+import { get } from "../api.ts";
+import { percent } from "../design/components.tsx";
+import "./quality.css";
+
+const two = (x: number) => x.toFixed(2).replace("-", "−");
+
+/** "82 % 74 to 88, of 90": never a share without its interval. */
+export function Estimate({ of, as = "share" }: { of: Estimated | null; as?: "share" | "number" }) {
+  if (!of || of.at === null || of.n === 0) return <span className="quiet">no data</span>;
+  const show = (x: number | null) =>
+    x === null ? "?" : as === "share" ? String(Math.round(100 * x)) : two(x);
+  return (
+    <span className="estimate">
+      {as === "share" ? percent(of.at) : two(of.at)}{" "}
+      <small>
+        {of.low === null ? "no interval" : `${show(of.low)} to ${show(of.high)}`}, n {of.n}
+      </small>
+    </span>
+  );
+}
+export const Figure = ({
+  name,
+  of,
+  as = "share",
+  note,
+}: {
+  name: string;
+  of: Estimated | null;
+  as?: "share" | "number";
+  note?: string;
+}) => {
+  const known = of && of.at !== null && of.n > 0;
+  const show = (x: number | null) =>
+    x === null ? "?" : as === "share" ? String(Math.round(100 * x)) : two(x);
+  return (
+    <div>
+      <span className="quiet small">{name}</span>
+      <b>{known ? (as === "share" ? percent(of.at) : two(of.at!)) : "–"}</b>
+      <span className="quiet small">
+        {known
+          ? `${of.low === null ? "no interval" : `${show(of.low)} to ${show(of.high)}`}, ${of.n} ${note ?? "tasks"}`
+          : "no data yet"}
+      </span>
+    </div>
+  );
+};
+
+export type Stretch = Estimated & { readonly from: number; readonly to: number };
+/** Shares by stretch of time, each with its interval, as points with whiskers over a 0-100 % axis. */
+export function Trend({ parts, label }: { parts: readonly Stretch[]; label: string }) {
+  if (parts.length < 2)
+    return <p className="quiet">Too few answers for a course over time: it takes 20.</p>;
+  const [W, H, left, bottom] = [400, 150, 36, 20];
+  const x = (i: number) => left + ((i + 0.5) * (W - left - 8)) / parts.length;
+  const lowest = Math.min(0.5, ...parts.map((p) => p.low ?? 1));
+  const floor = Math.floor(lowest * 10) / 10;
+  const y = (v: number) => 8 + (1 - (v - floor) / (1 - floor)) * (H - bottom - 8);
+  const day = (ms: number) => new Date(ms).toISOString().slice(5, 10);
+  const times = (ms: number) => new Date(ms).toISOString().slice(11, 16);
+  const whole = parts.at(-1)!.to - parts[0]!.from;
+  const mark = whole > 2 * 86_400_000 ? day : times;
+  const said = parts.map((p) => `${percent(p.at)} (${percent(p.low)} to ${percent(p.high)})`);
+  return (
+    <svg
+      className="trend"
+      viewBox={`0 0 ${W} ${H}`}
+      role="img"
+      aria-label={`${label}: ${said.join(", ")}`}
+    >
+      {[floor, (floor + 1) / 2, 1].map((v) => (
+        <g key={v}>
+          <line x1={left} x2={W} y1={y(v)} y2={y(v)} stroke="var(--line)" />
+          <text x={0} y={y(v) + 4}>
+            {Math.round(100 * v)} %
+          </text>
+        </g>
+      ))}
+      <polyline
+        points={parts.map((p, i) => `${x(i)},${y(p.at ?? 0)}`).join(" ")}
+        fill="none"
+        stroke="var(--accent)"
+        strokeWidth="1.5"
+      />
+      {parts.map((p, i) => (
+        <g key={p.from}>
+          <line
+            x1={x(i)}
+            x2={x(i)}
+            y1={y(p.low ?? 0)}
+            y2={y(p.high ?? 1)}
+            stroke="var(--strong-line)"
+            strokeWidth="2"
+          />
+          <circle cx={x(i)} cy={y(p.at ?? 0)} r="3.5" fill="var(--accent)" />
+        </g>
+      ))}
+      <text x={left} y={H - 4}>
+        {mark(parts[0]!.from)}
+      </text>
+      <text x={W} y={H - 4} textAnchor="end">
+        {mark(parts.at(-1)!.to)}
+      </text>
+    </svg>
+  );
+}
+
+const KEY = "quality: what is measured";
+export interface Which {
+  readonly type: string;
+  readonly field: string;
+}
+export const query = (w: Which) =>
+  `type=${encodeURIComponent(w.type)}&field=${encodeURIComponent(w.field)}`;
+/** The kind of work and field that is looked at, kept in this browser; undefined while loading or when there is none. */
+export function useWhich() {
+  const fields = useQuery({
+    queryKey: ["quality-fields"],
+    queryFn: () => get("/api/quality/fields", z.array(Measured)),
+    staleTime: 60_000,
+  });
+  const [kept, keep] = useState(() => localStorage.getItem(KEY) ?? "");
+  const name = (m: Which) => `${m.type} ${m.field}`;
+  const which = fields.data?.find((m) => name(m) === kept) ?? fields.data?.[0];
+  const choose = (next: string) => {
+    localStorage.setItem(KEY, next);
+    keep(next);
+  };
+  const picker = (
+    <div className="pick">
+      <select
+        aria-label="What is measured"
+        value={which ? name(which) : ""}
+        onChange={(e) => choose(e.target.value)}
+      >
+        {(fields.data ?? []).map((m) => (
+          <option key={name(m)} value={name(m)}>
+            {m.type}: {m.field} ({m.answers} answers)
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+  return { fields, which, picker };
+}
+
+export const Page = ({
+  title,
+  aside,
+  children,
+}: {
+  title: ReactNode;
+  aside?: ReactNode;
+  children: ReactNode;
+}) => (
+  <main>
+    <nav className="subnav" aria-label="Quality">
+      <Link to="/quality" activeOptions={{ exact: true }}>
+        Overview
+      </Link>
+      <Link to="/quality/disagreements">Disagreements</Link>
+      <Link to="/quality/gold">Gold</Link>
+      <Link to="/quality/threads">Threads</Link>
+    </nav>
+    <div className="row spread">
+      <h1>{title}</h1>
+      {aside}
+    </div>
+    {children}
+  </main>
+);
+
+/** A value of an answer, short: one word where it is one, else "choice b, confidence 7". */
+export function short(value: unknown): string {
+  if (value === null || value === undefined) return "nothing";
+  if (typeof value !== "object") return String(value);
+  if (Array.isArray(value)) return value.map(short).join(", ");
+  const entries = Object.entries(value);
+  return entries.length === 1
+    ? short(entries[0]![1])
+    : entries.map(([key, v]) => `${key} ${short(v)}`).join(", ");
+}
+/** A table that may be wider than the page: it scrolls, by the keyboard too. */
+export const Scroll = ({ label, children }: { label: string; children: ReactNode }) => (
+  <div className="scroll" tabIndex={0} role="region" aria-label={label}>
+    {children}
+  </div>
+);
+/** The texts of a task's input, labelled by their keys. */
+export function InputTexts({ input }: { input: unknown }) {
+  const texts: [string, string][] = [];
+  const walk = (v: unknown, at: string) => {
+    if (typeof v === "string") texts.push([at, v]);
+    else if (typeof v === "object" && v !== null) {
+      // what stands by itself comes before what is compared
+      const plain = (x: unknown) => (typeof x === "string" ? 0 : 1);
+      for (const [key, inner] of Object.entries(v).toSorted((a, b) => plain(a[1]) - plain(b[1])))
+        walk(inner, at ? `${at}.${key}` : key);
+    }
+  };
+  walk(input, "");
+  return (
+    <>
+      {texts
+        .filter(([at]) => !/(^|\.)(sample|id)$/.test(at))
+        .map(([at, text]) => (
+          <div key={at} className="clip">
+            <span className="quiet small">{at.replace(/\.text$/, "")}</span>
+            <p style={{ whiteSpace: "pre-wrap" }}>{text.trim()}</p>
+          </div>
+        ))}
+    </>
+  );
+}
