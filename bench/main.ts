@@ -30,6 +30,10 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: "a thousand raters at once, one server and two; pages over a million tasks (--raters --rate --json --keep)",
     load: () => import("./people/main.ts"),
   },
+  quality: {
+    what: "a hundred thousand answers aggregated and compared (--answers --json)",
+    load: () => import("./quality.ts"),
+  },
 };
 const [name = ""] = process.argv.splice(2, 1); // the bench reads the rest
 const bench = benches[name];

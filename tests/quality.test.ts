@@ -228,6 +228,27 @@ test("disagreements are one call away: of two people, and the queue; a decision 
   ).rejects.toThrow(/no thread/);
 });
 
+test("weights are stored with the answers, and no answer goes", async () => {
+  const count = () =>
+    store.db.value(sql`select count(*)::int from answer where undone_at is null`, z.number());
+  const before = await count();
+  const body = { type: "comparison", field: "choice" };
+  const { changed } = await call(
+    "lead",
+    "l",
+    "POST",
+    "/api/quality/weights",
+    z.object({ changed: z.number() }),
+    body,
+  );
+  expect(changed).toBeGreaterThan(TASKS);
+  expect(await count()).toBe(before);
+  const of = (who: string) =>
+    store.db.value(sql`select min(weight) from answer where person = ${who}`, z.number());
+  expect(await of("r4")).toBeLessThan(await of("r0"));
+  expect(await of("r4")).toBeGreaterThan(0);
+});
+
 test("an unknown field is an error with a remedy; raters get nothing of it", async () => {
   await expect(
     call("lead", "l", "GET", "/api/quality/report?type=comparison&field=colour", QualityReport),

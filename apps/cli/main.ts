@@ -34,7 +34,7 @@ const commands: Record<
     load: () => import("./trace.ts"),
   },
   quality: {
-    what: "aggregate people's labels by every method and compare (aggregate FILE --truth --json --out)",
+    what: "what people's answers say: aggregate, screening, preferences (FILE --truth --json ...)",
     load: () => import("./quality.ts"),
   },
 };

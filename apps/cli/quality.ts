@@ -1,34 +1,82 @@
 /**
- * tiller quality aggregate answers.csv: what several people's labels say by every method, and which method to use.
- * answers.csv has the columns task,worker,label, gzipped or not; --truth names a file of task,truth.
+ * tiller quality: what several people's answers say.
+ *
+ *   aggregate ANSWERS.csv     labels by every method, and which to use; columns task,worker,label, --truth task,truth;
+ *                             with --numbers the label is a number: mean, median, weighted by people
+ *   screening TEST.csv ...    whether a screening test tells who will be right in the work
+ *   preferences FILE.csv      comparisons with the columns a,b,worker,choice (a, b, tie): agreement, and which model
+ *                             predicts judgments that it has not seen
+ *
+ * Files may be gzipped.
  */
 import { writeFileSync } from "node:fs";
 import { z } from "zod";
-import { chooseMethod, labelTable, type MethodName, methods, scoreAgainst } from "@tiller/crowd";
-import { wilson } from "@tiller/learn";
-import { TillerError } from "@tiller/schema";
+import {
+  agreementWithin,
+  chooseMethod,
+  comparePairModels,
+  heldOutDensity,
+  labelTable,
+  type MethodName,
+  methods,
+  numberMethods,
+  scoreAgainst,
+  scoreNumbers,
+  screening,
+} from "@tiller/crowd";
+import { type Estimate, median, TillerError, wilson } from "@tiller/schema";
 import { readCsv } from "./csv.ts";
 import { parseFlags } from "./flags.ts";
 import { table } from "./table.ts";
 
 const name = z.string().min(1);
-const usage =
-  "tiller quality aggregate ANSWERS.csv [--truth TRUTH.csv] [--json] [--out LABELS.csv]";
+const percent = (x: number) => (100 * x).toFixed(2);
+const between = (e: { low: number; high: number }, show: (x: number) => string) =>
+  `${show(e.low)} to ${show(e.high)}`;
 
-export async function run([verb, file, ...rest]: string[]): Promise<number> {
-  if (verb !== "aggregate" || !file || file.startsWith("--"))
-    throw new TillerError("bad_command", `give a file of answers: ${usage}`);
+const verbs: Record<string, { usage: string; run: (file: string, rest: string[]) => number }> = {
+  aggregate: {
+    usage: "aggregate ANSWERS.csv [--truth TRUTH.csv] [--numbers] [--json] [--out LABELS.csv]",
+    run: aggregate,
+  },
+  screening: {
+    usage:
+      "screening TEST.csv --test-truth TRUTH.csv --answers ANSWERS.csv --truth TRUTH.csv [--bar 0.8] [--json]",
+    run: screen,
+  },
+  preferences: { usage: "preferences COMPARISONS.csv [--folds 5] [--json]", run: preferences },
+};
+
+export async function run([verb = "", file, ...rest]: string[]): Promise<number> {
+  const found = verbs[verb];
+  if (!found || !file || file.startsWith("--"))
+    throw new TillerError(
+      "bad_command",
+      `give a command and a file: ${Object.values(verbs)
+        .map((v) => `tiller quality ${v.usage}`)
+        .join("; ")}`,
+    );
+  return found.run(file, rest);
+}
+
+const readAnswers = (file: string) => {
+  const answers = readCsv(file, { task: name, worker: name, label: name });
+  if (!answers.length) throw new TillerError("no_answers", `${file} has no answers.`);
+  return answers;
+};
+const readTruth = (file: string) =>
+  new Map(readCsv(file, { task: name, truth: name }).map((r) => [r.task, r.truth]));
+
+function aggregate(file: string, rest: string[]): number {
   const flags = parseFlags(rest, {
     truth: z.string().optional(),
+    numbers: z.boolean().default(false),
     json: z.boolean().default(false),
     out: z.string().optional(),
   });
-  const answers = readCsv(file, { task: name, worker: name, label: name });
-  if (!answers.length) throw new TillerError("no_answers", `${file} has no answers.`);
-  const truth =
-    flags.truth &&
-    new Map(readCsv(flags.truth, { task: name, truth: name }).map((r) => [r.task, r.truth]));
-
+  if (flags.numbers) return aggregateNumbers(file, flags);
+  const answers = readAnswers(file);
+  const truth = flags.truth === undefined ? undefined : readTruth(flags.truth);
   const t = labelTable(answers);
   const { best, losses } = chooseMethod(t);
   const results = (Object.keys(methods) as MethodName[]).map((key) => {
@@ -59,17 +107,16 @@ export async function run([verb, file, ...rest]: string[]): Promise<number> {
   console.log(
     `${t.tasks.length} tasks, ${t.worker.length} answers, ${t.workers.length} workers, labels ${t.labels.join(", ")}\n`,
   );
-  const percent = (x: number) => (100 * x).toFixed(2);
   console.log(
     table(
       ["method", "accuracy %", "95 %", "F1 %", "held-out loss", "95 %", "seconds"],
       results.map(({ name, seconds, score, interval, heldOut }) => [
         methods[name].title + (name === best ? " *" : ""),
         score ? percent(score.accuracy) : "",
-        interval ? `${percent(interval.low)} to ${percent(interval.high)}` : "",
+        interval ? between(interval, percent) : "",
         score && score.f1 !== null ? percent(score.f1) : "",
         heldOut.loss.toFixed(4),
-        `${heldOut.low.toFixed(4)} to ${heldOut.high.toFixed(4)}`,
+        between(heldOut, (x) => x.toFixed(4)),
         seconds.toFixed(2),
       ]),
     ),
@@ -78,12 +125,155 @@ export async function run([verb, file, ...rest]: string[]): Promise<number> {
   return 0;
 }
 
+const quote = (s: string) => (/[",\n\r]/.test(s) ? `"${s.replaceAll('"', '""')}"` : s);
 /** task,label,probability by the chosen method. */
 function writeLabels(file: string, t: ReturnType<typeof labelTable>, posterior: Float64Array) {
   const K = t.labels.length;
-  const quote = (s: string) => (/[",\n\r]/.test(s) ? `"${s.replaceAll('"', '""')}"` : s);
   const lines = t.tasks.flatMap((task, i) =>
     t.labels.map((l, k) => `${quote(task)},${quote(l)},${posterior[i * K + k].toFixed(6)}`),
   );
   writeFileSync(file, `task,label,probability\n${lines.join("\n")}\n`);
+}
+
+function aggregateNumbers(
+  file: string,
+  flags: { truth?: string | undefined; json: boolean; out?: string | undefined },
+): number {
+  const number = z.coerce.number();
+  const answers = readCsv(file, { task: name, worker: name, label: number }).map((r) => ({
+    task: r.task,
+    worker: r.worker,
+    value: r.label,
+  }));
+  if (!answers.length) throw new TillerError("no_answers", `${file} has no answers.`);
+  const truth =
+    flags.truth === undefined
+      ? undefined
+      : new Map(readCsv(flags.truth, { task: name, truth: number }).map((r) => [r.task, r.truth]));
+  const results = Object.entries(numberMethods).map(([key, method]) => {
+    const began = performance.now();
+    const result = method.infer(answers);
+    const seconds = (performance.now() - began) / 1000;
+    const score = truth ? scoreNumbers(result, truth) : null;
+    return {
+      name: key,
+      title: method.title,
+      heldOutLoss: heldOutDensity(key, answers),
+      score,
+      seconds,
+      result,
+    };
+  });
+  const best = results.reduce((a, b) => (b.heldOutLoss < a.heldOutLoss ? b : a));
+  if (flags.out)
+    writeFileSync(
+      flags.out,
+      `task,value,sd\n${[...best.result.tasks].map(([task, x]) => `${quote(task)},${x.value},${x.sd}`).join("\n")}\n`,
+    );
+  if (flags.json) {
+    const shown = results.map(({ name, heldOutLoss, score, seconds }) => ({
+      name,
+      heldOutLoss,
+      ...score,
+      seconds,
+    }));
+    console.log(JSON.stringify({ methods: shown, best: best.name }));
+    return 0;
+  }
+  console.log(
+    table(
+      ["method", "MAE", "RMSE", "in the 95 % interval", "held-out loss", "seconds"],
+      results.map((r) => [
+        r.title + (r === best ? " *" : ""),
+        r.score ? r.score.mae.toFixed(3) : "",
+        r.score ? r.score.rmse.toFixed(3) : "",
+        r.score ? `${percent(r.score.covered)} %` : "",
+        r.heldOutLoss.toFixed(4),
+        r.seconds.toFixed(2),
+      ]),
+    ),
+  );
+  console.log(`\n* predicts answers it has not seen best: use this one.`);
+  return 0;
+}
+
+const shown = (e: Estimate) => `${percent(e.at)} % (${between(e, percent)}), ${e.n} people`;
+function screen(file: string, rest: string[]): number {
+  const flags = parseFlags(rest, {
+    "test-truth": z.string(),
+    answers: z.string(),
+    truth: z.string(),
+    bar: z.coerce.number().min(0).max(1).default(0.8),
+    json: z.boolean().default(false),
+  });
+  const found = screening(
+    { answers: readAnswers(file), truth: readTruth(flags["test-truth"]) },
+    { answers: readAnswers(flags.answers), truth: readTruth(flags.truth) },
+    flags.bar,
+  );
+  if (flags.json) {
+    console.log(JSON.stringify(found));
+    return 0;
+  }
+  const r = found.correlation;
+  console.log(
+    `${found.people} people took the test and did the work.\n` +
+      `correlation of the test with accuracy: ${r.at.toFixed(3)} (${between(r, (x) => x.toFixed(3))})\n` +
+      `accuracy of those at ${percent(flags.bar)} % or more: ${shown(found.passed)}\n` +
+      `accuracy of the others: ${shown(found.failed)}`,
+  );
+  return 0;
+}
+
+function preferences(file: string, rest: string[]): number {
+  const flags = parseFlags(rest, {
+    folds: z.coerce.number().int().min(2).default(5),
+    json: z.boolean().default(false),
+  });
+  const rows = readCsv(file, {
+    a: name,
+    b: name,
+    worker: name,
+    choice: z.enum(["a", "b", "tie"]),
+    seconds: z.coerce.number().optional(),
+  });
+  if (!rows.length) throw new TillerError("no_answers", `${file} has no comparisons.`);
+  const decided = rows.filter((r) => r.choice !== "tie");
+  const { raw } = agreementWithin(
+    decided.map((r) => {
+      // a pair is one task whichever of the two stands first
+      const turned = r.a > r.b;
+      const task = turned ? `${r.b}\n${r.a}` : `${r.a}\n${r.b}`;
+      return { task, worker: r.worker, label: (r.choice === "a") === turned ? "second" : "first" };
+    }),
+  );
+  const times = rows.flatMap((r) => r.seconds ?? []);
+  const seconds = times.length ? median(times) : null;
+  const models = comparePairModels(
+    rows.map((r) => ({ rater: r.worker, a: r.a, b: r.b, choice: r.choice })),
+    { names: ["bradley-terry", "majority", "noisy"], folds: flags.folds },
+  );
+  if (flags.json) {
+    console.log(
+      JSON.stringify({ judgments: rows.length, agreement: raw, medianSeconds: seconds, models }),
+    );
+    return 0;
+  }
+  console.log(
+    `${rows.length} comparisons; agreement without ties ${percent(raw.at)} % (${between(raw, percent)}), ${raw.n} pairs` +
+      (seconds === null ? "\n" : `; median ${seconds.toFixed(0)} s\n`),
+  );
+  console.log(
+    table(
+      ["model", "held-out loss", "against the first", "95 %", "side right %"],
+      models.map((m) => [
+        m.title,
+        m.loss.toFixed(4),
+        m.difference.toFixed(4),
+        between(m, (x) => x.toFixed(4)),
+        percent(m.right),
+      ]),
+    ),
+  );
+  return 0;
 }

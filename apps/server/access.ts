@@ -56,6 +56,7 @@ export const access: Readonly<Record<string, Rule>> = {
   "GET /api/quality/raters/:id": staff,
   "GET /api/quality/disagreements": staff,
   "POST /api/quality/decisions": staff,
+  "POST /api/quality/weights": staff,
   "GET /api/quality/gold": staff,
   "GET /api/quality/gold/:id": staff,
   "POST /api/quality/gold": staff,

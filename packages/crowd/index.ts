@@ -1,6 +1,10 @@
 /** Who gets what work, agreement, aggregation, quality: pure functions over rows. */
+export { agreementWithin } from "./agreement.ts";
+export { scoreIntervals } from "./bradley-terry-intervals.ts";
 export { chooseMethod } from "./choose.ts";
+export { comparePairModels } from "./compare-models.ts";
 export { labelTable } from "./labels.ts";
+export { heldOutDensity, numberMethods, scoreNumbers } from "./numbers.ts";
 export * from "./pairs.ts";
 export { flagRaters } from "./quality.ts";
 export { weightsOf } from "./reliability.ts";
@@ -9,6 +13,8 @@ export * from "./simulate.ts";
 export * from "./tasks/aggregate.ts";
 export * from "./tasks/index.ts";
 export { previewOf } from "./tasks/preview.ts";
+export { screening } from "./screening.ts";
 export { scoreAgainst } from "./score.ts";
 export { hiddenTaste } from "./taste.ts";
+export { streaming } from "./streaming.ts";
 export { type MethodName, methods } from "./truth.ts";

@@ -187,3 +187,13 @@ export async function decide(db: Db, by: PersonId, d: Decide): Promise<Disagreem
     return (await disagreementsOn(tx, [d.task]))[0]!;
   });
 }
+
+/** Writes what a person's answers to a kind of work count; the answers themselves stay. Returns how many changed. */
+export const setWeights = (
+  db: Db,
+  o: { type: string; people: readonly { person: string; weight: number }[] },
+): Promise<number> =>
+  db.run(
+    sql`update answer a set weight = x.weight from task t, jsonb_to_recordset(${JSON.stringify(o.people)}::jsonb) as x(person text, weight float8)
+        where t.id = a.task and t.type = ${o.type} and a.person = x.person and a.weight is distinct from x.weight`,
+  );

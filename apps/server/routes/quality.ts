@@ -27,6 +27,7 @@ import {
   saveGold,
   setGoldActive,
   settled,
+  setWeights,
 } from "@tiller/store";
 import type { Deps, Env } from "../context.ts";
 import { qualityDesk } from "../quality.ts";
@@ -70,6 +71,14 @@ export const qualityRoutes = (d: Deps) => {
     .post("/decisions", async (c) =>
       c.json(await decide(db, c.var.me.id, Decide.parse(await c.req.json()))),
     )
+    .post("/weights", async (c) => {
+      const { type, field } = Which.parse(await c.req.json());
+      const report = QualityReport.pick({ people: true }).parse(
+        JSON.parse(await figures.study(type, field)),
+      );
+      const people = report.people.map(({ person, weight }) => ({ person, weight }));
+      return c.json({ changed: await setWeights(db, { type, people }) });
+    })
     .get("/gold", async (c) => c.json(await listGold(db, { type: c.req.query("type") })))
     .get("/gold/:id", async (c) => {
       const id = c.req.param("id");

@@ -145,7 +145,7 @@ function Item({ g }: { g: Gold }) {
                       <td>{a.right ? "right" : <Badge tone="warn">otherwise</Badge>}</td>
                       <td>{short(a.value)}</td>
                       <td>{a.pseudonym}</td>
-                      <td />
+                      <td>version {a.version}</td>
                     </tr>
                   ))}
                 </tbody>

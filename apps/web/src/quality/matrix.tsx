@@ -29,7 +29,7 @@ export function Matrix({
       <table className="matrix">
         <thead>
           <tr>
-            <td />
+            <th scope="col">with</th>
             {people.map((p) => (
               <th key={p.person} scope="col">
                 <span>{p.pseudonym}</span>
@@ -48,7 +48,7 @@ export function Matrix({
                 const c = cell.get(`${row.person} ${column.person}`);
                 if (!c || row === column)
                   return (
-                    <td key={column.person}>
+                    <td key={column.person} aria-label="no shared tasks">
                       <div className="none" />
                     </td>
                   );

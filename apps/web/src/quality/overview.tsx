@@ -1,14 +1,15 @@
 /** How far people agree, with each other and with researchers; who needs a look; the matrix that leads to disagreements. */
-import { useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
+import { z } from "zod";
 import {
   type AgreementReport,
   type Estimated,
   QualityReport,
   type RaterQuality,
 } from "@tiller/schema";
-import { get } from "../api.ts";
+import { get, post } from "../api.ts";
 import {
   Badge,
   Card,
@@ -114,6 +115,7 @@ function Report({ r, which }: { r: QualityReport; which: Which }) {
           Reliabilities come from {r.method}, which predicts held-out answers best here. An answer
           that is doubted stays and weighs less.
         </p>
+        <Weights which={which} />
       </Card>
       <Dialog
         open={pair !== undefined}
@@ -130,6 +132,32 @@ function Report({ r, which }: { r: QualityReport; which: Which }) {
   );
 }
 
+/** Exports and data sets carry the weights that are stored here. */
+function Weights({ which }: { which: Which }) {
+  const store = useMutation({
+    mutationFn: () =>
+      post(
+        "/api/quality/weights",
+        { type: which.type, field: which.field },
+        z.object({ changed: z.number() }),
+      ),
+  });
+  return (
+    <div className="row">
+      <button className="button" disabled={store.isPending} onClick={() => store.mutate()}>
+        Store the weights
+      </button>
+      <span className="quiet small" role="status">
+        {store.data
+          ? `${store.data.changed} answers have a new weight.`
+          : store.error
+            ? store.error.message
+            : "Exports and data sets carry them; no answer is removed."}
+      </span>
+    </div>
+  );
+}
+
 const Splits = ({
   rows,
   head,
@@ -137,7 +165,7 @@ const Splits = ({
   rows: readonly { name: string; agreement: Estimated }[];
   head: string;
 }) => (
-  <Scroll label="Figures">
+  <Scroll label={`By ${head}`}>
     <table>
       <thead>
         <tr>
@@ -160,7 +188,7 @@ const Splits = ({
 );
 
 const Coefficients = ({ rows }: { rows: readonly (readonly [string, AgreementReport])[] }) => (
-  <Scroll label="Figures">
+  <Scroll label={rows.map(([n]) => n).join(", ")}>
     <table>
       <thead>
         <tr>
@@ -231,7 +259,7 @@ function People({
   const shown = all ? sorted : sorted.slice(0, 20);
   return (
     <>
-      <Scroll label="Figures">
+      <Scroll label="Raters">
         <table>
           <thead>
             <tr>

@@ -178,7 +178,7 @@ export const Page = ({
 /** A value of an answer, short: one word where it is one, else "choice b, confidence 7". */
 export function short(value: unknown): string {
   if (value === null || value === undefined) return "nothing";
-  if (typeof value !== "object") return String(value);
+  if (typeof value !== "object") return typeof value === "string" ? value : JSON.stringify(value);
   if (Array.isArray(value)) return value.map(short).join(", ");
   const entries = Object.entries(value);
   return entries.length === 1
@@ -187,6 +187,7 @@ export function short(value: unknown): string {
 }
 /** A table that may be wider than the page: it scrolls, by the keyboard too. */
 export const Scroll = ({ label, children }: { label: string; children: ReactNode }) => (
+  // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keys
   <div className="scroll" tabIndex={0} role="region" aria-label={label}>
     {children}
   </div>

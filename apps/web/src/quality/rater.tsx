@@ -62,7 +62,7 @@ function Body({ r }: { r: RaterReport }) {
         <Card title="What their confidence is worth">
           <Threshold r={r} />
           {r.calibration.curve.length > 0 && (
-            <Scroll label="Figures">
+            <Scroll label="Confidence">
               <table>
                 <thead>
                   <tr>
@@ -104,7 +104,7 @@ function Body({ r }: { r: RaterReport }) {
           </p>
         </Card>
         <Card title="Pulls and signs">
-          <Scroll label="Figures">
+          <Scroll label="Pulls and signs">
             <table>
               <tbody>
                 {(
@@ -129,7 +129,7 @@ function Body({ r }: { r: RaterReport }) {
         </Card>
         <Card title="With researchers, by version and source">
           {r.researchers.length ? (
-            <Scroll label="Figures">
+            <Scroll label="With researchers">
               <table>
                 <tbody>
                   {r.researchers.map((x) => (

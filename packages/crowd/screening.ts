@@ -1,0 +1,62 @@
+/** Whether a screening test tells who will be right: its correlation with accuracy in the work, and what a bar would do. */
+import { bootstrap, bootstrapMean, type Estimate, TillerError } from "@tiller/schema";
+import type { Label } from "./labels.ts";
+
+/** Pearson's correlation of pairs, bootstrapped over them. */
+export function correlation(pairs: readonly (readonly [number, number])[], seed = 1): Estimate {
+  const [r] = bootstrap(
+    {
+      cells: 6,
+      start: Int32Array.from({ length: pairs.length + 1 }, (_, i) => 6 * i),
+      cell: Int32Array.from({ length: 6 * pairs.length }, (_, i) => i % 6),
+      amount: Float64Array.from(pairs.flatMap(([x, y]) => [1, x, y, x * x, y * y, x * y])),
+    },
+    [
+      ([n, x, y, xx, yy, xy]) =>
+        (n! * xy! - x! * y!) / Math.sqrt((n! * xx! - x! ** 2) * (n! * yy! - y! ** 2)),
+    ],
+    { seed },
+  );
+  return r;
+}
+
+export interface Screening {
+  /** people with both */
+  readonly people: number;
+  readonly correlation: Estimate;
+  /** accuracy in the work of those at or above the bar, and of those under it; people are the units */
+  readonly passed: Estimate;
+  readonly failed: Estimate;
+}
+export function screening(
+  test: { answers: readonly Label[]; truth: ReadonlyMap<string, string> },
+  work: { answers: readonly Label[]; truth: ReadonlyMap<string, string> },
+  bar = 0.8,
+): Screening {
+  const shares = (of: typeof test) => {
+    const out = new Map<string, { right: number; n: number }>();
+    for (const a of of.answers) {
+      const truth = of.truth.get(a.task);
+      if (truth === undefined) continue;
+      const s = out.get(a.worker) ?? { right: 0, n: 0 };
+      out.set(a.worker, { right: s.right + (a.label === truth ? 1 : 0), n: s.n + 1 });
+    }
+    return out;
+  };
+  const [before, after] = [shares(test), shares(work)];
+  const both = [...after].flatMap(([worker, s]) => {
+    const b = before.get(worker);
+    return b ? [{ test: b.right / b.n, sum: s.right, n: s.n }] : [];
+  });
+  if (both.length < 3)
+    throw new TillerError(
+      "too_few",
+      `${both.length} people have answers to both the test and the work. Check that the files name the same workers.`,
+    );
+  return {
+    people: both.length,
+    correlation: correlation(both.map((p) => [p.test, p.sum / p.n])),
+    passed: bootstrapMean(both.filter((p) => p.test >= bar)),
+    failed: bootstrapMean(both.filter((p) => p.test < bar)),
+  };
+}
