@@ -39,6 +39,7 @@ import {
   Sample,
 } from "./lab.ts";
 import { LeaseId } from "./ids.ts";
+import { ModelList, ModelPage } from "./models.ts";
 import { get, type Operation, post } from "./operation.ts";
 import { NodeComment, TracePage } from "./trace.ts";
 import { NodeDigest, NodeView, TracedRun, TraceFound } from "./trace-view.ts";
@@ -243,9 +244,9 @@ export const operations = {
     reply: any,
   }),
   listModels: get("/api/studio/models", "language models that may be called, with what they cost", {
-    reply: any,
+    reply: ModelList,
   }),
-  getModel: get("/api/studio/models/:name", "one of them with its calls", { reply: any }),
+  getModel: get("/api/studio/models/:name", "one of them with its calls", { reply: ModelPage }),
 
   ...staffOperations,
 } as const satisfies Record<string, Operation>;
