@@ -4,7 +4,7 @@ import { type ReactNode, useState } from "react";
 import type { NodeAnswer, NodeLink, NodeView, NodeWait, Prompt } from "@tiller/schema";
 import { Badge, Empty, Failed, Loading, when } from "../design/components.tsx";
 import { ActionBar } from "./actions.tsx";
-import { ago, compact, kindNames, money, span, stateNames, stateTone, wayTo } from "./format.ts";
+import { ago, compact, kindNames, money, span, stateNames, stateTone } from "./format.ts";
 import type { TraceSource } from "./source.ts";
 import { asText, TextDiff } from "./text-diff.tsx";
 import type { Branch, Change } from "./tree.ts";
@@ -369,5 +369,3 @@ function Comments({ source, node }: { source: TraceSource; node: NodeView }) {
 export const NoDetail = () => (
   <Empty title="Choose a step">Its input, output, prompt and people appear here.</Empty>
 );
-/** The way to a node in words, for the page's title. */
-export const placeText = (b: Branch): string => wayTo(b.node).join(" / ") || b.node.name;

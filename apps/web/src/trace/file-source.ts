@@ -75,7 +75,7 @@ export function fileSource({ run, exportedAt }: TraceFileHead): TraceSource {
       if (!rest) throw new Error(`Block ${k} of this file lacks ${id}. Export the run again.`);
       return NodeView.parse({ ...(await light)[at]!, ...rest, wait: null });
     },
-    // block by block, none of them kept: 100 MB pass through in a few seconds
+    // block by block, none of them kept: slow for 100 MB (bench/results), flat in memory
     search: async (text) => {
       const needle = text.toLowerCase();
       const quoted = JSON.stringify(needle).slice(1, -1);

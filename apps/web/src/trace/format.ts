@@ -47,6 +47,3 @@ export const stateTone = {
   failed: "bad",
   cancelled: undefined,
 } as const;
-/** A node's name as its place says it: the way down without the run. */
-export const wayTo = (n: Pick<TraceNode, "id" | "experiment">): string[] =>
-  n.id === n.experiment ? [] : n.id.slice(n.experiment.length + 1).split("/");
