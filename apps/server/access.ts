@@ -50,6 +50,33 @@ export const access: Readonly<Record<string, Rule>> = {
   "POST /api/desk/feedback": people,
   "POST /api/desk/feedback/:id": people,
 
+  // joining: one's own way in, and the programmes
+  "GET /api/joining": people,
+  "POST /api/joining/consent": people,
+  "POST /api/joining/answers": people,
+  "POST /api/joining/leave": people,
+  "GET /api/joining/people": staff,
+  "POST /api/joining/admit": leads,
+  "GET /api/joining/programmes": staff,
+  "POST /api/joining/programmes": staff,
+  "POST /api/joining/programmes/end": staff,
+
+  // who gets what: queues, moves, rules, policies
+  "GET /api/work/queues": staff,
+  "GET /api/work/roster": staff,
+  "GET /api/work/workers": staff,
+  "GET /api/work/rules": staff,
+  "GET /api/work/events": staff,
+  "POST /api/work/rules": leads,
+  "POST /api/work/rules/:id/end": leads,
+  "POST /api/work/moves/preview": leads,
+  "POST /api/work/moves": leads,
+  "POST /api/work/pause": leads,
+  "GET /api/work/policies": staff,
+  "POST /api/work/policies": staff,
+  "POST /api/work/policies/backtest": staff,
+  "POST /api/work/policies/state": staff,
+
   // quality: figures, gold, disagreements, notes and threads
   "GET /api/quality/fields": staff,
   "GET /api/quality/report": staff,
@@ -165,6 +192,8 @@ const areas: readonly (readonly [string, Rule])[] = [
   ["/api/desk/", people],
   ["/api/studio/", staff],
   ["/api/quality/", staff],
+  ["/api/work/", staff],
+  ["/api/joining/", staff],
   ["/api/control/", staff],
   ["/v1/", machines],
   ["/api/", lab],

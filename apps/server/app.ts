@@ -13,6 +13,7 @@ import { openapiRoutes } from "./openapi.ts";
 import { dataRoutes } from "./routes/data.ts";
 import { deskRoutes } from "./routes/desk.ts";
 import { modelRoutes } from "./routes/models.ts";
+import { joiningRoutes } from "./routes/joining.ts";
 import { openaiRoutes } from "./routes/openai.ts";
 import { feedbackRoutes, qualityRoutes } from "./routes/quality.ts";
 import { ownPayRoutes, payRoutes } from "./routes/pay.ts";
@@ -21,6 +22,7 @@ import { runRoutes } from "./routes/runs.ts";
 import { studioRoutes } from "./routes/studio.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { traceRoutes } from "./routes/trace.ts";
+import { workRoutes } from "./routes/work.ts";
 import { Limiter, securityHeaders, sizeLimit } from "./security.ts";
 
 const statusOf: Record<string, 400 | 403 | 404 | 409 | 410> = {
@@ -86,6 +88,8 @@ export function createApp(d: Deps): Hono<Env> {
   app.route("/api/data", dataRoutes(d));
   app.route("/api/desk", deskRoutes(d));
   app.route("/api/quality", qualityRoutes(d));
+  app.route("/api/work", workRoutes(d));
+  app.route("/api/joining", joiningRoutes(d));
   app.route("/api/studio", studioRoutes(d));
   app.route("/api/studio", traceRoutes(d));
   app.route("/api/studio", runRoutes(d));

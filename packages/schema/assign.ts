@@ -27,6 +27,13 @@ export const RuleBody = z.discriminatedUnion("rule", [
   z.strictObject({ rule: z.literal("paused"), why: z.string().default("") }),
   z.strictObject({ rule: z.literal("reserved") }).describe("only people whom the roster names"),
   z.strictObject({ rule: z.literal("requires"), ...Requirement.shape }),
+  z
+    .strictObject({
+      rule: z.literal("suspend"),
+      below: z.number().min(0).max(1),
+      least: z.int().min(1).default(10).describe("known answers before it is judged"),
+    })
+    .describe("pauses whoever is surely below this share of right known answers"),
   z.strictObject({
     rule: z.literal("quota"),
     perDay: z.int().nonnegative().describe("tasks taken a person and day (UTC)"),

@@ -40,7 +40,12 @@ async function taken(type: TaskType, input: unknown) {
   });
   const { lease } = (await takeLease(store.db, id, { swap: false }))!;
   return (value: unknown) =>
-    submitAnswer(store.db, id, { lease, value, activeSeconds: 1, idleSeconds: 0 }, checkAnswer);
+    submitAnswer(
+      store.db,
+      id,
+      { lease, value, activeSeconds: 1, idleSeconds: 0 },
+      { check: checkAnswer },
+    );
 }
 
 test("what the view or the code is against is refused in the form's words; what is right is stored", async () => {

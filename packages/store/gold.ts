@@ -205,6 +205,15 @@ export async function pickTwin(
     measuringTask(db, { ...picked, id: `${MEASURING}/twin/${picked.id}`, twinOf: picked.id })
   );
 }
+
+/** The blind copy of a task, for a researcher who was asked to look at it. */
+export async function twinOf(db: Db, task: string): Promise<TaskId> {
+  const t = await db.one(
+    sql`select t.id, t.type, t.type_version as version, t.input from task t where t.id = ${task}`,
+    Picked,
+  );
+  return measuringTask(db, { ...t, id: `${MEASURING}/twin/${t.id}`, twinOf: t.id });
+}
 /** Within the 10 to 20 % of published practice (Stiennon et al. 2020, C.1); 20 % is the most. */
 export const POOL_SHARE = 0.15;
 

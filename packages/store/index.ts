@@ -11,11 +11,13 @@ export * from "./feedback.ts";
 export * from "./gold.ts";
 export * from "./invitations.ts";
 export * from "./executors.ts";
+export * from "./joining.ts";
 export * from "./lab.ts";
 export * from "./nodes.ts";
 export * from "./ledger.ts";
 export * from "./people.ts";
 export * from "./progress.ts";
+export * from "./policies.ts";
 export * from "./quality.ts";
 export {
   addRule,

@@ -7,6 +7,7 @@ import { recordAct } from "./audit.ts";
 import { ensurePerson, freePseudonym, hashOf, newSecret } from "./people.ts";
 import { addToGroup } from "./control.ts";
 import { setLanguages } from "./rules.ts";
+import { startJoining } from "./joining.ts";
 import { type Db, sql } from "./sql.ts";
 
 const columns = sql`i.id, i.role, i.groups, i.languages, i.note, b.pseudonym as "createdBy", i.created_at as "createdAt", i.expires_at as "expiresAt",
@@ -98,6 +99,7 @@ export async function join(db: Db, token: string, j: Join): Promise<Me> {
     await tx.run(
       sql`update invitation set used_at = now(), used_by = ${me.id} where id = ${found.id}`,
     );
+    if (found.role === "rater") await startJoining(tx, me.id);
     await recordAct(tx, {
       actor: me.id,
       action: "invitation.use",

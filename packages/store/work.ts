@@ -24,7 +24,7 @@ import {
   View,
 } from "@tiller/schema";
 import { languagesOf, lanesOf, mayHave, quotaOf, today } from "./eligible.ts";
-import { GOLD_SHARE, pickGold, pickTwin } from "./gold.ts";
+import { GOLD_SHARE, pickGold, pickTwin, twinOf } from "./gold.ts";
 import { type Db, prepared, type Sql, sql } from "./sql.ts";
 import { countLeftTicks, countTicks, TICKS_ABOVE } from "./ticks.ts";
 
@@ -176,7 +176,15 @@ async function pickMeasuring(
   person: PersonId,
   o: TakeOptions,
 ): Promise<TaskId | undefined> {
-  if (o.role === "researcher") return pickTwin(db, person);
+  if (o.role === "researcher") {
+    const asked = await db.maybe(
+      sql`select r.task from task_review r where not exists (
+            select 1 from task t join lease l on l.task = t.id where (t.id = r.task or t.twin_of = r.task) and (l.person = ${person} or (t.twin_of = r.task and l.state in ('live', 'answered'))))
+          order by r.at limit 1`,
+      z.object({ task: z.string() }),
+    );
+    return asked ? twinOf(db, asked.task) : pickTwin(db, person);
+  }
   const { random } = o;
   if (random === undefined || random >= PROBATION_SHARE) return undefined;
   const me = sql`${person}::text`;
@@ -329,32 +337,77 @@ const countAnswer = (person: PersonId, n: 1 | -1, seconds: number | Sql): Sql =>
       select ${person}, k.kind, (t.created_at at time zone 'utc')::date, ${n}::int, ${seconds}::float8 from t cross join lateral (values (''), (t.type)) as k(kind) order by 2
       on conflict (person, kind, day) do update set answered = d.answered + excluded.answered, seconds = d.seconds + excluded.seconds`;
 
+/** How many people a task should have, given the answer that just comes; undefined: as many as before. */
+export type DecidePeople = (
+  tx: Db,
+  answered: { lease: LeaseId; value: unknown },
+) => Promise<number | undefined>;
+
+/** The answer, its place, and all counts in one statement. `more`: places the task gets beside, or loses, with it. */
+const storeAnswer = (
+  db: Db,
+  person: PersonId,
+  s: Submit,
+  o: { value: unknown; more?: number },
+): Promise<(z.infer<typeof SubmittedRow> & { ticked: boolean }) | undefined> => {
+  const change = o.more
+    ? sql`b as (update batch set done = done + 1, wanted = wanted + ${o.more} where id = (select batch from t) returning *),
+          p as (update task set people = people + ${o.more} where id = (select task from t)),`
+    : sql`b as (update batch set done = done + 1 where id = (select batch from t) and wanted - done <= ${TICKS_ABOVE} returning *),`;
+  return db.maybe(
+    prepared(sql`with l as (update lease set state = 'answered' where id = ${s.lease} and person = ${person} and state = 'live' returning *),
+          a as (insert into answer (id, task, lease, person, value, swap, active_seconds, idle_seconds)
+            select ${randomUUID()}, task, id, person, ${JSON.stringify(o.value)}::jsonb, swap, ${s.activeSeconds}, ${s.idleSeconds} from l returning *),
+          t as (select a.id, a.at, a.task, t.batch, t.type, l.created_at from a join task t on t.id = a.task cross join l),
+          d as (${countAnswer(person, 1, s.activeSeconds)}),
+          ${change}
+          tick as (insert into batch_tick (batch, n) select t.batch, 1 from t where not exists (select 1 from b) returning *)
+        select t.id as answer, t.at, o.experiment, o.id as batch, coalesce(b.done, o.done) as done, coalesce(b.wanted, o.wanted) as wanted, exists (select 1 from tick) as ticked
+        from t join batch o on o.id = t.batch left join b on b.id = o.id`),
+    SubmittedRow.extend({ ticked: z.boolean() }),
+  );
+};
+
+/** The same under a policy: the task is locked while it decides, so the places change with the answer and never after it. */
+const storeDeciding = (
+  db: Db,
+  person: PersonId,
+  s: Submit,
+  o: { value: unknown; decide: DecidePeople },
+) =>
+  db.transaction(async (tx) => {
+    const live = await tx.run(
+      sql`select 1 from lease where id = ${s.lease} and person = ${person} and state = 'live' for update`,
+    );
+    if (!live) return undefined;
+    const task = await tx.one(
+      sql`select t.people, t.taken from task t join batch b on b.id = t.batch
+          where t.id = (select task from lease where id = ${s.lease}) for update of t`,
+      z.object({ people: z.number(), taken: z.number() }),
+    );
+    const people = await o.decide(tx, { lease: s.lease, value: o.value });
+    // never below the places that are taken: whoever is at it finishes
+    const more = people === undefined ? 0 : Math.max(people, task.taken) - task.people;
+    return storeAnswer(tx, person, s, { value: o.value, more });
+  });
+
 /** Stores an answer. The same lease again returns the stored one: a retry after a lost reply is safe. */
 export async function submitAnswer(
   db: Db,
   person: PersonId,
   s: Submit,
-  check?: CheckAnswer,
+  o: { check?: CheckAnswer | undefined; decide?: DecidePeople | undefined } = {},
 ): Promise<Submitted> {
-  const id = randomUUID();
-  const value = await parseValue(db, s, check);
+  const { decide } = o;
+  const value = await parseValue(db, s, o.check);
   const stored = (where: typeof leaseRow) =>
     db.maybe(
       sql`select a.id as answer, a.at, b.experiment, b.id as batch, b.done, b.wanted from answer a join task t on t.id = a.task join batch b on b.id = t.batch where a.undone_at is null and ${where}`,
       SubmittedRow,
     ) as Promise<Submitted | undefined>;
-  const fresh = await db.maybe(
-    prepared(sql`with l as (update lease set state = 'answered' where id = ${s.lease} and person = ${person} and state = 'live' returning *),
-          a as (insert into answer (id, task, lease, person, value, swap, active_seconds, idle_seconds)
-            select ${id}, task, id, person, ${JSON.stringify(value)}::jsonb, swap, ${s.activeSeconds}, ${s.idleSeconds} from l returning *),
-          t as (select a.id, a.at, t.batch, t.type, l.created_at from a join task t on t.id = a.task cross join l),
-          d as (${countAnswer(person, 1, s.activeSeconds)}),
-          b as (update batch set done = done + 1 where id = (select batch from t) and wanted - done <= ${TICKS_ABOVE} returning *),
-          tick as (insert into batch_tick (batch, n) select t.batch, 1 from t where not exists (select 1 from b) returning *)
-        select t.id as answer, t.at, o.experiment, o.id as batch, coalesce(b.done, o.done) as done, o.wanted, exists (select 1 from tick) as ticked
-        from t join batch o on o.id = t.batch left join b on b.id = o.id`),
-    SubmittedRow.extend({ ticked: z.boolean() }),
-  );
+  const fresh = await (decide
+    ? storeDeciding(db, person, s, { value, decide })
+    : storeAnswer(db, person, s, { value }));
   if (fresh) {
     const { ticked, ...row } = fresh;
     if (!ticked) return row as Submitted;
@@ -367,8 +420,7 @@ export async function submitAnswer(
     sql`select state from lease where id = ${s.lease} and person = ${person}`,
     z.object({ state: z.string() }),
   );
-  if (state?.state === "live" || state?.state === "answered")
-    return submitAnswer(db, person, s, check); // a retry beside this one moved it between the two looks
+  if (state?.state === "live" || state?.state === "answered") return submitAnswer(db, person, s, o); // a retry beside this one moved it between the two looks
   if (state?.state !== "expired")
     throw new TillerError(
       "unknown_lease",
@@ -397,7 +449,7 @@ export async function submitAnswer(
       "lease_expired",
       `the task of lease ${s.lease} was given out again after ${LEASE_MINUTES} minutes. Take the next task.`,
     );
-  return submitAnswer(db, person, s, check);
+  return submitAnswer(db, person, s, o);
 }
 
 /** Takes an answer back within two minutes and makes its lease live again, unless the answers are in use. */

@@ -43,6 +43,8 @@ import {
   deskProgress,
   draftFromUndone,
   draftOf,
+  judgeStanding,
+  MEASURING,
   openReferrals,
   ownWork,
   raiseConcern,
@@ -55,8 +57,10 @@ import {
   takeLease,
   UNDO_SECONDS,
   undoAnswer,
+  whyNothing,
 } from "@tiller/store";
 import { allow, type Deps, type Env } from "../context.ts";
+import { policiesAtWork } from "../live-policies.ts";
 
 const RETRY_MS = 3000;
 const Next = z.strictObject({ holding: z.array(z.string()).max(16).default([]) });
@@ -76,6 +80,7 @@ const Zone = z.string().refine((zone) => {
 
 export const deskRoutes = (d: Deps) => {
   const { db } = d.store;
+  const policies = policiesAtWork(db);
   /** Tells the workflow and the studio that a batch moved. */
   const moved = async (b: BatchState) => {
     await d.flow.answered(b);
@@ -102,7 +107,7 @@ export const deskRoutes = (d: Deps) => {
           ? { kind: "task", lease, beside: await besideLease(db, me, lease) }
           : {
               kind: "empty",
-              message: "All caught up: there is no work for you right now.",
+              message: await whyNothing(db, me),
               retryAfterMs: RETRY_MS,
             }) satisfies NextReply,
       );
@@ -112,8 +117,14 @@ export const deskRoutes = (d: Deps) => {
       const me = c.var.me.id;
       const earlier = await answerOfLease(db, me, sent.lease);
       const time = await boundTime(db, me, sent);
-      const stored = await submitAnswer(db, me, { ...sent, ...time }, checkAnswer);
+      const stored = await submitAnswer(
+        db,
+        me,
+        { ...sent, ...time },
+        { check: checkAnswer, decide: await policies(sent.lease, me) },
+      );
       if (!earlier) await moved(stored);
+      if (stored.experiment === MEASURING) await judgeStanding(db, me);
       const undoUntil = new Date(Date.parse(stored.at) + UNDO_SECONDS * 1000).toISOString();
       const kept = !earlier || isDeepStrictEqual(earlier.value, sent.value);
       return c.json({

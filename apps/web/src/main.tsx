@@ -28,6 +28,7 @@ import { GoldPage } from "./quality/gold.tsx";
 import { QualityPage } from "./quality/overview.tsx";
 import { RaterPage } from "./quality/rater.tsx";
 import { FeedbackPage, ThreadsPage } from "./quality/threads.tsx";
+import { JoiningPage } from "./join/joining.tsx";
 import { DatasetPage } from "./studio/dataset.tsx";
 import { ExperimentPage } from "./studio/experiment.tsx";
 import { Experiments } from "./studio/experiments.tsx";
@@ -36,6 +37,7 @@ import { Playground } from "./studio/playground.tsx";
 import { PreviewsPage } from "./task/previews.tsx";
 import { TracePage } from "./trace/page.tsx";
 import { Place } from "./trace/tree.ts";
+import { PoliciesPage } from "./work/policies.tsx";
 
 const client = new QueryClient({ defaultOptions: { queries: { retry: 1, staleTime: 2000 } } });
 const useMe = () => useQuery({ queryKey: ["me"], queryFn: () => get("/api/me", Me), retry: false });
@@ -121,6 +123,8 @@ const routeTree = root.addChildren([
   page("/quality/disagreements", DisagreementsPage),
   page("/quality/gold", GoldPage),
   page("/quality/threads", ThreadsPage),
+  page("/joining", JoiningPage),
+  page("/policies", PoliciesPage),
   page("/studio", Experiments),
   page("/playground", Playground),
   page("/studio/experiments/$id", ExperimentPage),

@@ -1,0 +1,118 @@
+/** Policies: rules in order, bounds and budgets, and what a back-test says about a policy with a known effect. */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { Policy, rng } from "@tiller/schema";
+import { decide, posteriorOf, readyPolicies, ruleText, signalsOf } from "./policy.ts";
+import { backtest } from "./policy-backtest.ts";
+
+test("the first rule that holds decides; without one it is enough; nothing exceeds the most", () => {
+  const p = readyPolicies.adaptive!("comparison");
+  expect(decide(p, signalsOf([1, 0], [0.75, 0.25]))).toEqual({ then: "ask", rule: 0 });
+  expect(decide(p, signalsOf([2, 0], [0.98, 0.02]))).toEqual({ then: "stop", rule: 1 });
+  expect(decide(p, signalsOf([1, 1], [0.5, 0.5]))).toEqual({ then: "ask", rule: 2 });
+  expect(decide(p, signalsOf([4, 3], [0.6, 0.4])).then).toBe("stop");
+  const review = readyPolicies.review!("comparison");
+  expect(decide(review, signalsOf([2, 1], [0.7, 0.3]))).toEqual({ then: "review", rule: 1 });
+  expect(decide(review, signalsOf([3, 0], [0.99, 0.01]))).toEqual({ then: "stop", rule: -1 });
+  expect(ruleText(review.rules[1]!)).toBe(
+    "a researcher looks when probability of the most probable answer below 0.8",
+  );
+});
+
+test("three coins by hand", () => {
+  // 0.8 and 0.8 for the first class against 0.6: 0.8 * 0.8 * 0.4 to 0.2 * 0.2 * 0.6
+  const said = [0.8, 0.8].map((reliability) => ({ label: 0, reliability }));
+  const p = posteriorOf([...said, { label: 1, reliability: 0.6 }], 2);
+  expect(p[0]).toBeCloseTo(0.256 / (0.256 + 0.024), 12);
+});
+
+/** A crowd whose people are right with a known probability on a known topic. */
+const crowd = (tasks: number, right: (worker: number, topic: number) => number, people: number) => {
+  const random = rng(7, "policy");
+  const truth = new Map<string, string>();
+  const answers = Array.from({ length: tasks }, (_, i) => i).flatMap((i) => {
+    const yes = random.next() < 0.5;
+    truth.set(`t${i}`, yes ? "yes" : "no");
+    return Array.from({ length: people }, (_, w) => {
+      const agrees = random.next() < right(w, i % 2);
+      return { task: `t${i}`, worker: `w${w}`, label: agrees === yes ? "yes" : "no" };
+    });
+  });
+  return { answers, truth, topicOf: (task: string) => `topic ${Number(task.slice(1)) % 2}` };
+};
+
+test("fixed overlap costs what it says, and its rule fires once an answer", () => {
+  const r = backtest(
+    readyPolicies.fixed!("k"),
+    crowd(200, () => 0.8, 9),
+  );
+  expect(r.used).toBe(600);
+  expect(r.fired[0]!.times).toBe(600);
+  expect(r.cost.change).toBeCloseTo(3 / 9 - 1, 9);
+  expect(r.agreement.against).toBe("known answers");
+  expect(r.agreement.low).toBeLessThanOrEqual(r.agreement.change);
+  expect(r.agreement.high).toBeGreaterThanOrEqual(r.agreement.change);
+  expect(r.sentence).toMatch(
+    /600 times.*Cost −67 % .*agreement with known answers −?\+?[\d.]+ points/,
+  );
+});
+
+test("until sure: less than fixed overlap of five, and as right", () => {
+  const past = crowd(400, (w) => [0.95, 0.9, 0.9, 0.65, 0.6, 0.6, 0.55][w]!, 7);
+  const five = Policy.parse({
+    ...readyPolicies.fixed!("k"),
+    most: 5,
+    rules: [{ when: [{ signal: "answers", is: "below", value: 5 }], then: "ask" }],
+  });
+  const r = backtest(readyPolicies.adaptive!("k"), past, { baseline: five });
+  expect(r.cost.high).toBeLessThan(-0.2);
+  expect(r.agreement.low).toBeGreaterThan(-0.02);
+});
+
+test("who is best at the topic is found: two answers beat two from anyone", () => {
+  const past = crowd(600, (w, topic) => (w % 2 === topic ? 0.95 : 0.6), 6);
+  const two = {
+    ...readyPolicies.suited!("k"),
+    most: 2,
+    rules: [
+      {
+        when: [{ signal: "answers" as const, is: "below" as const, value: 2 }],
+        then: "ask" as const,
+      },
+    ],
+  };
+  const anyone = Policy.parse({ ...two, scoring: "anyone" });
+  const r = backtest(Policy.parse(two), past, { baseline: anyone });
+  expect(r.cost.change).toBe(0);
+  expect(r.agreement.low).toBeGreaterThan(0);
+});
+
+test("without known answers it is measured on answers that both sides never saw", () => {
+  const { answers } = crowd(300, () => 0.85, 5);
+  const r = backtest(readyPolicies.review!("k"), { answers });
+  expect(r.agreement.against).toBe("held-out answers");
+  expect(r.recorded).toBe(answers.length - 300);
+  expect(r.agreement.after).toBeGreaterThan(0.7);
+  expect(r.reviews).toBeGreaterThan(0);
+});
+
+test("whatever the policy, bounds and budget hold", () => {
+  const past = crowd(40, () => 0.7, 6);
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 8 }),
+      fc.option(fc.double({ min: 0.5, max: 5, noNaN: true }), { nil: undefined }),
+      fc.double({ min: 0.5, max: 1, noNaN: true }),
+      (most, perTask, sure) => {
+        const rules = [
+          { when: [{ signal: "top", is: "at least", value: sure }], then: "stop" },
+          { when: [], then: "ask" },
+        ];
+        const r = backtest(Policy.parse({ title: "t", kind: "k", rules, most, perTask }), past);
+        expect(r.used).toBeLessThanOrEqual(Math.min(most, 6) * 40);
+        if (perTask) expect(r.used).toBeLessThanOrEqual(perTask * 40);
+      },
+    ),
+    { numRuns: 12 },
+  );
+});

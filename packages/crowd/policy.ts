@@ -1,0 +1,169 @@
+/**
+ * Delegation policies at work: the signals of a task, the rule that decides, the functions that say whom to ask first,
+ * and the ready-made ones. The same `decide` serves the back-test and the live server.
+ */
+import { Policy, type PolicyRule, type PolicySignal, policySignals } from "@tiller/schema";
+import type { LabelTable } from "./labels.ts";
+import type { Inferred } from "./truth.ts";
+
+export type Signals = Readonly<Record<PolicySignal, number>>;
+
+/** Signals from the votes on each class and its probability. */
+export function signalsOf(votes: readonly number[], posterior: ArrayLike<number>): Signals {
+  const answers = votes.reduce((a, b) => a + b, 0);
+  const sorted = Array.from(posterior).toSorted((a, b) => b - a);
+  return {
+    answers,
+    top: sorted[0] ?? 0,
+    margin: (sorted[0] ?? 0) - (sorted[1] ?? 0),
+    split: answers ? 1 - Math.max(...votes) / answers : 0,
+  };
+}
+
+const holds = (r: PolicyRule, s: Signals) =>
+  r.when.every(({ signal, is, value }) =>
+    is === "below" ? s[signal] < value : s[signal] >= value,
+  );
+
+/** What the first rule that holds says, and which it is; -1: none, so stop. No task gets more than `most`. */
+export function decide(p: Policy, s: Signals): { then: PolicyRule["then"]; rule: number } {
+  const rule = p.rules.findIndex((r) => holds(r, s));
+  const then = rule < 0 ? "stop" : p.rules[rule]!.then;
+  return { then: then === "ask" && s.answers >= p.most ? "stop" : then, rule };
+}
+
+/** A rule in words. */
+export const ruleText = (r: PolicyRule): string => {
+  const act = { ask: "ask one more", stop: "stop", review: "a researcher looks" }[r.then];
+  const conditions = r.when.map((c) => `${policySignals[c.signal]} ${c.is} ${c.value}`);
+  return conditions.length ? `${act} when ${conditions.join(" and ")}` : act;
+};
+
+/** Probability of each class from who said what: one coin a person, classes equally likely beforehand. */
+export function posteriorOf(
+  said: readonly { label: number; reliability: number }[],
+  classes: number,
+): number[] {
+  const logs = Array.from({ length: classes }, (_, k) =>
+    said.reduce((sum, { label, reliability }) => {
+      const r = Math.min(0.99, Math.max(0.01, reliability));
+      return sum + Math.log(label === k ? r : (1 - r) / Math.max(1, classes - 1));
+    }, 0),
+  );
+  const top = Math.max(...logs);
+  const weights = logs.map((l) => Math.exp(l - top));
+  const total = weights.reduce((a, b) => a + b, 0);
+  return weights.map((w) => w / total);
+}
+
+/**
+ * (workers): how often each agrees with the others on each topic, the more reliable of them counting more, drawn towards
+ * what is usual. One's own vote is left out: with few answers a task it would mostly agree with itself.
+ */
+export function topicSkill(
+  t: LabelTable,
+  inferred: Pick<Inferred, "reliability">,
+  topicOf: (task: string) => string,
+): Map<string, Float64Array> {
+  const topics = t.tasks.map(topicOf);
+  const made = (): Float64Array => new Float64Array(t.workers.length);
+  const agreed = new Map([...new Set(topics)].map((topic) => [topic, made()]));
+  const seen = new Map([...new Set(topics)].map((topic) => [topic, made()]));
+  let [agreedInAll, seenInAll] = [0, 0];
+  for (let i = 0; i < t.tasks.length; i++)
+    for (let r = t.start[i]; r < t.start[i + 1]; r++) {
+      let [same, all] = [0, 0];
+      for (let o = t.start[i]; o < t.start[i + 1]; o++) {
+        if (o === r) continue;
+        const weight = inferred.reliability[t.worker[o]];
+        all += weight;
+        if (t.label[o] === t.label[r]) same += weight;
+      }
+      if (!all) continue;
+      agreed.get(topics[i])![t.worker[r]] += same / all;
+      seen.get(topics[i])![t.worker[r]]++;
+      agreedInAll += same / all;
+      seenInAll++;
+    }
+  const usual = (agreedInAll + DRAW / 2) / (seenInAll + DRAW);
+  for (const [topic, rows] of agreed)
+    for (let w = 0; w < rows.length; w++)
+      rows[w] = (rows[w] + DRAW * usual) / (seen.get(topic)![w] + DRAW);
+  return agreed;
+}
+/** Answers that what is usual weighs. */
+const DRAW = 4;
+
+/** Whom to ask first: the higher, the sooner. */
+export type Scoring = (worker: number, task: number) => number;
+export const scoringOf = (
+  p: Policy,
+  t: LabelTable,
+  inferred: Pick<Inferred, "posterior" | "reliability">,
+  topicOf: (task: string) => string,
+): Scoring => {
+  const table: Record<Policy["scoring"], () => Scoring> = {
+    anyone: () => () => 0,
+    reliable: () => (w) => inferred.reliability[w]!,
+    suited: () => {
+      const skill = topicSkill(t, inferred, topicOf);
+      const topics = t.tasks.map(topicOf);
+      return (w, i) => skill.get(topics[i]!)![w]!;
+    },
+  };
+  return table[p.scoring]();
+};
+
+const below = (signal: PolicySignal, value: number) => ({ signal, is: "below" as const, value });
+const atLeast = (signal: PolicySignal, value: number) => ({
+  signal,
+  is: "at least" as const,
+  value,
+});
+
+/** Policies to start from. */
+export const readyPolicies: Readonly<Record<string, (kind: string) => Policy>> = {
+  fixed: (kind) =>
+    Policy.parse({
+      title: "Three people each",
+      kind,
+      rules: [{ when: [below("answers", 3)], then: "ask" }],
+      most: 3,
+    }),
+  adaptive: (kind) =>
+    Policy.parse({
+      title: "Until sure",
+      kind,
+      rules: [
+        { when: [below("answers", 2)], then: "ask" },
+        { when: [atLeast("top", 0.97)], then: "stop" },
+        { when: [], then: "ask" },
+      ],
+      most: 7,
+      perTask: 4,
+      scoring: "reliable",
+    }),
+  suited: (kind) =>
+    Policy.parse({
+      title: "Who is best at the topic",
+      kind,
+      rules: [
+        { when: [below("answers", 2)], then: "ask" },
+        { when: [atLeast("top", 0.95)], then: "stop" },
+        { when: [], then: "ask" },
+      ],
+      most: 4,
+      scoring: "suited",
+      explore: 0.15,
+    }),
+  review: (kind) =>
+    Policy.parse({
+      title: "A researcher looks where people split",
+      kind,
+      rules: [
+        { when: [below("answers", 3)], then: "ask" },
+        { when: [below("top", 0.8)], then: "review" },
+      ],
+      most: 3,
+    }),
+};

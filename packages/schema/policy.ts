@@ -1,0 +1,84 @@
+/**
+ * Delegation policies: how many people a task gets, when it is enough, when a researcher looks, and who is asked first.
+ * A policy is data, versioned and stored; it is tried on past answers before it goes live.
+ */
+import { z } from "zod";
+import { ExperimentId } from "./ids.ts";
+
+/** What a rule may look at, about one task and the answers it has so far. */
+export const policySignals = {
+  answers: "answers so far",
+  top: "probability of the most probable answer",
+  margin: "how far it is ahead of the second",
+  split: "share of answers that differ from the most frequent one",
+} as const;
+export const PolicySignal = z.enum(
+  Object.keys(policySignals) as [keyof typeof policySignals, ...(keyof typeof policySignals)[]],
+);
+export type PolicySignal = z.infer<typeof PolicySignal>;
+
+export const PolicyRule = z.strictObject({
+  when: z
+    .array(
+      z.strictObject({
+        signal: PolicySignal,
+        is: z.enum(["below", "at least"]),
+        value: z.number(),
+      }),
+    )
+    .describe("all of these; none: always"),
+  then: z.enum(["ask", "stop", "review"]).describe("one more person, enough, or a researcher"),
+});
+export type PolicyRule = z.infer<typeof PolicyRule>;
+
+/** Named functions in packages/crowd/policy.ts that say whom to ask first. */
+export const scorings = ["anyone", "reliable", "suited"] as const;
+
+export const Policy = z.strictObject({
+  title: z.string().min(1).max(120),
+  kind: z.string().min(1).describe("kind of work"),
+  experiment: ExperimentId.nullable().default(null).describe("null: in all experiments"),
+  field: z.string().min(1).default("choice").describe("the closed question that is looked at"),
+  rules: z.array(PolicyRule).min(1).max(20).describe("the first that holds decides; none: stop"),
+  most: z.int().min(1).max(100).default(20).describe("answers no task exceeds"),
+  perTask: z.number().positive().optional().describe("budget: answers a task on average"),
+  scoring: z.enum(scorings).default("anyone"),
+  explore: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.1)
+    .describe("share of asks that go to anyone, whatever the scoring says"),
+});
+export type Policy = z.infer<typeof Policy>;
+
+const Change = z.strictObject({ change: z.number(), low: z.number(), high: z.number() });
+
+/** What a policy would have done with answers recorded earlier. Intervals are 95 %, by bootstrap over tasks. */
+export const Backtest = z.strictObject({
+  tasks: z.number(),
+  recorded: z.number().describe("answers there are"),
+  fired: z.array(z.strictObject({ rule: z.string(), times: z.number() })),
+  used: z.number().describe("answers the policy would have asked for"),
+  reviews: z.number(),
+  cost: Change.describe("share of answers more (+) or fewer (-) than the baseline"),
+  agreement: Change.extend({
+    before: z.number(),
+    after: z.number(),
+    judged: z.number().describe("tasks it was measured on"),
+    against: z.enum(["known answers", "held-out answers"]),
+  }).describe("share of tasks that came out right"),
+  sentence: z.string(),
+});
+export type Backtest = z.infer<typeof Backtest>;
+
+export const policyStates = ["draft", "live", "retired"] as const;
+export const StoredPolicy = z.strictObject({
+  name: z.string(),
+  version: z.number(),
+  state: z.enum(policyStates),
+  body: Policy,
+  backtest: Backtest.nullable(),
+  at: z.iso.datetime(),
+});
+export type StoredPolicy = z.infer<typeof StoredPolicy>;
