@@ -122,10 +122,10 @@ test("tried on the past, then live: sure tasks want fewer, split ones more, a re
     title: "Two, more where they split",
     kind: "comparison",
     rules: [
-      { when: [{ signal: "answers", is: "below", value: 2 }], then: "ask" },
-      { when: [{ signal: "split", is: "below", value: 0.3 }], then: "stop" },
-      { when: [{ signal: "answers", is: "at least", value: 4 }], then: "review" },
-      { when: [], then: "ask" },
+      { when: [{ signal: "answers", is: "below", value: 2 }], act: "ask" },
+      { when: [{ signal: "split", is: "below", value: 0.3 }], act: "stop" },
+      { when: [{ signal: "answers", is: "at least", value: 4 }], act: "review" },
+      { when: [], act: "ask" },
     ],
     most: 4,
   });

@@ -86,7 +86,7 @@ export function policiesAtWork(db: Db) {
       if (mine === undefined || mine === null || typeof mine === "object") return undefined;
       const said = [
         ...(await saidAbout(tx, { task: at.task, field: body.field })),
-        { worker: person, label: String(mine) },
+        { worker: person, label: `${mine as string | number | boolean}` },
       ];
       const labels = [...new Set([...before, ...said.map((s) => s.label)])];
       const votes = labels.map((l) => said.filter((s) => s.label === l).length);
@@ -97,14 +97,14 @@ export function policiesAtWork(db: Db) {
         })),
         Math.max(2, labels.length),
       );
-      const { then } = decide(body, signalsOf(votes, posterior));
-      if (then === "review")
+      const { act } = decide(body, signalsOf(votes, posterior));
+      if (act === "review")
         await askReview(tx, {
           task: at.task,
           why: `${body.title}: ${votes.map((n, i) => `${n} × ${labels[i]}`).join(", ")}`,
         });
       const budget = (body.perTask ?? Infinity) * sizes.get(at.batch)!;
-      return then === "ask" && at.wanted < budget ? said.length + 1 : said.length;
+      return act === "ask" && at.wanted < budget ? said.length + 1 : said.length;
     };
   };
 }

@@ -40,10 +40,10 @@ function play(t: LabelTable, p: Policy, o: { seed: number; topicOf: (task: strin
       const votes = new Array<number>(K).fill(0);
       for (let r = t.start[i]!; r < t.start[i + 1]!; r++) if (!hidden[r]) votes[t.label[r]!]!++;
       const signals = signalsOf(votes, inferred.posterior.subarray(i * K, i * K + K));
-      const { then, rule } = decide(p, signals);
-      if (then === "ask") due.push({ task: i, top: signals.top, rule });
+      const { act, rule } = decide(p, signals);
+      if (act === "ask") due.push({ task: i, top: signals.top, rule });
       else {
-        ended.set(i, then);
+        ended.set(i, act);
         if (rule >= 0) fired[rule]!++;
       }
     }

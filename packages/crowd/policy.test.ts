@@ -7,13 +7,13 @@ import { backtest } from "./policy-backtest.ts";
 
 test("the first rule that holds decides; without one it is enough; nothing exceeds the most", () => {
   const p = readyPolicies.adaptive!("comparison");
-  expect(decide(p, signalsOf([1, 0], [0.75, 0.25]))).toEqual({ then: "ask", rule: 0 });
-  expect(decide(p, signalsOf([2, 0], [0.98, 0.02]))).toEqual({ then: "stop", rule: 1 });
-  expect(decide(p, signalsOf([1, 1], [0.5, 0.5]))).toEqual({ then: "ask", rule: 2 });
-  expect(decide(p, signalsOf([4, 3], [0.6, 0.4])).then).toBe("stop");
+  expect(decide(p, signalsOf([1, 0], [0.75, 0.25]))).toEqual({ act: "ask", rule: 0 });
+  expect(decide(p, signalsOf([2, 0], [0.98, 0.02]))).toEqual({ act: "stop", rule: 1 });
+  expect(decide(p, signalsOf([1, 1], [0.5, 0.5]))).toEqual({ act: "ask", rule: 2 });
+  expect(decide(p, signalsOf([4, 3], [0.6, 0.4])).act).toBe("stop");
   const review = readyPolicies.review!("comparison");
-  expect(decide(review, signalsOf([2, 1], [0.7, 0.3]))).toEqual({ then: "review", rule: 1 });
-  expect(decide(review, signalsOf([3, 0], [0.99, 0.01]))).toEqual({ then: "stop", rule: -1 });
+  expect(decide(review, signalsOf([2, 1], [0.7, 0.3]))).toEqual({ act: "review", rule: 1 });
+  expect(decide(review, signalsOf([3, 0], [0.99, 0.01]))).toEqual({ act: "stop", rule: -1 });
   expect(ruleText(review.rules[1]!)).toBe(
     "a researcher looks when probability of the most probable answer below 0.8",
   );
@@ -62,7 +62,7 @@ test("until sure: less than fixed overlap of five, and as right", () => {
   const five = Policy.parse({
     ...readyPolicies.fixed!("k"),
     most: 5,
-    rules: [{ when: [{ signal: "answers", is: "below", value: 5 }], then: "ask" }],
+    rules: [{ when: [{ signal: "answers", is: "below", value: 5 }], act: "ask" }],
   });
   const r = backtest(readyPolicies.adaptive!("k"), past, { baseline: five });
   expect(r.cost.high).toBeLessThan(-0.2);
@@ -77,7 +77,7 @@ test("who is best at the topic is found: two answers beat two from anyone", () =
     rules: [
       {
         when: [{ signal: "answers" as const, is: "below" as const, value: 2 }],
-        then: "ask" as const,
+        act: "ask" as const,
       },
     ],
   };
@@ -105,8 +105,8 @@ test("whatever the policy, bounds and budget hold", () => {
       fc.double({ min: 0.5, max: 1, noNaN: true }),
       (most, perTask, sure) => {
         const rules = [
-          { when: [{ signal: "top", is: "at least", value: sure }], then: "stop" },
-          { when: [], then: "ask" },
+          { when: [{ signal: "top", is: "at least", value: sure }], act: "stop" },
+          { when: [], act: "ask" },
         ];
         const r = backtest(Policy.parse({ title: "t", kind: "k", rules, most, perTask }), past);
         expect(r.used).toBeLessThanOrEqual(Math.min(most, 6) * 40);

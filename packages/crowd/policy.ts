@@ -26,17 +26,17 @@ const holds = (r: PolicyRule, s: Signals) =>
   );
 
 /** What the first rule that holds says, and which it is; -1: none, so stop. No task gets more than `most`. */
-export function decide(p: Policy, s: Signals): { then: PolicyRule["then"]; rule: number } {
+export function decide(p: Policy, s: Signals): { act: PolicyRule["act"]; rule: number } {
   const rule = p.rules.findIndex((r) => holds(r, s));
-  const then = rule < 0 ? "stop" : p.rules[rule]!.then;
-  return { then: then === "ask" && s.answers >= p.most ? "stop" : then, rule };
+  const act = rule < 0 ? "stop" : p.rules[rule]!.act;
+  return { act: act === "ask" && s.answers >= p.most ? "stop" : act, rule };
 }
 
 /** A rule in words. */
 export const ruleText = (r: PolicyRule): string => {
-  const act = { ask: "ask one more", stop: "stop", review: "a researcher looks" }[r.then];
+  const words = { ask: "ask one more", stop: "stop", review: "a researcher looks" }[r.act];
   const conditions = r.when.map((c) => `${policySignals[c.signal]} ${c.is} ${c.value}`);
-  return conditions.length ? `${act} when ${conditions.join(" and ")}` : act;
+  return conditions.length ? `${words} when ${conditions.join(" and ")}` : words;
 };
 
 /** Probability of each class from who said what: one coin a person, classes equally likely beforehand. */
@@ -127,7 +127,7 @@ export const readyPolicies: Readonly<Record<string, (kind: string) => Policy>> =
     Policy.parse({
       title: "Three people each",
       kind,
-      rules: [{ when: [below("answers", 3)], then: "ask" }],
+      rules: [{ when: [below("answers", 3)], act: "ask" }],
       most: 3,
     }),
   adaptive: (kind) =>
@@ -135,9 +135,9 @@ export const readyPolicies: Readonly<Record<string, (kind: string) => Policy>> =
       title: "Until sure",
       kind,
       rules: [
-        { when: [below("answers", 2)], then: "ask" },
-        { when: [atLeast("top", 0.97)], then: "stop" },
-        { when: [], then: "ask" },
+        { when: [below("answers", 2)], act: "ask" },
+        { when: [atLeast("top", 0.97)], act: "stop" },
+        { when: [], act: "ask" },
       ],
       most: 7,
       perTask: 4,
@@ -148,9 +148,9 @@ export const readyPolicies: Readonly<Record<string, (kind: string) => Policy>> =
       title: "Who is best at the topic",
       kind,
       rules: [
-        { when: [below("answers", 2)], then: "ask" },
-        { when: [atLeast("top", 0.95)], then: "stop" },
-        { when: [], then: "ask" },
+        { when: [below("answers", 2)], act: "ask" },
+        { when: [atLeast("top", 0.95)], act: "stop" },
+        { when: [], act: "ask" },
       ],
       most: 4,
       scoring: "suited",
@@ -161,8 +161,8 @@ export const readyPolicies: Readonly<Record<string, (kind: string) => Policy>> =
       title: "A researcher looks where people split",
       kind,
       rules: [
-        { when: [below("answers", 3)], then: "ask" },
-        { when: [below("top", 0.8)], then: "review" },
+        { when: [below("answers", 3)], act: "ask" },
+        { when: [below("top", 0.8)], act: "review" },
       ],
       most: 3,
     }),

@@ -27,7 +27,7 @@ export const PolicyRule = z.strictObject({
       }),
     )
     .describe("all of these; none: always"),
-  then: z.enum(["ask", "stop", "review"]).describe("one more person, enough, or a researcher"),
+  act: z.enum(["ask", "stop", "review"]).describe("one more person, enough, or a researcher"),
 });
 export type PolicyRule = z.infer<typeof PolicyRule>;
 

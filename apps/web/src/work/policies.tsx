@@ -2,7 +2,13 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { z } from "zod";
-import { Backtest, Policy, policySignals, type PolicyRule, StoredPolicy } from "@tiller/schema";
+import {
+  type Backtest,
+  Policy,
+  policySignals,
+  type PolicyRule,
+  StoredPolicy,
+} from "@tiller/schema";
 import { get, post } from "../api.ts";
 import { Badge, Card, Empty, Failed, Loading, percent } from "../design/components.tsx";
 import "./policies.css";
@@ -113,7 +119,7 @@ const Rules = ({ body }: { body: Policy }) => (
     <ol className="policies-rules">
       {body.rules.map((r, i) => (
         <li key={i}>
-          <b>{acts[r.then]}</b>{" "}
+          <b>{acts[r.act]}</b>{" "}
           <span className="quiet">
             {r.when.length ? "when" : ""} {words(r)}
           </span>
