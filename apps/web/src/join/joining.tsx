@@ -3,11 +3,11 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { z } from "zod";
-import { type Draft, Joining, JoiningReply, type View } from "@tiller/schema";
+import { type Draft, initialValue, Joining, JoiningReply, type View } from "@tiller/schema";
 import { get, post } from "../api.ts";
 import { Badge, Empty, Failed, Loading, Meter } from "../design/components.tsx";
 import { Markdown } from "../design/markdown.tsx";
-import { initialValue, TaskForm } from "../task/task-form.tsx";
+import { TaskForm } from "../task/task-form.tsx";
 import "./joining.css";
 
 type Item = Extract<Joining, { step: "training" | "screening" }>;
