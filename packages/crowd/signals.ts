@@ -2,7 +2,7 @@
  * Signs that an answer was not thought about: given faster than its text can be read, or text that is somebody else's.
  * They are reasons to look and to talk, never to delete; each is a share of a person's answers with an exact interval.
  */
-import { type Estimate, exactShare, median, quantile } from "@tiller/schema";
+import { type Estimate, exactShare, median } from "@tiller/schema";
 
 export interface Timed {
   readonly answer: string;
@@ -174,15 +174,4 @@ function jaccard(a: ReadonlySet<number>, b: ReadonlySet<number>): number {
   let both = 0;
   for (const x of a) if (b.has(x)) both++;
   return both / (a.size + b.size - both);
-}
-
-/** Middle and quartiles of active seconds: what a task of this kind takes. */
-export function seconds(rows: readonly { readonly seconds: number }[]) {
-  const sorted = rows.map((r) => r.seconds).toSorted((a, b) => a - b);
-  return {
-    low: quantile(sorted, 0.25),
-    at: quantile(sorted, 0.5),
-    high: quantile(sorted, 0.75),
-    n: sorted.length,
-  };
 }
