@@ -2,8 +2,7 @@
  * The real server in this process on the real database: a person compares pairs in a real browser and the answers
  * reach the dataset with task version, rater and seconds; the unmodified OpenAI client talks to a served model.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdtempSync, rmSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -30,6 +29,7 @@ import {
   type Store,
 } from "@tiller/store";
 import { buildWeb } from "@tiller/web/build.ts";
+import { faults } from "./browser/axe.ts";
 import { launchBrowser } from "./browser/launch.ts";
 
 const base = fileURLToPath(new URL("../models/base", import.meta.url));
@@ -98,17 +98,6 @@ const link = async (id: string, role: "rater" | "researcher") => {
   const me = await ensurePerson(store.db, { id, name: id, pseudonym: id, role });
   return `${address}/sign-in?token=${await issueToken(store.db, me.id, "link")}`;
 };
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const seriousFaults = async (page: Awaited<ReturnType<Browser["newPage"]>>) => {
-  await page.evaluate(axe);
-  const found = (await page.evaluate("axe.run()")) as {
-    violations: { id: string; impact: string; nodes: { html: string }[] }[];
-  };
-  return found.violations
-    .filter((v) => ["serious", "critical"].includes(v.impact))
-    .map((v) => `${v.id}: ${v.nodes[0]!.html}`);
-};
-
 test("a person's comparisons through the browser reach the dataset", async () => {
   const id = ExperimentId.parse("desk-test");
   await flow.start(study, {}, { id, seed: 1 });
@@ -116,7 +105,7 @@ test("a person's comparisons through the browser reach the dataset", async () =>
   await page.goto(await link("mary", "rater"));
   await page.getByTestId("passage").waitFor();
   expect(page.url()).toBe(`${address}/desk`);
-  expect(await seriousFaults(page)).toEqual([]);
+  expect(await faults(page)).toEqual([]);
   expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(390);
 
   const shown = () => page.getByTestId("passage").textContent();
@@ -128,7 +117,7 @@ test("a person's comparisons through the browser reach the dataset", async () =>
 
   await page.keyboard.press("s"); // skipped with a reason: it goes to somebody else
   await page.getByRole("dialog").getByText("I cannot decide").click();
-  expect(await seriousFaults(page)).toEqual([]);
+  expect(await faults(page)).toEqual([]);
   await page.getByRole("button", { name: "Skip the task" }).click();
   await expect.poll(shown).not.toBe(first);
 
@@ -165,7 +154,7 @@ test("the studio shows the experiment and who judged", async () => {
   await page.getByRole("link", { name: "Desk test" }).click();
   await page.getByText("Pipeline").waitFor();
   await page.getByRole("cell", { name: "mary" }).waitFor();
-  expect(await seriousFaults(page)).toEqual([]);
+  expect(await faults(page)).toEqual([]);
   await page.close();
 }, 30_000);
 

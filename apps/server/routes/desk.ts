@@ -100,7 +100,7 @@ export const deskRoutes = (d: Deps) => {
         id,
         swap: swapOf(id),
         role,
-        random: Math.random(),
+        random: rng(1, "gold", id).next(),
       });
       return c.json(
         (lease

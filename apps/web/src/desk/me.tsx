@@ -130,49 +130,28 @@ function Figures({ own }: { own: OwnWork }) {
         )}
       </Card>
       <Card title="Kinds of work">
-        <div className="scroll">
-          <table>
-            <thead>
-              <tr>
-                <th>Kind</th>
-                <th>Answers</th>
-                <th>Active</th>
-                <th>Usual time</th>
-                <th>Agreement</th>
-                <th>
-                  <span className="unseen">Interval</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {own.kinds.map((k) => (
-                <tr key={k.type}>
-                  <td>{k.title}</td>
-                  <td>{k.answers}</td>
-                  <td>{duration(k.activeSeconds)}</td>
-                  <td>{duration(k.medianSeconds)}</td>
-                  <td>
-                    {k.shared === 0 ? (
-                      <span className="quiet">none shared yet</span>
-                    ) : (
-                      `${k.agreed} of ${k.shared}`
-                    )}
-                  </td>
-                  <td>
-                    {k.low !== null && k.high !== null && (
-                      <span className="row">
-                        <Interval low={k.low} at={k.agreed / k.shared} high={k.high} />
-                        <span className="quiet small">
-                          {percent(k.low)} to {percent(k.high)}
-                        </span>
-                      </span>
-                    )}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <ul className="threads kinds">
+          {own.kinds.map((k) => (
+            <li key={k.type}>
+              <b>{k.title}</b>
+              <span className="num">
+                {k.answers} {k.answers === 1 ? "answer" : "answers"}, {duration(k.activeSeconds)}{" "}
+                active, usually {duration(k.medianSeconds)} each
+              </span>
+              {k.low === null || k.high === null ? (
+                <span className="quiet">Agreement: no shared tasks yet</span>
+              ) : (
+                <span className="row num">
+                  Agreement: {k.agreed} of {k.shared}
+                  <Interval low={k.low} at={k.agreed / k.shared} high={k.high} />
+                  <span className="quiet small">
+                    between {percent(k.low)} and {percent(k.high)}
+                  </span>
+                </span>
+              )}
+            </li>
+          ))}
+        </ul>
         <p className="quiet small">
           Agreement is with the majority of the others, on tasks where at least two others answered
           and most of them said the same. The interval is where your agreement lies with 95 %
@@ -224,7 +203,7 @@ export const ConcernThread = ({
 
 const HowTimeCounts = () => (
   <Card title="How your time is measured">
-    <ul>
+    <ul className="time-rules">
       <li>
         Time counts from the moment a task is on your screen, for each task by itself. The next one
         is loaded ahead and does not count yet.

@@ -88,9 +88,7 @@ export function Work(p: {
         problems={item.problems ?? []}
         disabled={p.paused}
       />
-      <p className="quiet small" data-testid="draft">
-        {savedWords(draft)}
-      </p>
+      <p className="quiet small draft-state">{savedWords(draft)}</p>
     </>
   );
 }
