@@ -16,6 +16,7 @@ import { z } from "zod";
 import { comparison, edit } from "@tiller/crowd";
 import { type FlowServer, launchFlow } from "@tiller/flow";
 import { createApp } from "@tiller/server/app.ts";
+import { serverModels } from "@tiller/server/engine.ts";
 import { SamplerPool } from "@tiller/server/sampler.ts";
 import { ensurePerson, expireLeases, issueToken, openStore, sql, type Store } from "@tiller/store";
 import { buildWeb } from "@tiller/web/build.ts";
@@ -38,7 +39,14 @@ beforeAll(async () => {
   web = await buildWeb();
   store = await openStore({ home });
   flow = await launchFlow({ store, workflows: [], codeRevision: "test" });
-  const app = createApp({ store, flow, sampler, pending: new Set(), web });
+  const app = createApp({
+    store,
+    flow,
+    sampler,
+    models: serverModels({ store, sampler }),
+    pending: new Set(),
+    web,
+  });
   server = serve({ fetch: app.fetch, port: 0 });
   address = `http://localhost:${(server.address() as AddressInfo).port}`;
   browser = await launchBrowser();

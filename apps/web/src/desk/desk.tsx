@@ -203,7 +203,7 @@ function DeskOf({ me }: { me: Me }) {
         <div className="row actions">
           {undo && (
             <button className="button" aria-keyshortcuts="u" onClick={() => void takeBack()}>
-              Undo the last <Kbd>u</Kbd>
+              Undo <Kbd>u</Kbd>
             </button>
           )}
           {current && (
