@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
 import { z } from "zod";
-import { Concern, OwnWork } from "@tiller/schema";
+import { Concern, OwnPay, OwnWork } from "@tiller/schema";
 import { get } from "../api.ts";
 import {
   Badge,
@@ -17,6 +17,7 @@ import {
   Stat,
   when,
 } from "../design/components.tsx";
+import { FeedbackCard } from "./feedback.tsx";
 import "./desk.css";
 
 type Day = OwnWork["days"][number];
@@ -50,6 +51,8 @@ export function MyWork() {
       ) : (
         <Figures own={own.data} />
       )}
+      <PayCard />
+      <FeedbackCard />
       <Card title="My concerns">
         {concerns.error ? (
           <Failed error={concerns.error} retry={() => void concerns.refetch()} />
@@ -160,6 +163,48 @@ function Figures({ own }: { own: OwnWork }) {
       </Card>
     </>
   );
+}
+
+/** This month's pay so far, where this person is paid through Tiller. Its days are UTC, as the ledger's are. */
+function PayCard() {
+  const [period] = useState(monthSoFar);
+  const pay = useQuery({
+    queryKey: ["own-pay", period],
+    queryFn: () => get(`/api/account/pay?from=${period.from}&to=${period.to}`, OwnPay),
+  });
+  if (pay.error)
+    return (
+      <Card title="Pay this month">
+        <Failed error={pay.error} retry={() => void pay.refetch()} />
+      </Card>
+    );
+  if (!pay.data?.paid || pay.data.currency === null) return null;
+  const { currency, due, seconds, pieces, corrections } = pay.data;
+  const money = (minor: number) =>
+    new Intl.NumberFormat(undefined, { style: "currency", currency }).format(minor / 100);
+  const corrected = corrections.reduce((total, c) => total + c.amount, 0);
+  return (
+    <Card title="Pay this month" aside={<span className="quiet small">days in UTC</span>}>
+      <p>
+        <b>{money(due)}</b> so far, for {duration(seconds)} of active time
+        {pieces > 0 && ` and ${pieces} pieces`}
+        {corrected !== 0 && `, ${money(corrected)} of it by correction`}.
+      </p>
+      {corrections.map((c) => (
+        <p key={c.at} className="quiet small">
+          {when(c.at)}: {money(c.amount)}, {c.reason}
+        </p>
+      ))}
+    </Card>
+  );
+}
+function monthSoFar(): { from: string; to: string } {
+  const now = new Date();
+  const day = (d: number) => new Date(d).toISOString().slice(0, 10);
+  return {
+    from: day(Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), 1)),
+    to: day(now.getTime() + 86_400_000),
+  };
 }
 
 const Concerns = ({ concerns }: { concerns: readonly Concern[] }) =>

@@ -1,0 +1,158 @@
+/** What researchers wrote to this person about their answers, where they decided otherwise, and the person's replies. */
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { z } from "zod";
+import { DeskFeedback, movesOf, type Thread, type ThreadState } from "@tiller/schema";
+import { get, post } from "../api.ts";
+import { Badge, Card, Failed, Loading, when } from "../design/components.tsx";
+
+const key = ["own-feedback"];
+const states: Record<ThreadState, { name: string; tone?: "good" | "warn" }> = {
+  open: { name: "open", tone: "warn" },
+  replied: { name: "replied", tone: "warn" },
+  resolved: { name: "resolved", tone: "good" },
+  upheld: { name: "you were right", tone: "good" },
+  declined: { name: "stays as it was" },
+  withdrawn: { name: "withdrawn" },
+};
+
+export function FeedbackCard() {
+  const feedback = useQuery({
+    queryKey: key,
+    queryFn: () => get("/api/desk/feedback", DeskFeedback),
+  });
+  return (
+    <Card title="Feedback on my answers">
+      {feedback.error ? (
+        <Failed error={feedback.error} retry={() => void feedback.refetch()} />
+      ) : !feedback.data ? (
+        <Loading />
+      ) : feedback.data.threads.length + feedback.data.settled.length === 0 ? (
+        <p className="quiet">None yet. What researchers write about your answers appears here.</p>
+      ) : (
+        <ul className="threads">
+          {feedback.data.threads.map((t) => (
+            <ThreadRow key={t.id} thread={t} />
+          ))}
+          {feedback.data.settled
+            .filter((s) => !feedback.data.threads.some((t) => t.answer === s.answer))
+            .map((s) => (
+              <SettledRow key={s.answer} settled={s} />
+            ))}
+        </ul>
+      )}
+    </Card>
+  );
+}
+
+/** Sends, then shows what came of it. */
+function useSend(path: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (body: object) => post(path, body, z.unknown()),
+    onSuccess: () => client.invalidateQueries({ queryKey: key }),
+  });
+}
+
+function ThreadRow({ thread: t }: { thread: Thread }) {
+  const [text, setText] = useState("");
+  const send = useSend(`/api/desk/feedback/${encodeURIComponent(t.id)}`);
+  const moves = movesOf(t, "rater");
+  const { name, tone } = states[t.state];
+  return (
+    <li>
+      <div className="row spread">
+        <b>{t.title}</b>
+        <Badge {...(tone ? { tone } : {})}>{name}</Badge>
+      </div>
+      {t.messages.map((m) => (
+        <div key={m.seq} className={m.staff ? "reply" : ""}>
+          {m.text && <p className="words">{m.text}</p>}
+          <p className="quiet small">
+            {m.staff ? m.by : "you"} · {when(m.at)}
+          </p>
+        </div>
+      ))}
+      {moves.length > 0 && (
+        <form
+          className="stack tight"
+          onSubmit={(e) => {
+            e.preventDefault();
+            if (text.trim())
+              send.mutate({ action: moves[0]!.action, text }, { onSuccess: () => setText("") });
+          }}
+        >
+          <textarea
+            rows={2}
+            aria-label={`Your reply to “${t.title}”`}
+            value={text}
+            onChange={(e) => setText(e.target.value)}
+          />
+          <div className="row">
+            {moves.map((m) => (
+              <button
+                key={m.action}
+                type="button"
+                className="button"
+                disabled={send.isPending || (m.action === "reply" && !text.trim())}
+                onClick={() =>
+                  send.mutate({ action: m.action, text }, { onSuccess: () => setText("") })
+                }
+              >
+                {m.label}
+              </button>
+            ))}
+          </div>
+        </form>
+      )}
+      <Trouble error={send.error} />
+    </li>
+  );
+}
+
+function SettledRow({ settled: s }: { settled: DeskFeedback["settled"][number] }) {
+  const [text, setText] = useState("");
+  const send = useSend("/api/desk/feedback");
+  return (
+    <li>
+      <div className="row spread">
+        <b>{s.title}</b>
+        <span className="quiet small">{when(s.at)}</span>
+      </div>
+      <p className="words">
+        You said <code>{JSON.stringify(s.said)}</code>. A researcher decided{" "}
+        <code>{JSON.stringify(s.decided)}</code>.
+      </p>
+      {s.reason && <p className="words reply">{s.reason}</p>}
+      <details>
+        <summary>I see it differently</summary>
+        <form
+          className="stack tight"
+          onSubmit={(e) => {
+            e.preventDefault();
+            send.mutate({ answer: s.answer, title: s.title, text });
+          }}
+        >
+          <textarea
+            rows={3}
+            aria-label="Why your answer was right"
+            value={text}
+            onChange={(e) => setText(e.target.value)}
+          />
+          <div className="row">
+            <button className="button" type="submit" disabled={send.isPending || !text.trim()}>
+              Ask for a second look
+            </button>
+          </div>
+        </form>
+      </details>
+      <Trouble error={send.error} />
+    </li>
+  );
+}
+const Trouble = ({ error }: { error: Error | null }) =>
+  error && (
+    <p role="alert" className="over">
+      {error.message}
+    </p>
+  );
