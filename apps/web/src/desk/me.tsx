@@ -21,7 +21,8 @@ import { FeedbackCard } from "./feedback.tsx";
 import "./desk.css";
 
 type Day = OwnWork["days"][number];
-const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+// "en": a browser whose own language tag is not valid throws at the default
+const zone = Intl.DateTimeFormat("en").resolvedOptions().timeZone;
 const sum = (days: readonly Day[], of: (d: Day) => number) =>
   days.reduce((total, d) => total + of(d), 0);
 
@@ -181,7 +182,7 @@ function PayCard() {
   if (!pay.data?.paid || pay.data.currency === null) return null;
   const { currency, due, seconds, pieces, corrections } = pay.data;
   const money = (minor: number) =>
-    new Intl.NumberFormat(undefined, { style: "currency", currency }).format(minor / 100);
+    new Intl.NumberFormat("en", { style: "currency", currency }).format(minor / 100);
   const corrected = corrections.reduce((total, c) => total + c.amount, 0);
   return (
     <Card title="Pay this month" aside={<span className="quiet small">days in UTC</span>}>
