@@ -5,6 +5,7 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
   data: {
     what: "a million answers as JSONL, CSV and Parquet (--rows --home --json)",
     load: () => import("./data.ts"),
+  },
   desk: {
     what: "the rater's desk in a browser: submit to next task visible (--tasks --json)",
     load: () => import("./desk.ts"),
