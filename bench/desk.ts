@@ -2,22 +2,16 @@
  * The desk in a real browser: milliseconds from the key that submits to the frame that shows the next task, over a
  * slow line too. npm run bench -- desk (--tasks 60 --json)
  */
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { serve } from "@hono/node-server";
-import { comparison } from "@tiller/crowd";
-import { launchFlow } from "@tiller/flow";
-import { createApp } from "@tiller/server/app.ts";
-import { serverModels } from "@tiller/server/engine.ts";
-import { SamplerPool } from "@tiller/server/sampler.ts";
-import { createExperiment, ensurePerson, issueToken, openStore, postBatch } from "@tiller/store";
-import { ExperimentId } from "@tiller/schema";
-import { buildWeb } from "@tiller/web/build.ts";
-import { launchBrowser } from "../tests/browser/launch.ts";
+import { chromium } from "playwright-core";
+import bundled from "@sparticuz/chromium";
 
 const { values: o } = parseArgs({
   options: { tasks: { type: "string", default: "60" }, json: { type: "boolean", default: false } },
@@ -29,31 +23,12 @@ const lines = [
 ] as const;
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-bench-desk-"));
-const store = await openStore({ home });
-const flow = await launchFlow({ store, workflows: [], codeRevision: "bench" });
-using sampler = new SamplerPool();
-const models = serverModels({ store, sampler });
-const app = createApp({ store, flow, sampler, models, pending: new Set(), web: await buildWeb() });
-const server = serve({ fetch: app.fetch, port: 0 });
-const address = `http://localhost:${(server.address() as AddressInfo).port}`;
-const experiment = ExperimentId.parse("bench");
-const run = { recipe: "bench@1", title: "Bench", seed: 1, config: {}, stages: [] };
-await createExperiment(store.db, { id: experiment, ...run });
-const sea = "The sea was calm that morning, and the men sang as they worked. ".repeat(6);
-await postBatch(store.db, {
-  id: "bench/pairs",
-  experiment,
-  type: comparison,
-  people: lines.length + 1,
-  inputs: Array.from({ length: TASKS + 4 }, (_, i) => ({
-    id: `${i}`,
-    input: {
-      passage: `${i}. ${sea}`,
-      a: { text: ` ${sea}`, sample: `${i}a` },
-      b: { text: ` ${sea}`, sample: `${i}b` },
-    },
-  })),
-});
+const server = fork(
+  fileURLToPath(new URL("../tests/fixtures/desk-server.ts", import.meta.url)),
+  [home, "0", "", String(TASKS + 4)],
+  { stdio: "inherit" },
+);
+const [{ links }] = (await once(server, "message")) as [{ links: string[] }];
 
 // in the page: from a keydown to the first frame in which another passage stands
 const watch = `
@@ -67,15 +42,15 @@ const watch = `
     });
     look();
   }, { capture: true });`;
-const browser = await launchBrowser();
+const browser = await chromium.launch({
+  executablePath: await bundled.executablePath(),
+  args: ["--no-sandbox", "--disable-gpu"],
+});
 const rows: { line: string; tasks: number; p50: number; p95: number; most: number }[] = [];
-for (const { line, latency, thinkMs } of lines) {
-  const id = `bench-${latency}`;
-  const person = { id, name: id, pseudonym: id, role: "rater" } as const;
-  const token = await issueToken(store.db, (await ensurePerson(store.db, person)).id, "link");
+for (const [n, { line, latency, thinkMs }] of lines.entries()) {
   const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, locale: "en-GB" });
   page.setDefaultTimeout(30_000);
-  await page.goto(`${address}/sign-in?token=${token}`);
+  await page.goto(links[n]!);
   await page.locator(".choice").first().waitFor();
   if (latency)
     await page.route("**/api/**", async (route) => {
@@ -102,9 +77,8 @@ for (const { line, latency, thinkMs } of lines) {
   await page.close();
 }
 await browser.close();
-server.close();
-await flow.close();
-await store.close();
+server.kill("SIGTERM");
+await once(server, "exit");
 rmSync(home, { recursive: true, force: true });
 for (const r of rows)
   if (!o.json)
@@ -112,4 +86,3 @@ for (const r of rows)
       `${r.line.padEnd(18)} submit to next visible over ${r.tasks} tasks: p50 ${r.p50} ms, p95 ${r.p95} ms, most ${r.most} ms`,
     );
 if (o.json) console.log(JSON.stringify({ rows }));
-process.exit(0);

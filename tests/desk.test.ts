@@ -100,8 +100,8 @@ const answers = (person: string) =>
 test("a server killed in the middle of a text loses no word", async () => {
   const script = fileURLToPath(new URL("fixtures/desk-server.ts", import.meta.url));
   const start = async (port: number) => {
-    const child = fork(script, [other, String(port), web], { stdio: "inherit" });
-    const [said] = (await once(child, "message")) as [{ port: number; link: string }];
+    const child = fork(script, [other, String(port), web, "0"], { stdio: "inherit" });
+    const [said] = (await once(child, "message")) as [{ port: number; links: [string] }];
     return { child, ...said };
   };
   const end = async (child: ChildProcess, signal: NodeJS.Signals) => {
@@ -111,7 +111,7 @@ test("a server killed in the middle of a text loses no word", async () => {
   const first = await start(0);
   const page = await browser.newPage({ locale: "en-GB" });
   page.setDefaultTimeout(WAIT);
-  await page.goto(first.link);
+  await page.goto(first.links[0]);
   await textbox(page).focus();
   const words = Array.from({ length: 120 }, (_, i) => `word${i + 1}`);
   const half = words.slice(0, 60).join(" ");
