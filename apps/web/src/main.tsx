@@ -17,6 +17,7 @@ import {
 import { createRoot } from "react-dom/client";
 import { Me } from "@tiller/schema";
 import { ApiError, get } from "./api.ts";
+import { WebhooksPage } from "./data/webhooks.tsx";
 import { Empty, Failed, Loading, ThemeButton } from "./design/components.tsx";
 import { Desk } from "./desk/desk.tsx";
 import { InboxPage } from "./desk/inbox.tsx";
@@ -126,6 +127,7 @@ const routeTree = root.addChildren([
   page("/joining", JoiningPage),
   page("/policies", PoliciesPage),
   page("/studio", Experiments),
+  page("/studio/webhooks", WebhooksPage),
   page("/playground", Playground),
   page("/studio/experiments/$id", ExperimentPage),
   createRoute({

@@ -5,6 +5,7 @@ import { useMemo, useState } from "react";
 import { z } from "zod";
 import { Experiment, RaterRow, Run, Sample, type Stage } from "@tiller/schema";
 import { get } from "../api.ts";
+import { ExportButton } from "../data/export.tsx";
 import {
   Badge,
   Card,
@@ -66,6 +67,7 @@ export function ExperimentPage() {
           <Link className="button" to="/studio/experiments/$id/trace" params={{ id }} search={{}}>
             Trace
           </Link>
+          <ExportButton experiment={id} />
           {dataset && (
             <Link className="button" to="/studio/datasets/$id" params={{ id: dataset }}>
               Judgments

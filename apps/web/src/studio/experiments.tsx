@@ -30,7 +30,12 @@ export function Experiments() {
   });
   return (
     <main>
-      <h1>Experiments</h1>
+      <div className="row spread">
+        <h1>Experiments</h1>
+        <Link className="button" to="/studio/webhooks">
+          Webhooks
+        </Link>
+      </div>
       {list.isPending ? (
         <Loading />
       ) : list.error ? (

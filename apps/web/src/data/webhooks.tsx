@@ -1,0 +1,215 @@
+/** Webhooks: who is told of what, a new one, and the log of deliveries with a second try by hand. */
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { z } from "zod";
+import {
+  CreatedWebhook,
+  Webhook,
+  WebhookDelivery,
+  type WebhookEvent,
+  webhookEvents,
+} from "@tiller/schema";
+import { get, post } from "../api.ts";
+import { Badge, Card, Empty, Failed, Loading, when } from "../design/components.tsx";
+import "./data.css";
+
+const Ok = z.looseObject({ ok: z.boolean() });
+const path = "/api/data/webhooks";
+
+export function WebhooksPage() {
+  const hooks = useQuery({
+    queryKey: ["webhooks"],
+    queryFn: () => get(path, z.array(Webhook)),
+    refetchInterval: 5000,
+  });
+  const [chosen, setChosen] = useState<string>();
+  const shown = chosen ?? hooks.data?.[0]?.id;
+  return (
+    <main>
+      <h1>Webhooks</h1>
+      <p className="quiet">
+        Tiller tells your programs what happens, signed, and tries again for a day and a half. How
+        to check a signature is in docs/data.md; the whole API is at{" "}
+        <a href="/api/docs">/api/docs</a>.
+      </p>
+      {hooks.isPending && <Loading />}
+      {hooks.error && <Failed error={hooks.error} retry={() => void hooks.refetch()} />}
+      {hooks.data?.length === 0 && <Empty title="No webhooks yet">Add the first one below.</Empty>}
+      {hooks.data?.map((w) => (
+        <Hook key={w.id} hook={w} open={w.id === shown} choose={() => setChosen(w.id)} />
+      ))}
+      <NewHook />
+    </main>
+  );
+}
+
+function Hook({ hook, open, choose }: { hook: Webhook; open: boolean; choose: () => void }) {
+  const client = useQueryClient();
+  const set = useMutation({
+    mutationFn: (enabled: boolean) => post(`${path}/${hook.id}`, { enabled }, Ok),
+    onSuccess: () => client.invalidateQueries({ queryKey: ["webhooks"] }),
+  });
+  return (
+    <Card title={hook.url}>
+      <div className="row spread">
+        <p className="quiet small">
+          {hook.events.join(", ")}
+          {hook.note && ` · ${hook.note}`}
+        </p>
+        <div className="row">
+          {hook.waiting > 0 && <span className="quiet small">{hook.waiting} waiting</span>}
+          <Badge tone={hook.disabledAt ? "bad" : hook.failures ? "warn" : "good"}>
+            {hook.disabledAt ? "off" : hook.failures ? "failing" : "on"}
+          </Badge>
+          <button
+            type="button"
+            className="button"
+            disabled={set.isPending}
+            onClick={() => set.mutate(hook.disabledAt !== null)}
+          >
+            {hook.disabledAt ? "Switch on" : "Switch off"}
+          </button>
+        </div>
+      </div>
+      {hook.disabledReason && <p role="status">Off: {hook.disabledReason}.</p>}
+      {set.error && <Failed error={set.error} />}
+      {open ? (
+        <Deliveries hook={hook.id} />
+      ) : (
+        <div>
+          <button type="button" className="button" onClick={choose}>
+            Show deliveries
+          </button>
+        </div>
+      )}
+    </Card>
+  );
+}
+
+const tone = { pending: "warn", delivered: "good", failed: "bad" } as const;
+
+function Deliveries({ hook }: { hook: string }) {
+  const client = useQueryClient();
+  const list = useQuery({
+    queryKey: ["deliveries", hook],
+    queryFn: () => get(`${path}/${hook}/deliveries`, z.array(WebhookDelivery)),
+    refetchInterval: 5000,
+  });
+  const again = useMutation({
+    mutationFn: (id: number) => post(`${path}/${hook}/deliveries/${id}`, {}, Ok),
+    onSuccess: () => client.invalidateQueries({ queryKey: ["deliveries", hook] }),
+  });
+  if (list.isPending) return <Loading />;
+  if (list.error) return <Failed error={list.error} retry={() => void list.refetch()} />;
+  if (!list.data.length) return <p className="quiet">Nothing was sent yet.</p>;
+  return (
+    <div className="scroll deliveries" tabIndex={0} role="region" aria-label="Deliveries">
+      {again.error && <Failed error={again.error} />}
+      <table>
+        <thead>
+          <tr>
+            <th>When</th>
+            <th>Event</th>
+            <th>State</th>
+            <th>Attempts</th>
+            <th>Last reply</th>
+            <th>Repeat</th>
+          </tr>
+        </thead>
+        <tbody>
+          {list.data.map((d) => (
+            <tr key={d.id}>
+              <td>{when(d.at)}</td>
+              <td>
+                <details>
+                  <summary>{d.type}</summary>
+                  <pre className="small">{JSON.stringify(d.data, undefined, 2)}</pre>
+                </details>
+              </td>
+              <td>
+                <Badge tone={tone[d.state]}>{d.state}</Badge>
+              </td>
+              <td>{d.attempts}</td>
+              <td className="quiet">
+                {d.error ?? (d.status ? `HTTP ${d.status}` : "–")}
+                {d.milliseconds !== null && `, ${d.milliseconds} ms`}
+                {d.nextAt && `; next ${when(d.nextAt)}`}
+              </td>
+              <td>
+                <button
+                  type="button"
+                  className="button"
+                  aria-label={`Send again: ${d.type}`}
+                  onClick={() => again.mutate(d.id)}
+                >
+                  Send again
+                </button>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function NewHook() {
+  const client = useQueryClient();
+  const [url, setUrl] = useState("");
+  const [events, setEvents] = useState<readonly WebhookEvent[]>(["batch.completed"]);
+  const add = useMutation({
+    mutationFn: () => post(path, { url, events }, CreatedWebhook),
+    onSuccess: () => {
+      setUrl("");
+      return client.invalidateQueries({ queryKey: ["webhooks"] });
+    },
+  });
+  return (
+    <Card title="New webhook">
+      <form
+        className="data-form"
+        onSubmit={(e) => {
+          e.preventDefault();
+          add.mutate();
+        }}
+      >
+        <label>
+          Address
+          <input
+            type="url"
+            required
+            placeholder="https://example.org/tiller"
+            value={url}
+            onChange={(e) => setUrl(e.target.value)}
+          />
+        </label>
+        <fieldset>
+          <legend>Events</legend>
+          {webhookEvents.map((event) => (
+            <label key={event} className="check">
+              <input
+                type="checkbox"
+                checked={events.includes(event)}
+                onChange={(e) =>
+                  setEvents(
+                    e.target.checked ? [...events, event] : events.filter((x) => x !== event),
+                  )
+                }
+              />
+              {event}
+            </label>
+          ))}
+        </fieldset>
+        <button type="submit" className="button primary" disabled={add.isPending || !events.length}>
+          Add
+        </button>
+      </form>
+      {add.error && <Failed error={add.error} />}
+      {add.data && (
+        <p role="status">
+          Keep this secret, it is shown only now: <code>{add.data.secret}</code>
+        </p>
+      )}
+    </Card>
+  );
+}
