@@ -103,7 +103,7 @@ function Deliveries({ hook }: { hook: string }) {
   if (list.error) return <Failed error={list.error} retry={() => void list.refetch()} />;
   if (!list.data.length) return <p className="quiet">Nothing was sent yet.</p>;
   return (
-    <div className="scroll deliveries" tabIndex={0} role="region" aria-label="Deliveries">
+    <div className="scroll deliveries">
       {again.error && <Failed error={again.error} />}
       <table>
         <thead>
@@ -121,10 +121,7 @@ function Deliveries({ hook }: { hook: string }) {
             <tr key={d.id}>
               <td>{when(d.at)}</td>
               <td>
-                <details>
-                  <summary>{d.type}</summary>
-                  <pre className="small">{JSON.stringify(d.data, undefined, 2)}</pre>
-                </details>
+                <WhatHappened delivery={d} />
               </td>
               <td>
                 <Badge tone={tone[d.state]}>{d.state}</Badge>
@@ -152,6 +149,13 @@ function Deliveries({ hook }: { hook: string }) {
     </div>
   );
 }
+
+const WhatHappened = ({ delivery }: { delivery: WebhookDelivery }) => (
+  <details>
+    <summary>{delivery.type}</summary>
+    <pre className="small">{JSON.stringify(delivery.data, undefined, 2)}</pre>
+  </details>
+);
 
 function NewHook() {
   const client = useQueryClient();
