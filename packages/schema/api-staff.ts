@@ -30,6 +30,10 @@ export const staffOperations = {
     reply: any,
   }),
   decide: post("/api/quality/decisions", "settles such a task", { body: any, reply: any }),
+  setWeights: post("/api/quality/weights", "stores what each rater's answers weigh", {
+    body: z.strictObject({ type: z.string(), field: z.string() }),
+    reply: z.strictObject({ changed: z.int() }),
+  }),
   listGold: get("/api/quality/gold", "tasks with known answers", { reply: z.array(Gold) }),
   getGold: get("/api/quality/gold/:id", "one of them with its history", { reply: any }),
   addGold: post("/api/quality/gold", "adds or changes one", { body: any, reply: any }),

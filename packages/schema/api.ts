@@ -3,7 +3,9 @@
  * the typed client has a method for each of its names. The schemas are the ones that the routes parse with.
  */
 import { z } from "zod";
+import { runOperations } from "./api-runs.ts";
 import { staffOperations } from "./api-staff.ts";
+import { workOperations } from "./api-work.ts";
 import {
   CreatedWebhook,
   ExportRequest,
@@ -248,6 +250,8 @@ export const operations = {
   }),
   getModel: get("/api/studio/models/:name", "one of them with its calls", { reply: ModelPage }),
 
+  ...runOperations,
+  ...workOperations,
   ...staffOperations,
 } as const satisfies Record<string, Operation>;
 export type OperationName = keyof typeof operations;

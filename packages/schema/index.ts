@@ -21,6 +21,7 @@ export * from "./prompt.ts";
 export * from "./quality.ts";
 export * from "./quality-report.ts";
 export * from "./rng.ts";
+export * from "./runs.ts";
 export * from "./simulate-view.ts";
 export * from "./statistics.ts";
 export * from "./task.ts";

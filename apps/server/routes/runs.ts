@@ -1,29 +1,14 @@
 /** Runs from the studio: how far each is, starting one, and what can be done from a node of its trace. */
 import { Hono } from "hono";
-import { z } from "zod";
-import { Agents, Budget, ExperimentId, TillerError } from "@tiller/schema";
+import { AtNode, ExperimentId, StartRun, TillerError } from "@tiller/schema";
 import { getTracedRun, listProgress } from "@tiller/store";
 import type { Deps, Env } from "../context.ts";
-
-const Start = z.strictObject({
-  workflow: z.string(),
-  input: z.unknown(),
-  agents: Agents.default({}),
-  budget: Budget.default({}),
-  seed: z.int().default(1),
-});
-const At = z.strictObject({
-  node: z.string().min(1).max(4000),
-  input: z.unknown().optional(),
-  output: z.unknown().optional(),
-  reason: z.string().max(1000).optional(),
-});
 
 export const runRoutes = (d: Deps) => {
   const { db } = d.store;
   /** The node of a run that may be changed. */
   const target = async (id: string, body: unknown) => {
-    const at = At.parse(body);
+    const at = AtNode.parse(body);
     const run = await getTracedRun(db, ExperimentId.parse(id));
     if (run.imported)
       throw new TillerError(
@@ -41,7 +26,7 @@ export const runRoutes = (d: Deps) => {
     .get("/progress", async (c) => c.json(await listProgress(db, { now: new Date() })))
     .get("/workflows", (c) => c.json(d.flow.workflows()))
     .post("/experiments", async (c) => {
-      const { workflow, input, ...o } = Start.parse(await c.req.json());
+      const { workflow, input, ...o } = StartRun.parse(await c.req.json());
       const origin = { kind: "studio", by: c.var.me.pseudonym };
       return c.json({ experiment: await d.flow.start(workflow, input, { ...o, origin }) });
     })
