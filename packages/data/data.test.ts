@@ -46,7 +46,7 @@ const lines = (bytes: Buffer) =>
     .map((l) => JSON.parse(l) as Record<string, unknown>);
 
 const empty = async (store: Store) => {
-  for (const table of ["answer", "lease", "task", "batch", "task_type", "dataset"])
+  for (const table of ["idle_day", "answer", "lease", "task", "batch", "task_type", "dataset"])
     await store.db.run({ text: `delete from ${table}`, values: [] });
   await store.db.run(sql`delete from experiment where recipe = 'import@1' or id like 'x%'`);
   await store.db.run(sql`delete from person where imported`);
