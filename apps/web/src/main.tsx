@@ -83,6 +83,7 @@ function Shell() {
             </Link>
           )}
           {staff && <Link to="/studio/tasks">Tasks</Link>}
+          {staff && <Link to="/policies">Policies</Link>}
           {staff && <Link to="/playground">Playground</Link>}
           {staff && <Link to="/quality">Quality</Link>}
           {staff && <Link to="/desk/inbox">Inbox</Link>}

@@ -9,6 +9,7 @@ import { DeskProgress, type Draft, Me, type SkipFate, UndoReply } from "@tiller/
 import { get, post } from "../api.ts";
 import { Empty, Failed, Kbd, Loading } from "../design/components.tsx";
 import type { Time } from "./active-time.ts";
+import { NothingHere } from "../join/nothing.tsx";
 import { ConcernDialog, GuidelinesDialog, SkipDialog } from "./dialogs.tsx";
 import { draftShelf, type InHand } from "./draft.ts";
 import { Foot } from "./foot.tsx";
@@ -246,9 +247,7 @@ function DeskOf({ me }: { me: Me }) {
       ) : queue.error ? (
         <Failed error={queue.error} retry={queue.retry} />
       ) : queue.state === "empty" ? (
-        <Empty title="All caught up">
-          There is no work for you right now. New tasks appear here by themselves.
-        </Empty>
+        <NothingHere why={queue.why} />
       ) : queue.state === "elsewhere" ? (
         <Empty title="Your tasks are open in other windows">
           You hold as many tasks as one person may. Finish one there, or close that window: the task

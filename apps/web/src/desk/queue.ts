@@ -40,6 +40,8 @@ export interface Queue {
   readonly items: readonly InHand[];
   /** "elsewhere": all that this person may hold is open in other windows */
   readonly state: "loading" | "ready" | "empty" | "elsewhere";
+  /** why there is nothing, in the server's words */
+  readonly why: string;
   readonly error: Error | undefined;
   /** out of this window's sight; `letGo` once it is done with */
   readonly remove: (lease: string) => void;
@@ -56,6 +58,7 @@ export function useQueue(o: {
 }): Queue {
   const [items, setItems] = useState<readonly InHand[]>([]);
   const [state, setState] = useState<Queue["state"]>("loading");
+  const [why, setWhy] = useState("");
   const [error, setError] = useState<Error>();
   const asking = useRef(false);
   const returns = useRef(0);
@@ -74,6 +77,7 @@ export function useQueue(o: {
         setError(undefined);
         if (next.kind === "empty") {
           setState("empty");
+          setWhy(next.message);
           break;
         }
         const id = next.lease.lease;
@@ -159,5 +163,5 @@ export function useQueue(o: {
     setError(undefined);
     void fill();
   }, [fill]);
-  return { items, state, error, remove, front, patch, retry };
+  return { items, state, why, error, remove, front, patch, retry };
 }

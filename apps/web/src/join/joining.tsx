@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { z } from "zod";
-import { type Draft, initialValue, Joining, JoiningReply, type View } from "@tiller/schema";
+import { type Draft, initialValue, Joining, JoiningReply, textAt, type View } from "@tiller/schema";
 import { get, post } from "../api.ts";
 import { Badge, Empty, Failed, Loading, Meter } from "../design/components.tsx";
 import { Markdown } from "../design/markdown.tsx";
@@ -125,9 +125,12 @@ function Question({
   );
 }
 
-/** A value as the form words it: the label of an option, else the value. */
-function worded(view: View, name: string, value: unknown): string {
+/** A value as the form words it: the label of an option, the text of a side, else the value. */
+function worded({ view, input }: Item, name: string, value: unknown): string {
   const field = view.ask.find((f) => f.name === name);
+  if (field?.kind === "pair" && (value === "a" || value === "b"))
+    return textAt(input, field[value]).trim();
+  if (field?.kind === "pair" && value === "tie") return "No difference";
   if (field && "options" in field) {
     const option = field.options.find((o) => o.value === value);
     if (option) return option.label;
@@ -150,10 +153,10 @@ function Explained({ item, value, told, go }: Told & { go: () => void }) {
           <div key={name}>
             <dt>{item.view.ask.find((f) => f.name === name)?.label ?? name}</dt>
             <dd>
-              You: <b>{worded(item.view, name, value[name])}</b>
+              You: <b>{worded(item, name, value[name])}</b>
             </dd>
             <dd>
-              Researchers: <b>{worded(item.view, name, expected)}</b>
+              Researchers: <b>{worded(item, name, expected)}</b>
             </dd>
           </div>
         ))}
