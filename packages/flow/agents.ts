@@ -20,6 +20,7 @@ import { approval } from "./approval.ts";
 import { checkBudgets } from "./budget.ts";
 import type { Answered, AskOptions } from "./define.ts";
 import { noModels } from "./failures.ts";
+import { fault } from "./fault.ts";
 import type { OpContext, Ops } from "./op.ts";
 
 type Task = TaskDef<any, any>;
@@ -254,6 +255,7 @@ async function askPeople(
       deadline: deadline === undefined ? undefined : new Date(deadline),
     });
     host.posted.add(batch);
+    fault("batch.posted");
   }
   const links = [{ kind: "batch" as const, id: batch }];
   node.note({ links, wanted, brief: `waits for ${wanted} answer${wanted > 1 ? "s" : ""}` }, true);
@@ -269,6 +271,7 @@ async function askPeople(
       );
   }
   host.posted.delete(batch);
+  fault("answers.taken");
   await spend(db, { node: id, experiment: args.experiment, people: answers.length });
   node.note({ brief: "" });
   const by = Map.groupBy(answers, (x) => x.task as string);

@@ -1,5 +1,5 @@
 /** Durable workflows of people and models. */
 export { taskPrompt } from "./agents.ts";
 export * from "./define.ts";
-export { fault } from "./fault.ts";
+export { type FaultPoint, faultPoints } from "./fault.ts";
 export { type FlowServer, type KnownWorkflow, launchFlow, type StartOptions } from "./server.ts";

@@ -3,7 +3,7 @@ import { readFile, rename, writeFile } from "node:fs/promises";
 import { setPriority } from "node:os";
 import path from "node:path";
 import { type JobContext, TillerError } from "@tiller/schema";
-import { fault } from "./fault.ts";
+import { jobFault } from "./fault.ts";
 import type { Message } from "./jobs.ts";
 
 const [module, entry, dir, home] = process.argv.slice(2) as [string, string, string, string];
@@ -27,7 +27,7 @@ const context: JobContext = {
     samplesOf.set(s.step, index + 1);
     send({ type: "sample", index, ...s });
   },
-  fault,
+  fault: jobFault,
   signal: abort.signal,
 };
 try {

@@ -207,6 +207,7 @@ class Call<T> implements OpContext {
 
   async #body(): Promise<StoredValue> {
     this.#entered = true;
+    fault("op.begin");
     this.#showRunning();
     const { carried } = this.#ops.config;
     const known = carried.results[this.path];

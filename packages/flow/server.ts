@@ -28,6 +28,7 @@ import {
 import type { Models } from "@tiller/model";
 import type { Carried, Recording, WorkflowDef } from "./define.ts";
 import { isControl, revive } from "./failures.ts";
+import { fault } from "./fault.ts";
 import { type Branch, carryFor, recordedResults } from "./fork.ts";
 import { guardLife } from "./life.ts";
 import { QUEUE_MS, quietDbos } from "./quiet.ts";
@@ -112,6 +113,7 @@ export async function launchFlow(o: {
   const outside = AsyncLocalStorage.snapshot();
   const defs = new Map(o.workflows.map((w) => [w.name, w]));
   await refuseMissing(store, defs);
+  await store.enlist();
 
   DBOS.setConfig({
     name: "tiller",
@@ -165,6 +167,7 @@ export async function launchFlow(o: {
           workflowID: args.id,
           ...(spread ? { queueName: QUEUE } : {}),
         })(args);
+        fault("child.started");
         return here.get(args.id) ?? resultOf(handle.workflowID);
       });
     },
@@ -195,6 +198,7 @@ export async function launchFlow(o: {
       const running = (async () => {
         try {
           const stored = await runWorkflow(host, def, args);
+          fault("workflow.ended");
           if (root) {
             const result = await resolveValue(home, stored);
             await recorder.flush();
@@ -233,7 +237,7 @@ export async function launchFlow(o: {
       DBOS.registerWorkflow(body, { name: def.name, maxRecoveryAttempts: 10_000 }),
     );
   }
-  await DBOS.launch();
+  await alone(store, () => DBOS.launch()); // two servers that set up its tables at once block each other
   await DBOS.registerQueue(QUEUE, {
     workerConcurrency: o.workerConcurrency ?? 200,
     minPollingIntervalMs: QUEUE_MS,
@@ -422,6 +426,25 @@ export async function launchFlow(o: {
       await Promise.race([DBOS.shutdown(), new Promise((r) => setTimeout(r, 2000))]);
     },
   };
+}
+
+const SETUP_LOCK = 7_070_711;
+/** One server at a time. Tries and sleeps: a session that waits in the database would hold up what it waits for. */
+async function alone(store: Store, act: () => Promise<void>): Promise<void> {
+  const client = store.holder.client();
+  for (;;) {
+    const { rows } = await client.query<{ got: boolean }>(
+      "select pg_try_advisory_lock($1) as got",
+      [SETUP_LOCK],
+    );
+    if (rows[0]?.got) break;
+    await new Promise((r) => setTimeout(r, 100));
+  }
+  try {
+    await act();
+  } finally {
+    await client.query("select pg_advisory_unlock($1)", [SETUP_LOCK]);
+  }
 }
 
 const defaultFenced = (why: TillerError) => {

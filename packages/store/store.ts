@@ -38,6 +38,8 @@ export interface Store extends AsyncDisposable {
   /** no other server can be on this database */
   readonly alone: boolean;
   readonly holder: Holder;
+  /** From now on this process counts as a server: it must say that it lives, or others take its work over. */
+  enlist(): Promise<void>;
   emit(event: LiveEvent): void;
   /** Live events of this process; returns the function that ends it. */
   subscribe(listener: (event: LiveEvent) => void): () => void;
@@ -104,12 +106,7 @@ export async function openStore(o: {
   });
   try {
     await migrate(db);
-    if (!o.guest) {
-      await registerExecutor(db, executor);
-      registered = true;
-      await lockExecutor(holder.client(), executor);
-      if (alone) await buryDead(db, executor, { alone });
-    }
+    if (alone) await buryDead(db, executor, { alone });
   } catch (e) {
     await holder.close();
     await pool.end();
@@ -131,6 +128,12 @@ export async function openStore(o: {
     executor,
     alone,
     holder,
+    enlist: async () => {
+      if (registered) return;
+      await registerExecutor(db, executor);
+      registered = true;
+      await lockExecutor(holder.client(), executor);
+    },
     emit: (event) => listeners.forEach((l) => l(event)),
     subscribe: (l) => {
       listeners.add(l);

@@ -1,0 +1,245 @@
+/**
+ * Random faults on a tree of people and model steps over three servers on one database: servers killed with -9 or paused
+ * past the time others wait, their connections cut, Postgres stopped and killed. In the end the result is that of a
+ * run without faults, every person's task was asked once and answered once, and every effect has one key.
+ * Run: npm run faults -- [--faults 1000] [--seed N] [--depth 4] [--minutes M]   (a seed repeats the choice of faults)
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import { says, scripted } from "@tiller/model/fixtures/endpoint.ts";
+import { PersonId, rng } from "@tiller/schema";
+import { ensurePerson, openStore, sql, type Store, submitAnswer, takeLease } from "@tiller/store";
+import { said, size } from "./tree.ts";
+
+const { values: o } = parseArgs({
+  options: {
+    faults: { type: "string", default: "1000" },
+    seed: { type: "string", default: String(Date.now() % 100_000) },
+    depth: { type: "string", default: "4" },
+    minutes: { type: "string", default: "25" },
+  },
+});
+const [wanted, depth, seed] = [Number(o.faults), Number(o.depth), Number(o.seed)];
+console.log(`seed ${seed}, ${wanted} faults, ${size(depth)} nodes a tree`);
+const random = rng(seed, "faults");
+const SERVERS = 3;
+const home = mkdtempSync(path.join(tmpdir(), "tiller-faults-"));
+const script = fileURLToPath(new URL("./server.ts", import.meta.url));
+const endpoint = await scripted(says("the oracle has spoken"));
+const owner = await openStore({ home }); // holds the embedded Postgres, and starts it again when it dies
+const databaseUrl = `postgres://tiller@${encodeURIComponent(String(owner.config.host))}/postgres`;
+const store = await openStore({ home, databaseUrl, guest: true }); // the people's side: no server among the others
+await store.db.run(
+  sql`create table effect (key text not null, at timestamptz not null default now())`,
+);
+
+/** The database goes away in this test: asks again until it is back. */
+async function patient<T>(ask: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries++)
+    try {
+      return await ask();
+    } catch (e) {
+      if (tries > 600) throw e;
+      await sleep(100);
+    }
+}
+
+// ---- servers
+const servers: (ChildProcess & { executor?: string })[] = [];
+let over = false;
+let fenced = 0;
+function serve(i: number, extra: string[] = [], env: Record<string, string> = {}): ChildProcess {
+  const child = spawn(process.execPath, [script, home, endpoint.baseURL, ...extra], {
+    env: { ...process.env, DATABASE_URL: databaseUrl, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  }) as ChildProcess & { executor?: string };
+  servers[i] = child;
+  child.stdout!.on("data", (b: Buffer) => (child.executor ??= b.toString().trim()));
+  child.stderr!.on("data", (b: Buffer) => {
+    if (b.toString().includes("silent for so long")) fenced++;
+    else if (process.env["TILLER_DEBUG"]) process.stderr.write(b);
+  });
+  child.once("exit", () => {
+    if (!over && servers[i] === child) setTimeout(() => !over && serve(i), 50 + random.int(300));
+  });
+  return child;
+}
+
+// ---- people
+const experiments: string[] = [];
+async function people(): Promise<void> {
+  for (let n = 0; n < 3; n++)
+    await ensurePerson(store.db, {
+      id: `p${n}`,
+      name: `P${n}`,
+      pseudonym: `rater-${n}`,
+      role: "rater",
+    });
+  const one = async (id: PersonId) => {
+    while (!over) {
+      const lease = await patient(() => takeLease(store.db, id, { swap: false }));
+      if (!lease) {
+        await sleep(40);
+        continue;
+      }
+      const value = { number: said(z.object({ at: z.string() }).parse(lease.input).at) };
+      await patient(() =>
+        submitAnswer(store.db, id, { lease: lease.lease, value, activeSeconds: 1, idleSeconds: 0 }),
+      );
+    }
+  };
+  await Promise.all([0, 1, 2].map((n) => one(PersonId.parse(`p${n}`))));
+}
+/** What a run's own record says once it has ended. */
+async function ended(
+  id: string,
+): Promise<{ state: string; result: unknown; error: string | null } | undefined> {
+  const row = await patient(() =>
+    store.db.maybe(
+      sql`select state, result, error from experiment where id = ${id}`,
+      z.object({ state: z.string(), result: z.unknown(), error: z.string().nullable() }),
+    ),
+  );
+  return row && row.state !== "running" ? row : undefined;
+}
+
+// ---- faults
+const postmaster = () =>
+  Number(readFileSync(path.join(home, "postgres/data/postmaster.pid"), "utf8").split("\n")[0]);
+let paused = 0;
+const faults: Record<string, { weight: number; act: () => Promise<void> | void }> = {
+  cut: {
+    weight: 80,
+    act: () =>
+      patient(() =>
+        store.db.run(
+          sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = ${`tiller ${servers[random.int(SERVERS)]!.executor}`} and random() < 0.7`,
+        ),
+      ).then(() => {}),
+  },
+  kill: { weight: 14, act: () => void servers[random.int(SERVERS)]!.kill("SIGKILL") },
+  pause: {
+    weight: 3,
+    act: () => {
+      if (paused > 0) return;
+      paused++;
+      const victim = servers[random.int(SERVERS)]!;
+      victim.kill("SIGSTOP");
+      setTimeout(() => {
+        victim.kill("SIGCONT"); // by now the others have its work: it may write nothing
+        paused--;
+      }, 27_000);
+    },
+  },
+  stop: { weight: 2, act: () => void process.kill(postmaster(), "SIGINT") },
+  crash: { weight: 1, act: () => void process.kill(postmaster(), "SIGKILL") },
+};
+const names = Object.keys(faults);
+const total = names.reduce((n, f) => n + faults[f]!.weight, 0);
+function choose(): string {
+  let at = random.int(total);
+  return names.find((f) => (at -= faults[f]!.weight) < 0)!;
+}
+
+// ---- the run
+const deadline = Date.now() + 60_000 * Number(o.minutes);
+const happened = new Map<string, number>();
+async function finish(id: string): Promise<unknown> {
+  for (;;) {
+    const end = await ended(id);
+    if (end?.state === "done") return end.result;
+    if (end) throw new Error(`${id} ${end.state}: ${end.error}`);
+    if (Date.now() > deadline) throw new Error(`${id} has not ended within ${o.minutes} minutes`);
+    await sleep(200);
+  }
+}
+let failed = false;
+try {
+  experiments.push("calm");
+  serve(0, ["calm", String(depth)]);
+  for (let i = 1; i < SERVERS; i++) serve(i);
+  const working = people();
+  const expected = await finish("calm");
+  console.log(`without faults: ${JSON.stringify(expected)}`);
+
+  let [count, round] = [0, 0];
+  while (count < wanted) {
+    const id = `storm-${round++}`;
+    experiments.push(id);
+    let begun = false;
+    for (let i = 0; !begun; i = (i + 1) % SERVERS) {
+      servers[i]!.kill("SIGKILL"); // its place starts with the order to begin this tree
+      serve(i, [id, String(depth)]);
+      for (let t = 0; t < 100 && !begun; t++) {
+        await sleep(100);
+        begun = await patient(() =>
+          store.db.value(
+            sql`select exists (select 1 from experiment where id = ${id})`,
+            z.boolean(),
+          ),
+        );
+      }
+    }
+    let storming = true;
+    const storm = (async () => {
+      while (storming && count < wanted && Date.now() < deadline) {
+        const name = choose();
+        await faults[name]!.act();
+        happened.set(name, (happened.get(name) ?? 0) + 1);
+        count++;
+        await sleep(name === "cut" ? 50 + random.int(250) : 400 + random.int(1200));
+      }
+    })();
+    const result = await finish(id);
+    storming = false;
+    await storm;
+    if (JSON.stringify(result) !== JSON.stringify(expected))
+      throw new Error(
+        `${id} ended with ${JSON.stringify(result)}, without faults it is ${JSON.stringify(expected)}`,
+      );
+    console.log(
+      `${id}: the same; ${count} faults so far ${JSON.stringify(Object.fromEntries(happened))}, ${fenced} fenced`,
+    );
+  }
+  await sleep(500);
+  const books = await patient(() =>
+    store.db.one(
+      sql`select (select count(*)::int from batch) as batches, (select count(*)::int from task) as tasks, (select count(*)::int from answer where undone_at is null) as answers,
+          (select count(distinct key)::int from effect) as keys, (select count(*)::int from effect) as effects`,
+      z.object({
+        batches: z.number(),
+        tasks: z.number(),
+        answers: z.number(),
+        keys: z.number(),
+        effects: z.number(),
+      }),
+    ),
+  );
+  const each = experiments.length * size(depth);
+  console.log(`${experiments.length} trees of ${size(depth)} nodes: ${JSON.stringify(books)}`);
+  for (const name of ["batches", "tasks", "answers", "keys"] as const)
+    if (books[name] !== each) throw new Error(`${books[name]} ${name} where ${each} were expected`);
+  console.log(`${count} passed, 0 failed`);
+  over = true;
+  await working;
+} catch (e) {
+  failed = true;
+  console.error(`seed ${seed}:`, e);
+} finally {
+  over = true;
+  for (const s of servers) {
+    s.kill("SIGCONT");
+    s.kill("SIGKILL");
+  }
+  await sleep(300);
+  await Promise.race([store.close().then(() => owner.close()), sleep(5000)]).catch(() => {});
+  await endpoint[Symbol.asyncDispose]();
+  rmSync(home, { recursive: true, force: true });
+}
+process.exit(failed ? 1 : 0);

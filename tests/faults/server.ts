@@ -1,0 +1,25 @@
+/** One of several servers on one database, to be killed and paused: node server.ts HOME ENDPOINT [EXPERIMENT DEPTH] */
+import { launchFlow } from "@tiller/flow";
+import { ModelsConfig, openModels } from "@tiller/model";
+import { openStore } from "@tiller/store";
+import { makeTree } from "./tree.ts";
+
+const [home, baseURL, experiment, depth] = process.argv.slice(2) as [
+  string,
+  string,
+  string?,
+  string?,
+];
+const store = await openStore({ home, databaseUrl: process.env["DATABASE_URL"] });
+const models = openModels({
+  config: ModelsConfig.parse({
+    oracle: { kind: "openai", baseURL, model: "m", defaults: { temperature: 0 } },
+  }),
+  db: store.db,
+});
+const tree = makeTree(store);
+const flow = await launchFlow({ store, workflows: [tree], models, codeRevision: "faults" });
+if (experiment)
+  await flow.start(tree, { depth: Number(depth), at: "r" }, { id: experiment, seed: 1 });
+console.log(store.executor);
+setInterval(() => {}, 1000);

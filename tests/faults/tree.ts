@@ -1,0 +1,49 @@
+/**
+ * The workflow that the faults fall on: a tree whose every node has an effect outside, a question to a person, a model
+ * call and children. What a person or the model says follows from what they were asked.
+ */
+import { z } from "zod";
+import { workflow } from "@tiller/flow";
+import { defineTask, prompt } from "@tiller/schema";
+import { sql, type Store } from "@tiller/store";
+
+export const question = defineTask({
+  name: "fault-question",
+  version: "1",
+  title: "Which number?",
+  instructions: "",
+  input: z.strictObject({ at: z.string() }),
+  view: {
+    show: [{ kind: "text", from: "at" }],
+    ask: [{ kind: "slider", name: "number", label: "Number", min: 0, max: 99 }],
+  },
+  samples: [],
+});
+/** What a person says to a question. */
+export const said = (at: string): number =>
+  [...at].reduce((n, c) => (31 * n + c.charCodeAt(0)) % 100, 7);
+
+export const makeTree = (store: Store) => {
+  const tree = workflow(
+    "fault-tree@1",
+    z.object({ depth: z.int(), at: z.string() }),
+    async (flow, { depth, at }): Promise<number> => {
+      await flow.step("effect", async ({ key }) => {
+        // the world outside: it sees every attempt, and tells them apart by the key
+        await store.db.run(sql`insert into effect (key) values (${key})`);
+      });
+      const asked = await flow.ask(question, { at });
+      const reply = await flow.model("oracle", prompt`At ${at}`);
+      const own = asked.value.number + reply.length;
+      if (depth === 0) return own;
+      const below = await Promise.all([
+        flow.child(tree, { depth: depth - 1, at: `${at}l` }, { name: "left", spread: true }),
+        flow.child(tree, { depth: depth - 1, at: `${at}r` }, { name: "right" }),
+      ]);
+      return own + (below[0] as number) + (below[1] as number);
+    },
+  );
+  return tree;
+};
+/** Nodes of a tree of this depth: each asks once, calls once and has one effect. */
+export const size = (depth: number): number => 2 ** (depth + 1) - 1;
