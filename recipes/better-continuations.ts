@@ -6,57 +6,36 @@
  *
  * Copy this file to make an experiment of your own. Run: npm start
  */
-import { fileURLToPath } from "node:url";
 import path from "node:path";
 import { z } from "zod";
-import { aggregatePairs, comparison, flagRaters, hiddenTaste } from "@tiller/crowd";
-import { type Answered, workflow } from "@tiller/flow";
+import { comparison, hiddenTaste } from "@tiller/crowd";
+import { workflow } from "@tiller/flow";
 import {
-  Continuation,
   distinctN,
   evaluateJob,
   klBestOfN,
   bestOfN,
-  PpoConfig,
   ppoJob,
-  RewardConfig,
   rewardJob,
   sampleJob,
   wilson,
 } from "@tiller/learn";
-import { corpus, loadTokenizer, samplePassages, splitTrainHeldout } from "@tiller/lm";
-import {
-  AnswerId,
-  ComparisonValue,
-  type Judgment,
-  type LabelledPair,
-  PersonId,
-  type Report,
-  type Summary,
-  type TaskId,
-} from "@tiller/schema";
-
-const base = path.join(path.dirname(fileURLToPath(import.meta.url)), "../models/base");
+import type { Report, Summary } from "@tiller/schema";
+import { bookPassages, forReward, labelPairs, learning, pairsOf } from "./shared.ts";
 
 export const Config = z.strictObject({
-  base: z.string().default(base).describe("checkpoint folder of the model to improve"),
+  ...learning,
   pairs: z
     .int()
     .positive()
     .default(2900)
     .describe("passages that people compare two continuations of"),
-  people: z.int().positive().default(3).describe("judgments a pair"),
   heldout: z
     .int()
     .positive()
     .default(256)
     .describe("passages of the book's held-out part for evaluation"),
   bestOf: z.int().positive().default(8),
-  minPassage: z.int().positive().default(10).describe("tokens"),
-  maxPassage: z.int().positive().default(32).describe("tokens"),
-  continuation: Continuation.prefault({}),
-  reward: RewardConfig.prefault({}),
-  ppo: PpoConfig.prefault({}),
 });
 export type Config = z.infer<typeof Config>;
 
@@ -77,15 +56,7 @@ export const betterContinuations = workflow(
     const started = await flow.step("started", () => Date.now());
 
     const { train, heldout } = await flow.stage("passages", async () =>
-      flow.step("passages", async () => {
-        const tokenizer = await loadTokenizer(c.base);
-        const book = splitTrainHeldout(corpus().moby);
-        const limits = { minTokens: c.minPassage, maxTokens: c.maxPassage, tokenizer };
-        return {
-          train: samplePassages(book.train, { n: c.pairs, seed, ...limits }),
-          heldout: samplePassages(book.heldout, { n: c.heldout, seed, ...limits }),
-        };
-      }),
+      flow.step("passages", () => bookPassages({ ...c, train: c.pairs, seed })),
     );
 
     const samples = await flow.stage("samples", async () => {
@@ -115,13 +86,7 @@ export const betterContinuations = workflow(
     });
 
     const answers = await flow.stage("people", () => {
-      const questions = train.map((passage, i) => {
-        const [a, b] = samples.texts[i];
-        return {
-          id: `pair-${i}`,
-          input: { passage, a: { text: a, sample: `${i}a` }, b: { text: b, sample: `${i}b` } },
-        };
-      });
+      const questions = pairsOf(train, samples.texts);
       return flow.askAll("comparisons", comparison, questions, {
         people: c.people,
         stage: "people",
@@ -129,21 +94,7 @@ export const betterContinuations = workflow(
     });
 
     const { pairs, dataset, careless, raters } = await flow.stage("quality", async () => {
-      const judged = answers.map((x) => ({
-        ...x,
-        judgments: x.answers.map((a) => judgment(x.task, a)),
-      }));
-      const judgments = judged.flatMap((x) => x.judgments);
-      const labels = aggregatePairs(judgments);
-      const quality = flagRaters(judgments, labels);
-      const rows: LabelledPair[] = judged.map((x) => ({
-        task: x.task,
-        passage: x.input.passage,
-        a: x.input.a.text,
-        b: x.input.b.text,
-        pB: labels.pairs.get(x.task)?.pB ?? 0.5,
-        judgments: x.judgments.map((j) => j.answer),
-      }));
+      const { pairs: rows, raters: quality } = labelPairs(answers);
       const found = quality.filter((r) => r.flag === "careless").map((r) => r.pseudonym);
       return {
         pairs: rows,
@@ -158,7 +109,7 @@ export const betterContinuations = workflow(
       const input = {
         config: c.reward,
         base: c.base,
-        pairs: pairs.map(({ passage, a, b, pB }) => ({ passage, a, b, pB })),
+        pairs: pairs.map(forReward),
         maxTokens: longest,
         seed,
         out: path.join(flow.home, "checkpoints", flow.experiment, "reward"),
@@ -271,20 +222,6 @@ export const betterContinuations = workflow(
     ],
   },
 );
-
-/** A comparison as the quality functions read it. */
-const judgment = (task: TaskId, a: Answered<unknown>): Judgment => ({
-  answer: a.answer ?? AnswerId.parse(`${task} ${a.by}`),
-  task,
-  typeVersion: comparison.version,
-  rater: a.person ?? PersonId.parse(a.by),
-  pseudonym: a.by,
-  choice: ComparisonValue.parse(a.value).choice,
-  swap: a.swap,
-  activeSeconds: a.activeSeconds,
-  idleSeconds: a.idleSeconds,
-  at: a.at,
-});
 
 type Items = z.infer<typeof evaluateJob.output>["items"];
 

@@ -32,6 +32,7 @@ import {
 } from "@tiller/store";
 import { buildWeb } from "@tiller/web/build.ts";
 import { betterContinuations, Config, smallConfig } from "../../recipes/better-continuations.ts";
+import { recipes } from "../../recipes/index.ts";
 import { Progress, summaryTable } from "./bars.ts";
 import { parseFlags } from "./flags.ts";
 
@@ -76,7 +77,7 @@ export async function run(args: string[]): Promise<number> {
     const models = serverModels({ store, sampler, file: o.models });
     flow = await launchFlow({
       store,
-      workflows: [betterContinuations],
+      workflows: recipes,
       codeRevision: revision(),
       models,
     });

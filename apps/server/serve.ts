@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { serve } from "@hono/node-server";
 import { launchFlow } from "@tiller/flow";
 import { expireLeases, openStore, settleDropped } from "@tiller/store";
+import { recipes } from "../../recipes/index.ts";
 import { createApp } from "./app.ts";
 import { serverModels } from "./engine.ts";
 import { SamplerPool } from "./sampler.ts";
@@ -28,7 +29,7 @@ const store = await openStore({
   databaseUrl: process.env["DATABASE_URL"],
   guest: values.guest,
 });
-const flow = await launchFlow({ store, workflows: [], codeRevision: "serve" });
+const flow = await launchFlow({ store, workflows: recipes, codeRevision: "serve" });
 const pending = new Set<Promise<void>>();
 const sampler = new SamplerPool();
 const models = serverModels({ store, sampler });

@@ -14,7 +14,7 @@ import {
   type TaskDef,
   TillerError,
 } from "@tiller/schema";
-import { postBatch, spend, takeAnswers } from "@tiller/store";
+import { postBatch, setQualification, spend, takeAnswers } from "@tiller/store";
 import { z } from "zod";
 import { approval } from "./approval.ts";
 import { checkBudgets } from "./budget.ts";
@@ -240,6 +240,10 @@ async function askPeople(
   const deadline = o.hours === undefined ? undefined : await deadlineOf(a, id, o.hours);
   if (!host.posted.has(batch)) {
     await checkBudgets(db, args.budgets, { people: wanted }, host.now());
+    const named = o.only?.length ? [{ qualification: `asked ${batch}`, level: 1 }] : [];
+    for (const { qualification: name } of named)
+      for (const person of o.only!)
+        await setQualification(db, null, { person, name, level: 1, why: "asked by name" });
     await postBatch(db, {
       id: batch,
       experiment: args.experiment,
@@ -252,6 +256,7 @@ async function askPeople(
       })),
       node: node.id,
       excluded: o.not ?? [],
+      requires: [...(o.requires ?? []), ...named],
       deadline: deadline === undefined ? undefined : new Date(deadline),
     });
     host.posted.add(batch);

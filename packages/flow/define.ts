@@ -14,6 +14,7 @@ import {
   type PersonId,
   type Prompt,
   type Report,
+  type Requirement,
   type Rng,
   type RunId,
   type TaskDef,
@@ -65,6 +66,10 @@ export interface AskOptions extends Named {
   readonly people?: number;
   /** who may not answer: those who saw or wrote something upstream */
   readonly not?: readonly PersonId[];
+  /** nobody else may answer: to ask the same people again. Empty: anyone */
+  readonly only?: readonly PersonId[];
+  /** what whoever answers must be qualified for */
+  readonly requires?: readonly Requirement[];
   /** who answers, where the run's configuration does not say otherwise */
   readonly agent?: AgentSpec;
   /** hours until it ends unanswered */

@@ -85,8 +85,8 @@ export interface FlowServer {
   /** A new run that asks this question again. */
   reask(o: { node: string; by: string }): Promise<{ experiment: string }>;
   cancel(o: { node: string; by: string; reason?: string }): Promise<void>;
-  /** What people and models answered in a run, to run it again without them. */
-  record(experiment: string): Promise<Recording>;
+  /** What people and models answered in a run, and with `jobs` what its jobs made, to run it again without them. */
+  record(experiment: string, o?: { jobs?: boolean }): Promise<Recording>;
   /** Takes a run over to another version by that version's `migrate`. */
   migrate(o: { experiment: string; to: string; by: string }): Promise<{ experiment: string }>;
   close(): Promise<void>;
@@ -384,10 +384,11 @@ export async function launchFlow(o: {
     rewind: (f) => branch({ kind: "rewind", ...f }, f.by, true),
     reask: (f) => branch({ kind: "reask", ...f }, f.by, false),
     cancel,
-    record: async (experiment) => {
+    record: async (experiment, r = {}) => {
       await recorder.flush();
       const { recipe, seed, config } = await getExperiment(db, experiment);
-      const { results } = await recordedResults(store, experiment, { kinds: ["ask", "model"] });
+      const kinds = ["ask", "model", ...(r.jobs ? (["job"] as const) : [])] as const;
+      const { results } = await recordedResults(store, experiment, { kinds });
       return { workflow: recipe, seed, input: config, results: { ...results } };
     },
     migrate: async ({ experiment, to, by }) => {

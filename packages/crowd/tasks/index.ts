@@ -1,5 +1,6 @@
 /** The ready-made kinds of work, and the check of an answer by the code of its kind. */
 import { type Draft, problemsOf, type TaskDef } from "@tiller/schema";
+import { claimVote } from "./claim-vote.ts";
 import { compareThree } from "./compare-three.ts";
 import { comparison } from "./comparison.ts";
 import { conversationRating } from "./conversation-rating.ts";
@@ -7,16 +8,20 @@ import { conversationReply } from "./conversation-reply.ts";
 import { credence } from "./credence.ts";
 import { critique } from "./critique.ts";
 import { demonstration } from "./demonstration.ts";
+import { discussion, ruling } from "./discussion.ts";
 import { edit } from "./edit.ts";
 import { forcedComparison } from "./forced-comparison.ts";
 import { freeForm } from "./free-form.ts";
 import { gradedComparison } from "./graded-comparison.ts";
 import { highlight } from "./highlight.ts";
+import { judgeAnswers } from "./judge-answers.ts";
 import { likert } from "./likert.ts";
 import { naiveImpression } from "./naive-impression.ts";
 import { questionAnswer } from "./question-answer.ts";
 import { ranking } from "./ranking.ts";
+import { respond } from "./respond.ts";
 import { stepLabels } from "./step-labels.ts";
+import { linesOf, subquestions } from "./subquestions.ts";
 
 const all: readonly TaskDef[] = [
   comparison,
@@ -36,9 +41,16 @@ const all: readonly TaskDef[] = [
   conversationReply,
   conversationRating,
   freeForm,
+  judgeAnswers,
+  subquestions,
+  respond,
+  claimVote,
+  discussion,
+  ruling,
 ];
 
 export {
+  claimVote,
   compareThree,
   comparison,
   conversationRating,
@@ -46,16 +58,22 @@ export {
   credence,
   critique,
   demonstration,
+  discussion,
   edit,
   forcedComparison,
   freeForm,
   gradedComparison,
   highlight,
+  judgeAnswers,
   likert,
+  linesOf,
   naiveImpression,
   questionAnswer,
   ranking,
+  respond,
+  ruling,
   stepLabels,
+  subquestions,
 };
 
 export const keyOf = (d: { name: string; version: string }): string => `${d.name}@${d.version}`;

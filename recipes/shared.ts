@@ -1,0 +1,99 @@
+/** What several recipes do alike: passages of a book, and labels out of people's comparisons. */
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { aggregatePairs, comparison, flagRaters } from "@tiller/crowd";
+import type { Answered, AskedItem } from "@tiller/flow";
+import { Continuation, PpoConfig, RewardConfig } from "@tiller/learn";
+import { corpus, loadTokenizer, samplePassages, splitTrainHeldout } from "@tiller/lm";
+import {
+  AnswerId,
+  type ComparisonInput,
+  ComparisonValue,
+  type Judgment,
+  type LabelledPair,
+  PersonId,
+  type TaskId,
+} from "@tiller/schema";
+
+export const baseModel = path.join(path.dirname(fileURLToPath(import.meta.url)), "../models/base");
+
+/** The settings of every experiment that lets people compare continuations and learns from it. */
+export const learning = {
+  base: z.string().default(baseModel).describe("checkpoint folder of the model to improve"),
+  people: z.int().positive().default(3).describe("judgments a pair"),
+  minPassage: z.int().positive().default(10).describe("tokens"),
+  maxPassage: z.int().positive().default(32).describe("tokens"),
+  continuation: Continuation.prefault({}),
+  reward: RewardConfig.prefault({}),
+  ppo: PpoConfig.prefault({}),
+};
+
+/** Passages of Moby Dick: some to learn from, some of its held-out part. */
+export async function bookPassages(c: {
+  readonly base: string;
+  readonly train: number;
+  readonly heldout: number;
+  readonly minPassage: number;
+  readonly maxPassage: number;
+  readonly seed: number;
+}): Promise<{ train: string[]; heldout: string[] }> {
+  const tokenizer = await loadTokenizer(c.base);
+  const book = splitTrainHeldout(corpus().moby);
+  const limits = { minTokens: c.minPassage, maxTokens: c.maxPassage, tokenizer, seed: c.seed };
+  return {
+    train: samplePassages(book.train, { n: c.train, ...limits }),
+    heldout: samplePassages(book.heldout, { n: c.heldout, ...limits }),
+  };
+}
+
+/** Two continuations of each passage, as people compare them. */
+export const pairsOf = (passages: readonly string[], texts: readonly (readonly string[])[]) =>
+  passages.map((passage, i) => {
+    const [a, b] = texts[i] as [string, string];
+    return {
+      id: `pair-${i}`,
+      input: { passage, a: { text: a, sample: `${i}a` }, b: { text: b, sample: `${i}b` } },
+    };
+  });
+
+/** One label a pair, weighed by how reliable each rater is, and the raters as the answers show them. */
+export function labelPairs(answers: readonly AskedItem<ComparisonInput, unknown>[]) {
+  const judged = answers.map((x) => ({
+    ...x,
+    judgments: x.answers.map((a) => judgment(x.task, a)),
+  }));
+  const judgments = judged.flatMap((x) => x.judgments);
+  const labels = aggregatePairs(judgments);
+  const pairs: LabelledPair[] = judged.map((x) => ({
+    task: x.task,
+    passage: x.input.passage,
+    a: x.input.a.text,
+    b: x.input.b.text,
+    pB: labels.pairs.get(x.task)?.pB ?? 0.5,
+    judgments: x.judgments.map((j) => j.answer),
+  }));
+  return { pairs, raters: flagRaters(judgments, labels) };
+}
+
+/** A comparison as the quality functions read it. */
+const judgment = (task: TaskId, a: Answered<unknown>): Judgment => ({
+  answer: a.answer ?? AnswerId.parse(`${task} ${a.by}`),
+  task,
+  typeVersion: comparison.version,
+  rater: a.person ?? PersonId.parse(a.by),
+  pseudonym: a.by,
+  choice: ComparisonValue.parse(a.value).choice,
+  swap: a.swap,
+  activeSeconds: a.activeSeconds,
+  idleSeconds: a.idleSeconds,
+  at: a.at,
+});
+
+/** A labelled pair as the reward model reads it. */
+export const forReward = ({ passage, a, b, pB }: LabelledPair) => ({ passage, a, b, pB });
+
+/** Everyone who answered. */
+export const judgesOf = (asked: readonly AskedItem<unknown, unknown>[]): PersonId[] => [
+  ...new Set(asked.flatMap((x) => x.answers.flatMap((a) => a.person ?? []))),
+];
