@@ -1,11 +1,22 @@
-/** Every recipe, run again from what people, models and jobs answered once, comes out the same to the last digit. */
+/**
+ * Every recipe, run again from what people, models and jobs answered once, comes out the same to the last digit; and
+ * one with people, for who is asked what.
+ */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { type FlowServer, launchFlow, Recording } from "@tiller/flow";
-import { openStore, type Store } from "@tiller/store";
+import { PersonId } from "@tiller/schema";
+import {
+  ensurePerson,
+  openStore,
+  setQualification,
+  type Store,
+  submitAnswer,
+  takeLease,
+} from "@tiller/store";
 import { recipes } from "./index.ts";
 import { recordedRuns } from "./recorded/runs.ts";
 
@@ -40,6 +51,33 @@ test.each(recordedRuns)(
   },
   60_000,
 );
+
+test("people who split discuss it themselves, and only a researcher rules", async () => {
+  const { db } = store;
+  const people = ["ann", "bob", "eve", "ruth"].map((p) => PersonId.parse(p));
+  for (const id of people)
+    await ensurePerson(db, { id, name: id, pseudonym: `p-${id}`, role: "rater" });
+  const [ann, bob, eve, ruth] = people as [PersonId, PersonId, PersonId, PersonId];
+  const why = "researches";
+  await setQualification(db, null, { person: ruth, name: "researcher", level: 1, why });
+  const claims = [{ passage: "The post came by boat.", claim: "It was winter." }];
+  const run = await flow.start("review-disagreements@1", { claims, people: 2 }, { id: "people" });
+  const take = (p: PersonId) => takeLease(db, p, { swap: false });
+  const say = async (p: PersonId, type: string, verdict: string) => {
+    await expect.poll(async () => (await take(p))?.type, { timeout: 20_000 }).toBe(type);
+    const { lease } = (await take(p))!; // the same one, held already
+    const value = { verdict, reason: "because I read it" };
+    await submitAnswer(db, p, { lease, value, activeSeconds: 2, idleSeconds: 0 });
+  };
+  await say(ann, "claim-vote", "right");
+  await say(bob, "claim-vote", "open");
+  await say(ann, "discussion", "right");
+  expect([await take(eve), await take(ruth)]).toEqual([undefined, undefined]); // bob's is still open
+  await say(bob, "discussion", "open");
+  await say(ruth, "ruling", "open");
+  expect(await flow.wait(run)).toMatchObject({ settledBy: { researcher: 1 }, right: 0 });
+  expect([await take(eve), await take(ann)]).toEqual([undefined, undefined]);
+}, 120_000);
 
 test("every recipe is replayed, and each is short", () => {
   const replayed = recordedRuns.map((r) => r.workflow);

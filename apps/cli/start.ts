@@ -10,7 +10,7 @@ import { serve, type ServerType } from "@hono/node-server";
 import { z } from "zod";
 import { simulatedRaters } from "@tiller/crowd";
 import { launchFlow } from "@tiller/flow";
-import { type Role, Summary, TillerError } from "@tiller/schema";
+import { PersonId, type Role, Summary, TillerError } from "@tiller/schema";
 import { createApp } from "@tiller/server/app.ts";
 import { serverModels } from "@tiller/server/engine.ts";
 import { renderReport } from "@tiller/server/report.ts";
@@ -26,6 +26,7 @@ import {
   openStore,
   parseAllowed,
   personOfToken,
+  setQualification,
   settleDropped,
   startWebhooks,
   type Store,
@@ -96,6 +97,13 @@ export async function run(args: string[]): Promise<number> {
       return `${address}/sign-in?token=${await keptToken(store, me.id, "link")}`;
     };
     const researcher = await link("researcher", "Researcher", "researcher", "researcher");
+    // whoever else may rule on disagreements is given the same in the control room
+    await setQualification(store.db, null, {
+      person: PersonId.parse("researcher"),
+      name: "researcher",
+      level: 1,
+      why: "the researcher of this home",
+    });
     const admin = await link("admin", "Admin", "admin", "admin");
     const rater = await link("rater", "You", "rater-guest", "rater");
     const key = await keptToken(
