@@ -13,12 +13,14 @@ import {
   Navigate,
   Outlet,
   RouterProvider,
+  useLocation,
 } from "@tanstack/react-router";
 import { createRoot } from "react-dom/client";
 import { Me } from "@tiller/schema";
 import { ApiError, get } from "./api.ts";
 import { WebhooksPage } from "./data/webhooks.tsx";
 import { Empty, Failed, Loading, ThemeButton } from "./design/components.tsx";
+import { ControlPage } from "./control/page.tsx";
 import { Desk } from "./desk/desk.tsx";
 import { InboxPage } from "./desk/inbox.tsx";
 import { MyWork } from "./desk/me.tsx";
@@ -30,6 +32,12 @@ import { QualityPage } from "./quality/overview.tsx";
 import { RaterPage } from "./quality/rater.tsx";
 import { FeedbackPage, ThreadsPage } from "./quality/threads.tsx";
 import { JoiningPage } from "./join/joining.tsx";
+import { AccountPage } from "./people/account.tsx";
+import { AuditPage } from "./people/audit.tsx";
+import { JoinPage } from "./people/join.tsx";
+import { PayPage } from "./people/pay.tsx";
+import { RosterPage } from "./people/roster.tsx";
+import { SignIn } from "./people/sign-in.tsx";
 import { DatasetPage } from "./studio/dataset.tsx";
 import { ExperimentPage } from "./studio/experiment.tsx";
 import { Experiments } from "./studio/experiments.tsx";
@@ -45,6 +53,8 @@ const useMe = () => useQuery({ queryKey: ["me"], queryFn: () => get("/api/me", M
 
 function Shell() {
   const me = useMe();
+  const { pathname } = useLocation();
+  if (pathname.startsWith("/join/")) return <Outlet />; // an invitation comes before the account
   if (me.isPending)
     return (
       <main>
@@ -55,10 +65,7 @@ function Shell() {
     return (
       <main>
         {me.error instanceof ApiError && me.error.status === 401 ? (
-          <Empty title="You are not signed in">
-            Open the sign-in link that Tiller printed when it started, or that the work lead sent
-            you.
-          </Empty>
+          <SignIn />
         ) : (
           <Failed error={me.error} retry={() => void me.refetch()} />
         )}
@@ -82,6 +89,8 @@ function Shell() {
               Experiments
             </Link>
           )}
+          {staff && <Link to="/control">Control room</Link>}
+          {staff && <Link to="/people">People</Link>}
           {staff && <Link to="/studio/tasks">Tasks</Link>}
           {staff && <Link to="/policies">Policies</Link>}
           {staff && <Link to="/playground">Playground</Link>}
@@ -93,13 +102,21 @@ function Shell() {
           <Link to="/desk/me">My work</Link>
           <Link to="/feedback">Feedback</Link>
         </nav>
-        <span className="quiet small">{me.data.name}</span>
+        <Link className="quiet small" to="/account">
+          {me.data.name}
+        </Link>
         <ThemeButton />
       </header>
       <Outlet />
     </>
   );
 }
+/** A page that needs to know who looks at it. */
+const withMe = (Page: (p: { me: Me }) => React.JSX.Element) =>
+  function WithMe() {
+    const me = useMe().data;
+    return me ? <Page me={me} /> : <Loading />;
+  };
 const Home = () => <Navigate to={useMe().data?.role === "rater" ? "/desk" : "/studio"} />;
 
 const root = createRootRoute({
@@ -127,6 +144,12 @@ const routeTree = root.addChildren([
   page("/quality/threads", ThreadsPage),
   page("/joining", JoiningPage),
   page("/policies", PoliciesPage),
+  page("/control", ControlPage),
+  page("/people", withMe(RosterPage)),
+  page("/people/pay", withMe(PayPage)),
+  page("/people/audit", withMe(AuditPage)),
+  page("/account", AccountPage),
+  page("/join/$token", JoinPage),
   page("/studio", Experiments),
   page("/studio/webhooks", WebhooksPage),
   page("/playground", Playground),

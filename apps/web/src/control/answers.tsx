@@ -1,0 +1,64 @@
+/** A person's quickest answers of late, to judge whether they were read. */
+import { useQuery } from "@tanstack/react-query";
+import { z } from "zod";
+import { RecentAnswer } from "@tiller/schema";
+import { get } from "../api.ts";
+import { Dialog, Empty, Failed, Loading, when } from "../design/components.tsx";
+
+/** The words of a task's input, whatever its shape. */
+function words(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (Array.isArray(value)) return value.map(words).filter(Boolean).join(" / ");
+  if (value && typeof value === "object")
+    return Object.entries(value)
+      .filter(([key]) => key !== "sample" && key !== "id")
+      .map(([, v]) => words(v))
+      .filter(Boolean)
+      .join(" / ");
+  return "";
+}
+
+export function AnswersDialog({
+  who,
+  close,
+}: {
+  who: { person: string; pseudonym: string };
+  close: () => void;
+}) {
+  const answers = useQuery({
+    queryKey: ["quick-answers", who.person],
+    queryFn: () =>
+      get(`/api/control/answers/${encodeURIComponent(who.person)}`, z.array(RecentAnswer)),
+  });
+  return (
+    <Dialog open close={close} title={`The quickest answers of ${who.pseudonym}`}>
+      {answers.error ? (
+        <Failed error={answers.error} retry={() => void answers.refetch()} />
+      ) : !answers.data ? (
+        <Loading />
+      ) : answers.data.length === 0 ? (
+        <Empty title="No answers yet" />
+      ) : (
+        <ul className="quick">
+          {answers.data.map((a) => (
+            <li key={a.answer}>
+              <span className="small">
+                <b className="num">{a.activeSeconds.toFixed(1)} s</b>{" "}
+                <span className="quiet">
+                  {a.title}, {when(a.at)}
+                </span>
+              </span>
+              <span className="clamp quiet">{words(a.input)}</span>
+              <code>{JSON.stringify(a.value)}</code>
+            </li>
+          ))}
+        </ul>
+      )}
+      <div className="actions">
+        <button className="button" onClick={close}>
+          Close
+        </button>
+      </div>
+    </Dialog>
+  );
+}

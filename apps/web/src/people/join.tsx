@@ -1,0 +1,130 @@
+/** The invited person's first page. The link works once. */
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate, useParams } from "@tanstack/react-router";
+import { useState } from "react";
+import { z } from "zod";
+import { type Join, Welcome } from "@tiller/schema";
+import { get, post } from "../api.ts";
+import { Card, Empty, Loading, when } from "../design/components.tsx";
+import "../control/control.css";
+
+export function JoinPage() {
+  const { token } = useParams({ strict: false });
+  const url = `/api/join/${encodeURIComponent(token ?? "")}`;
+  const invitation = useQuery({
+    queryKey: ["join", token],
+    queryFn: () => get(url, Welcome),
+    retry: false,
+    staleTime: Infinity,
+  });
+  if (invitation.error)
+    return (
+      <main>
+        <Empty title="This invitation does not work">{invitation.error.message}</Empty>
+      </main>
+    );
+  if (!invitation.data)
+    return (
+      <main>
+        <Loading />
+      </main>
+    );
+  return (
+    <main>
+      <JoinForm url={url} welcome={invitation.data} />
+    </main>
+  );
+}
+
+const list = (text: string) =>
+  text
+    .split(/[\s,]+/)
+    .map((s) => s.trim())
+    .filter(Boolean);
+
+function JoinForm({ url, welcome }: { url: string; welcome: Welcome }) {
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const [name, setName] = useState("");
+  const [languages, setLanguages] = useState(welcome.languages.join(", "));
+  const [handle, setHandle] = useState("");
+  const [password, setPassword] = useState("");
+  const join = useMutation({
+    mutationFn: () => {
+      const account = handle || password ? { handle, password } : {};
+      const body: Join = { name, languages: list(languages), ...account };
+      return post(url, body, z.object({ home: z.string(), pseudonym: z.string() }));
+    },
+    onSuccess: async ({ home }) => {
+      client.clear();
+      await navigate({ to: home });
+    },
+  });
+  return (
+    <div className="narrow stack centre">
+      <div>
+        <h1>Welcome</h1>
+        <p className="quiet">
+          You are invited to join as {welcome.role}. This link works once, until{" "}
+          {when(welcome.expiresAt)}.
+        </p>
+      </div>
+      <Card>
+        <form
+          className="form"
+          onSubmit={(e) => {
+            e.preventDefault();
+            join.mutate();
+          }}
+        >
+          <label>
+            Your name: only whoever runs the payroll sees it, all others see a pseudonym
+            <input
+              autoComplete="name"
+              required
+              maxLength={120}
+              value={name}
+              onChange={(e) => setName(e.target.value)}
+            />
+          </label>
+          <label>
+            Languages you read and write well, for example en, de
+            <input value={languages} onChange={(e) => setLanguages(e.target.value)} />
+          </label>
+          <p className="quiet small">
+            A password is optional. With one you can sign in on any device; without, ask for a new
+            link when you need it.
+          </p>
+          <div className="pair-fields">
+            <label>
+              Name to sign in with
+              <input
+                autoComplete="username"
+                value={handle}
+                onChange={(e) => setHandle(e.target.value)}
+              />
+            </label>
+            <label>
+              Password, 12 characters or more
+              <input
+                type="password"
+                autoComplete="new-password"
+                minLength={12}
+                value={password}
+                onChange={(e) => setPassword(e.target.value)}
+              />
+            </label>
+          </div>
+          {join.error && (
+            <p role="alert" className="bad-text">
+              {join.error.message}
+            </p>
+          )}
+          <button className="button primary" disabled={join.isPending}>
+            Join
+          </button>
+        </form>
+      </Card>
+    </div>
+  );
+}
