@@ -155,9 +155,8 @@ async function faults({ db }: Store, confirmed: readonly string[]) {
 
 /** What the control room's pages ask for; ms of 20 requests each. */
 async function pages(address: string, session: string) {
-  const paths = ["people", "queues", "agreement", "alerts"].map((p) => `/api/control/${p}`);
   const rows = [];
-  for (const page of ["/api/work/queues", ...paths]) {
+  for (const page of ["/api/work/queues", "/api/control", "/api/people", "/api/people/audit"]) {
     const times = [];
     let status = 0;
     for (let i = 0; i < 20 && (i === 0 || status === 200); i++) {

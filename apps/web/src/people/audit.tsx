@@ -32,7 +32,7 @@ export function AuditPage({ me }: { me: Me }) {
   return (
     <main className="control">
       <h1>People</h1>
-      <PeopleNav />
+      <PeopleNav me={me} />
       <div className="row spread">
         <div className="row form">
           <label>

@@ -25,7 +25,7 @@ export function PayPage({ me }: { me: Me }) {
   return (
     <main className="control">
       <h1>People</h1>
-      <PeopleNav />
+      <PeopleNav me={me} />
       <div className="row spread form">
         <div className="pair-fields">
           <label>

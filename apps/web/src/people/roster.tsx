@@ -43,7 +43,7 @@ export function RosterPage({ me }: { me: Me }) {
   return (
     <main className="control">
       <h1>People</h1>
-      <PeopleNav />
+      <PeopleNav me={me} />
       {me.role !== "researcher" && <Invitations me={me} />}
       <Card title="Roster">
         {people.error ? (
