@@ -161,7 +161,7 @@ function Row({
       <td data-label="Seen" className="quiet nowrap">
         {p.seenAt ? since(p.seenAt, room.at) : "never"}
       </td>
-      <td className="wide">
+      <td className="wide" aria-label="Actions">
         <Tools>
           <button className="button" onClick={() => move({ person: p.person })}>
             Move

@@ -73,7 +73,7 @@ export function QueueTable({
               <td data-label="Priority" className="right num">
                 {q.priority}
               </td>
-              <td className="wide">
+              <td className="wide" aria-label="Actions">
                 <Tools>
                   <button className="button" onClick={() => move(q)}>
                     Move people

@@ -120,7 +120,7 @@ export function PayPage({ me }: { me: Me }) {
                       <td data-label="Due" className="right num">
                         <b>{currency ? money(l.due, currency) : "–"}</b>
                       </td>
-                      <td className="wide">
+                      <td className="wide" aria-label="Actions">
                         <Tools>
                           <button
                             className="button"

@@ -138,7 +138,7 @@ function Row({
       <td data-label="Seen" className="quiet nowrap">
         {p.seenAt ? when(p.seenAt) : "never"}
       </td>
-      <td className="wide">
+      <td className="wide" aria-label="Actions">
         <Tools>
           <button className="button" onClick={change}>
             Change
