@@ -30,10 +30,6 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: "workflows beside bare DBOS, answers, thousands parked (--rounds --parked --only --json --out)",
     load: () => import("./flow/main.ts"),
   },
-  control: {
-    what: "the control room's pages over a million tasks (--tasks --json)",
-    load: () => import("./control.ts"),
-  },
   people: {
     what: "a thousand raters at once, one server and two; pages over a million tasks (--raters --rate --json --keep)",
     load: () => import("./people/main.ts"),
