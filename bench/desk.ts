@@ -60,7 +60,9 @@ for (const [n, { line, latency, thinkMs }] of lines.entries()) {
   await page.waitForTimeout(1000);
   for (let i = 0; i < TASKS; i++) {
     await page.keyboard.press("1");
-    await page.waitForFunction(`window.took.length > ${i}`);
+    // not waitForFunction: the page's policy forbids the eval it needs
+    while (((await page.evaluate("window.took.length")) as number) <= i)
+      await page.waitForTimeout(10);
     await page.waitForTimeout(thinkMs);
   }
   const took = ((await page.evaluate("window.took")) as number[]).toSorted((a, b) => a - b);
