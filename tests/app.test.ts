@@ -134,7 +134,7 @@ test("a person's comparisons through the browser reach the dataset", async () =>
   const john = await browser.newPage({ locale: "en-GB" });
   await john.goto(await link("john", "rater"));
   await expect.poll(() => john.getByTestId("passage").textContent()).toBe(first);
-  await john.keyboard.press("0");
+  await john.getByRole("button", { name: "No difference" }).click();
   expect(await flow.wait(id)).toEqual({ judgments: 5 });
   await john.close();
 
