@@ -17,7 +17,7 @@ import {
 import { postBatch, setQualification, spend, takeAnswers } from "@tiller/store";
 import { z } from "zod";
 import { approval } from "./approval.ts";
-import { checkBudgets } from "./budget.ts";
+import { charged, checkBudgets } from "./budget.ts";
 import type { Answered, AskOptions } from "./define.ts";
 import { noModels } from "./failures.ts";
 import { fault } from "./fault.ts";
@@ -190,23 +190,23 @@ async function ask(a: Asking, model: string, item: Item, k: number): Promise<unk
   a.node.note({ prompt: asked });
   await checkBudgets(store.db, a.ops.args.budgets, { tokens: 1 }, a.ops.host.now());
   const key = `${a.node.id}/${item.id}/${k}`;
-  const reply = await models.call(model, asked, {
-    output: a.task.output,
-    key,
-    signal: a.ops.host.stopping,
-    ...(k > 0 ? { seed: k } : {}), // several answers of one model are several samples
-  });
-  const tokens = reply.cached ? 0 : reply.promptTokens + reply.completionTokens;
-  const money = reply.cached ? 0 : reply.cost;
-  used.set(a.node, {
-    cost: (used.get(a.node)?.cost ?? 0) + money,
-    tokens: (used.get(a.node)?.tokens ?? 0) + tokens,
-  });
-  a.node.note({ ...used.get(a.node)!, cached: reply.cached });
-  await spend(store.db, { node: key, experiment: a.ops.args.experiment, money, tokens });
+  const at = { node: key, experiment: a.ops.args.experiment };
+  const { reply, used } = await charged(store.db, at, () =>
+    models.call(model, asked, {
+      output: a.task.output,
+      key,
+      signal: a.ops.host.stopping,
+      ...(k > 0 ? { seed: k } : {}), // several answers of one model are several samples
+    }),
+  );
+  const before = sums.get(a.node) ?? { cost: 0, tokens: 0 };
+  const sum = { cost: before.cost + used.money, tokens: before.tokens + used.tokens };
+  sums.set(a.node, sum);
+  a.node.note({ ...sum, cached: reply.cached });
   return reply.value;
 }
-const used = new WeakMap<OpContext, { cost: number; tokens: number }>();
+/** What the model calls of one ask used together. */
+const sums = new WeakMap<OpContext, { cost: number; tokens: number }>();
 
 /** What a model is asked: the instructions people get, the input by its keys, and the answer as JSON. */
 export function taskPrompt(task: Task, input: unknown): Prompt {

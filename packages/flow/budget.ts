@@ -1,7 +1,8 @@
 /** What a subtree may use up: checked before every model call and ask, against what all of it has used so far. */
 import { z } from "zod";
 import { Budget, TillerError } from "@tiller/schema";
-import { type Db, spentBelow } from "@tiller/store";
+import { ModelError, type Reply } from "@tiller/model";
+import { type Db, spend, spentBelow } from "@tiller/store";
 
 export const BudgetScope = z.strictObject({
   node: z.string(),
@@ -36,5 +37,26 @@ export async function checkBudgets(
       over("tokens", used.tokens, budget.tokens);
     if (budget.people !== undefined && used.people + (wants.people ?? 0) > budget.people)
       over("people's answers", used.people, budget.people);
+  }
+}
+
+/** A model call on a node's account: what a failed one used counts too. */
+export async function charged<T>(
+  db: Db,
+  at: { node: string; experiment: string },
+  call: () => Promise<Reply<T>>,
+): Promise<{ reply: Reply<T>; used: { money: number; tokens: number } }> {
+  const usedBy = (u: { cost: number; promptTokens: number; completionTokens: number }) => ({
+    money: u.cost,
+    tokens: u.promptTokens + u.completionTokens,
+  });
+  try {
+    const reply = await call();
+    const used = usedBy(reply);
+    await spend(db, { ...at, ...used });
+    return { reply, used };
+  } catch (e) {
+    if (e instanceof ModelError) await spend(db, { ...at, ...usedBy(e.used) });
+    throw e;
   }
 }

@@ -14,9 +14,9 @@ import {
   type TaskDef,
   TaskId,
 } from "@tiller/schema";
-import { resolveValue, spend, type StoredValue } from "@tiller/store";
+import { resolveValue, type StoredValue } from "@tiller/store";
 import { answer } from "./agents.ts";
-import { checkBudgets } from "./budget.ts";
+import { charged, checkBudgets } from "./budget.ts";
 import type {
   Answered,
   Asked,
@@ -168,10 +168,10 @@ class WorkflowFlow extends LabFlow implements Flow {
         const { db } = host.store;
         await checkBudgets(db, args.budgets, { tokens: 1 }, host.now());
         const call = { ...options, key: c.id, signal: host.stopping };
-        const reply = await host.models.call(model, prompt, call);
-        const used = { money: reply.cost, tokens: reply.promptTokens + reply.completionTokens };
+        const { models } = host;
+        const at = { node: c.id, experiment: args.experiment };
+        const { reply, used } = await charged(db, at, () => models.call(model, prompt, call));
         c.note({ cached: reply.cached, cost: used.money, tokens: used.tokens });
-        await spend(db, { node: c.id, experiment: args.experiment, ...used });
         return (o.output ? reply.value : reply.text) as T;
       },
       {
