@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { serve, type ServerType } from "@hono/node-server";
 import { z } from "zod";
 import { simulatedRaters } from "@tiller/crowd";
-import { launchFlow } from "@tiller/flow";
+import { launchFlow, startTriggers } from "@tiller/flow";
 import { PersonId, type Role, Summary, TillerError } from "@tiller/schema";
 import { createApp } from "@tiller/server/app.ts";
 import { serverModels } from "@tiller/server/engine.ts";
@@ -61,6 +61,7 @@ export async function run(args: string[]): Promise<number> {
   let server: ServerType | undefined;
   let simulating: Promise<void> | undefined;
   let flow: Awaited<ReturnType<typeof launchFlow>> | undefined;
+  let triggers: Awaited<ReturnType<typeof startTriggers>> | undefined;
   let webhooks: AsyncDisposable | undefined;
   const close = async () => {
     stopping.abort();
@@ -70,6 +71,7 @@ export async function run(args: string[]): Promise<number> {
     if (server && "closeAllConnections" in server) server.closeAllConnections();
     await Promise.allSettled(pending);
     await webhooks?.[Symbol.asyncDispose]();
+    await triggers?.close();
     await flow?.close();
     await Promise.race([store.close(), new Promise((r) => setTimeout(r, 5000))]);
   };
@@ -84,8 +86,10 @@ export async function run(args: string[]): Promise<number> {
     });
     const allowed = parseAllowed(process.env["TILLER_WEBHOOK_ALLOW"] ?? "");
     webhooks = await startWebhooks(store, { allowed });
+    triggers = await startTriggers({ store, flow });
     const app = createApp({ store, flow, sampler, models, pending, web });
     const address = await listen(app.fetch, o, (s) => (server = s));
+    writeFileSync(path.join(home, "address"), address); // where `tiller run` finds this server
     const link = async (
       id: string,
       name: string,

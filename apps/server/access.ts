@@ -10,6 +10,8 @@ const staff = ["lead", "researcher", "admin"] as const;
 const leads = ["lead", "admin"] as const;
 const lab = ["researcher", "admin"] as const;
 const admins = ["admin"] as const;
+/** researchers, and programs by an API key */
+const labMachines = ["researcher", "admin", "service"] as const;
 const machines = ["lead", "researcher", "admin", "service"] as const;
 
 /** `public`: nobody needs to be signed in. */
@@ -140,7 +142,7 @@ export const access: Readonly<Record<string, Rule>> = {
   "GET /api/studio/checkpoints": staff,
   "GET /api/studio/lineage/:id": staff,
   "GET /api/studio/events": staff,
-  "GET /api/studio/experiments/:id/trace": staff,
+  "GET /api/studio/experiments/:id/trace": machines,
   "GET /api/studio/experiments/:id/trace/run": staff,
   "GET /api/studio/experiments/:id/trace/node": staff,
   "GET /api/studio/experiments/:id/trace/search": staff,
@@ -149,13 +151,18 @@ export const access: Readonly<Record<string, Rule>> = {
   "POST /api/studio/experiments/:id/trace/comments": staff,
   "GET /api/studio/experiments/:id/trace/file": staff,
   "POST /api/studio/traces": staff,
-  "GET /api/studio/progress": staff,
-  "GET /api/studio/workflows": staff,
-  "POST /api/studio/experiments": lab,
-  "POST /api/studio/experiments/:id/fork": lab,
-  "POST /api/studio/experiments/:id/rewind": lab,
-  "POST /api/studio/experiments/:id/reask": lab,
-  "POST /api/studio/experiments/:id/cancel": staff,
+  "GET /api/studio/progress": machines,
+  "GET /api/studio/workflows": machines,
+  "POST /api/studio/experiments": labMachines,
+  "POST /api/studio/experiments/:id/fork": labMachines,
+  "POST /api/studio/experiments/:id/rewind": labMachines,
+  "POST /api/studio/experiments/:id/reask": labMachines,
+  "POST /api/studio/experiments/:id/cancel": machines,
+  "POST /api/studio/experiments/:id/migrate": labMachines,
+  "GET /api/studio/experiments/:id/record": machines,
+  "GET /api/studio/triggers": machines,
+  "POST /api/studio/triggers": labMachines,
+  "DELETE /api/studio/triggers/:name": labMachines,
 
   "GET /api/studio/models": staff,
   "GET /api/studio/models/:name": staff,

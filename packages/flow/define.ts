@@ -1,5 +1,5 @@
 /** What a researcher writes: a workflow is a named, versioned async function over typed input, and `Flow` is what it may do. */
-import { z } from "zod";
+import type { z } from "zod";
 import {
   type AgentSpec,
   type AnswerId,
@@ -172,14 +172,7 @@ export interface Carried {
   /** nobody is asked and no model called that is not in `results` */
   readonly closed?: boolean;
 }
-/** What people and models answered in a run: enough to run it again without them. */
-export const Recording = z.strictObject({
-  workflow: z.string(),
-  seed: z.number(),
-  input: z.unknown(),
-  results: z.record(z.string(), z.unknown()).describe("by path below the run's root"),
-});
-export type Recording = z.infer<typeof Recording>;
+export { Recording } from "@tiller/schema";
 /** Takes a run of an older version over: its input and what it recorded, by path, become the new version's. */
 export type Migrate<I> = (old: { input: unknown; carried: Carried }) => {
   input: I;

@@ -6,7 +6,14 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
 import { DBOS } from "@dbos-inc/dbos-sdk";
 import { z } from "zod";
-import { type Agents, type Budget, Bug, ExperimentId, TillerError } from "@tiller/schema";
+import {
+  type Agents,
+  type Budget,
+  Bug,
+  ExperimentId,
+  type Recording,
+  TillerError,
+} from "@tiller/schema";
 import {
   batchDeadline,
   cancelBatches,
@@ -26,7 +33,7 @@ import {
   writeBlob,
 } from "@tiller/store";
 import type { Models } from "@tiller/model";
-import type { Carried, Recording, WorkflowDef } from "./define.ts";
+import type { Carried, WorkflowDef } from "./define.ts";
 import { isControl, revive } from "./failures.ts";
 import { fault } from "./fault.ts";
 import { type Branch, carryFor, recordedResults } from "./fork.ts";
@@ -59,6 +66,8 @@ export interface KnownWorkflow {
 }
 export interface FlowServer {
   workflows(): KnownWorkflow[];
+  /** Refuses an input that the workflow of this name would refuse. */
+  check(workflow: string, input: unknown): void;
   /** Starts a run, or goes on with it when this id is known; by its definition or its name. */
   start<S extends z.ZodType>(
     def: WorkflowDef<S> | string,
@@ -259,15 +268,18 @@ export async function launchFlow(o: {
       );
     return def;
   };
-  const start: FlowServer["start"] = async (given, input, s = {}) => {
-    const def = typeof given === "string" ? defOf(given) : (given as AnyWorkflow);
-    if (!registered.has(def.name)) throw new Bug(`workflow ${def.name} is not registered`);
+  const checkInput = (def: AnyWorkflow, input: unknown): void => {
     const parsed = def.input.safeParse(input);
     if (!parsed.success)
       throw new TillerError(
         "bad_input",
         `the input does not fit ${def.name}: ${z.prettifyError(parsed.error)}. Correct it and start again.`,
       );
+  };
+  const start: FlowServer["start"] = async (given, input, s = {}) => {
+    const def = typeof given === "string" ? defOf(given) : (given as AnyWorkflow);
+    if (!registered.has(def.name)) throw new Bug(`workflow ${def.name} is not registered`);
+    checkInput(def, input);
     const id = ExperimentId.parse(s.id ?? `${def.name.split("@")[0]}-${randomUUID().slice(0, 8)}`);
     if (id.includes("/"))
       throw new TillerError("bad_id", `a run's id has no slash: ${id}. Give it another.`);
@@ -375,6 +387,7 @@ export async function launchFlow(o: {
         title: w.title,
         input: z.toJSONSchema(w.input as z.ZodType, { unrepresentable: "any", io: "input" }),
       })),
+    check: (name, input) => checkInput(defOf(name), input),
     start,
     wait: async (id) => resolveValue(home, await outside(() => resultOf(id))),
     answered: async ({ batch, done }) => void (await nodeAnswers(db, batch, done)),

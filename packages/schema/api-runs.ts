@@ -1,8 +1,19 @@
 /** The part of the API's table that runs of workflows use. */
 import { z } from "zod";
-import { get, type Operation, post } from "./operation.ts";
-import { AtNode, StartedRun, StartRun, WorkflowInfo } from "./runs.ts";
+import { get, type Operation, post, remove } from "./operation.ts";
+import {
+  AtNode,
+  MigrateRun,
+  NewTrigger,
+  Recording,
+  StartedRun,
+  StartRun,
+  Trigger,
+  WorkflowInfo,
+} from "./runs.ts";
 import { RunProgress } from "./trace-view.ts";
+
+const Ok = z.looseObject({ ok: z.boolean() });
 
 export const runOperations = {
   listProgress: get("/api/studio/progress", "how far each run is, and what it waits for", {
@@ -30,6 +41,23 @@ export const runOperations = {
   }),
   cancelRun: post("/api/studio/experiments/:id/cancel", "ends a node and all below it", {
     body: AtNode,
-    reply: z.looseObject({ ok: z.boolean() }),
+    reply: Ok,
   }),
+  migrateRun: post("/api/studio/experiments/:id/migrate", "takes a run over to a newer version", {
+    body: MigrateRun,
+    reply: StartedRun,
+  }),
+  recordRun: get(
+    "/api/studio/experiments/:id/record",
+    "what people and models answered, to run it again without them",
+    { reply: Recording },
+  ),
+  listTriggers: get("/api/studio/triggers", "what starts runs by itself", {
+    reply: z.array(Trigger),
+  }),
+  addTrigger: post("/api/studio/triggers", "starts runs at a time, or when data or a model comes", {
+    body: NewTrigger,
+    reply: Ok,
+  }),
+  removeTrigger: remove("/api/studio/triggers/:name", "removes one", { reply: Ok }),
 } as const satisfies Record<string, Operation>;

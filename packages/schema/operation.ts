@@ -2,7 +2,7 @@
 import type { z } from "zod";
 
 export interface Operation {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "DELETE";
   /** as the server's routes are written: `:id` */
   readonly path: string;
   readonly about: string;
@@ -24,3 +24,8 @@ export const post = <const P extends string, const O extends object>(
   about: string,
   more: O,
 ) => ({ method: "POST", path, about, ...more }) as const;
+export const remove = <const P extends string, const O extends object>(
+  path: P,
+  about: string,
+  more: O,
+) => ({ method: "DELETE", path, about, ...more }) as const;

@@ -15,6 +15,9 @@ export const AtNode = z.strictObject({
   output: z.unknown().optional(),
   reason: z.string().max(1000).optional(),
 });
+export const MigrateRun = z.strictObject({
+  to: z.string().describe("a newer version of its workflow"),
+});
 export const StartedRun = z.strictObject({ experiment: z.string() });
 
 export const WorkflowInfo = z.strictObject({
@@ -23,3 +26,40 @@ export const WorkflowInfo = z.strictObject({
   input: z.unknown().describe("JSON schema of the input"),
 });
 export type WorkflowInfo = z.infer<typeof WorkflowInfo>;
+
+/** What sets a trigger off. */
+export const TriggerOn = z.union([
+  z.strictObject({ schedule: z.string().describe("cron: minute hour day month weekday, in UTC") }),
+  z.strictObject({ dataset: z.string().min(1).describe("a new version under this name") }),
+  z.strictObject({ checkpoint: z.string().min(1).describe("a model saved under this name") }),
+]);
+export type TriggerOn = z.infer<typeof TriggerOn>;
+export const NewTrigger = z.strictObject({
+  name: z.string().regex(/^[a-z][a-z0-9-]{0,60}$/, "is lower-case words with hyphens"),
+  workflow: z.string(),
+  input: z
+    .unknown()
+    .describe('"$event" in it stands for the id of the dataset or checkpoint, or the time'),
+  agents: Agents.default({}),
+  budget: Budget.default({}),
+  on: TriggerOn,
+});
+export type NewTrigger = z.output<typeof NewTrigger>;
+export const Trigger = NewTrigger.extend({
+  id: z.string(),
+  active: z.boolean(),
+  nextAt: z.iso.datetime().nullable(),
+  fired: z.int().describe("events so far"),
+  lastRun: z.string().nullable(),
+  lastError: z.string().nullable().describe("why its newest firing started no run"),
+});
+export type Trigger = z.infer<typeof Trigger>;
+
+/** What people and models answered in a run: enough to run it again without them. */
+export const Recording = z.strictObject({
+  workflow: z.string(),
+  seed: z.number(),
+  input: z.unknown(),
+  results: z.record(z.string(), z.unknown()).describe("by path below the run's root"),
+});
+export type Recording = z.infer<typeof Recording>;

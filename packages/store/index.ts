@@ -40,6 +40,7 @@ export { Db, type Sql, sql } from "./sql.ts";
 export { openStore, type Store } from "./store.ts";
 export * from "./trace.ts";
 export * from "./trace-file.ts";
+export * from "./triggers.ts";
 export * from "./work.ts";
 export { startWebhooks } from "./webhook-sender.ts";
 export {

@@ -1,7 +1,15 @@
-/** Runs from the studio: how far each is, starting one, and what can be done from a node of its trace. */
+/** Runs: how far each is, starting one, what can be done from a node of its trace, and the triggers that start them. */
 import { Hono } from "hono";
-import { AtNode, ExperimentId, StartRun, TillerError } from "@tiller/schema";
-import { getTracedRun, listProgress } from "@tiller/store";
+import { newTrigger } from "@tiller/flow";
+import {
+  AtNode,
+  ExperimentId,
+  MigrateRun,
+  NewTrigger,
+  StartRun,
+  TillerError,
+} from "@tiller/schema";
+import { getTracedRun, listProgress, listTriggers, removeTrigger } from "@tiller/store";
 import type { Deps, Env } from "../context.ts";
 
 export const runRoutes = (d: Deps) => {
@@ -20,7 +28,7 @@ export const runRoutes = (d: Deps) => {
         "not_found",
         `${at.node} is no node of ${run.id}. Reload the trace and choose it again.`,
       );
-    return at;
+    return { ...at, id: run.id };
   };
   return new Hono<Env>()
     .get("/progress", async (c) => c.json(await listProgress(db, { now: new Date() })))
@@ -50,6 +58,24 @@ export const runRoutes = (d: Deps) => {
       const { node, reason } = await target(c.req.param("id"), await c.req.json());
       const why = reason === undefined ? {} : { reason };
       await d.flow.cancel({ node, by: c.var.me.pseudonym, ...why });
+      return c.json({ ok: true });
+    })
+    .post("/experiments/:id/migrate", async (c) => {
+      const { to } = MigrateRun.parse(await c.req.json());
+      const { id: experiment } = await target(c.req.param("id"), { node: c.req.param("id") });
+      return c.json(await d.flow.migrate({ experiment, to, by: c.var.me.pseudonym }));
+    })
+    .get("/experiments/:id/record", async (c) =>
+      c.json(await d.flow.record(ExperimentId.parse(c.req.param("id")))),
+    )
+    .get("/triggers", async (c) => c.json(await listTriggers(db)))
+    .post("/triggers", async (c) => {
+      const about = { store: d.store, flow: d.flow, by: c.var.me.id, now: new Date() };
+      await newTrigger(about, NewTrigger.parse(await c.req.json()));
+      return c.json({ ok: true });
+    })
+    .delete("/triggers/:name", async (c) => {
+      await removeTrigger(db, c.req.param("name"));
       return c.json({ ok: true });
     });
 };

@@ -1,0 +1,131 @@
+/** Triggers on a real Postgres: each event starts one run, also with two servers that sweep at once. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { CheckpointId, NewTrigger, PersonId } from "@tiller/schema";
+import {
+  ensurePerson,
+  listTriggers,
+  openStore,
+  removeTrigger,
+  saveCheckpointRow,
+  saveRows,
+  sql,
+  type Store,
+} from "@tiller/store";
+import { type FlowServer, launchFlow, newTrigger, startTriggers, workflow } from "./index.ts";
+
+const home = mkdtempSync(path.join(tmpdir(), "tiller-triggers-"));
+const START = Date.parse("2030-01-01T05:59:00Z");
+let clock = START;
+let store: Store;
+let flow: FlowServer;
+const by = PersonId.parse("ruth");
+const look = workflow("look@1", z.strictObject({ at: z.string() }), async (f, { at }) => {
+  await f.save("seen", { at }); // sets `echo` off, which must not set itself off
+  return `seen ${at}`;
+});
+const add = (name: string, on: unknown, input: unknown = { at: "$event" }) =>
+  newTrigger(
+    { store, flow, by, now: new Date(clock) },
+    NewTrigger.parse({ name, workflow: "look@1", input, on }),
+  );
+const runsOf = (trigger: string) =>
+  store.db.many(
+    sql`select id, config ->> 'at' as at, state from experiment where origin ->> 'trigger' = ${trigger} order by config ->> 'at'`,
+    z.object({ id: z.string(), at: z.string(), state: z.string() }),
+  );
+const sweepers = () =>
+  Promise.all([1, 2].map(() => startTriggers({ store, flow, now: () => new Date(clock) })));
+
+beforeAll(async () => {
+  store = await openStore({ home });
+  flow = await launchFlow({ store, workflows: [look], codeRevision: "test" });
+  await ensurePerson(store.db, { id: by, name: "Ruth", pseudonym: "r-1", role: "researcher" });
+}, 60_000);
+afterAll(async () => {
+  await flow?.close();
+  await store?.close();
+  rmSync(home, { recursive: true, force: true });
+});
+
+test("a schedule fires each of its times once, and a missed one when somebody is back", async () => {
+  await add("mornings", { schedule: "0 6 * * *" });
+  expect((await listTriggers(store.db))[0]).toMatchObject({ nextAt: "2030-01-01T06:00:00.000Z" });
+  const two = await sweepers();
+  expect(await runsOf("mornings")).toEqual([]);
+  clock = Date.parse("2030-01-01T06:00:01Z");
+  await Promise.all(two.flatMap((t) => [t.sweep(), t.sweep()]));
+  await expect.poll(() => runsOf("mornings")).toHaveLength(1);
+  clock = Date.parse("2030-01-03T12:00:00Z"); // nobody was there on the second; the third is late
+  await Promise.all(two.map((t) => t.sweep()));
+  await expect.poll(() => runsOf("mornings")).toHaveLength(2);
+  const runs = await runsOf("mornings");
+  expect(runs.map((r) => r.at)).toEqual(["2030-01-01T06:00:00.000Z", "2030-01-02T06:00:00.000Z"]);
+  expect(await flow.wait(runs[0]!.id)).toBe("seen 2030-01-01T06:00:00.000Z");
+  expect((await listTriggers(store.db))[0]).toMatchObject({
+    nextAt: "2030-01-04T06:00:00.000Z",
+    fired: 2,
+  });
+  for (const t of two) await t.close();
+  await removeTrigger(store.db, "mornings");
+}, 60_000);
+
+test("a new dataset version and a saved model fire by themselves, once with two servers", async () => {
+  const two = await sweepers();
+  await add("on-books", { dataset: "books" });
+  await add("on-policy", { checkpoint: "policy" });
+  const books = await saveRows(store.db, home, { name: "books", experiment: null, rows: [1, 2] });
+  await saveRows(store.db, home, { name: "books", experiment: null, rows: [1, 2] }); // the same version
+  await saveRows(store.db, home, { name: "others", experiment: null, rows: [3] });
+  const model = CheckpointId.parse("policy-1");
+  const row = {
+    id: model,
+    name: "policy",
+    kind: "policy",
+    path: "p",
+    run: null,
+    parent: null,
+  } as const;
+  await saveCheckpointRow(store.db, { ...row, metrics: {} });
+  await saveCheckpointRow(store.db, { ...row, metrics: { loss: 1 } });
+  await expect.poll(() => runsOf("on-books"), { timeout: 20_000 }).toHaveLength(1);
+  await expect.poll(() => runsOf("on-policy"), { timeout: 20_000 }).toHaveLength(1);
+  expect((await runsOf("on-books"))[0]).toMatchObject({ at: books });
+  expect((await runsOf("on-policy"))[0]).toMatchObject({ at: model });
+  for (const t of two) await t.close();
+}, 60_000);
+
+test("a firing whose server died is taken up, under the same run; a run does not set its own trigger off", async () => {
+  await add("echo", { dataset: "seen" });
+  await saveRows(store.db, home, { name: "seen", experiment: null, rows: ["first"] });
+  await store.db.run(
+    sql`update trigger_firing set claimed_at = now() - interval '1 hour' where state = 'pending'`,
+  );
+  const [one] = await sweepers();
+  await expect.poll(() => runsOf("echo"), { timeout: 20_000 }).toHaveLength(1);
+  const [run] = await runsOf("echo");
+  await flow.wait(run!.id);
+  // as if it had died after the start, before it said so
+  await store.db.run(
+    sql`update trigger_firing set state = 'pending', claimed_at = null where run = ${run!.id}`,
+  );
+  await one!.sweep();
+  const open = sql`select count(*)::int from trigger_firing where state = 'pending'`;
+  await expect.poll(() => store.db.value(open, z.int())).toBe(0);
+  expect(await runsOf("echo")).toHaveLength(1);
+  await one!.close();
+}, 60_000);
+
+test("what is wrong with a trigger is said when it is made", async () => {
+  await expect(add("bad", { schedule: "every day" })).rejects.toThrow(/is no schedule.*Write/s);
+  await expect(add("bad", { schedule: "0 6 1 1 *" }, { where: 1 })).rejects.toThrow(
+    /does not fit look@1/,
+  );
+  await expect(add("on-books", { dataset: "books" })).rejects.toThrow(
+    /there is a trigger on-books/,
+  );
+  await expect(removeTrigger(store.db, "nobody")).rejects.toThrow(/no trigger nobody/);
+});

@@ -1,0 +1,140 @@
+/**
+ * Starts the runs that triggers ask for. The database writes a row an event (011-triggers.sql); a server claims the
+ * row and starts a run whose id is made of the trigger and the event, so that a crash between the two is repaired by
+ * the next sweep and starts nothing twice. Nothing is polled: the database says when there is something, and a timer
+ * waits for the next scheduled time.
+ */
+import { createHash } from "node:crypto";
+import { Cron } from "croner";
+import { type NewTrigger, type PersonId, TillerError } from "@tiller/schema";
+import {
+  addTrigger,
+  CLAIM_SECONDS,
+  claimFirings,
+  dueSchedules,
+  fireSchedule,
+  type Firing,
+  nextSchedule,
+  pendingFirings,
+  settleFiring,
+  type Store,
+  TRIGGER_CHANNEL,
+} from "@tiller/store";
+import type { FlowServer } from "./server.ts";
+
+export interface Triggers {
+  /** Fires the schedules that are due and starts what waits; returns the runs started. */
+  sweep(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+const LONGEST_MS = 3_600_000; // a clock that is set is noticed within the hour
+
+/** The next time after `now` that a cron expression names, in UTC. */
+function nextTime(cron: string, now: Date): Date | null {
+  try {
+    return new Cron(cron, { timezone: "UTC" }).nextRun(now);
+  } catch (cause) {
+    throw new TillerError(
+      "bad_schedule",
+      `"${cron}" is no schedule: ${(cause as Error).message}. Write minute, hour, day, month and weekday, as in "0 6 * * MON".`,
+      { cause },
+    );
+  }
+}
+
+/** Checks a trigger against the workflows there are, and keeps it. */
+export async function newTrigger(
+  o: { store: Store; flow: FlowServer; by: PersonId; now: Date },
+  t: NewTrigger,
+): Promise<void> {
+  o.flow.check(
+    t.workflow,
+    filled(t.input, "schedule" in t.on ? o.now.toISOString() : "0".repeat(64)),
+  );
+  const next = "schedule" in t.on ? nextTime(t.on.schedule, o.now) : null;
+  if ("schedule" in t.on && !next)
+    throw new TillerError(
+      "bad_schedule",
+      `"${t.on.schedule}" names no time to come. Give one that does.`,
+    );
+  await addTrigger(o.store.db, o.by, t, next);
+}
+
+/** The input with the event's id wherever it says "$event". */
+const filled = (input: unknown, event: string): unknown =>
+  JSON.parse(JSON.stringify(input ?? {}), (_, v: unknown) => (v === "$event" ? event : v));
+
+const runIdOf = (f: Firing): string =>
+  `${f.name}-${createHash("sha256").update(`${f.id}/${f.event}`).digest("hex").slice(0, 12)}`;
+
+export async function startTriggers(o: {
+  store: Store;
+  flow: FlowServer;
+  /** for tests: the time that schedules go by */
+  now?: () => Date;
+}): Promise<Triggers> {
+  const { store, flow } = o;
+  const { db } = store;
+  const now = o.now ?? (() => new Date());
+  let closed = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  const sweep = async (): Promise<string[]> => {
+    for (const s of await dueSchedules(db, now()))
+      await fireSchedule(db, s, nextTime(s.cron, now()));
+    const runs: string[] = [];
+    for (const f of await claimFirings(db)) {
+      const { agents, budget } = f;
+      const id = runIdOf(f);
+      const origin = { kind: "trigger", trigger: f.name, event: f.event };
+      try {
+        await flow.start(f.workflow, filled(f.input, f.event), { id, agents, budget, origin });
+        await settleFiring(db, f, { run: id });
+        runs.push(id);
+      } catch (e) {
+        // what is wrong with the trigger itself stays wrong; anything else the next sweep tries again
+        if (e instanceof TillerError) await settleFiring(db, f, { error: e.message });
+        else throw e;
+      }
+    }
+    return runs;
+  };
+  /** When there is something to do without word from the database. */
+  const wake = async () => {
+    const next = await nextSchedule(db);
+    const waits = (await pendingFirings(db)) ? CLAIM_SECONDS * 1000 : LONGEST_MS;
+    const until = next === null ? LONGEST_MS : Math.max(0, Date.parse(next) - now().getTime());
+    clearTimeout(timer);
+    if (!closed) timer = setTimeout(look, Math.min(until, waits, LONGEST_MS)).unref();
+  };
+  let busy: Promise<void> | undefined;
+  let again = false;
+  const look = (): void => {
+    again = true;
+    busy ??= (async () => {
+      while (again && !closed) {
+        again = false;
+        await sweep();
+        await wake();
+      }
+    })()
+      .catch(() => {
+        // a lost database: `onBack` looks again, and so does this
+        clearTimeout(timer);
+        if (!closed) timer = setTimeout(look, CLAIM_SECONDS * 1000).unref();
+      })
+      .finally(() => (busy = undefined));
+  };
+  const ends = [store.holder.listen(TRIGGER_CHANNEL, look), store.holder.onBack(look)];
+  look();
+  return {
+    sweep,
+    close: async () => {
+      closed = true;
+      clearTimeout(timer);
+      for (const end of ends) end();
+      await busy;
+    },
+  };
+}
