@@ -33,6 +33,14 @@ const commands: Record<
     what: "a run as one HTML file that opens offline, and back (export RUN --out, import FILE)",
     load: () => import("./trace.ts"),
   },
+  run: {
+    what: "runs of workflows: list, show, workflows, start, cancel, fork, rewind, reask, migrate, record",
+    load: () => import("./run.ts"),
+  },
+  trigger: {
+    what: "what starts runs by itself: list, add NAME, remove NAME (--schedule --dataset --checkpoint)",
+    load: () => import("./trigger.ts"),
+  },
   quality: {
     what: "what people's answers say: aggregate, screening, preferences (FILE --truth --json ...)",
     load: () => import("./quality.ts"),

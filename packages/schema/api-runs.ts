@@ -9,9 +9,8 @@ import {
   StartedRun,
   StartRun,
   Trigger,
-  WorkflowInfo,
 } from "./runs.ts";
-import { RunProgress } from "./trace-view.ts";
+import { KnownWorkflow, RunProgress } from "./trace-view.ts";
 
 const Ok = z.looseObject({ ok: z.boolean() });
 
@@ -20,7 +19,7 @@ export const runOperations = {
     reply: z.array(RunProgress),
   }),
   listWorkflows: get("/api/studio/workflows", "the workflows that can be started", {
-    reply: z.array(WorkflowInfo),
+    reply: z.array(KnownWorkflow),
   }),
   startRun: post("/api/studio/experiments", "starts a run of a workflow", {
     body: StartRun,

@@ -20,13 +20,6 @@ export const MigrateRun = z.strictObject({
 });
 export const StartedRun = z.strictObject({ experiment: z.string() });
 
-export const WorkflowInfo = z.strictObject({
-  name: z.string(),
-  title: z.string(),
-  input: z.unknown().describe("JSON schema of the input"),
-});
-export type WorkflowInfo = z.infer<typeof WorkflowInfo>;
-
 /** What sets a trigger off. */
 export const TriggerOn = z.union([
   z.strictObject({ schedule: z.string().describe("cron: minute hour day month weekday, in UTC") }),

@@ -1,0 +1,59 @@
+/** The running server that a command talks to: that of the home, or the one that --url or TILLER_URL names. */
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { z } from "zod";
+import { createClient, type TillerClient } from "@tiller/client";
+import { TillerError } from "@tiller/schema";
+import { defaultHome } from "@tiller/store";
+
+export const remoteFlags = {
+  url: z.string().min(1).optional(),
+  token: z.string().min(1).optional(),
+  home: z.string().min(1).optional(),
+  json: z.boolean().default(false),
+};
+type Remote = { readonly [K in "url" | "token" | "home"]?: string | undefined };
+
+export function remote(o: Remote): TillerClient {
+  const home = path.resolve(o.home ?? defaultHome());
+  const kept = (...where: string[]): string | undefined => {
+    try {
+      return readFileSync(path.join(home, ...where), "utf8").trim();
+    } catch {
+      return undefined; // no server was ever started on this home
+    }
+  };
+  const baseURL = o.url ?? process.env["TILLER_URL"] ?? kept("address") ?? "http://localhost:7070";
+  const token = o.token ?? process.env["TILLER_KEY"] ?? kept("tokens", "key-api");
+  if (token === undefined)
+    throw new TillerError(
+      "no_token",
+      `there is no API key in ${path.join(home, "tokens")}. Start the server there (npm start -- --home ${home}), or give --token.`,
+    );
+  const call: typeof fetch = async (to, init) => {
+    try {
+      return await fetch(to, init);
+    } catch (cause) {
+      throw new TillerError(
+        "no_server",
+        `no server answers at ${baseURL}. Start it (npm start -- --home ${home}), or name another with --url.`,
+        { cause },
+      );
+    }
+  };
+  return createClient({ baseURL, token, fetch: call });
+}
+
+/** JSON as it is given, or @FILE. */
+export function jsonFlag(name: string, given: string): unknown {
+  const file = given.startsWith("@") ? given.slice(1) : undefined;
+  try {
+    return JSON.parse(file === undefined ? given : readFileSync(file, "utf8")) as unknown;
+  } catch (cause) {
+    throw new TillerError(
+      "bad_json",
+      `--${name} ${given} is no JSON: ${(cause as Error).message}. Give JSON in quotes, or @FILE.`,
+      { cause },
+    );
+  }
+}
