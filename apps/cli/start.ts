@@ -36,6 +36,7 @@ import { betterContinuations, Config, smallConfig } from "../../recipes/better-c
 import { recipes } from "../../recipes/index.ts";
 import { Progress, summaryTable } from "./bars.ts";
 import { parseFlags } from "./flags.ts";
+import { loadWorkflows } from "./workflows.ts";
 
 const flags = {
   once: z.boolean().default(false),
@@ -47,6 +48,7 @@ const flags = {
   base: z.string().min(1).optional(), // checkpoint folder of the model to improve
   seed: z.coerce.number().int().default(1),
   models: z.string().min(1).optional(), // models.json in another place than the home
+  workflows: z.string().min(1).optional(), // a file of one's own workflows
 };
 
 const SWEEP_MS = 15_000;
@@ -80,7 +82,7 @@ export async function run(args: string[]): Promise<number> {
     const models = serverModels({ store, sampler, file: o.models });
     flow = await launchFlow({
       store,
-      workflows: recipes,
+      workflows: [...recipes, ...(o.workflows ? await loadWorkflows(o.workflows) : [])],
       codeRevision: revision(),
       models,
     });

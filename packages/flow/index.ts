@@ -2,6 +2,5 @@
 export { taskPrompt } from "./agents.ts";
 export * from "./define.ts";
 export { type FaultPoint, faultPoints } from "./fault.ts";
-export { fault } from "./fault.ts";
 export { newTrigger, startTriggers, type Triggers } from "./triggers.ts";
 export { type FlowServer, type KnownWorkflow, launchFlow, type StartOptions } from "./server.ts";

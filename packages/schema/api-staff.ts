@@ -1,15 +1,6 @@
 /** The part of the API's table that those who run the place use: quality, people, pay, the control room. */
 import { z } from "zod";
-import {
-  Move,
-  MovePreview,
-  QueueForecast,
-  RosterRow,
-  Worker,
-  WorkEvent,
-  WorkRule,
-} from "./assign.ts";
-import { Joining, JoiningAnswer, JoiningReply, JoiningRow, StoredProgramme } from "./joining.ts";
+import { Move, MovePreview } from "./assign.ts";
 import { QueueChange, WorkerChange } from "./control.ts";
 import { get, type Operation, post } from "./operation.ts";
 import { Correction, NewRate, OwnPay, PayRate, Period } from "./pay.ts";
@@ -146,78 +137,6 @@ export const staffOperations = {
   listTasks: get("/api/tasks", "the kinds of work with their samples", { reply: any }),
   checkAnswer: post("/api/tasks/check", "what is wrong with an answer to a sample", {
     body: CheckRequest,
-    reply: any,
-  }),
-
-  // joining
-  joining: get("/api/joining", "the step one is at, and what it asks", { reply: Joining }),
-  consent: post("/api/joining/consent", "agrees to the terms", { body: any, reply: any }),
-  answerJoining: post("/api/joining/answers", "answers a training or screening item", {
-    body: JoiningAnswer,
-    reply: JoiningReply,
-  }),
-  leave: post("/api/joining/leave", "leaves", { body: any, reply: any }),
-  listJoining: get("/api/joining/people", "who is at which step", { reply: z.array(JoiningRow) }),
-  admit: post("/api/joining/admit", "lets somebody in by hand", { body: any, reply: any }),
-  listProgrammes: get("/api/joining/programmes", "what each kind of work asks of those who join", {
-    reply: z.array(StoredProgramme),
-  }),
-  saveProgramme: post("/api/joining/programmes", "a new version of one", { body: any, reply: any }),
-  endProgramme: post("/api/joining/programmes/end", "ends one", { body: any, reply: any }),
-
-  // who gets what
-  listQueues: get("/api/work/queues", "queues with a forecast", { reply: z.array(QueueForecast) }),
-  listRoster: get("/api/work/roster", "who works on what", { reply: z.array(RosterRow) }),
-  listWorkers: get("/api/work/workers", "raters with groups, languages and qualifications", {
-    reply: z.array(Worker),
-  }),
-  listRules: get("/api/work/rules", "rules that hold", { reply: z.array(WorkRule) }),
-  workEvents: get("/api/work/events", "what was changed", { reply: z.array(WorkEvent) }),
-  addRule: post("/api/work/rules", "a new rule", { body: any, reply: any }),
-  endRule: post("/api/work/rules/:id/end", "ends a rule", { reply: any }),
-  previewWorkMove: post("/api/work/moves/preview", "what a move would change", {
-    body: Move,
-    reply: MovePreview,
-  }),
-  moveWork: post("/api/work/moves", "moves a person, a group or a queue", {
-    body: Move,
-    reply: any,
-  }),
-  pause: post("/api/work/pause", "pauses or resumes somebody", { body: any, reply: any }),
-  listPolicies: get("/api/work/policies", "policies that decide how many people answer, and who", {
-    reply: any,
-  }),
-  savePolicy: post("/api/work/policies", "a new version of a policy", { body: any, reply: any }),
-  backtestPolicy: post(
-    "/api/work/policies/backtest",
-    "what a policy would have done on past answers",
-    { body: any, reply: any },
-  ),
-  setPolicyState: post("/api/work/policies/state", "lets a policy go live, or ends it", {
-    body: any,
-    reply: any,
-  }),
-
-  // runs of workflows
-  listProgress: get("/api/studio/progress", "runs with progress, forecast and what they wait for", {
-    reply: any,
-  }),
-  listWorkflows: get("/api/studio/workflows", "workflows that can be started", { reply: any }),
-  startRun: post("/api/studio/experiments", "starts a workflow", { body: any, reply: any }),
-  forkRun: post("/api/studio/experiments/:id/fork", "starts again from a step, with changes", {
-    body: any,
-    reply: any,
-  }),
-  rewindRun: post("/api/studio/experiments/:id/rewind", "goes back to a step", {
-    body: any,
-    reply: any,
-  }),
-  reask: post("/api/studio/experiments/:id/reask", "asks people once more", {
-    body: any,
-    reply: any,
-  }),
-  cancelRun: post("/api/studio/experiments/:id/cancel", "ends a run, or a part of it", {
-    body: any,
     reply: any,
   }),
 } as const satisfies Record<string, Operation>;

@@ -1,8 +1,24 @@
 /** The part of the API's table about who gets what, and how people join. */
 import { z } from "zod";
-import { Move, MovePreview, QueueForecast, RuleBody, WorkEvent, WorkRule } from "./assign.ts";
+import {
+  Move,
+  MovePreview,
+  QueueForecast,
+  RosterRow,
+  RuleBody,
+  Worker,
+  WorkEvent,
+  WorkRule,
+} from "./assign.ts";
 import { ExperimentId, PersonId } from "./ids.ts";
-import { Joining, JoiningAnswer, JoiningReply, JoiningRow, Programme } from "./joining.ts";
+import {
+  Joining,
+  JoiningAnswer,
+  JoiningReply,
+  JoiningRow,
+  Programme,
+  StoredProgramme,
+} from "./joining.ts";
 import { get, type Operation, post } from "./operation.ts";
 import { Backtest, Policy } from "./policy.ts";
 
@@ -15,9 +31,9 @@ export const workOperations = {
   workQueues: get("/api/work/queues", "queues with their forecasts", {
     reply: z.array(QueueForecast),
   }),
-  workRoster: get("/api/work/roster", "who is on which queue", { reply: any }),
+  workRoster: get("/api/work/roster", "who is on which queue", { reply: z.array(RosterRow) }),
   listWorkers: get("/api/work/workers", "people with languages, groups, qualifications", {
-    reply: any,
+    reply: z.array(Worker),
   }),
   listRules: get("/api/work/rules", "the rules of who gets what", { reply: z.array(WorkRule) }),
   workEvents: get("/api/work/events", "what was changed about them, and by whom", {
@@ -77,7 +93,9 @@ export const workOperations = {
     body: z.strictObject({ person: PersonId, why: z.string().min(1).max(2000) }),
     reply: Ok,
   }),
-  listProgrammes: get("/api/joining/programmes", "programmes of joining", { reply: any }),
+  listProgrammes: get("/api/joining/programmes", "programmes of joining", {
+    reply: z.array(StoredProgramme),
+  }),
   saveProgramme: post("/api/joining/programmes", "a programme's next version", {
     body: z.strictObject({ name: z.string(), body: Programme }),
     reply: any,

@@ -1,0 +1,131 @@
+/**
+ * tiller run and tiller trigger against a server, with the tutorial's changed recipe (docs/workflows.md): started with
+ * simulated people, shown, forked, recorded and run again from the recording.
+ */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { serve, type ServerType } from "@hono/node-server";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { run } from "@tiller/cli/run.ts";
+import { run as trigger } from "@tiller/cli/trigger.ts";
+import { loadWorkflows } from "@tiller/cli/workflows.ts";
+import { type FlowServer, launchFlow } from "@tiller/flow";
+import { Recording } from "@tiller/schema";
+import { createApp } from "@tiller/server/app.ts";
+import { serverModels } from "@tiller/server/engine.ts";
+import { SamplerPool } from "@tiller/server/sampler.ts";
+import { ensurePerson, issueToken, openStore, type Store } from "@tiller/store";
+
+const home = mkdtempSync(path.join(tmpdir(), "tiller-run-cli-"));
+const file = "examples/workflows/reading-study-changed.ts";
+const sampler = new SamplerPool();
+let store: Store;
+let flow: FlowServer;
+let server: ServerType;
+
+beforeAll(async () => {
+  store = await openStore({ home });
+  flow = await launchFlow({ store, workflows: await loadWorkflows(file), codeRevision: "test" });
+  const models = serverModels({ store, sampler });
+  const app = createApp({ store, flow, sampler, models, pending: new Set(), web: home });
+  server = serve({ fetch: app.fetch, port: 0 });
+  const { port } = server.address() as AddressInfo;
+  const about = { id: "api", name: "API", pseudonym: "api", role: "service" } as const;
+  const { id } = await ensurePerson(store.db, about);
+  mkdirSync(path.join(home, "tokens"), { recursive: true });
+  writeFileSync(path.join(home, "tokens", "key-api"), await issueToken(store.db, id, "key"));
+  writeFileSync(path.join(home, "address"), `http://localhost:${port}`);
+}, 120_000);
+afterAll(async () => {
+  sampler[Symbol.dispose]();
+  server?.close();
+  await flow?.close();
+  await store?.close();
+  rmSync(home, { recursive: true, force: true });
+});
+
+/** What a command prints. */
+async function said(command: typeof run, ...args: string[]): Promise<string> {
+  const lines: string[] = [];
+  const { log } = console;
+  console.log = (line: string) => void lines.push(line);
+  try {
+    expect(await command([...args, "--home", home])).toBe(0);
+  } finally {
+    console.log = log;
+  }
+  return lines.join("\n");
+}
+const input = JSON.stringify({ passage: "The cat sat on the mat.", question: "Who sat?" });
+const simulated = JSON.stringify({ "*": { kind: "simulated" } });
+const name = "reading-study-changed@1";
+
+test("a changed recipe from its start to its recording", async () => {
+  expect(await said(run, "workflows")).toContain(name);
+  const id = await said(run, "start", name, "--input", input, "--agents", simulated, "--seed", "3");
+  const result = await flow.wait(id);
+  expect(result).toMatchObject({ best: expect.any(String) });
+  await expect.poll(() => said(run, "show", id)).toMatch(/verdicts\s+\[save, done\]/);
+  expect(await said(run, "show", id)).toMatch(/improve-answer {2}\[ask, done\]/);
+  expect(await said(run, "list")).toMatch(new RegExp(`${id}.*done`));
+
+  const out = path.join(home, "recording.json");
+  expect(await said(run, "record", id, "--out", out)).toMatch(/3 answers/);
+  const replay = Recording.parse(JSON.parse(readFileSync(out, "utf8")));
+  const again = await flow.start(name, replay.input, { id: "again", seed: replay.seed, replay });
+  expect(await flow.wait(again)).toEqual(result);
+
+  const fork = await said(run, "fork", `${id}/improve-answer`, "--output", improved);
+  expect((await flow.wait(fork)) as object).toHaveProperty("best");
+  expect(JSON.stringify((await flow.record(fork)).results)).toContain("A cat, on a mat.");
+}, 120_000);
+const improved = JSON.stringify([
+  {
+    value: { answer: "A cat, on a mat.", fault: "They were vague." },
+    person: null,
+    by: "me",
+    answer: null,
+    swap: false,
+    activeSeconds: 0,
+    idleSeconds: 0,
+    at: "2030-01-01T00:00:00.000Z",
+  },
+]);
+
+test("with people, it waits for them, says so, and is cancelled", async () => {
+  const id = await said(run, "start", name, "--input", input);
+  await expect.poll(() => said(run, "list")).toMatch(new RegExp(`${id}.*running.*since`));
+  expect(await said(run, "cancel", id, "--reason", "a trial")).toMatch(/is cancelled/);
+  await expect.poll(() => said(run, "list")).toMatch(new RegExp(`${id}.*cancelled`));
+}, 60_000);
+
+test("triggers are listed, added and removed", async () => {
+  await said(
+    trigger,
+    "add",
+    "weekly",
+    "--workflow",
+    name,
+    "--input",
+    input,
+    "--schedule",
+    "0 6 * * MON",
+  );
+  expect(await said(trigger, "list")).toMatch(/weekly.*schedule 0 6 \* \* MON/);
+  await said(trigger, "remove", "weekly");
+  expect(await said(trigger, "list")).toMatch(/No triggers/);
+}, 60_000);
+
+test("what is wrong is said with its remedy", async () => {
+  await expect(run(["start", name, "--home", home, "--input", "{"])).rejects.toThrow(/no JSON/);
+  await expect(run(["start", "none@1", "--home", home])).rejects.toThrow(/no workflow none@1/);
+  await expect(run(["show", "none", "--home", home])).rejects.toThrow(/no run none/);
+  await expect(run(["list", "--home", path.join(home, "empty")])).rejects.toThrow(
+    /Start the server/,
+  );
+  const gone = ["list", "--home", home, "--url", "http://localhost:9"];
+  await expect(run(gone)).rejects.toThrow(/no server answers at/);
+  await expect(run(["sing"])).rejects.toThrow(/tiller run start NAME/);
+});
