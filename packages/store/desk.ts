@@ -21,7 +21,7 @@ import {
   type SkipReason,
   TillerError,
 } from "@tiller/schema";
-import { type Db, sql } from "./sql.ts";
+import { type Db, prepared, sql } from "./sql.ts";
 import { LEASE_MINUTES, skipTask } from "./work.ts";
 
 const DRAFT_BYTES = 1_000_000;
@@ -65,12 +65,12 @@ export async function saveDraft(db: Db, person: PersonId, s: SaveDraft): Promise
 /** What the desk needs beside the lease: the draft, and whether its instructions are news to this person. */
 export async function besideLease(db: Db, person: PersonId, l: Lease): Promise<Beside> {
   const row = await db.one(
-    sql`select d.lease is not null as drafted, ${draftColumns}, r.known, r.version, k.instructions
+    prepared(sql`select d.lease is not null as drafted, ${draftColumns}, r.known, r.version, k.instructions
         from (select 1) x left join draft d on d.lease = ${l.lease}
         left join lateral (
           select version, bool_or(version = ${l.typeVersion}) over () as known from instructions_read
           where person = ${person} and type = ${l.type} order by at desc limit 1) r on true
-        left join task_type k on k.name = ${l.type} and k.version = r.version`,
+        left join task_type k on k.name = ${l.type} and k.version = r.version`),
     z.object({
       drafted: z.boolean(),
       known: z.boolean().nullable(),
@@ -168,7 +168,7 @@ export async function boundTime(
   s: { lease: string; activeSeconds: number; idleSeconds: number },
 ): Promise<{ activeSeconds: number; idleSeconds: number }> {
   const passed = await db.value(
-    sql`with l as (select l.created_at from lease l join person p on p.id = l.person where l.id = ${s.lease} and l.person = ${person} and not p.simulated),
+    prepared(sql`with l as (select l.created_at from lease l join person p on p.id = l.person where l.id = ${s.lease} and l.person = ${person} and not p.simulated),
           work as (
             select x.created_at, a.at, a.active_seconds as active from answer a join lease x on x.id = a.lease
             where a.person = ${person} and a.undone_at is null and a.lease <> ${s.lease} and a.at >= (select created_at from l)
@@ -176,7 +176,7 @@ export async function boundTime(
             where x.person = ${person} and x.created_at > (select created_at from l) - interval '1 day' and k.at >= (select created_at from l)),
           start as (select created_at from l union select work.created_at from work, l where work.created_at < l.created_at)
         select min(extract(epoch from now() - s.created_at) - coalesce((
-          select sum(greatest(0, w.active - greatest(0, extract(epoch from s.created_at - w.created_at)))) from work w), 0))::float8 from start s`,
+          select sum(greatest(0, w.active - greatest(0, extract(epoch from s.created_at - w.created_at)))) from work w), 0))::float8 from start s`),
     z.number().nullable(),
   );
   if (passed === null) return { activeSeconds: s.activeSeconds, idleSeconds: s.idleSeconds };
@@ -194,7 +194,9 @@ export const answerOfLease = (
   lease: string,
 ): Promise<{ value: unknown } | undefined> =>
   db.maybe(
-    sql`select value from answer where lease = ${lease} and person = ${person} and undone_at is null`,
+    prepared(
+      sql`select value from answer where lease = ${lease} and person = ${person} and undone_at is null`,
+    ),
     z.object({ value: z.unknown() }),
   );
 

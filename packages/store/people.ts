@@ -15,7 +15,7 @@ import {
   TillerError,
 } from "@tiller/schema";
 import { recordAct } from "./audit.ts";
-import { type Db, sql } from "./sql.ts";
+import { type Db, prepared, sql } from "./sql.ts";
 
 export const hashOf = (token: string) => createHash("sha256").update(token).digest("hex");
 export const newSecret = () => randomBytes(24).toString("base64url");
@@ -98,8 +98,8 @@ export async function personOfToken(
   kinds: readonly ("link" | "session" | "key")[],
 ): Promise<Me | undefined> {
   const found = await db.maybe(
-    sql`select ${columns}, t.seen_at < now() - interval '1 minute' as stale from token t join person p on p.id = t.person
-        where t.hash = ${hashOf(token)} and t.kind = any(${kinds}) and ${alive}`,
+    prepared(sql`select ${columns}, t.seen_at < now() - interval '1 minute' as stale from token t join person p on p.id = t.person
+        where t.hash = ${hashOf(token)} and t.kind = any(${kinds}) and ${alive}`),
     Me.extend({ stale: z.boolean() }),
   );
   if (!found) return undefined;

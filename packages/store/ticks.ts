@@ -8,23 +8,28 @@ import { type Db, prepared, sql } from "./sql.ts";
 /** Missing answers above which a batch counts by ticks. */
 export const TICKS_ABOVE = 256;
 
-const addUp = (db: Db, batch: string): Promise<number> =>
-  db.run(
+const Count = z.object({ done: z.number(), wanted: z.number() });
+type Count = z.infer<typeof Count>;
+
+/** The batch's new count; undefined when there was nothing to add. */
+const addUp = (db: Db, batch: string): Promise<Count | undefined> =>
+  db.maybe(
     prepared(sql`with t as (delete from batch_tick where batch = ${batch} returning n)
-        update batch set done = done + (select sum(n)::int from t) where id = ${batch} and exists (select 1 from t)`),
+        update batch set done = done + (select sum(n)::int from t) where id = ${batch} and exists (select 1 from t) returning done, wanted`),
+    Count,
   );
 
 interface Round {
-  readonly running: Promise<unknown>;
-  next?: Promise<unknown>;
+  readonly running: Promise<Count | undefined>;
+  next?: Promise<Count | undefined>;
 }
 const rounds = new WeakMap<Db, Map<string, Round>>();
 
 /** Resolves once a sum that began after this call is stored. Calls that come while one runs share the next. */
-export async function countTicks(db: Db, batch: string): Promise<void> {
+export async function countTicks(db: Db, batch: string): Promise<Count | undefined> {
   const all = rounds.get(db) ?? new Map<string, Round>();
   rounds.set(db, all);
-  const start = (): Promise<unknown> => {
+  const start = (): Promise<Count | undefined> => {
     const round: Round = {
       running: addUp(db, batch).finally(() => {
         if (all.get(batch) === round) all.delete(batch);
@@ -34,7 +39,7 @@ export async function countTicks(db: Db, batch: string): Promise<void> {
     return round.running;
   };
   const now = all.get(batch);
-  await (now ? (now.next ??= now.running.then(start, start)) : start());
+  return now ? (now.next ??= now.running.then(start, start)) : start();
 }
 
 /** Adds up what a crash left. */

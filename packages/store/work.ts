@@ -155,10 +155,12 @@ export async function takeLease(
   }
   for (let attempt = 0; attempt < 5; attempt++)
     try {
-      return await db.maybe(
-        prepared(takeNext(person, { ...o, explore: Math.random() < EXPLORE })),
-        Lease,
-      );
+      const explore = Math.random() < EXPLORE;
+      for (const window of windows) {
+        const lease = await db.maybe(prepared(takeNext(person, { ...o, explore, window })), Lease);
+        if (lease) return lease;
+      }
+      return undefined;
     } catch (e) {
       const { code } = e as { code?: string };
       if (code === "23514") return undefined; // the day's quota was reached in another tab
@@ -190,8 +192,9 @@ async function pickMeasuring(
   const me = sql`${person}::text`;
   const { stage, types } = await db.one(
     prepared(sql`select coalesce((select stage from worker where person = ${me}), 'active') as stage,
-          array(select distinct lanes.kind from ${lanesOf(me)} lanes cross join ${languagesOf(me)} as my(language)
-            where exists (select 1 from task t where t.lane = lanes.lane and t.language = my.language and t.taken < t.people and ${mayHave(me)})) as types`),
+          array(select distinct lanes.kind from ${lanesOf(me)} lanes cross join ${languagesOf(me)} as my(language) cross join lateral (
+            select 1 from task t where t.lane = lanes.lane and t.language = my.language and t.taken < t.people and ${mayHave(me)}
+            order by t.urgency, t.seq limit 1) x) as types`),
     z.object({ stage: z.string(), types: z.array(z.string()) }),
   );
   const share = stage === "probation" ? PROBATION_SHARE : GOLD_SHARE;
@@ -203,8 +206,8 @@ const takeNamed = (person: PersonId, task: TaskId, o: TakeOptions): Sql =>
   sql`with picked as (select t.id, t.type from task t where t.id = ${task} and t.taken < t.people for update of t),
       ${leasePicked(sql`${person}::text`, o)}`;
 
-/** Looked at together: more than are locked by others at one moment. */
-const WINDOW = sql`32`;
+/** Looked at together: few at first, then more than others can have locked at one moment. */
+const windows = [sql`8`, sql`64`] as const;
 /** Share of tasks that go to whoever comes, whatever a policy says about who is best suited. */
 const EXPLORE = 0.1;
 
@@ -222,7 +225,7 @@ const leasePicked = (me: Sql, o: TakeOptions): Sql => sql`counted as (
  * The next task: of the first open ones in each of the person's lanes, the best that nobody else is taking right now.
  * Every rule is in here, and so are the counts that must move with the lease.
  */
-const takeNext = (person: PersonId, o: TakeOptions & { explore: boolean }): Sql => {
+const takeNext = (person: PersonId, o: TakeOptions & { explore: boolean; window: Sql }): Sql => {
   const me = sql`${person}::text`;
   return sql`with lanes as materialized (select * from ${lanesOf(me)} x),
       head as materialized (
@@ -230,7 +233,7 @@ const takeNext = (person: PersonId, o: TakeOptions & { explore: boolean }): Sql 
         from lanes cross join ${languagesOf(me)} as my(language) cross join lateral (
           select t.id, t.type, t.topic, t.urgency, t.seq from task t
           where t.lane = lanes.lane and t.language = my.language and t.taken < t.people and ${mayHave(me)}
-          order by t.urgency, t.seq limit ${WINDOW}) c
+          order by t.urgency, t.seq limit ${o.window}) c
         left join skill s on s.person = ${me} and s.kind = c.type and s.topic = c.topic and not ${o.explore}),
       picked as (
         select t.id, t.type from head join task t on t.id = head.id
@@ -411,8 +414,9 @@ export async function submitAnswer(
   if (fresh) {
     const { ticked, ...row } = fresh;
     if (!ticked) return row as Submitted;
-    await countTicks(db, row.batch);
-    return { ...row, ...(await batchProgress(db, row.batch)) } as Submitted;
+    // another process may have added ours up
+    const count = (await countTicks(db, row.batch)) ?? (await batchProgress(db, row.batch));
+    return { ...row, ...count } as Submitted;
   }
   const old = await stored(sql`a.lease = ${s.lease} and a.person = ${person}`);
   if (old) return old;
