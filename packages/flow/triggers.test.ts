@@ -65,6 +65,7 @@ test("a schedule fires each of its times once, and a missed one when somebody is
   const runs = await runsOf("mornings");
   expect(runs.map((r) => r.at)).toEqual(["2030-01-01T06:00:00.000Z", "2030-01-02T06:00:00.000Z"]);
   expect(await flow.wait(runs[0]!.id)).toBe("seen 2030-01-01T06:00:00.000Z");
+  await flow.wait(runs[1]!.id);
   expect((await listTriggers(store.db))[0]).toMatchObject({
     nextAt: "2030-01-04T06:00:00.000Z",
     fired: 2,
@@ -95,6 +96,7 @@ test("a new dataset version and a saved model fire by themselves, once with two 
   await expect.poll(() => runsOf("on-policy"), { timeout: 20_000 }).toHaveLength(1);
   expect((await runsOf("on-books"))[0]).toMatchObject({ at: books });
   expect((await runsOf("on-policy"))[0]).toMatchObject({ at: model });
+  for (const name of ["on-books", "on-policy"]) await flow.wait((await runsOf(name))[0]!.id);
   for (const t of two) await t.close();
 }, 60_000);
 
