@@ -116,7 +116,7 @@ async function work(me: Me, n: number, seconds: number) {
     const lease = await takeLease(store.db, me.id, { swap: false });
     if (!lease) return;
     await store.db.run(
-      sql`update lease set created_at = created_at - interval '1 hour' where id = ${lease.lease}`,
+      sql`update lease set created_at = greatest(created_at - interval '1 hour', date_trunc('day', now() at time zone 'utc') at time zone 'utc') where id = ${lease.lease}`,
     );
     await submitAnswer(store.db, me.id, {
       lease: LeaseId.parse(lease.lease),

@@ -40,7 +40,7 @@ afterAll(async () => {
 });
 
 /** Keys one after the other; "type:..." writes into what has the focus. */
-const keys: Readonly<Record<string, readonly [string[], unknown]>> = {
+const keys: Readonly<Record<string, readonly [readonly string[], unknown]>> = {
   comparison: [["1"], { choice: "a" }],
   "graded-comparison": [["8"], { choice: "b", confidence: 8 }],
   "forced-comparison": [["2"], { choice: "b" }],
@@ -95,6 +95,24 @@ const keys: Readonly<Record<string, readonly [string[], unknown]>> = {
     { reply: "Once a week is enough." },
   ],
   "conversation-rating": [["6", "1", "3", "1", "Enter"], { helpful: 6, faults: ["rude"] }],
+  "judge-answers": [["2", "1", "4", "Control+Enter"], { order: [1, 0], helped: 4 }],
+  subquestions: [
+    ["a", "type:How many people cross a day?", "Control+Enter"], // it may stay empty: Enter would send
+    { subquestions: "How many people cross a day?" },
+  ],
+  respond: [
+    ["Enter", "type:Keep the ferry for now.", "Control+Enter"],
+    { answer: "Keep the ferry for now." },
+  ],
+  ...Object.fromEntries(
+    ["claim-vote", "discussion", "ruling"].map((name) => [
+      name,
+      [
+        ["1", "type:The river alone was open.", "Control+Enter"],
+        { verdict: "right", reason: "The river alone was open." },
+      ] as const,
+    ]),
+  ),
   "free-form": [
     ["Enter", "type:Nobody signs the book.", "Control+Enter"],
     { answer: "Nobody signs the book." },

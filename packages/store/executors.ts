@@ -17,8 +17,9 @@ const LOST_SECONDS = 6;
 export const BEAT_MS = 2500;
 const LOCKS = 7_070_709; // class of the executors' session locks
 
-/** Shown as the connections' application_name: by it the connections of a dead one are found. */
-export const executorName = (id: string): string => `tiller ${id}`;
+/** Shown as the connections' application_name: by its start the connections of a dead one are found. */
+export const executorName = (id: string): string =>
+  `tiller ${id} ${process.pid}@${hostname()}`.slice(0, 63);
 export const newExecutorId = (): string => randomUUID().slice(0, 18);
 
 export const registerExecutor = (db: Db, id: string): Promise<number> =>
@@ -58,7 +59,7 @@ export async function buryDead(db: Db, me: string, o: { alone: boolean }): Promi
   );
   for (const { id } of dead)
     await db.run(
-      sql`select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = ${executorName(id)} and pid <> pg_backend_pid()`,
+      sql`select pg_terminate_backend(pid, 5000) from pg_stat_activity where starts_with(application_name, ${`tiller ${id} `}) and pid <> pg_backend_pid()`,
     );
   return dead.map((d) => d.id);
 }

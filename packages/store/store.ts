@@ -212,12 +212,13 @@ async function hold(holder: pg.Client, home: string): Promise<void> {
 
 /** " (process 12 on host)" of the server that holds the lock, as far as the database knows it. */
 async function heldBy(client: pg.Client): Promise<string> {
-  const { rows } = await client.query<{ pid: number; host: string }>(
-    `select e.pid, e.host from pg_stat_activity a join pg_locks l using (pid) join executor e on a.application_name = 'tiller ' || e.id
-     where l.locktype = 'advisory' and l.granted and l.objid = $1 and a.datname = current_database()`,
+  const { rows } = await client.query<{ name: string }>(
+    `select application_name as name from pg_stat_activity join pg_locks using (pid)
+     where locktype = 'advisory' and granted and objid = $1 and datname = current_database()`,
     [LOCK],
   );
-  return rows[0] ? ` (process ${rows[0].pid} on ${rows[0].host})` : "";
+  const [, pid, host] = /^tiller \S+ (\d+)@(.*)$/.exec(rows[0]?.name ?? "") ?? [];
+  return pid ? ` (process ${pid} on ${host})` : "";
 }
 
 /** Applies the numbered SQL files that are new, one transaction each. */

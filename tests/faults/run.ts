@@ -119,7 +119,7 @@ const faults: Record<string, { weight: number; act: () => Promise<void> | void }
     act: () =>
       patient(() =>
         store.db.run(
-          sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = ${`tiller ${servers[random.int(SERVERS)]!.executor}`} and random() < 0.7`,
+          sql`select pg_terminate_backend(pid) from pg_stat_activity where starts_with(application_name, ${`tiller ${servers[random.int(SERVERS)]!.executor}`}) and random() < 0.7`,
         ),
       ).then(() => {}),
   },
