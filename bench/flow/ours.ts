@@ -58,8 +58,7 @@ const flow = await launchFlow({
   codeRevision: "bench",
 });
 const say = (x: unknown) => console.log(JSON.stringify(x));
-const run = async (def: typeof steps | typeof parent, n: number) =>
-  flow.wait(await flow.start(def, { n }));
+const run = async (def: typeof steps, n: number) => flow.wait(await flow.start(def, { n }));
 const commits = () =>
   store.db.value(
     sql`select xact_commit from pg_stat_database where datname = current_database()`,

@@ -14,7 +14,7 @@ import { parseArgs } from "node:util";
 import { z } from "zod";
 import { says, scripted } from "@tiller/model/fixtures/endpoint.ts";
 import { PersonId, rng } from "@tiller/schema";
-import { ensurePerson, openStore, sql, type Store, submitAnswer, takeLease } from "@tiller/store";
+import { ensurePerson, openStore, sql, submitAnswer, takeLease } from "@tiller/store";
 import { said, size } from "./tree.ts";
 
 const { values: o } = parseArgs({

@@ -21,7 +21,7 @@ export const question = defineTask({
 });
 /** What a person says to a question. */
 export const said = (at: string): number =>
-  [...at].reduce((n, c) => (31 * n + c.charCodeAt(0)) % 100, 7);
+  at.split("").reduce((n, c) => (31 * n + c.charCodeAt(0)) % 100, 7);
 
 export const makeTree = (store: Store) => {
   const tree = workflow(
