@@ -49,6 +49,7 @@ const flags = {
   seed: z.coerce.number().int().default(1),
   models: z.string().min(1).optional(), // models.json in another place than the home
   workflows: z.string().min(1).optional(), // a file of one's own workflows
+  people: z.boolean().default(false), // no first experiment and no simulated raters: people alone answer
 };
 
 const SWEEP_MS = 15_000;
@@ -144,8 +145,10 @@ export async function run(args: string[]): Promise<number> {
     const id = `better-continuations-${o.small ? "small-" : ""}${o.seed}`;
     const preset = o.small ? smallConfig : Config.parse({});
     const config = o.base ? { ...preset, base: path.resolve(o.base) } : preset;
-    await flow.start(betterContinuations, config, { id, seed: o.seed });
-    simulating = simulate({ address, seats, seed: o.seed, signal: stopping.signal });
+    if (!o.people) {
+      await flow.start(betterContinuations, config, { id, seed: o.seed });
+      simulating = simulate({ address, seats, seed: o.seed, signal: stopping.signal });
+    }
     const tidy = async () => {
       await expireLeases(store.db);
       await settleDropped(store.db);
@@ -159,13 +162,13 @@ export async function run(args: string[]): Promise<number> {
         tty: process.stdout.isTTY,
         quiet: o.json,
       });
-    const drawing = setInterval(() => void draw().catch(() => {}), 500);
+    const drawing = o.people ? undefined : setInterval(() => void draw().catch(() => {}), 500);
 
     const stopped = new Promise<undefined>((resolve) => {
       for (const signal of ["SIGINT", "SIGTERM"] as const)
         process.once(signal, () => resolve(undefined));
     });
-    const summary = await Promise.race([flow.wait(id), stopped]);
+    const summary = await Promise.race(o.people ? [stopped] : [flow.wait(id), stopped]);
     clearInterval(drawing);
     if (summary) {
       await draw();

@@ -1,6 +1,6 @@
 /**
  * recipes/reading-study.ts, changed: a person reads the answers and writes a better one, and somebody new judges it
- * among the others. Run: npm start -- --workflows examples/workflows/reading-study-changed.ts
+ * among the others. Run: npm start -- --people --workflows examples/workflows/reading-study-changed.ts
  */
 import { z } from "zod";
 import { judgeAnswers, questionAnswer } from "@tiller/crowd";
