@@ -35,22 +35,32 @@ const SNAPSHOT_MS = 1000;
 const QUALITY_MS = 30_000;
 const JUDGMENTS = 6000;
 
-/** The newest value of `make`, at most `ms` old; calls meanwhile wait for the same one. `drop` forgets it. */
+/**
+ * The newest value of `make`, at most `ms` old; calls meanwhile wait for the same one. `drop` forgets it. `stale`: an old
+ * value serves while the next is made, so that nobody waits for it but the first.
+ */
 function shared<T>(
   ms: number,
   make: () => Promise<T>,
+  o: { stale?: boolean } = {},
 ): { get: () => Promise<T>; drop: () => void } {
-  let last: { at: number; value: Promise<T> } | undefined;
+  let last: { at: number; value: Promise<T>; known?: T } | undefined;
+  const serve = (entry: NonNullable<typeof last>) =>
+    o.stale && entry.known !== undefined ? Promise.resolve(entry.known) : entry.value;
   return {
     get: () => {
-      if (last && Date.now() - last.at < ms) return last.value;
-      const value = make();
-      const mine = { at: Date.now(), value };
+      if (last && Date.now() - last.at < ms) return serve(last);
+      const old = last;
+      const mine: NonNullable<typeof last> = { at: Date.now(), value: make() };
+      if (old?.known !== undefined) mine.known = old.known;
       last = mine;
-      value.catch(() => {
-        if (last === mine) last = undefined;
-      });
-      return value;
+      mine.value.then(
+        (known) => (mine.known = known),
+        () => {
+          if (last === mine) last = old;
+        },
+      );
+      return serve(mine);
     },
     drop: () => (last = undefined),
   };
@@ -58,10 +68,14 @@ function shared<T>(
 
 export const controlRoutes = (d: Deps) => {
   const { db } = d.store;
-  const quality = shared(QUALITY_MS, async () => {
-    const rows = flagRaters(await recentJudgments(db, JUDGMENTS));
-    return new Map<string, RaterRow>(rows.map((r) => [r.rater, r]));
-  });
+  const quality = shared(
+    QUALITY_MS,
+    async () => {
+      const rows = flagRaters(await recentJudgments(db, JUDGMENTS));
+      return new Map<string, RaterRow>(rows.map((r) => [r.rater, r]));
+    },
+    { stale: true },
+  );
   const room = shared(SNAPSHOT_MS, async (): Promise<ControlRoom> => {
     await sampleQueues(db);
     const [rows, queueRows, samples, lanes, rules, roster, groups, moves, rated] =
