@@ -12,6 +12,8 @@ export interface Column {
   readonly name: string;
   readonly kind: Kind;
   readonly nullable?: boolean;
+  /** files of before it was kept do not have it */
+  readonly later?: boolean;
   /** one sentence for the schema beside the file */
   readonly about: string;
   /** its value, over the tables that export.ts joins */
@@ -35,7 +37,8 @@ const values: Readonly<Record<Kind, z.ZodType>> = {
 
 export const valueSchema = (c: Column): z.ZodType => {
   const value = (c.shape ?? values[c.kind]).describe(c.about);
-  return c.nullable ? value.nullable() : value;
+  const said = c.nullable ? value.nullable() : value;
+  return c.later ? said.optional() : said;
 };
 
 /** A whole row, nothing more and nothing less. */

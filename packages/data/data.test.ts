@@ -105,6 +105,9 @@ const answer = fc.record({
   rater: fc.nat(2),
   value: json,
   swap: fc.boolean(),
+  shown: fc.option(fc.constantFrom({ first: ["b", "a"], order: [2, 0, 1] }, { side: ["a", "b"] }), {
+    nil: null,
+  }),
   active: fc.double({ min: 0, max: 86400, noNaN: true }),
   weight: fc.double({ min: 0, max: 3, noNaN: true }),
   micros: fc.integer({ min: -2e9, max: 2e9 }),
@@ -131,7 +134,7 @@ async function fill(store: Store, w: World): Promise<void> {
     sql`insert into experiment (id, recipe, title, seed, config) values (${experiment}, 'r@1', 't', 1, '{}')`,
   );
   await store.db.run(
-    sql`insert into task_type (name, version, instructions, view, input_schema, output_schema) values (${type}, ${version}, ${w.instructions}, '{"show": [], "ask": []}', '{}', '{}')`,
+    sql`insert into task_type (name, version, instructions, view, input_schema, output_schema) values (${type}, ${version}, ${w.instructions}, '{"show": [], "ask": [{"kind": "ranking", "name": "order"}]}', '{}', '{}')`,
   );
   await store.db.run(
     sql`insert into batch (id, experiment, wanted) values (${batch}, ${experiment}, 9)`,
@@ -147,7 +150,7 @@ async function fill(store: Store, w: World): Promise<void> {
   for (const [i, a] of w.answers.entries()) {
     const at = `2026-01-01 00:00:00.${String(i).padStart(6, "0")}+00`;
     await store.db.run(
-      sql`insert into lease (id, task, person, swap, state, expires_at) values (${`l${i}`}, ${`${batch}/${a.task}`}, ${`p${a.rater}`}, ${a.swap}, ${a.undone ? "expired" : "answered"}, now())`,
+      sql`insert into lease (id, task, person, swap, shown, state, expires_at) values (${`l${i}`}, ${`${batch}/${a.task}`}, ${`p${a.rater}`}, ${a.swap}, ${a.shown && JSON.stringify(a.shown)}::jsonb, ${a.undone ? "expired" : "answered"}, now())`,
     );
     await store.db
       .run(sql`insert into answer (id, task, lease, person, value, swap, active_seconds, idle_seconds, weight, at, undone_at)
@@ -265,7 +268,7 @@ describe("rows that cannot be used", () => {
     );
     const csv = file(
       "bad.csv",
-      `${bytes.toString()}${cells.with(10, "soon").with(14, "").with(16, "").join(",")}\n`,
+      `${bytes.toString()}${cells.with(10, "soon").with(14, "").with(16, "").join(",")},\n`,
     );
     await expect(importAnswers(two, { ...request, file: csv })).rejects.toThrow(
       /line 2: activeSeconds: "soon" is no number/,

@@ -20,7 +20,8 @@ export const kindsOfWork = `with k as materialized (
     coalesce(instructions_version, left(encode(sha256(convert_to(instructions, 'UTF8')), 'hex'), 16)) as instructions_version,
     string_to_array(pair->>'name', '.') as field, string_to_array(pair->>'confidence', '.') as confidence,
     string_to_array(pair->>'a', '.') as a, string_to_array(pair->>'b', '.') as b,
-    array(select s->>'from' from jsonb_array_elements(view->'show') s where s->>'kind' = 'text') as prompts
+    array(select s->>'from' from jsonb_array_elements(view->'show') s where s->>'kind' = 'text') as prompts,
+    view is null or (select count(*) > 1 or coalesce(bool_or(f->>'kind' = 'ranking'), false) from jsonb_array_elements(view->'ask') f where f->>'kind' in ('pair', 'ranking')) as ordered
   from task_type left join lateral (
     select f as pair from jsonb_array_elements(view->'ask') f where f->>'kind' = 'pair' limit 1) f on true)`;
 

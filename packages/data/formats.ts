@@ -89,6 +89,15 @@ const answers: Format = {
       sql: "nullif(t.draft, 'null')::text",
     },
     { name: "value", kind: "json", about: "the answer itself", sql: "a.value::text" },
+    {
+      name: "shown",
+      kind: "json",
+      nullable: true,
+      later: true,
+      about:
+        "by question, what stood where: sides left to right, places top to bottom; null: swap says it",
+      sql: "case when k.ordered then (select l.shown::text from lease l where l.id = a.lease) end",
+    },
   ],
 };
 

@@ -80,8 +80,8 @@ export const inserts = {
   tasks: `insert into task (id, batch, place, type, type_version, input, draft, people)
     select distinct on (row->>'task') row->>'task', row->>'batch', line, row->>'type', row->>'typeVersion', row->'input', nullif(row->'draft', 'null'), 1
     from fresh order by row->>'task', line on conflict do nothing`,
-  leases: `insert into lease (id, task, person, swap, state, expires_at, created_at)
-    select 'lease:' || (row->>'answer'), row->>'task', p.id, (row->>'swap')::boolean, case when row->>'undoneAt' is null then 'answered' else 'expired' end,
+  leases: `insert into lease (id, task, person, swap, shown, state, expires_at, created_at)
+    select 'lease:' || (row->>'answer'), row->>'task', p.id, (row->>'swap')::boolean, nullif(row->'shown', 'null'), case when row->>'undoneAt' is null then 'answered' else 'expired' end,
       (row->>'at')::timestamptz, (row->>'at')::timestamptz from fresh join person p on p.pseudonym = row->>'rater'`,
   answers: `insert into answer (id, task, lease, person, value, swap, active_seconds, idle_seconds, weight, at, undone_at)
     select row->>'answer', row->>'task', 'lease:' || (row->>'answer'), p.id, row->'value', (row->>'swap')::boolean, (row->>'activeSeconds')::float8, (row->>'idleSeconds')::float8,

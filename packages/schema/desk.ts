@@ -1,6 +1,7 @@
 /** What surrounds the form at the desk: drafts, concerns, changed instructions, skipped tasks, a person's own figures. */
 import { z } from "zod";
 import { LeaseId, TaskId } from "./ids.ts";
+import { Shown } from "./shown.ts";
 
 const seconds = z.number().min(0).max(864_000);
 
@@ -38,6 +39,9 @@ export const Beside = z.strictObject({
   draft: SavedDraft.nullable(),
   first: z.boolean().describe("this person has not worked on this kind before"),
   before: z.strictObject({ version: z.string(), instructions: z.string() }).nullable(),
+  shown: Shown.nullable()
+    .default(null)
+    .describe("what stands where; null: the lease's swap says it"),
 });
 export type Beside = z.infer<typeof Beside>;
 

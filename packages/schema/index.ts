@@ -22,6 +22,7 @@ export * from "./quality.ts";
 export * from "./quality-report.ts";
 export * from "./rng.ts";
 export * from "./runs.ts";
+export * from "./shown.ts";
 export * from "./simulate-view.ts";
 export * from "./statistics.ts";
 export * from "./task.ts";

@@ -8,6 +8,7 @@ import {
   Beside,
   type BeatReply,
   Concern,
+  drawShown,
   SavedDraft,
   type Lease,
   LeaseId,
@@ -17,6 +18,7 @@ import {
   type SaveDraft,
   type SaveDraftReply,
   type SettleReferral,
+  Shown,
   type SkipFate,
   type SkipReason,
   TillerError,
@@ -90,8 +92,19 @@ export async function besideLease(db: Db, person: PersonId, l: Lease): Promise<B
     draft: drafted ? draft : null,
     first: version === null,
     before: changed ? { version, instructions } : null,
+    shown: await shownTo(db, l),
   });
 }
+
+/** How this lease's task is shown, drawn and recorded the first time; null where its swap says it all. */
+const shownTo = async (db: Db, l: Lease): Promise<Shown | null> => {
+  const drawn = drawShown(l);
+  if (!drawn) return null;
+  return db.value(
+    sql`update lease set shown = coalesce(shown, ${JSON.stringify(drawn)}::jsonb) where id = ${l.lease} returning shown`,
+    Shown,
+  );
+};
 
 /** A lease that ran out, back in its person's hands, when nobody else has the place. */
 const reclaim = (db: Db, person: PersonId, lease: string): Promise<unknown> =>

@@ -79,10 +79,16 @@ export async function qualityData(db: Db, o: { type: string; field: string }) {
     ? sql`coalesce((select string_agg(distinct coalesce(c.name, s.run, s.id), ' / ') from sample s left join checkpoint c on c.id = s.checkpoint
             where s.id in (t.input->'a'->>'sample', t.input->'b'->>'sample')), '')`
     : sql`''::text`;
+  // where a task has several pairs, each has its own side
+  const pairs = (found.view?.ask ?? []).filter((f) => f.kind === "pair").length;
+  const swap =
+    pairs > 1
+      ? sql`coalesce((select l.shown->${o.field}::text->>0 = 'b' from lease l where l.id = a.lease), a.swap)`
+      : sql`a.swap`;
   const sources = await hasSamples(db, o.type, pair !== undefined);
   const rows = await db.many(
     sql`select a.id as answer, coalesce(t.twin_of, t.id) as task, a.person, a.value #>> ${path(o.field)}::text[] as label, ${confidence} as confidence,
-          t.type_version as version, ${sources ? source : sql`''::text`} as source, extract(epoch from a.at)::float8 * 1000 as at, a.swap, a.active_seconds as seconds,
+          t.type_version as version, ${sources ? source : sql`''::text`} as source, extract(epoch from a.at)::float8 * 1000 as at, ${swap} as swap, a.active_seconds as seconds,
           length(t.input::text) as length, length(t.input #>> ${b}::text[]) - length(t.input #>> ${a}::text[]) as longer
         from answer a join task t on t.id = a.task
         where a.undone_at is null and t.type = ${o.type} and t.gold is null and a.value #>> ${path(o.field)}::text[] is not null`,

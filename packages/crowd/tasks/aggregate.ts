@@ -7,7 +7,9 @@ import {
   at,
   type Field,
   listAt,
+  type Shown,
   type Span,
+  swapIn,
   type TaskDef,
   textAt,
   textOf,
@@ -23,6 +25,8 @@ export interface GivenAnswer {
   readonly input: unknown;
   readonly value: unknown;
   readonly swap?: boolean;
+  /** where one swap does not say how it was shown */
+  readonly shown?: Shown | null;
 }
 export interface Aggregated {
   readonly task: string;
@@ -164,7 +168,7 @@ const scored: Join = (answers, field) => {
     a: textAt(a.input, field.a),
     b: textAt(a.input, field.b),
     choice: a.said as "a" | "b" | "tie",
-    swap: a.swap,
+    swap: a.swap === undefined ? undefined : swapIn(a.shown, field.name, a.swap),
   }));
   const model = bradleyTerry(rows);
   return perTask((some) => {

@@ -79,6 +79,7 @@ export function Work(p: {
         view={lease.view}
         input={lease.input}
         swap={lease.swap}
+        shown={beside.shown}
         value={draft.value}
         onChange={draft.set}
         onSubmit={(value) => {

@@ -14,8 +14,10 @@ export interface FieldProps<F extends Field = Field> {
   readonly value: Draft;
   /** the value of this field, and of a second key where the field has one */
   readonly set: (value: unknown, second?: readonly [string, unknown]) => void;
-  /** b is on the left, lists stand in reverse */
+  /** b is on the left */
   readonly swap: boolean;
+  /** places of n items, top to bottom */
+  readonly order: (n: number) => readonly number[];
   readonly active: boolean;
   readonly disabled: boolean;
   /** the only question is a choice between two: a key answers and sends */

@@ -11,7 +11,7 @@ const ordinal = (n: number) => `${n}${["th", "st", "nd", "rd"][n] ?? "th"}`;
 export function RankingField(p: FieldProps<FieldOf<"ranking">>) {
   const items = listAt(p.input, p.field.items);
   const places = (at(p.value, p.field.name) ?? []) as readonly number[];
-  const order = items.map((_, i) => (p.swap ? items.length - 1 - i : i)); // as shown
+  const order = p.order(items.length); // as shown
   const toggle = (item: number) => {
     const next = places.includes(item) ? places.filter((x) => x !== item) : [...places, item];
     p.set(next.length ? next : undefined);

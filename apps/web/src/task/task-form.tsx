@@ -2,8 +2,8 @@
  * The form of any kind of work: what is shown on the left, what is asked on the right, one column on a phone.
  * Keys: digits answer the active question and go on to the next; a question's letter, Tab and the arrows go to it;
  * Enter sends (Ctrl+Enter inside a text), or goes to what is missing. No key acts while someone types, and none
- * throws work away. Answers are in terms of the input: `swap` shows b on the left and lists in reverse. Give each
- * task's form a `key`, so that it starts afresh.
+ * throws work away. Answers are in terms of the input, whatever `shown` puts where; without it `swap` shows b on the
+ * left and lists in reverse. Give each task's form a `key`, so that it starts afresh.
  */
 import { type ComponentType, type ReactNode, useEffect, useId, useRef, useState } from "react";
 import {
@@ -12,9 +12,12 @@ import {
   type Field,
   missing,
   missingOf,
+  orderIn,
   problemsOf,
   put,
   revealsOf,
+  type Shown,
+  swapIn,
   type View,
 } from "@tiller/schema";
 import { Kbd } from "../design/components.tsx";
@@ -44,6 +47,8 @@ export interface TaskFormProps {
   readonly view: View;
   readonly input: unknown;
   readonly swap: boolean;
+  /** what stands where, by question; absent: `swap` says it */
+  readonly shown?: Shown | null;
   readonly value: Draft;
   readonly onChange: (value: Draft) => void;
   /** gets the whole answer, which may be newer than `value` */
@@ -130,8 +135,9 @@ export function TaskForm({ problems = [], disabled = false, ...p }: TaskFormProp
     const inForm = form.current?.contains(target) ?? false;
     const typing = typingIn(target);
     if (e.key === "Enter") {
-      const own = target.closest("button, a, summary, [role=menuitem]");
-      if (own && !(inForm && own.hasAttribute("data-option"))) return; // it acts itself
+      const own = target.closest("button, a[href], summary, [role=button], [role=menuitem]");
+      const ticked = own?.matches("[role=radio], [role=checkbox]"); // Space presses these, Enter sends
+      if (own && !(inForm && ticked)) return; // it acts itself, and nothing else happens
       if (target.closest("textarea") && !e.ctrlKey && !e.metaKey) return;
       e.preventDefault();
       submit();
@@ -214,7 +220,8 @@ export function TaskForm({ problems = [], disabled = false, ...p }: TaskFormProp
                       const own = put(latest.current, field.name, value);
                       change(second ? put(own, ...second) : own);
                     }}
-                    swap={p.swap}
+                    swap={swapIn(p.shown, field.name, p.swap)}
+                    order={(n) => orderIn(p.shown, field.name, { n, swap: p.swap })}
                     active={i === active}
                     disabled={disabled || !open.includes(field)}
                     quick={quick}
