@@ -13,15 +13,17 @@ import { serve, type ServerType } from "@hono/node-server";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { comparison, edit } from "@tiller/crowd";
+import { compareThree, comparison, edit, ranking } from "@tiller/crowd";
 import { type FlowServer, launchFlow } from "@tiller/flow";
 import { createApp } from "@tiller/server/app.ts";
 import { serverModels } from "@tiller/server/engine.ts";
 import { SamplerPool } from "@tiller/server/sampler.ts";
+import { Shown } from "@tiller/schema";
 import { ensurePerson, expireLeases, issueToken, openStore, sql, type Store } from "@tiller/store";
 import { buildWeb } from "@tiller/web/build.ts";
 import { faults } from "./browser/axe.ts";
 import { launchBrowser } from "./browser/launch.ts";
+import { rateHeadline } from "../examples/tasks/rate-headline.ts";
 import { writing, writing2, postTasks, prompts, strict } from "./fixtures/desk-kinds.ts";
 
 const WAIT = 20_000; // a loaded machine
@@ -270,7 +272,16 @@ test("an answer that the server refuses comes back with the reason; one taken ba
   await expect
     .poll(() => textbox(page).inputValue(), poll)
     .toBe("long enough for anybody's schema");
-  // what only the code of a kind can find
+  // what only the code of a kind can find, also of a kind that is not among the ready-made ones
+  const own = { id: "own", inputs: [rateHeadline.samples[0]] };
+  await only([store, rateHeadline, own] as never);
+  await page.reload();
+  await page.getByRole("heading", { name: rateHeadline.title }).first().waitFor();
+  await page.keyboard.press("2");
+  await page.getByRole("heading", { name: rateHeadline.title }).first().click();
+  await page.keyboard.press("Enter");
+  await page.getByText("It misleads: write a better one.").waitFor();
+  expect(await answers("rosa")).toEqual([]);
   await only([store, edit, { id: "edit", inputs: [edit.samples[0]] }] as never);
   await page.reload();
   await page.getByRole("heading", { name: edit.title }).waitFor();
@@ -278,6 +289,105 @@ test("an answer that the server refuses comes back with the reason; one taken ba
   await page.keyboard.press("Enter");
   await page.getByText("The text is unchanged").waitFor();
   expect(await answers("rosa")).toEqual([]);
+  await context.close();
+}, 120_000);
+
+test("Enter does what the focused control does and nothing else; elsewhere it sends", async () => {
+  const inputs = [comparison.samples[0]!, comparison.samples[0]!];
+  await only([store, comparison, { id: "enter", inputs }] as never);
+  const { context, page } = await device("enno");
+  const given = () =>
+    store.db.many(
+      sql`select value->>'choice' as choice from answer where person = 'enno' and undone_at is null order by at`,
+      z.object({ choice: z.string() }),
+    );
+  const first = page.locator(".choice").first();
+  await first.waitFor();
+  // controls outside the form: a button that opens a dialog, one of the bar, a summary
+  for (const name of ["Guidelines", "Flag", "Skip"]) {
+    await page.getByRole("button", { name }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog").waitFor();
+    expect(await page.locator(".said").count()).toBe(0);
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+  }
+  const welcome = page.locator("details.welcome");
+  await welcome.locator("summary").focus();
+  await page.keyboard.press("Enter");
+  await expect.poll(() => welcome.getAttribute("open"), poll).toBe(null);
+  expect(await page.locator(".said").count()).toBe(0);
+  expect(await given()).toEqual([]);
+  // nothing has the focus: it would send, and says what is missing
+  await page.evaluate("document.activeElement.blur()");
+  await page.keyboard.press("Enter");
+  await page.locator(".said").waitFor();
+  // a side in focus is chosen once
+  const side = await store.db.value(
+    sql`select case when swap then 'b' else 'a' end from lease where person = 'enno' and state = 'live' order by created_at limit 1`,
+    z.string(),
+  );
+  await first.focus();
+  await page.keyboard.press("Enter");
+  await expect.poll(given, poll).toEqual([{ choice: side }]);
+  // a link of the bar is followed, and sends nothing
+  await page.getByRole("link", { name: "My work" }).first().focus();
+  await page.keyboard.press("Enter");
+  await page.waitForURL("**/desk/me");
+  expect(await given()).toHaveLength(1);
+  await context.close();
+}, 120_000);
+
+test("each pair of three has its own side, a ranked list is shuffled; answers are in terms of the input", async () => {
+  const posts = [
+    [store, compareThree, { id: "three", inputs: [compareThree.samples[0]!] }],
+    [store, ranking, { id: "ranks", inputs: [ranking.samples[1]!] }],
+  ] as const;
+  const { context, page } = await device("shira");
+  const seen = new Set<string>();
+  for (const [n, post] of posts.entries()) {
+    await only(post as never);
+    await page.goto(`${address}/desk`);
+    await page.getByRole("heading", { name: post[1].title }).first().waitFor();
+    const { shown, swap } = await store.db.one(
+      sql`select shown, swap from lease where person = 'shira' and state = 'live'`,
+      z.object({ shown: Shown, swap: z.boolean() }),
+    );
+    // what stands on the page is what is on record
+    const input = post[1].samples[n]!;
+    const texts = await page.locator(n ? ".option .read" : ".choice .read").allTextContents();
+    const placed = n
+      ? shown["order"]!.map((i) => (input as (typeof ranking.samples)[0]).answers[Number(i)])
+      : ["first", "second", "third"].flatMap((name, i) =>
+          shown[name]!.map(
+            (s) => (input as (typeof compareThree.samples)[0]).pairs[i]![s as "a" | "b"],
+          ),
+        );
+    expect(texts).toEqual(placed);
+    if (!n) expect(shown["first"]![0]).toBe(swap ? "b" : "a");
+    // the same after a reload
+    await page.reload();
+    await page.getByRole("heading", { name: post[1].title }).first().waitFor();
+    expect(await page.locator(n ? ".option .read" : ".choice .read").allTextContents()).toEqual(
+      placed,
+    );
+    for (const key of n ? ["3", "1", "5", "2", "4", "Enter"] : ["1", "2", "1", "Enter"])
+      await page.keyboard.press(key);
+    const value = () =>
+      store.db.maybe(
+        sql`select a.value from answer a join task t on t.id = a.task where a.person = 'shira' and t.type = ${post[1].name}`,
+        z.object({ value: z.record(z.string(), z.unknown()) }),
+      );
+    await expect
+      .poll(async () => (await value())?.value, poll)
+      .toEqual(
+        n
+          ? { order: [3, 1, 5, 2, 4].map((key) => shown["order"]![key - 1]) }
+          : { first: shown["first"]![0], second: shown["second"]![1], third: shown["third"]![0] },
+      );
+    seen.add(JSON.stringify(shown));
+  }
+  expect(seen.size).toBe(2);
   await context.close();
 }, 120_000);
 

@@ -4,8 +4,8 @@
  */
 import process from "node:process";
 import { pathToFileURL } from "node:url";
-import { keyOf, previewOf, problemsWith } from "@tiller/crowd";
-import type { TaskDef } from "@tiller/schema";
+import { previewOf, problemsWith } from "@tiller/crowd";
+import { keyOf, type TaskDef } from "@tiller/schema";
 import type { ChildMessage, ParentMessage } from "./task-preview.ts";
 
 const file = process.argv[2]!;

@@ -1,6 +1,6 @@
 /** Twelve simulated raters at the public door: they sign in by link and work through the same HTTP API as people. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { hiddenTaste, keyOf, simulateChoice, type SimulatedRater, taskTypes } from "@tiller/crowd";
+import { hiddenTaste, kindOf, simulateChoice, type SimulatedRater } from "@tiller/crowd";
 import {
   ComparisonInput,
   type Lease,
@@ -45,7 +45,7 @@ export function answerTo(
     return simulateChoice(rater, { ...texts, swap, taste: hiddenTaste, rng: random });
   }
   const skill = rater.noise === undefined ? 0 : 1 - rater.noise;
-  const def = taskTypes.get(keyOf({ name: type, version: typeVersion }));
+  const def = kindOf(type, typeVersion);
   return def
     ? def.simulate(def.input.parse(lease.input), { rng: random, skill })
     : simulateView(view, lease.input, { rng: random, skill });

@@ -5,7 +5,14 @@
 import { z } from "zod";
 import { at, type Draft, outputOf, put, revealsOf } from "./answer.ts";
 import { TillerError } from "./errors.ts";
-import type { Aggregation, Block, Field, TaskDef, View } from "./task.ts";
+import {
+  type Aggregation,
+  type Block,
+  type Field,
+  remembered,
+  type TaskDef,
+  type View,
+} from "./task.ts";
 
 type InputOf<D> = D extends TaskDef<infer I, unknown> ? I : never;
 type OutputOf<D> = D extends TaskDef<unknown, infer O> ? O : never;
@@ -51,7 +58,7 @@ export function compose<P extends Parts, const S extends string = never>(o: {
   for (const [name, def] of parts)
     for (const [field, how] of Object.entries(def.aggregate ?? {}))
       aggregate[`${name}.${field}`] = how;
-  return {
+  return remembered({
     name: o.name,
     version: o.version,
     title: o.title,
@@ -76,7 +83,7 @@ export function compose<P extends Parts, const S extends string = never>(o: {
       );
       return said.length ? said.join(" ") : undefined;
     },
-  };
+  });
 }
 
 const shapeOf = (def: TaskDef): Readonly<Record<string, z.ZodType>> => {

@@ -157,5 +157,15 @@ export function defineTask<I, const V extends View, O = AnswerOf<V>>(
     output: outputOf(def.view) as unknown as z.ZodType<O>,
     simulate: (input: I, o: { rng: Rng; skill: number }) => simulateView(def.view, input, o) as O,
   };
-  return { ...derived, ...def };
+  return remembered({ ...derived, ...def });
 }
+export const keyOf = (d: { name: string; version: string }): string => `${d.name}@${d.version}`;
+
+// which kinds a process knows is which files it has loaded: a server, its workflows' own too
+const defined = new Map<string, TaskDef>();
+export function remembered<D extends TaskDef<any, any>>(def: D): D {
+  defined.set(keyOf(def), def);
+  return def;
+}
+/** The kind of work with this name@version, where this process has loaded its file. */
+export const definedTask = (key: string): TaskDef | undefined => defined.get(key);

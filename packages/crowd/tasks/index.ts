@@ -1,5 +1,5 @@
 /** The ready-made kinds of work, and the check of an answer by the code of its kind. */
-import { type Draft, problemsOf, type TaskDef } from "@tiller/schema";
+import { definedTask, type Draft, keyOf, problemsOf, type TaskDef } from "@tiller/schema";
 import { claimVote } from "./claim-vote.ts";
 import { compareThree } from "./compare-three.ts";
 import { comparison } from "./comparison.ts";
@@ -76,9 +76,14 @@ export {
   subquestions,
 };
 
-export const keyOf = (d: { name: string; version: string }): string => `${d.name}@${d.version}`;
 /** By name@version. */
 export const taskTypes: ReadonlyMap<string, TaskDef> = new Map(all.map((d) => [keyOf(d), d]));
+
+/** The code of a kind: ready-made, or of a file that this process has loaded, as that of its workflows. */
+export function kindOf(name: string, version: string): TaskDef | undefined {
+  const key = keyOf({ name, version });
+  return taskTypes.get(key) ?? definedTask(key);
+}
 
 /** All that is wrong with an answer, in words, by its view and its own check; empty: it is right. */
 export function problemsWith(def: TaskDef, input: unknown, value: unknown): string[] {
@@ -86,13 +91,22 @@ export function problemsWith(def: TaskDef, input: unknown, value: unknown): stri
   const own = problems.length ? undefined : def.check?.(input, value);
   return own ? [own] : problems;
 }
-/** The same for a kind by name; empty too where this server does not have its code. */
+/**
+ * The same for a kind by name; empty where its code is not here. A check that throws is its author's mistake, not the
+ * rater's: the answer is taken without it, and the server's log says so.
+ */
 export function checkAnswer(
   type: string,
   version: string,
   input: unknown,
   value: unknown,
 ): string[] {
-  const def = taskTypes.get(keyOf({ name: type, version }));
-  return def ? problemsWith(def, input, value) : [];
+  const def = kindOf(type, version);
+  if (!def) return [];
+  try {
+    return problemsWith(def, input, value);
+  } catch (e) {
+    console.error(`the check of ${keyOf(def)} threw; the answer was taken without it:`, e);
+    return [];
+  }
 }

@@ -1,7 +1,7 @@
 /** A kind of work as its preview shows it, and what is wrong with the kind itself. */
-import { rng, type TaskDef, type TaskPreview, View } from "@tiller/schema";
+import { keyOf, rng, type TaskDef, type TaskPreview, View } from "@tiller/schema";
 import { aggregationsOf } from "./aggregate.ts";
-import { keyOf, problemsWith } from "./index.ts";
+import { problemsWith } from "./index.ts";
 
 export function previewOf(def: TaskDef): TaskPreview {
   const problems: string[] = [];
