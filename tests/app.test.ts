@@ -20,12 +20,14 @@ import { createApp } from "@tiller/server/app.ts";
 import { serverModels } from "@tiller/server/engine.ts";
 import { SamplerPool } from "@tiller/server/sampler.ts";
 import {
+  addMetrics,
   ensurePerson,
   issueToken,
   judgmentsOf,
   openStore,
   saveCheckpointRow,
   sql,
+  startRun,
   type Store,
 } from "@tiller/store";
 import { buildWeb } from "@tiller/web/build.ts";
@@ -157,6 +159,42 @@ test("the studio shows the experiment and who judged", async () => {
   expect(await faults(page)).toEqual([]);
   await page.close();
 }, 30_000);
+
+test("curves are drawn where the browser's language is no language tag, and the page stands without them", async () => {
+  await startRun(store.db, {
+    id: "desk-test/reward",
+    experiment: ExperimentId.parse("desk-test"),
+    kind: "reward",
+    config: {},
+    dataset: null,
+    parent: null,
+    codeRevision: "test",
+  });
+  const points = [1, 2, 3].map((step) => ({ step, values: { loss: 1 / step, accuracy: 0.5 } }));
+  await addMetrics(store.db, "desk-test/reward", points);
+  const context = await browser.newContext({ locale: "en-GB" });
+  const page = await context.newPage();
+  page.setDefaultTimeout(8000);
+  const thrown: string[] = [];
+  page.on("pageerror", (e) => thrown.push(e.message));
+  await page.addInitScript(
+    `Object.defineProperty(Navigator.prototype, "language", { get: () => "en-US@posix", configurable: true });`,
+  );
+  await page.goto(await link("ruth", "researcher"));
+  await page.goto(`${address}/studio/experiments/desk-test`);
+  const chart = page.getByRole("img", { name: "Loss by step" });
+  await chart.locator("canvas").waitFor();
+  expect(await page.evaluate("navigator.language")).toBe("en-US@posix");
+  // the chart's code does not arrive
+  const other = await context.newPage();
+  await other.route(/uPlot.*\.js/i, (r) => r.abort());
+  await other.goto(`${address}/studio/experiments/desk-test`);
+  await other.getByText("The curve cannot be drawn here").first().waitFor();
+  await other.getByText("Step 3: training 0.3333").waitFor();
+  expect(await faults(other)).toEqual([]);
+  expect(thrown).toEqual([]);
+  await context.close();
+}, 60_000);
 
 test("a rater may not look into the studio; nonsense is refused with a reason", async () => {
   const session = await issueToken(

@@ -1,7 +1,6 @@
 /** The web app: the desk for raters, the studio for researchers. */
 import "@fontsource-variable/inter";
 import "@fontsource-variable/source-serif-4";
-import "uplot/dist/uPlot.min.css";
 import "./design/tokens.css";
 import "./design/app.css";
 import { QueryClient, QueryClientProvider, useQuery } from "@tanstack/react-query";

@@ -1,11 +1,12 @@
 /** A live curve: points arrive in plain arrays, uPlot draws at most once a frame. */
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useRef } from "react";
-import uPlot from "uplot";
+import { useEffect, useRef, useState } from "react";
+import type uPlot from "uplot";
 import { z } from "zod";
 import { MetricPoint } from "@tiller/schema";
 import { get } from "../api.ts";
 import { onLive } from "./live.ts";
+import { loadPlot, type Plot } from "./plot.ts";
 
 export interface Series {
   readonly key: string;
@@ -30,9 +31,17 @@ export function Chart({
     queryKey: ["metrics", run],
     queryFn: () => get(`/api/studio/runs/${encodeURIComponent(run)}/metrics`, z.array(MetricPoint)),
   });
+  const [Plot, setPlot] = useState<Plot>();
+  const [trouble, setTrouble] = useState<string>();
+  useEffect(() => {
+    loadPlot().then(
+      (loaded) => setPlot(() => loaded),
+      (e: unknown) => setTrouble((e as Error).message),
+    );
+  }, []);
   useEffect(() => {
     const host = box.current;
-    if (!host || !points.data) return;
+    if (!host || !points.data || !Plot) return;
     const rows = new Map(points.data.map((p) => [p.step, p.values]));
     const quiet = getComputedStyle(host).getPropertyValue("--quiet");
     const line = getComputedStyle(host).getPropertyValue("--line");
@@ -42,7 +51,7 @@ export function Chart({
       ticks: { show: false },
       font: "11px Inter Variable",
     };
-    const plot = new uPlot(
+    const plot = new Plot(
       {
         width: host.clientWidth,
         height: 170,
@@ -90,7 +99,7 @@ export function Chart({
       cancelAnimationFrame(frame);
       plot.destroy();
     };
-  }, [points.data, run, series]);
+  }, [points.data, run, series, Plot]);
   return (
     <figure className="card" style={{ margin: 0 }}>
       <figcaption className="row spread small">
@@ -105,8 +114,33 @@ export function Chart({
           </span>
         )}
       </figcaption>
-      <div ref={box} className="chart" role="img" aria-label={`${title} by step`} />
+      {trouble ? (
+        <Newest points={points.data ?? []} series={series} why={trouble} />
+      ) : (
+        <div ref={box} className="chart" role="img" aria-label={`${title} by step`} />
+      )}
     </figure>
+  );
+}
+
+/** Where no curve can be drawn: the newest values in words. */
+function Newest(p: { points: readonly MetricPoint[]; series: readonly Series[]; why: string }) {
+  const last = p.points.at(-1);
+  return (
+    <div className="small">
+      <p className="quiet">The curve cannot be drawn here ({p.why}).</p>
+      {last && (
+        <p className="num">
+          Step {last.step}:{" "}
+          {p.series
+            .flatMap((s) => {
+              const value = last.values[s.key];
+              return value === undefined ? [] : [`${s.label} ${value.toPrecision(4)}`];
+            })
+            .join(", ")}
+        </p>
+      )}
+    </div>
   );
 }
 
