@@ -14,6 +14,7 @@ import {
   ExperimentId,
   Gold,
   LeaseId,
+  LiveQuality,
   Measured,
   QualityReport,
   RaterReport,
@@ -170,6 +171,44 @@ test("the report finds who is good, who guesses and who takes the left, with int
   const rater = await call("lead", "l", "GET", `/api/quality/raters/r4?${which}`, RaterReport);
   expect(rater.summary.person).toBe("r4");
   expect(rater.calibration.threshold.kind).toBe("not enough data");
+});
+
+test("reliabilities and posteriors move with each answer, and back when it is taken back", async () => {
+  const look = () => call("lead", "l", "GET", `/api/quality/live?${which}`, LiveQuality);
+  const before = await look();
+  expect(before.answers).toBe(TASKS * raters.length);
+  const of = (l: LiveQuality, id: string) => l.people.find((p) => p.person === id)?.reliability;
+  expect(of(before, "r0")!.low).toBeGreaterThan(0.75);
+  expect(of(before, "r4")!.high).toBeLessThan(0.75);
+  expect(before.people.some((p) => p.person === "s")).toBe(false);
+  // near the report's, which is worked out from scratch by the method that fits best
+  const report = await call("lead", "l", "GET", `/api/quality/report?${which}`, QualityReport);
+  for (const p of report.people.filter((x) => x.role === "rater"))
+    expect(Math.abs(of(before, p.person)!.at! - p.reliability.at!)).toBeLessThan(0.1);
+  // somebody new contradicts the others on one task
+  const { posterior } = before.latest[0]!;
+  const best = posterior.reduce((x, y) => (y.p > x.p ? y : x)).label;
+  const task = before.latest[0]!.task;
+  await store.db.run(
+    sql`update task set people = people + 1, taken = taken + 1 where id = ${task}`,
+  );
+  await person("r9");
+  const given = await give("r9", task, best === "a" ? "b" : "a", false);
+  const after = await look();
+  expect(after.answers).toBe(before.answers + 1);
+  expect(after.latest[0]).toMatchObject({ task, answers: raters.length + 1 });
+  // six who are known outweigh one who is not: the task stands, and the newcomer is doubted, within a wide interval
+  expect(after.latest[0]!.posterior.find((x) => x.label === best)!.p).toBeGreaterThan(0.5);
+  expect(of(after, "r9")).toMatchObject({ n: 1 });
+  expect(of(after, "r9")!.at!).toBeLessThan(0.5);
+  expect(of(after, "r9")!.high! - of(after, "r9")!.low!).toBeGreaterThan(0.5);
+  await store.db.run(sql`update answer set undone_at = now() where id = ${given.answer}`);
+  const back = await look();
+  expect(back.answers).toBe(before.answers);
+  expect(of(back, "r9")).toBeUndefined();
+  await expect(
+    call("lead", "l", "GET", "/api/quality/live?type=comparison&field=nothing", LiveQuality),
+  ).rejects.toThrow("no closed question");
 });
 
 test("disagreements are one call away: of two people, and the queue; a decision leaves the queue and becomes gold", async () => {

@@ -82,6 +82,7 @@ export const access: Readonly<Record<string, Rule>> = {
   // quality: figures, gold, disagreements, notes and threads
   "GET /api/quality/fields": staff,
   "GET /api/quality/report": staff,
+  "GET /api/quality/live": staff,
   "GET /api/quality/raters/:id": staff,
   "GET /api/quality/disagreements": staff,
   "POST /api/quality/decisions": staff,

@@ -6,9 +6,11 @@ import { parentPort, workerData } from "node:worker_threads";
 import pg from "pg";
 import { overview, raterReport, study } from "@tiller/crowd";
 import { Db, qualityData } from "@tiller/store";
+import { liveQuality } from "./live-quality.ts";
 
 export type Ask =
   | { readonly kind: "study"; readonly id: number; readonly type: string; readonly field: string }
+  | { readonly kind: "live"; readonly id: number; readonly type: string; readonly field: string }
   | {
       readonly kind: "rater";
       readonly id: number;
@@ -25,28 +27,34 @@ const { config } = workerData as { config: pg.ClientConfig };
 const studies = new Map<string, { made: ReturnType<typeof study>; computedAt: string }>();
 const KEPT = 3;
 
-async function studyOf(type: string, field: string, fresh: boolean) {
-  const key = `${type}\n${field}`;
-  const known = studies.get(key);
-  if (known && !fresh) return known;
+const live = liveQuality();
+async function withDb<T>(use: (db: Db) => Promise<T>): Promise<T> {
   const client = new pg.Client(config);
   client.on("error", () => {}); // a lost database shows in the query
   await client.connect();
   try {
-    const computedAt = new Date().toISOString();
-    const data = await qualityData(new Db(client as unknown as pg.Pool), { type, field });
-    const made = { made: study(data), computedAt };
-    studies.delete(key);
-    studies.set(key, made);
-    if (studies.size > KEPT) studies.delete(studies.keys().next().value!);
-    return made;
+    return await use(new Db(client as unknown as pg.Pool));
   } finally {
     await client.end();
   }
 }
 
+async function studyOf(type: string, field: string, fresh: boolean) {
+  const key = `${type}\n${field}`;
+  const known = studies.get(key);
+  if (known && !fresh) return known;
+  const computedAt = new Date().toISOString();
+  const data = await withDb((db) => qualityData(db, { type, field }));
+  const made = { made: study(data), computedAt };
+  studies.delete(key);
+  studies.set(key, made);
+  if (studies.size > KEPT) studies.delete(studies.keys().next().value!);
+  return made;
+}
+
 async function answer(ask: Ask): Promise<string> {
   const began = performance.now();
+  if (ask.kind === "live") return JSON.stringify(await withDb((db) => live(db, ask)));
   if (ask.kind === "study") {
     const { made, computedAt } = await studyOf(ask.type, ask.field, true);
     const body = overview(made);

@@ -16,6 +16,8 @@ export interface QualityDesk {
   /** The report as JSON; made now when there is none yet or `fresh` is asked for. */
   study(type: string, field: string, o?: { fresh?: boolean }): Promise<string>;
   rater(type: string, field: string, person: string): Promise<string>;
+  /** What has moved with the newest answers; asked by several at once it is worked out once. */
+  live(type: string, field: string): Promise<string>;
 }
 
 export function qualityDesk(config: pg.ClientConfig): QualityDesk {
@@ -80,5 +82,18 @@ export function qualityDesk(config: pg.ClientConfig): QualityDesk {
     );
     return old.json;
   };
-  return { study, rater: (type, field, person) => ask({ kind: "rater", type, field, person }) };
+  const looking = new Map<string, Promise<string>>();
+  const live: QualityDesk["live"] = (type, field) => {
+    const key = `${type}\n${field}`;
+    const json = looking.get(key) ?? ask({ kind: "live", type, field });
+    looking.set(key, json);
+    const seen = () => looking.get(key) === json && looking.delete(key);
+    json.then(seen, seen);
+    return json;
+  };
+  return {
+    study,
+    live,
+    rater: (type, field, person) => ask({ kind: "rater", type, field, person }),
+  };
 }

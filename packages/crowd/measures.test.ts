@@ -5,7 +5,7 @@ import { biasOf, calibrate, type Checked } from "./calibration.ts";
 import { driftOf, overTime } from "./drift.ts";
 import { labelTable } from "./labels.ts";
 import { heldOutDensity, type NumberAnswer, numberMethods, scoreNumbers } from "./numbers.ts";
-import { reliabilities, weightOf, weightsOf } from "./reliability.ts";
+import { estimateOf, reliabilities, weightOf, weightsOf } from "./reliability.ts";
 import { copied, tooFast } from "./signals.ts";
 import { streaming } from "./streaming.ts";
 import { dawidSkene, methods } from "./truth.ts";
@@ -96,6 +96,14 @@ test.each([1, 2, 3])(
     expect(Math.max(...gaps())).toBeLessThan(1e-3);
     expect(live.reliability("w24")!).toBeGreaterThan(live.reliability("w0")!);
     expect(live.posterior("nothing")).toBeUndefined();
+    // and to the same figure of each person as the batch, with its interval
+    const batchwise = reliabilities(t, batch);
+    for (const w of t.workers) {
+      const now = estimateOf(live.evidence(w)!);
+      expect(now.n).toBe(batchwise.get(w)!.n);
+      expect(now.at).toBeCloseTo(batchwise.get(w)!.at, 3);
+      expect(now.low).toBeCloseTo(batchwise.get(w)!.low, 2);
+    }
   },
 );
 

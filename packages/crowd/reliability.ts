@@ -9,6 +9,20 @@ import { type MethodName, methods } from "./truth.ts";
 /** Jeffreys' prior on being right. */
 const PRIOR = 0.5;
 
+/** Of a person's answers: how many, how many name the true class in all likelihood, and the variance of that. */
+export interface Evidence {
+  readonly n: number;
+  readonly right: number;
+  readonly doubt: number;
+}
+export function estimateOf({ n, right, doubt }: Evidence): Estimate {
+  const all = n + 2 * PRIOR;
+  const at = (right + PRIOR) / all;
+  const variance = (at * (1 - at)) / (all + 1) + doubt / all ** 2;
+  const size = Math.max(1e-3, (at * (1 - at)) / variance - 1);
+  return { at, ...betaInterval(at * size, (1 - at) * size), n };
+}
+
 /**
  * Share of a person's answers that name the true class, the truth being known only as `posterior`. The interval is that
  * of a Beta matched to two sources of doubt: few answers, and truths that are themselves unsure. By shares of votes
@@ -29,13 +43,10 @@ export function reliabilities(t: LabelTable, posterior: Float64Array): Map<strin
       doubt[t.worker[r]] += p * (1 - p);
     }
   return new Map(
-    t.workers.map((name, w): [string, Estimate] => {
-      const all = n[w] + 2 * PRIOR;
-      const at = (right[w] + PRIOR) / all;
-      const variance = (at * (1 - at)) / (all + 1) + doubt[w] / all ** 2;
-      const size = Math.max(1e-3, (at * (1 - at)) / variance - 1);
-      return [name, { at, ...betaInterval(at * size, (1 - at) * size), n: n[w] }];
-    }),
+    t.workers.map((name, w): [string, Estimate] => [
+      name,
+      estimateOf({ n: n[w], right: right[w], doubt: doubt[w] }),
+    ]),
   );
 }
 

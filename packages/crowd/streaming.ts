@@ -5,6 +5,7 @@
  * more than 1e-6: the fixed point of `dawidSkene` on the same answers, up to EM's own stopping (tested: within 1e-3).
  */
 import type { Label } from "./labels.ts";
+import type { Evidence } from "./reliability.ts";
 
 interface Task {
   readonly worker: number[];
@@ -18,8 +19,10 @@ export interface Streaming {
   posterior(task: string): Float64Array | undefined;
   /** Probability that this person is right, on average over the classes. */
   reliability(worker: string): number | undefined;
-  /** Full sweeps until still; returns how many. */
-  settle(): number;
+  /** What a person's answers say of them, as `estimateOf` takes it. */
+  evidence(worker: string): Evidence | undefined;
+  /** Full sweeps until still, or `most` of them; returns how many. */
+  settle(most?: number): number;
 }
 
 export function streaming(
@@ -131,8 +134,21 @@ export function streaming(
       const all = classes.reduce((a, b) => a + b, 0) || 1;
       return classes.reduce((sum, n, k) => sum + (n / all) * chance(w, k, k), 0);
     },
-    settle() {
-      for (let sweep = 1; sweep <= SWEEPS; sweep++) {
+    evidence(worker) {
+      const w = workerIds.get(worker);
+      if (w === undefined) return undefined;
+      const e = { n: 0, right: 0, doubt: 0 };
+      for (const i of tasksOf[w]!) {
+        const t = tasks[i]!;
+        const p = t.posterior[t.said[t.worker.indexOf(w)]!]!;
+        e.n++;
+        e.right += p;
+        e.doubt += p * (1 - p);
+      }
+      return e;
+    },
+    settle(most = SWEEPS) {
+      for (let sweep = 1; sweep <= most; sweep++) {
         // as EM does: all posteriors from the same confusions, then all confusions from the posteriors
         let change = 0;
         for (const t of tasks) change = Math.max(change, infer(t));
@@ -141,7 +157,7 @@ export function streaming(
         for (const t of tasks) count(t, 1);
         if (change < 1e-6) return sweep;
       }
-      return SWEEPS;
+      return most;
     },
   };
 }

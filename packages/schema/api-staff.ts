@@ -16,6 +16,7 @@ import {
   SignIn,
   Welcome,
 } from "./people.ts";
+import { LiveQuality } from "./quality-report.ts";
 import { Gold } from "./quality.ts";
 import { CheckRequest } from "./task-preview.ts";
 
@@ -25,6 +26,9 @@ export const staffOperations = {
   // quality
   qualityFields: get("/api/quality/fields", "what agreement can be asked of", { reply: any }),
   qualityReport: get("/api/quality/report", "agreement, with intervals", { reply: any }),
+  liveQuality: get("/api/quality/live", "reliabilities with the newest answers", {
+    reply: LiveQuality,
+  }),
   raterQuality: get("/api/quality/raters/:id", "one rater's figures", { reply: any }),
   disagreements: get("/api/quality/disagreements", "tasks that people answered differently", {
     reply: any,

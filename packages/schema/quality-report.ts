@@ -86,6 +86,23 @@ export const QualityReport = z.object({
 });
 export type QualityReport = z.infer<typeof QualityReport>;
 
+/** GET /api/quality/live: where things stand with the newest answer, between two reports. */
+export const LiveQuality = z.object({
+  answers: z.number().describe("of raters, taken in so far"),
+  at: z.iso.datetime(),
+  people: z.array(z.object({ person: PersonId, reliability: Estimated })),
+  latest: z
+    .array(
+      z.object({
+        task: TaskId,
+        answers: z.number(),
+        posterior: z.array(z.object({ label: z.string(), p: z.number() })),
+      }),
+    )
+    .describe("tasks with the newest answers, the newest first"),
+});
+export type LiveQuality = z.infer<typeof LiveQuality>;
+
 const AtConfidence = Estimated.extend({ confidence: z.number() });
 export const RaterReport = z.object({
   summary: RaterQuality,

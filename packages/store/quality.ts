@@ -121,6 +121,42 @@ export async function qualityData(db: Db, o: { type: string; field: string }) {
     : [];
   return { type: o.type, field: o.field, scale, rows, people, groups, gold, texts };
 }
+/** The answers that a closed question allows, by the newest view of its kind. */
+export async function labelsOfField(
+  db: Db,
+  o: { type: string; field: string },
+): Promise<readonly string[]> {
+  const [found] = await viewOf(db, o.type);
+  const f = found?.view?.ask.find((x) => x.name === o.field);
+  if (f?.kind === "choice") return f.options.map((x) => x.value);
+  if (f?.kind === "pair") return f.tie ? ["a", "b", "tie"] : ["a", "b"];
+  if (f?.kind === "rating") return Array.from({ length: f.points }, (_, i) => `${i + 1}`);
+  throw new TillerError(
+    "not_found",
+    `${o.type} has no closed question ${o.field}. See GET /api/quality/fields.`,
+  );
+}
+const RaterAnswer = z.object({
+  answer: z.string(),
+  task: z.string(),
+  worker: z.string(),
+  label: z.string(),
+  at: z.number(),
+  undone: z.boolean(),
+});
+/** What raters answered to one field since a moment (milliseconds), oldest first; also what they took back. */
+export const raterAnswersSince = (
+  db: Db,
+  o: { type: string; field: string; since: number },
+): Promise<z.infer<typeof RaterAnswer>[]> =>
+  db.many(
+    sql`select a.id as answer, coalesce(t.twin_of, t.id) as task, a.person as worker, a.value #>> ${path(o.field)}::text[] as label,
+          extract(epoch from a.at)::float8 * 1000 as at, a.undone_at is not null as undone
+        from answer a join task t on t.id = a.task join person p on p.id = a.person
+        where a.at >= to_timestamp(${Math.max(0, o.since) / 1000}::float8) and t.type = ${o.type} and t.gold is null and p.role = 'rater'
+          and a.value #>> ${path(o.field)}::text[] is not null order by a.at, a.id`,
+    RaterAnswer,
+  );
 /** Whether pairs of this kind name stored samples at all: most do not, and the look-up costs a row each. */
 const hasSamples = async (db: Db, type: string, pair: boolean): Promise<boolean> =>
   pair &&

@@ -51,6 +51,10 @@ export const qualityRoutes = (d: Deps) => {
       const { type, field } = Which.parse(c.req.query());
       return json(await figures.study(type, field, { fresh: c.req.query("fresh") === "1" }));
     })
+    .get("/live", async (c) => {
+      const { type, field } = Which.parse(c.req.query());
+      return json(await figures.live(type, field));
+    })
     .get("/raters/:id", async (c) => {
       const { type, field } = Which.parse(c.req.query());
       return json(await figures.rater(type, field, c.req.param("id")));

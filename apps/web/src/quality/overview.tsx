@@ -6,6 +6,7 @@ import { z } from "zod";
 import {
   type AgreementReport,
   type Estimated,
+  LiveQuality,
   QualityReport,
   type RaterQuality,
 } from "@tiller/schema";
@@ -18,6 +19,7 @@ import {
   Failed,
   Interval,
   Loading,
+  percent,
   when,
 } from "../design/components.tsx";
 import { DisagreementList } from "./disagreements.tsx";
@@ -58,12 +60,26 @@ export function QualityPage() {
 function Report({ r, which }: { r: QualityReport; which: Which }) {
   const [pair, look] = useState<{ first: string; second: string }>();
   const name = new Map(r.people.map((p) => [p.person as string, p.pseudonym]));
+  const live = useQuery({
+    queryKey: ["quality-live", which.type, which.field],
+    queryFn: () => get(`/api/quality/live?${query(which)}`, LiveQuality),
+    enabled: r.scale !== "interval",
+    refetchInterval: 3000,
+  });
   return (
     <>
       <p className="quiet small">
         {r.answers} answers to {r.tasks} tasks, as of {when(r.computedAt)}; worked out in{" "}
         {r.seconds.toFixed(1)} s. Every figure has a 95 % interval.
       </p>
+      {live.data && live.data.latest.length > 0 && (
+        <Card
+          title="With the newest answers"
+          aside={<span className="quiet small num">{live.data.answers} by raters so far</span>}
+        >
+          <Newest live={live.data} name={name} />
+        </Card>
+      )}
       <div className="figure-grid">
         <Figure name="Raters agree, pair by pair" of={r.raters.raw} />
         <Figure name="Krippendorff's alpha" of={r.raters.krippendorff} as="number" />
@@ -129,6 +145,64 @@ function Report({ r, which }: { r: QualityReport; which: Which }) {
         {pair && <DisagreementList which={which} pair={pair} />}
       </Dialog>
     </>
+  );
+}
+
+/** What moves with every answer: where the newest tasks stand, and who has moved since the figures below. */
+function Newest({ live, name }: { live: LiveQuality; name: ReadonlyMap<string, string> }) {
+  return (
+    <div className="newest">
+      <table className="plain">
+        <thead>
+          <tr>
+            <th>Task</th>
+            <th>Answers</th>
+            <th>Most likely</th>
+          </tr>
+        </thead>
+        <tbody>
+          {live.latest.slice(0, 6).map((t) => {
+            const best = t.posterior.reduce((a, b) => (b.p > a.p ? b : a));
+            return (
+              <tr key={t.task}>
+                <td className="clipped" title={t.task}>
+                  {t.task}
+                </td>
+                <td className="num">{t.answers}</td>
+                <td>
+                  {best.label} <span className="quiet small num">{percent(best.p)}</span>
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+      <table className="plain">
+        <thead>
+          <tr>
+            <th>Rater, the least reliable first</th>
+            <th>Now</th>
+          </tr>
+        </thead>
+        <tbody>
+          {live.people
+            .toSorted((a, b) => (a.reliability.at ?? 1) - (b.reliability.at ?? 1))
+            .slice(0, 6)
+            .map((p) => (
+              <tr key={p.person}>
+                <td>
+                  <Link to="/quality/raters/$id" params={{ id: p.person }}>
+                    {name.get(p.person) ?? "new here"}
+                  </Link>
+                </td>
+                <td>
+                  <Estimate of={p.reliability} />
+                </td>
+              </tr>
+            ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 
