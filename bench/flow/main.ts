@@ -1,9 +1,9 @@
 /**
  * Workflows beside bare DBOS on the same Postgres, in interleaved rounds; from an answer to the next step; and thousands
  * of parked workflows: memory, commits at rest, and how soon all live again after kill -9.
- * Run: npm run bench -- flow [--rounds 3] [--parked 10000] [--only throughput|latency|parked] [--json] [--out FILE]
+ * Run: npm run bench -- flow [--rounds 5] [--parked 10000] [--only throughput|latency|parked] [--json] [--out FILE]
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import path from "node:path";
@@ -11,12 +11,12 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { openStore, sql } from "@tiller/store";
-import type { z } from "zod";
+import { z } from "zod";
 import { Latency, load, Parked, Recovered, Throughput } from "./shapes.ts";
 
 const { values: o } = parseArgs({
   options: {
-    rounds: { type: "string", default: "3" },
+    rounds: { type: "string", default: "5" },
     parked: { type: "string", default: "10000" },
     only: { type: "string", default: "" },
     json: { type: "boolean", default: false },
@@ -39,23 +39,28 @@ const database = async () => {
 };
 const raw = (text: string) => ({ text, values: [] });
 
-function start(file: string, args: string[], databaseUrl: string): ChildProcess {
+function start(file: string, args: string[], databaseUrl: string) {
   const env = { ...process.env, DATABASE_URL: databaseUrl };
-  return spawn(process.execPath, ["--expose-gc", here(file), ...args], {
+  const child = spawn(process.execPath, [here(file), ...args], {
     env,
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["pipe", "pipe", "inherit"],
   });
+  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+  return {
+    child,
+    /** The next line it prints, parsed. */
+    line: async <T>(shape: z.ZodType<T>): Promise<T> => {
+      const { value, done } = await lines.next();
+      if (done)
+        throw new Error(
+          `the bench's process ended with ${child.exitCode ?? child.signalCode} before it said anything`,
+        );
+      return shape.parse(JSON.parse(value));
+    },
+    /** A round of its measurement. */
+    turn: () => child.stdin!.write("\n"),
+  };
 }
-/** The next line the process prints, parsed. */
-async function line<T>(child: ChildProcess, shape: z.ZodType<T>): Promise<T> {
-  for await (const text of createInterface({ input: child.stdout! }))
-    return shape.parse(JSON.parse(text));
-  throw new Error(
-    `the bench's process ended with ${child.exitCode ?? child.signalCode} before it said anything`,
-  );
-}
-const once = async <T>(file: string, args: string[], shape: z.ZodType<T>): Promise<T> =>
-  line(start(file, args, await database()), shape);
 const median = (xs: readonly number[]) => xs.toSorted((a, b) => a - b)[Math.floor(xs.length / 2)]!;
 const say = (text: string) => o.json || console.log(text);
 const wanted = (name: string) => !o.only || o.only === name;
@@ -64,14 +69,24 @@ const result: Record<string, unknown> = {};
 const rows: string[][] = [];
 try {
   if (wanted("throughput")) {
-    const [ours, bare]: [Throughput[], Throughput[]] = [[], []];
-    for (let round = 0; round < Number(o.rounds); round++) {
-      bare.push(await once("./bare.ts", [], Throughput));
-      ours.push(await once("./ours.ts", ["throughput", fresh()], Throughput));
-      say(
-        `round ${round + 1}: ours ${JSON.stringify(ours.at(-1))}, bare ${JSON.stringify(bare.at(-1))}`,
-      );
-    }
+    const peers = [
+      { ...start("./bare.ts", [], await database()), rounds: [] as Throughput[] },
+      {
+        ...start("./ours.ts", ["throughput", fresh()], await database()),
+        rounds: [] as Throughput[],
+      },
+    ] as const;
+    for (const p of peers) await p.line(z.object({}));
+    for (let round = 0; round <= Number(o.rounds); round++)
+      for (const p of round % 2 ? peers.toReversed() : peers) {
+        p.turn();
+        const seen = await p.line(Throughput);
+        if (round) p.rounds.push(seen); // the first warms up
+      }
+    for (const p of peers) p.child.kill();
+    const [bare, ours] = [peers[0].rounds, peers[1].rounds];
+    for (const [i, b] of bare.entries())
+      say(`round ${i + 1}: ours ${JSON.stringify(ours[i])}, bare ${JSON.stringify(b)}`);
     for (const [key, title] of [
       ["stepsPerSecond", "steps a second"],
       ["childrenPerSecond", "children a second"],
@@ -83,13 +98,15 @@ try {
         title,
         mine.toFixed(0),
         theirs.toFixed(0),
-        (mine / theirs).toFixed(2),
+        median(ours.map((x, i) => x[key] / bare[i]![key])).toFixed(2),
         "at least 0.90",
       ]);
     }
   }
   if (wanted("latency")) {
-    const { p50, p99 } = await once("./ours.ts", ["latency", fresh()], Latency);
+    const { p50, p99 } = await start("./ours.ts", ["latency", fresh()], await database()).line(
+      Latency,
+    );
     result["answerToStepP50"] = p50;
     result["answerToStepP99"] = p99;
     rows.push(["answer to next step, p50", `${p50.toFixed(1)} ms`, "", "", "at most 10 ms"]);
@@ -98,11 +115,11 @@ try {
   if (wanted("parked")) {
     const [folder, url] = [fresh(), await database()];
     const first = start("./ours.ts", ["park", folder, o.parked], url);
-    const parked = await line(first, Parked);
-    first.kill("SIGKILL");
-    await new Promise((r) => first.once("exit", r));
+    const parked = await first.line(Parked);
+    first.child.kill("SIGKILL");
+    await new Promise((r) => first.child.once("exit", r));
     const second = start("./ours.ts", ["recover", folder, o.parked], url);
-    const { seconds } = await line(second, Recovered);
+    const { seconds } = await second.line(Recovered);
     result["parked"] = { n: Number(o.parked), ...parked, recoverSeconds: seconds };
     rows.push([
       `${o.parked} parked: memory`,

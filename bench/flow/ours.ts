@@ -6,7 +6,7 @@ import { z } from "zod";
 import { launchFlow, workflow } from "@tiller/flow";
 import { defineTask, PersonId } from "@tiller/schema";
 import { ensurePerson, openStore, sql, submitAnswer, takeLease } from "@tiller/store";
-import { load, perSecond } from "./shapes.ts";
+import { inTurns, load, perSecond, type Throughput } from "./shapes.ts";
 
 const [mode, home, count = "0"] = process.argv.slice(2) as [string, string, string?];
 const N = Number(count);
@@ -70,12 +70,12 @@ const modes: Record<string, () => Promise<void>> = {
   throughput: async () => {
     await run(steps, 20); // warm
     await run(parent, 20);
-    say({
+    await inTurns(async (): Promise<Throughput> => ({
       stepsPerSecond: await perSecond(load.workflows * load.steps, () =>
         Promise.all(Array.from({ length: load.workflows }, () => run(steps, load.steps))),
       ),
       childrenPerSecond: await perSecond(load.children, () => run(parent, load.children)),
-    });
+    }));
   },
   latency: async () => {
     const me = PersonId.parse("bench");
@@ -110,8 +110,7 @@ const modes: Record<string, () => Promise<void>> = {
         ),
       );
     while (flow.waiting() < N) await pause(100);
-    await pause(15_000); // the trace is written, DBOS's loops are at rest
-    globalThis.gc?.();
+    await pause(20_000); // the trace is written, DBOS's loops are at rest, the heap is compacted
     const before = await commits();
     const began = performance.now();
     await pause(30_000);

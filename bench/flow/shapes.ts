@@ -1,10 +1,11 @@
 /** What the bench measures, the same for us and for bare DBOS. */
+import { createInterface } from "node:readline";
 import { z } from "zod";
 
 export const load = {
   /** workflows at once, and recorded steps in each */
   workflows: 20,
-  steps: 100,
+  steps: 500,
   /** children that one parent starts together */
   children: 1000,
   /** questions answered one after the other */
@@ -20,6 +21,12 @@ export const Latency = z.strictObject({ p50: z.number(), p99: z.number() });
 export const Parked = z.strictObject({ rssMB: z.number(), commitsPerSecond: z.number() });
 export const Recovered = z.strictObject({ seconds: z.number() });
 
+/** Measures once whenever a line comes in, so that two processes take turns; prints what it saw. */
+export async function inTurns(measure: () => Promise<unknown>): Promise<void> {
+  console.log("{}"); // ready
+  for await (const _ of createInterface({ input: process.stdin }))
+    console.log(JSON.stringify(await measure()));
+}
 export const perSecond = async (n: number, act: () => Promise<unknown>): Promise<number> => {
   const began = performance.now();
   await act();

@@ -4,6 +4,7 @@
  */
 import {
   type AgentSpec,
+  type Answer,
   type AnswerId,
   chat,
   PersonId,
@@ -14,7 +15,7 @@ import {
   type TaskDef,
   TillerError,
 } from "@tiller/schema";
-import { postBatch, setQualification, spend, takeAnswers } from "@tiller/store";
+import { postBatch, setQualification, takeAnswers } from "@tiller/store";
 import { z } from "zod";
 import { approval } from "./approval.ts";
 import { charged, checkBudgets } from "./budget.ts";
@@ -49,7 +50,10 @@ const agents: {
   simulated: ({ skill }, a) =>
     eachItem(a, (item, k) => ({
       value: a.task.output.parse(
-        a.task.simulate(item.input, { rng: seeded(a.ops.args.seed, a.node.id, item.id, k), skill }),
+        a.task.simulate(item.input, {
+          rng: seeded(a.ops.args.seed, a.node.path, item.id, k),
+          skill,
+        }),
       ),
       by: `simulated-${k + 1}`,
     })),
@@ -127,7 +131,7 @@ const agents: {
 };
 
 /** Every item's answers by whoever the spec names. */
-export async function answer(
+export function answer(
   a: Asking,
   onProgress?: (done: number, total: number) => Promise<void>,
 ): Promise<AnsweredItem[]> {
@@ -142,14 +146,14 @@ export async function answer(
   }
   const wanted = peopleOf(a) * items.length;
   node.note({ agent: nameOf(spec), wanted }, true);
-  await onProgress?.(0, wanted);
   // the table is indexed by the spec's own kind
   const by = agents[spec.kind] as (s: AgentSpec, asking: Asking) => Promise<AnsweredItem[]>;
-  const answered = await by(spec, a);
-  const count = answered.reduce((n, x) => n + x.answers.length, 0);
-  node.note({ answers: count });
-  await onProgress?.(count, wanted);
-  return answered;
+  const count = (answered: AnsweredItem[]) => {
+    const answers = answered.reduce((n, x) => n + x.answers.length, 0);
+    node.note({ answers });
+    return onProgress ? onProgress(answers, wanted).then(() => answered) : answered;
+  };
+  return (onProgress ? onProgress(0, wanted).then(() => by(spec, a)) : by(spec, a)).then(count);
 }
 const nameOf = (spec: AgentSpec): string =>
   spec.kind === "model" ? spec.model : "model" in spec ? `people, with ${spec.model}` : spec.kind;
@@ -224,13 +228,18 @@ export function taskPrompt(task: Task, input: unknown): Prompt {
 const pretty = (value: unknown): string =>
   typeof value === "string" ? value : JSON.stringify(value, undefined, 2);
 
-/** Posts the tasks, once, and waits until each has its answers by different people. */
-async function askPeople(
+interface Posted {
+  readonly id: string;
+  readonly batch: string;
+  readonly deadline: number | undefined;
+}
+/** Posts the tasks, once. */
+async function post(
   a: Asking,
   task: Task,
   items: readonly (Item & { draft?: unknown })[],
-  part?: string,
-): Promise<AnsweredItem[]> {
+  part: string | undefined,
+): Promise<Posted> {
   const { node, o } = a;
   const { host, args } = a.ops;
   const { db } = host.store;
@@ -264,21 +273,35 @@ async function askPeople(
   }
   const links = [{ kind: "batch" as const, id: batch }];
   node.note({ links, wanted, brief: `waits for ${wanted} answer${wanted > 1 ? "s" : ""}` }, true);
-  let answers;
+  return { id, batch, deadline };
+}
+
+/** Waits until each task has its answers by different people. What it keeps while it waits, thousands keep. */
+async function askPeople(
+  a: Asking,
+  task: Task,
+  items: readonly (Item & { draft?: unknown })[],
+  part?: string,
+): Promise<AnsweredItem[]> {
+  const { host, args } = a.ops;
+  const { id, batch, deadline } = await post(a, task, items, part);
+  let answers: Answer[] | undefined;
   for (;;) {
     const inTime = await host.waiter.settled(batch, deadline);
-    answers = await takeAnswers(db, batch);
+    answers = await takeAnswers(host.store.db, batch, { node: id, experiment: args.experiment });
     if (answers) break;
     if (!inTime)
       throw new TillerError(
         "unanswered",
-        `nobody completed ${node.path} within ${o.hours} hours. Invite more people, or give it more time.`,
+        `nobody completed ${a.node.path} within ${a.o.hours} hours. Invite more people, or give it more time.`,
       );
   }
   host.posted.delete(batch);
   fault("answers.taken");
-  await spend(db, { node: id, experiment: args.experiment, people: answers.length });
-  node.note({ brief: "" });
+  a.node.note({ brief: "" });
+  return byItem(batch, items, answers);
+}
+function byItem(batch: string, items: readonly Item[], answers: readonly Answer[]): AnsweredItem[] {
   const by = Map.groupBy(answers, (x) => x.task as string);
   return items.map((item) => ({
     batch,

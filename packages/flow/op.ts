@@ -67,9 +67,11 @@ export class Ops {
     this.config = config;
     this.places = new Places(args.id);
   }
-  /** in a call's body that call's own, else the workflow's */
+  /** In a call's body that call's own, else the workflow's; by the place below the root, so a fork or a replay draws the same. */
   get rng(): Rng {
-    return bodies.getStore()?.rng ?? (this.#rng ??= seeded(this.args.seed, this.args.id));
+    return (
+      bodies.getStore()?.rng ?? (this.#rng ??= seeded(this.args.seed, this.pathOf(this.args.id)))
+    );
   }
   /** below the run's root */
   pathOf(id: string): string {
@@ -162,7 +164,7 @@ class Call<T> implements OpContext {
     return this.#ops.pathOf(this.id);
   }
   get rng(): Rng {
-    return seeded(this.#ops.args.seed, this.id);
+    return seeded(this.#ops.args.seed, this.path);
   }
   note(n: OpNotes, show = false): void {
     Object.assign(this.#notes, n);
@@ -224,7 +226,9 @@ class Call<T> implements OpContext {
     for (;;)
       try {
         this.attempt++;
-        const made = await bodies.run(this, () => this.#act(this));
+        const made = await (kind === "step"
+          ? bodies.run(this, () => this.#act(this))
+          : this.#act(this));
         fault("op.ran");
         return await this.#keep(made);
       } catch (e) {

@@ -5,7 +5,7 @@
 import type { ExperimentId } from "@tiller/schema";
 import { type NodeWrite, type Store, writeNodes } from "@tiller/store";
 
-const FLUSH_MS = 40;
+const FLUSH_MS = 100;
 const RETRY_MS = 1000;
 const GROUP = 1000; // nodes a statement
 
@@ -20,6 +20,15 @@ export function openRecorder(store: Store): Recorder {
   let pending = new Map<string, NodeWrite>();
   let timer: NodeJS.Timeout | undefined;
   let writing: Promise<void> = Promise.resolve();
+  let next: Promise<void> | undefined;
+  // a start and an end in one group are one row
+  const merge = (node: NodeWrite) => {
+    const before = pending.get(node.id);
+    pending.set(
+      node.id,
+      before ? { ...before, ...node, replayed: before.replayed && node.replayed } : node,
+    );
+  };
   const group = async (nodes: readonly NodeWrite[]) => {
     try {
       await writeNodes(store.db, nodes);
@@ -39,23 +48,30 @@ export function openRecorder(store: Store): Recorder {
         ]).catch(() => {});
     }
   };
+  /** Writes what is pending now; what comes meanwhile waits for the next time, and gathers. */
   const drain = async () => {
-    while (pending.size) {
-      const nodes = [...pending.values()].slice(0, GROUP);
-      for (const n of nodes) pending.delete(n.id);
+    const nodes = [...pending.values()];
+    pending = new Map();
+    for (let i = 0; i < nodes.length; i += GROUP) {
       try {
-        await group(nodes);
+        await group(nodes.slice(i, i + GROUP));
       } catch {
         const newer = pending;
-        pending = new Map([...nodes.map((n) => [n.id, n] as const), ...newer]);
+        pending = new Map(nodes.slice(i).map((n) => [n.id, n]));
+        for (const n of newer.values()) merge(n);
         return schedule(RETRY_MS);
       }
-      for (const id of new Set(nodes.map((n) => n.experiment as string)))
-        store.emit({ type: "trace", experiment: id as ExperimentId });
     }
+    for (const id of new Set(nodes.map((n) => n.experiment as string)))
+      store.emit({ type: "trace", experiment: id as ExperimentId });
     return undefined;
   };
-  const run = () => (writing = writing.then(drain));
+  /** Those who ask while one is written share the next. */
+  const run = () =>
+    (next ??= writing = writing.then(() => {
+      next = undefined;
+      return drain();
+    }));
   const schedule = (ms: number) => {
     timer ??= setTimeout(() => {
       timer = undefined;
@@ -64,12 +80,7 @@ export function openRecorder(store: Store): Recorder {
   };
   return {
     write: (node) => {
-      const before = pending.get(node.id);
-      // a start and an end in one group are one row
-      pending.set(
-        node.id,
-        before ? { ...before, ...node, replayed: before.replayed && node.replayed } : node,
-      );
+      merge(node);
       schedule(FLUSH_MS);
     },
     flush: async () => {

@@ -13,6 +13,7 @@ import {
   rng as seeded,
   type TaskDef,
   TaskId,
+  TillerError,
 } from "@tiller/schema";
 import { resolveValue, type StoredValue } from "@tiller/store";
 import { answer } from "./agents.ts";
@@ -32,7 +33,7 @@ import type {
 import { isControl, nodeError, noModels } from "./failures.ts";
 import type { Host, WorkflowArgs } from "./host.ts";
 import { LabFlow } from "./lab-calls.ts";
-import { Ops } from "./op.ts";
+import { type OpContext, Ops } from "./op.ts";
 import { briefly, keep } from "./values.ts";
 
 export async function runWorkflow(
@@ -71,6 +72,16 @@ export async function runWorkflow(
 
 const CONCURRENCY = 16; // of a map that says nothing
 
+function asked<O>(name: string, answers: readonly Answered<O>[]): Asked<O> {
+  if (!answers.length)
+    throw new TillerError(
+      "unanswered",
+      `${name} was taken out of the work before anybody answered it. Ask again from the trace, or have the workflow expect it.`,
+    );
+  const people = answers.flatMap((a) => (a.person === null ? [] : [a.person]));
+  return { value: answers[0]!.value, values: answers.map((a) => a.value), answers, people };
+}
+
 class WorkflowFlow extends LabFlow implements Flow {
   get experiment(): ExperimentId {
     return this.ops.args.experiment;
@@ -92,7 +103,7 @@ class WorkflowFlow extends LabFlow implements Flow {
     return this.ops.op(
       "step",
       name,
-      (c) => body({ key: c.id, attempt: c.attempt, rng: seeded(this.seed, c.id) }),
+      (c) => body({ key: c.id, attempt: c.attempt, rng: seeded(this.seed, c.path) }),
       o,
     );
   }
@@ -112,23 +123,19 @@ class WorkflowFlow extends LabFlow implements Flow {
     const { agents } = this.ops.config;
     return agents[task] ?? agents["*"] ?? o ?? { kind: "people" };
   }
-  async ask<I, O>(task: TaskDef<I, O>, input: NoInfer<I>, o: AskOptions = {}): Promise<Asked<O>> {
+  // no async functions on the way to people: what waits for days should keep little
+  ask<I, O>(task: TaskDef<I, O>, input: NoInfer<I>, o: AskOptions = {}): Promise<Asked<O>> {
+    const name = o.name ?? task.name;
+    const { ops } = this;
     const spec = this.#agentOf(task.name, o.agent);
-    const answers = await this.ops.op(
-      "ask",
-      o.name ?? task.name,
-      async (node) => {
-        const changed = this.ops.config.carried.inputs?.[node.path];
-        const items = [
-          { id: "1", input: changed === undefined ? input : task.input.parse(changed) },
-        ];
-        return (await answer({ ops: this.ops, node, spec, task, items, o }))[0]!.answers;
-      },
-      { input, state: "waiting" },
-    );
-    const given = answers as Answered<O>[]; // parsed by the task's schema when they were stored
-    const people = given.flatMap((a) => (a.person === null ? [] : [a.person]));
-    return { value: given[0]!.value, values: given.map((a) => a.value), answers: given, people };
+    const act = (node: OpContext) => {
+      const changed = ops.config.carried.inputs?.[node.path];
+      const items = [{ id: "1", input: changed === undefined ? input : task.input.parse(changed) }];
+      return answer({ ops, node, spec, task, items, o }).then((items) => items[0]!.answers);
+    };
+    return ops
+      .op("ask", name, act, { input, state: "waiting" })
+      .then((answers) => asked(name, answers as Answered<O>[])); // parsed by the task's schema when they were stored
   }
   askAll<I, O>(
     name: string,

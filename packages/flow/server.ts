@@ -34,11 +34,12 @@ import {
 } from "@tiller/store";
 import type { Models } from "@tiller/model";
 import type { Carried, WorkflowDef } from "./define.ts";
+import { openClock } from "./clock.ts";
 import { isControl, revive } from "./failures.ts";
 import { fault } from "./fault.ts";
 import { type Branch, carryFor, recordedResults } from "./fork.ts";
 import { guardLife } from "./life.ts";
-import { QUEUE_MS, quietDbos } from "./quiet.ts";
+import { compactAtRest, QUEUE_MS, quietDbos } from "./quiet.ts";
 import { openRecorder } from "./recorder.ts";
 import type { Host, RunConfig, WorkflowArgs } from "./host.ts";
 import { runWorkflow } from "./run.ts";
@@ -140,13 +141,12 @@ export async function launchFlow(o: {
       error: (e) => (process.env["TILLER_DEBUG"] ? console.error(e) : undefined),
     },
   });
-  const offset = await db
-    .value(sql`select (extract(epoch from clock_timestamp()) * 1000)::float8`, z.number())
-    .then((theirs) => theirs - Date.now());
+  const clock = await openClock(db);
   const recorder = openRecorder(store);
-  const waiter = openWaiter(store);
+  const waiter = openWaiter(store, clock);
   const here = new Map<string, Promise<StoredValue>>(); // what this process runs, by workflow
   const configs = new Map<string, Promise<RunConfig>>();
+  const plain = Promise.resolve<RunConfig>(new Config(store, NOBODY, NOTHING));
 
   const host: Host = {
     store,
@@ -156,11 +156,19 @@ export async function launchFlow(o: {
     posted: await openBatches(db),
     codeRevision: o.codeRevision,
     stopping: stopping.signal,
-    now: () => Date.now() + offset,
+    now: () => clock.now(),
     deadlineOf: (batch) => batchDeadline(db, batch),
     configOf: (experiment) => {
-      if (!configs.has(experiment)) configs.set(experiment, loadConfig(store, experiment));
-      return configs.get(experiment)!;
+      let known = configs.get(experiment);
+      if (!known) {
+        known = loadConfig(store, experiment).then((own) => {
+          if (own) return own;
+          configs.set(experiment, plain); // thousands of runs have nothing of their own: they share one
+          return plain;
+        });
+        configs.set(experiment, known);
+      }
+      return known;
     },
     runChild: async (def, args, spread) => {
       const start = registered.get(def.name);
@@ -202,37 +210,21 @@ export async function launchFlow(o: {
 
   const registered = new Map<string, (args: WorkflowArgs) => Promise<StoredValue>>();
   for (const def of o.workflows) {
-    const body = async (args: WorkflowArgs): Promise<StoredValue> => {
+    const whole = async (args: WorkflowArgs): Promise<StoredValue> => {
       const root = args.id === args.experiment;
-      const running = (async () => {
-        try {
-          const stored = await runWorkflow(host, def, args);
-          fault("workflow.ended");
-          if (root) {
-            const result = await resolveValue(home, stored);
-            await recorder.flush();
-            await DBOS.runStep(
-              () => endExperiment(db, args.experiment, { state: "done", result }),
-              { name: ":end" },
-            );
-          }
-          return stored;
-        } catch (e) {
-          if (stopping.signal.aborted) return new Promise<never>(() => {}); // unfinished, it goes on at the next start
-          if (root && !isControl(e)) {
-            await recorder.flush();
-            const error = revive(e).message;
-            await DBOS.runStep(
-              () => endExperiment(db, args.experiment, { state: "failed", error }),
-              { name: ":end" },
-            );
-          }
-          throw e;
-        }
-      })();
-      here.set(args.id, running);
+      const end = (how: Parameters<typeof endExperiment>[2]) =>
+        DBOS.runStep(() => endExperiment(db, args.experiment, how), { name: ":end" });
       try {
-        return await running;
+        const stored = await runWorkflow(host, def, args);
+        fault("workflow.ended");
+        await recorder.flush(); // a workflow that has ended is not run again: its trace must be whole
+        if (root) await end({ state: "done", result: await resolveValue(home, stored) });
+        return stored;
+      } catch (e) {
+        if (stopping.signal.aborted) return new Promise<never>(() => {}); // unfinished, it goes on at the next start
+        await recorder.flush();
+        if (root && !isControl(e)) await end({ state: "failed", error: revive(e).message });
+        throw e;
       } finally {
         here.delete(args.id);
         if (root) {
@@ -240,6 +232,11 @@ export async function launchFlow(o: {
           store.emit({ type: "experiment", id: args.experiment });
         }
       }
+    };
+    const body = (args: WorkflowArgs): Promise<StoredValue> => {
+      const running = whole(args);
+      here.set(args.id, running);
+      return running;
     };
     registered.set(
       def.name,
@@ -251,6 +248,7 @@ export async function launchFlow(o: {
     workerConcurrency: o.workerConcurrency ?? 200,
     minPollingIntervalMs: QUEUE_MS,
   });
+  const rest = compactAtRest();
   const quiet = setTimeout(quietDbos, 2 * QUEUE_MS).unref(); // by then it has found the queue
   const life = await guardLife(store, {
     onFenced: (why) => {
@@ -434,6 +432,7 @@ export async function launchFlow(o: {
     close: async () => {
       stopping.abort(); // running steps stay pending, for the next start
       clearTimeout(quiet);
+      rest.close();
       life.close();
       waiter.close();
       await recorder.close();
@@ -489,8 +488,10 @@ async function refuseMissing(store: Store, defs: ReadonlyMap<string, AnyWorkflow
 }
 
 const NOTHING: Carried = { results: {} };
-async function loadConfig(store: Store, experiment: string): Promise<RunConfig> {
+const NOBODY: Agents = {};
+async function loadConfig(store: Store, experiment: string): Promise<RunConfig | undefined> {
   const { agents, carried } = await experimentExtras(store.db, experiment);
+  if (!carried && !Object.keys(agents).length) return undefined;
   return new Config(store, agents, carried ? await readCarried(store, carried) : NOTHING);
 }
 const readCarried = async (store: Store, blob: string): Promise<Carried> =>

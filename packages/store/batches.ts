@@ -1,7 +1,7 @@
 /** Batches as workflows see them: which are complete, what was answered, cancelling what nobody needs any more. */
 import { z } from "zod";
 import { type Answer, TillerError } from "@tiller/schema";
-import { type Db, sql } from "./sql.ts";
+import { behind, type Db, prepared, sql } from "./sql.ts";
 import { answersOf } from "./work.ts";
 
 export const BATCH_CHANNEL = "tiller_batch";
@@ -26,28 +26,23 @@ export const openBatches = async (db: Db): Promise<Set<string>> =>
     ).map((r) => r.id),
   );
 
-const State = z.object({
-  done: z.number(),
-  wanted: z.number(),
-  cancelled: z.boolean(),
-  consumed: z.boolean(),
-});
-
 /**
- * Fixes a batch's answers for use and returns them; undefined while some are missing. `partial`: takes what there is.
- * Once fixed, an answer can no longer be undone.
+ * Fixes a batch's answers for use, once, counts them against the node's budgets, and returns them; undefined while some
+ * are missing. Once fixed, an answer can no longer be undone. Waits for no disk: whoever uses the answers commits what
+ * came of them later in the same log.
  */
 export async function takeAnswers(
   db: Db,
   batch: string,
-  o: { partial?: boolean } = {},
+  by: { node: string; experiment: string },
 ): Promise<Answer[] | undefined> {
-  const state = await db.maybe(
-    sql`update batch set consumed_at = coalesce(consumed_at, now()) where id = ${batch} and cancelled_at is null and (done >= wanted or consumed_at is not null or ${o.partial ?? false})
-        returning done, wanted, cancelled_at is not null as cancelled, consumed_at is not null as consumed`,
-    State,
+  const taken = await db.run(
+    prepared(sql`${behind}, taken as (update batch set consumed_at = coalesce(consumed_at, now()) from behind
+        where id = ${batch} and cancelled_at is null and (done >= wanted or consumed_at is not null) returning done)
+      insert into spend (node, experiment, people) select ${by.node}, ${by.experiment}, done from taken
+      on conflict (node) do update set people = greatest(spend.people, excluded.people)`),
   );
-  if (state) return answersOf(db, { batch });
+  if (taken) return answersOf(db, { batch });
   const cancelled = await db.value(
     sql`select cancelled_at is not null from batch where id = ${batch}`,
     z.boolean(),

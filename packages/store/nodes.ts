@@ -5,7 +5,7 @@
 import { z } from "zod";
 import type { NodeError, NodeLink, Prompt, TraceNode } from "@tiller/schema";
 import { readBlob } from "./blobs.ts";
-import { type Db, sql } from "./sql.ts";
+import { behind, type Db, prepared, sql } from "./sql.ts";
 
 /** A value in the row, or in a blob when it is large. */
 export type StoredValue = { readonly value: unknown } | { readonly blob: string };
@@ -41,7 +41,10 @@ export function jsonText(value: unknown): string {
 
 const columns = sql`id, experiment, parent, kind, name, place, state, agent, cached, started_at, ended_at, cost, tokens, answers, wanted, error, brief, input, output, prompt, links, attempts`;
 
-/** Writes nodes; the same id twice in one group is an error. */
+/**
+ * Writes nodes; the same id twice in one group is an error. Its commit waits for no disk: the log is in order, so the
+ * record of a result that people can see is never safer than the trace written before it.
+ */
 export async function writeNodes(db: Db, nodes: readonly NodeWrite[]): Promise<void> {
   for (const replayed of [false, true]) {
     const group = nodes.filter((n) => n.replayed === replayed);
@@ -61,8 +64,9 @@ export async function writeNodes(db: Db, nodes: readonly NodeWrite[]): Promise<v
         attempts: n.attempts ?? 1,
       })),
     );
-    await db.run(sql`insert into node (${columns}, seq)
-      select ${columns}, nextval('node_seq') from jsonb_to_recordset(${rows}::jsonb) as r(id text, experiment text, parent text, kind text, name text, place int, state text,
+    await db.run(
+      prepared(sql`${behind} insert into node (${columns}, seq)
+      select ${columns}, nextval('node_seq') from behind, jsonb_to_recordset(${rows}::jsonb) as r(id text, experiment text, parent text, kind text, name text, place int, state text,
         agent text, cached boolean, started_at timestamptz, ended_at timestamptz, cost float8, tokens int, answers int, wanted int, error jsonb, brief text, input jsonb,
         output jsonb, prompt jsonb, links jsonb, attempts int)
       on conflict (id) do update set state = excluded.state, ended_at = excluded.ended_at, seq = excluded.seq, error = excluded.error,
@@ -70,7 +74,8 @@ export async function writeNodes(db: Db, nodes: readonly NodeWrite[]): Promise<v
         answers = greatest(excluded.answers, node.answers), wanted = greatest(excluded.wanted, node.wanted), brief = excluded.brief,
         input = coalesce(excluded.input, node.input), output = coalesce(excluded.output, node.output), prompt = coalesce(excluded.prompt, node.prompt),
         links = case when excluded.links = '[]' then node.links else excluded.links end, attempts = greatest(excluded.attempts, node.attempts)
-      where ${replayed ? sql`node.state in ('running', 'waiting')` : sql`true`}`);
+      where ${replayed ? sql`node.state in ('running', 'waiting')` : sql`true`}`),
+    );
   }
 }
 

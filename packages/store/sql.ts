@@ -46,6 +46,9 @@ export function sql(parts: TemplateStringsArray, ...values: unknown[]): Sql {
   return { text, values: flat };
 }
 
+/** Before a statement that reads from `behind`: its commit does not wait for the disk, only for its place in the log. */
+export const behind = sql`with behind as materialized (select set_config('synchronous_commit', 'off', true))`;
+
 // timestamps as ISO strings, 64-bit counts as numbers: what the schemas say
 pg.types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, (s) => new Date(s).toISOString());
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);

@@ -81,6 +81,9 @@ export async function openStore(o: {
     },
   });
   pool.on("error", () => {});
+  // a connection cut between two statements of a transaction says so by an event that would end the process; the next
+  // statement fails anyhow
+  pool.on("connect", (client) => client.on("error", () => {}));
   const db = new Db(pool, pool);
   let registered = false;
   const holder = await openHolder({

@@ -1,6 +1,6 @@
 /**
  * Random faults on a tree of people and model steps over three servers on one database: servers killed with -9 or paused
- * past the time others wait, their connections cut, Postgres stopped and killed. In the end the result is that of a
+ * past the time others wait, their connections cut, Postgres stopped and killed, two of the clocks an hour wrong. In the end the result is that of a
  * run without faults, every person's task was asked once and answered once, and every effect has one key.
  * Run: npm run faults -- [--faults 1000] [--seed N] [--depth 4] [--minutes M]   (a seed repeats the choice of faults)
  */
@@ -28,9 +28,11 @@ const { values: o } = parseArgs({
 const [wanted, depth, seed] = [Number(o.faults), Number(o.depth), Number(o.seed)];
 console.log(`seed ${seed}, ${wanted} faults, ${size(depth)} nodes a tree`);
 const random = rng(seed, "faults");
-const SERVERS = 3;
+const SKEWS = [0, 3_600_000, -3_600_000]; // a server each: what its clock is wrong by, in milliseconds
+const SERVERS = SKEWS.length;
 const home = mkdtempSync(path.join(tmpdir(), "tiller-faults-"));
 const script = fileURLToPath(new URL("./server.ts", import.meta.url));
+const skew = new URL("./skew.ts", import.meta.url).href;
 const endpoint = await scripted(says("the oracle has spoken"));
 const owner = await openStore({ home }); // holds the embedded Postgres, and starts it again when it dies
 const databaseUrl = `postgres://tiller@${encodeURIComponent(String(owner.config.host))}/postgres`;
@@ -55,10 +57,14 @@ const servers: (ChildProcess & { executor?: string })[] = [];
 let over = false;
 let fenced = 0;
 function serve(i: number, extra: string[] = [], env: Record<string, string> = {}): ChildProcess {
-  const child = spawn(process.execPath, [script, home, endpoint.baseURL, ...extra], {
-    env: { ...process.env, DATABASE_URL: databaseUrl, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  }) as ChildProcess & { executor?: string };
+  const child = spawn(
+    process.execPath,
+    ["--import", skew, script, home, endpoint.baseURL, ...extra],
+    {
+      env: { ...process.env, DATABASE_URL: databaseUrl, TILLER_SKEW: String(SKEWS[i]), ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  ) as ChildProcess & { executor?: string };
   servers[i] = child;
   child.stdout!.on("data", (b: Buffer) => (child.executor ??= b.toString().trim()));
   child.stderr!.on("data", (b: Buffer) => {

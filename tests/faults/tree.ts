@@ -32,7 +32,7 @@ export const makeTree = (store: Store) => {
         // the world outside: it sees every attempt, and tells them apart by the key
         await store.db.run(sql`insert into effect (key) values (${key})`);
       });
-      const asked = await flow.ask(question, { at });
+      const asked = await flow.ask(question, { at }, { hours: 0.5 }); // less than a clock may be wrong by
       const reply = await flow.model("oracle", prompt`At ${at}`);
       const own = asked.value.number + reply.length;
       if (depth === 0) return own;
