@@ -53,19 +53,13 @@ export async function carryFor(
   if (b.input !== undefined) inputs[path] = b.input;
 
   const results: Record<string, unknown> = {};
+  const stands = (o: OpRow) =>
+    !within(o.id, b.node) && (at.endedAt === null || o.startedAt < at.endedAt);
   for (const o of ops)
-    if (
-      kept.has(o.kind) &&
-      o.state === "done" &&
-      !within(o.id, b.node) &&
-      !within(b.node, o.id) &&
-      (at.endedAt === null || o.startedAt < at.endedAt)
-    )
+    if (kept.has(o.kind) && o.state === "done" && !within(b.node, o.id) && stands(o))
       results[pathOf(experiment, o.id)] = await resolveValue(store.home, o.output);
   if (b.output !== undefined) results[path] = b.output;
-  const open = old.adopt
-    ? await openBatchesOf(store, experiment, ops, (o) => !within(o.id, b.node))
-    : {};
+  const open = old.adopt ? await openBatchesOf(store, experiment, ops, stands) : {};
   return { input: old.input, carried: { results, inputs, batches: open } };
 }
 

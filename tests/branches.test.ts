@@ -1,0 +1,257 @@
+/**
+ * Other ways on from a node of a run, over HTTP with people at work: fork with a changed input, rewind, ask again,
+ * cancel a part. Exact: which questions are put to people, which answers stand, what comes out.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { type FlowServer, launchFlow, workflow } from "@tiller/flow";
+import { answerTask } from "@tiller/flow/fixtures/tasks.ts";
+import { PersonId } from "@tiller/schema";
+import { createApp } from "@tiller/server/app.ts";
+import { serverModels } from "@tiller/server/engine.ts";
+import { SamplerPool } from "@tiller/server/sampler.ts";
+import {
+  ensurePerson,
+  getExperiment,
+  issueToken,
+  openStore,
+  opsOf,
+  setQualification,
+  sql,
+  type Store,
+  submitAnswer,
+  takeLease,
+} from "@tiller/store";
+
+const home = mkdtempSync(path.join(tmpdir(), "tiller-branches-"));
+const sampler = new SamplerPool();
+let store: Store;
+let flow: FlowServer;
+let app: ReturnType<typeof createApp>;
+let session: string;
+
+const reads = (side: string) => [{ qualification: `reads ${side}`, level: 1 }];
+const part = workflow("part@1", z.strictObject({ about: z.string() }), async (f, { about }) => {
+  const loud = await f.step("loud", () => about.toUpperCase());
+  const { value } = await f.ask(answerTask, { question: `${loud}?` });
+  return `${loud} ${value.answer}`;
+});
+/** Two questions beside each other, each for its own people, then one that depends on both, then a part of its own. */
+const study = workflow("study@1", z.strictObject({ book: z.string() }), async (f, { book }) => {
+  const passage = await f.step("sample", ({ rng }) => `${book} ${rng.int(1000)}`);
+  const [left, right] = await Promise.all([
+    f.ask(
+      answerTask,
+      { question: `${book} left?` },
+      { people: 2, name: "left", requires: reads("left") },
+    ),
+    f.ask(answerTask, { question: `${book} right?` }, { name: "right", requires: reads("right") }),
+  ]);
+  const both = [...left.values, right.value].map((v) => v.answer);
+  const last = await f.ask(answerTask, { question: `${both.join()}?` }, { name: "last" });
+  return { passage, both, last: last.value.answer, part: await f.child(part, { about: book }) };
+});
+/** Two parts beside each other; the result is what came of each. */
+const twins = workflow("twins@1", z.strictObject({}), async (f) => {
+  const each = await Promise.allSettled(
+    ["one", "two"].map((name) => f.child(part, { about: name }, { name })),
+  );
+  return each.map((e) => (e.status === "fulfilled" ? e.value : "ended"));
+});
+
+beforeAll(async () => {
+  store = await openStore({ home });
+  flow = await launchFlow({ store, workflows: [study, part, twins], codeRevision: "test" });
+  const models = serverModels({ store, sampler });
+  app = createApp({ store, flow, sampler, models, pending: new Set(), web: home });
+  const sides = { ann: "left", bob: "left", eve: "right" };
+  for (const [id, side] of Object.entries(sides)) {
+    await ensurePerson(store.db, { id, name: id, pseudonym: id, role: "rater" });
+    const [{ qualification: name, level }] = reads(side) as [
+      { qualification: string; level: number },
+    ];
+    const person = PersonId.parse(id);
+    await setQualification(store.db, null, { person, name, level, why: "a test" });
+  }
+  const ruth = { id: "ruth", name: "Ruth", pseudonym: "r-1", role: "researcher" } as const;
+  session = await issueToken(store.db, (await ensurePerson(store.db, ruth)).id, "session");
+}, 60_000);
+afterAll(async () => {
+  sampler[Symbol.dispose]();
+  await flow?.close();
+  await store?.close();
+  rmSync(home, { recursive: true, force: true });
+});
+
+const Made = z.object({ experiment: z.string() });
+const api = async (url: string, body: unknown): Promise<unknown> => {
+  const headers = { authorization: `Bearer ${session}`, "content-type": "application/json" };
+  const init = { method: "POST", headers, body: JSON.stringify(body) };
+  return (await app.request(`/api/studio/experiments${url}`, init)).json();
+};
+const started = async (name: string, input: object) =>
+  Made.parse(await api("", { workflow: name, input, seed: 4 })).experiment;
+const branched = async (how: "fork" | "rewind" | "reask", node: string, more: object = {}) =>
+  Made.parse(await api(`/${node.split("/")[0]}/${how}`, { node, ...more })).experiment;
+
+/** Takes the one task that is there for this person, which asks `question`. */
+async function take(who: string, question: string): Promise<(answer: string) => Promise<void>> {
+  const id = PersonId.parse(who);
+  const asked = async () =>
+    z
+      .object({ question: z.string() })
+      .safeParse((await takeLease(store.db, id, { swap: false }))?.input).data?.question;
+  await expect.poll(asked, { timeout: 20_000 }).toBe(question);
+  const { lease } = (await takeLease(store.db, id, { swap: false }))!; // the same one, held already
+  return async (answer) => {
+    const time = { activeSeconds: 2, idleSeconds: 0 };
+    await submitAnswer(store.db, id, { lease, value: { answer }, ...time });
+  };
+}
+const say = async (who: string, question: string, answer: string) =>
+  (await take(who, question))(answer);
+/** The work that is still on the desks: batch, and answers of those wanted. */
+const open = () =>
+  store.db.many(
+    sql`select id, done, wanted from batch where consumed_at is null and cancelled_at is null and done < wanted order by id`,
+    z.object({ id: z.string(), done: z.number(), wanted: z.number() }),
+  );
+/** Nodes by their path below the run. */
+const nodes = async (run: string) =>
+  new Map((await opsOf(store.db, run)).map((o) => [o.id.slice(run.length + 1), o]));
+/** The asks of a run that took over what was answered, by path. */
+const keptAsks = (run: string) =>
+  store.db.many(
+    sql`select substr(id, length(experiment) + 2) as path, cached from node where experiment = ${run} and kind = 'ask' order by 1`,
+    z.object({ path: z.string(), cached: z.boolean() }),
+  );
+
+test("a fork with a changed question asks it anew, keeps what was answered beside it, and goes on from there", async () => {
+  const run = await started("study@1", { book: "Emma" });
+  await say("ann", "Emma left?", "yes");
+  await say("bob", "Emma left?", "no");
+  await say("eve", "Emma right?", "yes");
+  await say("ann", "yes,no,yes?", "no");
+  await say("bob", "EMMA?", "yes");
+  const first = (await flow.wait(run)) as { passage: string };
+  expect(first).toEqual({
+    passage: expect.stringMatching(/^Emma \d+$/),
+    both: ["yes", "no", "yes"],
+    last: "no",
+    part: "EMMA yes",
+  });
+
+  const fork = await branched("fork", `${run}/left`, { input: { question: "Who is Emma?" } });
+  await expect.poll(open).toEqual([{ id: `${fork}/left`, done: 0, wanted: 2 }]);
+  await say("ann", "Who is Emma?", "no");
+  await say("bob", "Who is Emma?", "no");
+  await say("bob", "no,no,yes?", "yes"); // eve's yes stands; what follows is asked anew
+  await say("ann", "EMMA?", "no");
+  expect(await flow.wait(fork)).toEqual({
+    passage: first.passage,
+    both: ["no", "no", "yes"],
+    last: "yes",
+    part: "EMMA no",
+  });
+  expect(await keptAsks(fork)).toEqual([
+    { path: "last", cached: false },
+    { path: "left", cached: false },
+    { path: "part/answer", cached: false },
+    { path: "right", cached: true },
+  ]);
+  expect(await getExperiment(store.db, fork)).toMatchObject({
+    origin: { kind: "fork", experiment: run, node: `${run}/left`, by: "r-1" },
+  });
+  expect(await flow.wait(run)).toEqual(first); // the old run is as it was
+
+  // a part with another input: everything before it stands, nobody is asked but in it
+  const other = await branched("fork", `${run}/part`, { input: { about: "Persuasion" } });
+  await say("eve", "PERSUASION?", "yes");
+  expect(await flow.wait(other)).toEqual({ ...first, part: "PERSUASION yes" });
+  // the whole with another input: nothing stands
+  const anew = await branched("fork", run, { input: { book: "Ulysses" } });
+  await expect.poll(open).toEqual([
+    { id: `${anew}/left`, done: 0, wanted: 2 },
+    { id: `${anew}/right`, done: 0, wanted: 1 },
+  ]);
+  expect(await api(`/${anew}/cancel`, { node: anew })).toEqual({ ok: true });
+  expect(await open()).toEqual([]);
+  expect(await api(`/${run}/fork`, { node: run, input: { book: 1 } })).toMatchObject({
+    code: "bad_input",
+  });
+}, 120_000);
+
+test("after a rewind people go on with the work they hold", async () => {
+  const run = await started("study@1", { book: "Moby" });
+  await say("ann", "Moby left?", "yes");
+  await say("eve", "Moby right?", "no");
+  const held = await take("bob", "Moby left?");
+  const again = await branched("rewind", `${run}/right`);
+  expect(await getExperiment(store.db, run)).toMatchObject({
+    state: "cancelled",
+    error: "taken back by r-1",
+  });
+  await expect.poll(open).toEqual([
+    { id: `${again}/right`, done: 0, wanted: 1 },
+    { id: `${run}/left`, done: 1, wanted: 2 },
+  ]);
+  await held("no"); // taken from the old run, it counts in the new one
+  await say("eve", "Moby right?", "yes");
+
+  await say("ann", "yes,no,yes?", "yes");
+  await say("bob", "MOBY?", "yes");
+  expect(await flow.wait(again)).toMatchObject({
+    both: ["yes", "no", "yes"],
+    last: "yes",
+    part: "MOBY yes",
+  });
+}, 120_000);
+
+test("asking again posts a new batch in a new run; the old run and its answers stay", async () => {
+  const run = await started("study@1", { book: "Iliad" });
+  await say("ann", "Iliad left?", "yes");
+  await say("bob", "Iliad left?", "yes");
+  await say("eve", "Iliad right?", "yes");
+  await say("eve", "yes,yes,yes?", "yes");
+  await say("eve", "ILIAD?", "yes");
+  const first = await flow.wait(run);
+  const again = await branched("reask", `${run}/last`);
+  await expect.poll(open).toEqual([{ id: `${again}/last`, done: 0, wanted: 1 }]);
+  await say("ann", "yes,yes,yes?", "no");
+  await say("bob", "ILIAD?", "no");
+  expect(await flow.wait(again)).toEqual({ ...(first as object), last: "no", part: "ILIAD no" });
+  expect(await flow.wait(run)).toEqual(first);
+  const batches = await store.db.many(
+    sql`select id, done from batch where id like ${"%iliad%"} or id in (${`${run}/last`}, ${`${again}/last`}) order by created_at`,
+    z.object({ id: z.string(), done: z.number() }),
+  );
+  expect(batches).toEqual([
+    { id: `${run}/last`, done: 1 },
+    { id: `${again}/last`, done: 1 },
+  ]);
+  expect(await api(`/${run}/reask`, { node: `${run}/sample` })).toMatchObject({ code: "no_reask" });
+}, 120_000);
+
+test("a cancelled part leaves the desks and the rest of the run goes on", async () => {
+  const run = await started("twins@1", {});
+  await expect.poll(open).toEqual([
+    { id: `${run}/one/answer`, done: 0, wanted: 1 },
+    { id: `${run}/two/answer`, done: 0, wanted: 1 },
+  ]);
+  const held = await take("ann", "ONE?");
+  expect(await api(`/${run}/cancel`, { node: `${run}/one`, reason: "a twin too many" })).toEqual({
+    ok: true,
+  });
+  expect(await open()).toEqual([{ id: `${run}/two/answer`, done: 0, wanted: 1 }]);
+  await held("yes"); // who was at it is not sent away: it is kept and paid, and nobody uses it
+  await say("bob", "TWO?", "yes");
+  expect(await flow.wait(run)).toEqual(["ended", "TWO yes"]);
+  const at = await nodes(run);
+  expect([at.get("one")?.state, at.get("one/answer")?.state]).toEqual(["cancelled", "cancelled"]);
+  await expect
+    .poll(async () => [...(await nodes(run)).values()].filter((n) => n.state === "done").length)
+    .toBe(5); // the root; of each part its step; of the second its answer and itself
+}, 120_000);
