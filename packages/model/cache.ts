@@ -1,18 +1,8 @@
 /** Model calls by content: the same request again gets the same reply for nothing, on every server of a database. */
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { type Db, sql } from "@tiller/store";
+import { canonical, type Db, sql } from "@tiller/store";
 
-/** JSON with the keys in order and nothing undefined: equal values have equal texts. */
-export function canonical(x: unknown): string {
-  if (x === undefined || typeof x === "function") return "null";
-  if (typeof x !== "object" || x === null) return JSON.stringify(x);
-  if (Array.isArray(x)) return `[${x.map(canonical).join(",")}]`;
-  const entries = Object.entries(x)
-    .filter(([, v]) => v !== undefined)
-    .toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return `{${entries.map(([k, v]) => `${JSON.stringify(k)}:${canonical(v)}`).join(",")}}`;
-}
 export const contentKey = (x: unknown): string =>
   createHash("sha256").update(canonical(x)).digest("hex");
 

@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { canonical, contentKey } from "./cache.ts";
+import { canonical } from "@tiller/store";
+import { contentKey } from "./cache.ts";
 import { isStrict, jsonIn, shapeOf, withInstruction } from "./structured.ts";
 
 // prose without brackets, quotes or fences of its own

@@ -3,6 +3,7 @@ export { checkedAddress, parseAllowed } from "./addresses.ts";
 export * from "./audit.ts";
 export * from "./batches.ts";
 export * from "./blobs.ts";
+export { canonical } from "./canonical.ts";
 export * from "./control.ts";
 export * from "./desk.ts";
 export { defaultHome } from "./embedded.ts";

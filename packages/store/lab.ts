@@ -1,5 +1,4 @@
 /** Experiments, runs, metrics, samples, datasets, checkpoints, reports: writing them once, reading them back. */
-import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { Lineage } from "@tiller/schema";
 import {
@@ -19,6 +18,7 @@ import {
   TillerError,
 } from "@tiller/schema";
 import { readBlob, writeBlob } from "./blobs.ts";
+import { rowsId } from "./canonical.ts";
 import { jsonText } from "./nodes.ts";
 import { type Db, sql } from "./sql.ts";
 
@@ -183,15 +183,15 @@ export const getSample = async (db: Db, id: string): Promise<Sample> =>
     id,
   );
 
-/** A dataset version: its id is the hash of its rows. */
+/** A dataset version: its id is the hash of its rows, whatever order their keys come in. */
 export async function saveDataset(
   db: Db,
   home: string,
   d: { name: string; experiment: string | null; rows: readonly LabelledPair[] },
 ): Promise<string> {
-  const bytes = Buffer.from(d.rows.map((r) => `${json(r)}\n`).join(""));
-  const id = createHash("sha256").update(bytes).digest("hex");
-  const blob = await writeBlob(home, bytes);
+  const lines = d.rows.map((r) => json(r));
+  const id = rowsId(lines);
+  const blob = await writeBlob(home, Buffer.from(lines.map((l) => `${l}\n`).join("")));
   const judgments = d.rows.reduce((n, r) => n + r.judgments.length, 0);
   await db.run(
     sql`insert into dataset (id, name, experiment, rows, judgments, blob) values (${id}, ${d.name}, ${d.experiment}, ${d.rows.length}, ${judgments}, ${blob}) on conflict do nothing`,
@@ -204,9 +204,9 @@ export async function saveRows(
   home: string,
   d: { name: string; experiment: string | null; rows: readonly unknown[] },
 ): Promise<string> {
-  const bytes = Buffer.from(d.rows.map((r) => `${jsonText(r)}\n`).join(""));
-  const id = createHash("sha256").update(bytes).digest("hex");
-  const blob = await writeBlob(home, bytes);
+  const lines = d.rows.map((r) => jsonText(r));
+  const id = rowsId(lines);
+  const blob = await writeBlob(home, Buffer.from(lines.map((l) => `${l}\n`).join("")));
   await db.run(
     sql`insert into dataset (id, name, experiment, rows, judgments, blob, kind) values (${id}, ${d.name}, ${d.experiment}, ${d.rows.length}, 0, ${blob}, 'rows') on conflict do nothing`,
   );

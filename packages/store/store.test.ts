@@ -16,6 +16,8 @@ import {
   openStore,
   personOfToken,
   postBatch,
+  saveDataset,
+  saveRows,
   skipTask,
   sql,
   type Store,
@@ -170,4 +172,27 @@ test("an unreachable database says so", async () => {
   await expect(
     openStore({ home, databaseUrl: "postgres://nobody@127.0.0.1:1/none" }),
   ).rejects.toThrow("cannot reach the database at 127.0.0.1:1");
+});
+
+test("a dataset's id says what it holds: the order of keys, which Postgres changes, does not count", async () => {
+  const { db } = store;
+  const save = (rows: readonly unknown[]) =>
+    saveRows(db, home, { name: "rows", experiment: null, rows });
+  const rows = [
+    { question: "who?", a: { zeta: 1, b: [true, null, { y: 1, x: 2 }] }, none: undefined },
+    { n: 1.5e-7, text: "Ω\u0000" },
+  ];
+  const id = await save(rows);
+  const back = await db.value(sql`select ${JSON.stringify(rows[0])}::jsonb`, z.unknown());
+  expect(Object.keys(back as object)).toEqual(["a", "question"]); // another order than it was
+  expect(await save([back, rows[1]])).toBe(id);
+  expect(await save([rows[1], rows[0]])).not.toBe(id);
+  expect(await save([{ ...rows[0], none: null }, rows[1]])).not.toBe(id);
+
+  const pair = { task: "t", passage: "p", a: "x", b: "y", pB: 0.5, judgments: [] } as never;
+  const swapped = Object.fromEntries(Object.entries(pair).toReversed()) as never;
+  const name = { name: "pairs", experiment: null };
+  expect(await saveDataset(db, home, { ...name, rows: [swapped] })).toBe(
+    await saveDataset(db, home, { ...name, rows: [pair] }),
+  );
 });
