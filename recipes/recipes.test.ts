@@ -13,6 +13,7 @@ import {
   ensurePerson,
   openStore,
   setQualification,
+  sql,
   type Store,
   submitAnswer,
   takeLease,
@@ -52,6 +53,14 @@ test.each(recordedRuns)(
   60_000,
 );
 
+const take = (p: PersonId) => takeLease(store.db, p, { swap: false });
+async function say(p: PersonId, type: string, verdict: string): Promise<void> {
+  await expect.poll(async () => (await take(p))?.type, { timeout: 20_000 }).toBe(type);
+  const { lease } = (await take(p))!; // the same one, held already
+  const value = { verdict, reason: "because I read it" };
+  await submitAnswer(store.db, p, { lease, value, activeSeconds: 2, idleSeconds: 0 });
+}
+
 test("people who split discuss it themselves, and only a researcher rules", async () => {
   const { db } = store;
   const people = ["ann", "bob", "eve", "ruth"].map((p) => PersonId.parse(p));
@@ -62,13 +71,6 @@ test("people who split discuss it themselves, and only a researcher rules", asyn
   await setQualification(db, null, { person: ruth, name: "researcher", level: 1, why });
   const claims = [{ passage: "The post came by boat.", claim: "It was winter." }];
   const run = await flow.start("review-disagreements@1", { claims, people: 2 }, { id: "people" });
-  const take = (p: PersonId) => takeLease(db, p, { swap: false });
-  const say = async (p: PersonId, type: string, verdict: string) => {
-    await expect.poll(async () => (await take(p))?.type, { timeout: 20_000 }).toBe(type);
-    const { lease } = (await take(p))!; // the same one, held already
-    const value = { verdict, reason: "because I read it" };
-    await submitAnswer(db, p, { lease, value, activeSeconds: 2, idleSeconds: 0 });
-  };
   await say(ann, "claim-vote", "right");
   await say(bob, "claim-vote", "open");
   await say(ann, "discussion", "right");
@@ -77,6 +79,31 @@ test("people who split discuss it themselves, and only a researcher rules", asyn
   await say(ruth, "ruling", "open");
   expect(await flow.wait(run)).toMatchObject({ settledBy: { researcher: 1 }, right: 0 });
   expect([await take(eve), await take(ann)]).toEqual([undefined, undefined]);
+}, 120_000);
+
+test("a discussion that nobody takes part in ends in time, and the researcher rules on what was voted", async () => {
+  const ids = ["uma", "vic", "rex"].map((p) => PersonId.parse(p));
+  for (const id of ids)
+    await ensurePerson(store.db, { id, name: id, pseudonym: `p-${id}`, role: "rater" });
+  const [uma, vic, rex] = ids as [PersonId, PersonId, PersonId];
+  const about = { name: "researcher", level: 1, why: "researches" };
+  await setQualification(store.db, null, { person: rex, ...about });
+  const claims = [{ passage: "The mill never stopped.", claim: "The mill froze." }];
+  const limits = { people: 2, rounds: 3, hours: 2 / 3600 };
+  const run = await flow.start("review-disagreements@1", { claims, ...limits }, { id: "late" });
+  await say(uma, "claim-vote", "right");
+  await say(vic, "claim-vote", "wrong");
+  await say(rex, "ruling", "wrong");
+  expect(await flow.wait(run)).toMatchObject({ settledBy: { researcher: 1 }, right: 0 });
+  const asks = await store.db.many(
+    sql`select name, state, brief from node where experiment = ${run} and kind = 'ask' order by started_at`,
+    z.object({ name: z.string(), state: z.string(), brief: z.string() }),
+  );
+  expect(asks.map((a) => [a.name, a.state])).toEqual([
+    ["votes", "done"],
+    ["discussion", "failed"],
+    ["ruling", "done"],
+  ]); // one round alone: the others are not begun
 }, 120_000);
 
 test("every recipe is replayed, and each is short", () => {

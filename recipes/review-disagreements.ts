@@ -1,6 +1,6 @@
 /**
  * Review of disagreements: people vote on claims; where they split, the same people read each other's reasons and may
- * revise; what is still split goes to a researcher.
+ * revise; what is still split, or not discussed in time, goes to a researcher.
  *
  *   claims -> votes -> (split) discussion between those who voted -> (still split) a researcher's ruling -> saved
  *
@@ -9,7 +9,7 @@
 import { z } from "zod";
 import { claimVote, discussion, ruling } from "@tiller/crowd";
 import { type Answered, workflow } from "@tiller/flow";
-import { PersonId } from "@tiller/schema";
+import { PersonId, TillerError } from "@tiller/schema";
 
 const Vote = claimVote.output;
 type Vote = z.infer<typeof Vote>;
@@ -23,26 +23,19 @@ export const reviewDisagreements = workflow(
     people: z.int().min(2).default(3).describe("votes on each claim"),
     agree: z.number().min(0.5).max(1).default(1).describe("share of votes that settles a claim"),
     rounds: z.int().min(0).default(1).describe("of discussion"),
+    hours: z.number().positive().default(48).describe("for a round; then a researcher rules"),
   }),
-  async (flow, { claims, people, agree, rounds }) => {
+  async (flow, { claims, ...o }) => {
     const items = claims.map((input, i) => ({ id: `claim-${i}`, input }));
-    const voted = await flow.askAll("votes", claimVote, items, { people });
+    const voted = await flow.askAll("votes", claimVote, items, { people: o.people });
     const verdicts = await flow.map(
       "review",
       voted,
       async ({ input: { passage, claim }, answers }) => {
-        const verdict = settled(answers, agree);
+        const verdict = settled(answers, o.agree);
         if (verdict) return { passage, claim, verdict, by: "vote" };
         const raters = answers.flatMap((a) => a.person ?? []);
-        return flow.child(reviewSplit, {
-          passage,
-          claim,
-          said: turns(answers),
-          raters,
-          people,
-          agree,
-          rounds,
-        });
+        return flow.child(reviewSplit, { passage, claim, said: turns(answers), raters, ...o });
       },
     );
     const count = (by: string) => verdicts.filter((v) => v.by === by).length;
@@ -68,11 +61,14 @@ export const reviewSplit = workflow(
     people: z.int(),
     agree: z.number(),
     rounds: z.int(),
+    hours: z.number().default(48),
   }),
-  async (flow, { passage, claim, raters, people, agree, rounds, ...first }) => {
+  async (flow, { passage, claim, raters, people, agree, rounds, hours, ...first }) => {
     let { said } = first;
     for (let round = 0; round < rounds; round++) {
-      const now = await flow.ask(discussion, { passage, claim, said }, { people, only: raters });
+      const limits = { people, only: raters, hours };
+      const now = await flow.ask(discussion, { passage, claim, said }, limits).catch(tooLate);
+      if (!now) break;
       said = [...said, ...turns(now.answers)];
       const verdict = settled(now.answers, agree);
       if (verdict) return { passage, claim, verdict, by: "discussion" };
@@ -91,6 +87,9 @@ function settled(answers: readonly Answered<Vote>[], agree: number): Vote["verdi
   return !tied && most.length >= agree * answers.length ? verdict : undefined;
 }
 
+const tooLate = (e: unknown) => {
+  if (!(e instanceof TillerError) || e.code !== "unanswered") throw e;
+};
 const turns = (answers: readonly Answered<Vote>[]) =>
   answers.map(({ value }, i) => ({
     role: `Person ${i + 1}: ${value.verdict}`,
