@@ -29,10 +29,10 @@ const store = await openStore({
   databaseUrl: process.env["DATABASE_URL"],
   guest: values.guest,
 });
-const flow = await launchFlow({ store, workflows: recipes, codeRevision: "serve" });
 const pending = new Set<Promise<void>>();
 const sampler = new SamplerPool();
 const models = serverModels({ store, sampler });
+const flow = await launchFlow({ store, workflows: recipes, models, codeRevision: "serve" });
 const app = createApp({ store, flow, sampler, models, pending, web: values.web });
 const server = serve({ fetch: app.fetch, port: Number(values.port), hostname: "127.0.0.1" });
 const sweep = setInterval(() => {
@@ -50,6 +50,7 @@ process.once("SIGTERM", () => {
   const end = async () => {
     await Promise.allSettled(pending);
     await flow.close();
+    sampler[Symbol.dispose]();
     await store.close();
     process.exit(0);
   };
