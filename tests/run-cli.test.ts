@@ -32,10 +32,10 @@ beforeAll(async () => {
   const app = createApp({ store, flow, sampler, models, pending: new Set(), web: home });
   server = serve({ fetch: app.fetch, port: 0 });
   const { port } = server.address() as AddressInfo;
-  const about = { id: "api", name: "API", pseudonym: "api", role: "service" } as const;
+  const about = { id: "researcher", name: "R", pseudonym: "r-1", role: "researcher" } as const;
   const { id } = await ensurePerson(store.db, about);
   mkdirSync(path.join(home, "tokens"), { recursive: true });
-  writeFileSync(path.join(home, "tokens", "key-api"), await issueToken(store.db, id, "key"));
+  writeFileSync(path.join(home, "tokens", "key-researcher"), await issueToken(store.db, id, "key"));
   writeFileSync(path.join(home, "address"), `http://localhost:${port}`);
 }, 120_000);
 afterAll(async () => {

@@ -117,6 +117,23 @@ test("every route lets in whom the table says, and nobody else", async () => {
   expect(wrong).toEqual([]);
 }, 120_000);
 
+test("programs start runs and read them; what changes a run under way is a person's act", () => {
+  const runs = Object.entries(access).filter(([route]) =>
+    /\/api\/studio\/(experiments\b|progress|workflows|triggers|traces)/.test(route),
+  );
+  const open = runs.filter(([, rule]) => rule !== "public" && rule.includes("service"));
+  expect(open.map(([route]) => route)).toEqual([
+    "GET /api/studio/experiments/:id/trace",
+    "GET /api/studio/experiments/:id/trace/run",
+    "GET /api/studio/progress",
+    "GET /api/studio/workflows",
+    "POST /api/studio/experiments",
+    "GET /api/studio/triggers",
+    "POST /api/studio/triggers",
+    "DELETE /api/studio/triggers/:name",
+  ]);
+});
+
 test("what is open to raters is theirs, and little is open to everybody", () => {
   const keys = Object.entries(access);
   const forRaters = keys.filter(([, rule]) => rule !== "public" && rule.includes("rater"));

@@ -1,4 +1,7 @@
-/** The running server that a command talks to: that of the home, or the one that --url or TILLER_URL names. */
+/**
+ * The running server that a command talks to, as the home's researcher: that of the home, or the one that --url or
+ * TILLER_URL names.
+ */
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
@@ -24,11 +27,11 @@ export function remote(o: Remote): TillerClient {
     }
   };
   const baseURL = o.url ?? process.env["TILLER_URL"] ?? kept("address") ?? "http://localhost:7070";
-  const token = o.token ?? process.env["TILLER_KEY"] ?? kept("tokens", "key-api");
+  const token = o.token ?? process.env["TILLER_KEY"] ?? kept("tokens", "key-researcher");
   if (token === undefined)
     throw new TillerError(
       "no_token",
-      `there is no API key in ${path.join(home, "tokens")}. Start the server there (npm start -- --home ${home}), or give --token.`,
+      `there is no researcher's key in ${path.join(home, "tokens")}. Start the server there (npm start -- --home ${home}), or give --token.`,
     );
   const call: typeof fetch = async (to, init) => {
     try {

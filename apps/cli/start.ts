@@ -111,6 +111,7 @@ export async function run(args: string[]): Promise<number> {
       level: 1,
       why: "the researcher of this home",
     });
+    await keptToken(store, "researcher", "key"); // what `tiller run` acts by
     const admin = await link("admin", "Admin", "admin", "admin");
     const rater = await link("rater", "You", "rater-guest", "rater");
     const key = await keptToken(
