@@ -223,6 +223,14 @@ test("a phone shows the tree, then the details as a page", async () => {
 }, 120_000);
 
 test("the exported file opens from disk with the network off, and comes back into the studio", async () => {
+  const remark = await signedIn.request.post(
+    `${address}/api/studio/experiments/study-1/trace/comments`,
+    {
+      data: { node: tree.nodes[7]!.id, text: "Taken along with the file." },
+      headers: { origin: address },
+    },
+  );
+  expect(remark.ok()).toBe(true);
   const page = await opened();
   const [download] = await Promise.all([
     page.waitForEvent("download"),
@@ -251,7 +259,7 @@ test("the exported file opens from disk with the network off, and comes back int
   await offline.locator("mark").first().waitFor();
   await shot(offline, "offline");
   expect(await seriousFaults(offline)).toEqual([]);
-  await offline.getByRole("searchbox").fill("Two of three agree");
+  await offline.getByRole("searchbox").fill("Taken along with the file");
   await expect.poll(() => totals(offline)).toContain("1 of 3,000 steps");
   expect(asked.filter((u) => !u.startsWith("file:") && !u.startsWith("data:"))).toEqual([]);
   expect(complaints).toEqual([]);
