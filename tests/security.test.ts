@@ -130,6 +130,7 @@ test("programs start runs and read them; what changes a run under way is a perso
     "POST /api/studio/experiments",
     "GET /api/studio/triggers",
     "POST /api/studio/triggers",
+    "POST /api/studio/triggers/:name/active",
     "DELETE /api/studio/triggers/:name",
   ]);
 });

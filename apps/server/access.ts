@@ -164,6 +164,7 @@ export const access: Readonly<Record<string, Rule>> = {
   "GET /api/studio/experiments/:id/record": staff,
   "GET /api/studio/triggers": machines,
   "POST /api/studio/triggers": labMachines,
+  "POST /api/studio/triggers/:name/active": labMachines,
   "DELETE /api/studio/triggers/:name": labMachines,
 
   "GET /api/studio/models": staff,

@@ -2,5 +2,11 @@
 export { taskPrompt } from "./agents.ts";
 export * from "./define.ts";
 export { type FaultPoint, faultPoints } from "./fault.ts";
-export { newTrigger, startTriggers, type Triggers } from "./triggers.ts";
+export {
+  newTrigger,
+  pauseTrigger,
+  resumeTrigger,
+  startTriggers,
+  type Triggers,
+} from "./triggers.ts";
 export { type FlowServer, type KnownWorkflow, launchFlow, type StartOptions } from "./server.ts";

@@ -15,7 +15,15 @@ import {
   sql,
   type Store,
 } from "@tiller/store";
-import { type FlowServer, launchFlow, newTrigger, startTriggers, workflow } from "./index.ts";
+import {
+  type FlowServer,
+  launchFlow,
+  newTrigger,
+  pauseTrigger,
+  resumeTrigger,
+  startTriggers,
+  workflow,
+} from "./index.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-triggers-"));
 const START = Date.parse("2030-01-01T05:59:00Z");
@@ -118,6 +126,38 @@ test("a firing whose server died is taken up, under the same run; a run does not
   const open = sql`select count(*)::int from trigger_firing where state = 'pending'`;
   await expect.poll(() => store.db.value(open, z.int())).toBe(0);
   expect(await runsOf("echo")).toHaveLength(1);
+  await one!.close();
+}, 60_000);
+
+test("a paused trigger starts nothing, nor what it missed once it is resumed; its firings are listed", async () => {
+  clock = START;
+  await add("pausing", { schedule: "0 6 * * *" });
+  await add("pausing-books", { dataset: "paused" });
+  const [one] = await sweepers();
+  const shown = async (name: string) => (await listTriggers(store.db)).find((t) => t.name === name);
+  for (const name of ["pausing", "pausing-books"]) await pauseTrigger(store, name);
+  expect(await shown("pausing")).toMatchObject({ active: false, nextAt: null, firings: [] });
+  clock = Date.parse("2030-01-01T07:00:00Z");
+  const save = (row: string) =>
+    saveRows(store.db, home, { name: "paused", experiment: null, rows: [row] });
+  await save("while it is paused");
+  await one!.sweep();
+  await resumeTrigger(store, "pausing", new Date(clock));
+  await resumeTrigger(store, "pausing-books", new Date(clock));
+  expect(await shown("pausing")).toMatchObject({
+    active: true,
+    nextAt: "2030-01-02T06:00:00.000Z",
+    fired: 0,
+  });
+  const event = await save("after it");
+  await expect.poll(() => runsOf("pausing-books"), { timeout: 20_000 }).toHaveLength(1);
+  const [run] = await runsOf("pausing-books");
+  await flow.wait(run!.id);
+  await expect
+    .poll(async () => (await shown("pausing-books"))?.firings)
+    .toEqual([{ event, at: expect.any(String), state: "started", run: run!.id, error: null }]);
+  await expect(pauseTrigger(store, "nobody")).rejects.toThrow(/no trigger nobody/);
+  await expect(resumeTrigger(store, "nobody", new Date())).rejects.toThrow(/no trigger nobody/);
   await one!.close();
 }, 60_000);
 

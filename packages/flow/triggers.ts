@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { Cron } from "croner";
-import { type NewTrigger, type PersonId, TillerError } from "@tiller/schema";
+import { type NewTrigger, type PersonId, TillerError, type TriggerOn } from "@tiller/schema";
 import {
   addTrigger,
   CLAIM_SECONDS,
@@ -16,9 +16,11 @@ import {
   type Firing,
   nextSchedule,
   pendingFirings,
+  setTriggerActive,
   settleFiring,
   type Store,
   TRIGGER_CHANNEL,
+  triggerOn,
 } from "@tiller/store";
 import type { FlowServer } from "./server.ts";
 
@@ -52,13 +54,26 @@ export async function newTrigger(
     t.workflow,
     filled(t.input, "schedule" in t.on ? o.now.toISOString() : "0".repeat(64)),
   );
-  const next = "schedule" in t.on ? nextTime(t.on.schedule, o.now) : null;
-  if ("schedule" in t.on && !next)
+  await addTrigger(o.store.db, o.by, t, firstTime(t.on, o.now));
+}
+/** The first time of a schedule; null where something else sets it off. */
+function firstTime(on: TriggerOn, now: Date): Date | null {
+  if (!("schedule" in on)) return null;
+  const next = nextTime(on.schedule, now);
+  if (!next)
     throw new TillerError(
       "bad_schedule",
-      `"${t.on.schedule}" names no time to come. Give one that does.`,
+      `"${on.schedule}" names no time to come. Give one that does.`,
     );
-  await addTrigger(o.store.db, o.by, t, next);
+  return next;
+}
+/** A paused trigger starts nothing, also not what it missed once it is resumed. */
+export async function pauseTrigger(store: Store, name: string): Promise<void> {
+  await setTriggerActive(store.db, name, { active: false, nextAt: null });
+}
+export async function resumeTrigger(store: Store, name: string, now: Date): Promise<void> {
+  const nextAt = firstTime(await triggerOn(store.db, name), now);
+  await setTriggerActive(store.db, name, { active: true, nextAt });
 }
 
 /** The input with the event's id wherever it says "$event". */

@@ -6,6 +6,7 @@ import {
   MigrateRun,
   NewTrigger,
   Recording,
+  SetTrigger,
   StartedRun,
   StartRun,
   Trigger,
@@ -56,6 +57,10 @@ export const runOperations = {
   }),
   addTrigger: post("/api/studio/triggers", "starts runs at a time, or when data or a model comes", {
     body: NewTrigger,
+    reply: Ok,
+  }),
+  setTrigger: post("/api/studio/triggers/:name/active", "pauses one, or resumes it", {
+    body: SetTrigger,
     reply: Ok,
   }),
   removeTrigger: remove("/api/studio/triggers/:name", "removes one", { reply: Ok }),

@@ -38,6 +38,18 @@ export const NewTrigger = z.strictObject({
   on: TriggerOn,
 });
 export type NewTrigger = z.output<typeof NewTrigger>;
+/** One event that set a trigger off. */
+export const TriggerFiring = z.strictObject({
+  event: z.string().describe("the scheduled time, or the id of the dataset version or checkpoint"),
+  at: z.iso.datetime(),
+  state: z.enum(["pending", "started", "failed"]),
+  run: z.string().nullable(),
+  error: z.string().nullable().describe("why it started no run, and what to do"),
+});
+export type TriggerFiring = z.infer<typeof TriggerFiring>;
+export const SetTrigger = z.strictObject({
+  active: z.boolean().describe("false: events start nothing until it is resumed"),
+});
 export const Trigger = NewTrigger.extend({
   id: z.string(),
   active: z.boolean(),
@@ -45,6 +57,7 @@ export const Trigger = NewTrigger.extend({
   fired: z.int().describe("events so far"),
   lastRun: z.string().nullable(),
   lastError: z.string().nullable().describe("why its newest firing started no run"),
+  firings: z.array(TriggerFiring).describe("the newest, newest first"),
 });
 export type Trigger = z.infer<typeof Trigger>;
 

@@ -1,16 +1,25 @@
 /** Triggers and their firings: one row an event, claimed by one server at a time. */
 import { z } from "zod";
-import { type NewTrigger, type PersonId, TillerError, Trigger } from "@tiller/schema";
+import {
+  type NewTrigger,
+  type PersonId,
+  TillerError,
+  Trigger,
+  type TriggerOn,
+} from "@tiller/schema";
 import { type Db, sql } from "./sql.ts";
 
 export const TRIGGER_CHANNEL = "tiller_trigger";
 /** A firing that nobody finished is free again after this: its server may be dead. */
 export const CLAIM_SECONDS = 30;
+const FIRINGS = 5; // shown
 
 const columns = sql`t.id, t.name, t.workflow, t.input, t.agents, t.budget, t.fires_on as "on", t.active, t.next_at as "nextAt",
   (select count(*)::int from trigger_firing f where f.trigger = t.id) as fired,
   (select f.run from trigger_firing f where f.trigger = t.id and f.run is not null order by f.at desc limit 1) as "lastRun",
-  (select f.error from trigger_firing f where f.trigger = t.id order by f.at desc limit 1) as "lastError"`;
+  (select f.error from trigger_firing f where f.trigger = t.id order by f.at desc limit 1) as "lastError",
+  coalesce((select jsonb_agg(jsonb_build_object('event', f.event, 'at', to_char(f.at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'state', f.state, 'run', f.run, 'error', f.error) order by f.at desc)
+    from (select * from trigger_firing f where f.trigger = t.id order by f.at desc limit ${FIRINGS}) f), '[]') as firings`;
 
 export const listTriggers = (db: Db): Promise<Trigger[]> =>
   db.many(sql`select ${columns} from trigger t order by t.name`, Trigger);
@@ -33,12 +42,37 @@ export async function addTrigger(
     );
 }
 export async function removeTrigger(db: Db, name: string): Promise<void> {
-  if (!(await db.run(sql`delete from trigger where name = ${name}`)))
-    throw new TillerError(
-      "not_found",
-      `there is no trigger ${name}. Look at the list: tiller trigger list.`,
-    );
+  if (!(await db.run(sql`delete from trigger where name = ${name}`))) gone(name);
 }
+const gone = (name: string): never => {
+  throw new TillerError(
+    "not_found",
+    `there is no trigger ${name}. Look at the list: tiller trigger list.`,
+  );
+};
+/** What sets a trigger off. */
+export const triggerOn = async (db: Db, name: string): Promise<TriggerOn> =>
+  (
+    (await db.maybe(
+      sql`select fires_on as "on" from trigger where name = ${name}`,
+      Trigger.pick({ on: true }),
+    )) ?? gone(name)
+  ).on;
+/** Pauses or resumes; every server hears of a time that changed. */
+export const setTriggerActive = (
+  db: Db,
+  name: string,
+  o: { active: boolean; nextAt: Date | null },
+): Promise<void> =>
+  db.transaction(async (tx) => {
+    if (
+      !(await tx.run(
+        sql`update trigger set active = ${o.active}, next_at = ${o.nextAt} where name = ${name}`,
+      ))
+    )
+      gone(name);
+    await tx.run(sql`select pg_notify(${TRIGGER_CHANNEL}, '')`);
+  });
 
 /** The schedules whose time has come. */
 export const dueSchedules = (

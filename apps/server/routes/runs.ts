@@ -1,11 +1,12 @@
 /** Runs: how far each is, starting one, what can be done from a node of its trace, and the triggers that start them. */
 import { Hono } from "hono";
-import { newTrigger } from "@tiller/flow";
+import { newTrigger, pauseTrigger, resumeTrigger } from "@tiller/flow";
 import {
   AtNode,
   ExperimentId,
   MigrateRun,
   NewTrigger,
+  SetTrigger,
   StartRun,
   TillerError,
 } from "@tiller/schema";
@@ -72,6 +73,12 @@ export const runRoutes = (d: Deps) => {
     .post("/triggers", async (c) => {
       const about = { store: d.store, flow: d.flow, by: c.var.me.id, now: new Date() };
       await newTrigger(about, NewTrigger.parse(await c.req.json()));
+      return c.json({ ok: true });
+    })
+    .post("/triggers/:name/active", async (c) => {
+      const { active } = SetTrigger.parse(await c.req.json());
+      const name = c.req.param("name");
+      await (active ? resumeTrigger(d.store, name, new Date()) : pauseTrigger(d.store, name));
       return c.json({ ok: true });
     })
     .delete("/triggers/:name", async (c) => {
