@@ -198,12 +198,19 @@ test("after a rewind people go on with the work they hold", async () => {
     { id: `${again}/right`, done: 0, wanted: 1 },
     { id: `${run}/left`, done: 1, wanted: 2 },
   ]);
-  await held("no"); // taken from the old run, it counts in the new one
+  await say("eve", "Moby right?", "no");
+  await expect.poll(async () => (await nodes(again)).get("right")?.state).toBe("done");
+  const third = await branched("rewind", `${again}/right`); // and once more
+  await expect.poll(open).toEqual([
+    { id: `${third}/right`, done: 0, wanted: 1 },
+    { id: `${run}/left`, done: 1, wanted: 2 },
+  ]);
+  await held("no"); // taken from the first run, it counts in the third
   await say("eve", "Moby right?", "yes");
 
   await say("ann", "yes,no,yes?", "yes");
   await say("bob", "MOBY?", "yes");
-  expect(await flow.wait(again)).toMatchObject({
+  expect(await flow.wait(third)).toMatchObject({
     both: ["yes", "no", "yes"],
     last: "yes",
     part: "MOBY yes",

@@ -4,7 +4,8 @@
  * find their calls recorded. So answers that people gave beside it are not asked again.
  */
 import { TillerError } from "@tiller/schema";
-import { type OpRow, opsOf, resolveValue, settledBatches, type Store } from "@tiller/store";
+import { type OpRow, opsOf, resolveValue, settledBatches, sql, type Store } from "@tiller/store";
+import { z } from "zod";
 import type { Carried } from "./define.ts";
 
 export interface Branch {
@@ -85,7 +86,7 @@ export async function recordedResults(
     : { results };
 }
 
-/** The batches that people still work on, by the path of their ask. */
+/** The batches that people still work on, by the path of their ask; one may be taken over from an earlier run already. */
 async function openBatchesOf(
   store: Store,
   experiment: string,
@@ -93,13 +94,14 @@ async function openBatchesOf(
   which: (o: OpRow) => boolean,
 ): Promise<Record<string, string>> {
   const waiting = ops.filter((o) => o.kind === "ask" && o.state === "waiting" && which(o));
-  const settled = new Set(
-    await settledBatches(
-      store.db,
-      waiting.map((o) => o.id),
-    ),
+  const asked = await store.db.many(
+    sql`select n.id, coalesce((select l->>'id' from jsonb_array_elements(n.links) l where l->>'kind' = 'batch' limit 1), n.id) as batch
+        from node n where n.id = any(${waiting.map((o) => o.id)})`,
+    z.object({ id: z.string(), batch: z.string() }),
   );
+  const batches = asked.map((a) => a.batch);
+  const settled = new Set(await settledBatches(store.db, batches));
   return Object.fromEntries(
-    waiting.filter((o) => !settled.has(o.id)).map((o) => [pathOf(experiment, o.id), o.id]),
+    asked.filter((a) => !settled.has(a.batch)).map((a) => [pathOf(experiment, a.id), a.batch]),
   );
 }
