@@ -101,7 +101,7 @@ test("with people, it waits for them, says so, and is cancelled", async () => {
   await expect.poll(() => said(run, "list")).toMatch(new RegExp(`${id}.*cancelled`));
 }, 60_000);
 
-test("triggers are listed, added and removed", async () => {
+test("triggers are listed, added, paused and removed", async () => {
   await said(
     trigger,
     "add",
@@ -114,6 +114,10 @@ test("triggers are listed, added and removed", async () => {
     "0 6 * * MON",
   );
   expect(await said(trigger, "list")).toMatch(/weekly.*schedule 0 6 \* \* MON/);
+  await said(trigger, "pause", "weekly");
+  expect(await said(trigger, "list")).toMatch(/weekly.* paused/);
+  await said(trigger, "resume", "weekly");
+  expect(await said(trigger, "list")).toMatch(/weekly.* on +\d{4}-/);
   await said(trigger, "remove", "weekly");
   expect(await said(trigger, "list")).toMatch(/No triggers/);
 }, 60_000);

@@ -38,7 +38,7 @@ const commands: Record<
     load: () => import("./run.ts"),
   },
   trigger: {
-    what: "what starts runs by itself: list, add NAME, remove NAME (--schedule --dataset --checkpoint)",
+    what: "what starts runs by itself: list, add, pause, resume, remove NAME (--schedule --dataset --checkpoint)",
     load: () => import("./trigger.ts"),
   },
   quality: {

@@ -7,6 +7,8 @@ import { table } from "./table.ts";
 
 const usage = `  tiller trigger list
   tiller trigger add NAME --workflow NAME --input JSON|@FILE (--schedule CRON | --dataset NAME | --checkpoint NAME) [--agents JSON] [--budget JSON]
+  tiller trigger pause NAME
+  tiller trigger resume NAME
   tiller trigger remove NAME`;
 const text = z.string().min(1).optional();
 
@@ -19,13 +21,14 @@ export async function run([verb, ...args]: string[]): Promise<number> {
     else
       console.log(
         table(
-          ["trigger", "workflow", "on", "next", "fired", "last"],
+          ["trigger", "workflow", "on", "state", "next", "fired", "last"],
           triggers.map((t) => [
             t.name,
             t.workflow,
             Object.entries(t.on)
               .map(([k, v]) => `${k} ${String(v)}`)
               .join(),
+            t.active ? "on" : "paused",
             t.nextAt?.slice(0, 16) ?? "-",
             String(t.fired),
             t.lastError ?? t.lastRun ?? "-",
@@ -35,11 +38,17 @@ export async function run([verb, ...args]: string[]): Promise<number> {
     return 0;
   }
   const [name, ...rest] = args;
-  if ((verb !== "add" && verb !== "remove") || !name || name.startsWith("--"))
+  if (!["add", "pause", "resume", "remove"].includes(verb ?? "") || !name || name.startsWith("--"))
     throw new TillerError("bad_command", `say what to do:\n${usage}`);
   if (verb === "remove") {
     await remote(parseFlags(rest, remoteFlags)).removeTrigger({ name });
     console.log(`${name} is removed. Runs that it started go on.`);
+    return 0;
+  }
+  if (verb !== "add") {
+    const active = verb === "resume";
+    await remote(parseFlags(rest, remoteFlags)).setTrigger({ name, body: { active } });
+    console.log(active ? `${name} is on.` : `${name} is paused: it starts nothing.`);
     return 0;
   }
   const o = parseFlags(rest, {

@@ -39,7 +39,7 @@ function nextTime(cron: string, now: Date): Date | null {
   } catch (cause) {
     throw new TillerError(
       "bad_schedule",
-      `"${cron}" is no schedule: ${(cause as Error).message}. Write minute, hour, day, month and weekday, as in "0 6 * * MON".`,
+      `"${cron}" is no schedule: ${(cause as Error).message.replace(/\.$/, "")}. Write minute, hour, day, month and weekday, as in "0 6 * * MON".`,
       { cause },
     );
   }
