@@ -38,3 +38,5 @@ export const post = async <T>(
     }),
     schema,
   );
+export const remove = async <T>(path: string, schema: z.ZodType<T>): Promise<T> =>
+  parse(await fetch(path, { method: "DELETE" }), schema);

@@ -25,6 +25,8 @@ import { InboxPage } from "./desk/inbox.tsx";
 import { MyWork } from "./desk/me.tsx";
 import { Runs, RunsPlace } from "./runs/runs.tsx";
 import { StartPlace, StartRun } from "./runs/start.tsx";
+import { NewTriggerPage } from "./runs/trigger-form.tsx";
+import { Triggers } from "./runs/triggers.tsx";
 import { DisagreementsPage } from "./quality/disagreements.tsx";
 import { GoldPage } from "./quality/gold.tsx";
 import { QualityPage } from "./quality/overview.tsx";
@@ -171,6 +173,8 @@ const routeTree = root.addChildren([
     component: TracePage,
     validateSearch: Place,
   }),
+  page("/studio/triggers", Triggers),
+  page("/studio/triggers/new", NewTriggerPage),
   page("/studio/checkpoints/$id", LineagePage),
   page("/studio/tasks", PreviewsPage),
   page("/studio/datasets/$id", DatasetPage),

@@ -45,6 +45,9 @@ export function Runs() {
       <div className="row spread">
         <h1>Runs</h1>
         <div className="row">
+          <Link className="button" to="/studio/triggers">
+            Triggers
+          </Link>
           <ImportButton />
           <Link className="button primary" to="/studio/start" search={{}}>
             Start a run

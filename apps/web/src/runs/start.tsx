@@ -3,9 +3,10 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { z } from "zod";
-import { Agents, Budget, KnownWorkflow } from "@tiller/schema";
+import { Agents, KnownWorkflow } from "@tiller/schema";
 import { get, post } from "../api.ts";
 import { Card, Empty, Failed, Loading } from "../design/components.tsx";
+import { checked, Limits, limitsOf, peopleAnswer, WhoAnswers } from "./given.tsx";
 import { fieldsOf, InputForm } from "./input-form.tsx";
 import "./runs.css";
 
@@ -61,25 +62,6 @@ export function StartRun() {
 }
 
 const Started = z.object({ experiment: z.string() });
-const agentSample = '{ "*": { "kind": "people" } }';
-const budgetNames = [
-  ["money", "US dollars of model calls"],
-  ["tokens", "tokens"],
-  ["minutes", "minutes from its start"],
-  ["people", "answers by people"],
-] as const;
-
-/** The text as JSON that fits the schema, or what is wrong with it. */
-function checked<T>(text: string, schema: z.ZodType<T>): { value: T } | { wrong: string } {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (e) {
-    return { wrong: `This is not JSON: ${(e as Error).message}` };
-  }
-  const fits = schema.safeParse(parsed);
-  return fits.success ? { value: fits.data } : { wrong: z.prettifyError(fits.error) };
-}
 
 function Form({ workflow }: { workflow: KnownWorkflow }) {
   const navigate = useNavigate();
@@ -92,17 +74,13 @@ function Form({ workflow }: { workflow: KnownWorkflow }) {
     ),
   );
   const [text, setText] = useState("{}");
-  const [agents, setAgents] = useState(agentSample);
+  const [agents, setAgents] = useState(peopleAnswer);
   const [budget, setBudget] = useState<Record<string, string>>({});
   const [seed, setSeed] = useState("1");
   const given = byForm ? JSON.stringify(input) : text;
   const checkedInput = checked(given, schema);
   const checkedAgents = checked(agents, Agents);
-  const limits = Budget.safeParse(
-    Object.fromEntries(
-      Object.entries(budget).flatMap(([k, v]) => (v.trim() === "" ? [] : [[k, Number(v)]])),
-    ),
-  );
+  const limits = limitsOf(budget);
   const starting = useMutation({
     mutationFn: () =>
       post(
@@ -163,43 +141,13 @@ function Form({ workflow }: { workflow: KnownWorkflow }) {
         )}
         {"wrong" in checkedInput && <pre className="run-wrong small">{checkedInput.wrong}</pre>}
       </Card>
-      <Card title="Who answers">
+      <WhoAnswers text={agents} change={setAgents} />
+      <Limits typed={budget} change={setBudget}>
         <label className="stack" style={{ gap: 4 }}>
-          <span className="small quiet">
-            By kind of work, * for all others: people, model, draft (a person with a model's draft),
-            approval (a model with a person's approval), replay, simulated.
-          </span>
-          <textarea
-            rows={4}
-            spellCheck={false}
-            aria-label="Who answers, as JSON"
-            className="code"
-            value={agents}
-            onChange={(e) => setAgents(e.target.value)}
-          />
+          <span className="small">Seed</span>
+          <input inputMode="numeric" value={seed} onChange={(e) => setSeed(e.target.value)} />
         </label>
-        {"wrong" in checkedAgents && <pre className="run-wrong small">{checkedAgents.wrong}</pre>}
-      </Card>
-      <Card title="What it may use up">
-        <div className="start-budget">
-          {budgetNames.map(([name, label]) => (
-            <label key={name} className="stack" style={{ gap: 4 }}>
-              <span className="small">{label}</span>
-              <input
-                inputMode="decimal"
-                placeholder="no limit"
-                value={budget[name] ?? ""}
-                onChange={(e) => setBudget({ ...budget, [name]: e.target.value })}
-              />
-            </label>
-          ))}
-          <label className="stack" style={{ gap: 4 }}>
-            <span className="small">Seed</span>
-            <input inputMode="numeric" value={seed} onChange={(e) => setSeed(e.target.value)} />
-          </label>
-        </div>
-        {!limits.success && <pre className="run-wrong small">{z.prettifyError(limits.error)}</pre>}
-      </Card>
+      </Limits>
       {starting.error && (
         <p role="alert" className="run-bad">
           {starting.error.message}

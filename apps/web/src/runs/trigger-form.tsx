@@ -1,0 +1,220 @@
+/** Makes a trigger: which workflow, what sets it off, what the run is given; and the ways that need none. */
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
+import { z } from "zod";
+import { Agents, KnownWorkflow, type TriggerOn } from "@tiller/schema";
+import { get, post } from "../api.ts";
+import { Card, Empty, Failed, Loading } from "../design/components.tsx";
+import { checked, Limits, limitsOf, peopleAnswer, WhoAnswers } from "./given.tsx";
+import { fieldsOf } from "./input-form.tsx";
+import "./runs.css";
+
+const Ok = z.looseObject({ ok: z.boolean() });
+type Kind = TriggerOn extends infer O ? (O extends unknown ? keyof O : never) : never;
+interface Way {
+  readonly label: string;
+  readonly field: string;
+  readonly sample: string;
+  readonly event: string;
+}
+const ways: { readonly [K in Kind]: Way } = {
+  schedule: {
+    label: "at set times",
+    field: "Minute, hour, day, month, weekday; in UTC",
+    sample: "0 6 * * MON",
+    event: "the scheduled time",
+  },
+  dataset: {
+    label: "with a new version of a dataset",
+    field: "Name of the dataset",
+    sample: "verdicts",
+    event: "the id of the version",
+  },
+  checkpoint: {
+    label: "when a model is saved",
+    field: "Name that the model is saved under",
+    sample: "policy",
+    event: "the id of the model",
+  },
+};
+const kinds = Object.keys(ways) as Kind[];
+
+export function NewTriggerPage() {
+  const known = useQuery({
+    queryKey: ["workflows"],
+    queryFn: () => get("/api/studio/workflows", z.array(KnownWorkflow)),
+  });
+  const [name, setName] = useState<string>();
+  const chosen = known.data?.find((w) => w.name === name) ?? known.data?.[0];
+  return (
+    <main className="start-run">
+      <div>
+        <Link to="/studio/triggers" className="small">
+          Triggers
+        </Link>
+        <h1>New trigger</h1>
+      </div>
+      {known.isPending ? (
+        <Loading />
+      ) : known.error ? (
+        <Failed error={known.error} retry={() => void known.refetch()} />
+      ) : !chosen ? (
+        <Empty title="This server knows no workflow">
+          Add one to <code>recipes/</code> and start the server again.
+        </Empty>
+      ) : (
+        <>
+          <label className="stack" style={{ gap: 4 }}>
+            <span className="small">Workflow that it starts</span>
+            <select value={chosen.name} onChange={(e) => setName(e.target.value)}>
+              {known.data.map((w) => (
+                <option key={w.name} value={w.name}>
+                  {w.title} ({w.name})
+                </option>
+              ))}
+            </select>
+          </label>
+          <Form key={chosen.name} workflow={chosen} />
+          <Otherwise workflow={chosen} />
+        </>
+      )}
+    </main>
+  );
+}
+
+/** An input to begin with: texts that are needed, the rest by its defaults. */
+const inputSample = (w: KnownWorkflow, text: string): Record<string, unknown> =>
+  Object.fromEntries(
+    (fieldsOf(w.input) ?? [])
+      .filter((f) => f.required && f.kind === "text")
+      .map((f) => [f.name, text]),
+  );
+
+function Form({ workflow }: { workflow: KnownWorkflow }) {
+  const navigate = useNavigate();
+  const [name, setName] = useState("");
+  const [kind, setKind] = useState<Kind>("schedule");
+  const [on, setOn] = useState("");
+  const [input, setInput] = useState(() =>
+    JSON.stringify(inputSample(workflow, "$event"), undefined, 2),
+  );
+  const [agents, setAgents] = useState(peopleAnswer);
+  const [typed, setTyped] = useState<Record<string, string>>({});
+  const way = ways[kind];
+  const given = checked(input, z.unknown());
+  const who = checked(agents, Agents);
+  const limits = limitsOf(typed);
+  const wrong = "wrong" in given || "wrong" in who || !limits.success || !name || !on.trim();
+  const making = useMutation({
+    mutationFn: () =>
+      post(
+        "/api/studio/triggers",
+        {
+          name,
+          workflow: workflow.name,
+          input: JSON.parse(input) as unknown,
+          agents: "value" in who ? who.value : {},
+          budget: limits.data ?? {},
+          on: { [kind]: on.trim() },
+        },
+        Ok,
+      ),
+    onSuccess: () => navigate({ to: "/studio/triggers" }),
+  });
+  return (
+    <form
+      className="stack"
+      onSubmit={(e) => {
+        e.preventDefault();
+        if (!wrong) making.mutate();
+      }}
+    >
+      <Card title="What sets it off">
+        <label className="stack" style={{ gap: 4 }}>
+          <span className="small">Name of the trigger: lower-case words with hyphens</span>
+          <input value={name} placeholder="weekly" onChange={(e) => setName(e.target.value)} />
+        </label>
+        <fieldset className="trigger-on row">
+          <legend className="small">It fires</legend>
+          {kinds.map((k) => (
+            <label key={k} className="row" style={{ gap: 4 }}>
+              <input
+                type="radio"
+                name="on"
+                style={{ width: "auto" }}
+                checked={kind === k}
+                onChange={() => {
+                  setKind(k);
+                  setOn("");
+                }}
+              />
+              {ways[k].label}
+            </label>
+          ))}
+        </fieldset>
+        <label className="stack" style={{ gap: 4 }}>
+          <span className="small">{way.field}</span>
+          <input value={on} placeholder={way.sample} onChange={(e) => setOn(e.target.value)} />
+        </label>
+      </Card>
+      <Card title="Input">
+        <label className="stack" style={{ gap: 4 }}>
+          <span className="small">
+            JSON that fits the workflow's input. <code>"$event"</code> stands for {way.event}.
+          </span>
+          <textarea
+            rows={8}
+            spellCheck={false}
+            className="code"
+            value={input}
+            onChange={(e) => setInput(e.target.value)}
+          />
+        </label>
+        {"wrong" in given && <pre className="run-wrong small">{given.wrong}</pre>}
+      </Card>
+      <WhoAnswers text={agents} change={setAgents} />
+      <Limits typed={typed} change={setTyped} />
+      {making.error && (
+        <p role="alert" className="run-bad" style={{ whiteSpace: "pre-wrap" }}>
+          {making.error.message}
+        </p>
+      )}
+      <div>
+        <button className="button primary" disabled={wrong || making.isPending}>
+          Make the trigger
+        </button>
+      </div>
+    </form>
+  );
+}
+
+/** Runs of the same workflow that no trigger is needed for. */
+function Otherwise({ workflow }: { workflow: KnownWorkflow }) {
+  const body = JSON.stringify({ workflow: workflow.name, input: inputSample(workflow, "...") });
+  return (
+    <Card title="Without a trigger">
+      <dl className="trigger-ways small">
+        <dt>By hand</dt>
+        <dd>
+          <Link to="/studio/start" search={{ workflow: workflow.name }}>
+            Start a run
+          </Link>{" "}
+          here, or <code>npm run tiller -- run start {workflow.name}</code>.
+        </dd>
+        <dt>From a program</dt>
+        <dd className="stack" style={{ gap: 8 }}>
+          <span>
+            Over HTTP with an API key, which <code>npm start</code> prints (
+            <a href="/api/docs">the whole API</a>):
+          </span>
+          <pre className="trigger-call">
+            {`curl -X POST ${location.origin}/api/studio/experiments \\
+  -H "authorization: Bearer $TILLER_KEY" -H "content-type: application/json" \\
+  -H "idempotency-key: one-of-your-own" -d '${body}'`}
+          </pre>
+        </dd>
+      </dl>
+    </Card>
+  );
+}

@@ -1,0 +1,210 @@
+/** What starts runs by itself: each with what sets it off, when next, its last firings, and what went wrong and helps. */
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+import { z } from "zod";
+import { Trigger, type TriggerFiring, type TriggerOn } from "@tiller/schema";
+import { get, post, remove } from "../api.ts";
+import { Badge, Dialog, Empty, Failed, Loading, when } from "../design/components.tsx";
+import { ago, span } from "../trace/format.ts";
+import "./runs.css";
+
+const Ok = z.looseObject({ ok: z.boolean() });
+const path = "/api/studio/triggers";
+
+export function Triggers() {
+  const list = useQuery({
+    queryKey: ["triggers"],
+    queryFn: () => get(path, z.array(Trigger)),
+    refetchInterval: 3000,
+  });
+  return (
+    <main className="triggers">
+      <div>
+        <Link to="/studio/runs" search={{}} className="small">
+          Runs
+        </Link>
+        <div className="row spread">
+          <h1>Triggers</h1>
+          <Link className="button primary" to="/studio/triggers/new">
+            New trigger
+          </Link>
+        </div>
+        <p className="quiet">
+          A trigger starts a run at set times, with a new version of a dataset, or when a model is
+          saved. Each event starts one run, however many servers there are.
+        </p>
+      </div>
+      {list.isPending ? (
+        <Loading />
+      ) : list.error ? (
+        <Failed error={list.error} retry={() => void list.refetch()} />
+      ) : list.data.length === 0 ? (
+        <Empty title="No triggers yet">
+          <Link to="/studio/triggers/new">Make one</Link>, or{" "}
+          <Link to="/studio/start" search={{}}>
+            start a run by hand
+          </Link>
+          .
+        </Empty>
+      ) : (
+        <ul className="runs">
+          {list.data.map((t) => (
+            <One key={t.id} trigger={t} now={list.dataUpdatedAt} />
+          ))}
+        </ul>
+      )}
+    </main>
+  );
+}
+
+/** In words: what sets it off. */
+function setsOff(on: TriggerOn): string {
+  if ("schedule" in on) return `at ${on.schedule} (minute, hour, day, month, weekday; UTC)`;
+  return "dataset" in on
+    ? `with each new version of the dataset ${on.dataset}`
+    : `each time a model is saved as ${on.checkpoint}`;
+}
+
+function One({ trigger: t, now }: { trigger: Trigger; now: number }) {
+  const client = useQueryClient();
+  const [asking, ask] = useState(false);
+  const again = () => client.invalidateQueries({ queryKey: ["triggers"] });
+  const at = `${path}/${encodeURIComponent(t.name)}`;
+  const pausing = useMutation({
+    mutationFn: () => post(`${at}/active`, { active: !t.active }, Ok),
+    onSuccess: again,
+  });
+  const removing = useMutation({
+    mutationFn: () => remove(at, Ok),
+    onSuccess: () => {
+      ask(false);
+      return again();
+    },
+  });
+  const failing = t.active && t.firings[0]?.state === "failed";
+  return (
+    <li className="card run">
+      <div className="run-head">
+        <div>
+          <b>{t.name}</b>
+          <p className="small quiet">
+            starts {t.workflow} {setsOff(t.on)}
+          </p>
+        </div>
+        <Badge tone={failing ? "bad" : t.active ? "good" : "warn"}>
+          {failing ? "failing" : t.active ? "on" : "paused"}
+        </Badge>
+      </div>
+      <div className="run-facts small num">
+        {"schedule" in t.on && (
+          <div>
+            <span className="quiet">Next</span>
+            <b>{t.nextAt ? when(t.nextAt) : "not while it is paused"}</b>
+            {t.nextAt && (
+              <span className="quiet">
+                in {span(Math.max(0, Date.parse(t.nextAt) - now) / 1000)}, by this browser's clock
+              </span>
+            )}
+          </div>
+        )}
+        <div>
+          <span className="quiet">Fired</span>
+          <b>
+            {t.fired} {t.fired === 1 ? "time" : "times"}
+          </b>
+        </div>
+        <details>
+          <summary>What the run is given</summary>
+          <pre className="trigger-call small">
+            {JSON.stringify({ input: t.input, agents: t.agents, budget: t.budget }, undefined, 2)}
+          </pre>
+        </details>
+      </div>
+      {t.firings.length > 0 ? (
+        <ul className="trigger-fired small" aria-label={`Last firings of ${t.name}`}>
+          {t.firings.map((f) => (
+            <li key={f.event}>
+              <Fired firing={f} on={t.on} now={now} />
+            </li>
+          ))}
+        </ul>
+      ) : (
+        <p className="small quiet">
+          {t.active
+            ? "It has not fired yet."
+            : "It has not fired. What happens while it is paused starts nothing, also later."}
+        </p>
+      )}
+      {failing && (
+        <p className="small quiet">
+          Later events are tried all the same. If the trigger itself is wrong, remove it and make it
+          anew.
+        </p>
+      )}
+      {pausing.error && <Failed error={pausing.error} />}
+      <div className="row">
+        <button
+          className="button small"
+          aria-label={`${t.active ? "Pause" : "Resume"} ${t.name}`}
+          disabled={pausing.isPending}
+          onClick={() => pausing.mutate()}
+        >
+          {t.active ? "Pause" : "Resume"}
+        </button>
+        <button className="button small" aria-label={`Remove ${t.name}`} onClick={() => ask(true)}>
+          Remove
+        </button>
+      </div>
+      <Dialog open={asking} close={() => ask(false)} title={`Remove ${t.name}`}>
+        <ul>
+          <li>It starts no more runs, and the list of its firings is gone.</li>
+          <li>Runs that it started go on, and stay in the list of runs.</li>
+        </ul>
+        {removing.error && <Failed error={removing.error} />}
+        <div className="row">
+          <button
+            className="button primary"
+            disabled={removing.isPending}
+            onClick={() => removing.mutate()}
+          >
+            Remove it
+          </button>
+          <button className="button" onClick={() => ask(false)}>
+            Leave it
+          </button>
+        </div>
+      </Dialog>
+    </li>
+  );
+}
+
+/** One event and what came of it. */
+function Fired({ firing: f, on, now }: { firing: TriggerFiring; on: TriggerOn; now: number }) {
+  const event =
+    "dataset" in on ? (
+      <Link to="/studio/datasets/$id" params={{ id: f.event }}>
+        version {f.event.slice(0, 12)}
+      </Link>
+    ) : "checkpoint" in on ? (
+      <Link to="/studio/checkpoints/$id" params={{ id: f.event }}>
+        {f.event.slice(0, 24)}
+      </Link>
+    ) : (
+      when(f.event)
+    );
+  return (
+    <>
+      {event}, {ago(f.at, now)}:{" "}
+      {f.run ? (
+        <Link to="/studio/experiments/$id/trace" params={{ id: f.run }} search={{}}>
+          {f.run}
+        </Link>
+      ) : f.error ? (
+        <span className="run-bad">started no run: {f.error}</span>
+      ) : (
+        "a server is about to start the run"
+      )}
+    </>
+  );
+}
