@@ -11,6 +11,7 @@ import path from "node:path";
 import { serve, type ServerType } from "@hono/node-server";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
 import { comparison } from "@tiller/crowd";
 import { type FlowServer, launchFlow } from "@tiller/flow";
 import { ExperimentId, LeaseId, PersonId, type Role, rng } from "@tiller/schema";
@@ -28,6 +29,7 @@ import {
   openStore,
   postBatch,
   sql,
+  startJoining,
   type Store,
   submitAnswer,
   takeLease,
@@ -246,6 +248,105 @@ test("a lead sees trouble, moves somebody with a preview, takes it back, and pau
   await close();
 }, 120_000);
 
+test("a lead gives a queue to somebody with a preview, writes a note, sets a quota and ends it", async () => {
+  const { page, complaints, close } = await open("lead-9z8y");
+  await page.goto(`${address}/control`);
+  const queue = page.locator("tr", { hasText: "Summarise the chapter" });
+  await queue.getByRole("button", { name: "Move people" }).click();
+  await page.getByLabel("A queue goes to people").check();
+  await page.getByRole("combobox", { name: "Goes to" }).selectOption({ label: "evening (3)" });
+  await page.locator(".preview table").waitFor();
+  await look(page, "control-move-queue");
+  await page.locator(".dialog").getByRole("button", { name: "Move" }).click();
+  await page.getByText("Summarise the chapter · Book summaries went to group evening").waitFor();
+  // and from them to another person
+  await queue.getByRole("button", { name: "Move people" }).click();
+  await page.getByLabel("A queue goes to people").check();
+  await page.getByLabel("Taken from").selectOption({ label: "evening (3)" });
+  await page.getByRole("combobox", { name: "Goes to" }).selectOption({ label: "rater-7h5e" });
+  await page.locator(".preview table").waitFor();
+  await page.locator(".dialog").getByRole("button", { name: "Move" }).click();
+  await page.getByText("went to rater-7h5e").waitFor();
+  const roster = () =>
+    store.db.many(
+      sql`select coalesce(person, grp) as who, kind from roster`,
+      z.object({ who: z.string(), kind: z.string() }),
+    );
+  expect(await roster()).toEqual([{ who: "rater-7h5e", kind: "summary" }]);
+
+  await page
+    .locator("tr", { hasText: "rater-8m1q" })
+    .getByRole("button", { name: "Notes" })
+    .click();
+  await page.getByText("Nothing has been written yet.").waitFor();
+  await page.getByLabel("About").fill("Hours");
+  await page.getByLabel("Text").fill("Works best in the morning.");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.locator(".thread-messages").getByText("Works best in the morning.").waitFor();
+  await look(page, "control-notes");
+  await page.getByRole("button", { name: "Close", exact: true }).click();
+
+  await page.goto(`${address}/people/work`);
+  await page.getByRole("cell", { name: "Summarise the chapter · Book summaries" }).waitFor();
+  await page.getByRole("button", { name: "Add a rule" }).click();
+  await page.getByLabel("Tasks a day").fill("30");
+  await page.getByLabel("Whom it holds").selectOption({ label: "group evening" });
+  await look(page, "rule-form");
+  await page.getByRole("button", { name: "Add", exact: true }).click();
+  const rule = page.locator("li", { hasText: "30 tasks a day at most, for group evening" });
+  await rule.waitFor();
+  await page.getByRole("button", { name: "Add a rule" }).click();
+  await page.getByLabel("What holds").selectOption("requires");
+  await page.getByLabel("For", { exact: true }).selectOption({ label: "Criticise the summary" });
+  await page.getByLabel("Qualification").fill("critic");
+  await page.getByRole("button", { name: "Add", exact: true }).click();
+  await page.getByText("only for people with “critic”, level 1 or more").waitFor();
+  await look(page, "work-light");
+  await rule.getByRole("button", { name: "End the rule" }).click();
+  await rule.waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "End the rule" }).click();
+  await page.getByText("No rules").waitFor();
+  await page.locator("tr", { hasText: "rater-7h5e" }).getByRole("button", { name: "Move" }).click();
+  await page.getByLabel("Works on").selectOption({ label: "Everything that is not reserved" });
+  await page.locator(".dialog").getByRole("button", { name: "Move" }).click();
+  await page.getByText("Nobody is set on anything").waitFor();
+  expect(complaints).toEqual([]);
+  await close();
+}, 120_000);
+
+test("a programme is made, changed to a new version, and ended; a newcomer is admitted", async () => {
+  const { page, complaints, close } = await open("lead-9z8y");
+  await page.goto(`${address}/people/joining`);
+  await page.getByRole("button", { name: "New programme" }).click();
+  await page.getByLabel("Name, lower-case").fill("reading");
+  await page.getByLabel("Title").fill("Reading with care");
+  await page.getByLabel("Training items").fill("[{");
+  await page.getByRole("button", { name: "Save and use" }).click();
+  await page.getByText("Training items are no JSON").waitFor();
+  await look(page, "programme-form");
+  await page.getByLabel("Training items").fill("[]");
+  await page.getByRole("button", { name: "Save and use" }).click();
+  await page.locator(".badge", { hasText: "newcomers go through it" }).waitFor();
+  await person("rater", "rater-new1");
+  expect(await startJoining(store.db, PersonId.parse("rater-new1"))).toBe(true);
+  await page.reload();
+  await page.getByRole("button", { name: "New version of reading" }).click();
+  await page.getByLabel("Known answers of the probation").fill("5");
+  await page.getByRole("button", { name: "Save and use" }).click();
+  await page.getByText("probation of 5 known answers").waitFor();
+  await look(page, "joining-light");
+  await page.getByRole("button", { name: "Admit" }).click();
+  await page.getByLabel("Why, for the record").fill("worked here before");
+  await page.locator(".dialog").getByRole("button", { name: "Admit" }).click();
+  await expect.poll(() => page.getByRole("button", { name: "Admit" }).count()).toBe(0);
+  await page.getByRole("button", { name: "End" }).click();
+  await expect
+    .poll(() => page.locator(".badge", { hasText: "newcomers go through it" }).count())
+    .toBe(0);
+  expect(complaints).toEqual([]);
+  await close();
+}, 120_000);
+
 test("on a phone, in the dark", async () => {
   const { page, complaints, close } = await open("lead-9z8y", { width: 390, dark: true });
   await page.goto(`${address}/control`);
@@ -254,6 +355,12 @@ test("on a phone, in the dark", async () => {
   await page.goto(`${address}/people`);
   await page.getByText("rater-k3tz").waitFor();
   await look(page, "roster-phone-dark");
+  await page.goto(`${address}/people/work`);
+  await page.getByRole("button", { name: "Add a rule" }).click();
+  await look(page, "work-phone-dark");
+  await page.goto(`${address}/people/joining`);
+  await page.getByText("reading, version 2").waitFor();
+  await look(page, "joining-phone-dark");
   expect(complaints).toEqual([]);
   await close();
 }, 120_000);

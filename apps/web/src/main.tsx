@@ -37,8 +37,10 @@ import { AccountPage } from "./people/account.tsx";
 import { AuditPage } from "./people/audit.tsx";
 import { JoinPage } from "./people/join.tsx";
 import { PayPage } from "./people/pay.tsx";
+import { ProgrammesPage } from "./people/programmes.tsx";
 import { RosterPage } from "./people/roster.tsx";
 import { SignIn } from "./people/sign-in.tsx";
+import { WorkPage } from "./people/work.tsx";
 import { DatasetPage } from "./studio/dataset.tsx";
 import { ExperimentPage } from "./studio/experiment.tsx";
 import { Experiments } from "./studio/experiments.tsx";
@@ -147,6 +149,8 @@ const routeTree = root.addChildren([
   page("/policies", PoliciesPage),
   page("/control", ControlPage),
   page("/people", withMe(RosterPage)),
+  page("/people/work", withMe(WorkPage)),
+  page("/people/joining", withMe(ProgrammesPage)),
   page("/people/pay", withMe(PayPage)),
   page("/people/audit", withMe(AuditPage)),
   page("/account", AccountPage),

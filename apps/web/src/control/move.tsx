@@ -19,10 +19,8 @@ import { type MoveStart, roomKey } from "./page.tsx";
 const DAY = 86_400;
 const EVERYTHING = "everything";
 /** Choices of a select are strings: JSON of what they stand for. */
-const Target = z.union([
-  z.literal(EVERYTHING),
-  z.object({ kind: z.string(), experiment: ExperimentId.nullable() }),
-]);
+const QueueChoice = z.object({ kind: z.string(), experiment: ExperimentId.nullable() });
+const Target = z.union([z.literal(EVERYTHING), QueueChoice]);
 const WhoChoice = z.union([z.object({ person: PersonId }), z.object({ group: z.string() })]);
 const keyOf = (q: Queue) => JSON.stringify({ kind: q.kind, experiment: q.experiment ?? null });
 const keyOfWho = (w: Who) => JSON.stringify(w);
@@ -39,14 +37,28 @@ export function MoveDialog({
   close: () => void;
 }) {
   const client = useQueryClient();
+  // a person or group goes to a queue and leaves their others, or a queue goes to somebody beside what they have
+  const [way, setWay] = useState<"people" | "queue">("people");
   const [who, setWho] = useState(start.who ? keyOfWho(start.who) : "");
+  const [from, setFrom] = useState("");
   const [to, setTo] = useState(start.to ? keyOf(start.to) : "");
+  const choose = (queue: string) => {
+    setTo(queue);
+    setFrom("");
+  };
+  const queueGoes = way === "queue";
   const move: Move | undefined =
-    who && to
-      ? { who: WhoChoice.parse(JSON.parse(who)), to: Target.parse(JSON.parse(to)) }
-      : undefined;
+    !who || !to || (queueGoes && to === JSON.stringify(EVERYTHING))
+      ? undefined
+      : queueGoes
+        ? {
+            queue: QueueChoice.parse(JSON.parse(to)),
+            to: WhoChoice.parse(JSON.parse(who)),
+            ...(from ? { from: WhoChoice.parse(JSON.parse(from)) } : {}),
+          }
+        : { who: WhoChoice.parse(JSON.parse(who)), to: Target.parse(JSON.parse(to)) };
   const preview = useQuery({
-    queryKey: ["move-preview", who, to],
+    queryKey: ["move-preview", move],
     queryFn: () => post("/api/control/preview", move, MovePreview),
     enabled: move !== undefined,
     staleTime: 5000,
@@ -58,6 +70,10 @@ export function MoveDialog({
       close();
     },
   });
+  // those who are set on the chosen queue
+  const holders = room.roster
+    .filter((r) => to && keyOf({ kind: r.kind, experiment: r.experiment }) === to)
+    .map((r) => keyOfWho(r.person ? { person: r.person } : { group: r.group! }));
   const kinds = [...new Map(room.queues.map((q) => [q.kind, q])).values()];
   return (
     <Dialog open close={close} title="Move people">
@@ -68,50 +84,39 @@ export function MoveDialog({
           if (move) go.mutate();
         }}
       >
-        <label>
-          Who
-          <select value={who} required onChange={(e) => setWho(e.target.value)}>
-            <option value="">Choose …</option>
-            {room.groups.length > 0 && (
-              <optgroup label="Groups">
-                {room.groups.map((g) => (
-                  <option key={g.group} value={keyOfWho({ group: g.group })}>
-                    {g.group} ({g.people.length})
-                  </option>
-                ))}
-              </optgroup>
-            )}
-            <optgroup label="People">
-              {room.people.map((p) => (
-                <option key={p.person} value={keyOfWho({ person: p.person })}>
-                  {p.pseudonym}
-                  {p.pausedAt ? " (paused)" : ""}
-                </option>
-              ))}
-            </optgroup>
-          </select>
-        </label>
-        <label>
-          Works on, from now on and on nothing else
-          <select value={to} required onChange={(e) => setTo(e.target.value)}>
-            <option value="">Choose …</option>
-            <option value={JSON.stringify(EVERYTHING)}>Everything that is not reserved</option>
-            <optgroup label="A queue">
-              {room.queues.map((q) => (
-                <option key={keyOf(q)} value={keyOf(q)}>
-                  {queueName(q, names)}
-                </option>
-              ))}
-            </optgroup>
-            <optgroup label="A kind of work, in every experiment">
-              {kinds.map((q) => (
-                <option key={q.kind} value={keyOf({ kind: q.kind, experiment: null })}>
-                  {q.title}
-                </option>
-              ))}
-            </optgroup>
-          </select>
-        </label>
+        <div className="row" role="radiogroup" aria-label="What moves">
+          {(["people", "queue"] as const).map((w) => (
+            <label key={w} className="check">
+              <input type="radio" name="way" checked={way === w} onChange={() => setWay(w)} />
+              {w === "people" ? "People go to a queue" : "A queue goes to people"}
+            </label>
+          ))}
+        </div>
+        {queueGoes && <Where label="Queue" {...{ room, names, kinds, to }} setTo={choose} />}
+        {queueGoes && (
+          <Whom
+            label="Taken from; leave it empty to take it from nobody"
+            room={room}
+            only={holders}
+            who={from}
+            set={setFrom}
+          />
+        )}
+        <Whom label={queueGoes ? "Goes to" : "Who"} room={room} required who={who} set={setWho} />
+        {!queueGoes && (
+          <Where
+            label="Works on, from now on and on nothing else"
+            everything
+            {...{ room, names, kinds, to }}
+            setTo={choose}
+          />
+        )}
+        {queueGoes && (
+          <p className="quiet small">
+            It comes first for them, before the queues they are set on already. Somebody who was set
+            on none works on this one alone.
+          </p>
+        )}
         <div className="preview" aria-live="polite">
           {!move ? (
             <span className="quiet small">Choose both to see what it will change.</span>
@@ -141,13 +146,98 @@ export function MoveDialog({
   );
 }
 
+function Whom(p: {
+  label: string;
+  room: ControlRoom;
+  required?: boolean;
+  /** keys of those who can be chosen */
+  only?: readonly string[];
+  who: string;
+  set: (who: string) => void;
+}) {
+  const may = (w: Who) => !p.only || p.only.includes(keyOfWho(w));
+  const groups = p.room.groups.filter((g) => may({ group: g.group }));
+  const people = p.room.people.filter((x) => may({ person: x.person }));
+  return (
+    <label>
+      {p.label}
+      <select
+        value={p.who}
+        required={p.required ?? false}
+        disabled={p.only?.length === 0}
+        onChange={(e) => p.set(e.target.value)}
+      >
+        <option value="">
+          {p.required ? "Choose …" : p.only?.length === 0 ? "Nobody is set on it" : "Nobody"}
+        </option>
+        {groups.length > 0 && (
+          <optgroup label="Groups">
+            {groups.map((g) => (
+              <option key={g.group} value={keyOfWho({ group: g.group })}>
+                {g.group} ({g.people.length})
+              </option>
+            ))}
+          </optgroup>
+        )}
+        {people.length > 0 && (
+          <optgroup label="People">
+            {people.map((x) => (
+              <option key={x.person} value={keyOfWho({ person: x.person })}>
+                {x.pseudonym}
+                {x.pausedAt ? " (paused)" : ""}
+              </option>
+            ))}
+          </optgroup>
+        )}
+      </select>
+    </label>
+  );
+}
+
+function Where(p: {
+  label: string;
+  everything?: boolean;
+  room: ControlRoom;
+  names: Names;
+  kinds: readonly ControlRoom["queues"][number][];
+  to: string;
+  setTo: (to: string) => void;
+}) {
+  return (
+    <label>
+      {p.label}
+      <select value={p.to} required onChange={(e) => p.setTo(e.target.value)}>
+        <option value="">Choose …</option>
+        {p.everything && (
+          <option value={JSON.stringify(EVERYTHING)}>Everything that is not reserved</option>
+        )}
+        <optgroup label="A queue">
+          {p.room.queues.map((q) => (
+            <option key={keyOf(q)} value={keyOf(q)}>
+              {queueName(q, p.names)}
+            </option>
+          ))}
+        </optgroup>
+        <optgroup label="A kind of work, in every experiment">
+          {p.kinds.map((q) => (
+            <option key={q.kind} value={keyOf({ kind: q.kind, experiment: null })}>
+              {q.title}
+            </option>
+          ))}
+        </optgroup>
+      </select>
+    </label>
+  );
+}
+
 const days = (d: number | null) => (d === null ? "never" : span(d * DAY));
 
 function Preview({ preview, names }: { preview: MovePreview; names: Names }) {
   const stuck = preview.people.filter((p) => p.availableAfter === 0);
+  const queues = preview.queues.filter((q) => q.before.open > 0 || q.after.open > 0);
   return (
     <>
-      {preview.queues.length === 0 ? (
+      {queues.length === 0 ? (
         <span className="quiet small">No queue's forecast changes.</span>
       ) : (
         <table className="plain">
@@ -159,7 +249,7 @@ function Preview({ preview, names }: { preview: MovePreview; names: Names }) {
             </tr>
           </thead>
           <tbody>
-            {preview.queues.map((q) => (
+            {queues.map((q) => (
               <tr key={keyOf(q)}>
                 <td>{queueName(q, names)}</td>
                 <td className="num">

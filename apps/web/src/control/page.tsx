@@ -21,7 +21,7 @@ export interface MoveStart {
   readonly to?: Queue;
 }
 
-const namesOf = (room: ControlRoom): Names => {
+export const namesOf = (room: ControlRoom): Names => {
   const people = new Map(room.people.map((p) => [p.person as string, p.pseudonym]));
   const kinds = new Map(room.queues.map((q) => [q.kind, q.title]));
   const experiments = new Map(room.queues.map((q) => [q.experiment as string, q.experimentTitle]));

@@ -7,6 +7,7 @@ import { post } from "../api.ts";
 import { Badge, Interval, percent } from "../design/components.tsx";
 import { hours, type Names, queueName, since } from "./format.ts";
 import { roomKey } from "./page.tsx";
+import { NotesDialog } from "./notes.tsx";
 import { Tools } from "./tools.tsx";
 
 const SHOWN = 100;
@@ -41,6 +42,7 @@ export function PeopleTable({
 }) {
   const [text, setText] = useState("");
   const [all, setAll] = useState(false);
+  const [noting, setNoting] = useState<ControlPerson>();
   const wanted = useDeferredValue(text.trim().toLowerCase());
   const people = room.people
     .filter((p) => !wanted || found(p, wanted))
@@ -81,7 +83,15 @@ export function PeopleTable({
           </thead>
           <tbody>
             {shown.map((p) => (
-              <Row key={p.person} person={p} room={room} names={names} move={move} look={look} />
+              <Row
+                key={p.person}
+                person={p}
+                room={room}
+                names={names}
+                move={move}
+                look={look}
+                note={() => setNoting(p)}
+              />
             ))}
           </tbody>
         </table>
@@ -92,6 +102,7 @@ export function PeopleTable({
           Show all {people.length}
         </button>
       )}
+      {noting && <NotesDialog who={noting} close={() => setNoting(undefined)} />}
     </>
   );
 }
@@ -102,12 +113,14 @@ function Row({
   names,
   move,
   look,
+  note,
 }: {
   person: ControlPerson;
   room: ControlRoom;
   names: Names;
   move: (who: Who) => void;
   look: (who: { person: string; pseudonym: string }) => void;
+  note: () => void;
 }) {
   const rows = room.roster.filter(
     (r) => r.person === p.person || (r.group !== null && p.groups.includes(r.group)),
@@ -168,6 +181,9 @@ function Row({
           </button>
           <button className="button" onClick={() => look(p)}>
             Answers
+          </button>
+          <button className="button" onClick={note}>
+            Notes
           </button>
           <Pause person={p} />
         </Tools>

@@ -8,6 +8,8 @@ export const PeopleNav = ({ me }: { me: Me }) => (
     <Link to="/people" activeOptions={{ exact: true }}>
       Roster
     </Link>
+    <Link to="/people/work">Who gets what</Link>
+    <Link to="/people/joining">Joining</Link>
     {me.role !== "researcher" && <Link to="/people/pay">Pay</Link>}
     {me.role !== "researcher" && <Link to="/people/audit">Audit log</Link>}
   </nav>

@@ -112,7 +112,7 @@ export function ThreadView({ thread: t, as }: { thread: Thread; as: "rater" | "s
       {moves.length > 0 && (
         <div className="form">
           <label>
-            {as === "staff" ? "To the rater" : "Your words"}
+            {as === "rater" ? "Your words" : t.kind === "note" ? "More, for staff" : "To the rater"}
             <textarea rows={2} value={text} onChange={(e) => setText(e.target.value)} />
           </label>
           {gold.data && moves.some((m) => m.action === "uphold") && (

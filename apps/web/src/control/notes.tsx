@@ -1,0 +1,47 @@
+/** What staff wrote about a person, beside their row: notes that only staff read, feedback, disputes. */
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { z } from "zod";
+import { Thread } from "@tiller/schema";
+import { get } from "../api.ts";
+import { Dialog, Failed, Loading } from "../design/components.tsx";
+import { NewThread, ThreadView } from "../quality/threads.tsx";
+
+export function NotesDialog({
+  who,
+  close,
+}: {
+  who: { person: string; pseudonym: string };
+  close: () => void;
+}) {
+  const url = `/api/quality/threads?about=${encodeURIComponent(who.person)}`;
+  const threads = useQuery({
+    queryKey: ["threads", url],
+    queryFn: () => get(url, z.array(Thread)),
+  });
+  return (
+    <Dialog open close={close} title={`Notes on ${who.pseudonym}`}>
+      {threads.error ? (
+        <Failed error={threads.error} retry={() => void threads.refetch()} />
+      ) : !threads.data ? (
+        <Loading />
+      ) : (
+        <>
+          {threads.data.length === 0 && <p className="quiet">Nothing has been written yet.</p>}
+          {threads.data.map((t) => (
+            <ThreadView key={t.id} thread={t} as="staff" />
+          ))}
+        </>
+      )}
+      <NewThread about={{ about: who.person as never }} kinds={["note", "feedback"]} />
+      <div className="actions">
+        <Link className="button" to="/quality/raters/$id" params={{ id: who.person }}>
+          Figures
+        </Link>
+        <button className="button" onClick={close}>
+          Close
+        </button>
+      </div>
+    </Dialog>
+  );
+}
