@@ -138,7 +138,8 @@ test("a paused server's work goes to another within half a minute; awake again, 
       async () => {
         const earlier = before;
         before = await record();
-        return JSON.stringify(before) === JSON.stringify(earlier);
+        const rests = JSON.stringify(before) === JSON.stringify(earlier);
+        return rests && JSON.stringify(before).includes('"state":"waiting"');
       },
       { interval: 2000, timeout: 30_000 },
     )

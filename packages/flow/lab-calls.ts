@@ -15,6 +15,7 @@ import {
   endRun,
   getExperiment,
   getMetrics,
+  patient,
   saveCheckpointRow,
   saveDataset,
   saveReport,
@@ -39,15 +40,18 @@ export class LabFlow {
     name: string,
     s: Partial<Pick<Stage, "state" | "done" | "total" | "note" | "run">>,
   ): Promise<void> {
-    const { store } = this.ops.host;
+    const { store, stopping } = this.ops.host;
     const { experiment } = this.ops.args;
-    const stage = await setStage(store.db, experiment, name, s);
+    const stage = await patient(() => setStage(store.db, experiment, name, s), stopping);
     store.emit({ type: "stage", experiment, stage });
   }
 
   async stage<T>(name: string, act: (s: StageHandle) => Promise<T>): Promise<T> {
     const { args, host, places } = this.ops;
-    const { stages } = await getExperiment(host.store.db, args.experiment);
+    const { stages } = await patient(
+      () => getExperiment(host.store.db, args.experiment),
+      host.stopping,
+    );
     const known = stages.find((s) => s.name === name);
     if (!known)
       throw new TillerError(

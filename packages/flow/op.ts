@@ -13,7 +13,7 @@ import {
   TillerError,
   type TraceNode,
 } from "@tiller/schema";
-import { type NodeWrite, resolveValue, type StoredValue } from "@tiller/store";
+import { isLost, type NodeWrite, resolveValue, type StoredValue } from "@tiller/store";
 import type { Retry } from "./define.ts";
 import { isControl, nodeError, revive } from "./failures.ts";
 import { fault } from "./fault.ts";
@@ -46,6 +46,8 @@ interface OpOptions extends Retry {
   readonly state?: "running" | "waiting";
 }
 type Begun = Omit<NodeWrite, "state" | "endedAt" | "replayed">;
+
+const LOST_MS = 200;
 
 /** The call whose body runs now: its own random numbers come from its place. */
 const bodies = new AsyncLocalStorage<{ readonly rng: Rng }>();
@@ -233,6 +235,11 @@ class Call<T> implements OpContext {
         return await this.#keep(made);
       } catch (e) {
         if (this.#ops.host.stopping.aborted) return new Promise<never>(() => {});
+        if (isLost(e)) {
+          this.attempt--; // the database's fault, not the call's: again as soon as it is back
+          await sleep(LOST_MS * (1 + Math.random()));
+          continue;
+        }
         if (this.attempt >= (this.#o.attempts ?? 1) || isControl(e)) throw e;
         const brief = `again after: ${nodeError(e).message}`;
         this.#showRunning({ state: "running", attempts: this.attempt + 1, brief });

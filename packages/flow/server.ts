@@ -25,6 +25,7 @@ import {
   jsonText,
   nodeAnswers,
   openBatches,
+  patient,
   readBlob,
   resolveValue,
   sql,
@@ -161,7 +162,7 @@ export async function launchFlow(o: {
     configOf: (experiment) => {
       let known = configs.get(experiment);
       if (!known) {
-        known = loadConfig(store, experiment).then((own) => {
+        known = patient(() => loadConfig(store, experiment), stopping.signal).then((own) => {
           if (own) return own;
           configs.set(experiment, plain); // thousands of runs have nothing of their own: they share one
           return plain;
@@ -194,9 +195,11 @@ export async function launchFlow(o: {
     for (;;) {
       const local = here.get(id); // taken over in the meantime
       if (local) return local;
-      const ended = await db.maybe(
-        sql`select status from dbos.workflow_status where workflow_uuid = ${id} and status not in ('PENDING', 'ENQUEUED', 'DELAYED')`,
-        z.object({ status: z.string() }),
+      const ended = await patient(() =>
+        db.maybe(
+          sql`select status from dbos.workflow_status where workflow_uuid = ${id} and status not in ('PENDING', 'ENQUEUED', 'DELAYED')`,
+          z.object({ status: z.string() }),
+        ),
       );
       if (ended)
         return await DBOS.retrieveWorkflow<StoredValue>(id)
@@ -213,7 +216,12 @@ export async function launchFlow(o: {
     const whole = async (args: WorkflowArgs): Promise<StoredValue> => {
       const root = args.id === args.experiment;
       const end = (how: Parameters<typeof endExperiment>[2]) =>
-        DBOS.runStep(() => endExperiment(db, args.experiment, how), { name: ":end" });
+        DBOS.runStep(
+          () => patient(() => endExperiment(db, args.experiment, how), stopping.signal),
+          {
+            name: ":end",
+          },
+        );
       try {
         const stored = await runWorkflow(host, def, args);
         fault("workflow.ended");

@@ -16,7 +16,7 @@ export interface Holder {
 const RETRY_MS = 250;
 
 export async function openHolder(o: {
-  connect: () => Promise<pg.Client>;
+  connect: (again: boolean) => Promise<pg.Client>;
   /** locks and what else a connection needs, first and again */
   ready: (client: pg.Client) => Promise<void>;
   /** tries to bring a lost database back before the next attempt */
@@ -26,8 +26,8 @@ export async function openHolder(o: {
   const backs = new Set<() => void>();
   let closed = false;
   let client: pg.Client;
-  const open = async () => {
-    const fresh = await o.connect();
+  const open = async (reopens = false) => {
+    const fresh = await o.connect(reopens);
     try {
       await o.ready(fresh);
       for (const channel of channels.keys()) await fresh.query(`listen ${channel}`);
@@ -48,7 +48,7 @@ export async function openHolder(o: {
     while (!closed)
       try {
         await o.lost();
-        await open();
+        await open(true);
         for (const f of backs) f();
         return;
       } catch {

@@ -14,6 +14,7 @@ export * from "./invitations.ts";
 export * from "./executors.ts";
 export * from "./joining.ts";
 export * from "./lab.ts";
+export { isLost, patient } from "./lost.ts";
 export * from "./nodes.ts";
 export * from "./ledger.ts";
 export * from "./people.ts";

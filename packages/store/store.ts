@@ -20,6 +20,7 @@ import {
   retireExecutor,
 } from "./executors.ts";
 import { type Holder, openHolder } from "./holder.ts";
+import { PatientPool } from "./lost.ts";
 import { Db, sql } from "./sql.ts";
 
 const MINIMUM = 15;
@@ -61,7 +62,7 @@ export async function openStore(o: {
   const alone = embedded !== undefined && o.database === undefined && !o.guest;
   const executor = newExecutorId();
   const named = { ...config, application_name: executorName(executor) };
-  const pool = new pg.Pool({
+  const pool = new PatientPool({
     ...named,
     max: 20,
     idleTimeoutMillis: 60_000,
@@ -80,14 +81,11 @@ export async function openStore(o: {
       end(done);
     },
   });
-  pool.on("error", () => {});
-  // a connection cut between two statements of a transaction says so by an event that would end the process; the next
-  // statement fails anyhow
-  pool.on("connect", (client) => client.on("error", () => {}));
   const db = new Db(pool, pool);
   let registered = false;
   const holder = await openHolder({
-    connect: () => connect(named, embedded ? 15_000 : 0),
+    // the first time an adopted Postgres may still be starting; later, one that stops is soon to be started again
+    connect: (again) => connect(named, embedded ? (again ? 500 : 15_000) : 0),
     ready: async (client) => {
       await checkServer(client);
       if (o.guest) await client.query("select pg_advisory_lock_shared($1)", [GUEST]);

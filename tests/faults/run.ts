@@ -118,6 +118,9 @@ async function ended(
 // ---- faults
 const postmaster = () =>
   Number(readFileSync(path.join(home, "postgres/data/postmaster.pid"), "utf8").split("\n")[0]);
+/** Postgres may be down from the last time: then it is hit once it is back. */
+const hit = (signal: NodeJS.Signals) =>
+  patient(async () => void process.kill(postmaster(), signal));
 let paused = 0;
 const faults: Record<string, { weight: number; act: () => Promise<void> | void }> = {
   cut: {
@@ -143,8 +146,8 @@ const faults: Record<string, { weight: number; act: () => Promise<void> | void }
       }, 27_000);
     },
   },
-  stop: { weight: 2, act: () => void process.kill(postmaster(), "SIGINT") },
-  crash: { weight: 1, act: () => void process.kill(postmaster(), "SIGKILL") },
+  stop: { weight: 2, act: () => hit("SIGINT") },
+  crash: { weight: 1, act: () => hit("SIGKILL") },
 };
 const names = Object.keys(faults);
 const total = names.reduce((n, f) => n + faults[f]!.weight, 0);

@@ -1,7 +1,7 @@
 /** One of several servers on one database, to be killed and paused: node server.ts HOME ENDPOINT [EXPERIMENT DEPTH] */
 import { launchFlow } from "@tiller/flow";
 import { ModelsConfig, openModels } from "@tiller/model";
-import { openStore } from "@tiller/store";
+import { openStore, sql } from "@tiller/store";
 import { makeTree } from "./tree.ts";
 
 const [home, baseURL, experiment, depth] = process.argv.slice(2) as [
@@ -17,7 +17,7 @@ const models = openModels({
   }),
   db: store.db,
 });
-const tree = makeTree(store);
+const tree = makeTree((key) => store.db.run(sql`insert into effect (key) values (${key})`));
 const flow = await launchFlow({ store, workflows: [tree], models, codeRevision: "faults" });
 if (experiment)
   await flow.start(tree, { depth: Number(depth), at: "r" }, { id: experiment, seed: 1 });

@@ -5,7 +5,6 @@
 import { z } from "zod";
 import { workflow } from "@tiller/flow";
 import { defineTask, prompt } from "@tiller/schema";
-import { sql, type Store } from "@tiller/store";
 
 export const question = defineTask({
   name: "fault-question",
@@ -23,15 +22,13 @@ export const question = defineTask({
 export const said = (at: string): number =>
   at.split("").reduce((n, c) => (31 * n + c.charCodeAt(0)) % 100, 7);
 
-export const makeTree = (store: Store) => {
+/** `effect`: the world outside; it sees every attempt, and tells them apart by the key. */
+export const makeTree = (effect: (key: string) => Promise<unknown>) => {
   const tree = workflow(
     "fault-tree@1",
     z.object({ depth: z.int(), at: z.string() }),
     async (flow, { depth, at }): Promise<number> => {
-      await flow.step("effect", async ({ key }) => {
-        // the world outside: it sees every attempt, and tells them apart by the key
-        await store.db.run(sql`insert into effect (key) values (${key})`);
-      });
+      await flow.step("effect", async ({ key }) => void (await effect(key)));
       const asked = await flow.ask(question, { at }, { hours: 0.5 }); // less than a clock may be wrong by
       const reply = await flow.model("oracle", prompt`At ${at}`);
       const own = asked.value.number + reply.length;
