@@ -5,7 +5,7 @@ import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { z } from "zod";
 import { TillerError } from "@tiller/schema";
-import { sql } from "@tiller/store";
+import { isLost, sql } from "@tiller/store";
 import { type Deps, type Env, guard } from "./context.ts";
 import { controlRoutes } from "./routes/control.ts";
 import { idempotent } from "./idempotency.ts";
@@ -60,6 +60,19 @@ export function createApp(d: Deps): Hono<Env> {
       return c.json({ code: "bad_request", message: `The body is not JSON: ${e.message}.` }, 400);
     if (e instanceof TillerError)
       return c.json({ code: e.code, message: e.message }, statusOf[e.code] ?? 400);
+    if (isLost(e)) {
+      console.error(
+        `${c.req.method} ${c.req.path}: the database was away: ${(e as Error).message}`,
+      );
+      return c.json(
+        {
+          code: "database_away",
+          message: "The database was away for a moment. Nothing is lost; try again.",
+        },
+        503,
+        { "retry-after": "1" },
+      );
+    }
     console.error(e);
     return c.json(
       {
