@@ -163,7 +163,8 @@ export async function startEmbedded(home: string): Promise<Embedded> {
       "-l",
       path.join(data, "log"),
       "-o",
-      `-k '${socketDir}' -c listen_addresses='' -c max_connections=100`,
+      // short statements only: compiling one takes longer than running it
+      `-k '${socketDir}' -c listen_addresses='' -c max_connections=100 -c jit=off -c shared_buffers=256MB`,
       "start",
     ]);
   return {

@@ -2,11 +2,11 @@
  * Random faults on a tree of people and model steps over three servers on one database: servers killed with -9 or paused
  * past the time others wait, their connections cut, Postgres stopped and killed, two of the clocks an hour wrong. In the end the result is that of a
  * run without faults, every person's task was asked once and answered once, and every effect has one key.
- * Run: npm run faults -- [--faults 1000] [--seed N] [--depth 4] [--minutes M]   (a seed repeats the choice of faults)
+ * Run: npm run faults -- [--faults 1000] [--seed N] [--depth 4] [--minutes M] [--out FILE]   (a seed repeats the choice of faults)
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -23,6 +23,7 @@ const { values: o } = parseArgs({
     seed: { type: "string", default: String(Date.now() % 100_000) },
     depth: { type: "string", default: "4" },
     minutes: { type: "string", default: "25" },
+    out: { type: "string" },
   },
 });
 const [wanted, depth, seed] = [Number(o.faults), Number(o.depth), Number(o.seed)];
@@ -30,6 +31,7 @@ console.log(`seed ${seed}, ${wanted} faults, ${size(depth)} nodes a tree`);
 const random = rng(seed, "faults");
 const SKEWS = [0, 3_600_000, -3_600_000]; // a server each: what its clock is wrong by, in milliseconds
 const SERVERS = SKEWS.length;
+const PAUSE_MS = 35_000; // longer than the others wait
 const home = mkdtempSync(path.join(tmpdir(), "tiller-faults-"));
 const script = fileURLToPath(new URL("./server.ts", import.meta.url));
 const skew = new URL("./skew.ts", import.meta.url).href;
@@ -121,7 +123,7 @@ const postmaster = () =>
 /** Postgres may be down from the last time: then it is hit once it is back. */
 const hit = (signal: NodeJS.Signals) =>
   patient(async () => void process.kill(postmaster(), signal));
-let paused = 0;
+let paused: ChildProcess | undefined;
 const faults: Record<string, { weight: number; act: () => Promise<void> | void }> = {
   cut: {
     weight: 80,
@@ -132,22 +134,35 @@ const faults: Record<string, { weight: number; act: () => Promise<void> | void }
         ),
       ).then(() => {}),
   },
-  kill: { weight: 14, act: () => void servers[random.int(SERVERS)]!.kill("SIGKILL") },
+  kill: {
+    weight: 14,
+    act: () => {
+      const victim = servers[random.int(SERVERS)]!;
+      if (victim !== paused) victim.kill("SIGKILL"); // what is paused shall wake up
+    },
+  },
   pause: {
     weight: 3,
     act: () => {
-      if (paused > 0) return;
-      paused++;
+      if (paused) return;
       const victim = servers[random.int(SERVERS)]!;
+      paused = victim;
       victim.kill("SIGSTOP");
       setTimeout(() => {
         victim.kill("SIGCONT"); // by now the others have its work: it may write nothing
-        paused--;
-      }, 27_000);
+        paused = undefined;
+      }, PAUSE_MS);
     },
   },
   stop: { weight: 2, act: () => hit("SIGINT") },
   crash: { weight: 1, act: () => hit("SIGKILL") },
+};
+const told: Record<string, string> = {
+  cut: "connections of a server cut",
+  kill: "server killed with -9",
+  pause: "server paused for 35 s (SIGSTOP, SIGCONT)",
+  stop: "Postgres stopped",
+  crash: "Postgres killed with -9",
 };
 const names = Object.keys(faults);
 const total = names.reduce((n, f) => n + faults[f]!.weight, 0);
@@ -183,6 +198,7 @@ try {
     experiments.push(id);
     let begun = false;
     for (let i = 0; !begun; i = (i + 1) % SERVERS) {
+      if (servers[i] === paused) continue;
       servers[i]!.kill("SIGKILL"); // its place starts with the order to begin this tree
       serve(i, [id, String(depth)]);
       for (let t = 0; t < 100 && !begun; t++) {
@@ -235,6 +251,24 @@ try {
   for (const name of ["batches", "tasks", "answers", "keys"] as const)
     if (books[name] !== each) throw new Error(`${books[name]} ${name} where ${each} were expected`);
   console.log(`${count} passed, 0 failed`);
+  if (o.out)
+    writeFileSync(
+      o.out,
+      `# Random faults over workflows on three servers, ${new Date().toISOString().slice(0, 10)}
+
+Command: \`npm run faults -- --faults ${wanted} --seed ${seed} --depth ${depth} --minutes ${o.minutes}\`
+
+${cpus().length} x ${cpus()[0]?.model.trim()}, Node ${process.version}; ${SERVERS} servers on one Postgres, their clocks wrong by ${SKEWS.map((s) => s / 60_000).join(", ")} minutes.
+
+| fault | times |
+| --- | --- |
+${[...happened].map(([name, n]) => `| ${told[name]} | ${n} |`).join("\n")}
+
+${fenced} servers found themselves declared dead after a pause and stopped.
+
+${experiments.length} trees of ${size(depth)} nodes, the first without faults: every result is ${JSON.stringify(expected)}; ${books.tasks} tasks asked, ${books.answers} answered, ${books.keys} idempotency keys in ${books.effects} effects.
+`,
+    );
   over = true;
   await working;
 } catch (e) {

@@ -33,6 +33,7 @@ import type { Deps, Env } from "../context.ts";
 /** Many pages ask at once: they share one answer for a moment. Reliability is worth computing less often. */
 const SNAPSHOT_MS = 1000;
 const QUALITY_MS = 30_000;
+const FORECAST_MS = 5000;
 const JUDGMENTS = 6000;
 
 /**
@@ -76,6 +77,7 @@ export const controlRoutes = (d: Deps) => {
     },
     { stale: true },
   );
+  const forecast = shared(FORECAST_MS, () => forecastQueues(db), { stale: true });
   const room = shared(SNAPSHOT_MS, async (): Promise<ControlRoom> => {
     await sampleQueues(db);
     const [rows, queueRows, samples, lanes, rules, roster, groups, moves, rated] =
@@ -83,7 +85,7 @@ export const controlRoutes = (d: Deps) => {
         peopleNow(db),
         queuesNow(db),
         queueSamples(db),
-        forecastQueues(db),
+        forecast.get(),
         listRules(db),
         listRoster(db),
         listGroups(db),
@@ -125,6 +127,7 @@ export const controlRoutes = (d: Deps) => {
     return { at: new Date(now).toISOString(), people, queues, alerts, roster, groups, moves };
   });
   const changed = <T>(value: T): T => {
+    forecast.drop();
     room.drop();
     return value;
   };
