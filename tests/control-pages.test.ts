@@ -297,8 +297,10 @@ test("a lead gives a queue to somebody with a preview, writes a note, sets a quo
   await rule.waitFor();
   await page.getByRole("button", { name: "Add a rule" }).click();
   await page.getByLabel("What holds").selectOption("requires");
-  await page.getByLabel("For", { exact: true }).selectOption({ label: "Criticise the summary" });
-  await page.getByLabel("Qualification").fill("critic");
+  await page
+    .getByRole("combobox", { name: "For", exact: true })
+    .selectOption({ label: "Criticise the summary" });
+  await page.getByRole("textbox", { name: "Qualification" }).fill("critic");
   await page.getByRole("button", { name: "Add", exact: true }).click();
   await page.getByText("only for people with “critic”, level 1 or more").waitFor();
   await look(page, "work-light");
