@@ -2,7 +2,9 @@
  * npm run bench -- trace [--nodes 10000] [--megabytes 100] [--json]: the trace of one large run. Measures the first
  * page of nodes out of the database, a search, the exported file's size and time, and in Chromium from the disk with
  * the network off: the time until the tree shows, frames while it is scrolled, opening a node, the renderer's memory.
- * The text of the outputs is Moby-Dick's, shuffled by sentences. Needs the built viewer: npm run build:web.
+ * Then in the studio's own page over a run as large that goes on: from the reply with 100 changed nodes until they are
+ * painted.
+ * The text of the outputs is Moby-Dick's, shuffled by sentences. Needs the built pages: npm run build:web.
  */
 import {
   createReadStream,
@@ -33,6 +35,7 @@ import {
   tracePage,
 } from "@tiller/store";
 import { makeTree, storeTree } from "@tiller/store/fixtures/tree.ts";
+import { liveUpdates } from "./trace-live.ts";
 
 const { values: flags } = parseArgs({
   options: {
@@ -174,6 +177,10 @@ try {
     await page.getByRole("status").filter({ hasText: "looking" }).waitFor({ state: "hidden" });
     result["fileSearchMs"] = Math.round(performance.now() - typed);
     await memory("Searched");
+    await context.close();
+    const updates = await liveUpdates(store, browser, { nodes, changed: 100, times: 15 });
+    result["updateP50Ms"] = Math.round(10 * median(updates)) / 10;
+    result["updateMaxMs"] = Math.round(10 * Math.max(...updates)) / 10;
   } finally {
     await browser.close();
   }
