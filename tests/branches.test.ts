@@ -34,9 +34,11 @@ let app: ReturnType<typeof createApp>;
 let session: string;
 
 const reads = (side: string) => [{ qualification: `reads ${side}`, level: 1 }];
-const part = workflow("part@1", z.strictObject({ about: z.string() }), async (f, { about }) => {
+const Part = z.strictObject({ about: z.string(), side: z.string().optional() });
+const part = workflow("part@1", Part, async (f, { about, side }) => {
   const loud = await f.step("loud", () => about.toUpperCase());
-  const { value } = await f.ask(answerTask, { question: `${loud}?` });
+  const requires = side ? reads(side) : [];
+  const { value } = await f.ask(answerTask, { question: `${loud}?` }, { requires });
   return `${loud} ${value.answer}`;
 });
 /** Two questions beside each other, each for its own people, then one that depends on both, then a part of its own. */
@@ -54,11 +56,12 @@ const study = workflow("study@1", z.strictObject({ book: z.string() }), async (f
   const last = await f.ask(answerTask, { question: `${both.join()}?` }, { name: "last" });
   return { passage, both, last: last.value.answer, part: await f.child(part, { about: book }) };
 });
-/** Two parts beside each other; the result is what came of each. */
+/** Two parts beside each other, each for its own people; the result is what came of each. */
 const twins = workflow("twins@1", z.strictObject({}), async (f) => {
-  const each = await Promise.allSettled(
-    ["one", "two"].map((name) => f.child(part, { about: name }, { name })),
-  );
+  const each = await Promise.allSettled([
+    f.child(part, { about: "one", side: "left" }, { name: "one" }),
+    f.child(part, { about: "two", side: "right" }, { name: "two" }),
+  ]);
   return each.map((e) => (e.status === "fulfilled" ? e.value : "ended"));
 });
 
@@ -254,7 +257,7 @@ test("a cancelled part leaves the desks and the rest of the run goes on", async 
   });
   expect(await open()).toEqual([{ id: `${run}/two/answer`, done: 0, wanted: 1 }]);
   await held("yes"); // who was at it is not sent away: it is kept and paid, and nobody uses it
-  await say("bob", "TWO?", "yes");
+  await say("eve", "TWO?", "yes");
   expect(await flow.wait(run)).toEqual(["ended", "TWO yes"]);
   const at = await nodes(run);
   expect([at.get("one")?.state, at.get("one/answer")?.state]).toEqual(["cancelled", "cancelled"]);
