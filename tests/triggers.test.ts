@@ -143,6 +143,14 @@ test("a new version starts a run, which is linked; a failing one says why; both 
   await shot("triggers-new-phone");
   await page.setViewportSize({ width: 1280, height: 800 });
   await page.goto(`${address}/studio/triggers`);
+  await card("fresh")
+    .getByRole("link", { name: `version ${version.slice(0, 12)}` })
+    .click();
+  await page.getByRole("heading", { name: "Dataset books" }).waitFor();
+  await page.locator("article").getByText("one", { exact: true }).waitFor();
+  await shot("dataset-rows");
+  expect(await faults(page)).toEqual([]);
+  await page.goto(`${address}/studio/triggers`);
   await run.click();
   await page.getByRole("tree").waitFor();
   expect(page.url()).toContain(`/studio/experiments/${id}/trace`);

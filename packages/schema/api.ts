@@ -196,10 +196,17 @@ export const operations = {
   }),
   getSample: get("/api/studio/samples/:id", "one text", { reply: Sample }),
   getDataset: get("/api/studio/datasets/:id", "a dataset version", { reply: Dataset }),
-  datasetRows: get("/api/studio/datasets/:id/rows", "its rows, with the judgments behind them", {
-    query: page,
-    reply: z.array(z.looseObject({ ...LabelledPair.shape, judgments: z.array(Judgment) })),
-  }),
+  datasetRows: get(
+    "/api/studio/datasets/:id/rows",
+    "its rows; pairs with the judgments behind them",
+    {
+      query: page,
+      reply: z.union([
+        z.array(z.looseObject({ ...LabelledPair.shape, judgments: z.array(Judgment) })),
+        z.array(z.unknown()),
+      ]),
+    },
+  ),
   listCheckpoints: get("/api/studio/checkpoints", "all models, newest first", {
     reply: z.array(Checkpoint),
   }),

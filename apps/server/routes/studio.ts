@@ -4,6 +4,7 @@ import { streamSSE } from "hono/streaming";
 import { flagRaters } from "@tiller/crowd";
 import { ExperimentId, type LiveEvent } from "@tiller/schema";
 import {
+  anyRows,
   datasetRows,
   getDataset,
   getExperiment,
@@ -65,7 +66,10 @@ export const studioRoutes = (d: Deps) => {
         number(c.req.query("offset"), 0, 1e9),
         number(c.req.query("limit"), 50, 200),
       ];
-      const rows = (await datasetRows(db, home, c.req.param("id"))).slice(offset, offset + limit);
+      const id = c.req.param("id");
+      if ((await getDataset(db, id)).kind === "rows")
+        return c.json((await anyRows(db, home, id)).slice(offset, offset + limit));
+      const rows = (await datasetRows(db, home, id)).slice(offset, offset + limit);
       const judgments = await judgmentsOf(db, { answers: rows.flatMap((r) => r.judgments) });
       const by = Map.groupBy(judgments, (j) => j.task as string);
       return c.json(rows.map((r) => ({ ...r, judgments: by.get(r.task) ?? [] })));

@@ -1,4 +1,4 @@
-/** A dataset version: each pair with its label and the judgments behind it. */
+/** A dataset version: each pair with its label and the judgments behind it, or the rows that a workflow saved. */
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { useState } from "react";
@@ -6,6 +6,7 @@ import { z } from "zod";
 import { Dataset, Judgment, LabelledPair } from "@tiller/schema";
 import { get } from "../api.ts";
 import { Failed, Loading, percent } from "../design/components.tsx";
+import { Value } from "../trace/value.tsx";
 
 const Row = LabelledPair.extend({ judgments: z.array(Judgment) });
 const PAGE = 20;
@@ -20,7 +21,7 @@ export function DatasetPage() {
   const rows = useQuery({
     queryKey: ["dataset-rows", id, offset],
     queryFn: () =>
-      get(`/api/studio/datasets/${id}/rows?offset=${offset}&limit=${PAGE}`, z.array(Row)),
+      get(`/api/studio/datasets/${id}/rows?offset=${offset}&limit=${PAGE}`, z.array(z.unknown())),
     placeholderData: (old) => old,
   });
   if (head.isPending || rows.isPending)
@@ -37,14 +38,15 @@ export function DatasetPage() {
       </main>
     );
   const total = head.data!.rows;
+  const pairs = head.data!.kind === "pairs";
   return (
     <main>
       <div className="row spread">
         <div>
           <h1>Dataset {head.data!.name}</h1>
           <p className="quiet">
-            {total} pairs from {head.data!.judgments} judgments; version{" "}
-            <code>{id.slice(0, 12)}</code>
+            {pairs ? `${total} pairs from ${head.data!.judgments} judgments` : `${total} rows`};
+            version <code>{id.slice(0, 12)}</code>
           </p>
         </div>
         <div className="row">
@@ -67,25 +69,35 @@ export function DatasetPage() {
           </button>
         </div>
       </div>
-      {rows.data!.map((r) => (
-        <article className="card stack" key={r.task} style={{ gap: 10 }}>
-          <p className="quiet">{r.passage}</p>
-          <div className="pair">
-            {(["a", "b"] as const).map((side) => (
-              <p key={side}>
-                <b className="num">{percent(side === "b" ? r.pB : 1 - r.pB)}</b> {r[side].trim()}
-              </p>
-            ))}
-          </div>
-          <p className="row small quiet">
-            {r.judgments.map((j) => (
-              <span key={j.answer}>
-                {j.pseudonym}: <b>{j.choice}</b> in {j.activeSeconds.toFixed(0)} s
-              </span>
-            ))}
-          </p>
-        </article>
-      ))}
+      {pairs
+        ? rows.data!.map((r) => <Pair key={Row.parse(r).task} pair={Row.parse(r)} />)
+        : rows.data!.map((r, i) => (
+            <article className="card" key={offset + i}>
+              <Value value={r} />
+            </article>
+          ))}
     </main>
+  );
+}
+
+function Pair({ pair: r }: { pair: z.infer<typeof Row> }) {
+  return (
+    <article className="card stack" style={{ gap: 10 }}>
+      <p className="quiet">{r.passage}</p>
+      <div className="pair">
+        {(["a", "b"] as const).map((side) => (
+          <p key={side}>
+            <b className="num">{percent(side === "b" ? r.pB : 1 - r.pB)}</b> {r[side].trim()}
+          </p>
+        ))}
+      </div>
+      <p className="row small quiet">
+        {r.judgments.map((j) => (
+          <span key={j.answer}>
+            {j.pseudonym}: <b>{j.choice}</b> in {j.activeSeconds.toFixed(0)} s
+          </span>
+        ))}
+      </p>
+    </article>
   );
 }
