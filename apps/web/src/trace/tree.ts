@@ -39,16 +39,36 @@ export interface Tree {
 /** Kinds that hold others: their time is their children's. */
 const containers: ReadonlySet<TraceNode["kind"]> = new Set(["workflow", "map", "item", "stage"]);
 
-export function buildTree(nodes: Iterable<TraceNode>, now: number): Tree {
-  const all = new Map<string, TraceNode>();
-  for (const n of nodes) all.set(n.id, n);
+/** Of a node as it is, so that a change of a few parses few dates. */
+const times = new WeakMap<TraceNode, { begin: number; end: number | undefined }>();
+function timesOf(node: TraceNode): { begin: number; end: number | undefined } {
+  const known = times.get(node);
+  if (known) return known;
+  const end = node.endedAt === null ? undefined : Date.parse(node.endedAt);
+  const parsed = { begin: Date.parse(node.startedAt), end };
+  times.set(node, parsed);
+  return parsed;
+}
+const order = (a: Branch, b: Branch) =>
+  a.node.place - b.node.place || (a.node.name < b.node.name ? -1 : 1);
+
+export function buildTree(
+  nodes: Iterable<TraceNode> | ReadonlyMap<string, TraceNode>,
+  now: number,
+): Tree {
+  const all: ReadonlyMap<string, TraceNode> =
+    nodes instanceof Map
+      ? nodes
+      : new Map([...(nodes as Iterable<TraceNode>)].map((n) => [n.id, n]));
   const byId = new Map<string, Branch>();
   const roots: Branch[] = [];
+  const parentsFirst: Branch[] = [];
   const make = (node: TraceNode): Branch => {
     const known = byId.get(node.id);
     if (known) return known;
     const above = node.parent === null ? undefined : all.get(node.parent);
     const parent = above && make(above);
+    const { begin, end } = timesOf(node);
     const branch: Branch = {
       node,
       parent,
@@ -64,31 +84,34 @@ export function buildTree(nodes: Iterable<TraceNode>, now: number): Tree {
         answers: node.answers,
         wanted: node.wanted,
       },
-      begin: Date.parse(node.startedAt),
-      end: node.endedAt === null ? undefined : Date.parse(node.endedAt),
+      begin,
+      end,
     };
     byId.set(node.id, branch);
+    parentsFirst.push(branch);
     (parent?.children ?? roots).push(branch);
     return branch;
   };
   for (const n of all.values()) make(n);
-  const order = (a: Branch, b: Branch) =>
-    a.node.place - b.node.place || (a.node.name < b.node.name ? -1 : 1);
-  // deepest first, so that a parent adds up children that are whole
-  const deepest = [...byId.values()].toSorted((a, b) => b.level - a.level);
-  for (const b of deepest) {
-    if (b.children.length > 1) b.children.sort(order).forEach((c, i) => (c.index = i));
-    const up = b.parent?.sum;
-    if (!up) continue;
-    for (const key of Object.keys(up) as (keyof Sums)[]) up[key] += b.sum[key];
-  }
-  roots.sort(order);
   let begin = Infinity;
   let end = -Infinity;
-  for (const b of byId.values()) {
+  // from the end, so that a parent adds up children that are whole
+  for (let i = parentsFirst.length - 1; i >= 0; i--) {
+    const b = parentsFirst[i]!;
+    if (b.children.length > 1) b.children.sort(order).forEach((c, place) => (c.index = place));
     begin = Math.min(begin, b.begin);
     end = Math.max(end, b.end ?? (b.node.state === "cancelled" ? b.begin : now));
+    const up = b.parent?.sum;
+    if (!up) continue;
+    up.nodes += b.sum.nodes;
+    up.failed += b.sum.failed;
+    up.waiting += b.sum.waiting;
+    up.cost += b.sum.cost;
+    up.tokens += b.sum.tokens;
+    up.answers += b.sum.answers;
+    up.wanted += b.sum.wanted;
   }
+  roots.sort(order);
   return { roots, byId, begin, end: Math.max(end, begin + 1) };
 }
 

@@ -130,10 +130,7 @@ export function Viewer({ source, run = source.run, place, go, link, aside }: Vie
     [known, other, run.id],
   );
   const axisEnd = live ? now : (source.seenAt ?? (Date.parse(run.endedAt ?? "") || 0));
-  const tree = useMemo(
-    () => buildTree(united?.nodes ?? known.values(), axisEnd),
-    [known, united, axisEnd],
-  );
+  const tree = useMemo(() => buildTree(united?.nodes ?? known, axisEnd), [known, united, axisEnd]);
   const filter: Filter = useMemo(
     () => ({
       kind: place.kind,
