@@ -201,7 +201,7 @@ try {
       if (servers[i] === paused) continue;
       servers[i]!.kill("SIGKILL"); // its place starts with the order to begin this tree
       serve(i, [id, String(depth)]);
-      for (let t = 0; t < 100 && !begun; t++) {
+      for (let t = 0; t < 600 && !begun; t++) {
         await sleep(100);
         begun = await patient(() =>
           store.db.value(
