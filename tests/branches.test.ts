@@ -220,6 +220,21 @@ test("after a rewind people go on with the work they hold", async () => {
   });
 }, 120_000);
 
+test("a question made of an answer that is taken back leaves the desks and is asked anew", async () => {
+  const run = await started("study@1", { book: "Ahab" });
+  await say("ann", "Ahab left?", "yes");
+  await say("bob", "Ahab left?", "yes");
+  await say("eve", "Ahab right?", "yes");
+  await expect.poll(open).toEqual([{ id: `${run}/last`, done: 0, wanted: 1 }]);
+  const back = await branched("rewind", `${run}/right`);
+  await expect.poll(open).toEqual([{ id: `${back}/right`, done: 0, wanted: 1 }]);
+  await say("eve", "Ahab right?", "no");
+  await say("eve", "yes,yes,no?", "no");
+  await say("bob", "AHAB?", "no");
+  expect(await flow.wait(back)).toMatchObject({ both: ["yes", "yes", "no"], part: "AHAB no" });
+  expect(await open()).toEqual([]);
+}, 120_000);
+
 test("asking again posts a new batch in a new run; the old run and its answers stay", async () => {
   const run = await started("study@1", { book: "Iliad" });
   await say("ann", "Iliad left?", "yes");

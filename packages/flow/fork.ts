@@ -20,11 +20,12 @@ const kept = new Set(["workflow", "step", "ask", "model", "job", "sleep", "save"
 const pathOf = (experiment: string, id: string) => id.slice(experiment.length + 1);
 const within = (id: string, place: string) => id === place || id.startsWith(`${place}/`);
 
+/** `left`: batches that nobody will read any more once the old run has ended. */
 export async function carryFor(
   store: Store,
   b: Branch,
   old: { input: unknown; carried: Carried; adopt: boolean },
-): Promise<{ input: unknown; carried: Carried }> {
+): Promise<{ input: unknown; carried: Carried; left: readonly string[] }> {
   const experiment = b.node.split("/")[0]!;
   const ops = await opsOf(store.db, experiment);
   const at = ops.find((o) => o.id === b.node);
@@ -48,9 +49,16 @@ export async function carryFor(
       "no_input",
       `the input of a ${at.kind} is in the workflow's code and cannot be changed here. Change its output.`,
     );
+  const openOf = async (which: (o: OpRow) => boolean) =>
+    Object.values(await openBatchesOf(store, experiment, ops, which));
   const path = pathOf(experiment, b.node);
   const inputs = { ...old.carried.inputs };
-  if (b.node === experiment) return { input: b.input ?? old.input, carried: { results: {} } };
+  if (b.node === experiment)
+    return {
+      input: b.input ?? old.input,
+      carried: { results: {} },
+      left: await openOf(() => true),
+    };
   if (b.input !== undefined) inputs[path] = b.input;
 
   const results: Record<string, unknown> = {};
@@ -61,7 +69,8 @@ export async function carryFor(
       results[pathOf(experiment, o.id)] = await resolveValue(store.home, o.output);
   if (b.output !== undefined) results[path] = b.output;
   const open = old.adopt ? await openBatchesOf(store, experiment, ops, stands) : {};
-  return { input: old.input, carried: { results, inputs, batches: open } };
+  const left = await openOf((o) => !stands(o));
+  return { input: old.input, carried: { results, inputs, batches: open }, left };
 }
 
 /** All that a run recorded, by path: for replays and migrations. */

@@ -358,12 +358,15 @@ export async function launchFlow(o: {
     const old = await getExperiment(db, experiment);
     const extras = await experimentExtras(db, experiment);
     const before = (await host.configOf(experiment)).carried;
-    const { carried, input } = await carryFor(store, b, {
+    const { carried, input, left } = await carryFor(store, b, {
       input: old.config,
       carried: before,
       adopt: inPlace,
     });
-    if (inPlace && old.state === "running") await end(experiment, `taken back by ${by}`);
+    if (inPlace && old.state === "running") {
+      await end(experiment, `taken back by ${by}`);
+      for (const batch of left) await cancelBatches(db, batch); // what was made of what is taken back leaves the desks
+    }
     const id = await start(defOf(old.recipe), input, {
       id: `${experiment}-${b.kind}-${randomUUID().slice(0, 6)}`,
       seed: old.seed,
