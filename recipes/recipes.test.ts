@@ -104,6 +104,7 @@ test("a discussion that nobody takes part in ends in time, and the researcher ru
     ["discussion", "failed"],
     ["ruling", "done"],
   ]); // one round alone: the others are not begun
+  expect([await take(uma), await take(vic)]).toEqual([undefined, undefined]); // it left their desks
 }, 120_000);
 
 test("every recipe is replayed, and each is short", () => {

@@ -15,7 +15,7 @@ import {
   type TaskDef,
   TillerError,
 } from "@tiller/schema";
-import { postBatch, setQualification, takeAnswers } from "@tiller/store";
+import { cancelBatches, postBatch, setQualification, takeAnswers } from "@tiller/store";
 import { z } from "zod";
 import { approval } from "./approval.ts";
 import { charged, checkBudgets } from "./budget.ts";
@@ -192,13 +192,15 @@ async function ask(a: Asking, model: string, item: Item, k: number): Promise<unk
   if (!models) throw noModels(model);
   const asked = taskPrompt(a.task, item.input);
   a.node.note({ prompt: asked });
-  await checkBudgets(store.db, a.ops.args.budgets, { tokens: 1 }, a.ops.host.now());
+  const { budgets } = a.ops.args;
+  const budget = await checkBudgets(store.db, budgets, { tokens: 1 }, a.ops.host.now());
   const key = `${a.node.id}/${item.id}/${k}`;
   const at = { node: key, experiment: a.ops.args.experiment };
   const { reply, used } = await charged(store.db, at, () =>
     models.call(model, asked, {
       output: a.task.output,
       key,
+      budget,
       signal: a.ops.host.stopping,
       ...(k > 0 ? { seed: k } : {}), // several answers of one model are several samples
     }),
@@ -246,7 +248,7 @@ async function post(
   const id = part ? `${node.id}/${part}` : node.id;
   const batch = (part ? undefined : a.ops.config.carried.batches?.[node.path]) ?? id;
   const wanted = peopleOf(a) * items.length;
-  const deadline = o.hours === undefined ? undefined : await deadlineOf(a, id, o.hours);
+  const deadline = o.hours === undefined ? undefined : await deadlineOf(a, batch, o.hours);
   if (!host.posted.has(batch)) {
     await checkBudgets(db, args.budgets, { people: wanted }, host.now());
     const named = o.only?.length ? [{ qualification: `asked ${batch}`, level: 1 }] : [];
@@ -285,16 +287,22 @@ async function askPeople(
 ): Promise<AnsweredItem[]> {
   const { host, args } = a.ops;
   const { id, batch, deadline } = await post(a, task, items, part);
+  const { db } = host.store;
+  const over = () => deadline !== undefined && host.now() >= deadline;
+  const unanswered = () =>
+    new TillerError(
+      "unanswered",
+      `nobody completed ${a.node.path} within ${a.o.hours} hours. Invite more people, or give it more time.`,
+    );
   let answers: Answer[] | undefined;
-  for (;;) {
+  while (!answers) {
     const inTime = await host.waiter.settled(batch, deadline);
-    answers = await takeAnswers(host.store.db, batch, { node: id, experiment: args.experiment });
-    if (answers) break;
-    if (!inTime)
-      throw new TillerError(
-        "unanswered",
-        `nobody completed ${a.node.path} within ${a.o.hours} hours. Invite more people, or give it more time.`,
-      );
+    answers = await takeAnswers(db, batch, { node: id, experiment: args.experiment }).catch((e) => {
+      throw over() ? unanswered() : e; // taken off the desks below, before a crash
+    });
+    if (answers || inTime) continue;
+    await cancelBatches(db, batch); // nobody reads an answer that comes now
+    throw unanswered();
   }
   host.posted.delete(batch);
   fault("answers.taken");

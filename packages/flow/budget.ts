@@ -11,13 +11,23 @@ export const BudgetScope = z.strictObject({
 });
 export type BudgetScope = z.infer<typeof BudgetScope>;
 
-/** `wants`: what the call is known to add. Calls under way at the same time can go over by what they cost. */
+/** What a model call may use up: no field, no limit. */
+export interface Left {
+  readonly money?: number;
+  readonly tokens?: number;
+}
+/**
+ * `wants`: what the call is known to add. Calls under way at the same time can go over by what they cost. Returns what
+ * the tightest of the budgets leaves, for the call that comes next.
+ */
 export async function checkBudgets(
   db: Db,
   scopes: readonly BudgetScope[],
   wants: { tokens?: number; people?: number },
   now: number,
-): Promise<void> {
+): Promise<Left> {
+  let left: { money?: number; tokens?: number } = {};
+  const least = (a: number | undefined, b: number) => Math.min(a ?? Infinity, b);
   for (const { node, since, budget } of scopes) {
     const over = (what: string, used: number, limit: number) => {
       throw new TillerError(
@@ -37,7 +47,12 @@ export async function checkBudgets(
       over("tokens", used.tokens, budget.tokens);
     if (budget.people !== undefined && used.people + (wants.people ?? 0) > budget.people)
       over("people's answers", used.people, budget.people);
+    if (budget.money !== undefined)
+      left = { ...left, money: least(left.money, budget.money - used.money) };
+    if (budget.tokens !== undefined)
+      left = { ...left, tokens: least(left.tokens, budget.tokens - used.tokens) };
   }
+  return left;
 }
 
 /** A model call on a node's account: what a failed one used counts too. */

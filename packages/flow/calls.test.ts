@@ -308,7 +308,13 @@ test("a budget holds for the subtree and says what was used", async () => {
   const agents = { "*": { kind: "simulated", skill: 1 } } as const;
   const run = async (id: string, budget: Record<string, unknown>) =>
     flow.wait(await flow.start(costly, { budget }, { id, agents }));
-  await expect(run("tokens", { tokens: 1 })).rejects.toThrow(/may use 1 tokens and has used \d+/);
+  // a call that could go over it is not sent
+  const asked = endpoint.asked.length;
+  await expect(run("tokens", { tokens: 1 })).rejects.toThrow(
+    /a call of oracle could use \d+ tokens of the 1 left/,
+  );
+  await expect(run("money", { money: 1e-9 })).rejects.toThrow(/could use \$\S+ of the \$\S+ left/);
+  expect(endpoint.asked.length).toBe(asked);
   const people = flow.start(costly, { budget: { people: 2 } }, { id: "few-people" });
   const failed = people.then((id) => flow.wait(id));
   await Promise.all([

@@ -173,8 +173,8 @@ class WorkflowFlow extends LabFlow implements Flow {
         c.note({ agent: model, prompt }, true);
         if (!host.models) throw noModels(model);
         const { db } = host.store;
-        await checkBudgets(db, args.budgets, { tokens: 1 }, host.now());
-        const call = { ...options, key: c.id, signal: host.stopping };
+        const budget = await checkBudgets(db, args.budgets, { tokens: 1 }, host.now());
+        const call = { ...options, key: c.id, budget, signal: host.stopping };
         const { models } = host;
         const at = { node: c.id, experiment: args.experiment };
         const { reply, used } = await charged(db, at, () => models.call(model, prompt, call));
