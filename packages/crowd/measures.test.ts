@@ -6,6 +6,7 @@ import { driftOf, overTime } from "./drift.ts";
 import { labelTable } from "./labels.ts";
 import { heldOutDensity, type NumberAnswer, numberMethods, scoreNumbers } from "./numbers.ts";
 import { estimateOf, reliabilities, weightOf, weightsOf } from "./reliability.ts";
+import { raterReport, study } from "./report.ts";
 import { copied, tooFast } from "./signals.ts";
 import { streaming } from "./streaming.ts";
 import { dawidSkene, methods } from "./truth.ts";
@@ -273,4 +274,35 @@ test("near-copies of others and of the task are found, and only they", () => {
   expect(found.fromSource.get("paste")!).toBeGreaterThan(0.95);
   expect([found.workers.get("thief")!.at, found.workers.get("lazy")!.at]).toEqual([1, 1]);
   expect(found.workers.get("w1")!.at).toBe(0);
+});
+
+test("drift probes: how often the same was said again, beside everyone's, and by how much a number moved", () => {
+  const people = ["w1", "w2"].map((id) => ({ id, pseudonym: id, role: "rater" as const }));
+  const said = (person: string, task: string, label: string) => ({
+    answer: `${person} ${task}`,
+    task,
+    person,
+    label,
+    confidence: null,
+    version: "1",
+    source: "",
+    at: 0,
+    swap: false,
+    seconds: 10,
+    length: 100,
+    longer: null,
+  });
+  const rows = ["w1", "w2"].flatMap((w) => ["t1", "t2", "t3"].map((t) => said(w, t, "3")));
+  const again = [
+    ...["4", "4", "5", "3"].map((second, at) => ({ person: "w1", at, first: "3", second })),
+    ...["3", "3", "3", "3"].map((second, at) => ({ person: "w2", at, first: "3", second })),
+  ];
+  const d = { type: "k", field: "f", rows, people, groups: [], gold: [], again, texts: [] };
+  const report = raterReport(study({ ...d, scale: "ordinal" }), "w1");
+  expect(report.again.own.same).toMatchObject({ at: 0.25, n: 4 });
+  expect(report.again.own.same.low).toBeCloseTo(0.0063, 3); // Clopper and Pearson, 1 of 4
+  expect(report.again.own.same.high).toBeCloseTo(0.8059, 3);
+  expect(report.again.own.shift!.at).toBeCloseTo(1, 9);
+  expect(report.again.everyone.same).toMatchObject({ at: 5 / 8, n: 8 });
+  expect(raterReport(study({ ...d, scale: "nominal" }), "w1").again.own.shift).toBeNull();
 });

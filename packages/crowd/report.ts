@@ -1,5 +1,6 @@
 /** The figures of the quality pages, from rows: what one kind of work's answers say about its raters, with intervals. */
 import {
+  bootstrapMean,
   type Estimate,
   exactShare,
   median,
@@ -61,6 +62,13 @@ export interface QualityData {
     readonly right: boolean;
     readonly task: string;
     readonly confidence: number | null;
+  }[];
+  /** drift probes: an item answered, and answered again after a week or more */
+  readonly again: readonly {
+    readonly person: string;
+    readonly at: number;
+    readonly first: string;
+    readonly second: string;
   }[];
   readonly texts: readonly {
     readonly answer: string;
@@ -258,6 +266,22 @@ export function overview(s: Study): Omit<QualityReport, "computedAt" | "seconds"
   };
 }
 
+/** How often the same was said again; of ratings and numbers also by how much the second was higher. */
+function saidAgain(d: QualityData, of: (p: QualityData["again"][number]) => boolean) {
+  const pairs = d.again.filter(of);
+  const moved = pairs.map((p) => Number(p.second) - Number(p.first));
+  return {
+    same: exactShare(pairs.filter((p) => p.first === p.second).length, pairs.length),
+    shift:
+      d.scale === "nominal" || pairs.length < 2
+        ? null
+        : bootstrapMean(
+            moved.map((sum) => ({ sum, n: 1 })),
+            { seed: 1, resamples: 400 },
+          ),
+  };
+}
+
 export function raterReport(s: Study, person: string): Omit<RaterReport, "computedAt"> {
   const mine = s.byPerson.get(person) ?? [];
   const blind = s.comparisons(mine, (o) => !s.isRater(o.person));
@@ -279,6 +303,10 @@ export function raterReport(s: Study, person: string): Omit<RaterReport, "comput
     summary: s.summary(person),
     calibration: calibrate(checked),
     drift: driftOf(gold),
+    again: {
+      own: saidAgain(s.d, (p) => p.person === person),
+      everyone: saidAgain(s.d, (p) => s.isRater(p.person)),
+    },
     overTime: overTime(
       s
         .comparisons(mine, (o) => s.isRater(o.person))

@@ -104,6 +104,10 @@ export const LiveQuality = z.object({
 export type LiveQuality = z.infer<typeof LiveQuality>;
 
 const AtConfidence = Estimated.extend({ confidence: z.number() });
+const SaidAgain = z.object({
+  same: Estimated,
+  shift: Estimated.nullable().describe("by how much the second number was higher"),
+});
 export const RaterReport = z.object({
   summary: RaterQuality,
   computedAt: z.iso.datetime(),
@@ -133,6 +137,9 @@ export const RaterReport = z.object({
     since: z.number().nullable(),
     verdict: Drifting,
   }),
+  again: z
+    .object({ own: SaidAgain, everyone: SaidAgain })
+    .describe("drift probes: the same item after a week or more"),
   /** agreement with the other raters, by stretch of time */
   overTime: z.array(Stretch),
   /** with blind researchers, by task version and source pair */

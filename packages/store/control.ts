@@ -114,7 +114,7 @@ export const recentJudgments = (db: Db, limit: number): Promise<Judgment[]> =>
         from people join person p on p.id = people.person cross join lateral (
           select * from answer where person = people.person and undone_at is null order by at desc
           limit greatest(1, ${limit} / (select count(*) from people))) a join task t on t.id = a.task
-        where a.value->>'choice' in ('a', 'b', 'tie')`,
+        where a.value->>'choice' in ('a', 'b', 'tie') and t.again_of is null`,
     Judgment,
   );
 

@@ -14,9 +14,14 @@ import {
   listExperiments,
   meetsGold,
   openStore,
+  AGAIN_DAYS,
+  AGAIN_PART,
+  GOLD_SHARE,
   pickGold,
   pickTwin,
   postBatch,
+  qualityData,
+  raterAnswersSince,
   saveGold,
   setGoldActive,
   sql,
@@ -184,4 +189,53 @@ test.each([
   [null, { choice: "a" }, 0, false],
 ])("%j meets %j within %d: %s", (value, expected, tolerance, right) => {
   expect(meetsGold(value, { expected, tolerance })).toBe(right);
+});
+
+test("a drift probe: what a person answered a week ago comes once more, once, and counts nowhere else", async () => {
+  const rater = await person("r5");
+  const first: string[] = [];
+  for (let i = 0; i < 2; i++) {
+    const lease = (await takeLease(store.db, rater, { swap: false }))!;
+    first.push(lease.task);
+    await submitAnswer(store.db, rater, {
+      lease: lease.lease,
+      value: { choice: "a" },
+      activeSeconds: 1,
+      idleSeconds: 0,
+    });
+  }
+  const types = ["comparison"];
+  const ask = (random = 0) => pickGold(store.db, rater, { random, types });
+  expect(await ask()).toBeUndefined(); // too soon
+  await store.db.run(
+    sql`update answer set at = at - make_interval(days => ${AGAIN_DAYS}, secs => 1) where person = ${rater}`,
+  );
+  expect(await ask(GOLD_SHARE * AGAIN_PART)).toBeUndefined(); // that part is gold's
+  expect(await pickGold(store.db, rater, { random: 0, types: ["other"] })).toBeUndefined();
+  // the desk hands it out as any other task
+  const probe = (await takeLease(store.db, rater, { swap: true, role: "rater", random: 0 }))!;
+  expect(probe.task).toBe(`measuring/again/${first[0]}`);
+  await submitAnswer(store.db, rater, {
+    lease: probe.lease,
+    value: { choice: "b" },
+    activeSeconds: 1,
+    idleSeconds: 0,
+  });
+  const second = await ask();
+  expect(second).toBe(`measuring/again/${first[1]}`);
+  await answer(rater, second!, "a");
+  expect(await ask()).toBeUndefined(); // each once, and no probe of a probe
+  const field = { type: "comparison", field: "choice" };
+  const data = await qualityData(store.db, field);
+  expect(data.again.filter((p) => p.person === rater).map((p) => p.first + p.second)).toEqual([
+    "ab",
+    "aa",
+  ]);
+  expect(data.rows.filter((r) => r.person === rater).map((r) => r.task)).toEqual(first);
+  const streamed = await raterAnswersSince(store.db, { ...field, since: 0 });
+  expect(streamed.filter((r) => r.worker === rater)).toHaveLength(2);
+  for (const task of first)
+    expect(await pickTwin(store.db, await person("s2", "researcher"))).not.toContain(
+      `again/${task}`,
+    );
 });

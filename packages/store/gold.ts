@@ -129,23 +129,52 @@ async function measuringTask(
     gold?: string;
     goldVersion?: number;
     twinOf?: string;
+    againOf?: string;
   },
 ): Promise<TaskId> {
-  const batch = `${MEASURING}/${t.twinOf ? "twin" : "gold"}/${t.type}`;
+  const batch = `${MEASURING}/${t.twinOf ? "twin" : t.againOf ? "again" : "gold"}/${t.type}`;
   // the batch counts as cancelled: ordinary taking passes it by, and no workflow waits for it
   await db.run(
     sql`insert into batch (id, experiment, wanted, cancelled_at) values (${batch}, ${MEASURING}, 2147483647, now()) on conflict do nothing`,
   );
   await db.run(
-    sql`insert into task (id, batch, place, type, type_version, input, people, gold, gold_version, twin_of)
-        values (${t.id}, ${batch}, 0, ${t.type}, ${t.version}, ${json(t.input)}, ${UNLIMITED}, ${t.gold ?? null}, ${t.goldVersion ?? null}, ${t.twinOf ?? null})
+    sql`insert into task (id, batch, place, type, type_version, input, people, gold, gold_version, twin_of, again_of)
+        values (${t.id}, ${batch}, 0, ${t.type}, ${t.version}, ${json(t.input)}, ${UNLIMITED}, ${t.gold ?? null}, ${t.goldVersion ?? null}, ${t.twinOf ?? null}, ${t.againOf ?? null})
         on conflict do nothing`,
   );
   return TaskId.parse(t.id);
 }
 
+/** Of what only measures, this part is a drift probe where there is one to give; from this many days on. */
+export const [AGAIN_PART, AGAIN_DAYS] = [0.25, 7];
+
 /**
- * With probability `share`, a gold task that this person has not had; `random` is uniform in [0, 1). Only of the kinds
+ * A drift probe (Stiennon et al. 2020, C.6, kept the same comparisons coming for this): what the person answered longest
+ * ago, a week or more, under the version of the kind that still stands. Each once a person.
+ */
+const pickAgain = async (
+  db: Db,
+  person: PersonId,
+  types: readonly string[] | undefined,
+): Promise<TaskId | undefined> => {
+  const picked = await db.maybe(
+    sql`select t.id, t.type, t.type_version as version, t.input from answer a join task t on t.id = a.task
+        where a.person = ${person} and a.undone_at is null and a.at < now() - make_interval(days => ${AGAIN_DAYS})
+          and t.gold is null and t.twin_of is null and t.again_of is null and t.dropped_at is null
+          and (${types ? [...types] : null}::text[] is null or t.type = any(${types ? [...types] : null}::text[]))
+          and t.type_version = (select k.version from task_type k where k.name = t.type order by k.version desc limit 1)
+          and not exists (select 1 from task x join lease l on l.task = x.id where x.again_of = t.id and l.person = ${person})
+        order by a.at limit 1`,
+    Picked,
+  );
+  return (
+    picked &&
+    measuringTask(db, { ...picked, id: `${MEASURING}/again/${picked.id}`, againOf: picked.id })
+  );
+};
+
+/**
+ * With probability `share`, a drift probe (a part of the time) or a gold task that this person has not had; `random` is uniform in [0, 1). Only of the kinds
  * of work in `types` (all kinds that the person answered before, when absent). Undefined: hand out ordinary work.
  */
 export async function pickGold(
@@ -155,6 +184,10 @@ export async function pickGold(
 ): Promise<TaskId | undefined> {
   const { random, share = GOLD_SHARE } = o;
   if (random >= share) return undefined;
+  if (random < share * AGAIN_PART) {
+    const again = await pickAgain(db, person, o.types);
+    if (again) return again;
+  }
   const types = o.types
     ? sql`g.type = any(${[...o.types]})`
     : sql`g.type in (select distinct t.type from answer a join task t on t.id = a.task where a.person = ${person})`;
@@ -194,7 +227,7 @@ export async function pickTwin(
   const types = o.types ? sql`t.type = any(${[...o.types]})` : sql`true`;
   const picked = await db.maybe(
     sql`select t.id, t.type, t.type_version as version, t.input from task t
-        where ${hash} < '3333' and ${hash} < ${bound} and t.gold is null and t.twin_of is null and ${types}
+        where ${hash} < '3333' and ${hash} < ${bound} and t.gold is null and t.twin_of is null and t.again_of is null and ${types}
           and exists (select 1 from answer a where a.task = t.id and a.undone_at is null)
           and not exists (select 1 from lease l where l.task in (t.id, ${`${MEASURING}/twin/`} || t.id) and l.person = ${person})
         order by ${hash} limit 1`,

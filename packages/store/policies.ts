@@ -99,7 +99,7 @@ export const pastAnswers = (
     sql`select a.task, a.person as worker, a.value->>${o.field} as label, t.topic,
           (select d.value->>${o.field} from decision d where d.task = a.task order by d.at desc limit 1) as truth
         from answer a join task t on t.id = a.task join batch b on b.id = t.batch
-        where t.type = ${o.kind} and (${o.experiment}::text is null or b.experiment = ${o.experiment}) and t.gold is null and t.twin_of is null
+        where t.type = ${o.kind} and (${o.experiment}::text is null or b.experiment = ${o.experiment}) and t.gold is null and t.twin_of is null and t.again_of is null
           and a.undone_at is null and jsonb_typeof(a.value->${o.field}) in ('string', 'number', 'boolean')
         order by a.at desc limit 100000`,
     PastRow,
@@ -119,7 +119,7 @@ export const situationOf = (
   lease: string,
 ): Promise<z.infer<typeof Situation> | undefined> =>
   db.maybe(
-    sql`select t.id as task, t.type as kind, b.experiment, b.id as batch, b.wanted, t.gold is not null or t.twin_of is not null as measuring
+    sql`select t.id as task, t.type as kind, b.experiment, b.id as batch, b.wanted, t.gold is not null or t.twin_of is not null or t.again_of is not null as measuring
         from lease l join task t on t.id = l.task join batch b on b.id = t.batch where l.id = ${lease}`,
     Situation,
   );

@@ -91,7 +91,7 @@ export async function qualityData(db: Db, o: { type: string; field: string }) {
           t.type_version as version, ${sources ? source : sql`''::text`} as source, extract(epoch from a.at)::float8 * 1000 as at, ${swap} as swap, a.active_seconds as seconds,
           length(t.input::text) as length, length(t.input #>> ${b}::text[]) - length(t.input #>> ${a}::text[]) as longer
         from answer a join task t on t.id = a.task
-        where a.undone_at is null and t.type = ${o.type} and t.gold is null and a.value #>> ${path(o.field)}::text[] is not null`,
+        where a.undone_at is null and t.type = ${o.type} and t.gold is null and t.again_of is null and a.value #>> ${path(o.field)}::text[] is not null`,
     Row,
   );
   const people = await db.many(sql`select id, pseudonym, role from person`, Person);
@@ -115,11 +115,20 @@ export async function qualityData(db: Db, o: { type: string; field: string }) {
     ? await db.many(
         sql`select a.id as answer, a.person as worker, x.text, coalesce((select string_agg(v, ' ') from jsonb_path_query(t.input, 'strict $.** ? (@.type() == "string")') q(j), lateral (select q.j #>> '{}') s(v)), '') as source
             from answer a join task t on t.id = a.task cross join lateral (select string_agg(a.value #>> string_to_array(f, '.'), ' ') as text from unnest(${written}::text[]) f) x
-            where a.undone_at is null and t.type = ${o.type} and t.gold is null and length(x.text) >= 40`,
+            where a.undone_at is null and t.type = ${o.type} and t.gold is null and t.again_of is null and length(x.text) >= 40`,
         z.object({ answer: z.string(), worker: z.string(), text: z.string(), source: z.string() }),
       )
     : [];
-  return { type: o.type, field: o.field, scale, rows, people, groups, gold, texts };
+  // drift probes: what a person said, and said again
+  const again = await db.many(
+    sql`select a.person, first.value #>> ${path(o.field)}::text[] as first, a.value #>> ${path(o.field)}::text[] as second,
+          extract(epoch from a.at)::float8 * 1000 as at
+        from answer a join task t on t.id = a.task join answer first on first.task = t.again_of and first.person = a.person and first.undone_at is null
+        where a.undone_at is null and t.type = ${o.type} and t.again_of is not null
+          and first.value #>> ${path(o.field)}::text[] is not null and a.value #>> ${path(o.field)}::text[] is not null order by a.at`,
+    z.object({ person: z.string(), first: z.string(), second: z.string(), at: z.number() }),
+  );
+  return { type: o.type, field: o.field, scale, rows, people, groups, gold, again, texts };
 }
 /** The answers that a closed question allows, by the newest view of its kind. */
 export async function labelsOfField(
@@ -153,7 +162,7 @@ export const raterAnswersSince = (
     sql`select a.id as answer, coalesce(t.twin_of, t.id) as task, a.person as worker, a.value #>> ${path(o.field)}::text[] as label,
           extract(epoch from a.at)::float8 * 1000 as at, a.undone_at is not null as undone
         from answer a join task t on t.id = a.task join person p on p.id = a.person
-        where a.at >= to_timestamp(${Math.max(0, o.since) / 1000}::float8) and t.type = ${o.type} and t.gold is null and p.role = 'rater'
+        where a.at >= to_timestamp(${Math.max(0, o.since) / 1000}::float8) and t.type = ${o.type} and t.gold is null and t.again_of is null and p.role = 'rater'
           and a.value #>> ${path(o.field)}::text[] is not null order by a.at, a.id`,
     RaterAnswer,
   );
@@ -187,7 +196,7 @@ export const disagreementsBetween = (
   const at = path(o.field);
   const one = (person: string) =>
     sql`select coalesce(x.twin_of, x.id) as task, a.value #>> ${at}::text[] as label, a.at from answer a join task x on x.id = a.task
-        where a.person = ${person} and a.undone_at is null and x.type = ${o.type} and x.gold is null`;
+        where a.person = ${person} and a.undone_at is null and x.type = ${o.type} and x.gold is null and x.again_of is null`;
   return db.many(
     sql`select ${disagreement} from (select f.task, greatest(f.at, s.at) as at from (${one(o.first)}) f join (${one(o.second)}) s on s.task = f.task and s.label is distinct from f.label
           order by 2 desc, 1 limit ${o.limit} offset ${o.offset}) d join task t on t.id = d.task order by d.at desc, t.id`,

@@ -72,6 +72,13 @@ function Report({ r, which }: { r: QualityReport; which: Which }) {
         {r.answers} answers to {r.tasks} tasks, as of {when(r.computedAt)}; worked out in{" "}
         {r.seconds.toFixed(1)} s. Every figure has a 95 % interval.
       </p>
+      <div className="figure-grid">
+        <Figure name="Raters agree, pair by pair" of={r.raters.raw} />
+        <Figure name="Krippendorff's alpha" of={r.raters.krippendorff} as="number" />
+        <Figure name="Gwet's AC1" of={r.raters.gwet} as="number" />
+        <Figure name="Raters with researchers, blind" of={r.researchers.raw} />
+        <Figure name="Researchers with each other" of={r.amongResearchers.raw} />
+      </div>
       {live.data && live.data.latest.length > 0 && (
         <Card
           title="With the newest answers"
@@ -80,13 +87,6 @@ function Report({ r, which }: { r: QualityReport; which: Which }) {
           <Newest live={live.data} name={name} />
         </Card>
       )}
-      <div className="figure-grid">
-        <Figure name="Raters agree, pair by pair" of={r.raters.raw} />
-        <Figure name="Krippendorff's alpha" of={r.raters.krippendorff} as="number" />
-        <Figure name="Gwet's AC1" of={r.raters.gwet} as="number" />
-        <Figure name="Raters with researchers, blind" of={r.researchers.raw} />
-        <Figure name="Researchers with each other" of={r.amongResearchers.raw} />
-      </div>
       <Card title="Raters">
         <People list={r.people.filter((p) => p.role === "rater")} everyone={r.everyone} />
       </Card>
