@@ -43,7 +43,8 @@ const columns = sql`id, experiment, parent, kind, name, place, state, agent, cac
 
 /**
  * Writes nodes; the same id twice in one group is an error. Its commit waits for no disk: the log is in order, so the
- * record of a result that people can see is never safer than the trace written before it.
+ * record of a result that people can see is never safer than the trace written before it. What was cancelled stays so,
+ * also where a call under way still ended.
  */
 export async function writeNodes(db: Db, nodes: readonly NodeWrite[]): Promise<void> {
   for (const replayed of [false, true]) {
@@ -74,7 +75,7 @@ export async function writeNodes(db: Db, nodes: readonly NodeWrite[]): Promise<v
         answers = greatest(excluded.answers, node.answers), wanted = greatest(excluded.wanted, node.wanted), brief = excluded.brief,
         input = coalesce(excluded.input, node.input), output = coalesce(excluded.output, node.output), prompt = coalesce(excluded.prompt, node.prompt),
         links = case when excluded.links = '[]' then node.links else excluded.links end, attempts = greatest(excluded.attempts, node.attempts)
-      where ${replayed ? sql`node.state in ('running', 'waiting')` : sql`true`}`),
+      where ${replayed ? sql`node.state in ('running', 'waiting')` : sql`node.state <> 'cancelled'`}`),
     );
   }
 }
