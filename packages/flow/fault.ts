@@ -13,10 +13,12 @@ export const faultPoints = [
 ] as const;
 export type FaultPoint = (typeof faultPoints)[number];
 
+const chosen = process.env["TILLER_FAULT"];
+
 export function fault(name: FaultPoint): void {
-  if (process.env["TILLER_FAULT"] === name) process.kill(process.pid, "SIGKILL");
+  if (chosen === name) process.kill(process.pid, "SIGKILL");
 }
 /** For jobs, which name points of their own. */
 export function jobFault(name: string): void {
-  if (process.env["TILLER_FAULT"] === name) process.kill(process.pid, "SIGKILL");
+  if (chosen === name) process.kill(process.pid, "SIGKILL");
 }

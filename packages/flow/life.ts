@@ -5,11 +5,11 @@
 import { DBOS } from "@dbos-inc/dbos-sdk";
 import { TillerError } from "@tiller/schema";
 import {
-  beatExecutor,
   BEAT_MS,
-  buryDead,
+  buryGone,
   executorIsDead,
   heirless,
+  pulseExecutor,
   sql,
   type Store,
 } from "@tiller/store";
@@ -37,8 +37,8 @@ export async function guardLife(
   let closed = false;
   let beats = 0;
   const pulse = async () => {
-    const alive = await beatExecutor(db, executor);
-    if (!alive && (await executorIsDead(db, executor))) {
+    const { lives, dead } = await pulseExecutor(db, executor, { alone: false });
+    if (!lives && (await executorIsDead(db, executor))) {
       closed = true;
       return o.onFenced(
         new TillerError(
@@ -47,10 +47,11 @@ export async function guardLife(
         ),
       );
     }
-    if (!store.alone) await takeOver(await buryDead(db, executor, { alone: false }));
+    await takeOver(dead);
     if (!store.alone && beats++ % HEIRLESS_BEATS === 0) await takeOver(await heirless(db));
     return undefined;
   };
+  await takeOver(await buryGone(db, executor));
   await takeOver(await heirless(db)); // of an earlier process on this database
   let timer: NodeJS.Timeout;
   const next = () => {

@@ -5,7 +5,7 @@
 import type { ExperimentId } from "@tiller/schema";
 import { type NodeWrite, type Store, writeNodes } from "@tiller/store";
 
-const FLUSH_MS = 100;
+const FLUSH_MS = 200;
 const RETRY_MS = 1000;
 const GROUP = 1000; // nodes a statement
 

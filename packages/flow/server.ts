@@ -26,6 +26,7 @@ import {
   nodeAnswers,
   openBatches,
   patient,
+  plainExperiments,
   readBlob,
   resolveValue,
   sql,
@@ -148,6 +149,7 @@ export async function launchFlow(o: {
   const here = new Map<string, Promise<StoredValue>>(); // what this process runs, by workflow
   const configs = new Map<string, Promise<RunConfig>>();
   const plain = Promise.resolve<RunConfig>(new Config(store, NOBODY, NOTHING));
+  for (const id of await plainExperiments(db)) configs.set(id, plain); // what a restart finds parked
 
   const host: Host = {
     store,

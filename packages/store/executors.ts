@@ -32,36 +32,67 @@ export const lockExecutor = async (holder: pg.ClientBase, id: string): Promise<v
     [LOCKS, id],
   ));
 
-/** Says that the process lives; false when it was declared dead. */
-export const beatExecutor = async (db: Db, id: string): Promise<boolean> =>
-  (await db.run(sql`update executor set seen_at = now() where id = ${id} and dead_at is null`)) ===
-  1;
-
 export const executorIsDead = (db: Db, id: string): Promise<boolean> =>
   db.value(
     sql`select exists (select 1 from executor where id = ${id} and dead_at is not null)`,
     z.boolean(),
   );
 
+/** Nobody holds the session lock of executor `e`. */
+const free = sql`not exists (select 1 from pg_locks l where l.locktype = 'advisory' and l.classid::bigint = ${LOCKS} and l.objid::bigint = e.lock and l.granted
+  and l.database = (select oid from pg_database where datname = current_database()))`;
+
 /**
- * Declares the dead, ends their connections, and returns those this call declared: the caller takes their work over.
- * `alone`: this process is known to be the only one. After a restart of Postgres everyone gets time to come back.
+ * Says that `me` lives, declares the dead, ends their connections, and returns those this call declared: the caller
+ * takes their work over. `lives`: false when `me` itself was declared dead. `alone`: this process is known to be the only
+ * one. After a restart of Postgres everyone gets time to come back.
  */
-export async function buryDead(db: Db, me: string, o: { alone: boolean }): Promise<string[]> {
-  const free = sql`not exists (select 1 from pg_locks l where l.locktype = 'advisory' and l.classid::bigint = ${LOCKS} and l.objid::bigint = e.lock and l.granted
-    and l.database = (select oid from pg_database where datname = current_database()))`;
+export async function pulseExecutor(
+  db: Db,
+  me: string,
+  o: { alone: boolean },
+): Promise<{ lives: boolean; dead: string[] }> {
+  const { lives, dead } = await db.one(
+    sql`with mine as (update executor set seen_at = now() where id = ${me} and dead_at is null returning id),
+          dead as (update executor e set dead_at = now() where e.dead_at is null and e.id <> ${me}
+            and (${o.alone} or pg_postmaster_start_time() < now() - make_interval(secs => ${SILENT_SECONDS})
+              and (e.seen_at < now() - make_interval(secs => ${SILENT_SECONDS}) or e.seen_at < now() - make_interval(secs => ${LOST_SECONDS}) and ${free}))
+            returning e.id)
+        select exists (select 1 from mine) as lives, array(select id from dead) as dead`,
+    z.object({ lives: z.boolean(), dead: z.array(z.string()) }),
+  );
+  await endConnections(db, dead);
+  return { lives, dead };
+}
+
+/** Declares dead, at once, those of this machine whose process is gone: a server that starts again waits for nobody. */
+export async function buryGone(db: Db, me: string): Promise<string[]> {
+  const here = await db.many(
+    sql`select id, pid from executor where host = ${hostname()} and dead_at is null and id <> ${me}`,
+    z.object({ id: z.string(), pid: z.number() }),
+  );
+  const gone = here.filter((e) => !runs(e.pid)).map((e) => e.id);
+  if (!gone.length) return [];
   const dead = await db.many(
-    sql`update executor e set dead_at = now() where e.dead_at is null and e.id <> ${me}
-        and (${o.alone} or pg_postmaster_start_time() < now() - make_interval(secs => ${SILENT_SECONDS})
-          and (e.seen_at < now() - make_interval(secs => ${SILENT_SECONDS}) or e.seen_at < now() - make_interval(secs => ${LOST_SECONDS}) and ${free}))
-        returning e.id`,
+    sql`update executor e set dead_at = now() where e.id = any(${gone}) and e.dead_at is null and ${free} returning e.id`,
     z.object({ id: z.string() }),
   );
-  for (const { id } of dead)
+  const ids = dead.map((d) => d.id);
+  await endConnections(db, ids);
+  return ids;
+}
+function runs(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (e) {
+    return (e as NodeJS.ErrnoException).code !== "ESRCH";
+  }
+}
+async function endConnections(db: Db, ids: readonly string[]): Promise<void> {
+  for (const id of ids)
     await db.run(
       sql`select pg_terminate_backend(pid, 5000) from pg_stat_activity where starts_with(application_name, ${`tiller ${id} `}) and pid <> pg_backend_pid()`,
     );
-  return dead.map((d) => d.id);
 }
 
 /** Dead servers that still own unfinished workflows: whoever buried them may have died before taking these over. */

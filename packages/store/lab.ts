@@ -81,6 +81,15 @@ export const experimentExtras = (db: Db, id: string) =>
     }),
   );
 
+/** Runs under way that have no agents of their own and nothing carried over. */
+export const plainExperiments = async (db: Db): Promise<string[]> =>
+  (
+    await db.many(
+      sql`select id from experiment where state = 'running' and agents = '{}' and carried is null`,
+      z.object({ id: z.string() }),
+    )
+  ).map((e) => e.id);
+
 const stageColumns = sql`name, title, state, done, total, note, started_at as "startedAt", ended_at as "endedAt", run`;
 const experimentColumns = sql`e.id, e.recipe, e.title, e.state, e.seed, e.config, e.started_at as "startedAt", e.ended_at as "endedAt", e.error, e.summary, e.result, e.agents, e.budget, e.origin,
   coalesce((select jsonb_agg(jsonb_build_object('name', s.name, 'title', s.title, 'state', s.state, 'done', s.done, 'total', s.total, 'note', s.note,

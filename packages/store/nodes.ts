@@ -41,6 +41,11 @@ export function jsonText(value: unknown): string {
 
 const columns = sql`id, experiment, parent, kind, name, place, state, agent, cached, started_at, ended_at, cost, tokens, answers, wanted, error, brief, input, output, prompt, links, attempts`;
 
+/** A restart writes thousands of nodes that wait as they did: those are left alone. */
+const changed = sql`(excluded.output is not null or excluded.prompt is not null
+  or (excluded.state, excluded.ended_at, excluded.agent, excluded.cached, excluded.error, excluded.brief, excluded.cost, excluded.tokens, excluded.answers, excluded.wanted, excluded.links, excluded.attempts)
+    is distinct from (node.state, node.ended_at, node.agent, node.cached, node.error, node.brief, node.cost, node.tokens, node.answers, node.wanted, node.links, node.attempts))`;
+
 /**
  * Writes nodes; the same id twice in one group is an error. Its commit waits for no disk: the log is in order, so the
  * record of a result that people can see is never safer than the trace written before it. What was cancelled stays so,
@@ -75,7 +80,7 @@ export async function writeNodes(db: Db, nodes: readonly NodeWrite[]): Promise<v
         answers = greatest(excluded.answers, node.answers), wanted = greatest(excluded.wanted, node.wanted), brief = excluded.brief,
         input = coalesce(excluded.input, node.input), output = coalesce(excluded.output, node.output), prompt = coalesce(excluded.prompt, node.prompt),
         links = case when excluded.links = '[]' then node.links else excluded.links end, attempts = greatest(excluded.attempts, node.attempts)
-      where ${replayed ? sql`node.state in ('running', 'waiting')` : sql`node.state <> 'cancelled'`}`),
+      where ${replayed ? sql`node.state in ('running', 'waiting')` : sql`node.state <> 'cancelled' and ${changed}`}`),
     );
   }
 }

@@ -11,7 +11,7 @@ import { z } from "zod";
 import { type LiveEvent, TillerError } from "@tiller/schema";
 import { type Embedded, prepareHome, startEmbedded } from "./embedded.ts";
 import {
-  buryDead,
+  pulseExecutor,
   executorIsDead,
   executorName,
   lockExecutor,
@@ -107,7 +107,7 @@ export async function openStore(o: {
   });
   try {
     await migrate(db);
-    if (alone) await buryDead(db, executor, { alone });
+    if (alone) await pulseExecutor(db, executor, { alone });
   } catch (e) {
     await holder.close();
     await pool.end();
