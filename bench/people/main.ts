@@ -93,8 +93,8 @@ async function measure(
   sessions: readonly string[],
   rate: number,
 ): Promise<Measured> {
-  // one full round of every rater before measuring, but no more than ten seconds
-  const warmUp = Math.min(10, (2 * sessions.length) / rate);
+  // everybody has begun before measuring: the last one does 1.8 of a rater's periods after the start
+  const warmUp = Math.max(10, (2 * sessions.length) / rate);
   const r = await apply({
     addresses: [...addresses],
     sessions: [...sessions],
