@@ -2,44 +2,33 @@
  * The real server in this process on the real database: a person compares pairs in a real browser and the answers
  * reach the dataset with task version, rater and seconds; the unmodified OpenAI client talks to a served model.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { serve, type ServerType } from "@hono/node-server";
 import OpenAI from "openai";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { comparison } from "@tiller/crowd";
-import { type FlowServer, launchFlow, workflow } from "@tiller/flow";
+import { type FlowServer, workflow } from "@tiller/flow";
 import { loadCheckpoint } from "@tiller/lm";
 import { CheckpointId, ExperimentId } from "@tiller/schema";
-import { createApp } from "@tiller/server/app.ts";
-import { serverModels } from "@tiller/server/engine.ts";
-import { SamplerPool } from "@tiller/server/sampler.ts";
 import {
   addMetrics,
   ensurePerson,
   issueToken,
   judgmentsOf,
-  openStore,
   saveCheckpointRow,
   sql,
   startRun,
   type Store,
 } from "@tiller/store";
-import { buildWeb } from "@tiller/web/build.ts";
 import { faults } from "./browser/axe.ts";
 import { launchBrowser } from "./browser/launch.ts";
+import { openServer, type TestServer } from "./fixtures/server.ts";
 
 const base = fileURLToPath(new URL("../models/base", import.meta.url));
-const home = mkdtempSync(path.join(tmpdir(), "tiller-app-"));
-const sampler = new SamplerPool();
+let site: TestServer;
 let store: Store;
 let flow: FlowServer;
-let server: ServerType;
 let browser: Browser;
 let address: string;
 
@@ -73,27 +62,13 @@ const study = workflow(
 );
 
 beforeAll(async () => {
-  store = await openStore({ home });
-  flow = await launchFlow({ store, workflows: [study], codeRevision: "test" });
-  const app = createApp({
-    store,
-    flow,
-    sampler,
-    models: serverModels({ store, sampler }),
-    pending: new Set(),
-    web: await buildWeb(),
-  });
-  server = serve({ fetch: app.fetch, port: 0 });
-  address = `http://localhost:${(server.address() as AddressInfo).port}`;
+  site = await openServer({ workflows: [study], pages: true });
+  ({ store, flow, address } = site);
   browser = await launchBrowser();
 }, 60_000);
 afterAll(async () => {
   await browser?.close();
-  sampler[Symbol.dispose]();
-  server?.close();
-  await flow?.close();
-  await store?.close();
-  rmSync(home, { recursive: true, force: true });
+  await site?.[Symbol.asyncDispose]();
 });
 
 const link = async (id: string, role: "rater" | "researcher") => {

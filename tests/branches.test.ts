@@ -2,22 +2,16 @@
  * Other ways on from a node of a run, over HTTP with people at work: fork with a changed input, rewind, ask again,
  * cancel a part. Exact: which questions are put to people, which answers stand, what comes out.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { type FlowServer, launchFlow, workflow } from "@tiller/flow";
+import { type FlowServer, workflow } from "@tiller/flow";
 import { answerTask } from "@tiller/flow/fixtures/tasks.ts";
 import { PersonId } from "@tiller/schema";
-import { createApp } from "@tiller/server/app.ts";
-import { serverModels } from "@tiller/server/engine.ts";
-import { SamplerPool } from "@tiller/server/sampler.ts";
+import type { createApp } from "@tiller/server/app.ts";
 import {
   ensurePerson,
   getExperiment,
   issueToken,
-  openStore,
   opsOf,
   setQualification,
   sql,
@@ -25,9 +19,9 @@ import {
   submitAnswer,
   takeLease,
 } from "@tiller/store";
+import { openServer, type TestServer } from "./fixtures/server.ts";
 
-const home = mkdtempSync(path.join(tmpdir(), "tiller-branches-"));
-const sampler = new SamplerPool();
+let site: TestServer;
 let store: Store;
 let flow: FlowServer;
 let app: ReturnType<typeof createApp>;
@@ -66,10 +60,8 @@ const twins = workflow("twins@1", z.strictObject({}), async (f) => {
 });
 
 beforeAll(async () => {
-  store = await openStore({ home });
-  flow = await launchFlow({ store, workflows: [study, part, twins], codeRevision: "test" });
-  const models = serverModels({ store, sampler });
-  app = createApp({ store, flow, sampler, models, pending: new Set(), web: home });
+  site = await openServer({ workflows: [study, part, twins] });
+  ({ store, flow, app } = site);
   const sides = { ann: "left", bob: "left", eve: "right" };
   for (const [id, side] of Object.entries(sides)) {
     await ensurePerson(store.db, { id, name: id, pseudonym: id, role: "rater" });
@@ -83,10 +75,7 @@ beforeAll(async () => {
   session = await issueToken(store.db, (await ensurePerson(store.db, ruth)).id, "session");
 }, 60_000);
 afterAll(async () => {
-  sampler[Symbol.dispose]();
-  await flow?.close();
-  await store?.close();
-  rmSync(home, { recursive: true, force: true });
+  await site?.[Symbol.asyncDispose]();
 });
 
 const Made = z.object({ experiment: z.string() });

@@ -3,21 +3,14 @@
  * somebody with a preview and takes it back, pauses; an invited person joins; desktop and phone, light and dark.
  * TILLER_SCREENSHOTS=FOLDER keeps what it looked like.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import path from "node:path";
-import { serve, type ServerType } from "@hono/node-server";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { comparison } from "@tiller/crowd";
-import { type FlowServer, launchFlow } from "@tiller/flow";
 import { ExperimentId, LeaseId, PersonId, type Role, rng } from "@tiller/schema";
-import { createApp } from "@tiller/server/app.ts";
-import { serverModels } from "@tiller/server/engine.ts";
-import { SamplerPool } from "@tiller/server/sampler.ts";
 import {
   addRate,
   changeQueue,
@@ -26,7 +19,6 @@ import {
   createExperiment,
   ensurePerson,
   issueToken,
-  openStore,
   postBatch,
   sql,
   startJoining,
@@ -34,14 +26,11 @@ import {
   submitAnswer,
   takeLease,
 } from "@tiller/store";
-import { buildWeb } from "@tiller/web/build.ts";
 import { launchBrowser } from "./browser/launch.ts";
+import { openServer, type TestServer } from "./fixtures/server.ts";
 
-const home = mkdtempSync(path.join(tmpdir(), "tiller-control-pages-"));
-const sampler = new SamplerPool();
+let site: TestServer;
 let store: Store;
-let flow: FlowServer;
-let server: ServerType;
 let browser: Browser;
 let address: string;
 
@@ -152,29 +141,14 @@ async function furnish() {
 }
 
 beforeAll(async () => {
-  store = await openStore({ home });
-  flow = await launchFlow({ store, workflows: [], codeRevision: "test" });
-  const models = serverModels({ store, sampler });
-  const app = createApp({
-    store,
-    flow,
-    sampler,
-    models,
-    pending: new Set(),
-    web: await buildWeb(),
-  });
-  server = serve({ fetch: app.fetch, port: 0 });
-  address = `http://localhost:${(server.address() as AddressInfo).port}`;
+  site = await openServer({ pages: true });
+  ({ store, address } = site);
   await furnish();
   browser = await launchBrowser();
 }, 120_000);
 afterAll(async () => {
   await browser?.close();
-  sampler[Symbol.dispose]();
-  server?.close();
-  await flow?.close();
-  await store?.close();
-  rmSync(home, { recursive: true, force: true });
+  await site?.[Symbol.asyncDispose]();
 });
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");

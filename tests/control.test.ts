@@ -2,14 +2,10 @@
  * The control room over HTTP: who works on what, queues, alerts, moves with preview and undo, pauses, pay and its
  * export. Then the pages in a browser, on a desktop and a phone, light and dark.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import type { Hono } from "hono";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { comparison } from "@tiller/crowd";
-import { type FlowServer, launchFlow } from "@tiller/flow";
 import {
   ControlRoom,
   ExperimentId,
@@ -20,26 +16,21 @@ import {
   Payroll,
   type Role,
 } from "@tiller/schema";
-import { createApp } from "@tiller/server/app.ts";
 import type { Env } from "@tiller/server/context.ts";
-import { serverModels } from "@tiller/server/engine.ts";
-import { SamplerPool } from "@tiller/server/sampler.ts";
 import {
   createExperiment,
   ensurePerson,
   issueToken,
-  openStore,
   postBatch,
   sql,
   type Store,
   submitAnswer,
   takeLease,
 } from "@tiller/store";
+import { openServer, type TestServer } from "./fixtures/server.ts";
 
-const home = mkdtempSync(path.join(tmpdir(), "tiller-control-"));
-const sampler = new SamplerPool();
+let site: TestServer;
 let store: Store;
-let flow: FlowServer;
 let app: Hono<Env>;
 
 const person = (role: Role, id: string = role) =>
@@ -82,10 +73,8 @@ const input = (i: number) => ({
 const kinds = ["comparison", "critique"];
 
 beforeAll(async () => {
-  store = await openStore({ home });
-  flow = await launchFlow({ store, workflows: [], codeRevision: "test" });
-  const models = serverModels({ store, sampler });
-  app = createApp({ store, flow, sampler, models, pending: new Set(), web: home });
+  site = await openServer();
+  ({ store, app } = site);
   await createExperiment(store.db, {
     id: study,
     recipe: "r@1",
@@ -104,10 +93,7 @@ beforeAll(async () => {
     });
 });
 afterAll(async () => {
-  sampler[Symbol.dispose]();
-  await flow?.close();
-  await store?.close();
-  rmSync(home, { recursive: true, force: true });
+  await site?.[Symbol.asyncDispose]();
 });
 
 /** Answers `n` tasks as this person, whose clock says `seconds` each. */

@@ -3,29 +3,19 @@
  * requests, and webhooks from the database's trigger to a receiver that checks the signature.
  */
 import { createHmac } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { text } from "node:stream/consumers";
-import { serve, type ServerType } from "@hono/node-server";
-import type { Hono } from "hono";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { createClient, type TillerClient } from "@tiller/client";
 import { comparison } from "@tiller/crowd";
-import { type FlowServer, launchFlow } from "@tiller/flow";
 import { ExperimentId, operations, WebhookMessage } from "@tiller/schema";
-import { createApp } from "@tiller/server/app.ts";
-import { serverModels } from "@tiller/server/engine.ts";
-import { SamplerPool } from "@tiller/server/sampler.ts";
 import {
   createExperiment,
   endExperiment,
   ensurePerson,
   issueToken,
-  openStore,
   parseAllowed,
   postBatch,
   sql,
@@ -33,32 +23,19 @@ import {
   type Store,
 } from "@tiller/store";
 import { createWebhook, setWebhookEnabled } from "@tiller/store/webhooks.ts";
+import { openServer, type TestServer } from "./fixtures/server.ts";
 
-const home = mkdtempSync(path.join(tmpdir(), "tiller-api-"));
-const sampler = new SamplerPool();
+let site: TestServer;
 let store: Store;
-let flow: FlowServer;
-let app: Hono<never>;
-let server: ServerType;
+let app: TestServer["app"];
 let baseURL: string;
 let staff: TillerClient;
 let rater: TillerClient;
 const experiment = ExperimentId.parse("api");
 
 beforeAll(async () => {
-  store = await openStore({ home });
-  flow = await launchFlow({ store, workflows: [], codeRevision: "test" });
-  const made = createApp({
-    store,
-    flow,
-    sampler,
-    models: serverModels({ store, sampler }),
-    pending: new Set(),
-    web: home,
-  });
-  app = made as unknown as Hono<never>;
-  server = serve({ fetch: made.fetch, port: 0 });
-  baseURL = `http://localhost:${(server.address() as AddressInfo).port}`;
+  site = await openServer();
+  ({ store, app, address: baseURL } = site);
   const client = async (id: string, role: "service" | "rater", kind: "key" | "session") => {
     const me = await ensurePerson(store.db, { id, name: id, pseudonym: id, role });
     return createClient({ baseURL, token: await issueToken(store.db, me.id, kind) });
@@ -76,11 +53,7 @@ beforeAll(async () => {
   await post("one", 3);
 }, 120_000);
 afterAll(async () => {
-  server?.close();
-  sampler[Symbol.dispose]();
-  await flow?.close();
-  await store?.close();
-  rmSync(home, { recursive: true, force: true });
+  await site?.[Symbol.asyncDispose]();
 });
 const post = (id: string, n: number) =>
   postBatch(store.db, {

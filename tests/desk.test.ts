@@ -5,19 +5,13 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { serve, type ServerType } from "@hono/node-server";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { compareThree, comparison, edit, ranking } from "@tiller/crowd";
-import { type FlowServer, launchFlow } from "@tiller/flow";
-import { createApp } from "@tiller/server/app.ts";
-import { serverModels } from "@tiller/server/engine.ts";
-import { SamplerPool } from "@tiller/server/sampler.ts";
 import { Shown } from "@tiller/schema";
 import { ensurePerson, expireLeases, issueToken, openStore, sql, type Store } from "@tiller/store";
 import { buildWeb } from "@tiller/web/build.ts";
@@ -25,41 +19,26 @@ import { faults } from "./browser/axe.ts";
 import { launchBrowser } from "./browser/launch.ts";
 import { rateHeadline } from "../examples/tasks/rate-headline.ts";
 import { writing, writing2, postTasks, prompts, strict } from "./fixtures/desk-kinds.ts";
+import { openServer, type TestServer } from "./fixtures/server.ts";
 
 const WAIT = 20_000; // a loaded machine
-const home = mkdtempSync(path.join(tmpdir(), "tiller-desk-"));
 const other = mkdtempSync(path.join(tmpdir(), "tiller-desk-killed-"));
-const sampler = new SamplerPool();
+let site: TestServer;
 let store: Store;
-let flow: FlowServer;
-let server: ServerType;
 let browser: Browser;
 let web: string;
 let address: string;
 
 beforeAll(async () => {
   web = await buildWeb();
-  store = await openStore({ home });
-  flow = await launchFlow({ store, workflows: [], codeRevision: "test" });
-  const app = createApp({
-    store,
-    flow,
-    sampler,
-    models: serverModels({ store, sampler }),
-    pending: new Set(),
-    web,
-  });
-  server = serve({ fetch: app.fetch, port: 0 });
-  address = `http://localhost:${(server.address() as AddressInfo).port}`;
+  site = await openServer({ pages: true });
+  ({ store, address } = site);
   browser = await launchBrowser();
 }, 120_000);
 afterAll(async () => {
   await browser?.close();
-  sampler[Symbol.dispose]();
-  server?.close();
-  await flow?.close();
-  await store?.close();
-  for (const dir of [home, other]) rmSync(dir, { recursive: true, force: true });
+  await site?.[Symbol.asyncDispose]();
+  for (const dir of [other]) rmSync(dir, { recursive: true, force: true });
 });
 
 /** Only these tasks are open. */

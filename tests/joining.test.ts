@@ -2,20 +2,12 @@
  * A newcomer's way in, through the real server and a real browser: invitation, consent, training with the researchers'
  * choice and reason, the test, probation on hidden gold, levels; pausing by rule with its interval; leaving.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import path from "node:path";
-import { serve, type ServerType } from "@hono/node-server";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { comparison } from "@tiller/crowd";
-import { type FlowServer, launchFlow } from "@tiller/flow";
 import { ExperimentId, type PersonId, Programme } from "@tiller/schema";
-import { createApp } from "@tiller/server/app.ts";
-import { serverModels } from "@tiller/server/engine.ts";
-import { SamplerPool } from "@tiller/server/sampler.ts";
 import {
   addRule,
   admit,
@@ -27,21 +19,17 @@ import {
   joiningOf,
   listJoining,
   listWorkers,
-  openStore,
   postBatch,
   saveGold,
   saveProgramme,
   type Store,
   whyNothing,
 } from "@tiller/store";
-import { buildWeb } from "@tiller/web/build.ts";
 import { launchBrowser } from "./browser/launch.ts";
+import { openServer, type TestServer } from "./fixtures/server.ts";
 
-const home = mkdtempSync(path.join(tmpdir(), "tiller-joining-"));
-const sampler = new SamplerPool();
+let site: TestServer;
 let store: Store;
-let flow: FlowServer;
-let server: ServerType;
 let browser: Browser;
 let address: string;
 let lead: PersonId;
@@ -74,18 +62,8 @@ const programme = Programme.parse({
 });
 
 beforeAll(async () => {
-  store = await openStore({ home });
-  flow = await launchFlow({ store, workflows: [], codeRevision: "test" });
-  const app = createApp({
-    store,
-    flow,
-    sampler,
-    models: serverModels({ store, sampler }),
-    pending: new Set(),
-    web: await buildWeb(),
-  });
-  server = serve({ fetch: app.fetch, port: 0 });
-  address = `http://localhost:${(server.address() as AddressInfo).port}`;
+  site = await openServer({ pages: true });
+  ({ store, address } = site);
   browser = await launchBrowser();
   const { db } = store;
   lead = (await ensurePerson(db, { id: "lead", name: "Lead", pseudonym: "lead", role: "lead" })).id;
@@ -112,11 +90,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   await browser?.close();
-  sampler[Symbol.dispose]();
-  server?.close();
-  await flow?.close();
-  await store?.close();
-  rmSync(home, { recursive: true, force: true });
+  await site?.[Symbol.asyncDispose]();
 });
 
 /** Someone who used an invitation, with a session. */
@@ -191,13 +165,13 @@ test("through the browser: consent, training that explains, the test, and the de
     violations: { id: string; impact: string }[];
   };
   expect(faults.violations.filter((v) => ["serious", "critical"].includes(v.impact))).toEqual([]);
-  if (process.env["TILLER_SHOTS"])
-    await page.screenshot({ path: `${process.env["TILLER_SHOTS"]}/consent.png` });
+  if (process.env["TILLER_SCREENSHOTS"])
+    await page.screenshot({ path: `${process.env["TILLER_SCREENSHOTS"]}/consent.png` });
   await page.getByRole("button", { name: "I agree" }).click();
 
   await page.getByText("Training 1 of 2").waitFor();
-  if (process.env["TILLER_SHOTS"])
-    await page.screenshot({ path: `${process.env["TILLER_SHOTS"]}/training.png` });
+  if (process.env["TILLER_SCREENSHOTS"])
+    await page.screenshot({ path: `${process.env["TILLER_SCREENSHOTS"]}/training.png` });
   await page.keyboard.press("1");
   await page.getByText("As the researchers chose").waitFor();
   await page.getByText("Hope and joy are more positive").waitFor();
@@ -205,8 +179,8 @@ test("through the browser: consent, training that explains, the test, and the de
   await page.getByText("Training 2 of 2").waitFor();
   await page.keyboard.press("1");
   await page.getByText("The researchers chose otherwise").waitFor();
-  if (process.env["TILLER_SHOTS"])
-    await page.screenshot({ path: `${process.env["TILLER_SHOTS"]}/explained.png` });
+  if (process.env["TILLER_SCREENSHOTS"])
+    await page.screenshot({ path: `${process.env["TILLER_SCREENSHOTS"]}/explained.png` });
   expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(390);
   await page.keyboard.press("Enter");
   for (const n of [1, 2, 3]) {

@@ -1,48 +1,30 @@
 /** A live policy through HTTP: it raises and lowers what a task wants as answers come, and the overlap stays exact. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import path from "node:path";
-import { serve } from "@hono/node-server";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { comparison } from "@tiller/crowd";
 import { Backtest, ExperimentId, NextReply, PersonId, Policy, StoredPolicy } from "@tiller/schema";
-import { createApp } from "@tiller/server/app.ts";
-import { serverModels } from "@tiller/server/engine.ts";
-import { SamplerPool } from "@tiller/server/sampler.ts";
-import { launchFlow, type FlowServer } from "@tiller/flow";
 import {
   createExperiment,
   ensurePerson,
   issueToken,
-  openStore,
   postBatch,
   sql,
   type Store,
 } from "@tiller/store";
 
-import { buildWeb } from "@tiller/web/build.ts";
 import { launchBrowser } from "./browser/launch.ts";
+import { openServer, type TestServer } from "./fixtures/server.ts";
 
-const home = mkdtempSync(path.join(tmpdir(), "tiller-policies-"));
-const sampler = new SamplerPool();
+let site: TestServer;
 let store: Store;
-let flow: FlowServer;
-let app: ReturnType<typeof createApp>;
+let app: TestServer["app"];
+let address: string;
 const sessions = new Map<string, string>();
 beforeAll(async () => {
-  store = await openStore({ home });
-  flow = await launchFlow({ store, workflows: [], codeRevision: "test" });
-  app = createApp({
-    store,
-    flow,
-    sampler,
-    models: serverModels({ store, sampler }),
-    pending: new Set(),
-    web: "",
-  });
+  site = await openServer({ pages: true });
+  ({ store, app, address } = site);
   for (const [id, role] of [
     ["ruth", "researcher"],
     ...Array.from({ length: 8 }, (_, i) => [`p${i}`, "rater"]),
@@ -58,10 +40,7 @@ beforeAll(async () => {
   }
 }, 60_000);
 afterAll(async () => {
-  sampler[Symbol.dispose]();
-  await flow?.close();
-  await store?.close();
-  rmSync(home, { recursive: true, force: true });
+  await site?.[Symbol.asyncDispose]();
 });
 const call = async <T>(
   who: string,
@@ -195,19 +174,8 @@ test("many at once under a policy: never a place too many", async () => {
 }, 60_000);
 
 test("the page shows the rules in words and what they would have done, at both widths", async () => {
-  const web = await buildWeb();
-  const whole = createApp({
-    store,
-    flow,
-    sampler,
-    models: serverModels({ store, sampler }),
-    pending: new Set(),
-    web,
-  });
-  const server = serve({ fetch: whole.fetch, port: 0 });
   const browser = await launchBrowser();
   try {
-    const address = `http://localhost:${(server.address() as AddressInfo).port}`;
     const link = await issueToken(store.db, PersonId.parse("ruth"), "link");
     const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, locale: "en-GB" });
     page.setDefaultTimeout(20_000);
@@ -225,13 +193,12 @@ test("the page shows the rules in words and what they would have done, at both w
       violations: { id: string; impact: string }[];
     };
     expect(found.violations.filter((v) => ["serious", "critical"].includes(v.impact))).toEqual([]);
-    const shots = process.env["TILLER_SHOTS"];
+    const shots = process.env["TILLER_SCREENSHOTS"];
     if (shots) await page.screenshot({ path: `${shots}/policies.png`, fullPage: true });
     await page.setViewportSize({ width: 390, height: 844 });
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(390);
     if (shots) await page.screenshot({ path: `${shots}/policies-phone.png`, fullPage: true });
   } finally {
     await browser.close();
-    server.close();
   }
 }, 120_000);

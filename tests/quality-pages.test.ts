@@ -3,25 +3,16 @@
  * disputes. axe finds nothing; a phone needs no sideways scroll; light and dark.
  * TILLER_SCREENSHOTS=FOLDER keeps what it looked like.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import path from "node:path";
-import { serve, type ServerType } from "@hono/node-server";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { gradedComparison } from "@tiller/crowd";
-import { type FlowServer, launchFlow } from "@tiller/flow";
 import { ExperimentId, LeaseId, OpenThread, type PersonId, rng, type Role } from "@tiller/schema";
-import { createApp } from "@tiller/server/app.ts";
-import { serverModels } from "@tiller/server/engine.ts";
-import { SamplerPool } from "@tiller/server/sampler.ts";
 import {
   createExperiment,
   ensurePerson,
   issueToken,
-  openStore,
   openThread,
   pickTwin,
   postBatch,
@@ -30,15 +21,12 @@ import {
   type Store,
   submitAnswer,
 } from "@tiller/store";
-import { buildWeb } from "@tiller/web/build.ts";
 import { faults } from "./browser/axe.ts";
 import { launchBrowser } from "./browser/launch.ts";
+import { openServer, type TestServer } from "./fixtures/server.ts";
 
-const home = mkdtempSync(path.join(tmpdir(), "tiller-quality-pages-"));
-const sampler = new SamplerPool();
+let site: TestServer;
 let store: Store;
-let flow: FlowServer;
-let server: ServerType;
 let browser: Browser;
 let address: string;
 const TASKS = 60;
@@ -120,28 +108,14 @@ async function furnish() {
 }
 
 beforeAll(async () => {
-  store = await openStore({ home });
-  flow = await launchFlow({ store, workflows: [], codeRevision: "test" });
-  const app = createApp({
-    store,
-    flow,
-    sampler,
-    models: serverModels({ store, sampler }),
-    pending: new Set(),
-    web: await buildWeb(),
-  });
-  server = serve({ fetch: app.fetch, port: 0 });
-  address = `http://localhost:${(server.address() as AddressInfo).port}`;
+  site = await openServer({ pages: true });
+  ({ store, address } = site);
   await furnish();
   browser = await launchBrowser();
 }, 240_000);
 afterAll(async () => {
   await browser?.close();
-  sampler[Symbol.dispose]();
-  server?.close();
-  await flow?.close();
-  await store?.close();
-  rmSync(home, { recursive: true, force: true });
+  await site?.[Symbol.asyncDispose]();
 });
 
 const shots = process.env["TILLER_SCREENSHOTS"];

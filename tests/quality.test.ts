@@ -2,12 +2,8 @@
  * The quality API on the real database, worked out in its real thread: what was put in comes out, with intervals; raters
  * are kept out; a decision makes gold; a rater disputes it.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import type { Hono } from "hono";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type FlowServer, launchFlow } from "@tiller/flow";
 import {
   DeskFeedback,
   Disagreement,
@@ -22,15 +18,11 @@ import {
   type Role,
   Thread,
 } from "@tiller/schema";
-import { createApp } from "@tiller/server/app.ts";
 import type { Env } from "@tiller/server/context.ts";
-import { serverModels } from "@tiller/server/engine.ts";
-import { SamplerPool } from "@tiller/server/sampler.ts";
 import {
   createExperiment,
   ensurePerson,
   issueToken,
-  openStore,
   pickTwin,
   postBatch,
   sql,
@@ -39,11 +31,10 @@ import {
 } from "@tiller/store";
 import { z } from "zod";
 import { comparison } from "@tiller/crowd";
+import { openServer, type TestServer } from "./fixtures/server.ts";
 
-const home = mkdtempSync(path.join(tmpdir(), "tiller-quality-"));
-const sampler = new SamplerPool();
+let site: TestServer;
 let store: Store;
-let flow: FlowServer;
 let app: Hono<Env>;
 const TASKS = 150;
 /** r0 to r3 are good, r4 guesses, r5 always takes the left. */
@@ -85,16 +76,8 @@ const call = async <T>(
 const which = "type=comparison&field=choice";
 
 beforeAll(async () => {
-  store = await openStore({ home });
-  flow = await launchFlow({ store, workflows: [], codeRevision: "test" });
-  app = createApp({
-    store,
-    flow,
-    sampler,
-    models: serverModels({ store, sampler }),
-    pending: new Set(),
-    web: home,
-  });
+  site = await openServer();
+  ({ store, app } = site);
   const experiment = ExperimentId.parse("e");
   await createExperiment(store.db, {
     id: "e",
@@ -140,10 +123,7 @@ beforeAll(async () => {
     await give("s", task, truth[Number(task.split("/").at(-1))]!, false);
 }, 240_000);
 afterAll(async () => {
-  sampler[Symbol.dispose]();
-  await flow?.close();
-  await store?.close();
-  rmSync(home, { recursive: true, force: true });
+  await site?.[Symbol.asyncDispose]();
 });
 
 test("the report finds who is good, who guesses and who takes the left, with intervals", async () => {

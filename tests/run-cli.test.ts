@@ -2,48 +2,34 @@
  * tiller run and tiller trigger against a server, with the tutorial's changed recipe (docs/workflows.md): started with
  * simulated people, shown, forked, recorded and run again from the recording.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { serve, type ServerType } from "@hono/node-server";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { run } from "@tiller/cli/run.ts";
 import { run as trigger } from "@tiller/cli/trigger.ts";
 import { loadWorkflows } from "@tiller/cli/workflows.ts";
-import { type FlowServer, launchFlow } from "@tiller/flow";
+import { type FlowServer } from "@tiller/flow";
 import { Recording } from "@tiller/schema";
-import { createApp } from "@tiller/server/app.ts";
-import { serverModels } from "@tiller/server/engine.ts";
-import { SamplerPool } from "@tiller/server/sampler.ts";
-import { ensurePerson, issueToken, openStore, type Store } from "@tiller/store";
+import { ensurePerson, issueToken, type Store } from "@tiller/store";
+import { openServer, type TestServer } from "./fixtures/server.ts";
 
-const home = mkdtempSync(path.join(tmpdir(), "tiller-run-cli-"));
 const file = "examples/workflows/reading-study-changed.ts";
-const sampler = new SamplerPool();
+let site: TestServer;
+let home: string;
 let store: Store;
 let flow: FlowServer;
-let server: ServerType;
 
 beforeAll(async () => {
-  store = await openStore({ home });
-  flow = await launchFlow({ store, workflows: await loadWorkflows(file), codeRevision: "test" });
-  const models = serverModels({ store, sampler });
-  const app = createApp({ store, flow, sampler, models, pending: new Set(), web: home });
-  server = serve({ fetch: app.fetch, port: 0 });
-  const { port } = server.address() as AddressInfo;
+  site = await openServer({ workflows: await loadWorkflows(file) });
+  ({ home, store, flow } = site);
   const about = { id: "researcher", name: "R", pseudonym: "r-1", role: "researcher" } as const;
   const { id } = await ensurePerson(store.db, about);
   mkdirSync(path.join(home, "tokens"), { recursive: true });
   writeFileSync(path.join(home, "tokens", "key-researcher"), await issueToken(store.db, id, "key"));
-  writeFileSync(path.join(home, "address"), `http://localhost:${port}`);
+  writeFileSync(path.join(home, "address"), site.address);
 }, 120_000);
 afterAll(async () => {
-  sampler[Symbol.dispose]();
-  server?.close();
-  await flow?.close();
-  await store?.close();
-  rmSync(home, { recursive: true, force: true });
+  await site?.[Symbol.asyncDispose]();
 });
 
 /** What a command prints. */

@@ -2,30 +2,21 @@
  * Runs of a real workflow from the studio: started by its form, listed with what they wait for, and forked, rewound,
  * asked again and cancelled from their trace.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import path from "node:path";
-import { serve, type ServerType } from "@hono/node-server";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { type FlowServer, launchFlow, workflow } from "@tiller/flow";
+import { workflow } from "@tiller/flow";
 import { RunProgress, type TraceNode, TracePage } from "@tiller/schema";
-import { createApp } from "@tiller/server/app.ts";
-import { serverModels } from "@tiller/server/engine.ts";
-import { SamplerPool } from "@tiller/server/sampler.ts";
-import { ensurePerson, issueToken, openStore, type Store } from "@tiller/store";
+import { ensurePerson, issueToken, type Store } from "@tiller/store";
 import { pairType } from "@tiller/store/fixtures/pair.ts";
-import { buildWeb } from "@tiller/web/build.ts";
 import { launchBrowser } from "./browser/launch.ts";
+import { openServer, type TestServer } from "./fixtures/server.ts";
 
-const home = mkdtempSync(path.join(tmpdir(), "tiller-runs-"));
-const sampler = new SamplerPool();
+let site: TestServer;
 let store: Store;
-let flow: FlowServer;
-let server: ServerType;
 let browser: Browser;
 let address: string;
 let session: string;
@@ -51,19 +42,8 @@ const study = workflow(
 );
 
 beforeAll(async () => {
-  store = await openStore({ home });
-  flow = await launchFlow({ store, workflows: [study], codeRevision: "test" });
-  const models = serverModels({ store, sampler });
-  const app = createApp({
-    store,
-    flow,
-    sampler,
-    models,
-    pending: new Set(),
-    web: await buildWeb(),
-  });
-  server = serve({ fetch: app.fetch, port: 0 });
-  address = `http://localhost:${(server.address() as AddressInfo).port}`;
+  site = await openServer({ workflows: [study], pages: true });
+  ({ store, address } = site);
   browser = await launchBrowser();
   const ruth = await ensurePerson(store.db, {
     id: "ruth",
@@ -76,11 +56,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   await browser?.close();
-  sampler[Symbol.dispose]();
-  server?.close();
-  await flow?.close();
-  await store?.close();
-  rmSync(home, { recursive: true, force: true });
+  await site?.[Symbol.asyncDispose]();
 });
 
 const api = async (path: string, body?: unknown): Promise<unknown> => {
@@ -117,7 +93,7 @@ const seriousFaults = async (page: Page) => {
     .filter((v) => ["serious", "critical"].includes(v.impact))
     .map((v) => `${v.id}: ${v.nodes[0]!.html}`);
 };
-const shots = process.env["TRACE_SHOTS"];
+const shots = process.env["TILLER_SCREENSHOTS"];
 const shot = async (page: Page, name: string) =>
   shots ? void (await page.screenshot({ path: path.join(shots, `${name}.png`) })) : undefined;
 

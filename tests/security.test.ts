@@ -2,13 +2,9 @@
  * The door: every route with every role and with none, what a rater can reach of others, names and pseudonyms, headers,
  * invitations, sessions, passwords, rates, and the audit log. In process, on the real database.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import type { Hono } from "hono";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { type FlowServer, launchFlow } from "@tiller/flow";
 import {
   AuditEntry,
   defineTask,
@@ -19,44 +15,28 @@ import {
   roles,
 } from "@tiller/schema";
 import { access, isAdministrative, ruleOf } from "@tiller/server/access.ts";
-import { createApp } from "@tiller/server/app.ts";
 import type { Env } from "@tiller/server/context.ts";
-import { serverModels } from "@tiller/server/engine.ts";
-import { SamplerPool } from "@tiller/server/sampler.ts";
 import { Limiter } from "@tiller/server/security.ts";
 import {
   createExperiment,
   ensurePerson,
   issueToken,
-  openStore,
   postBatch,
   sql,
   type Store,
 } from "@tiller/store";
+import { openServer, type TestServer } from "./fixtures/server.ts";
 
-const home = mkdtempSync(path.join(tmpdir(), "tiller-security-"));
-const sampler = new SamplerPool();
+let site: TestServer;
 let store: Store;
-let flow: FlowServer;
 let app: Hono<Env>;
 
 beforeAll(async () => {
-  store = await openStore({ home });
-  flow = await launchFlow({ store, workflows: [], codeRevision: "test" });
-  app = createApp({
-    store,
-    flow,
-    sampler,
-    models: serverModels({ store, sampler }),
-    pending: new Set(),
-    web: home,
-  });
+  site = await openServer();
+  ({ store, app } = site);
 });
 afterAll(async () => {
-  sampler[Symbol.dispose]();
-  await flow?.close();
-  await store?.close();
-  rmSync(home, { recursive: true, force: true });
+  await site?.[Symbol.asyncDispose]();
 });
 
 const person = (role: Role, id: string = role) =>
@@ -463,14 +443,7 @@ test("passwords: argon2id, wrong ones are slowed down, a change ends other sessi
   });
   expect(await taken.json()).toMatchObject({ code: "handle_taken" });
 
-  const fresh = createApp({
-    store,
-    flow,
-    sampler,
-    models: serverModels({ store, sampler }),
-    pending: new Set(),
-    web: home,
-  });
+  const fresh = site.another();
   const signIn = async (handle: string, password: string) =>
     fresh.request("/api/sign-in", {
       method: "POST",

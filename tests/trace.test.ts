@@ -2,55 +2,34 @@
  * The trace viewer in a real browser over a run of 3,000 steps: it opens, filters, is walked by keys, shows details,
  * takes comments; the exported file opens from disk with the network off and comes back.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { serve, type ServerType } from "@hono/node-server";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type FlowServer, launchFlow } from "@tiller/flow";
-import { createApp } from "@tiller/server/app.ts";
-import { serverModels } from "@tiller/server/engine.ts";
-import { SamplerPool } from "@tiller/server/sampler.ts";
-import { ensurePerson, issueToken, openStore, type Store } from "@tiller/store";
+import { ensurePerson, issueToken, type Store } from "@tiller/store";
 import { makeTree, storeTree } from "@tiller/store/fixtures/tree.ts";
-import { buildWeb } from "@tiller/web/build.ts";
 import { launchBrowser } from "./browser/launch.ts";
+import { openServer, type TestServer } from "./fixtures/server.ts";
 
-const home = mkdtempSync(path.join(tmpdir(), "tiller-trace-page-"));
 const tree = makeTree({ experiment: "study-1", nodes: 3000, seed: 3 });
 const other = makeTree({ experiment: "study-2", nodes: 300, seed: 4, ended: true });
-const sampler = new SamplerPool();
+let site: TestServer;
 let store: Store;
-let flow: FlowServer;
-let server: ServerType;
 let browser: Browser;
 let signedIn: BrowserContext;
 let address: string;
-/** where pictures go, to be looked at: TRACE_SHOTS=folder */
-const shots = process.env["TRACE_SHOTS"];
+/** where pictures go, to be looked at: TILLER_SCREENSHOTS=folder */
+const shots = process.env["TILLER_SCREENSHOTS"];
 const shot = async (page: Page, name: string) =>
   shots ? void (await page.screenshot({ path: path.join(shots, `${name}.png`) })) : undefined;
 
 beforeAll(async () => {
-  store = await openStore({ home });
+  site = await openServer({ pages: true });
+  ({ store, address } = site);
   await storeTree(store, tree);
   await storeTree(store, other);
-  flow = await launchFlow({ store, workflows: [], codeRevision: "test" });
-  const models = serverModels({ store, sampler });
-  const app = createApp({
-    store,
-    flow,
-    sampler,
-    models,
-    pending: new Set(),
-    web: await buildWeb(),
-  });
-  server = serve({ fetch: app.fetch, port: 0 });
-  address = `http://localhost:${(server.address() as AddressInfo).port}`;
   browser = await launchBrowser();
   const ruth = await ensurePerson(store.db, {
     id: "ruth",
@@ -65,11 +44,7 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(async () => {
   await browser?.close();
-  sampler[Symbol.dispose]();
-  server?.close();
-  await flow?.close();
-  await store?.close();
-  rmSync(home, { recursive: true, force: true });
+  await site?.[Symbol.asyncDispose]();
 });
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -236,7 +211,7 @@ test("the exported file opens from disk with the network off, and comes back int
     page.waitForEvent("download"),
     page.getByRole("link", { name: "Export" }).click(),
   ]);
-  const file = path.join(home, download.suggestedFilename());
+  const file = path.join(site.home, download.suggestedFilename());
   await download.saveAs(file);
   expect(file).toMatch(/study-1\.trace\.html$/);
   await page.close();

@@ -1,35 +1,18 @@
 /** The studio's page of triggers in a real browser: empty, made by the form, fired, failed, paused, removed. */
-import { mkdtempSync, rmSync } from "node:fs";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import path from "node:path";
-import { serve, type ServerType } from "@hono/node-server";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { type FlowServer, launchFlow, startTriggers, type Triggers, workflow } from "@tiller/flow";
-import { createApp } from "@tiller/server/app.ts";
-import { serverModels } from "@tiller/server/engine.ts";
-import { SamplerPool } from "@tiller/server/sampler.ts";
-import {
-  ensurePerson,
-  issueToken,
-  listTriggers,
-  openStore,
-  saveRows,
-  sql,
-  type Store,
-} from "@tiller/store";
-import { buildWeb } from "@tiller/web/build.ts";
+import { type FlowServer, startTriggers, type Triggers, workflow } from "@tiller/flow";
+import { ensurePerson, issueToken, listTriggers, saveRows, sql, type Store } from "@tiller/store";
 import { faults } from "./browser/axe.ts";
 import { launchBrowser } from "./browser/launch.ts";
+import { openServer, type TestServer } from "./fixtures/server.ts";
 
-const home = mkdtempSync(path.join(tmpdir(), "tiller-triggers-page-"));
-const sampler = new SamplerPool();
+let site: TestServer;
 let store: Store;
 let flow: FlowServer;
 let triggers: Triggers;
-let server: ServerType;
 let browser: Browser;
 let page: Page;
 let address: string;
@@ -39,22 +22,17 @@ const study = workflow(
   (f, { book }) => f.step("read", () => `read ${book}`),
   { title: "Small study" },
 );
-/** where pictures go, to be looked at: TRACE_SHOTS=folder */
-const shots = process.env["TRACE_SHOTS"];
+/** where pictures go, to be looked at: TILLER_SCREENSHOTS=folder */
+const shots = process.env["TILLER_SCREENSHOTS"];
 const shot = async (name: string) =>
   shots
     ? void (await page.screenshot({ path: path.join(shots, `${name}.png`), fullPage: true }))
     : undefined;
 
 beforeAll(async () => {
-  store = await openStore({ home });
-  flow = await launchFlow({ store, workflows: [study], codeRevision: "test" });
+  site = await openServer({ workflows: [study], pages: true });
+  ({ store, flow, address } = site);
   triggers = await startTriggers({ store, flow });
-  const models = serverModels({ store, sampler });
-  const web = await buildWeb();
-  const app = createApp({ store, flow, sampler, models, pending: new Set(), web });
-  server = serve({ fetch: app.fetch, port: 0 });
-  address = `http://localhost:${(server.address() as AddressInfo).port}`;
   browser = await launchBrowser();
   const ruth = { id: "ruth", name: "Ruth", pseudonym: "r-1", role: "researcher" } as const;
   const token = await issueToken(store.db, (await ensurePerson(store.db, ruth)).id, "link");
@@ -64,16 +42,12 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(async () => {
   await browser?.close();
-  sampler[Symbol.dispose]();
-  server?.close();
   await triggers?.close();
-  await flow?.close();
-  await store?.close();
-  rmSync(home, { recursive: true, force: true });
+  await site?.[Symbol.asyncDispose]();
 });
 
 const save = (row: string) =>
-  saveRows(store.db, home, { name: "books", experiment: null, rows: [row] });
+  saveRows(store.db, site.home, { name: "books", experiment: null, rows: [row] });
 const card = (name: string) => page.getByRole("listitem").filter({ hasText: name }).first();
 
 test("an empty page says how to begin; the form makes a schedule and refuses what is wrong with a reason", async () => {

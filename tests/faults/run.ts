@@ -15,6 +15,7 @@ import { z } from "zod";
 import { says, scripted } from "@tiller/model/fixtures/endpoint.ts";
 import { PersonId, rng } from "@tiller/schema";
 import { ensurePerson, openStore, sql, submitAnswer, takeLease } from "@tiller/store";
+import { eventually } from "./eventually.ts";
 import { said, size } from "./tree.ts";
 
 const { values: o } = parseArgs({
@@ -42,17 +43,6 @@ const store = await openStore({ home, databaseUrl, guest: true }); // the people
 await store.db.run(
   sql`create table effect (key text not null, at timestamptz not null default now())`,
 );
-
-/** The database goes away in this test: asks again until it is back. */
-async function patient<T>(ask: () => Promise<T>): Promise<T> {
-  for (let tries = 0; ; tries++)
-    try {
-      return await ask();
-    } catch (e) {
-      if (tries > 600) throw e;
-      await sleep(100);
-    }
-}
 
 // ---- servers
 const servers: (ChildProcess & { executor?: string })[] = [];
@@ -91,13 +81,13 @@ async function people(): Promise<void> {
     });
   const one = async (id: PersonId) => {
     while (!over) {
-      const lease = await patient(() => takeLease(store.db, id, { swap: false }));
+      const lease = await eventually(() => takeLease(store.db, id, { swap: false }));
       if (!lease) {
         await sleep(40);
         continue;
       }
       const value = { number: said(z.object({ at: z.string() }).parse(lease.input).at) };
-      await patient(() =>
+      await eventually(() =>
         submitAnswer(store.db, id, { lease: lease.lease, value, activeSeconds: 1, idleSeconds: 0 }),
       );
     }
@@ -108,7 +98,7 @@ async function people(): Promise<void> {
 async function ended(
   id: string,
 ): Promise<{ state: string; result: unknown; error: string | null } | undefined> {
-  const row = await patient(() =>
+  const row = await eventually(() =>
     store.db.maybe(
       sql`select state, result, error from experiment where id = ${id}`,
       z.object({ state: z.string(), result: z.unknown(), error: z.string().nullable() }),
@@ -121,14 +111,13 @@ async function ended(
 const postmaster = () =>
   Number(readFileSync(path.join(home, "postgres/data/postmaster.pid"), "utf8").split("\n")[0]);
 /** Postgres may be down from the last time: then it is hit once it is back. */
-const hit = (signal: NodeJS.Signals) =>
-  patient(async () => void process.kill(postmaster(), signal));
+const hit = (signal: NodeJS.Signals) => eventually(() => void process.kill(postmaster(), signal));
 let paused: ChildProcess | undefined;
 const faults: Record<string, { weight: number; act: () => Promise<void> | void }> = {
   cut: {
     weight: 80,
     act: () =>
-      patient(() =>
+      eventually(() =>
         store.db.run(
           sql`select pg_terminate_backend(pid) from pg_stat_activity where starts_with(application_name, ${`tiller ${servers[random.int(SERVERS)]!.executor}`}) and random() < 0.7`,
         ),
@@ -203,7 +192,7 @@ try {
       serve(i, [id, String(depth)]);
       for (let t = 0; t < 600 && !begun; t++) {
         await sleep(100);
-        begun = await patient(() =>
+        begun = await eventually(() =>
           store.db.value(
             sql`select exists (select 1 from experiment where id = ${id})`,
             z.boolean(),
@@ -233,7 +222,7 @@ try {
     );
   }
   await sleep(500);
-  const books = await patient(() =>
+  const books = await eventually(() =>
     store.db.one(
       sql`select (select count(*)::int from batch) as batches, (select count(*)::int from task) as tasks, (select count(*)::int from answer where undone_at is null) as answers,
           (select count(distinct key)::int from effect) as keys, (select count(*)::int from effect) as effects`,

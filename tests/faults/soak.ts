@@ -13,6 +13,7 @@ import { parseArgs } from "node:util";
 import { says, scripted } from "@tiller/model/fixtures/endpoint.ts";
 import { NextReply, RunProgress, rng } from "@tiller/schema";
 import { z } from "zod";
+import { eventually } from "./eventually.ts";
 import { said, size } from "./tree.ts";
 
 const { values: o } = parseArgs({
@@ -47,15 +48,6 @@ server.once("exit", (code) => {
 });
 
 const read = (file: string) => readFileSync(path.join(home, file), "utf8").trim();
-async function eventually<T>(act: () => T | Promise<T>, tries = 1200): Promise<T> {
-  for (let i = 0; ; i++)
-    try {
-      return await act();
-    } catch (e) {
-      if (i >= tries) throw e;
-      await sleep(100);
-    }
-}
 const address = await eventually(() => read("address"));
 const key = await eventually(() => read("tokens/key-api"));
 const link = `${address}/sign-in?token=${await eventually(() => read("tokens/link-rater"))}`;
