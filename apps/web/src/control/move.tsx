@@ -12,7 +12,7 @@ import {
   type Who,
 } from "@tiller/schema";
 import { post } from "../api.ts";
-import { Dialog } from "../design/components.tsx";
+import { Dialog, FormEnd } from "../design/components.tsx";
 import { type Names, queueName, span } from "./format.ts";
 import { type MoveStart, roomKey } from "./page.tsx";
 
@@ -128,19 +128,9 @@ export function MoveDialog({
             <Preview preview={preview.data} names={names} />
           )}
         </div>
-        {go.error && (
-          <p role="alert" className="bad-text">
-            {go.error.message}
-          </p>
-        )}
-        <div className="actions">
-          <button type="button" className="button" onClick={close}>
-            Cancel
-          </button>
-          <button className="button primary" disabled={!move || go.isPending || preview.isError}>
-            Move
-          </button>
-        </div>
+        <FormEnd error={go.error} close={close} disabled={!move || go.isPending || preview.isError}>
+          Move
+        </FormEnd>
       </form>
     </Dialog>
   );

@@ -4,7 +4,7 @@ import { useState } from "react";
 import { z } from "zod";
 import { type Alert, ControlRoom, type Queue, type Who } from "@tiller/schema";
 import { get, post } from "../api.ts";
-import { Badge, Card, Empty, Failed, Loading, Stat } from "../design/components.tsx";
+import { Badge, Card, Empty, Failed, Loading, Refused, Stat } from "../design/components.tsx";
 import { AnswersDialog } from "./answers.tsx";
 import "./control.css";
 import { hours, moveName, type Names } from "./format.ts";
@@ -169,11 +169,7 @@ function Moves({ room, names }: { room: ControlRoom; names: Names }) {
           </li>
         ))}
       </ul>
-      {undo.error && (
-        <p role="alert" className="bad-text">
-          {undo.error.message}
-        </p>
-      )}
+      <Refused error={undo.error} />
     </Card>
   );
 }

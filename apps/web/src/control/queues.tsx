@@ -4,7 +4,7 @@ import { useState } from "react";
 import { z } from "zod";
 import type { ControlQueue, ControlRoom, Queue, QueueChange } from "@tiller/schema";
 import { post } from "../api.ts";
-import { Badge, Dialog, Meter, when } from "../design/components.tsx";
+import { Badge, Dialog, FormEnd, Meter, when } from "../design/components.tsx";
 import { range, span } from "./format.ts";
 import { roomKey } from "./page.tsx";
 import { Tools } from "./tools.tsx";
@@ -173,19 +173,9 @@ function QueueDialog({ queue, close }: { queue: ControlQueue; close: () => void 
             <input value={why} maxLength={300} onChange={(e) => setWhy(e.target.value)} />
           </label>
         )}
-        {change.error && (
-          <p role="alert" className="bad-text">
-            {change.error.message}
-          </p>
-        )}
-        <div className="actions">
-          <button type="button" className="button" onClick={close}>
-            Cancel
-          </button>
-          <button className="button primary" disabled={change.isPending}>
-            Save
-          </button>
-        </div>
+        <FormEnd error={change.error} close={close} disabled={change.isPending}>
+          Save
+        </FormEnd>
       </form>
     </Dialog>
   );

@@ -155,3 +155,30 @@ export function ThemeButton() {
     </button>
   );
 }
+
+/** Why an act was refused, where it was tried; nothing while it was not. */
+export const Refused = ({ error }: { error: { message: string } | null }) =>
+  error && (
+    <p role="alert" className="bad-text">
+      {error.message}
+    </p>
+  );
+/** The end of a dialog's form: why it was refused, the way out, and the act itself. */
+export const FormEnd = (p: {
+  error: { message: string } | null;
+  close: () => void;
+  disabled: boolean;
+  children: ReactNode;
+}) => (
+  <>
+    <Refused error={p.error} />
+    <div className="actions">
+      <button type="button" className="button" onClick={p.close}>
+        Cancel
+      </button>
+      <button className="button primary" disabled={p.disabled}>
+        {p.children}
+      </button>
+    </div>
+  </>
+);

@@ -4,7 +4,7 @@ import { useState } from "react";
 import { z } from "zod";
 import { OwnPay, Session } from "@tiller/schema";
 import { get, post } from "../api.ts";
-import { Badge, Card, Failed, Loading, Stat, when } from "../design/components.tsx";
+import { Badge, Card, Failed, Loading, Refused, Stat, when } from "../design/components.tsx";
 import "../control/control.css";
 import { hours } from "../control/format.ts";
 import { browserName, money, thisMonth } from "./format.ts";
@@ -168,11 +168,7 @@ function Password() {
             onChange={(e) => setCurrent(e.target.value)}
           />
         </label>
-        {change.error && (
-          <p role="alert" className="bad-text">
-            {change.error.message}
-          </p>
-        )}
+        <Refused error={change.error} />
         {change.isSuccess && <p role="status">Saved. Your other sessions have ended.</p>}
         <div>
           <button className="button primary" disabled={change.isPending}>

@@ -5,7 +5,7 @@ import { useState } from "react";
 import { z } from "zod";
 import { type Join, Welcome } from "@tiller/schema";
 import { get, post } from "../api.ts";
-import { Card, Empty, Loading, when } from "../design/components.tsx";
+import { Card, Empty, Loading, Refused, when } from "../design/components.tsx";
 import "../control/control.css";
 
 export function JoinPage() {
@@ -115,11 +115,7 @@ function JoinForm({ url, welcome }: { url: string; welcome: Welcome }) {
               />
             </label>
           </div>
-          {join.error && (
-            <p role="alert" className="bad-text">
-              {join.error.message}
-            </p>
-          )}
+          <Refused error={join.error} />
           <button className="button primary" disabled={join.isPending}>
             Join
           </button>

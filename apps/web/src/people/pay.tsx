@@ -6,7 +6,16 @@ import { type Me, PayRate, Payroll, type PayLine } from "@tiller/schema";
 import { get, post } from "../api.ts";
 import { hours } from "../control/format.ts";
 import { Tools } from "../control/tools.tsx";
-import { Card, Dialog, Empty, Failed, Loading, Stat, when } from "../design/components.tsx";
+import {
+  Card,
+  Dialog,
+  Empty,
+  Failed,
+  FormEnd,
+  Loading,
+  Stat,
+  when,
+} from "../design/components.tsx";
 import { money, thisMonth } from "./format.ts";
 import { PeopleNav } from "./nav.tsx";
 
@@ -220,19 +229,9 @@ function CorrectionDialog({
             onChange={(e) => setReason(e.target.value)}
           />
         </label>
-        {correct.error && (
-          <p role="alert" className="bad-text">
-            {correct.error.message}
-          </p>
-        )}
-        <div className="actions">
-          <button type="button" className="button" onClick={close}>
-            Cancel
-          </button>
-          <button className="button primary" disabled={!amount || correct.isPending}>
-            Book it
-          </button>
-        </div>
+        <FormEnd error={correct.error} close={close} disabled={!amount || correct.isPending}>
+          Book it
+        </FormEnd>
       </form>
     </Dialog>
   );
@@ -377,19 +376,9 @@ function RateDialog({
           For a date in the past, the difference is booked today: months that were paid stay as they
           were.
         </p>
-        {add.error && (
-          <p role="alert" className="bad-text">
-            {add.error.message}
-          </p>
-        )}
-        <div className="actions">
-          <button type="button" className="button" onClick={close}>
-            Cancel
-          </button>
-          <button className="button primary" disabled={amount === undefined || add.isPending}>
-            Set it
-          </button>
-        </div>
+        <FormEnd error={add.error} close={close} disabled={amount === undefined || add.isPending}>
+          Set it
+        </FormEnd>
       </form>
     </Dialog>
   );

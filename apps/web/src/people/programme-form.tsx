@@ -4,7 +4,7 @@ import { useState } from "react";
 import { z } from "zod";
 import { Programme, StoredProgramme } from "@tiller/schema";
 import { post } from "../api.ts";
-import { Dialog } from "../design/components.tsx";
+import { Dialog, FormEnd } from "../design/components.tsx";
 import { programmesKey } from "./programmes.tsx";
 
 const example = [
@@ -189,19 +189,15 @@ export function ProgrammeForm({
             put: (n) => set({ probation: { ...body.probation, bar: n / 100 } }),
           })}
         </div>
-        {save.error && (
-          <p role="alert" className="bad-text">
-            {save.error instanceof z.ZodError ? z.prettifyError(save.error) : save.error.message}
-          </p>
-        )}
-        <div className="actions">
-          <button type="button" className="button" onClick={close}>
-            Cancel
-          </button>
-          <button className="button primary" disabled={save.isPending}>
-            Save and use
-          </button>
-        </div>
+        <FormEnd
+          error={
+            save.error instanceof z.ZodError ? { message: z.prettifyError(save.error) } : save.error
+          }
+          close={close}
+          disabled={save.isPending}
+        >
+          Save and use
+        </FormEnd>
       </form>
     </Dialog>
   );

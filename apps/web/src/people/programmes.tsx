@@ -10,7 +10,9 @@ import {
   Dialog,
   Empty,
   Failed,
+  FormEnd,
   Loading,
+  Refused,
   percent,
   when,
 } from "../design/components.tsx";
@@ -118,11 +120,7 @@ export function ProgrammesPage({ me }: { me: Me }) {
                 ))}
               </ul>
             )}
-            {end.error && (
-              <p role="alert" className="bad-text">
-                {end.error.message}
-              </p>
-            )}
+            <Refused error={end.error} />
           </Card>
           <Card title="On the way in">
             <Newcomers
@@ -214,19 +212,9 @@ function AdmitDialog({ row, close }: { row: JoiningRow; close: () => void }) {
           Why, for the record
           <input required maxLength={2000} value={why} onChange={(e) => setWhy(e.target.value)} />
         </label>
-        {admit.error && (
-          <p role="alert" className="bad-text">
-            {admit.error.message}
-          </p>
-        )}
-        <div className="actions">
-          <button type="button" className="button" onClick={close}>
-            Cancel
-          </button>
-          <button className="button primary" disabled={admit.isPending}>
-            Admit
-          </button>
-        </div>
+        <FormEnd error={admit.error} close={close} disabled={admit.isPending}>
+          Admit
+        </FormEnd>
       </form>
     </Dialog>
   );

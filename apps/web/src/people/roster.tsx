@@ -14,7 +14,17 @@ import {
 import { get, post } from "../api.ts";
 import { roomKey } from "../control/page.tsx";
 import { Tools } from "../control/tools.tsx";
-import { Badge, Card, Dialog, Empty, Failed, Loading, when } from "../design/components.tsx";
+import {
+  Badge,
+  Card,
+  Dialog,
+  Empty,
+  Failed,
+  FormEnd,
+  Loading,
+  Refused,
+  when,
+} from "../design/components.tsx";
 import { PeopleNav } from "./nav.tsx";
 
 const rosterKey = ["roster"];
@@ -274,11 +284,7 @@ function PersonDialog({
           </label>
         )}
         {signOut.data && <p role="status">{signOut.data.ended} sessions and links ended.</p>}
-        {error && (
-          <p role="alert" className="bad-text">
-            {error.message}
-          </p>
-        )}
+        <Refused error={error} />
         <div className="actions">
           {(admin || person.role === "rater") && me.role !== "researcher" && (
             <button type="button" className="button" onClick={() => makeLink.mutate()}>
@@ -442,19 +448,9 @@ function InviteDialog({ me, close }: { me: Me; close: () => void }) {
             Note to yourselves
             <input value={note} maxLength={300} onChange={(e) => setNote(e.target.value)} />
           </label>
-          {invite.error && (
-            <p role="alert" className="bad-text">
-              {invite.error.message}
-            </p>
-          )}
-          <div className="actions">
-            <button type="button" className="button" onClick={close}>
-              Cancel
-            </button>
-            <button className="button primary" disabled={invite.isPending}>
-              Make the link
-            </button>
-          </div>
+          <FormEnd error={invite.error} close={close} disabled={invite.isPending}>
+            Make the link
+          </FormEnd>
         </form>
       )}
     </Dialog>

@@ -6,7 +6,7 @@ import { type ControlRoom, ExperimentId, PersonId, type RuleBody, type Who } fro
 import { post } from "../api.ts";
 import { type Names, queueName } from "../control/format.ts";
 import { roomKey } from "../control/page.tsx";
-import { Dialog } from "../design/components.tsx";
+import { Dialog, FormEnd } from "../design/components.tsx";
 import { rulesKey } from "./work.tsx";
 
 type Kind = RuleBody["rule"];
@@ -169,19 +169,9 @@ export function NewRule({
             {number("After so many known answers", [least, setLeast], { min: 1 })}
           </div>
         )}
-        {save.error && (
-          <p role="alert" className="bad-text">
-            {save.error.message}
-          </p>
-        )}
-        <div className="actions">
-          <button type="button" className="button" onClick={close}>
-            Cancel
-          </button>
-          <button className="button primary" disabled={save.isPending}>
-            Add
-          </button>
-        </div>
+        <FormEnd error={save.error} close={close} disabled={save.isPending}>
+          Add
+        </FormEnd>
       </form>
     </Dialog>
   );

@@ -4,7 +4,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { z } from "zod";
 import { post } from "../api.ts";
-import { Card } from "../design/components.tsx";
+import { Card, Refused } from "../design/components.tsx";
 import "../control/control.css";
 
 export function SignIn() {
@@ -54,11 +54,7 @@ export function SignIn() {
               onChange={(e) => setPassword(e.target.value)}
             />
           </label>
-          {enter.error && (
-            <p role="alert" className="bad-text">
-              {enter.error.message}
-            </p>
-          )}
+          <Refused error={enter.error} />
           <button className="button primary" disabled={enter.isPending}>
             Sign in
           </button>

@@ -7,7 +7,7 @@ import { get, post } from "../api.ts";
 import { type Names, queueName, whoName } from "../control/format.ts";
 import { MoveDialog } from "../control/move.tsx";
 import { type MoveStart, namesOf, roomKey } from "../control/page.tsx";
-import { Card, Empty, Failed, Loading, percent, when } from "../design/components.tsx";
+import { Card, Empty, Failed, Loading, Refused, percent, when } from "../design/components.tsx";
 import { PeopleNav } from "./nav.tsx";
 import { NewRule } from "./rule-form.tsx";
 
@@ -117,11 +117,7 @@ function RuleRow({ rule, names, may }: { rule: WorkRule; names: Names; may: bool
       <div>
         <b>{where}</b> {ruleWords(rule, names)}{" "}
         <span className="quiet small nowrap">since {when(rule.at)}</span>
-        {end.error && (
-          <p role="alert" className="bad-text">
-            {end.error.message}
-          </p>
-        )}
+        <Refused error={end.error} />
       </div>
       {may && (
         <button

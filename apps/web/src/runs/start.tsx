@@ -1,11 +1,12 @@
 /** Starts a run: a workflow, its input by a form or as JSON, who answers, what it may use up. */
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useMutation } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { z } from "zod";
-import { Agents, KnownWorkflow } from "@tiller/schema";
-import { get, post } from "../api.ts";
-import { Card, Empty, Failed, Loading } from "../design/components.tsx";
+import { Agents, type KnownWorkflow } from "@tiller/schema";
+import { post } from "../api.ts";
+import { Card } from "../design/components.tsx";
+import { ChooseWorkflow } from "./choose.tsx";
 import { checked, Limits, limitsOf, peopleAnswer, WhoAnswers } from "./given.tsx";
 import { fieldsOf, InputForm } from "./input-form.tsx";
 import "./runs.css";
@@ -16,48 +17,20 @@ const route = "/studio/start";
 export function StartRun() {
   const { workflow } = StartPlace.parse(useSearch({ strict: false }));
   const navigate = useNavigate({ from: route });
-  const known = useQuery({
-    queryKey: ["workflows"],
-    queryFn: () => get("/api/studio/workflows", z.array(KnownWorkflow)),
-  });
-  const chosen = known.data?.find((w) => w.name === workflow) ?? known.data?.[0];
   return (
-    <main className="start-run">
-      <div>
+    <ChooseWorkflow
+      title="Start a run"
+      back={
         <Link to="/studio/runs" search={{}} className="small">
           Runs
         </Link>
-        <h1>Start a run</h1>
-      </div>
-      {known.isPending ? (
-        <Loading />
-      ) : known.error ? (
-        <Failed error={known.error} retry={() => void known.refetch()} />
-      ) : !chosen ? (
-        <Empty title="This server knows no workflow">
-          Add one to <code>recipes/</code> and start the server again.
-        </Empty>
-      ) : (
-        <>
-          <label className="stack" style={{ gap: 4 }}>
-            <span className="small">Workflow</span>
-            <select
-              value={chosen.name}
-              onChange={(e) =>
-                void navigate({ search: { workflow: e.target.value }, replace: true })
-              }
-            >
-              {known.data.map((w) => (
-                <option key={w.name} value={w.name}>
-                  {w.title} ({w.name})
-                </option>
-              ))}
-            </select>
-          </label>
-          <Form key={chosen.name} workflow={chosen} />
-        </>
-      )}
-    </main>
+      }
+      label="Workflow"
+      name={workflow}
+      choose={(name) => void navigate({ search: { workflow: name }, replace: true })}
+    >
+      {(chosen) => <Form key={chosen.name} workflow={chosen} />}
+    </ChooseWorkflow>
   );
 }
 

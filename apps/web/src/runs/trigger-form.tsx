@@ -1,11 +1,12 @@
 /** Makes a trigger: which workflow, what sets it off, what the run is given; and the ways that need none. */
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useMutation } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { z } from "zod";
-import { Agents, KnownWorkflow, type TriggerOn } from "@tiller/schema";
-import { get, post } from "../api.ts";
-import { Card, Empty, Failed, Loading } from "../design/components.tsx";
+import { Agents, type KnownWorkflow, type TriggerOn } from "@tiller/schema";
+import { post } from "../api.ts";
+import { Card } from "../design/components.tsx";
+import { ChooseWorkflow } from "./choose.tsx";
 import { checked, Limits, limitsOf, peopleAnswer, WhoAnswers } from "./given.tsx";
 import { fieldsOf } from "./input-form.tsx";
 import "./runs.css";
@@ -41,45 +42,26 @@ const ways: { readonly [K in Kind]: Way } = {
 const kinds = Object.keys(ways) as Kind[];
 
 export function NewTriggerPage() {
-  const known = useQuery({
-    queryKey: ["workflows"],
-    queryFn: () => get("/api/studio/workflows", z.array(KnownWorkflow)),
-  });
   const [name, setName] = useState<string>();
-  const chosen = known.data?.find((w) => w.name === name) ?? known.data?.[0];
   return (
-    <main className="start-run">
-      <div>
+    <ChooseWorkflow
+      title="New trigger"
+      back={
         <Link to="/studio/triggers" className="small">
           Triggers
         </Link>
-        <h1>New trigger</h1>
-      </div>
-      {known.isPending ? (
-        <Loading />
-      ) : known.error ? (
-        <Failed error={known.error} retry={() => void known.refetch()} />
-      ) : !chosen ? (
-        <Empty title="This server knows no workflow">
-          Add one to <code>recipes/</code> and start the server again.
-        </Empty>
-      ) : (
+      }
+      label="Workflow that it starts"
+      name={name}
+      choose={setName}
+    >
+      {(chosen) => (
         <>
-          <label className="stack" style={{ gap: 4 }}>
-            <span className="small">Workflow that it starts</span>
-            <select value={chosen.name} onChange={(e) => setName(e.target.value)}>
-              {known.data.map((w) => (
-                <option key={w.name} value={w.name}>
-                  {w.title} ({w.name})
-                </option>
-              ))}
-            </select>
-          </label>
           <Form key={chosen.name} workflow={chosen} />
           <Otherwise workflow={chosen} />
         </>
       )}
-    </main>
+    </ChooseWorkflow>
   );
 }
 

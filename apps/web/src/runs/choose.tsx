@@ -1,0 +1,54 @@
+/** A page about one of the workflows that this server can start: which, and what is then filled in for it. */
+import type { ReactNode } from "react";
+import { useQuery } from "@tanstack/react-query";
+import { z } from "zod";
+import { KnownWorkflow } from "@tiller/schema";
+import { get } from "../api.ts";
+import { Empty, Failed, Loading } from "../design/components.tsx";
+
+export function ChooseWorkflow(p: {
+  title: string;
+  back: ReactNode;
+  label: string;
+  /** of the workflow; another one than there is means the first */
+  name: string | undefined;
+  choose: (name: string) => void;
+  children: (workflow: KnownWorkflow) => ReactNode;
+}) {
+  const known = useQuery({
+    queryKey: ["workflows"],
+    queryFn: () => get("/api/studio/workflows", z.array(KnownWorkflow)),
+  });
+  const chosen = known.data?.find((w) => w.name === p.name) ?? known.data?.[0];
+  return (
+    <main className="start-run">
+      <div>
+        {p.back}
+        <h1>{p.title}</h1>
+      </div>
+      {known.isPending ? (
+        <Loading />
+      ) : known.error ? (
+        <Failed error={known.error} retry={() => void known.refetch()} />
+      ) : !chosen ? (
+        <Empty title="This server knows no workflow">
+          Add one to <code>recipes/</code> and start the server again.
+        </Empty>
+      ) : (
+        <>
+          <label className="stack" style={{ gap: 4 }}>
+            <span className="small">{p.label}</span>
+            <select value={chosen.name} onChange={(e) => p.choose(e.target.value)}>
+              {known.data.map((w) => (
+                <option key={w.name} value={w.name}>
+                  {w.title} ({w.name})
+                </option>
+              ))}
+            </select>
+          </label>
+          {p.children(chosen)}
+        </>
+      )}
+    </main>
+  );
+}
