@@ -236,7 +236,8 @@ class Call<T> implements OpContext {
       } catch (e) {
         if (this.#ops.host.stopping.aborted) return new Promise<never>(() => {});
         if (isLost(e)) {
-          this.attempt--; // the database's fault, not the call's: again as soon as it is back
+          this.attempt--; // the database's fault, not the call's: again as soon as it is back. Not `patient`, whose
+          // frames every parked ask would keep
           await sleep(LOST_MS * (1 + Math.random()));
           continue;
         }

@@ -10,7 +10,6 @@ export async function keep(
   value: unknown,
 ): Promise<{ stored: StoredValue; value: unknown }> {
   const text = jsonText(value);
-  if (typeof value === "number" && Number.isFinite(value)) return { stored: { value }, value };
   return {
     stored:
       text.length > BLOB_BYTES
