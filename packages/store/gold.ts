@@ -17,6 +17,7 @@ import {
   TaskId,
   TillerError,
 } from "@tiller/schema";
+import { canonical } from "./canonical.ts";
 import { type Db, sql } from "./sql.ts";
 
 /** The experiment that holds tasks which only measure; its batches are closed to ordinary taking. */
@@ -263,16 +264,9 @@ export function meetsGold(
     const said = answer[key];
     return typeof wanted === "number" && typeof said === "number"
       ? Math.abs(said - wanted) <= g.tolerance + 1e-9
-      : canonical(said) === canonical(wanted);
+      : said !== undefined && canonical(said) === canonical(wanted);
   });
 }
-/** JSON with sorted keys: jsonb does not keep their order. */
-const canonical = (x: unknown): string =>
-  JSON.stringify(x, (_, v: unknown) =>
-    typeof v === "object" && v !== null && !Array.isArray(v)
-      ? Object.fromEntries(Object.entries(v).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-      : v,
-  ) ?? "";
 
 /** Answers to gold items, scored by the newest truth, newest first. */
 export async function goldAnswers(
