@@ -24,12 +24,15 @@ export const isLost = (e: unknown): boolean => {
   );
 };
 
+/** From now on this error counts as one of its connection, for us and for DBOS. */
+export function lose(e: Error & { code?: string | undefined }): void {
+  lost.add(e);
+  e.code = "ECONNRESET";
+}
 /** Marks an error of a connection. DBOS tries again after errors it knows; a closed socket has more names than those. */
 function mark(e: unknown): void {
   const { code } = e as { code?: string };
-  if (typeof e !== "object" || e === null || !code || !errnos.has(code)) return;
-  lost.add(e);
-  (e as { code: string }).code = "ECONNRESET";
+  if (e instanceof Error && code && errnos.has(code)) lose(e);
 }
 
 /** Does it again while the connection fails, until `signal`. For what may happen twice. */

@@ -21,6 +21,7 @@ import {
 } from "./executors.ts";
 import { type Holder, openHolder } from "./holder.ts";
 import { PatientPool } from "./lost.ts";
+import { NamingClient } from "./named.ts";
 import { Db, sql } from "./sql.ts";
 
 const MINIMUM = 15;
@@ -64,6 +65,7 @@ export async function openStore(o: {
   const named = { ...config, application_name: executorName(executor) };
   const pool = new PatientPool({
     ...named,
+    Client: NamingClient,
     max: 20,
     idleTimeoutMillis: 60_000,
     // a process that was declared dead gets no new connection: what it still does reaches nothing
