@@ -110,6 +110,7 @@ const modes: Record<string, () => Promise<void>> = {
         ),
       );
     while (flow.waiting() < N) await pause(100);
+    await store.db.run(sql`vacuum analyze`); // what Postgres would do some time in the next minute: hundreds of commits
     await pause(20_000); // the trace is written, DBOS's loops are at rest, the heap is compacted
     const before = await commits();
     const began = performance.now();

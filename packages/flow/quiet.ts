@@ -24,7 +24,11 @@ const GROWN_BYTES = 24 * 2 ** 20;
  */
 export function compactAtRest(): { close(): void } {
   setFlagsFromString("--expose-gc");
-  const gc = runInNewContext("gc") as () => void;
+  const gc = runInNewContext("gc") as (o: {
+    type: "major";
+    execution: "sync";
+    flavor: "last-resort";
+  }) => void;
   let low = process.memoryUsage.rss();
   let before = process.cpuUsage();
   let ticks = 0; // at rest
@@ -34,8 +38,9 @@ export function compactAtRest(): { close(): void } {
     ticks = (user + system) / 1000 < BUSY * REST_MS ? ticks + 1 : 0;
     if (ticks < RESTED || process.memoryUsage.rss() < low + GROWN_BYTES) return;
     setFlagsFromString("--optimize-for-size"); // compact, and keep no pages in reserve
-    gc();
-    gc(); // what the first one freed goes back
+    const all = { type: "major", execution: "sync", flavor: "last-resort" } as const; // caches and idle code too
+    gc(all);
+    gc(all); // what the first one freed goes back
     setFlagsFromString("--no-optimize-for-size");
     low = process.memoryUsage.rss();
   }, REST_MS);

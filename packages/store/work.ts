@@ -75,11 +75,13 @@ export async function postBatch(
   const schemaOf = (s: z.ZodType) => JSON.stringify(z.toJSONSchema(s, { unrepresentable: "any" }));
   const deadline = b.deadline?.toISOString() ?? null;
   await db.transaction(async (tx) => {
+    // with no lock on a kind that is known: all who ask wait for each other's commits else
     await tx.run(
-      sql`insert into task_type (name, version, title, instructions, view, input_schema, output_schema)
-          values (${type.name}, ${type.version}, ${type.title}, ${type.instructions}, ${JSON.stringify(type.view)}, ${schemaOf(type.input)}, ${schemaOf(type.output)})
+      prepared(sql`insert into task_type (name, version, title, instructions, view, input_schema, output_schema)
+          select ${type.name}, ${type.version}, ${type.title}, ${type.instructions}, ${JSON.stringify(type.view)}::jsonb, ${schemaOf(type.input)}::jsonb, ${schemaOf(type.output)}::jsonb
+          where not exists (select from task_type where name = ${type.name} and version = ${type.version} and view is not null)
           on conflict (name, version) do update set title = excluded.title, view = excluded.view, input_schema = excluded.input_schema, output_schema = excluded.output_schema
-          where task_type.view is null`,
+          where task_type.view is null`),
     );
     await tx.run(sql`insert into lane (kind) values (${type.name}) on conflict do nothing`);
     const fresh = await tx.run(
