@@ -3,7 +3,7 @@
  * of it, the replay writes again.
  */
 import type { ExperimentId } from "@tiller/schema";
-import { type NodeWrite, type Store, writeNodes } from "@tiller/store";
+import { nodeAnswers, type NodeWrite, type Store, writeNodes } from "@tiller/store";
 
 const FLUSH_MS = 200;
 const RETRY_MS = 1000;
@@ -11,6 +11,8 @@ const GROUP = 1000; // nodes a statement
 
 export interface Recorder {
   write(node: NodeWrite): void;
+  /** How many answers a waiting ask has by now. */
+  answers(node: string, answers: number): void;
   /** Resolves when all that was written before is in the database. */
   flush(): Promise<void>;
   close(): Promise<void>;
@@ -18,6 +20,7 @@ export interface Recorder {
 
 export function openRecorder(store: Store): Recorder {
   let pending = new Map<string, NodeWrite>();
+  let counts = new Map<string, number>();
   let timer: NodeJS.Timeout | undefined;
   let writing: Promise<void> = Promise.resolve();
   let next: Promise<void> | undefined;
@@ -52,6 +55,8 @@ export function openRecorder(store: Store): Recorder {
   const drain = async () => {
     const nodes = [...pending.values()];
     pending = new Map();
+    const counted = counts;
+    counts = new Map();
     for (let i = 0; i < nodes.length; i += GROUP) {
       try {
         await group(nodes.slice(i, i + GROUP));
@@ -59,9 +64,17 @@ export function openRecorder(store: Store): Recorder {
         const newer = pending;
         pending = new Map(nodes.slice(i).map((n) => [n.id, n]));
         for (const n of newer.values()) merge(n);
+        counts = new Map([...counted, ...counts]);
         return schedule(RETRY_MS);
       }
     }
+    if (counted.size)
+      try {
+        await nodeAnswers(store.db, [...counted]);
+      } catch {
+        counts = new Map([...counted, ...counts]);
+        schedule(RETRY_MS);
+      }
     for (const id of new Set(nodes.map((n) => n.experiment as string)))
       store.emit({ type: "trace", experiment: id as ExperimentId });
     return undefined;
@@ -81,6 +94,10 @@ export function openRecorder(store: Store): Recorder {
   return {
     write: (node) => {
       merge(node);
+      schedule(FLUSH_MS);
+    },
+    answers: (node, answers) => {
+      counts.set(node, answers);
       schedule(FLUSH_MS);
     },
     flush: async () => {

@@ -23,7 +23,6 @@ import {
   experimentExtras,
   getExperiment,
   jsonText,
-  nodeAnswers,
   openBatches,
   patient,
   plainExperiments,
@@ -80,7 +79,7 @@ export interface FlowServer {
   /** The result once it has ended; throws what it failed with. */
   wait(id: string): Promise<unknown>;
   /** To be called after an answer, for what people see; the waiting workflow hears of it from the database. */
-  answered(a: { batch: string; done: number; wanted: number }): Promise<void>;
+  answered(a: { batch: string; done: number }): void;
   /** Asks of this process that wait for people. */
   waiting(): number;
   /** Looks for complete batches whose word was lost. */
@@ -401,7 +400,7 @@ export async function launchFlow(o: {
     check: (name, input) => checkInput(defOf(name), input),
     start,
     wait: async (id) => resolveValue(home, await outside(() => resultOf(id))),
-    answered: async ({ batch, done }) => void (await nodeAnswers(db, batch, done)),
+    answered: ({ batch, done }) => recorder.answers(batch, done),
     waiting: () => waiter.size(),
     nudge: () => waiter.look(),
     fork: (f) => branch({ kind: "fork", ...f }, f.by, false),

@@ -200,19 +200,6 @@ export async function boundTime(
   };
 }
 
-/** The live answer to a lease, when there is one. */
-export const answerOfLease = (
-  db: Db,
-  person: PersonId,
-  lease: string,
-): Promise<{ value: unknown } | undefined> =>
-  db.maybe(
-    prepared(
-      sql`select value from answer where lease = ${lease} and person = ${person} and undone_at is null`,
-    ),
-    z.object({ value: z.unknown() }),
-  );
-
 /** After an undo: the answer that was taken back becomes the draft, and its time goes on. */
 export const draftFromUndone = (db: Db, answer: string): Promise<number> =>
   db.run(

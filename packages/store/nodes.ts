@@ -85,10 +85,12 @@ export async function writeNodes(db: Db, nodes: readonly NodeWrite[]): Promise<v
   }
 }
 
-/** An ask's answers so far, as they come in. */
-export const nodeAnswers = (db: Db, node: string, answers: number): Promise<number> =>
+/** Asks' answers so far, as they come in: [node, answers]. */
+export const nodeAnswers = (db: Db, counts: readonly (readonly [string, number])[]) =>
   db.run(
-    sql`update node set answers = ${answers}, seq = nextval('node_seq') where id = ${node} and state = 'waiting'`,
+    prepared(sql`${behind} update node set answers = c.answers, seq = nextval('node_seq')
+        from behind, unnest(${counts.map(([node]) => node)}::text[], ${counts.map(([, n]) => n)}::int[]) as c(id, answers)
+        where node.id = c.id and node.state = 'waiting'`),
   );
 
 /** Every unfinished node at or below a place. */

@@ -3,7 +3,7 @@
  * of its own; ticks are added up in groups, as soon as the ones before are. Near the end answers count one by one.
  */
 import { z } from "zod";
-import { type Db, prepared, sql } from "./sql.ts";
+import { behind, type Db, prepared, sql } from "./sql.ts";
 
 /** Missing answers above which a batch counts by ticks. */
 export const TICKS_ABOVE = 256;
@@ -11,10 +11,10 @@ export const TICKS_ABOVE = 256;
 const Count = z.object({ done: z.number(), wanted: z.number() });
 type Count = z.infer<typeof Count>;
 
-/** The batch's new count; undefined when there was nothing to add. */
+/** The batch's new count; undefined when there was nothing to add. What a crash takes back are ticks again. */
 const addUp = (db: Db, batch: string): Promise<Count | undefined> =>
   db.maybe(
-    prepared(sql`with t as (delete from batch_tick where batch = ${batch} returning n)
+    prepared(sql`${behind}, t as (delete from batch_tick using behind where batch = ${batch} returning n)
         update batch set done = done + (select sum(n)::int from t) where id = ${batch} and exists (select 1 from t) returning done, wanted`),
     Count,
   );

@@ -2,7 +2,7 @@
  * Who has which task, and what they answered. Exact overlap: a task's `taken` moves in the same statement as the
  * lease that takes it, so no task ever has more live leases and answers than it wants people.
  */
-import { randomUUID } from "node:crypto";
+import { v7 } from "uuid";
 import { z } from "zod";
 import {
   Answer,
@@ -220,7 +220,7 @@ const leasePicked = (me: Sql, o: TakeOptions): Sql => sql`counted as (
         on conflict (person, kind, day) do update set taken = d.taken + 1, most = excluded.most),
       bumped as (update task set taken = taken + 1 from picked where task.id = picked.id),
       l as (insert into lease (id, task, person, swap, expires_at)
-        select ${o.id ?? randomUUID()}, picked.id, ${me}, ${o.swap}, now() + make_interval(mins => ${LEASE_MINUTES}) from picked returning *)
+        select ${o.id ?? v7()}, picked.id, ${me}, ${o.swap}, now() + make_interval(mins => ${LEASE_MINUTES}) from picked returning *)
     select ${leaseRow} from l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version`;
 
 /**
@@ -281,6 +281,8 @@ export interface Submitted {
   readonly batch: string;
   readonly done: number;
   readonly wanted: number;
+  /** the lease was answered before, with this */
+  readonly earlier?: { readonly value: unknown };
 }
 const SubmittedRow = z.object({
   answer: z.string(),
@@ -362,7 +364,7 @@ const storeAnswer = (
   return db.maybe(
     prepared(sql`with l as (update lease set state = 'answered' where id = ${s.lease} and person = ${person} and state = 'live' returning *),
           a as (insert into answer (id, task, lease, person, value, swap, active_seconds, idle_seconds)
-            select ${randomUUID()}, task, id, person, ${JSON.stringify(o.value)}::jsonb, swap, ${s.activeSeconds}, ${s.idleSeconds} from l returning *),
+            select ${v7()}, task, id, person, ${JSON.stringify(o.value)}::jsonb, swap, ${s.activeSeconds}, ${s.idleSeconds} from l returning *),
           t as (select a.id, a.at, a.task, t.batch, t.type, l.created_at from a join task t on t.id = a.task cross join l),
           d as (${countAnswer(person, 1, s.activeSeconds)}),
           ${change}
@@ -407,8 +409,8 @@ export async function submitAnswer(
   const value = await parseValue(db, s, o.check);
   const stored = (where: typeof leaseRow) =>
     db.maybe(
-      sql`select a.id as answer, a.at, b.experiment, b.id as batch, b.done, b.wanted from answer a join task t on t.id = a.task join batch b on b.id = t.batch where a.undone_at is null and ${where}`,
-      SubmittedRow,
+      sql`select a.id as answer, a.at, b.experiment, b.id as batch, b.done, b.wanted, jsonb_build_object('value', a.value) as earlier from answer a join task t on t.id = a.task join batch b on b.id = t.batch where a.undone_at is null and ${where}`,
+      SubmittedRow.extend({ earlier: z.object({ value: z.unknown() }) }),
     ) as Promise<Submitted | undefined>;
   const fresh = await (decide
     ? storeDeciding(db, person, s, { value, decide })

@@ -1,7 +1,7 @@
 /** The raters' API: take, draft, answer, undo, skip, flag, renew, own figures; shapes in schema/work.ts and desk.ts. */
-import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { Hono } from "hono";
+import { v7 } from "uuid";
 import { z } from "zod";
 import { checkAnswer } from "@tiller/crowd";
 import {
@@ -34,7 +34,6 @@ import {
 import {
   allConcerns,
   answerConcern,
-  answerOfLease,
   type BatchState,
   beat,
   besideLease,
@@ -82,8 +81,8 @@ export const deskRoutes = (d: Deps) => {
   const { db } = d.store;
   const policies = policiesAtWork(db);
   /** Tells the workflow and the studio that a batch moved. */
-  const moved = async (b: BatchState) => {
-    await d.flow.answered(b);
+  const moved = (b: BatchState) => {
+    d.flow.answered(b);
     const experiment = ExperimentId.parse(b.experiment);
     d.store.emit({ type: "judgment", experiment, done: b.done, wanted: b.wanted });
   };
@@ -93,7 +92,7 @@ export const deskRoutes = (d: Deps) => {
     .post("/next", async (c) => {
       const { holding } = Next.parse(await c.req.json().catch(() => ({})));
       const me = c.var.me.id;
-      const id = randomUUID();
+      const id = v7(); // in order of time: new rows stand together in the indexes
       const { role } = c.var.me;
       const lease = await takeLease(db, me, {
         holding,
@@ -115,7 +114,6 @@ export const deskRoutes = (d: Deps) => {
     .post("/answers", async (c) => {
       const sent = Submit.parse(await c.req.json());
       const me = c.var.me.id;
-      const earlier = await answerOfLease(db, me, sent.lease);
       const time = await boundTime(db, me, sent);
       const stored = await submitAnswer(
         db,
@@ -123,7 +121,8 @@ export const deskRoutes = (d: Deps) => {
         { ...sent, ...time },
         { check: checkAnswer, decide: await policies(sent.lease, me) },
       );
-      if (!earlier) await moved(stored);
+      const { earlier } = stored;
+      if (!earlier) moved(stored);
       if (stored.experiment === MEASURING) await judgeStanding(db, me);
       const undoUntil = new Date(Date.parse(stored.at) + UNDO_SECONDS * 1000).toISOString();
       const kept = !earlier || isDeepStrictEqual(earlier.value, sent.value);
@@ -145,7 +144,7 @@ export const deskRoutes = (d: Deps) => {
       const fate = skipFates[s.reason];
       const time = await boundTime(db, c.var.me.id, s);
       const batch = await skipTo(db, c.var.me.id, { ...s, ...time, fate });
-      if (batch) await moved(batch);
+      if (batch) moved(batch);
       return c.json({ fate } satisfies SkipReply);
     })
     .post("/renew", async (c) => {
@@ -203,11 +202,11 @@ export const deskRoutes = (d: Deps) => {
     })
     .post("/referrals/:lease", staff, async (c) => {
       const { act } = SettleReferral.parse(await c.req.json());
-      const id = randomUUID();
+      const id = v7();
       const lease = c.req.param("lease");
       const r = { act, lease, id, swap: swapOf(id) };
       const batch = await settleReferral(db, c.var.me.id, r);
-      if (batch) await moved(batch);
+      if (batch) moved(batch);
       return c.json({ ok: true });
     });
 };
