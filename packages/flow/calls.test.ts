@@ -5,7 +5,7 @@ import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { type Models, ModelsConfig, openModels } from "@tiller/model";
-import { says, scripted } from "@tiller/model/fixtures/endpoint.ts";
+import { says, scripted, silent } from "@tiller/model/fixtures/endpoint.ts";
 import { PersonId, prompt, TillerError } from "@tiller/schema";
 import {
   ensurePerson,
@@ -26,6 +26,7 @@ let store: Store;
 let flow: FlowServer;
 let models: Models;
 const endpoint = await scripted(says('{"answer": "yes"}'));
+const deaf = await scripted(silent);
 const ran = new Map<string, number>();
 const count = (name: string) => ran.set(name, (ran.get(name) ?? 0) + 1).get(name)!;
 
@@ -113,6 +114,9 @@ const asking = workflow("asking@1", z.object({}), async (f) => {
 const costly = workflow("costly@1", z.object({ budget: z.looseObject({}) }), (f, { budget }) =>
   f.child(asking, {}, { budget }),
 );
+const listening = workflow("listening@1", z.object({}), (f) =>
+  f.model("deaf", prompt`Anybody?`, { attempts: 3 }),
+);
 const newer = workflow(
   "asking@2",
   z.object({ extra: z.string() }),
@@ -132,14 +136,27 @@ beforeAll(async () => {
     model: "m",
     price: { prompt: 1, completion: 1 },
   };
-  models = openModels({ config: ModelsConfig.parse({ oracle }), db: store.db });
-  const workflows = [ask, leaf, parallel, asking, costly, newer, ...Object.values(wrong)];
+  models = openModels({
+    config: ModelsConfig.parse({ oracle, deaf: { ...oracle, baseURL: deaf.baseURL } }),
+    db: store.db,
+  });
+  const workflows = [
+    ask,
+    leaf,
+    parallel,
+    asking,
+    costly,
+    listening,
+    newer,
+    ...Object.values(wrong),
+  ];
   flow = await launchFlow({ store, workflows, models, codeRevision: "test" });
 }, 60_000);
 afterAll(async () => {
   await flow?.close();
   await store?.close();
   await endpoint[Symbol.asyncDispose]();
+  await deaf[Symbol.asyncDispose]();
   rmSync(home, { recursive: true, force: true });
 });
 
@@ -363,6 +380,17 @@ test("a run under way goes on as another version, with the answers it has and th
   expect(posted.map((p) => p.id)).toEqual([`old-version-asking-2/more`, "old-version/answer"]); // "one?" was asked once
   expect((await getExperiment(store.db, id)).state).toBe("cancelled");
 }, 60_000);
+
+test("a cancel breaks off the model call under way, and the run shows as cancelled", async () => {
+  const id = await flow.start(listening, {}, { id: "broken-off" });
+  await expect.poll(() => deaf.asked.length).toBe(1);
+  await flow.cancel({ node: id, by: "ruth" });
+  await expect(flow.wait(id)).rejects.toThrow(/cancelled/);
+  await expect.poll(() => deaf.gone()).toBe(1);
+  await new Promise((r) => setTimeout(r, 400)); // what the broken call might still write
+  expect([...(await nodes(id)).values()].map((n) => n.state)).toEqual(["cancelled", "cancelled"]);
+  expect(deaf.asked.length).toBe(1); // and it is not tried again
+});
 
 test("a cancelled subtree ends, its open work with it", async () => {
   const id = await flow.start(costly, { budget: {} }, { id: "cancelled" });

@@ -5,6 +5,7 @@ import type { Store, StoredValue } from "@tiller/store";
 import type { BudgetScope } from "./budget.ts";
 import type { Carried, WorkflowDef } from "./define.ts";
 import type { Recorder } from "./recorder.ts";
+import type { UnderWay } from "./under-way.ts";
 import type { Waiter } from "./waiter.ts";
 
 export interface Host {
@@ -16,6 +17,7 @@ export interface Host {
   readonly posted: Set<string>;
   readonly codeRevision: string;
   readonly stopping: AbortSignal;
+  readonly underWay: UnderWay;
   /** the database's clock, in milliseconds */
   now(): number;
   /** Starts the workflow, or finds it, and waits for its result. */

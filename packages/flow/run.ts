@@ -174,10 +174,13 @@ class WorkflowFlow extends LabFlow implements Flow {
         if (!host.models) throw noModels(model);
         const { db } = host.store;
         const budget = await checkBudgets(db, args.budgets, { tokens: 1 }, host.now());
-        const call = { ...options, key: c.id, budget, signal: host.stopping };
         const { models } = host;
         const at = { node: c.id, experiment: args.experiment };
-        const { reply, used } = await charged(db, at, () => models.call(model, prompt, call));
+        const { reply, used } = await charged(db, at, () =>
+          host.underWay.run(c.id, (signal) =>
+            models.call(model, prompt, { ...options, key: c.id, budget, signal }),
+          ),
+        );
         c.note({ cached: reply.cached, cost: used.money, tokens: used.tokens });
         return (o.output ? reply.value : reply.text) as T;
       },

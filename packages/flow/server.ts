@@ -44,6 +44,7 @@ import { compactAtRest, QUEUE_MS, quietDbos } from "./quiet.ts";
 import { openRecorder } from "./recorder.ts";
 import type { Host, RunConfig, WorkflowArgs } from "./host.ts";
 import { runWorkflow } from "./run.ts";
+import { UnderWay } from "./under-way.ts";
 import { openWaiter } from "./waiter.ts";
 
 export interface StartOptions {
@@ -158,6 +159,7 @@ export async function launchFlow(o: {
     posted: await openBatches(db),
     codeRevision: o.codeRevision,
     stopping: stopping.signal,
+    underWay: new UnderWay(stopping.signal),
     now: () => clock.now(),
     deadlineOf: (batch) => batchDeadline(db, batch),
     configOf: (experiment) => {
@@ -195,7 +197,12 @@ export async function launchFlow(o: {
   const resultOf = async (id: string): Promise<StoredValue> => {
     for (;;) {
       const local = here.get(id); // taken over in the meantime
-      if (local) return local;
+      if (local)
+        try {
+          return await local;
+        } catch (e) {
+          if (!isControl(e)) throw e; // it ended elsewhere or was cancelled: the record says how
+        }
       const ended = await patient(() =>
         db.maybe(
           sql`select status from dbos.workflow_status where workflow_uuid = ${id} and status not in ('PENDING', 'ENQUEUED', 'DELAYED')`,
@@ -343,6 +350,7 @@ export async function launchFlow(o: {
     await cancelBatches(db, node);
     await recorder.flush();
     await cancelNodes(db, node, why);
+    host.underWay.breakOff(node);
     const experiment = node.split("/")[0]!;
     if (node === experiment)
       await endExperiment(db, experiment, { state: "cancelled", error: why });
@@ -387,6 +395,7 @@ export async function launchFlow(o: {
     if (ids.length) await outside(() => DBOS.cancelWorkflows(ids.map((w) => w.id)));
     await recorder.flush();
     await cancelNodes(db, experiment, why);
+    host.underWay.breakOff(experiment);
     await endExperiment(db, experiment, { state: "cancelled", error: why });
   };
 

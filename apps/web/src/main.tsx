@@ -83,7 +83,11 @@ function Shell() {
         </Link>
         <nav aria-label="Main">
           {staff && (
-            <Link to="/studio/runs" search={{}}>
+            <Link
+              to="/studio/runs"
+              search={{}}
+              className={/^\/studio\/(runs|start|triggers)/.test(pathname) ? "active" : ""}
+            >
               Runs
             </Link>
           )}
