@@ -197,13 +197,15 @@ async function ask(a: Asking, model: string, item: Item, k: number): Promise<unk
   const key = `${a.node.id}/${item.id}/${k}`;
   const at = { node: key, experiment: a.ops.args.experiment };
   const { reply, used } = await charged(store.db, at, () =>
-    models.call(model, asked, {
-      output: a.task.output,
-      key,
-      budget,
-      signal: a.ops.host.stopping,
-      ...(k > 0 ? { seed: k } : {}), // several answers of one model are several samples
-    }),
+    a.ops.host.underWay.run(key, (signal) =>
+      models.call(model, asked, {
+        output: a.task.output,
+        key,
+        budget,
+        signal,
+        ...(k > 0 ? { seed: k } : {}), // several answers of one model are several samples
+      }),
+    ),
   );
   const before = sums.get(a.node) ?? { cost: 0, tokens: 0 };
   const sum = { cost: before.cost + used.money, tokens: before.tokens + used.tokens };

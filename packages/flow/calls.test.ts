@@ -381,15 +381,20 @@ test("a run under way goes on as another version, with the answers it has and th
   expect((await getExperiment(store.db, id)).state).toBe("cancelled");
 }, 60_000);
 
-test("a cancel breaks off the model call under way, and the run shows as cancelled", async () => {
-  const id = await flow.start(listening, {}, { id: "broken-off" });
-  await expect.poll(() => deaf.asked.length).toBe(1);
+test.each([
+  ["a model call of the flow", "listening@1", {}],
+  ["a model that answers for people", "ask@1", { "*": { kind: "model", model: "deaf" } }],
+] as const)("a cancel breaks off %s, and the run shows as cancelled", async (_, name, agents) => {
+  const [asked, gone] = [deaf.asked.length, deaf.gone()];
+  const input = name === "ask@1" ? { people: 1 } : {};
+  const id = await flow.start(name, input, { id: `broken-off-${name}`, agents });
+  await expect.poll(() => deaf.asked.length).toBe(asked + 1);
   await flow.cancel({ node: id, by: "ruth" });
   await expect(flow.wait(id)).rejects.toThrow(/cancelled/);
-  await expect.poll(() => deaf.gone()).toBe(1);
+  await expect.poll(() => deaf.gone()).toBe(gone + 1);
   await new Promise((r) => setTimeout(r, 400)); // what the broken call might still write
   expect([...(await nodes(id)).values()].map((n) => n.state)).toEqual(["cancelled", "cancelled"]);
-  expect(deaf.asked.length).toBe(1); // and it is not tried again
+  expect(deaf.asked.length).toBe(asked + 1); // and it is not tried again
 });
 
 test("a cancelled subtree ends, its open work with it", async () => {

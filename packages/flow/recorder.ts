@@ -75,7 +75,11 @@ export function openRecorder(store: Store): Recorder {
         counts = new Map([...counted, ...counts]);
         schedule(RETRY_MS);
       }
-    for (const id of new Set(nodes.map((n) => n.experiment as string)))
+    const experiments = [
+      ...nodes.map((n) => n.experiment as string),
+      ...[...counted.keys()].map((node) => node.split("/")[0]!),
+    ];
+    for (const id of new Set(experiments))
       store.emit({ type: "trace", experiment: id as ExperimentId });
     return undefined;
   };

@@ -339,21 +339,25 @@ export async function launchFlow(o: {
     throw missingCode([name]);
   };
 
-  const cancel: FlowServer["cancel"] = async ({ node, by, reason }) => {
-    const why = `cancelled by ${by}${reason ? `: ${reason}` : ""}`;
+  /** Ends what runs at or below a node; without `batches` people go on with the work they hold, for whoever takes it over. */
+  const end = async (node: string, why: string, o: { batches: boolean }) => {
     const below = `${node}/`;
     const workflows = await db.many(
       sql`select workflow_uuid as id from dbos.workflow_status where (workflow_uuid = ${node} or starts_with(workflow_uuid, ${below})) and status in ('PENDING', 'ENQUEUED', 'DELAYED')`,
       z.object({ id: z.string() }),
     );
     if (workflows.length) await outside(() => DBOS.cancelWorkflows(workflows.map((w) => w.id)));
-    await cancelBatches(db, node);
+    if (o.batches) await cancelBatches(db, node);
     await recorder.flush();
     await cancelNodes(db, node, why);
     host.underWay.breakOff(node);
+    if (!node.includes("/"))
+      // the whole run
+      await endExperiment(db, node, { state: "cancelled", error: why });
+  };
+  const cancel: FlowServer["cancel"] = async ({ node, by, reason }) => {
+    await end(node, `cancelled by ${by}${reason ? `: ${reason}` : ""}`, { batches: true });
     const experiment = node.split("/")[0]!;
-    if (node === experiment)
-      await endExperiment(db, experiment, { state: "cancelled", error: why });
     store.emit({ type: "experiment", id: ExperimentId.parse(experiment) });
   };
   /** Starts a branch of a run; `inPlace` ends the old one. */
@@ -373,7 +377,7 @@ export async function launchFlow(o: {
       adopt: inPlace,
     });
     if (inPlace && old.state === "running") {
-      await end(experiment, `taken back by ${by}`);
+      await end(experiment, `taken back by ${by}`, { batches: false });
       for (const batch of left) await cancelBatches(db, batch); // what was made of what is taken back leaves the desks
     }
     const id = await start(defOf(old.recipe), input, {
@@ -385,18 +389,6 @@ export async function launchFlow(o: {
       origin: { kind: b.kind, experiment, node: b.node, by },
     });
     return { experiment: id };
-  };
-  /** Ends a run but leaves its open batches to whoever takes them over. */
-  const end = async (experiment: string, why: string) => {
-    const ids = await db.many(
-      sql`select workflow_uuid as id from dbos.workflow_status where (workflow_uuid = ${experiment} or starts_with(workflow_uuid, ${`${experiment}/`})) and status in ('PENDING', 'ENQUEUED', 'DELAYED')`,
-      z.object({ id: z.string() }),
-    );
-    if (ids.length) await outside(() => DBOS.cancelWorkflows(ids.map((w) => w.id)));
-    await recorder.flush();
-    await cancelNodes(db, experiment, why);
-    host.underWay.breakOff(experiment);
-    await endExperiment(db, experiment, { state: "cancelled", error: why });
   };
 
   return {
@@ -439,7 +431,8 @@ export async function launchFlow(o: {
         input: unknown;
         carried: Carried;
       };
-      if (old.state === "running") await end(experiment, `goes on as ${to}, by ${by}`);
+      if (old.state === "running")
+        await end(experiment, `goes on as ${to}, by ${by}`, { batches: false });
       const id = await start(def, input, {
         id: `${experiment}-${to.replace("@", "-")}`,
         seed: old.seed,

@@ -2,28 +2,29 @@
 import { Error as Dbos } from "@dbos-inc/dbos-sdk";
 
 export class UnderWay {
-  readonly #calls = new Map<string, AbortController>();
+  readonly #calls = new Set<{ readonly node: string; readonly abort: AbortController }>();
   readonly #stopping: AbortSignal;
   constructor(stopping: AbortSignal) {
     this.#stopping = stopping;
   }
   /** Runs `act` with a signal that a cancel of `node`, or the server's stop, aborts. */
   async run<T>(node: string, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const call = new AbortController();
-    const stop = () => call.abort(this.#stopping.reason);
+    const abort = new AbortController();
+    const call = { node, abort };
+    const stop = () => abort.abort(this.#stopping.reason);
     if (this.#stopping.aborted) stop();
     this.#stopping.addEventListener("abort", stop);
-    this.#calls.set(node, call);
+    this.#calls.add(call);
     try {
-      return await act(call.signal);
+      return await act(abort.signal);
     } finally {
-      this.#calls.delete(node);
+      this.#calls.delete(call);
       this.#stopping.removeEventListener("abort", stop);
     }
   }
   breakOff(node: string): void {
-    for (const [id, call] of this.#calls)
-      if (id === node || id.startsWith(`${node}/`))
-        call.abort(new Dbos.DBOSWorkflowCancelledError(id));
+    for (const call of this.#calls)
+      if (call.node === node || call.node.startsWith(`${node}/`))
+        call.abort.abort(new Dbos.DBOSWorkflowCancelledError(call.node));
   }
 }
