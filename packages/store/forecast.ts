@@ -50,13 +50,14 @@ const assigned = (db: Db) =>
 const paces = (db: Db) =>
   db.many(
     sql`with recent as (select * from day_count where day > (now() at time zone 'utc')::date - 7 and kind <> ''),
-          kinds as (select kind, sum(seconds) / nullif(sum(answered), 0) as seconds from recent group by kind)
+          kinds as (select kind, sum(seconds) / nullif(sum(answered), 0) as seconds from recent group by kind),
+          mine as (select person, kind, sum(answered)::float8 / count(*) as "perDay" from recent where answered > 0 group by person, kind)
         select p.id as person, k.kind,
-          coalesce((mine.answered / nullif(mine.days, 0))::float8, ${GUESSED_SECONDS_A_DAY} / greatest(1, coalesce(s.seconds, ${GUESSED_SECONDS})))::float8 as "perDay",
-          coalesce(mine.answered > 0, false) as measured
+          coalesce(m."perDay", ${GUESSED_SECONDS_A_DAY} / greatest(1, coalesce(s.seconds, ${GUESSED_SECONDS})))::float8 as "perDay",
+          m."perDay" is not null as measured
         from person p cross join (select distinct kind from lane) k
         left join kinds s on s.kind = k.kind
-        left join lateral (select sum(r.answered)::float8 as answered, count(*)::float8 as days from recent r where r.person = p.id and r.kind = k.kind and r.answered > 0) mine on true
+        left join mine m on m.person = p.id and m.kind = k.kind
         where p.role = 'rater' or exists (select 1 from roster r where r.person = p.id)`,
     Pace,
   );
