@@ -74,6 +74,11 @@ async function run(o: Load): Promise<Loaded> {
         out.empty++;
         continue;
       }
+      if (next.beside.first)
+        await post(address, "/api/desk/instructions", session, {
+          type: next.lease.type,
+          version: next.lease.typeVersion,
+        });
       await until(due);
       const answer = {
         lease: next.lease.lease,

@@ -42,7 +42,7 @@ const [raters, wanted, open, tasks, seconds] = [
 ];
 const BOUND_MS = 100;
 const PAGE_MS = 300;
-const LADDER = [1, 0.75, 0.5, 0.25];
+const LADDER = [1, 0.75, 0.625, 0.5, 0.375, 0.25];
 const say = (line: string) => console.error(`${new Date().toISOString().slice(11, 19)} ${line}`);
 const quantile = (xs: readonly number[], q: number) =>
   xs.length

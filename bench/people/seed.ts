@@ -14,7 +14,7 @@ export async function seedWork(
   const { db } = store;
   await db.run(
     sql`insert into person (id, name, pseudonym, role, simulated)
-        select 'bench-' || n, 'Bench ' || n, 'bench-' || n, 'rater', true from generate_series(1, ${o.people}::int) n`,
+        select 'bench-' || n, 'Bench ' || n, 'bench-' || n, 'rater', false from generate_series(1, ${o.people}::int) n`,
   );
   for (let e = 0; e * BATCH * 5 < o.open; e++)
     await createExperiment(db, {

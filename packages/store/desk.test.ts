@@ -8,6 +8,7 @@ import { ExperimentId, type PersonId, type SkipFate } from "@tiller/schema";
 import {
   allConcerns,
   answerConcern,
+  answersOf,
   beat,
   besideLease,
   boundTime,
@@ -208,6 +209,16 @@ test("time: no more than passed, and no second twice", async () => {
   await ago(next.lease, 590); // loaded ahead
   expect(await bound(first.lease, 9000)).toEqual([600, 0]);
   expect(await bound(first.lease, 300, 9000)).toEqual([300, 300]);
+  const sent = {
+    lease: first.lease,
+    value: { choice: "a" },
+    activeSeconds: 9000,
+    idleSeconds: 9000,
+  };
+  const { answer: cut } = await submitAnswer(store.db, p, sent, { bound: true });
+  const [stored] = await answersOf(store.db, { answers: [cut] });
+  expect([Math.round(stored!.activeSeconds), stored!.idleSeconds]).toEqual([600, 0]);
+  await undoAnswer(store.db, p, cut);
   await submitAnswer(store.db, p, {
     lease: first.lease,
     value: { choice: "a" },
@@ -247,6 +258,11 @@ test("changed instructions are shown once beside the ones this person knew", asy
   await readInstructions(store.db, p, { type: one.type, version: "2" });
   expect((await besideLease(store.db, p, two)).before).toBeNull();
   expect((await besideLease(store.db, p, one)).before).toBeNull(); // an old batch: known too
+  // a new lease of instructions that are known says the same as a look at the database
+  const known2 = await besideLease(store.db, p, two);
+  expect(await besideLease(store.db, p, two, { fresh: true })).toEqual(known2);
+  const q = await person("newcomer");
+  expect(await besideLease(store.db, q, two, { fresh: true })).toMatchObject({ first: true });
 });
 
 test("a concern waits for its answer; the rater sees both", async () => {

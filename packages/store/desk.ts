@@ -64,8 +64,24 @@ export async function saveDraft(db: Db, person: PersonId, s: SaveDraft): Promise
   });
 }
 
-/** What the desk needs beside the lease: the draft, and whether its instructions are news to this person. */
-export async function besideLease(db: Db, person: PersonId, l: Lease): Promise<Beside> {
+/** Instructions that a person is known to have read, which nothing makes unread: nobody asks for them again. */
+const readBy = new WeakMap<Db, Set<string>>();
+
+/**
+ * What the desk needs beside the lease: the draft, and whether its instructions are news to this person. `fresh`: the
+ * lease was given out just now, so there is no draft.
+ */
+export async function besideLease(
+  db: Db,
+  person: PersonId,
+  l: Lease,
+  o: { fresh?: boolean } = {},
+): Promise<Beside> {
+  const read = readBy.get(db) ?? new Set();
+  readBy.set(db, read);
+  const key = `${person}\n${l.type}\n${l.typeVersion}`;
+  if (o.fresh && read.has(key))
+    return Beside.parse({ draft: null, first: false, before: null, shown: await shownTo(db, l) });
   const row = await db.one(
     prepared(sql`select d.lease is not null as drafted, ${draftColumns}, r.known, r.version, k.instructions
         from (select 1) x left join draft d on d.lease = ${l.lease}
@@ -87,6 +103,7 @@ export async function besideLease(db: Db, person: PersonId, l: Lease): Promise<B
     }),
   );
   const { drafted, known, version, instructions, ...draft } = row;
+  if (known) read.add(key);
   const changed = known === false && instructions !== null && instructions !== l.instructions;
   return Beside.parse({
     draft: drafted ? draft : null,
@@ -170,35 +187,6 @@ export const readInstructions = (
     sql`insert into instructions_read (person, type, version)
         select ${person}, name, version from task_type where name = ${type} and version = ${version} on conflict do nothing`,
   );
-
-/**
- * Seconds that a client may claim for a lease: no more than passed since it was given out, less what the same person
- * claimed for other work of that while. Simulated raters pretend to take time, so nothing bounds them.
- */
-export async function boundTime(
-  db: Db,
-  person: PersonId,
-  s: { lease: string; activeSeconds: number; idleSeconds: number },
-): Promise<{ activeSeconds: number; idleSeconds: number }> {
-  const passed = await db.value(
-    prepared(sql`with l as (select l.created_at from lease l join person p on p.id = l.person where l.id = ${s.lease} and l.person = ${person} and not p.simulated),
-          work as (
-            select x.created_at, a.at, a.active_seconds as active from answer a join lease x on x.id = a.lease
-            where a.person = ${person} and a.undone_at is null and a.lease <> ${s.lease} and a.at >= (select created_at from l)
-            union all select x.created_at, k.at, k.active_seconds from skip k join lease x on x.id = k.lease
-            where x.person = ${person} and x.created_at > (select created_at from l) - interval '1 day' and k.at >= (select created_at from l)),
-          start as (select created_at from l union select work.created_at from work, l where work.created_at < l.created_at)
-        select min(extract(epoch from now() - s.created_at) - coalesce((
-          select sum(greatest(0, w.active - greatest(0, extract(epoch from s.created_at - w.created_at)))) from work w), 0))::float8 from start s`),
-    z.number().nullable(),
-  );
-  if (passed === null) return { activeSeconds: s.activeSeconds, idleSeconds: s.idleSeconds };
-  const activeSeconds = Math.min(s.activeSeconds, Math.max(0, passed));
-  return {
-    activeSeconds,
-    idleSeconds: Math.min(s.idleSeconds, Math.max(0, passed - activeSeconds)),
-  };
-}
 
 /** After an undo: the answer that was taken back becomes the draft, and its time goes on. */
 export const draftFromUndone = (db: Db, answer: string): Promise<number> =>

@@ -5,6 +5,7 @@ export * from "./batches.ts";
 export * from "./blobs.ts";
 export { canonical } from "./canonical.ts";
 export * from "./control.ts";
+export { boundTime } from "./claim.ts";
 export * from "./desk.ts";
 export { defaultHome } from "./embedded.ts";
 export { forecastQueues, previewMove } from "./forecast.ts";

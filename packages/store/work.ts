@@ -7,13 +7,11 @@ import { z } from "zod";
 import {
   Answer,
   type DeskProgress,
-  type Draft,
   type ExperimentId,
   Judgment,
   Lease,
   type LeaseId,
   type PersonId,
-  problemsOf,
   type Requirement,
   type Role,
   type SkipReason,
@@ -21,8 +19,8 @@ import {
   type TaskDef,
   type TaskId,
   TillerError,
-  View,
 } from "@tiller/schema";
+import { parseAnswer, type CheckAnswer } from "./claim.ts";
 import { languagesOf, lanesOf, mayHave, quotaOf, today } from "./eligible.ts";
 import { GOLD_SHARE, pickGold, pickTwin, twinOf } from "./gold.ts";
 import { type Db, prepared, type Sql, sql } from "./sql.ts";
@@ -293,51 +291,6 @@ const SubmittedRow = z.object({
   wanted: z.number(),
 });
 
-/** What the code of a kind of work says against an answer; `crowd` has it, where it is known. */
-export type CheckAnswer = (
-  type: string,
-  version: string,
-  input: unknown,
-  value: unknown,
-) => readonly string[];
-const kinds = new Map<string, { output: z.ZodType; view: View | null }>(); // by type and version: they never change
-/** The answer as its kind, its view and its code want it; a clear error when it does not fit. */
-async function parseValue(db: Db, s: Submit, check?: CheckAnswer): Promise<unknown> {
-  const type = await db.maybe(
-    prepared(
-      sql`select t.type, t.type_version as version, t.input from lease l join task t on t.id = l.task where l.id = ${s.lease}`,
-    ),
-    z.object({ type: z.string(), version: z.string(), input: z.unknown() }),
-  );
-  if (!type) return s.value; // an unknown lease: said below
-  const key = `${type.type}@${type.version}`;
-  const kind =
-    kinds.get(key) ??
-    (await db.one(
-      sql`select output_schema as output, view from task_type where name = ${type.type} and version = ${type.version}`,
-      z.object({
-        output: z
-          .record(z.string(), z.unknown())
-          .nullable()
-          .transform((x) => (x ? z.fromJSONSchema(x) : z.unknown())),
-        view: View.nullable(),
-      }),
-    ));
-  kinds.set(key, kind);
-  const parsed = kind.output.safeParse(s.value);
-  const problems = parsed.success
-    ? [
-        ...(kind.view ? problemsOf(kind.view, type.input, parsed.data as Draft) : []),
-        ...(check?.(type.type, type.version, type.input, parsed.data) ?? []),
-      ]
-    : parsed.error.issues.map((i) => `${i.path.join(".") || "answer"}: ${i.message}`);
-  if (!problems.length) return parsed.data;
-  throw new TillerError(
-    "bad_answer",
-    `the answer does not fit ${key}: ${[...new Set(problems)].join("; ")}. Correct it and send it again.`,
-  );
-}
-
 /** Adds an answer in `t` (type, created_at of its lease) to its person's day, or takes it out. */
 const countAnswer = (person: PersonId, n: 1 | -1, seconds: number | Sql): Sql =>
   sql`insert into day_count as d (person, kind, day, answered, seconds)
@@ -355,7 +308,7 @@ const storeAnswer = (
   db: Db,
   person: PersonId,
   s: Submit,
-  o: { value: unknown; more?: number },
+  o: { more?: number } = {},
 ): Promise<(z.infer<typeof SubmittedRow> & { ticked: boolean }) | undefined> => {
   const change = o.more
     ? sql`b as (update batch set done = done + 1, wanted = wanted + ${o.more} where id = (select batch from t) returning *),
@@ -364,7 +317,7 @@ const storeAnswer = (
   return db.maybe(
     prepared(sql`with l as (update lease set state = 'answered' where id = ${s.lease} and person = ${person} and state = 'live' returning *),
           a as (insert into answer (id, task, lease, person, value, swap, active_seconds, idle_seconds)
-            select ${v7()}, task, id, person, ${JSON.stringify(o.value)}::jsonb, swap, ${s.activeSeconds}, ${s.idleSeconds} from l returning *),
+            select ${v7()}, task, id, person, ${JSON.stringify(s.value)}::jsonb, swap, ${s.activeSeconds}, ${s.idleSeconds} from l returning *),
           t as (select a.id, a.at, a.task, t.batch, t.type, l.created_at from a join task t on t.id = a.task cross join l),
           d as (${countAnswer(person, 1, s.activeSeconds)}),
           ${change}
@@ -376,12 +329,7 @@ const storeAnswer = (
 };
 
 /** The same under a policy: the task is locked while it decides, so the places change with the answer and never after it. */
-const storeDeciding = (
-  db: Db,
-  person: PersonId,
-  s: Submit,
-  o: { value: unknown; decide: DecidePeople },
-) =>
+const storeDeciding = (db: Db, person: PersonId, s: Submit, decide: DecidePeople) =>
   db.transaction(async (tx) => {
     const live = await tx.run(
       sql`select 1 from lease where id = ${s.lease} and person = ${person} and state = 'live' for update`,
@@ -392,29 +340,30 @@ const storeDeciding = (
           where t.id = (select task from lease where id = ${s.lease}) for update of t`,
       z.object({ people: z.number(), taken: z.number() }),
     );
-    const people = await o.decide(tx, { lease: s.lease, value: o.value });
+    const people = await decide(tx, { lease: s.lease, value: s.value });
     // never below the places that are taken: whoever is at it finishes
     const more = people === undefined ? 0 : Math.max(people, task.taken) - task.people;
-    return storeAnswer(tx, person, s, { value: o.value, more });
+    return storeAnswer(tx, person, s, { more });
   });
 
-/** Stores an answer. The same lease again returns the stored one: a retry after a lost reply is safe. */
+/**
+ * Stores an answer. The same lease again returns the stored one: a retry after a lost reply is safe. `bound`: its seconds
+ * are what a client claims, and cut to what passed.
+ */
 export async function submitAnswer(
   db: Db,
   person: PersonId,
-  s: Submit,
-  o: { check?: CheckAnswer | undefined; decide?: DecidePeople | undefined } = {},
+  sent: Submit,
+  o: { check?: CheckAnswer; bound?: boolean; decide?: DecidePeople | undefined } = {},
 ): Promise<Submitted> {
   const { decide } = o;
-  const value = await parseValue(db, s, o.check);
+  const s = await parseAnswer(db, person, sent, o);
   const stored = (where: typeof leaseRow) =>
     db.maybe(
       sql`select a.id as answer, a.at, b.experiment, b.id as batch, b.done, b.wanted, jsonb_build_object('value', a.value) as earlier from answer a join task t on t.id = a.task join batch b on b.id = t.batch where a.undone_at is null and ${where}`,
       SubmittedRow.extend({ earlier: z.object({ value: z.unknown() }) }),
     ) as Promise<Submitted | undefined>;
-  const fresh = await (decide
-    ? storeDeciding(db, person, s, { value, decide })
-    : storeAnswer(db, person, s, { value }));
+  const fresh = await (decide ? storeDeciding(db, person, s, decide) : storeAnswer(db, person, s));
   if (fresh) {
     const { ticked, ...row } = fresh;
     if (!ticked) return row as Submitted;
@@ -428,7 +377,8 @@ export async function submitAnswer(
     sql`select state from lease where id = ${s.lease} and person = ${person}`,
     z.object({ state: z.string() }),
   );
-  if (state?.state === "live" || state?.state === "answered") return submitAnswer(db, person, s, o); // a retry beside this one moved it between the two looks
+  if (state?.state === "live" || state?.state === "answered")
+    return submitAnswer(db, person, sent, o); // a retry beside this one moved it between the two looks
   if (state?.state !== "expired")
     throw new TillerError(
       "unknown_lease",
@@ -457,7 +407,7 @@ export async function submitAnswer(
       "lease_expired",
       `the task of lease ${s.lease} was given out again after ${LEASE_MINUTES} minutes. Take the next task.`,
     );
-  return submitAnswer(db, person, s, o);
+  return submitAnswer(db, person, sent, o);
 }
 
 /** Takes an answer back within two minutes and makes its lease live again, unless the answers are in use. */

@@ -103,7 +103,11 @@ export const deskRoutes = (d: Deps) => {
       });
       return c.json(
         (lease
-          ? { kind: "task", lease, beside: await besideLease(db, me, lease) }
+          ? {
+              kind: "task",
+              lease,
+              beside: await besideLease(db, me, lease, { fresh: lease.lease === id }),
+            }
           : {
               kind: "empty",
               message: await whyNothing(db, me),
@@ -114,13 +118,11 @@ export const deskRoutes = (d: Deps) => {
     .post("/answers", async (c) => {
       const sent = Submit.parse(await c.req.json());
       const me = c.var.me.id;
-      const time = await boundTime(db, me, sent);
-      const stored = await submitAnswer(
-        db,
-        me,
-        { ...sent, ...time },
-        { check: checkAnswer, decide: await policies(sent.lease, me) },
-      );
+      const stored = await submitAnswer(db, me, sent, {
+        check: checkAnswer,
+        bound: true,
+        decide: await policies(sent.lease, me),
+      });
       const { earlier } = stored;
       if (!earlier) moved(stored);
       if (stored.experiment === MEASURING) await judgeStanding(db, me);
