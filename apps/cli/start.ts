@@ -11,7 +11,7 @@ import { z } from "zod";
 import { simulatedRaters } from "@tiller/crowd";
 import { launchFlow, startTriggers } from "@tiller/flow";
 import { PersonId, type Role, Summary, TillerError } from "@tiller/schema";
-import { createApp } from "@tiller/server/app.ts";
+import { createApp, serverOptions } from "@tiller/server/app.ts";
 import { serverModels } from "@tiller/server/engine.ts";
 import { renderReport } from "@tiller/server/report.ts";
 import { SamplerPool } from "@tiller/server/sampler.ts";
@@ -212,7 +212,7 @@ function listen(
   opened: (s: ServerType) => void,
 ): Promise<string> {
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch, port, hostname: host }, (info) =>
+    const server = serve({ fetch, port, hostname: host, serverOptions }, (info) =>
       resolve(`http://localhost:${info.port}`),
     );
     opened(server);

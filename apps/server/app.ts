@@ -43,6 +43,12 @@ const types: Record<string, string> = {
   json: "application/json",
 };
 
+/**
+ * A rater reads for longer than Node keeps a connection (5 s): each request would open a new one, and one that is sent as
+ * the old one closes would fail.
+ */
+export const serverOptions = { keepAliveTimeout: 75_000 };
+
 export function createApp(d: Deps): Hono<Env> {
   const app = new Hono<Env>();
   const limiter = new Limiter();

@@ -9,7 +9,7 @@ import { serve } from "@hono/node-server";
 import { launchFlow } from "@tiller/flow";
 import { expireLeases, openStore, settleDropped } from "@tiller/store";
 import { recipes } from "../../recipes/index.ts";
-import { createApp } from "./app.ts";
+import { createApp, serverOptions } from "./app.ts";
 import { serverModels } from "./engine.ts";
 import { SamplerPool } from "./sampler.ts";
 
@@ -34,7 +34,12 @@ const sampler = new SamplerPool();
 const models = serverModels({ store, sampler });
 const flow = await launchFlow({ store, workflows: recipes, models, codeRevision: "serve" });
 const app = createApp({ store, flow, sampler, models, pending, web: values.web });
-const server = serve({ fetch: app.fetch, port: Number(values.port), hostname: "127.0.0.1" });
+const server = serve({
+  fetch: app.fetch,
+  port: Number(values.port),
+  hostname: "127.0.0.1",
+  serverOptions,
+});
 const sweep = setInterval(() => {
   void expireLeases(store.db)
     .then(() => settleDropped(store.db))

@@ -3,7 +3,15 @@
  * keep themselves, and nothing is thrown away. Keys: g guidelines, f flag a concern, s skip, u undo.
  */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import {
+  type ReactNode,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import { z } from "zod";
 import { DeskProgress, type Draft, Me, type SkipFate, UndoReply } from "@tiller/schema";
 import { get, post } from "../api.ts";
@@ -180,7 +188,7 @@ function DeskOf({ me }: { me: Me }) {
   };
   const newest = useRef(press);
   newest.current = press;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const listen = (e: KeyboardEvent) => newest.current(e);
     addEventListener("keydown", listen);
     return () => removeEventListener("keydown", listen);

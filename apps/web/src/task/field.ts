@@ -1,5 +1,5 @@
 /** What every kind of question gets, and the keys it may take. */
-import { useEffect } from "react";
+import { useLayoutEffect } from "react";
 import type { Draft, Field } from "@tiller/schema";
 
 export type FieldOf<K extends Field["kind"]> = Extract<Field, { kind: K }>;
@@ -31,7 +31,7 @@ export interface FieldProps<F extends Field = Field> {
 
 /** Registers the newest closure: the parent asks it when a key is pressed. */
 export function useKeys(keys: FieldProps["keys"], press: Press): void {
-  useEffect(() => keys(press));
+  useLayoutEffect(() => keys(press));
 }
 
 /** 1 to 9, then 0 for the tenth; -1 for another key. */

@@ -5,7 +5,15 @@
  * throws work away. Answers are in terms of the input, whatever `shown` puts where; without it `swap` shows b on the
  * left and lists in reverse. Give each task's form a `key`, so that it starts afresh.
  */
-import { type ComponentType, type ReactNode, useEffect, useId, useRef, useState } from "react";
+import {
+  type ComponentType,
+  type ReactNode,
+  useEffect,
+  useId,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from "react";
 import {
   at,
   type Draft,
@@ -178,7 +186,8 @@ export function TaskForm({ problems = [], disabled = false, ...p }: TaskFormProp
   });
   const newest = useRef(press);
   newest.current = press;
-  useEffect(() => {
+  // in the commit that shows the form: a key pressed at first sight counts
+  useLayoutEffect(() => {
     const listen = (e: KeyboardEvent) => newest.current(e);
     addEventListener("keydown", listen);
     return () => removeEventListener("keydown", listen);
