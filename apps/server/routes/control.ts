@@ -38,12 +38,12 @@ const JUDGMENTS = 6000;
 
 /**
  * The newest value of `make`, at most `ms` old; calls meanwhile wait for the same one. `drop` forgets it. `stale`: an old
- * value serves while the next is made, so that nobody waits for it but the first.
+ * value serves while the next is made, so that nobody waits for it but the first; with `empty` not even the first.
  */
 function shared<T>(
   ms: number,
   make: () => Promise<T>,
-  o: { stale?: boolean } = {},
+  o: { stale?: boolean; empty?: T } = {},
 ): { get: () => Promise<T>; drop: () => void } {
   let last: { at: number; value: Promise<T>; known?: T } | undefined;
   const serve = (entry: NonNullable<typeof last>) =>
@@ -53,7 +53,8 @@ function shared<T>(
       if (last && Date.now() - last.at < ms) return serve(last);
       const old = last;
       const mine: NonNullable<typeof last> = { at: Date.now(), value: make() };
-      if (old?.known !== undefined) mine.known = old.known;
+      const known = old?.known ?? o.empty;
+      if (known !== undefined) mine.known = known;
       last = mine;
       mine.value.then(
         (known) => (mine.known = known),
@@ -75,7 +76,7 @@ export const controlRoutes = (d: Deps) => {
       const rows = flagRaters(await recentJudgments(db, JUDGMENTS));
       return new Map<string, RaterRow>(rows.map((r) => [r.rater, r]));
     },
-    { stale: true },
+    { stale: true, empty: new Map() },
   );
   const forecast = shared(FORECAST_MS, () => forecastQueues(db), { stale: true });
   const room = shared(SNAPSHOT_MS, async (): Promise<ControlRoom> => {
