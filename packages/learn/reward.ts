@@ -135,7 +135,7 @@ export async function trainReward(
   adamw(loss, params, {
     ...ADAM,
     weightDecay: c.weightDecay,
-    rate: (name) => (name === "wte.weight" ? c.embeddingRate : 1),
+    groups: [{ names: "wte.weight", rate: c.embeddingRate }],
   });
   using train = new Program(g, model.state);
   using scorer = new Scorer(model, 32, T);

@@ -1,5 +1,6 @@
 /** One gradient rule an operation: from dy to the gradients of the inputs. */
-import { gradWith, type Rule, type Tensor } from "./graph.ts";
+import { TillerError } from "@tiller/schema";
+import { vjp, type Rule, type Tensor } from "./graph.ts";
 import {
   add,
   bmm,
@@ -10,6 +11,7 @@ import {
   mul,
   neg,
   reshape,
+  slice,
   square,
   sub,
   sum,
@@ -73,6 +75,14 @@ export const rules: Readonly<Record<string, Rule>> = {
   Log: onlyFirst((dy, x) => div(dy, x)),
   Sqrt: onlyFirst((dy, _x, y) => div(dy, mul(y, 2))),
   Tanh: onlyFirst((dy, _x, y) => mul(dy, sub(y.graph.scalar(1), square(y)))),
+  Sin: onlyFirst((dy, x) => mul(dy, x.graph.op("Cos", [x], [x.shape])[0])),
+  Cos: onlyFirst((dy, x) => neg(mul(dy, x.graph.op("Sin", [x], [x.shape])[0]))),
+  Pow: ([dy], n) => {
+    const x = at(n.inputs, 0);
+    const k = (n.attributes["_k"] as { float: number }).float;
+    const power = x.graph.op("Pow", [x, x.graph.scalar(k - 1)], [x.shape])[0];
+    return [mul(dy!, mul(power, k)), null];
+  },
   Sigmoid: onlyFirst((dy, _x, y) => mul(dy, mul(y, sub(y.graph.scalar(1), y)))),
   Softplus: onlyFirst((dy, x) => mul(dy, x.graph.op("Sigmoid", [x], [x.shape])[0])),
   Abs: onlyFirst((dy, x) => mul(dy, x.graph.op("Sign", [x], [x.shape])[0])),
@@ -101,6 +111,44 @@ export const rules: Readonly<Record<string, Rule>> = {
       null,
     ];
   },
+  // in equal parts to every place that holds the largest
+  ReduceMax: ([dy], n) => {
+    const [x, y] = [at(n.inputs, 0), at(n.outputs, 0)];
+    const axes = n.attributes["_axes"] as readonly number[];
+    const [is] = x.graph.op("Equal", [x, spread(y, x, axes)], [x.shape], {}, { dtype: "bool" });
+    const here = x.graph.op("Cast", [is], [x.shape], { to: 1 })[0];
+    return [div(mul(spread(dy!, x, axes), here), sum(here, axes, { keep: true })), null];
+  },
+  CumSum: ([dy], n) => {
+    const reverse = n.attributes["reverse"] === 1 ? 0 : 1;
+    return [dy!.graph.op("CumSum", [dy!, at(n.inputs, 1)], [dy!.shape], { reverse })[0], null];
+  },
+  Slice: ([dy], n) => {
+    const x = at(n.inputs, 0);
+    const [axis, start] = [n.attributes["_axis"], n.attributes["_start"]] as [number, number];
+    const before = x.shape.map((_, i) => (i === axis ? start : 0));
+    const after = x.shape.map((size, i) => size - before[i]! - dy!.shape[i]!);
+    const pads = x.graph.constant([...before, ...after], [2 * x.shape.length], "int64");
+    const o = { _axis: axis, _start: start };
+    return [x.graph.op("Pad", [dy!, pads], [x.shape], o)[0], null, null, null];
+  },
+  Where: ([dy], n) => {
+    const [mask, a, b] = n.inputs as [Tensor, Tensor, Tensor];
+    const zero = mask.graph.scalar(0);
+    const [da, db] = [
+      [dy!, zero],
+      [zero, dy!],
+    ].map((xy) => mask.graph.op("Where", [mask, ...xy], [dy!.shape])[0]) as [Tensor, Tensor];
+    return [null, unbroadcast(da, a.shape), unbroadcast(db, b.shape)];
+  },
+  // of slice's gradient: what was padded on is cut off again
+  Pad: ([dy], n) => {
+    const [axis, start] = [n.attributes["_axis"], n.attributes["_start"]] as [number, number];
+    return [slice(dy!, axis, start, start + at(n.inputs, 0).shape[axis]!), null];
+  },
+  LogSoftmax: onlyFirst((dy, _x, y) =>
+    sub(dy, mul(y.graph.op("Exp", [y], [y.shape])[0], sum(dy, [-1], { keep: true }))),
+  ),
   Expand: ([dy], n) => [unbroadcast(dy!, at(n.inputs, 0).shape), null],
   // y = alpha op(a) op(b) + bias; each gradient comes out in its operand's own layout
   Gemm: ([dy], n) => {
@@ -195,5 +243,42 @@ function productGradients(
 }
 
 /** Gradients of a scalar with respect to `wrt`; null where it does not depend on one. */
-export const grad = (loss: Tensor, wrt: readonly Tensor[]): (Tensor | null)[] =>
-  gradWith(rules, add, loss, wrt);
+export function grad(loss: Tensor, wrt: readonly Tensor[]): (Tensor | null)[] {
+  if (sizeOf(loss.shape) !== 1)
+    throw new TillerError(
+      "not_scalar",
+      `grad needs a scalar loss, this one is (${loss.shape}). Sum it or take its mean.`,
+    );
+  const one = loss.graph.constant([1], loss.shape);
+  return vjp(rules, add, [[loss, one]], wrt);
+}
+
+/**
+ * What `forward` gives, without keeping what it computes on the way: the backward pass computes it again from the inputs
+ * (Chen et al. 2016). `inputs` are all tensors that get a gradient through it, parameters too.
+ */
+export function recompute<T extends readonly Tensor[]>(
+  inputs: readonly Tensor[],
+  forward: (xs: readonly Tensor[]) => T,
+): T {
+  const g = inputs[0]!.graph;
+  return g.customVjp(
+    inputs,
+    () => forward(inputs),
+    (dys) => {
+      const dy = dys.find((d) => d !== null)!;
+      // what the second pass reads waits for the gradient: else it would run with the first, or be merged with it
+      const one = g.op(
+        "Cast",
+        [slice(reshape(dy, [sizeOf(dy.shape)]), 0, 0, 1)],
+        [[1]],
+        { to: 9 },
+        { dtype: "bool" },
+      )[0]!;
+      const late = inputs.map((x, i) => (i === 0 ? g.op("Where", [one, x, x], [x.shape])[0]! : x));
+      const again = forward(late);
+      const seeds = again.flatMap((y, i) => (dys[i] ? [[y, dys[i]] as const] : []));
+      return vjp(rules, add, seeds, late);
+    },
+  );
+}

@@ -180,28 +180,25 @@ export class Graph {
   }
 }
 
-/** Gradients of a scalar with respect to `wrt`; null where it does not depend on one. */
-export function gradWith(
+/** Gradients with respect to `wrt` of tensors whose own are given; null where nothing depends on one. */
+export function vjp(
   rules: Readonly<Record<string, Rule>>,
   add: (a: Tensor, b: Tensor) => Tensor,
-  loss: Tensor,
+  seeds: readonly (readonly [Tensor, Tensor])[],
   wrt: readonly Tensor[],
 ): (Tensor | null)[] {
-  const g = loss.graph;
-  if (sizeOf(loss.shape) !== 1)
-    throw new TillerError(
-      "not_scalar",
-      `grad needs a scalar loss, this one is (${loss.shape}). Sum it or take its mean.`,
-    );
+  const g = seeds[0]![0].graph;
   const nodes = g.nodes.filter((n) => !n.hidden);
   const depends = new Set(wrt.map((t) => t.id));
   for (const n of nodes)
     if (n.inputs.some((t) => t && depends.has(t.id)))
       for (const t of n.outputs) if (t) depends.add(t.id);
 
-  const adjoint = new Map<number, Tensor>([
-    [loss.id, g.constant(new Array(sizeOf(loss.shape)).fill(1), loss.shape)],
-  ]);
+  const adjoint = new Map<number, Tensor>();
+  for (const [t, d] of seeds) {
+    const old = adjoint.get(t.id);
+    adjoint.set(t.id, old ? add(old, d) : d);
+  }
   for (const n of nodes.toReversed()) {
     const gs = n.outputs.map((t) => (t ? (adjoint.get(t.id) ?? null) : null));
     if (gs.every((x) => x === null) || !n.outputs.some((t) => t && depends.has(t.id))) continue;

@@ -1,7 +1,19 @@
 /** Differentiable programs over ONNX Runtime: graph, gradients, optimisers, native sessions. */
 export { type DType, sizeOf } from "./dtype.ts";
+export { dropout } from "./dropout.ts";
+export { firstNotFinite, notFinite } from "./finite.ts";
 export { Graph, type Tensor } from "./graph.ts";
-export { grad } from "./gradients.ts";
+export { grad, recompute } from "./gradients.ts";
 export * from "./ops.ts";
-export { adamw, type AdamWOptions, adamwInputs } from "./optimisers.ts";
-export { Program, State } from "./program.ts";
+export {
+  adamw,
+  adamwInputs,
+  applyGradients,
+  globalNorm,
+  groupOf,
+  optimise,
+  Optimiser,
+  optimiserInputs,
+  type OptimiserOptions,
+} from "./optimisers.ts";
+export { Program, type RunInputs, State } from "./program.ts";

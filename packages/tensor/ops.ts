@@ -43,6 +43,11 @@ export const log = unary("Log");
 export const sqrt = unary("Sqrt");
 export const erf = unary("Erf");
 export const tanh = unary("Tanh");
+export const sin = unary("Sin");
+export const cos = unary("Cos");
+/** a to the power k; a > 0 unless k is a whole number */
+export const pow = (a: Tensor, k: number): Tensor =>
+  a.graph.op("Pow", [a, a.graph.scalar(k)], [a.shape], { _k: { float: k } })[0];
 export const sigmoid = unary("Sigmoid");
 export const abs = unary("Abs");
 export const softplus = unary("Softplus");
@@ -57,13 +62,19 @@ export const stopGradient = (a: Tensor): Tensor =>
     () => [null],
   )[0];
 
-/** 1.0 where a > b, else 0.0; no gradient. */
-export function greater(a: Tensor, b: Operand): Tensor {
-  const y = typeof b === "number" ? a.graph.scalar(b) : b;
-  const shape = broadcast("greater", a.shape, y.shape);
-  const [mask] = a.graph.op("Greater", [a, y], [shape], {}, { dtype: "bool" });
-  return cast(mask, "float32");
-}
+/** 1.0 where it holds, else 0.0; no gradient. */
+const compare =
+  (op: string) =>
+  (a: Tensor, b: Operand): Tensor => {
+    const y = typeof b === "number" ? a.graph.constant([b], [], a.dtype) : b;
+    const shape = broadcast(op, a.shape, y.shape);
+    const [mask] = a.graph.op(op, [a, y], [shape], {}, { dtype: "bool" });
+    return cast(mask, "float32");
+  };
+export const greater = compare("Greater");
+export const less = compare("Less");
+/** of numbers or ids */
+export const equal = compare("Equal");
 export const cast = (a: Tensor, dtype: DType): Tensor =>
   a.graph.op(
     "Cast",
@@ -101,8 +112,14 @@ export const sum = (a: Tensor, axes?: readonly number[], o: { keep?: boolean } =
   reduce("ReduceSum", a, axes, o.keep ?? false);
 export const mean = (a: Tensor, axes?: readonly number[], o: { keep?: boolean } = {}): Tensor =>
   reduce("ReduceMean", a, axes, o.keep ?? false);
-export const max = (a: Tensor, axes?: readonly number[]): Tensor =>
-  reduce("ReduceMax", stopGradient(a), axes, false);
+/** Largest value; its gradient goes to where it stands, in equal parts where it stands more than once. */
+export const max = (a: Tensor, axes?: readonly number[], o: { keep?: boolean } = {}): Tensor =>
+  reduce("ReduceMax", a, axes, o.keep ?? false);
+export const min = (a: Tensor, axes?: readonly number[], o: { keep?: boolean } = {}): Tensor =>
+  neg(max(neg(a), axes, o));
+/** Mean over where mask is 1, of all; the mask broadcasts to a's shape. At least one must be. */
+export const maskedMean = (a: Tensor, mask: Tensor): Tensor =>
+  div(sum(mul(a, mask)), sum(expand(mask, broadcast("maskedMean", a.shape, mask.shape))));
 
 interface Flags {
   readonly transA?: boolean;
@@ -169,7 +186,65 @@ export const concat = (xs: readonly Tensor[], axis: number): Tensor =>
     { axis },
   )[0];
 
+/** a (.., 1, ..) repeated to `shape` */
+export const expand = (a: Tensor, shape: readonly number[]): Tensor =>
+  same(broadcast("expand", a.shape, shape), a.shape)
+    ? a
+    : a.graph.op("Expand", [a, int64(a, shape)], [broadcast("expand", a.shape, shape)])[0];
+/** New axis at `axis`, one place for each of xs. */
+export const stack = (xs: readonly Tensor[], axis: number): Tensor =>
+  concat(
+    xs.map((x) => reshape(x, x.shape.toSpliced(axis, 0, 1))),
+    axis,
+  );
+/** a[.., from:to, ..] along `axis`; negative numbers count from the end. */
+export function slice(a: Tensor, axis: number, from: number, to = a.shape[axis]!): Tensor {
+  const size = a.shape[axis]!;
+  const [start, end] = [from, to].map((i) => (i < 0 ? i + size : i)) as [number, number];
+  if (!(start >= 0 && start < end && end <= size))
+    throw new TillerError(
+      "out_of_range",
+      `slice: ${from} to ${to} of axis ${axis} of (${a.shape}), which has ${size}. Take at least one of them.`,
+    );
+  const shape = a.shape.with(axis, end - start);
+  const o = { _axis: axis, _start: start };
+  const at = [[start], [end], [axis]].map((xs) => int64(a, xs));
+  return a.graph.op("Slice", [a, ...at], [shape], o, { dtype: a.dtype })[0];
+}
+/** Running sum along `axis`; `reverse`: from the end, as returns are summed. */
+export const cumsum = (a: Tensor, axis: number, o: { reverse?: boolean } = {}): Tensor =>
+  a.graph.op(
+    "CumSum",
+    [a, a.graph.constant([axis < 0 ? axis + a.shape.length : axis], [], "int64")],
+    [a.shape],
+    {
+      reverse: o.reverse ? 1 : 0,
+    },
+  )[0];
+
+/** Where a is true, b, else c; a is 1 or 0, and the three broadcast. Neither value's gradient reaches the other. */
+export function where(a: Tensor, b: Tensor | number, c: Tensor | number): Tensor {
+  const [x, y] = [b, c].map((t) => (typeof t === "number" ? a.graph.scalar(t) : t)) as [
+    Tensor,
+    Tensor,
+  ];
+  const shape = broadcast("where", broadcast("where", a.shape, x.shape), y.shape);
+  return a.graph.op("Where", [cast(a, "bool"), x, y], [shape])[0];
+}
+
 export const softmax = unary("Softmax", { axis: -1 });
+/** log softmax over the last axis */
+export const logSoftmax = unary("LogSoftmax", { axis: -1 });
+/** log sum exp over the last axis, stable -> without that axis */
+export function logSumExp(a: Tensor): Tensor {
+  const most = stopGradient(max(a, [-1], { keep: true }));
+  return add(log(sum(exp(sub(a, most)), [-1])), reshape(most, a.shape.slice(0, -1)));
+}
+/** Entropy of softmax(logits) over the last axis, in nats -> without that axis */
+export const entropy = (logits: Tensor): Tensor => {
+  const l = logSoftmax(logits);
+  return neg(sum(mul(exp(l), l), [-1]));
+};
 
 /** Layer norm over the last axis (Ba et al. 2016). */
 export function layerNorm(x: Tensor, gain: Tensor, bias: Tensor, epsilon = 1e-5): Tensor {

@@ -9,6 +9,9 @@ import { type Tensor } from "./graph.ts";
 import { Session, type SessionOptions, Storage } from "./native.ts";
 import { encodeModel, type Named } from "./onnx.ts";
 
+/** Values of inputs by name. */
+export type RunInputs = Readonly<Record<string, ArrayLike<number> | ArrayLike<bigint> | number>>;
+
 /** Named resident tensors. */
 export class State {
   readonly #buffers = new Map<string, Storage>();
@@ -139,17 +142,15 @@ export class Program {
   }
 
   /** Writes inputs by name and runs; read results with `float` or from `outputs`. */
-  run(inputs: Readonly<Record<string, ArrayLike<number> | ArrayLike<bigint> | number>> = {}): void {
+  run(inputs: RunInputs = {}): void {
     this.#fill(inputs);
     this.#session.run();
   }
-  async runAsync(
-    inputs: Readonly<Record<string, ArrayLike<number> | ArrayLike<bigint> | number>> = {},
-  ): Promise<void> {
+  async runAsync(inputs: RunInputs = {}): Promise<void> {
     this.#fill(inputs);
     await this.#session.runAsync();
   }
-  #fill(inputs: Readonly<Record<string, ArrayLike<number> | ArrayLike<bigint> | number>>): void {
+  #fill(inputs: RunInputs): void {
     for (const [name, value] of Object.entries(inputs)) {
       const b = this.inputs.get(name);
       if (!b)
