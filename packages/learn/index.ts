@@ -6,3 +6,15 @@ export { PpoConfig, ppoJob } from "./ppo.ts";
 export { PretrainConfig, pretrainJob } from "./pretrain.ts";
 export { RewardConfig, rewardJob } from "./reward.ts";
 export { sampleJob } from "./sample.ts";
+export { comparisonLoss, nextTokenLoss, nextTokens, type Row, weightOf } from "./losses.ts";
+export { rateAt, Schedule } from "./schedules.ts";
+export {
+  type Batch,
+  bucket,
+  type Field,
+  type Forward,
+  type Loss,
+  tokens,
+  Trainer,
+  type TrainerOptions,
+} from "./trainer.ts";

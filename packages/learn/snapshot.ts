@@ -6,17 +6,18 @@ import { TillerError } from "@tiller/schema";
 import { readSafetensors, writeSafetensors } from "@tiller/lm";
 import type { State } from "@tiller/tensor";
 
-/** Saves the states under their prefixes. Caches of the sampler are left out: they are scratch. */
+/** Saves the states under their prefixes; `keep` says which tensors. Caches of the sampler are left out: they are scratch. */
 export async function saveSnapshot(
   file: string,
   states: Readonly<Record<string, State>>,
   cursor: unknown,
+  o: { readonly keep?: (name: string) => boolean } = {},
 ): Promise<void> {
   mkdirSync(path.dirname(file), { recursive: true });
   const tensors = new Map<string, { shape: readonly number[]; data: Float32Array }>();
   for (const [prefix, state] of Object.entries(states))
     for (const name of state.names()) {
-      if (name.startsWith("cache.")) continue;
+      if (name.startsWith("cache.") || o.keep?.(name) === false) continue;
       const { shape, data } = state.get(name);
       tensors.set(`${prefix}/${name}`, { shape, data });
     }
