@@ -18,15 +18,38 @@ export interface Page {
 const HEADER = 19; // signature 11, flags 4, length of the extension 4
 const PAGE_BYTES = 256 * 1024;
 
+const begin = (client: pg.ClientBase, query: string, format: "binary" | "csv") =>
+  client.query(
+    copyTo(`copy (${query}) to stdout (format ${format})`, { highWaterMark: PAGE_BYTES }),
+  );
+
+/** A query's rows as Postgres writes them in CSV; returns how many there were. */
+export async function* copied(
+  client: pg.ClientBase,
+  query: string,
+): AsyncGenerator<Buffer, number> {
+  const stream = begin(client, query, "csv");
+  let waiting: Buffer[] = [];
+  let size = 0;
+  for await (const piece of stream as AsyncIterable<Buffer>) {
+    waiting.push(piece);
+    size += piece.length;
+    if (size < PAGE_BYTES) continue;
+    yield waiting.length === 1 ? piece : Buffer.concat(waiting, size);
+    [waiting, size] = [[], 0];
+  }
+  if (size) yield Buffer.concat(waiting, size);
+  await client.query("select 1"); // the number of rows comes after the last of them
+  return stream.rowCount;
+}
+
 /** The rows of a query; `width` is its number of columns. */
 export async function* pages(
   client: pg.ClientBase,
   query: string,
   width: number,
 ): AsyncGenerator<Page> {
-  const stream = client.query(
-    copyTo(`copy (${query}) to stdout (format binary)`, { highWaterMark: PAGE_BYTES }),
-  );
+  const stream = begin(client, query, "binary");
   let started = false;
   let ended = false;
   let waiting: Buffer[] = [];
@@ -92,19 +115,4 @@ function grown(a: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
   const b = new Int32Array(a.length * 2);
   b.set(a);
   return b;
-}
-
-const EPOCH_MS = Date.UTC(2000, 0, 1); // timestamps count microseconds from here
-const pad = (n: number, digits: number) => String(n).padStart(digits, "0");
-let [lastSecond, lastText] = [Number.NaN, ""]; // answers come by the second: most have the one before
-
-/** 2026-01-01T12:00:00.000001Z */
-export function timeText(bytes: Buffer, at: number): string {
-  const micros = bytes.readInt32BE(at) * 4_294_967_296 + bytes.readUInt32BE(at + 4);
-  const second = Math.floor(micros / 1e6);
-  if (second !== lastSecond) {
-    lastSecond = second;
-    lastText = new Date(EPOCH_MS + second * 1000).toISOString().slice(0, -4); // without milliseconds and Z
-  }
-  return `${lastText}${pad(micros - second * 1e6, 6)}Z`;
 }

@@ -1,6 +1,6 @@
-/** Pages of rows as JSONL or CSV. Text of the database is copied byte by byte; only what must be escaped is looked at. */
+/** Pages of rows as JSONL. Text of the database is copied as bytes; only what must be escaped is looked at. */
 import type { Column } from "./columns.ts";
-import { type Page, timeText } from "./copy.ts";
+import type { Page } from "./copy.ts";
 
 /** Grows once to the largest page, then stays. */
 class Out {
@@ -30,12 +30,10 @@ class Out {
   }
 }
 
-const [QUOTE, BACKSLASH, COMMA, NEWLINE, RETURN] = [34, 92, 44, 10, 13];
-const ENOUGH = 32; // a number, a time or a boolean has fewer characters
+const [QUOTE, BACKSLASH] = [34, 92];
 
 /** Turns pages into bytes; one encoder a file. */
 export interface Encoder {
-  readonly head?: Buffer;
   /** undefined: held back for a later piece */
   encode(page: Page): Buffer | undefined;
   end?(): Buffer;
@@ -65,75 +63,18 @@ export function jsonl(columns: readonly Column[]): Encoder {
         for (let c = 0; c < columns.length; c++, slot++) {
           const key = keys[c]!;
           const n = length[slot]!;
-          const at = start[slot]!;
-          out.room(key.length + ENOUGH);
+          const { kind } = columns[c]!;
+          out.room(key.length + 4);
           out.copy(key, 0, key.length);
           if (n < 0) out.ascii("null");
-          else if (columns[c]!.kind === "text") string(bytes, at, n);
-          else if (columns[c]!.kind === "json") {
+          else if (kind === "text" || kind === "time") string(bytes, start[slot]!, n);
+          else {
             out.room(n);
-            out.copy(bytes, at, n);
-          } else out.ascii(scalar(columns[c]!, bytes, at, '"'));
+            out.copy(bytes, start[slot]!, n);
+          }
         }
         out.room(2);
         out.ascii("}\n");
-      }
-      return out.take();
-    },
-  };
-}
-
-const scalar = (c: Column, bytes: Buffer, at: number, quote: string): string =>
-  c.kind === "number"
-    ? String(bytes.readDoubleBE(at))
-    : c.kind === "boolean"
-      ? bytes[at] === 1
-        ? "true"
-        : "false"
-      : quote + timeText(bytes, at) + quote;
-
-/** RFC 4180 with a header line. A null is empty, an empty text is "". */
-export function csv(columns: readonly Column[]): Encoder {
-  const out = new Out();
-  const field = (bytes: Buffer, start: number, n: number) => {
-    out.room(2 * n + 2);
-    let quoted = n === 0;
-    for (let i = start; i < start + n && !quoted; i++) {
-      const b = bytes[i]!;
-      quoted = b === QUOTE || b === COMMA || b === NEWLINE || b === RETURN;
-    }
-    if (!quoted) return out.copy(bytes, start, n);
-    const to = out.bytes;
-    to[out.at++] = QUOTE;
-    let copied = start;
-    for (
-      let q = bytes.indexOf(QUOTE, start);
-      q >= 0 && q < start + n;
-      q = bytes.indexOf(QUOTE, q + 1)
-    ) {
-      out.copy(bytes, copied, q + 1 - copied);
-      to[out.at++] = QUOTE;
-      copied = q + 1;
-    }
-    out.copy(bytes, copied, start + n - copied);
-    to[out.at++] = QUOTE;
-  };
-  return {
-    head: Buffer.from(`${columns.map((c) => c.name).join(",")}\n`),
-    encode(page) {
-      const { bytes, start, length } = page;
-      for (let slot = 0, row = 0; row < page.rows; row++) {
-        for (let c = 0; c < columns.length; c++, slot++) {
-          const n = length[slot]!;
-          out.room(ENOUGH);
-          if (c) out.bytes[out.at++] = COMMA;
-          if (n < 0) continue;
-          const { kind } = columns[c]!;
-          if (kind === "text" || kind === "json") field(bytes, start[slot]!, n);
-          else out.ascii(scalar(columns[c]!, bytes, start[slot]!, ""));
-        }
-        out.room(1);
-        out.bytes[out.at++] = NEWLINE;
       }
       return out.take();
     },

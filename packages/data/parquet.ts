@@ -39,13 +39,33 @@ const elements = (c: Column): SchemaElement[] =>
     ? listOf(c.name, c.list)
     : [{ name: c.name, repetition_type: c.nullable ? "OPTIONAL" : "REQUIRED", ...plain[c.kind] }];
 
-const valueOf = (c: Column, bytes: Buffer, at: number, n: number): unknown => {
+/** Texts that repeat, made into strings once; a table of fixed size, so that memory stays flat. */
+class Texts {
+  readonly #slots: ({ bytes: Buffer; text: string } | undefined)[] = new Array(4096);
+  of(bytes: Buffer, at: number, n: number): string {
+    let hash = n;
+    for (let i = at; i < at + n; i++) hash = (Math.imul(hash, 31) + bytes[i]!) | 0;
+    const slot = (hash ^ (hash >>> 15)) & 4095;
+    const old = this.#slots[slot];
+    if (old?.bytes.length === n) {
+      let i = 0;
+      while (i < n && old.bytes[i] === bytes[at + i]) i++;
+      if (i === n) return old.text;
+    }
+    const own = Buffer.from(bytes.subarray(at, at + n));
+    const text = own.toString("utf8");
+    this.#slots[slot] = { bytes: own, text };
+    return text;
+  }
+}
+
+const valueOf = (c: Column, bytes: Buffer, at: number, n: number, texts: Texts): unknown => {
   if (n < 0) return null;
   if (c.kind === "number") return bytes.readDoubleBE(at);
   if (c.kind === "boolean") return bytes[at] === 1;
   if (c.kind === "time") return bytes.readBigInt64BE(at) + MICROS_2000;
   if (c.list) return JSON.parse(bytes.toString("utf8", at, at + n));
-  return c.repeats ? bytes.toString("utf8", at, at + n) : bytes.subarray(at, at + n);
+  return c.repeats ? texts.of(bytes, at, n) : bytes.subarray(at, at + n);
 };
 
 export function parquet(
@@ -64,6 +84,7 @@ export function parquet(
   });
   let data: unknown[][] = columns.map(() => []);
   let held = 0;
+  const texts = new Texts();
   const take = () => {
     const piece = Buffer.from(bytes.getBytes()); // a copy: the writer goes on in the same memory
     bytes.index = 0;
@@ -86,7 +107,7 @@ export function parquet(
         const column = columns[c]!;
         const into = data[c]!;
         for (let r = 0, slot = c; r < page.rows; r++, slot += columns.length)
-          into.push(valueOf(column, page.bytes, page.start[slot]!, page.length[slot]!));
+          into.push(valueOf(column, page.bytes, page.start[slot]!, page.length[slot]!, texts));
       }
       held += page.bytes.length;
       if (held < GROUP_BYTES && data[0]!.length < GROUP_ROWS) return undefined;
