@@ -1,0 +1,117 @@
+/** What a step keeps and forgets: dropout by keys, recomputation, memory that garbage collection must not take. */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { expect, test } from "vitest";
+import { rng } from "@tiller/schema";
+import * as t from "./index.ts";
+import { Graph, Program, State } from "./index.ts";
+
+const n = 40_000;
+const dropped = (sites: readonly number[], keys: readonly number[]) => {
+  const g = new Graph();
+  const key = g.input("key", [], "int64");
+  const ones = g.constant(new Float32Array(n).fill(1), [200, 200]);
+  sites.forEach((site) => g.output(`y${site}`, t.dropout(ones, 0.25, key, site)));
+  const p = new Program(g, new State());
+  return keys.map((k) => {
+    p.run({ key: [k] });
+    return sites.map((site) => p.float(`y${site}`).slice());
+  });
+};
+
+test("dropout: the rate, the scale, and masks that depend on key and site alone", () => {
+  const keys = [1, 2, 3, 2 ** 40 + 7];
+  const masks = dropped([0, 1], keys).flat();
+  for (const mask of masks) {
+    const zeros = mask.filter((x) => x === 0).length;
+    expect(mask.every((x) => x === 0 || Math.abs(x - 4 / 3) < 1e-6)).toBe(true);
+    // five standard deviations of a binomial
+    expect(Math.abs(zeros - n / 4)).toBeLessThan(5 * Math.sqrt(n * 0.25 * 0.75));
+  }
+  // independent masks agree in p^2 + q^2 of the places; so do neighbours within one
+  const agree = (a: Float32Array, b: Float32Array) =>
+    a.reduce((m, x, i) => m + Number((x === 0) === (b[i] === 0)), 0) / n;
+  const slack = 5 * Math.sqrt((0.625 * 0.375) / n);
+  for (let i = 0; i < masks.length; i++) {
+    for (let j = 0; j < i; j++)
+      expect(Math.abs(agree(masks[i]!, masks[j]!) - 0.625)).toBeLessThan(slack);
+    for (const shift of [1, 2, 200])
+      expect(Math.abs(agree(masks[i]!.subarray(shift), masks[i]!) - 0.625)).toBeLessThan(
+        slack + shift / n,
+      );
+  }
+  expect(dropped([0], [1])[0]![0]).toEqual(masks[0]);
+});
+test("dropout refuses a rate that drops all, and changes nothing at 0", () => {
+  const g = new Graph();
+  const x = g.input("x", [2]);
+  const key = g.input("key", [], "int64");
+  expect(t.dropout(x, 0, key, 0)).toBe(x);
+  expect(() => t.dropout(x, 1, key, 0)).toThrow("dropout at 1: the rate must be");
+});
+
+test("recomputation gives the same gradients from less memory", () => {
+  const [layers, N, d] = [12, 512, 128];
+  const build = (again: boolean) => {
+    const g = new Graph();
+    const ws = Array.from({ length: layers }, (_, l) => g.stateful(`w${l}`, [d, d]));
+    const block = ([x, w]: readonly t.Tensor[]) => {
+      let y = t.gemm(x!, w!);
+      for (let i = 0; i < 8; i++) y = t.tanh(t.mul(t.exp(t.mul(y, 0.1)), t.sigmoid(y)));
+      return [t.add(x!, y)] as const;
+    };
+    let x = g.input("x", [N, d]);
+    for (const w of ws) [x] = again ? t.recompute([x, w], block) : block([x, w]);
+    const loss = t.mean(t.square(x));
+    g.output("loss", loss);
+    t.grad(loss, ws).forEach((dw, l) => g.output(`d${l}`, dw!));
+    return g;
+  };
+  const r = rng(3, "recompute");
+  const state = new State();
+  for (let l = 0; l < layers; l++)
+    state.set(
+      `w${l}`,
+      [d, d],
+      Float32Array.from({ length: d * d }, () => 0.05 * r.normal()),
+    );
+  const x = Float32Array.from({ length: N * d }, () => r.normal());
+  const [kept, again] = [false, true].map((how) => {
+    using p = new Program(build(how), state);
+    p.run({ x });
+    return Array.from({ length: layers }, (_, l) => p.float(`d${l}`).slice());
+  });
+  kept!.forEach((dw, l) => expect(again![l]).toEqual(dw));
+});
+
+test("garbage collection during native calls takes nothing away", async () => {
+  setFlagsFromString("--expose-gc");
+  const gc = runInNewContext("gc") as () => void;
+  const make = () => {
+    const g = new Graph();
+    const [a, b] = [g.stateful("a", [400, 400]), g.stateful("b", [400, 400])];
+    let y = t.gemm(a, b);
+    for (let i = 0; i < 6; i++) y = t.gemm(y, b);
+    g.output("y", t.sum(y));
+    const state = new State();
+    state.set("a", [400, 400], new Float32Array(160_000).fill(0.5));
+    state.set("b", [400, 400], new Float32Array(160_000).fill(1 / 400));
+    return new Program(g, state); // the state is held by the program alone
+  };
+  const programs = Array.from({ length: 3 }, make);
+  for (let round = 0; round < 4; round++) {
+    const running = programs.map((p) => p.runAsync());
+    let open = true;
+    void Promise.all(running).finally(() => (open = false));
+    let junk: Float32Array[] = [];
+    while (open) {
+      gc(); // while the library reads and writes
+      junk = Array.from({ length: 20 }, () => new Float32Array(50_000).fill(7)); // takes any memory set free
+      await new Promise(setImmediate);
+    }
+    expect(junk[0]![0]).toBe(7);
+    await Promise.all(running);
+    for (const p of programs) expect(p.float("y")[0]! / 80_000).toBeCloseTo(1, 3);
+  }
+  programs.forEach((p) => p[Symbol.dispose]());
+});
