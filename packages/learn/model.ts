@@ -1,6 +1,7 @@
 /** What every stage shares: loading a checkpoint, packing rows, scoring and log-probs as compiled programs. */
 import { z } from "zod";
 import {
+  classifierSpecs,
   declare,
   headSpecs,
   hiddenStates,
@@ -59,6 +60,9 @@ export async function loadModel(dir: string): Promise<Model> {
   const specs = [
     ...paramSpecs(modelShape),
     ...(tensors.has("score.weight") ? headSpecs(modelShape) : []),
+    ...classifierSpecs(modelShape, tensors.get("classifier.weight")?.shape[0] ?? 0).filter(
+      (s) => s.shape[0]! > 0,
+    ),
   ];
   for (const { name, shape } of specs)
     state.set(name, shape, tensors.get(name)?.data ?? missing(dir, name));

@@ -6,9 +6,29 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { gpt2Config, headSpecs, initParams, paramSpecs, saveCheckpoint, shapeOf } from "@tiller/lm";
+import {
+  classifierSpecs,
+  gpt2Config,
+  headSpecs,
+  initParams,
+  paramSpecs,
+  saveCheckpoint,
+  shapeOf,
+} from "@tiller/lm";
 import { rng } from "@tiller/schema";
-import { log, mean, mul, sqrt, State, sub, sum } from "@tiller/tensor";
+import {
+  gather,
+  log,
+  mean,
+  mul,
+  neg,
+  sqrt,
+  State,
+  sub,
+  sum,
+  type Tensor,
+  tokenLogprobs,
+} from "@tiller/tensor";
 import {
   bucket,
   comparisonLoss,
@@ -233,6 +253,96 @@ test("a reward head learns which of two texts is better", async () => {
   expect(r[0]).toBeGreaterThan(r[1]!);
   expect(r[2]).toBeGreaterThan(r[3]!);
   expect(loss).toBeLessThan(0.2);
+});
+
+test("a classifier learns kinds of text, and is saved with its head", async () => {
+  const words = ["sea", "land", "sky"];
+  const kindLoss: Loss = ({ batch, hidden, classes }) => {
+    const logits = classes(gather(hidden(batch["ids"]!), batch["last"]!));
+    return { loss: neg(mean(tokenLogprobs(logits, batch["kind"]!))), seen: { logits } };
+  };
+  const heads = classifierSpecs(shapeOf(config), 3);
+  const out = path.join(dir, "classifier");
+  const batchOf = (t: Trainer) => {
+    const rows = words.map((w) => t.model.tokenizer.encode(`I see the ${w}`));
+    const long = (data: number[]) => ({ shape: [3], data, dtype: "int64" as const });
+    return {
+      ids: tokens(rows, 16),
+      last: long(rows.map((r, b) => 16 * b + r.length - 1)),
+      kind: long([0, 1, 2]),
+    };
+  };
+  let logits: Float32Array;
+  {
+    using t = await Trainer.open(base, { heads });
+    for (let i = 0; i < 25; i++) {
+      t.forwardBackward(batchOf(t), kindLoss);
+      t.optimStep({ lr: 3e-3 });
+    }
+    logits = t.forwardBackward(batchOf(t), kindLoss).seen["logits"]!;
+    await t.saveModel(out);
+  }
+  for (const b of [0, 1, 2]) {
+    const row = logits.subarray(3 * b, 3 * b + 3);
+    expect(row.indexOf(Math.max(...row))).toBe(b);
+  }
+  using again = await Trainer.open(out);
+  expect(again.forwardBackward(batchOf(again), kindLoss).seen["logits"]).toEqual(logits);
+});
+
+test("the stream and the attention of every block can be looked at", async () => {
+  using t = await Trainer.open(base);
+  const batch = {
+    ids: tokens(
+      rowsOf(t).map((r) => r.tokens),
+      16,
+    ),
+  };
+  const { seen } = t.forwardBackward(batch, ({ batch, hidden }) => {
+    const watched: Record<string, Tensor> = {};
+    const last = hidden(batch["ids"]!, { watch: (name, x) => (watched[name] = x) });
+    return { loss: mean(last), seen: { ...watched, last } };
+  });
+  expect(Object.keys(seen).toSorted()).toEqual([
+    "attention.0",
+    "attention.1",
+    "hidden.0",
+    "hidden.1",
+    "hidden.2",
+    "last",
+  ]);
+  const [B, T, H, d] = [texts.length, 16, 2, 32];
+  expect(seen["hidden.1"]!.length).toBe(B * T * d);
+  const attention = seen["attention.1"]!; // (B, H, T, T): each row sums to 1 and sees nothing ahead
+  expect(attention.length).toBe(B * H * T * T);
+  for (let r = 0; r < B * H * T; r++) {
+    const row = attention.subarray(r * T, (r + 1) * T);
+    expect(row.reduce((a, b) => a + b)).toBeCloseTo(1, 5);
+    expect(row.subarray((r % T) + 1).every((w) => w === 0)).toBe(true);
+  }
+  // token and position embeddings
+  const { state } = t.model;
+  const [id] = batch.ids.data as ArrayLike<number> as [number];
+  const first = state.get("wte.weight").data.subarray(id * d, (id + 1) * d);
+  const place = state.get("wpe.weight").data.subarray(0, d);
+  first.forEach((x, i) => expect(seen["hidden.0"]![i]).toBeCloseTo(x + place[i]!, 6));
+});
+
+test("recomputing the blocks changes no gradient; dropout does, by the generator alone", async () => {
+  const run = async (o: object) => {
+    using t = await Trainer.open(base, { seed: 4, ...o });
+    const { loss } = t.forwardBackward(nextTokens(rowsOf(t)), nextTokenLoss);
+    return { loss, d: gradients(t) };
+  };
+  const plain = await run({});
+  const again = await run({ recompute: true });
+  expect(again.loss).toBe(plain.loss);
+  expect(apart(plain.d, again.d)).toBeLessThan(1e-6);
+  const dropped = await run({ dropout: 0.2 });
+  expect(apart(plain.d, dropped.d)).toBeGreaterThan(0.01);
+  const both = await run({ dropout: 0.2, recompute: true });
+  expect(both.loss).toBe(dropped.loss);
+  expect(apart(dropped.d, both.d)).toBeLessThan(1e-6);
 });
 
 test("schedules at their corners", () => {

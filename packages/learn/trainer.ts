@@ -6,6 +6,8 @@
 import { z } from "zod";
 import {
   addLora,
+  type BlockOptions,
+  classLogits,
   declare,
   hiddenStates,
   initParams,
@@ -56,12 +58,14 @@ export interface Forward {
   readonly params: ReadonlyMap<string, Tensor>;
   /** the fields of the batch, by name */
   readonly batch: Readonly<Record<string, Tensor>>;
-  /** ids (B, T) -> (B T, d) */
-  readonly hidden: (ids: Tensor) => Tensor;
+  /** ids (B, T) -> (B T, d); `watch` is shown the stream and the attention of each block */
+  readonly hidden: (ids: Tensor, o?: Pick<BlockOptions, "watch">) => Tensor;
   /** hidden rows (N, d) -> (N, V) */
   readonly logits: (hidden: Tensor) => Tensor;
   /** hidden rows (N, d) -> (N), by the scalar head */
   readonly scores: (hidden: Tensor) => Tensor;
+  /** hidden rows (N, d) -> (N, classes), by the classifier's head */
+  readonly classes: (hidden: Tensor) => Tensor;
 }
 /** A scalar loss, and anything else worth seeing: scalars are averaged over micro-batches, rows are joined. */
 export type Loss = (f: Forward) => {
@@ -78,6 +82,10 @@ export interface TrainerOptions {
   readonly heads?: readonly ParamSpec[];
   /** keep an average of the weights that fades by this much a step */
   readonly ema?: number;
+  /** part of the values dropped while gradients are taken; masks come from the trainer's generator */
+  readonly dropout?: number;
+  /** recompute each block on the way back: less memory, a third more work */
+  readonly recompute?: boolean;
 }
 const Cursor = z.strictObject({
   step: z.int(),
@@ -117,6 +125,8 @@ export class Trainer implements Disposable {
   step = 0;
   readonly #lora: LoraOptions | undefined;
   readonly #ema: number | undefined;
+  readonly #dropout: number;
+  readonly #recompute: boolean;
   /** all parameters, and those that may learn */
   readonly #specs: readonly ParamSpec[];
   readonly #learning: readonly ParamSpec[];
@@ -135,6 +145,8 @@ export class Trainer implements Disposable {
     const adapters = o.lora ? addLora(state, shape, o.lora, rng(o.seed ?? 1, "lora")) : [];
     this.#lora = o.lora;
     this.#ema = o.ema;
+    this.#dropout = o.dropout ?? 0;
+    this.#recompute = o.recompute ?? false;
     this.#specs = [...specs, ...heads, ...adapters];
     const base = o.lora ? adapters.filter((s) => s.shape.length > 0) : specs;
     this.#learning = [...base, ...heads].filter(
@@ -168,14 +180,21 @@ export class Trainer implements Disposable {
         g.input(name, f.shape, f.dtype ?? "float32"),
       ]),
     );
+    const dropout = this.#dropout && { rate: this.#dropout, key: g.input("dropout", [], "int64") };
     const made = loss({
       g,
       shape,
       params,
       batch: tensors,
-      hidden: (ids) => hiddenStates(shape, params, ids),
+      hidden: (ids, watched) =>
+        hiddenStates(shape, params, ids, {
+          ...watched,
+          ...(dropout && { dropout }),
+          recompute: this.#recompute,
+        }),
       logits: (hidden) => logits(shape, params, hidden),
       scores: (hidden) => scores(params, hidden),
+      classes: (hidden) => classLogits(params, hidden),
     });
     if (sizeOf(made.loss.shape) !== 1)
       throw new TillerError(
@@ -264,6 +283,7 @@ export class Trainer implements Disposable {
       const inputs = {
         ...Object.fromEntries(Object.entries(one).map(([k, f]) => [k, f.data])),
         scale: scale * share,
+        ...(this.#dropout && { dropout: [this.#rng.int(2 ** 31)] }),
       };
       program.run(inputs);
       const value = program.float("loss")[0]!;

@@ -7,6 +7,7 @@ import { type Rng, TillerError } from "@tiller/schema";
 import {
   add,
   causalAttention,
+  dropout,
   gather,
   gelu,
   geluTanh,
@@ -14,6 +15,7 @@ import {
   type Graph,
   layerNorm,
   mul,
+  recompute,
   relu,
   reshape,
   rmsNorm,
@@ -86,6 +88,12 @@ export const headSpecs = (c: ModelShape): ParamSpec[] => [
   { name: "score.bias", shape: [1], init: "zero" },
 ];
 
+/** The head of a classifier of `classes` kinds, by the last token or by each. */
+export const classifierSpecs = (c: ModelShape, classes: number): ParamSpec[] => [
+  { name: "classifier.weight", shape: [classes, c.width], init: 0.02 },
+  { name: "classifier.bias", shape: [classes], init: "zero" },
+];
+
 /** Fills the state with fresh parameters. */
 export function initParams(state: State, specs: readonly ParamSpec[], rng: Rng): void {
   for (const { name, shape, init } of specs) {
@@ -136,26 +144,61 @@ function linear(c: ModelShape, p: Params, x: Tensor, name: string): Tensor {
 /** Queries (N, H D), keys and values (N, G D) of one layer; or all three in one (N, 3 H D), in the layout's order. */
 export type Projected = readonly [Tensor] | readonly [q: Tensor, k: Tensor, v: Tensor];
 /** What attention does inside a block -> (N, H D). The sampler brings its own, with a cache. */
-export type Attend = (qkv: Projected, layer: number) => Tensor;
+export type Attend = (qkv: Projected, layer: number, params: Params) => Tensor;
+
+/** What training may ask of the blocks beside their result. */
+export interface BlockOptions {
+  /** of the embeddings and of what attention and feed-forward add to the stream; `key`: int64 scalar, new at every step */
+  readonly dropout?: { readonly rate: number; readonly key: Tensor };
+  /** keep only what goes from block to block, and compute the rest again on the way back */
+  readonly recompute?: boolean;
+  /** is shown `hidden.L` (N, d), the stream before block L and after the last, and `attention.L` (B, H, T, T) */
+  readonly watch?: (name: string, x: Tensor) => void;
+}
 
 /** All blocks and the final norm over x (N, d). */
-export function blocks(c: ModelShape, p: Params, x: Tensor, attend: Attend): Tensor {
+export function blocks(
+  c: ModelShape,
+  p: Params,
+  x: Tensor,
+  attend: Attend,
+  o: BlockOptions = {},
+): Tensor {
   const names = layoutOf(c);
+  const drop = (y: Tensor, site: number) =>
+    o.dropout ? dropout(y, o.dropout.rate, o.dropout.key, site) : y;
+  x = drop(x, 0);
   for (let l = 0; l < c.layers; l++) {
+    o.watch?.(`hidden.${l}`, x);
+    const own = names.attnNorm.split("{l}")[0] + `${l}.`;
+    const mine = o.recompute ? [...p].filter(([name]) => name.startsWith(own)) : [];
+    const run = (from: Tensor, params: Params) => block(from, params, l);
+    // the parameters are inputs too: what is recomputed gets gradients through its inputs alone
+    x = o.recompute
+      ? recompute([x, ...mine.map(([, t]) => t)], ([from, ...ts]) => {
+          const params = new Map(p);
+          mine.forEach(([name], i) => params.set(name, ts[i]!));
+          return [run(from!, params)] as const;
+        })[0]
+      : run(x, p);
+  }
+  o.watch?.(`hidden.${c.layers}`, x);
+  return norm(c, p, x, names.finalNorm);
+
+  function block(x: Tensor, p: Params, l: number): Tensor {
     const at = (name: string) => name.replace("{l}", String(l));
     const apply = (y: Tensor, name: string) => linear(c, p, y, at(name));
     const normed = norm(c, p, x, at(names.attnNorm));
     const qkv = names.qkv
       ? ([apply(normed, names.qkv.name)] as const)
       : ([apply(normed, names.q!), apply(normed, names.k!), apply(normed, names.v!)] as const);
-    const attended = add(x, apply(attend(qkv, l), names.out));
+    const attended = add(x, drop(apply(attend(qkv, l, p), names.out), 2 * l + 1));
     const before = norm(c, p, c.parallel ? x : attended, at(names.mlpNorm));
     const up = apply(before, names.up); // (N, inner)
     const act = activations[c.activation];
     const hidden = names.gate ? mul(act(apply(before, names.gate)), up) : act(up);
-    x = add(attended, apply(hidden, names.down));
+    return add(attended, drop(apply(hidden, names.down), 2 * l + 2));
   }
-  return norm(c, p, x, names.finalNorm);
 }
 
 /** Norm of each head's queries or keys, x (..., D), where the architecture has one. */
@@ -181,7 +224,7 @@ export function embed(c: ModelShape, p: Params, ids: Tensor, positions: Tensor):
 }
 
 /** Hidden states of ids (B, T) after the final norm: (B T, d). */
-export function hiddenStates(c: ModelShape, p: Params, ids: Tensor): Tensor {
+export function hiddenStates(c: ModelShape, p: Params, ids: Tensor, o: BlockOptions = {}): Tensor {
   const [B, T] = ids.shape;
   if (T > c.positions)
     throw new TillerError(
@@ -207,7 +250,7 @@ export function hiddenStates(c: ModelShape, p: Params, ids: Tensor): Tensor {
           [B, T, 3, H, D],
           [2, 0, 3, 1, 4],
         ];
-  return blocks(c, p, embed(c, p, ids, positions), (qkv, l) => {
+  const attend: Attend = (qkv, l, p) => {
     const apart = (y: Tensor, heads: number, which?: "q" | "k") => {
       const split = reshape(y, [B, T, heads, D]);
       return transpose(which ? headNorm(c, p, split, which, l) : split, [0, 2, 1, 3]); // (B, heads, T, D)
@@ -216,9 +259,14 @@ export function hiddenStates(c: ModelShape, p: Params, ids: Tensor): Tensor {
       qkv.length === 1
         ? split(transpose(reshape(qkv[0], fused), perm), 0, 3).map((t) => reshape(t, [B, H, T, D]))
         : [apart(qkv[0], H, "q"), apart(qkv[1], G, "k"), apart(qkv[2], G)];
-    const out = causalAttention(turn(q), turn(k), v, 1 / Math.sqrt(D), { window: c.window }); // (B, H, T, D)
+    const { watch } = o;
+    const out = causalAttention(turn(q), turn(k), v, 1 / Math.sqrt(D), {
+      window: c.window,
+      onWeights: watch && ((weights) => watch(`attention.${l}`, weights)),
+    }); // (B, H, T, D)
     return reshape(transpose(out, [0, 2, 1, 3]), [B * T, H * D]);
-  });
+  };
+  return blocks(c, p, embed(c, p, ids, positions), attend, o);
 }
 
 /** Logits of hidden rows (N, d) -> (N, V), by the head or the tied embedding. */
@@ -228,3 +276,7 @@ export const logits = (c: ModelShape, p: Params, hidden: Tensor): Tensor =>
 /** Scalar scores of hidden rows (N, d) -> (N). */
 export const scores = (p: Params, hidden: Tensor): Tensor =>
   reshape(gemm(hidden, of(p, "score.weight"), of(p, "score.bias")), [hidden.shape[0]]);
+
+/** Logits of kinds of hidden rows (N, d) -> (N, classes). */
+export const classLogits = (p: Params, hidden: Tensor): Tensor =>
+  gemm(hidden, of(p, "classifier.weight"), of(p, "classifier.bias"), { transB: true });

@@ -366,7 +366,11 @@ export function causalAttention(
   k: Tensor,
   v: Tensor,
   scale: number,
-  o: { readonly window?: number | null } = {},
+  o: {
+    readonly window?: number | null;
+    /** is shown the weights (B, H, T, T), to read; no gradient goes through what is made of them */
+    readonly onWeights?: ((weights: Tensor) => void) | undefined;
+  } = {},
 ): Tensor {
   const g = q.graph;
   const [B, H, T, D] = q.shape;
@@ -392,6 +396,7 @@ export function causalAttention(
     () => {
       const scores = apart(bmm(group(q), k, { transB: true, alpha: scale }));
       weights = softmax(add(scores, mask));
+      o.onWeights?.(weights);
       return [apart(bmm(group(weights), v))] as const;
     },
     ([dy], [y]) => {
