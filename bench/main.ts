@@ -14,6 +14,10 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: "training and sampling beside PyTorch (--only --shape --rounds --json)",
     load: () => import("./engine/main.ts"),
   },
+  estimate: {
+    what: "what `tiller model estimate` says beside what a step then takes (--json)",
+    load: () => import("./estimate.ts"),
+  },
   trace: {
     what: "a run of 10,000 steps and 100 MB: pages, search, the exported file in Chromium (--nodes --megabytes --json)",
     load: () => import("./trace.ts"),

@@ -1,11 +1,13 @@
 /** tiller model: look at a checkpoint, bring one in from elsewhere, sample from it, score a text with it. */
 import { existsSync, readFileSync } from "node:fs";
+import { totalmem } from "node:os";
 import path from "node:path";
 import { z } from "zod";
-import { loadModel } from "@tiller/learn";
+import { estimate, EstimateOptions, loadModel } from "@tiller/learn";
 import {
   importModel,
   loadCheckpoint,
+  ModelConfig,
   perplexity,
   Sampler,
   saveCheckpoint,
@@ -29,6 +31,11 @@ const verbs: Readonly<Record<string, Verb>> = {
     run: sample,
   },
   export: { usage: "export DIR --gguf FILE [--type F32|F16|Q8_0]", run: send },
+  estimate: {
+    usage:
+      "estimate DIR|config.json [--batch 8] [--length 256] [--micro N] [--recompute] [--lora RANK]",
+    run: foretell,
+  },
   score: { usage: "score DIR --text FILE", run: score },
 };
 
@@ -149,6 +156,39 @@ async function sample(dir: string, rest: string[]): Promise<void> {
     },
   });
   process.stdout.write("\n");
+}
+
+async function foretell(target: string, rest: string[]): Promise<void> {
+  const o = parseFlags(rest, {
+    batch: z.coerce.number().int().positive().default(8),
+    length: z.coerce.number().int().positive().default(256),
+    micro: z.coerce.number().int().positive().optional(),
+    recompute: z.boolean().default(false),
+    lora: z.coerce.number().int().positive().optional(),
+  });
+  const file = target.endsWith(".json") ? target : path.join(target, "config.json");
+  if (!existsSync(file))
+    throw new TillerError(
+      "not_found",
+      `there is no ${file}. Give a model's folder or its config.json.`,
+    );
+  const { lora, ...more } = o;
+  const said = await estimate(
+    ModelConfig.parse(JSON.parse(readFileSync(file, "utf8"))),
+    EstimateOptions.parse({ ...more, ...(lora && { rank: lora }) }),
+    (layers) =>
+      console.error(`running the step with ${layers} block${layers === 1 ? "" : "s"} ...`),
+  );
+  const rate = (o.batch * o.length) / said.seconds;
+  console.log(
+    `${count(said.parameters)} parameters; ${o.batch} x ${o.length} tokens a step\n` +
+      `${said.seconds.toPrecision(3)} s a step (${count(Math.round(rate))} tokens a second), the first after ${said.firstSeconds.toFixed(1)} s\n` +
+      `${count(Math.round(said.megabytes))} MB of memory at its peak; this machine has ${count(Math.round(totalmem() / 2 ** 20))} MB`,
+  );
+  if (said.megabytes > totalmem() / 2 ** 20)
+    console.log(
+      "That is more than there is. Give a smaller --batch, --micro, --recompute or --lora.",
+    );
 }
 
 async function score(dir: string, rest: string[]): Promise<void> {

@@ -1,4 +1,5 @@
 /** From judgments to models: formulas, and one flat file an algorithm. */
+export { estimate, EstimateOptions, measureSteps } from "./estimate.ts";
 export { evaluateJob } from "./evaluate.ts";
 export * from "./formulas.ts";
 export { Continuation, loadModel, type Model } from "./model.ts";

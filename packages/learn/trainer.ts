@@ -135,7 +135,8 @@ export class Trainer implements Disposable {
   #pending = new Set<string>();
   #rng: Rng;
 
-  private constructor(model: Model, o: TrainerOptions) {
+  /** A trainer of a model in memory, at step 0. */
+  constructor(model: Model, o: TrainerOptions = {}) {
     this.model = model;
     this.optimiser = Optimiser.parse(o.optimiser ?? { kind: "adamw" });
     this.#rng = rng(o.seed ?? 1, "trainer");
