@@ -5,10 +5,12 @@ import path from "node:path";
 import { z } from "zod";
 import { estimate, EstimateOptions, loadModel } from "@tiller/learn";
 import {
+  dtypes,
   importModel,
   loadCheckpoint,
   ModelConfig,
   perplexity,
+  pullModel,
   Sampler,
   saveCheckpoint,
   writeFileSafely,
@@ -16,6 +18,7 @@ import {
 } from "@tiller/lm";
 import { rng, TillerError } from "@tiller/schema";
 import { sizeOf } from "@tiller/tensor";
+import { bar } from "./bars.ts";
 import { parseFlags } from "./flags.ts";
 import { table } from "./table.ts";
 
@@ -25,7 +28,11 @@ interface Verb {
 }
 const verbs: Readonly<Record<string, Verb>> = {
   show: { usage: "show DIR", run: show },
-  import: { usage: "import PATH --out DIR [--tokenizer FILE]", run: bring },
+  import: {
+    usage: `import PATH --out DIR [--tokenizer FILE] [--dtype ${dtypes.join("|")}]`,
+    run: bring,
+  },
+  pull: { usage: "pull OWNER/NAME --out DIR [--revision main]", run: pull },
   sample: {
     usage: "sample DIR [--prompt TEXT] [--tokens 200] [--temperature 1] [--topp 1] [--seed 1]",
     run: sample,
@@ -101,15 +108,39 @@ async function show(dir: string, rest: string[]): Promise<void> {
 }
 
 async function bring(source: string, rest: string[]): Promise<void> {
-  const { out, tokenizer } = parseFlags(rest, {
+  const { out, tokenizer, dtype } = parseFlags(rest, {
     out: z.string(),
     tokenizer: z.string().optional(),
+    dtype: z.enum(dtypes).default("F32"),
   });
   const model = await importModel(source, { ...(tokenizer && { tokenizer }) });
   const meta = { kind: "lm" as const, config: { importedFrom: path.basename(source) } };
-  const { id } = await saveCheckpoint(out, { ...model, meta });
+  const { id } = await saveCheckpoint(out, { ...model, meta }, { dtype });
   console.log(
     `${out}: ${model.config.model_type}, ${model.tensors.size} tensors, id ${id.slice(0, 12)}`,
+  );
+}
+
+async function pull(name: string, rest: string[]): Promise<void> {
+  const { out, revision } = parseFlags(rest, { out: z.string(), revision: z.string().optional() });
+  let [shown, at] = ["", 0];
+  const commit = await pullModel(name, out, {
+    ...(revision && { revision }),
+    onProgress: ({ file, bytes, of }) => {
+      if (!process.stdout.isTTY) {
+        if (file !== shown) console.log(`${file} ...`);
+        shown = file;
+        return;
+      }
+      if (performance.now() - at < 100 && bytes < of) return;
+      at = performance.now();
+      process.stdout.write(`\r\x1b[2K${bar(bytes, of)} of ${(of / 1e6).toFixed(1)} MB  ${file}`);
+    },
+  });
+  if (process.stdout.isTTY) process.stdout.write("\n");
+  const { config, tensors, meta } = await loadCheckpoint(out);
+  console.log(
+    `${out}: ${name} at ${commit.slice(0, 12)}, ${config.model_type}, ${tensors.size} tensors, id ${meta.id.slice(0, 12)}`,
   );
 }
 

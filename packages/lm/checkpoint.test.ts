@@ -8,6 +8,7 @@ import { gpt2Config, shapeOf } from "./architectures.ts";
 import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import {
   decodeSafetensors,
+  dtypes,
   encodeSafetensors,
   readSafetensors,
   writeFlushed,
@@ -34,9 +35,9 @@ const parts = (x: number) => ({
   meta: { kind: "lm" as const, metrics: { loss: x } },
 });
 
-test("tensors come back exactly, F32 and F16, from a view into a larger buffer too", async () => {
+test("tensors come back exactly, in every type, from a view into a larger buffer too", async () => {
   const view = new Float32Array(20).fill(3).subarray(5, 9);
-  for (const dtype of ["F32", "F16"] as const) {
+  for (const dtype of dtypes) {
     const all = new Map([
       ...tensors(1),
       ["empty", { shape: [0, 4], data: new Float32Array() }],
@@ -61,6 +62,38 @@ test("BF16 is the upper half of a float32", () => {
   ]);
   bytes.writeBigUInt64LE(BigInt(header.length));
   expect([...decodeSafetensors(bytes, "x").tensors.get("x")!.data]).toEqual([1, -2.5]);
+});
+
+test("BF16 is written rounded to the nearest, ties to even", () => {
+  const ulp = 2 ** -7; // of 1
+  const given = [1, 1 + ulp / 2, 1 + 1.5 * ulp, 1 + 0.51 * ulp, -3.0078125, Infinity, NaN, 3.4e38];
+  const bytes = encodeSafetensors(
+    new Map([["x", { shape: [given.length], data: Float32Array.from(given) }]]),
+    { dtype: "BF16" },
+  );
+  const back = decodeSafetensors(bytes, "x").tensors.get("x")!.data;
+  expect([...back]).toEqual([1, 1, 1 + 2 * ulp, 1 + ulp, -3, Infinity, NaN, Infinity]);
+});
+
+test("weights too large for one file are shards with an index, and the same model", async () => {
+  const dir = path.join(home, "sharded");
+  const { id } = await saveCheckpoint(dir, parts(2), { shardBytes: 300, dtype: "BF16" });
+  const files = (await readdir(dir)).filter((f) => f.endsWith(".safetensors"));
+  expect(files.length).toBeGreaterThan(2);
+  expect(files).toContain(`model-00001-of-0000${files.length}.safetensors`);
+  const again = await loadCheckpoint(dir);
+  expect(again.meta.id).toBe(id);
+  expect([...again.tensors.keys()]).toEqual([...tensors(2).keys()]);
+  for (const [name, t] of tensors(2))
+    t.data.forEach((x, i) =>
+      expect(Math.abs(again.tensors.get(name)!.data[i]! - x)).toBeLessThanOrEqual(x * 2 ** -8),
+    );
+  const index = JSON.parse(
+    await readFile(path.join(dir, "model.safetensors.index.json"), "utf8"),
+  ) as { metadata: { total_size: number } };
+  expect(index.metadata.total_size).toBe(
+    [...tensors(2).values()].reduce((n, t) => n + 2 * t.data.length, 0),
+  );
 });
 
 test("a file cut at any byte is damaged, never half read", () => {

@@ -9,11 +9,10 @@ import path from "node:path";
 import { z } from "zod";
 import { ModelConfig, type ModelShape, shapeOf } from "./architectures.ts";
 import { readChatFiles } from "./chat-template.ts";
-import { damaged, jsonOf, namedWeights, readPart, readWeights, sha256 } from "./weights.ts";
+import { damaged, encodeWeights, jsonOf, namedWeights, readPart, readWeights } from "./weights.ts";
 import {
   diskError,
   type Dtype,
-  encodeSafetensors,
   flushFolder,
   type TensorData,
   type TensorMap,
@@ -24,7 +23,7 @@ export const CheckpointMeta = z.looseObject({
   id: z
     .string()
     .regex(/^[0-9a-f]{64}$/)
-    .describe("sha256 of model.safetensors"),
+    .describe("sha256 of model.safetensors, or of the hashes of its shards in order"),
   kind: z.enum(["lm", "reward", "policy"]),
   parent: z.string().nullable().describe("id of the checkpoint it started from"),
   metrics: z.record(z.string(), z.number()),
@@ -64,23 +63,25 @@ type Write = (file: string, bytes: Uint8Array | string) => Promise<void>;
 export async function saveCheckpoint(
   dir: string,
   parts: NewCheckpointParts,
-  options: { readonly dtype?: Dtype; readonly write?: Write } = {},
+  options: {
+    readonly dtype?: Dtype;
+    /** weights above this many bytes are written as shards with an index */
+    readonly shardBytes?: number;
+    readonly write?: Write;
+  } = {},
 ): Promise<CheckpointMeta> {
   const write = options.write ?? writeFlushed;
   const target = path.resolve(dir);
   const beside = `${target}.tmp`;
   const old = `${target}.old`;
-  const weights = encodeSafetensors(parts.tensors, {
-    dtype: options.dtype,
-    metadata: { format: "pt" },
-  });
+  const weights = encodeWeights(parts.tensors, options.dtype ?? "F32", options.shardBytes ?? 5e9);
   const { kind, parent = null, metrics = {}, config = {} } = parts.meta;
-  const meta = CheckpointMeta.parse({ id: sha256(weights), kind, parent, metrics, config });
+  const meta = CheckpointMeta.parse({ id: weights.id, kind, parent, metrics, config });
   try {
     await recover(target);
     await rm(beside, { recursive: true, force: true });
     await mkdir(beside, { recursive: true });
-    await write(path.join(beside, "model.safetensors"), weights);
+    for (const [name, bytes] of weights.files) await write(path.join(beside, name), bytes);
     await write(path.join(beside, "config.json"), pretty(ModelConfig.parse(parts.config)));
     await write(path.join(beside, "tokenizer.json"), `${JSON.stringify(parts.tokenizer)}\n`);
     for (const [name, text] of Object.entries(parts.chatFiles ?? {}))

@@ -12,6 +12,7 @@ export {
 } from "./chat-template.ts";
 export * from "./checkpoint.ts";
 export { writeGguf } from "./gguf-model.ts";
+export { pullModel } from "./hub.ts";
 export { importModel } from "./import.ts";
 export { addLora, type LoraOptions, loraSpecs, mergeLora } from "./lora.ts";
 export * from "./safetensors.ts";

@@ -1,6 +1,6 @@
 /**
  * Safetensors, Hugging Face's file of named tensors: 8 bytes of header length, a JSON header, raw data.
- * Reads F32, F16 and BF16 into float32, writes F32 and F16; other types are refused. A file is written
+ * Reads F32, F16 and BF16 into float32, writes all three; other types are refused. A file is written
  * beside its place, flushed to disk and renamed, so a crash or a full disk leaves the old one whole.
  */
 import { open, readFile, rename, rm } from "node:fs/promises";
@@ -12,7 +12,8 @@ export interface TensorData {
   readonly data: Float32Array;
 }
 export type TensorMap = ReadonlyMap<string, TensorData>;
-export type Dtype = "F32" | "F16";
+export const dtypes = ["F32", "F16", "BF16"] as const;
+export type Dtype = (typeof dtypes)[number];
 export interface WriteOptions {
   readonly dtype?: Dtype;
   readonly metadata?: Readonly<Record<string, string>>;
@@ -27,6 +28,14 @@ const damaged = (file: string, what: string, cause?: unknown) =>
     `${file} is damaged: ${what}. Restore it from a copy or make it again.`,
     { cause },
   );
+
+/** The upper half of each float32, rounded to the nearest, ties to even. */
+function toBf16(data: Float32Array): Uint16Array {
+  const bits = new Uint32Array(data.buffer, data.byteOffset, data.length);
+  return Uint16Array.from(bits, (b, i) =>
+    Number.isNaN(data[i]) ? (b >>> 16) | 0x40 : (b + 0x7fff + ((b >>> 16) & 1)) >>> 16,
+  );
+}
 
 /** The bytes of a file with these tensors, in the order given. */
 export function encodeSafetensors(tensors: TensorMap, options: WriteOptions = {}): Buffer {
@@ -54,7 +63,10 @@ export function encodeSafetensors(tensors: TensorMap, options: WriteOptions = {}
   let at = start;
   for (const { data } of tensors.values()) {
     if (dtype === "F32") out.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    else out.set(new Uint8Array(new Float16Array(data).buffer), at);
+    else {
+      const halves = dtype === "F16" ? new Float16Array(data) : toBf16(data);
+      out.set(new Uint8Array(halves.buffer), at);
+    }
     at += data.length * bytesOf[dtype];
   }
   return out;

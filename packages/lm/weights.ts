@@ -9,7 +9,13 @@ import path from "node:path";
 import { TillerError } from "@tiller/schema";
 import { z } from "zod";
 import { layoutOf, type ModelShape } from "./architectures.ts";
-import { decodeSafetensors, type TensorData, type TensorMap } from "./safetensors.ts";
+import {
+  decodeSafetensors,
+  type Dtype,
+  encodeSafetensors,
+  type TensorData,
+  type TensorMap,
+} from "./safetensors.ts";
 import { paramSpecs } from "./transformer.ts";
 
 const SINGLE = "model.safetensors";
@@ -68,6 +74,47 @@ export async function readWeights(dir: string): Promise<Weights> {
   const lost = Object.keys(places).find((name) => !tensors.has(name));
   if (lost) throw damaged(index, `tensor ${lost} is not in ${places[lost]}`);
   return { file: index, id: sha256(hashes.join("")), tensors };
+}
+
+/** The files of these weights: one, or shards of at most `shardBytes` and their index; with the id that `readWeights` gives them. */
+export function encodeWeights(
+  tensors: TensorMap,
+  dtype: Dtype,
+  shardBytes: number,
+): { id: string; files: Map<string, Uint8Array | string> } {
+  const bytesOf = ({ data }: TensorData) => data.length * (dtype === "F32" ? 4 : 2);
+  const parts: Map<string, TensorData>[] = [];
+  let size = Infinity;
+  for (const [name, t] of tensors) {
+    if (size + bytesOf(t) > shardBytes) {
+      parts.push(new Map());
+      size = 0;
+    }
+    parts.at(-1)!.set(name, t);
+    size += bytesOf(t);
+  }
+  const encode = (part: TensorMap) =>
+    encodeSafetensors(part, { dtype, metadata: { format: "pt" } });
+  if (parts.length <= 1) {
+    const bytes = encode(tensors);
+    return { id: sha256(bytes), files: new Map([[SINGLE, bytes]]) };
+  }
+  const number = (i: number) => String(i).padStart(5, "0");
+  const nameOf = (i: number) => `model-${number(i + 1)}-of-${number(parts.length)}.safetensors`;
+  const encoded = parts.map(encode);
+  const index = {
+    metadata: { total_size: [...tensors.values()].reduce((n, t) => n + bytesOf(t), 0) },
+    weight_map: Object.fromEntries(
+      parts.flatMap((part, i) => [...part.keys()].map((name) => [name, nameOf(i)])),
+    ),
+  };
+  return {
+    id: sha256(encoded.map(sha256).join("")),
+    files: new Map<string, Uint8Array | string>([
+      ...encoded.map((bytes, i) => [nameOf(i), bytes] as const),
+      [INDEX, `${JSON.stringify(index, null, 2)}\n`],
+    ]),
+  };
 }
 
 export function jsonOf(file: string, bytes: Buffer): unknown {
