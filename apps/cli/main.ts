@@ -14,7 +14,7 @@ const commands: Record<
     load: () => import("./pretrain.ts"),
   },
   model: {
-    what: "show, import, export, sample from or score with a model",
+    what: "show, pull, import, export, estimate, sample from or score with a model",
     load: () => import("./model.ts"),
   },
   models: {
@@ -47,13 +47,22 @@ const commands: Record<
   },
 };
 
-const [name = "help", ...args] = process.argv.slice(2);
+const given = process.argv.slice(2);
+// where models run holds for every command, and for the processes that it starts
+const device = given.findIndex((a) => a === "--device" || a.startsWith("--device="));
+if (device >= 0) {
+  const [flag = ""] = given.splice(device, 1);
+  process.env["TILLER_DEVICE"] = flag.split("=")[1] ?? given.splice(device, 1)[0] ?? "";
+}
+const [name = "help", ...args] = given;
 const command = commands[name];
 if (!command) {
   console.log(
     `Usage: npm run tiller -- COMMAND\n\n${Object.entries(commands)
       .map(([n, c]) => `  ${n.padEnd(10)} ${c.what}`)
-      .join("\n")}`,
+      .join(
+        "\n",
+      )}\n\nWith every command: --device cpu|cuda|webgpu|auto, where models run (default: cpu)`,
   );
   process.exit(name === "help" || name === "--help" ? 0 : 2);
 }

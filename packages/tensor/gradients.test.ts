@@ -352,6 +352,14 @@ test("a parameter's own rate scales its step and its decay, and no one else's", 
   expect(y).toBeCloseTo(plain!, 6);
 });
 
+test("a wrong element type says which operand and what to do", () => {
+  const g = new Graph();
+  const [x, ids] = [g.input("x", [2, 3]), g.input("ids", [3], "int64")];
+  expect(() => t.mul(x, ids)).toThrow("Mul: an operand is int64 (3), it must be float32. Cast it");
+  expect(() => t.softmax(ids)).toThrow("Softmax: an operand is int64 (3)");
+  expect(() => t.gather(x, x)).toThrow("gather: the ids (2,3) are float32, they must be int64");
+});
+
 test("shape errors say which operation and what to do", () => {
   const g = new Graph();
   expect(() => t.gemm(g.input("a", [2, 3]), g.input("b", [4, 5]))).toThrow(

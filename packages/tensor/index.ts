@@ -1,5 +1,6 @@
 /** Differentiable programs over ONNX Runtime: graph, gradients, optimisers, native sessions. */
 export { type DType, sizeOf } from "./dtype.ts";
+export { type Device, devices } from "./device.ts";
 export { dropout } from "./dropout.ts";
 export { firstNotFinite, notFinite } from "./finite.ts";
 export { Graph, type Tensor } from "./graph.ts";

@@ -4,7 +4,7 @@ import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { rng } from "@tiller/schema";
 import * as t from "./index.ts";
-import { Graph, Program, State } from "./index.ts";
+import { type Device, Graph, Program, State } from "./index.ts";
 
 const n = 40_000;
 const dropped = (sites: readonly number[], keys: readonly number[]) => {
@@ -82,6 +82,39 @@ test("recomputation gives the same gradients from less memory", () => {
     return Array.from({ length: layers }, (_, l) => p.float(`d${l}`).slice());
   });
   kept!.forEach((dw, l) => expect(again![l]).toEqual(dw));
+});
+
+test("a tensor that does not fit into memory says so", () => {
+  const g = new Graph();
+  g.output("y", t.add(g.input("x", [2 ** 40, 2 ** 10]), 1));
+  expect(() => new Program(g, new State())).toThrow(
+    "no memory for a tensor float32 (1099511627776,1024), 4503599627.4 MB. Take fewer rows",
+  );
+});
+
+test("a device that is absent says what it needs; auto falls back; a wrong name is told", () => {
+  const build = (device?: Device) => {
+    const g = new Graph();
+    g.output("y", t.mul(g.input("x", [2]), 3));
+    using p = new Program(g, new State(), device && { device });
+    p.run({ x: [1, 2] });
+    return [...p.float("y")];
+  };
+  expect(build("auto")).toEqual([3, 6]);
+  for (const device of ["cuda", "webgpu"] as const)
+    try {
+      expect(build(device)).toEqual([3, 6]); // where there is one
+    } catch (e) {
+      expect((e as Error).message).toMatch(
+        new RegExp(`^${device} cannot be used here: .* It needs .* the CPU needs nothing\\.$`, "s"),
+      );
+    }
+  process.env["TILLER_DEVICE"] = "tpu";
+  try {
+    expect(() => build()).toThrow("there is no device tpu; there are cpu, cuda, webgpu, auto");
+  } finally {
+    delete process.env["TILLER_DEVICE"];
+  }
 });
 
 test("garbage collection during native calls takes nothing away", async () => {

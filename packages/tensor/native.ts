@@ -10,6 +10,7 @@ import { availableParallelism } from "node:os";
 import path from "node:path";
 import koffi from "koffi";
 import { TillerError } from "@tiller/schema";
+import { askedDevice, type Device, useDevice } from "./device.ts";
 import { type DType, dtypes, sizeOf } from "./dtype.ts";
 
 const API_VERSION = 22;
@@ -40,7 +41,7 @@ if (!api)
     "runtime_too_old",
     `ONNX Runtime has no C API ${API_VERSION}. Run npm ci again.`,
   );
-const table = koffi.decode(api, koffi.array("void*", 120));
+const table = koffi.decode(api, koffi.array("void*", 217));
 const fn = (index: number, signature: string) => koffi.decode(table[index], koffi.proto(signature));
 
 const c = {
@@ -70,14 +71,34 @@ const c = {
   releaseSession: fn(95, "void OrtReleaseSession(void* session)"),
   releaseValue: fn(96, "void OrtReleaseValue(void* value)"),
   releaseOptions: fn(100, "void OrtReleaseOptions(void* options)"),
+  addProvider: fn(
+    216,
+    "void* OrtAppendProvider(void* options, const char* name, void* keys, void* values, size_t n)",
+  ),
 };
 
 function check(status: unknown): void {
   if (!status) return;
   const message = String(c.errorMessage(status));
   c.releaseStatus(status);
-  throw new TillerError("runtime_failed", `ONNX Runtime: ${message.split("\n")[0]}`);
+  const line = message.split("\n")[0]!.replace(/^\/\S+ .* was false\. /, ""); // the place in its source
+  if (/allocate memory|bad_alloc|out of memory|BFCArena/i.test(line))
+    throw new TillerError(
+      "out_of_memory",
+      `there is not enough memory for this step (ONNX Runtime: ${line}). Take fewer rows at a time (micro), shorter ones, or recompute the blocks.`,
+    );
+  throw new TillerError("runtime_failed", `ONNX Runtime: ${line}`);
 }
+/** Exported by builds that know CUDA alone, so it is looked up when it is asked for. */
+const addCuda = (options: unknown) =>
+  check(
+    lib.func("void* OrtSessionOptionsAppendExecutionProvider_CUDA(void* options, int device)")(
+      options,
+      0,
+    ),
+  );
+const addDevice = (options: unknown) => (device: "cuda" | "webgpu") =>
+  device === "cuda" ? addCuda(options) : check(c.addProvider(options, "WebGPU", null, null, 0));
 const made = (call: (out: unknown[]) => unknown): unknown => {
   const out: unknown[] = [null];
   check(call(out));
@@ -86,7 +107,7 @@ const made = (call: (out: unknown[]) => unknown): unknown => {
 const addressOf = (pointer: unknown): bigint =>
   typeof pointer === "bigint" ? pointer : BigInt(koffi.address(pointer as never));
 
-const env = made((out) => c.createEnv(3, "tiller", out));
+const env = made((out) => c.createEnv(4, "tiller", out));
 const cpu = made((out) => c.cpuMemory(0, 0, out));
 
 type TypedArrays = {
@@ -104,6 +125,18 @@ const views = {
   bool: Uint8Array,
 } as const;
 
+function allocate(bytes: number, what: string): ArrayBuffer {
+  try {
+    return new ArrayBuffer(bytes);
+  } catch (cause) {
+    throw new TillerError(
+      "out_of_memory",
+      `there is no memory for a tensor ${what}, ${(bytes / 1e6).toFixed(1)} MB. Take fewer rows at a time, or a smaller model.`,
+      { cause },
+    );
+  }
+}
+
 /** A tensor in memory that both JavaScript and the runtime see. Allocated off the V8 heap. */
 export class Storage<D extends DType = DType> {
   readonly dtype: D;
@@ -118,7 +151,7 @@ export class Storage<D extends DType = DType> {
     const n = sizeOf(shape);
     // V8 keeps small typed arrays on its own heap and moves them; 256 bytes and more stay put
     this.data = new View(
-      new ArrayBuffer(Math.max(256, n * View.BYTES_PER_ELEMENT)),
+      allocate(Math.max(256, n * View.BYTES_PER_ELEMENT), `${dtype} (${shape})`),
       0,
       n,
     ) as TypedArrays[D];
@@ -179,6 +212,8 @@ export interface SessionOptions {
   readonly threads?: number;
   /** file prefix for ONNX Runtime's own profile */
   readonly profile?: string;
+  /** default: what TILLER_DEVICE says */
+  readonly device?: Device;
 }
 
 /** A compiled graph bound to its buffers. */
@@ -202,6 +237,7 @@ export class Session {
     check(c.optimisation(o, 99));
     check(c.logLevel(o, 3));
     if (options.profile) check(c.profile(o, options.profile));
+    useDevice(options.device ?? askedDevice(), addDevice(o));
     this.#handle = made((out) => c.createSessionFromArray(env, model, model.byteLength, o, out));
     c.releaseOptions(o);
     const inNames = cStrings([...ins.keys()]);

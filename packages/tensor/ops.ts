@@ -19,17 +19,29 @@ function broadcast(op: string, a: readonly number[], b: readonly number[]): numb
     return x === 1 ? y : x;
   });
 }
+/** Most operations are of float32; ids and masks are cast first. */
+function floats(op: string, ...xs: readonly (Tensor | null)[]): void {
+  const odd = xs.find((x) => x && x.dtype !== "float32");
+  if (odd)
+    throw new TillerError(
+      "wrong_dtype",
+      `${op}: an operand is ${odd.dtype} (${odd.shape}), it must be float32. Cast it: cast(x, "float32").`,
+    );
+}
 type Operand = Tensor | number;
 const binary =
   (op: string) =>
   (a: Tensor, b: Operand): Tensor => {
     const y = typeof b === "number" ? a.graph.scalar(b) : b;
+    floats(op, a, y);
     return a.graph.op(op, [a, y], [broadcast(op, a.shape, y.shape)])[0];
   };
 const unary =
   (op: string, attributes: Record<string, Attribute> = {}, o = {}) =>
-  (a: Tensor): Tensor =>
-    a.graph.op(op, [a], [a.shape], attributes, o)[0];
+  (a: Tensor): Tensor => {
+    floats(op, a);
+    return a.graph.op(op, [a], [a.shape], attributes, o)[0];
+  };
 
 export const add = binary("Add");
 export const sub = binary("Sub");
@@ -102,6 +114,7 @@ export const transpose = (a: Tensor, perm: readonly number[]): Tensor =>
   a.graph.op("Transpose", [a], [perm.map((i) => a.shape[i])], { perm }, { dtype: a.dtype })[0];
 
 function reduce(op: string, a: Tensor, axes: readonly number[] | undefined, keep: boolean): Tensor {
+  floats(op, a);
   const at = (axes ?? a.shape.map((_, i) => i)).map((i) => (i < 0 ? i + a.shape.length : i));
   const shape = keep
     ? a.shape.map((d, i) => (at.includes(i) ? 1 : d))
@@ -127,6 +140,7 @@ interface Flags {
   readonly alpha?: number;
 }
 function product(op: string, a: Tensor, b: Tensor, f: Flags): [number, number] {
+  floats(op, a, b);
   const [m, k] = f.transA ? [a.shape.at(-1)!, a.shape.at(-2)!] : [a.shape.at(-2)!, a.shape.at(-1)!];
   const [k2, n] = f.transB
     ? [b.shape.at(-1)!, b.shape.at(-2)!]
@@ -166,14 +180,15 @@ export function bmm(a: Tensor, b: Tensor, f: Flags = {}): Tensor {
 }
 
 /** Rows of a table: w (V, ...), ids any int64 shape -> (...ids, ...). Repeated ids add up in the gradient. */
-export const gather = (w: Tensor, ids: Tensor): Tensor =>
-  w.graph.op(
-    "Gather",
-    [w, ids],
-    [[...ids.shape, ...w.shape.slice(1)]],
-    { axis: 0 },
-    { dtype: w.dtype },
-  )[0];
+export function gather(w: Tensor, ids: Tensor): Tensor {
+  if (ids.dtype !== "int64" && ids.dtype !== "int32")
+    throw new TillerError(
+      "wrong_dtype",
+      `gather: the ids (${ids.shape}) are ${ids.dtype}, they must be int64. Declare the input so, or cast(ids, "int64").`,
+    );
+  const shape = [...ids.shape, ...w.shape.slice(1)];
+  return w.graph.op("Gather", [w, ids], [shape], { axis: 0 }, { dtype: w.dtype })[0];
+}
 export function split(a: Tensor, axis: number, parts: number): Tensor[] {
   const shape = a.shape.map((d, i) => (i === axis ? d / parts : d));
   return a.graph.op("Split", [a], new Array(parts).fill(shape), { axis, num_outputs: parts });
