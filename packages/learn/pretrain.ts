@@ -30,6 +30,7 @@ import {
   State,
   tokenLogprobs,
 } from "@tiller/tensor";
+import { rateAt } from "./schedules.ts";
 import { loadSnapshot, saveSnapshot } from "./snapshot.ts";
 
 export const PretrainConfig = z.strictObject({
@@ -75,14 +76,6 @@ export const pretrainJob = defineJob({
 
 const ADAM = { beta1: 0.9, beta2: 0.95 };
 const Cursor = z.strictObject({ step: z.int(), rng: z.array(z.number()) });
-
-/** Linear warm-up, then a cosine to a tenth of the peak. */
-export const cosine = (step: number, c: { lr: number; warmup: number; steps: number }): number =>
-  step <= c.warmup
-    ? (c.lr * step) / Math.max(1, c.warmup)
-    : c.lr *
-      (0.1 +
-        0.45 * (1 + Math.cos((Math.PI * (step - c.warmup)) / Math.max(1, c.steps - c.warmup))));
 
 export async function pretrain(
   { config: c, out }: { config: PretrainConfig; out: string },
@@ -162,7 +155,7 @@ export async function pretrain(
       const source = random.next() < c.books ? tokens.moby : tokens.sotu;
       return window(source, random.int(source.length - T - 1));
     });
-    const lr = cosine(step, c);
+    const lr = c.lr * rateAt({ shape: "cosine", steps: c.steps, warmup: c.warmup, end: 0.1 }, step);
     train.run({ ...flat(rows), ...adamwInputs(step, lr, ADAM) });
     const values: Record<string, number> = {
       loss: train.float("loss")[0],
