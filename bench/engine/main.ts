@@ -1,7 +1,8 @@
 /**
  * Training and sampling beside PyTorch, in interleaved rounds, medians: npm run bench -- engine
  * [--only train|decode|prefill|memory] [--shape tiny] [--rounds 7] [--json]
- * The peer needs a Python with torch and transformers, named by TILLER_PYTHON; without it, its columns say "absent".
+ * Peers: a Python with torch and transformers, named by TILLER_PYTHON, and for sampling llama.cpp, by a folder with
+ * node-llama-cpp that TILLER_LLAMA names. One that is not there is shown as absent.
  * Threads: TILLER_THREADS, else every core.
  */
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
@@ -23,6 +24,7 @@ const { values: flags } = parseArgs({
   },
 });
 const python = process.env["TILLER_PYTHON"];
+const llama = process.env["TILLER_LLAMA"];
 const here = import.meta.dirname;
 // without the instructions PyTorch emulates bf16, many times slower
 const cpuinfo = existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "";
@@ -60,9 +62,16 @@ const starts = (c: Case): (() => Worker)[] => {
       JSON.stringify(models[c.shape]),
       dtype,
     ]);
+  const ggml = (type: string) => () =>
+    new Worker(`llama.cpp ${type}`, process.execPath, [
+      path.join(here, "llama_peer.ts"),
+      JSON.stringify(c),
+      type,
+    ]);
   return [
     () => new Worker("ours", process.execPath, [path.join(here, "ours.ts"), JSON.stringify(c)]),
     ...(python ? [theirs("f32"), ...(c.work === "train" && hasBf16 ? [theirs("bf16")] : [])] : []),
+    ...(llama && c.work !== "train" ? [ggml("F32"), ggml("Q8_0")] : []),
   ];
 };
 const median = (xs: readonly number[]) => xs.toSorted((a, b) => a - b)[Math.floor(xs.length / 2)];
@@ -80,6 +89,10 @@ interface Row {
   readonly floorRatio: number | null;
   /** PyTorch under bf16 autocast, for honesty */
   readonly bf16: number | null;
+  /** llama.cpp in f32 and q8_0, and our time over its f32 one */
+  readonly llama: number | null;
+  readonly llamaRatio: number | null;
+  readonly llamaQ8: number | null;
 }
 async function measure(c: Case, machine: Machine): Promise<Row[]> {
   await using stack = new AsyncDisposableStack();
@@ -99,6 +112,7 @@ async function measure(c: Case, machine: Machine): Promise<Row[]> {
   const at = (name: string) => (times.has(name) ? median(times.get(name)!) : null);
   const ours = at("ours")!;
   const peer = at("PyTorch f32");
+  const theirs = at("llama.cpp F32");
   const base = { shape: c.shape, batch: c.batch, peerName: peer === null ? "absent" : "PyTorch" };
   const rows: Row[] = [
     {
@@ -110,18 +124,22 @@ async function measure(c: Case, machine: Machine): Promise<Row[]> {
       target: c.target,
       floorRatio: ours / floorMs(c, machine),
       bf16: at("PyTorch bf16"),
+      llama: theirs,
+      llamaRatio: theirs && ours / theirs,
+      llamaQ8: at("llama.cpp Q8_0"),
     },
   ];
   if (c.work === "train") {
     const peaks = await Promise.all(workers.map(async (w) => (await w.ask("memory"))["peakMB"]));
-    const theirs = workers.length > 1 ? peaks[1] : null;
-    const memory = { ...base, floorRatio: null, bf16: null };
+    const theirPeak = workers.length > 1 ? peaks[1] : null;
+    const none = { floorRatio: null, bf16: null, llama: null, llamaRatio: null, llamaQ8: null };
+    const memory = { ...base, ...none };
     rows.push({
       ...memory,
       work: "memory",
       ours: peaks[0],
-      peer: theirs,
-      ratio: theirs && peaks[0] / theirs,
+      peer: theirPeak,
+      ratio: theirPeak && peaks[0] / theirPeak,
       target: 1.1,
     });
     rows.push({
@@ -147,13 +165,13 @@ const machine = measureMachine();
 if (!flags.json) {
   const version = python && spawnSync(python, ["-c", "import torch; print(torch.__version__)"]);
   console.log(
-    `${cpus().length} x ${cpus()[0]?.model ?? "unknown CPU"}, Node ${process.version}, PyTorch ${version ? String(version.stdout).trim() : "absent (set TILLER_PYTHON)"}; ` +
+    `${cpus().length} x ${cpus()[0]?.model ?? "unknown CPU"}, Node ${process.version}, PyTorch ${version ? String(version.stdout).trim() : "absent (set TILLER_PYTHON)"}, llama.cpp ${llama ? "by node-llama-cpp" : "absent (set TILLER_LLAMA)"}; ` +
       `matrix products ${(machine.flops / 1e9).toFixed(0)} GFLOPS, memory ${(machine.bandwidth / 1e9).toFixed(1)} GB/s\n`,
   );
   console.log(
-    "| work | shape | batch | ours | PyTorch | ours / PyTorch | target | ours / floor | PyTorch bf16 |",
+    "| work | shape | batch | ours | PyTorch | ours / PyTorch | target | ours / floor | PyTorch bf16 | llama.cpp f32 | ours / llama.cpp | q8_0 |",
   );
-  console.log("|---|---|---|---|---|---|---|---|---|");
+  console.log("|---|---|---|---|---|---|---|---|---|---|---|---|");
 }
 const rows: Row[] = [];
 for (const c of wanted)
@@ -162,7 +180,7 @@ for (const c of wanted)
     const unit = r.work === "memory" ? " MB" : " ms";
     if (!flags.json)
       console.log(
-        `| ${r.work} | ${r.shape} | ${r.batch} | ${show(r.ours)}${unit} | ${r.peer ? show(r.peer) + unit : r.peerName} | ${show(r.ratio)} | ${r.target} | ${show(r.floorRatio)} | ${r.bf16 ? `${show(r.bf16)} ms` : ""} |`,
+        `| ${r.work} | ${r.shape} | ${r.batch} | ${show(r.ours)}${unit} | ${r.peer ? show(r.peer) + unit : r.peerName} | ${show(r.ratio)} | ${r.target} | ${show(r.floorRatio)} | ${r.bf16 ? `${show(r.bf16)} ms` : ""} | ${r.llama ? `${show(r.llama)} ms | ${show(r.llamaRatio)} | ${show(r.llamaQ8)} ms` : "| |"} |`,
       );
   }
 if (flags.json) console.log(JSON.stringify({ machine, rows }));
