@@ -50,7 +50,7 @@ try {
     "node-llama-cpp",
   );
   const { getLlama } = (await import(pathToFileURL(at).href)) as {
-    getLlama(o: object): Promise<Llama>;
+    getLlama: (o: object) => Promise<Llama>;
   };
   const threads = Number(process.env["TILLER_THREADS"] ?? availableParallelism());
   const steps = 64;
