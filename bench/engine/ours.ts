@@ -4,11 +4,13 @@ import readline from "node:readline";
 import { declare, hiddenStates, logits, paramSpecs, Sampler, shapeOf } from "@tiller/lm";
 import { rng } from "@tiller/schema";
 import {
-  adamw,
-  adamwInputs,
+  clipBy,
+  fusedAdamW,
+  gradientsInto,
   Graph,
   mean,
   neg,
+  Optimiser,
   Program,
   State,
   tokenLogprobs,
@@ -42,13 +44,17 @@ function training(): () => number {
   const hidden = hiddenStates(shape, params, g.input("ids", [B, T], "int64"));
   const loss = neg(mean(tokenLogprobs(logits(shape, params, hidden), labels)));
   g.output("loss", loss);
-  adamw(loss, params, { beta2: 0.95, weightDecay: 0.1 });
+  const o = Optimiser.parse({ kind: "adamw", beta2: 0.95, weightDecay: 0.1 });
+  if (o.kind !== "adamw") throw new Error("not AdamW");
+  const learning = gradientsInto(loss, params, o);
   const program = new Program(g, state);
   const next = tokens.map((_, i) => tokens[(i + 1) % tokens.length]);
   let step = 0;
   return () => {
     const start = performance.now();
-    program.run({ ids: tokens, labels: next, ...adamwInputs(++step, 1e-3, { beta2: 0.95 }) });
+    program.run({ ids: tokens, labels: next });
+    const scale = clipBy(program.float("gradNorm")[0]!, o.clip);
+    fusedAdamW(state, learning, o, { t: ++step, lr: 1e-3, scale });
     if (!Number.isFinite(program.float("loss")[0])) throw new Error("the loss is not finite");
     return performance.now() - start;
   };

@@ -20,12 +20,14 @@ import {
   saveCheckpoint,
   scores,
 } from "@tiller/lm";
-import { Bug, fromState, type Rng, rng, TillerError } from "@tiller/schema";
+import { fromState, type Rng, rng, TillerError } from "@tiller/schema";
 import {
   add,
   applyGradients,
+  clipBy,
   type DType,
   firstNotFinite,
+  fusedAdamW,
   globalNorm,
   grad,
   Graph,
@@ -348,19 +350,27 @@ export class Trainer implements Disposable {
       this.#clear(this.#pending);
       throw notFinite(`the gradient of step ${this.step + 1}`, where);
     }
-    const o = { ...this.optimiser, ...(this.#ema !== undefined && { ema: this.#ema }) };
-    const { program } = this.#program("step", key, (g) => {
-      const params = new Map(has.map((s) => [s.name, g.stateful(s.name, s.shape)]));
-      applyGradients(params, held(g), g.input("clip", []), o);
-      return [];
-    });
     this.step++;
-    const { clip } = this.optimiser;
-    program.run({
-      clip: clip === null ? 1 : Math.min(1, clip / (gradNorm + 1e-6)),
-      ...optimiserInputs(this.optimiser, this.step, lr),
-    });
-    for (const { name } of has) if (!state.has(name)) throw new Bug(`no parameter ${name}`);
+    const o = this.optimiser;
+    const scale = clipBy(gradNorm, o.clip);
+    if (o.kind === "adamw") {
+      const names = has.map((s) => s.name);
+      fusedAdamW(state, names, o, { t: this.step, lr, scale });
+    } else
+      this.#program("step", key, (g) => {
+        const params = new Map(has.map((s) => [s.name, g.stateful(s.name, s.shape)]));
+        applyGradients(params, held(g), g.input("scale", []), o);
+        return [];
+      }).program.run({ scale, ...optimiserInputs(o, this.step, lr) });
+    const fade = this.#ema;
+    if (fade !== undefined)
+      this.#program("step", `ema ${key}`, (g) => {
+        for (const { name, shape } of has) {
+          const old = g.stateful(`ema:${name}`, shape);
+          g.update(`ema:${name}`, add(mul(old, fade), mul(g.stateful(name, shape), 1 - fade)));
+        }
+        return [];
+      }).program.run();
     this.#clear(this.#pending);
     return { gradNorm };
   }

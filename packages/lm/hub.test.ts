@@ -64,7 +64,10 @@ const server = createServer((request, response) => {
   if (what === "damage") sent[sent.length >> 1]! ^= 1;
   response.writeHead(from ? 206 : 200, { "content-length": sent.length });
   if (what !== "break") return response.end(sent);
-  response.write(sent.subarray(0, sent.length >> 1), () => response.destroy());
+  // some time later, so that what was sent has come
+  response.write(sent.subarray(0, sent.length >> 1), () => {
+    setTimeout(() => response.destroy(), 200);
+  });
   return response;
 });
 let endpoint = "";

@@ -2,6 +2,7 @@
 export { type DType, sizeOf } from "./dtype.ts";
 export { type Device, devices } from "./device.ts";
 export { dropout } from "./dropout.ts";
+export { fusedAdamW } from "./fused.ts";
 export { firstNotFinite, notFinite } from "./finite.ts";
 export { Graph, type Tensor } from "./graph.ts";
 export { grad, recompute } from "./gradients.ts";
@@ -10,7 +11,9 @@ export {
   adamw,
   adamwInputs,
   applyGradients,
+  clipBy,
   globalNorm,
+  gradientsInto,
   groupOf,
   optimise,
   Optimiser,

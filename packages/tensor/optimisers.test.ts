@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { rng } from "@tiller/schema";
 import * as t from "./index.ts";
 import { Graph, type OptimiserOptions, Program, State } from "./index.ts";
 
@@ -88,6 +89,80 @@ test.each(Object.keys(runs))("%s: gradients in parts, then applied, are the fuse
     apply.run({ scale: 0.5, ...t.optimiserInputs(o, step, 0.05) });
   }
   for (const [key] of shapes) near(a.state.get(key).data, [...fused.state.get(key).data], key);
+});
+
+test.each([
+  ["torch", null],
+  ["torch", 0.3],
+  ["tf1", 0.3],
+] as const)(
+  "AdamW in one pass: epsilon as in %s, clip %s: the graph's own step",
+  (placement, clip) => {
+    const o = t.Optimiser.parse({
+      kind: "adamw",
+      placement,
+      clip,
+      epsilon: 1e-4,
+      weightDecay: 0.1,
+      groups: [
+        { names: "slow", rate: 0.3, weightDecay: 0.5 },
+        { names: "still", frozen: true },
+      ],
+    });
+    if (o.kind !== "adamw") throw new Error("not AdamW");
+    // a vector, sizes around a piece and past several, not a multiple of four among them
+    const shapes = { b: [7], slow: [4096], wide: [3, 4099], still: [2, 2] };
+    const random = rng(5, "fused");
+    const build = () => {
+      const g = new Graph();
+      const params = new Map(Object.entries(shapes).map(([k, s]) => [k, g.stateful(k, s)]));
+      // a rough valley, other slopes at every step
+      const loss = [...params.values()]
+        .map((p) => t.sum(t.mul(t.sin(t.mul(p, 3)), t.add(p, 0.2))))
+        .reduce((a, b) => t.add(a, b));
+      return { g, params, loss };
+    };
+    const values = Object.entries(shapes).map(
+      ([k, s]) =>
+        [k, s, Float32Array.from({ length: t.sizeOf(s) }, () => random.normal())] as const,
+    );
+    const [a, b] = [new State(), new State()];
+    for (const [k, s, v] of values) for (const state of [a, b]) state.set(k, s, v);
+    const whole = build();
+    t.optimise(whole.loss, whole.params, o);
+    using graph = new Program(whole.g, a);
+    const half = build();
+    const names = t.gradientsInto(half.loss, half.params, o);
+    expect(names).toEqual(["b", "slow", "wide"]);
+    using back = new Program(half.g, b);
+    for (let step = 1; step <= 12; step++) {
+      graph.run(t.optimiserInputs(o, step, 0.01));
+      back.run();
+      const scale = t.clipBy(back.float("gradNorm")[0]!, clip);
+      t.fusedAdamW(b, names, o, { t: step, lr: 0.01, scale });
+    }
+    for (const [k, , v] of values) {
+      near(b.get(k).data, [...a.get(k).data], k);
+      if (k !== "still") expect(b.get(k).data).not.toEqual(v);
+      else expect(b.get(k).data).toEqual(v);
+    }
+  },
+);
+
+test("AdamW in one pass takes PyTorch's twenty steps", () => {
+  const { g, params, loss, state } = problem();
+  const o = t.Optimiser.parse(runs["adamw"]);
+  if (o.kind !== "adamw") throw new Error("not AdamW");
+  const names = t.gradientsInto(loss, params, o);
+  using p = new Program(g, state);
+  golden.runs["adamw"]!.losses.forEach((wanted, i) => {
+    p.run();
+    near(p.float("loss"), [wanted], "loss");
+    const scale = t.clipBy(p.float("gradNorm")[0]!, o.clip);
+    t.fusedAdamW(state, names, o, { t: i + 1, lr: 0.05, scale });
+  });
+  near(state.get("w").data, golden.runs["adamw"]!.w, "w");
+  near(state.get("b").data, golden.runs["adamw"]!.b, "b");
 });
 
 test("groups: the first pattern that fits sets rate, decay, or freezes", () => {

@@ -232,12 +232,22 @@ export function optimise(
   options: OptimiserOptions,
 ): void {
   const o = Optimiser.parse(options);
+  const gradients = gradientsOf(loss, params, o);
+  const norm = globalNorm([...gradients.values()]);
+  loss.graph.output("gradNorm", norm);
+  applyGradients(params, gradients, clipScale(norm, o.clip), o);
+}
+function gradientsOf(
+  loss: Tensor,
+  params: ReadonlyMap<string, Tensor>,
+  o: Pick<Optimiser, "groups" | "weightDecay">,
+): Map<string, Tensor> {
   const learning = [...params].filter(([name, p]) => groupOf(o, name, p.shape.length));
   const found = grad(
     loss,
     learning.map(([, p]) => p),
   );
-  const gradients = new Map(
+  return new Map(
     learning.map(([name], i) => {
       const d = found[i];
       if (!d)
@@ -248,9 +258,6 @@ export function optimise(
       return [name, d];
     }),
   );
-  const norm = globalNorm([...gradients.values()]);
-  loss.graph.output("gradNorm", norm);
-  applyGradients(params, gradients, clipScale(norm, o.clip), o);
 }
 
 /** The optimiser's scalars at step t (from 1). */
@@ -268,6 +275,28 @@ export function optimiserInputs(
       return { lr };
   }
 }
+
+/**
+ * Half of `optimise`: the gradients of a loss into the state, `g:NAME`, and the output `gradNorm`. A step outside the graph,
+ * such as `fusedAdamW`, takes them from there.
+ */
+export function gradientsInto(
+  loss: Tensor,
+  params: ReadonlyMap<string, Tensor>,
+  o: Pick<Optimiser, "groups" | "weightDecay">,
+): string[] {
+  const g = loss.graph;
+  const gradients = gradientsOf(loss, params, o);
+  g.output("gradNorm", globalNorm([...gradients.values()]));
+  for (const [name, d] of gradients) {
+    g.stateful(`g:${name}`, d.shape);
+    g.update(`g:${name}`, d);
+  }
+  return [...gradients.keys()];
+}
+/** What clipping to `clip` multiplies gradients of that norm by. */
+export const clipBy = (norm: number, clip: number | null): number =>
+  clip === null ? 1 : Math.min(1, clip / (norm + 1e-6));
 
 export interface AdamWOptions {
   readonly beta1?: number;
