@@ -13,10 +13,8 @@ const { values: o } = parseArgs({
 });
 const cases = [
   ["mid", { batch: 8, length: 256 }],
-  ["mid", { batch: 8, length: 256, recompute: true }],
   ["llama-mid", { batch: 8, length: 256 }],
   ["small", { batch: 1, length: 256 }],
-  ["small", { batch: 4, length: 256 }],
   ["small", { batch: 4, length: 256, recompute: true }],
   ["small", { batch: 4, length: 256, rank: 8 }],
 ] as const;

@@ -25,6 +25,7 @@ type Waiting = GenerateRequest & { readonly request: number };
 
 const MODELS = 4; // kept loaded
 const BATCHES = [16, 4, 1]; // sizes that programs are made for
+const FROZEN_BYTES = 100e6;
 const CACHE_BYTES = 512e6; // keys and values of one batch
 const GATHER_MS = 2; // how long the first of a batch waits for others
 
@@ -122,8 +123,12 @@ function samplerFor({ model, samplers }: Held, rows: number): Sampler {
   const bytesARow = 8 * layers * kvHeads * headDim * Math.min(positions, 2048);
   const fit = BATCHES.filter((b) => b === 1 || b * bytesARow <= CACHE_BYTES);
   const size = fit.findLast((b) => b >= rows) ?? fit[0];
+  // a copy of the weights a size, where that is little
+  const frozen =
+    model.specs.reduce((n, s) => n + 4 * s.shape.reduce((a, b) => a * b, 1), 0) < FROZEN_BYTES;
   let sampler = samplers.get(size);
-  if (!sampler) samplers.set(size, (sampler = new Sampler(model.shape, model.state, size)));
+  if (!sampler)
+    samplers.set(size, (sampler = new Sampler(model.shape, model.state, size, { frozen })));
   return sampler;
 }
 

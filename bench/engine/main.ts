@@ -1,6 +1,6 @@
 /**
  * Training and sampling beside PyTorch, in interleaved rounds, medians: npm run bench -- engine
- * [--only train|decode|prefill|memory] [--shape tiny] [--rounds 7] [--json]
+ * [--only train|decode|prefill|memory] [--shape tiny] [--batch 16] [--rounds 7] [--json]
  * Peers: a Python with torch and transformers, named by TILLER_PYTHON, and for sampling llama.cpp, by a folder with
  * node-llama-cpp that TILLER_LLAMA names. One that is not there is shown as absent.
  * Threads: TILLER_THREADS, else every core.
@@ -19,6 +19,7 @@ const { values: flags } = parseArgs({
   options: {
     only: { type: "string" },
     shape: { type: "string" },
+    batch: { type: "string" },
     rounds: { type: "string", default: "7" },
     json: { type: "boolean", default: false },
   },
@@ -158,7 +159,8 @@ async function measure(c: Case, machine: Machine): Promise<Row[]> {
 const wanted = cases.filter(
   (c) =>
     (!flags.only || c.work === flags.only || (flags.only === "memory" && c.work === "train")) &&
-    (!flags.shape || c.shape === flags.shape),
+    (!flags.shape || c.shape === flags.shape) &&
+    (!flags.batch || c.batch === Number(flags.batch)),
 );
 const show = (x: number | null, digits = 2) => (x === null ? "-" : x.toFixed(digits));
 const machine = measureMachine();

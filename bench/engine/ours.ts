@@ -62,7 +62,7 @@ function training(): () => number {
 /** 64 greedy steps after a prompt of `length` (milliseconds a step), or the prompt alone. */
 function sampling(): () => number {
   const steps = 64;
-  const sampler = new Sampler(shape, state, B, { context: T + steps + 8 });
+  const sampler = new Sampler(shape, state, B, { context: T + steps + 8, frozen: true });
   const prompts = Array.from({ length: B }, (_, b) => tokens.slice(b * T, (b + 1) * T));
   const rngs = prompts.map((_, b) => rng(b, "bench"));
   const run = (maxTokens: number) => {

@@ -70,8 +70,8 @@ export async function evaluate(
   const total = input.prompts.length * (input.bestOf + 2);
   let done = 0;
 
-  using baseSampler = new Sampler(base.shape, base.state, B);
-  using policySampler = new Sampler(policy.shape, policy.state, B);
+  using baseSampler = new Sampler(base.shape, base.state, B, { frozen: true });
+  using policySampler = new Sampler(policy.shape, policy.state, B, { frozen: true });
   using actor = new Logprober(policy, dims, temperature);
   const write = async (m: Model, name: string): Promise<z.infer<typeof Written>[]> => {
     const sampler = m === policy ? policySampler : baseSampler;

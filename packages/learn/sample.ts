@@ -36,7 +36,9 @@ export async function sample(
     Array.from({ length: input.each }, (_, k) => ({ i, k, ids: tokenizer.encode(text) })),
   );
   const texts: string[][] = input.prompts.map(() => []);
-  using sampler = new Sampler(model.shape, model.state, Math.min(input.batch, jobs.length));
+  using sampler = new Sampler(model.shape, model.state, Math.min(input.batch, jobs.length), {
+    frozen: true,
+  });
   for (let at = 0; at < jobs.length; at += sampler.batch) {
     if (job.signal.aborted) throw new Error("stopped");
     const part = jobs.slice(at, at + sampler.batch);

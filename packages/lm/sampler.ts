@@ -12,6 +12,7 @@ import {
   reshape,
   rotary,
   rotaryTables,
+  sizeOf,
   split,
   softmax,
   type State,
@@ -53,13 +54,18 @@ export class Sampler implements Disposable {
   /** tokens the cache holds, prompt included */
   readonly context: number;
   readonly #programs = new Map<number, Program>();
+  readonly #frozen: ReadonlySet<string>;
 
-  /** `specs`: the parameters, where there are more than the model's own (adapters). `context` bounds the cache's memory: 2 layers x batch x key-value heads x context x head size floats. */
+  /** `frozen`: the weights stay as they are while this sampler lives; each step is then quicker, for a copy of them. `specs`: the parameters, where there are more than the model's own (adapters). `context` bounds the cache's memory: 2 layers x batch x key-value heads x context x head size floats. */
   constructor(
     shape: ModelShape,
     state: State,
     batch: number,
-    o: { readonly context?: number; readonly specs?: readonly ParamSpec[] } = {},
+    o: {
+      readonly context?: number;
+      readonly specs?: readonly ParamSpec[];
+      readonly frozen?: boolean;
+    } = {},
   ) {
     if (shape.headDim % 8)
       throw new TillerError(
@@ -67,6 +73,9 @@ export class Sampler implements Disposable {
         `sampling needs heads whose size is a multiple of 8, this model's have ${shape.headDim}. Choose fewer or wider heads.`,
       );
     this.#specs = o.specs ?? paramSpecs(shape);
+    // a graph of more than 2 GB cannot be handed over
+    const bytes = this.#specs.reduce((n, s) => n + 4 * sizeOf(s.shape), 0);
+    this.#frozen = new Set(o.frozen && bytes < 1.5e9 ? this.#specs.map((s) => s.name) : []);
     this.#shape = shape;
     this.#state = state;
     this.batch = batch;
@@ -133,7 +142,8 @@ export class Sampler implements Disposable {
     });
     const rows = logits(c, p, S === 1 ? hidden : gather(hidden, last));
     g.output("probabilities", softmax(mul(rows, g.input("scale", [])))); // (B, V)
-    const made = new Program(g, this.#state);
+    // prompts are read by a program a length: a copy of the weights for each would be too much
+    const made = new Program(g, this.#state, S === 1 ? { frozen: this.#frozen } : {});
     this.#programs.set(S, made);
     return made;
   }

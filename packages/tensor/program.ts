@@ -61,7 +61,12 @@ export class Program {
   readonly nodes: number;
   readonly #session: Session;
 
-  constructor(g: Graph, state: State, options: SessionOptions = {}) {
+  /** `frozen`: states that never change, by name; they become constants, which the runtime packs for its kernels once. */
+  constructor(
+    g: Graph,
+    state: State,
+    options: SessionOptions & { readonly frozen?: ReadonlySet<string> } = {},
+  ) {
     const wanted = new Map<string, Tensor>([
       ...g.outputs,
       ...[...g.updates].map(([n, t]) => [`${n}'`, t] as const),
@@ -80,6 +85,7 @@ export class Program {
     const names = new Map<number, string>();
     const boundIn = new Map<string, Storage>();
     const inputs: Named[] = [];
+    const frozen: { name: string; dtype: DType; shape: readonly number[]; raw: Uint8Array }[] = [];
     for (const [kind, tensors] of [
       ["input", g.inputs],
       ["state", g.state],
@@ -92,6 +98,12 @@ export class Program {
             : new Storage(tensor.dtype, tensor.shape);
         if (kind === "input") this.inputs.set(name, storage);
         if (!needed.has(tensor.id)) continue;
+        if (kind === "state" && options.frozen?.has(name) && !g.updates.has(name)) {
+          const { buffer, byteOffset, byteLength } = storage.data;
+          const raw = new Uint8Array(buffer, byteOffset, byteLength);
+          frozen.push({ name, dtype: tensor.dtype, shape: tensor.shape, raw });
+          continue;
+        }
         boundIn.set(name, storage);
         inputs.push({ name, tensor });
       }
@@ -134,7 +146,13 @@ export class Program {
     }
     const nameOf = (t: Tensor | null) => (t ? (names.get(t.id) ?? `t${t.id}`) : "");
     this.#session = new Session(
-      encodeModel({ nodes: [...live, ...copies], inputs, outputs, constants, nameOf }),
+      encodeModel({
+        nodes: [...live, ...copies],
+        inputs,
+        outputs,
+        constants: [...constants, ...frozen],
+        nameOf,
+      }),
       boundIn,
       boundOut,
       options,
