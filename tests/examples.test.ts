@@ -17,7 +17,7 @@ test.each(examples)(
     expect(run.stderr).toBe("");
     expect(run.status).toBe(0);
     // losses are finite numbers: NaN and Infinity are words
-    expect(run.stdout).toMatch(/^step 1: \w+ \d+\.\d+.*\nstep 2: \w+ \d+\.\d+.*\n$/);
+    expect(run.stdout).toMatch(/^step 1: \w+ \d+\.\d+.*\nstep 2: \w+ \d+\.\d+.*\n/);
   },
   60_000,
 );
