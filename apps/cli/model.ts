@@ -8,9 +8,9 @@ import {
   dtypes,
   importModel,
   loadCheckpoint,
-  ModelConfig,
   perplexity,
   pullModel,
+  readConfig,
   Sampler,
   saveCheckpoint,
   writeFileSafely,
@@ -205,7 +205,7 @@ async function foretell(target: string, rest: string[]): Promise<void> {
     );
   const { lora, ...more } = o;
   const said = await estimate(
-    ModelConfig.parse(JSON.parse(readFileSync(file, "utf8"))),
+    await readConfig(file),
     EstimateOptions.parse({ ...more, ...(lora && { rank: lora }) }),
     (layers) =>
       console.error(`running the step with ${layers} block${layers === 1 ? "" : "s"} ...`),

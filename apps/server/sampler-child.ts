@@ -10,6 +10,7 @@ import {
   type ChatTemplate,
   endTokens,
   loadChatTemplate,
+  parameterCount,
   plainChat,
   plainChatStop,
   Sampler,
@@ -123,12 +124,12 @@ function samplerFor({ model, samplers }: Held, rows: number): Sampler {
   const bytesARow = 8 * layers * kvHeads * headDim * Math.min(positions, 2048);
   const fit = BATCHES.filter((b) => b === 1 || b * bytesARow <= CACHE_BYTES);
   const size = fit.findLast((b) => b >= rows) ?? fit[0];
-  // a copy of the weights a size, where that is little
-  const frozen =
-    model.specs.reduce((n, s) => n + 4 * s.shape.reduce((a, b) => a * b, 1), 0) < FROZEN_BYTES;
   let sampler = samplers.get(size);
-  if (!sampler)
+  if (!sampler) {
+    // a copy of the weights a size, where that is little
+    const frozen = 4 * parameterCount(model.specs) < FROZEN_BYTES;
     samplers.set(size, (sampler = new Sampler(model.shape, model.state, size, { frozen })));
+  }
   return sampler;
 }
 

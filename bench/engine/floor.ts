@@ -1,5 +1,5 @@
 /** The least a row can take on this machine: its products at the best measured rate, and the bytes that must move. */
-import { paramSpecs, shapeOf } from "@tiller/lm";
+import { parameterCount, paramSpecs, shapeOf } from "@tiller/lm";
 import { add, gemm, Graph, Program, sizeOf, State } from "@tiller/tensor";
 import { type Case, models } from "./shapes.ts";
 
@@ -44,7 +44,7 @@ export function measureMachine(): Machine {
 export function floorMs(c: Case, machine: Machine): number {
   const shape = shapeOf(models[c.shape]);
   const specs = paramSpecs(shape);
-  const parameters = specs.reduce((sum, s) => sum + sizeOf(s.shape), 0);
+  const parameters = parameterCount(specs);
   const embedding = shape.vocab * shape.width;
   const inBlocks = specs
     .filter((s) => s.shape.length === 2 && /\d/.test(s.name))

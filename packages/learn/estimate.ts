@@ -6,9 +6,8 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { type ModelConfig, type ModelShape, paramSpecs, shapeOf } from "@tiller/lm";
+import { type ModelConfig, parameterCount, paramSpecs, shapeOf } from "@tiller/lm";
 import { TillerError } from "@tiller/schema";
-import { sizeOf } from "@tiller/tensor";
 
 export const EstimateOptions = z.strictObject({
   batch: z.int().positive().describe("rows a step"),
@@ -36,8 +35,6 @@ export interface Estimate extends Measured {
   /** how many blocks the probes had; the model's own number: nothing was drawn out */
   readonly probes: readonly number[];
 }
-
-const parametersOf = (c: ModelShape) => paramSpecs(c).reduce((n, s) => n + sizeOf(s.shape), 0);
 
 /** Runs the training step of the model with `layers` blocks a few times, in a process of its own. */
 export function measureSteps(
@@ -78,7 +75,7 @@ export async function estimate(
       "too_long",
       `${o.length} tokens a row, but the model has ${shape.positions} positions. Use shorter rows.`,
     );
-  const parameters = parametersOf(shape);
+  const parameters = parameterCount(paramSpecs(shape));
   // the further apart, the less a probe's own noise is drawn out
   const probes =
     shape.layers <= 4 ? [shape.layers] : [2, Math.min(8, Math.max(4, Math.ceil(shape.layers / 2)))];

@@ -358,6 +358,9 @@ test("schedules at their corners", () => {
 
 test("mistakes are told in shapes", async () => {
   using t = await Trainer.open(base);
+  expect(() => t.forwardBackward(nextTokens(rowsOf(t)), nextTokenLoss, { micro: 0 })).toThrow(
+    "micro is 0: rows at a time must be a whole number above 0",
+  );
   const id = { shape: [2, 3], data: [1, 2, 3, 4, 5, 6] };
   expect(() =>
     t.forwardBackward({ a: id, b: { shape: [3], data: [1, 2, 3] } }, nextTokenLoss),

@@ -116,9 +116,24 @@ export const bucket = (length: number, positions = Infinity): number => {
 
 const part = (f: Field, from: number, to: number): Field => {
   const row = sizeOf(f.shape.slice(1));
-  const data = Array.prototype.slice.call(f.data, from * row, to * row) as number[];
+  const [start, end] = [from * row, to * row];
+  const data =
+    f.data instanceof Float32Array || f.data instanceof Int32Array
+      ? f.data.subarray(start, end)
+      : (Array.prototype.slice.call(f.data, start, end) as number[]);
   return { ...f, shape: [to - from, ...f.shape.slice(1)], data };
 };
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  if (parts.length === 1) return parts[0]!;
+  const out = new Float32Array(parts.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const p of parts) {
+    out.set(p, at);
+    at += p.length;
+  }
+  return out;
+}
 
 export class Trainer implements Disposable {
   readonly model: Model;
@@ -257,6 +272,11 @@ export class Trainer implements Disposable {
         `the fields of a batch must have the same number of rows; ${odd ? `${odd[0]} is (${odd[1].shape}), the first has ${rows}` : "there is none"}.`,
       );
     const { scale = 1, micro = rows, weigh = (b: Batch) => Object.values(b)[0]!.shape[0]! } = o;
+    if (!Number.isInteger(micro) || micro < 1)
+      throw new TillerError(
+        "bad_micro",
+        `micro is ${micro}: rows at a time must be a whole number above 0.`,
+      );
     const parts: Batch[] = [];
     for (let from = 0; from < rows; from += micro)
       parts.push(
@@ -277,7 +297,7 @@ export class Trainer implements Disposable {
         `the batch weighs ${total}: nothing in it is learned from. Leave it out.`,
       );
     let mean = 0;
-    const seen = new Map<string, number[]>();
+    const seen = new Map<string, Float32Array[]>(); // a mean of parts, or the parts to be joined
     for (const [i, one] of parts.entries()) {
       const share = weights[i]! / total;
       if (share === 0) continue;
@@ -301,18 +321,17 @@ export class Trainer implements Disposable {
       mean += share * value;
       for (const name of program.outputs.keys()) {
         if (!name.startsWith("seen ")) continue;
-        const values = program.float(name);
+        const values = program.float(name).slice(); // the next part writes there
         const key = name.slice(5);
-        const old = seen.get(key);
-        if (program.outputs.get(name)!.shape.length === 0)
-          seen.set(key, [(old?.[0] ?? 0) + share * values[0]!]);
-        else seen.set(key, [...(old ?? []), ...values]);
+        const old = seen.get(key) ?? [];
+        if (program.outputs.get(name)!.shape.length > 0) seen.set(key, [...old, values]);
+        else seen.set(key, [Float32Array.of((old[0]?.[0] ?? 0) + share * values[0]!)]);
       }
       this.#last = { loss, batch: one, inputs };
     }
     return {
       loss: mean,
-      seen: Object.fromEntries([...seen].map(([k, v]) => [k, Float32Array.from(v)])),
+      seen: Object.fromEntries([...seen].map(([k, parts]) => [k, joined(parts)])),
     };
   }
   /** what added gradients last: where to look when they are not finite */

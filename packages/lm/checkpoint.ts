@@ -116,7 +116,7 @@ export async function loadCheckpoint(dir: string): Promise<LoadedCheckpoint> {
   const meta = own
     ? parsed(CheckpointMeta, at("tiller.json"), await readPart(at("tiller.json")))
     : { id: weights.id, kind: "lm" as const, parent: null, metrics: {}, config: {} };
-  const config = parsed(ModelConfig, at("config.json"), await readPart(at("config.json")));
+  const config = await readConfig(at("config.json"));
   const tokenizer = parsed(
     z.looseObject({ model: z.unknown() }),
     at("tokenizer.json"),
@@ -131,6 +131,10 @@ export async function loadCheckpoint(dir: string): Promise<LoadedCheckpoint> {
   const chatFiles = await readChatFiles(dir);
   return { config, shape, tensors: namedWeights(shape, weights), tokenizer, chatFiles, meta };
 }
+
+/** A config.json on its own. */
+export const readConfig = async (file: string): Promise<ModelConfig> =>
+  parsed(ModelConfig, file, await readPart(file));
 
 const pretty = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 

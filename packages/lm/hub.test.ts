@@ -40,6 +40,8 @@ const server = createServer((request, response) => {
   const status = allowed(request);
   if (status !== 200) return response.writeHead(status).end();
   const url = request.url!;
+  if (url.startsWith("/api/models/me/odd/"))
+    return response.end("<html>sign in to the network</html>");
   if (url.startsWith("/api/models/me/it/revision/main?"))
     return response.end(
       JSON.stringify({
@@ -153,6 +155,9 @@ test("what cannot be had says why", async () => {
   await expect(pull("x")).rejects.toThrow("the hub has no me/it at main");
   await expect(pullModel("it", to("x"), { endpoint })).rejects.toThrow("it is no owner/name");
   allowed = () => 200;
+  await expect(pullModel("me/odd", to("x"), { endpoint })).rejects.toThrow(
+    "does not answer as the hub does",
+  );
   files.delete("tokenizer.json");
   await expect(pull("x")).rejects.toThrow("me/it has no tokenizer.json");
   files.set("tokenizer.json", tokenizer);

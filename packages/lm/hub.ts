@@ -85,9 +85,15 @@ export async function pullModel(name: string, dir: string, o: PullOptions = {}):
   const about = await patiently(o, () =>
     get(
       `${endpoint}/api/models/${name}/revision/${encodeURIComponent(o.revision ?? "main")}?blobs=true`,
-    ).then((r) => r.json()),
+    ).then((r) => r.json().catch(() => null)),
   );
-  const repository = Repository.parse(about);
+  const read = Repository.safeParse(about);
+  if (!read.success)
+    throw new TillerError(
+      "bad_answer",
+      `${endpoint} does not answer as the hub does (${read.error.issues[0]?.path.join(".")}: ${read.error.issues[0]?.message}). Check HF_ENDPOINT.`,
+    );
+  const repository = read.data;
   const files = wanted(name, repository.siblings);
   const of = files.reduce((n, f) => n + f.size, 0);
   const beside = `${target}.part`;

@@ -86,3 +86,19 @@ test.each([
   expect(bins).toBeGreaterThan(8);
   expect(chi).toBeLessThan(critical(bins - 1));
 });
+
+test("weights packed once give what the others give", () => {
+  const draw = (frozen: boolean) => {
+    using sampler = new Sampler(shape, state, 3, { frozen });
+    return sampler.sample([prompt, [1], [5, 6]], {
+      maxTokens: 12,
+      temperature: 0.7,
+      rngs: [1, 2, 3].map((seed) => rng(seed, "frozen")),
+    });
+  };
+  const [plain, packed] = [draw(false), draw(true)];
+  expect(packed.tokens).toEqual(plain.tokens);
+  packed.logprobs.flat().forEach((l, i) => {
+    expect(Math.abs(l - plain.logprobs.flat()[i]!)).toBeLessThan(1e-5);
+  });
+});

@@ -12,7 +12,6 @@ import {
   reshape,
   rotary,
   rotaryTables,
-  sizeOf,
   split,
   softmax,
   type State,
@@ -25,6 +24,7 @@ import {
   embed,
   headNorm,
   logits,
+  parameterCount,
   type ParamSpec,
   paramSpecs,
 } from "./transformer.ts";
@@ -74,7 +74,7 @@ export class Sampler implements Disposable {
       );
     this.#specs = o.specs ?? paramSpecs(shape);
     // a graph of more than 2 GB cannot be handed over
-    const bytes = this.#specs.reduce((n, s) => n + 4 * sizeOf(s.shape), 0);
+    const bytes = 4 * parameterCount(this.#specs);
     this.#frozen = new Set(o.frozen && bytes < 1.5e9 ? this.#specs.map((s) => s.name) : []);
     this.#shape = shape;
     this.#state = state;

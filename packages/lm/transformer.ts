@@ -22,6 +22,7 @@ import {
   rotary,
   rotaryTables,
   silu,
+  sizeOf,
   split,
   type State,
   type Tensor,
@@ -81,6 +82,10 @@ export function paramSpecs(c: ModelShape): ParamSpec[] {
     ...(c.tied ? [] : [spec(names.head, [c.vocab, d], 0.02)]),
   ];
 }
+
+/** How many numbers these parameters are. */
+export const parameterCount = (specs: readonly ParamSpec[]): number =>
+  specs.reduce((n, s) => n + sizeOf(s.shape), 0);
 
 /** The scalar head of a reward or value model: std 1/sqrt(d+1), bias 0 (Stiennon et al. 2020). */
 export const headSpecs = (c: ModelShape): ParamSpec[] => [

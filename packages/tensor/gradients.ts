@@ -6,6 +6,7 @@ import {
   bmm,
   concat,
   div,
+  expand,
   gemm,
   mean,
   mul,
@@ -35,8 +36,7 @@ function spread(dy: Tensor, x: Tensor, axes: readonly number[]): Tensor {
     dy,
     x.shape.map((n, i) => (axes.includes(i) ? 1 : n)),
   );
-  const g = x.graph;
-  return g.op("Expand", [kept, g.constant(x.shape, [x.shape.length], "int64")], [x.shape])[0];
+  return expand(kept, x.shape);
 }
 
 const at = (xs: readonly (Tensor | null)[], i: number): Tensor => xs[i]!;
