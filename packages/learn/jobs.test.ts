@@ -2,35 +2,22 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { gpt2Config, initParams, paramSpecs, Sampler, saveCheckpoint, shapeOf } from "@tiller/lm";
+import { Sampler } from "@tiller/lm";
 import { type JobContext, rng } from "@tiller/schema";
-import { State } from "@tiller/tensor";
 import { evaluate } from "./evaluate.ts";
 import { Continuation, cut, loadModel, Logprober } from "./model.ts";
 import { ppo, PpoConfig } from "./ppo.ts";
 import { pretrain, PretrainConfig } from "./pretrain.ts";
 import { RewardConfig, trainReward } from "./reward.ts";
+import { saveSmallModel, smallConfig } from "./fixtures/small-model.ts";
 
 const dir = mkdtempSync(path.join(tmpdir(), "tiller-learn-"));
 const base = path.join(dir, "base");
-const released = fileURLToPath(new URL("../../models/base", import.meta.url));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-const config = gpt2Config({ layers: 1, heads: 2, width: 32, positions: 64, vocab: 4096 });
-const shape = shapeOf(config);
-beforeAll(async () => {
-  const state = new State();
-  initParams(state, paramSpecs(shape), rng(1, "test"));
-  const tensors = new Map(
-    paramSpecs(shape).map((s) => [s.name, { shape: s.shape, data: state.get(s.name).data }]),
-  );
-  const tokenizer = JSON.parse(
-    readFileSync(path.join(released, "tokenizer.json"), "utf8"),
-  ) as unknown;
-  await saveCheckpoint(base, { config, tensors, tokenizer, meta: { kind: "lm" } });
-});
+const config = smallConfig({ layers: 1, positions: 64 });
+beforeAll(() => saveSmallModel(base, config));
 
 /** A context that records metrics and, like a kill, throws at the nth pass of a fault point. */
 function context(name: string, dieAt?: { point: string; pass: number }) {

@@ -6,16 +6,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  classifierSpecs,
-  gpt2Config,
-  headSpecs,
-  initParams,
-  paramSpecs,
-  saveCheckpoint,
-  shapeOf,
-} from "@tiller/lm";
-import { rng } from "@tiller/schema";
+import { classifierSpecs, headSpecs, shapeOf } from "@tiller/lm";
 import {
   gather,
   log,
@@ -23,7 +14,6 @@ import {
   mul,
   neg,
   sqrt,
-  State,
   sub,
   sum,
   type Tensor,
@@ -40,25 +30,14 @@ import {
   Trainer,
   weightOf,
 } from "./index.ts";
+import { saveSmallModel, smallConfig } from "./fixtures/small-model.ts";
 
 const dir = mkdtempSync(path.join(tmpdir(), "tiller-trainer-"));
 const base = path.join(dir, "base");
-const released = fileURLToPath(new URL("../../models/base", import.meta.url));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-const config = gpt2Config({ layers: 2, heads: 2, width: 32, positions: 96, vocab: 4096 });
-beforeAll(async () => {
-  const shape = shapeOf(config);
-  const state = new State();
-  initParams(state, paramSpecs(shape), rng(1, "test"));
-  const tensors = new Map(
-    paramSpecs(shape).map((s) => [s.name, { shape: s.shape, data: state.get(s.name).data }]),
-  );
-  const tokenizer = JSON.parse(
-    readFileSync(path.join(released, "tokenizer.json"), "utf8"),
-  ) as unknown;
-  await saveCheckpoint(base, { config, tensors, tokenizer, meta: { kind: "lm" } });
-});
+const config = smallConfig({ layers: 2, positions: 96 });
+beforeAll(() => saveSmallModel(base, config));
 
 const texts = [
   "Call me Ishmael.",

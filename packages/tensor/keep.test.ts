@@ -1,4 +1,6 @@
 /** What a step keeps and forgets: dropout by keys, recomputation, memory that garbage collection must not take. */
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
@@ -50,7 +52,14 @@ test("dropout refuses a rate that drops all, and changes nothing at 0", () => {
   expect(() => t.dropout(x, 1, key, 0)).toThrow("dropout at 1: the rate must be");
 });
 
-test("recomputation gives the same gradients from less memory", () => {
+test("recomputation takes less memory", () => {
+  const script = fileURLToPath(new URL("fixtures/recompute-memory.ts", import.meta.url));
+  const peak = (how: string) =>
+    Number(execFileSync(process.execPath, [script, how], { encoding: "utf8" }));
+  expect(peak("recompute")).toBeLessThan(0.7 * peak("keep"));
+});
+
+test("recomputation gives the same gradients", () => {
   const [layers, N, d] = [12, 512, 128];
   const build = (again: boolean) => {
     const g = new Graph();
