@@ -24,6 +24,7 @@ import { fromState, type Rng, rng, TillerError } from "@tiller/schema";
 import {
   add,
   applyGradients,
+  averageWeights,
   clipBy,
   type DType,
   firstNotFinite,
@@ -384,10 +385,7 @@ export class Trainer implements Disposable {
     const fade = this.#ema;
     if (fade !== undefined)
       this.#program("step", `ema ${key}`, (g) => {
-        for (const { name, shape } of has) {
-          const old = g.stateful(`ema:${name}`, shape);
-          g.update(`ema:${name}`, add(mul(old, fade), mul(g.stateful(name, shape), 1 - fade)));
-        }
+        averageWeights(new Map(has.map((s) => [s.name, g.stateful(s.name, s.shape)])), fade);
         return [];
       }).program.run();
     this.#clear(this.#pending);

@@ -11,6 +11,7 @@ export {
   adamw,
   adamwInputs,
   applyGradients,
+  averageWeights,
   clipBy,
   globalNorm,
   gradientsInto,

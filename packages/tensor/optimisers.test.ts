@@ -187,12 +187,16 @@ test("frozen parameters stay to the bit, and the average follows the rest", () =
   const o = t.Optimiser.parse({ kind: "sgd", clip: null, groups: [{ names: "b", frozen: true }] });
   const d = new Map([["w", t.grad(loss, [params.get("w")!])[0]!]]);
   const scale = t.add(t.mul(loss, 0), 1); // after every reader of w
-  t.applyGradients(params, d, scale, { ...o, ema: 0.75 });
+  t.applyGradients(params, d, scale, o);
   state.set("ema:w", [3, 4], golden.w);
   using p = new Program(g, state);
+  const after = new Graph();
+  t.averageWeights(new Map([["w", after.stateful("w", [3, 4])]]), 0.75);
+  using averaging = new Program(after, state);
   const expected = Float64Array.from(golden.w);
   for (let step = 1; step <= 4; step++) {
     p.run(t.optimiserInputs(o, step, 0.05));
+    averaging.run();
     expected.forEach((e, i) => (expected[i] = 0.75 * e + 0.25 * state.get("w").data[i]!));
   }
   expect([...state.get("b").data]).toEqual([...Float32Array.from(golden.b)]);

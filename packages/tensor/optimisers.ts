@@ -107,10 +107,15 @@ interface One {
 const rateOf = ({ once, rate }: One): Tensor =>
   once(`lr ${rate}`, (input) => (rate === 1 ? input("lr") : mul(input("lr"), rate)));
 const shrunk = ({ p, keep }: One): Tensor => (keep ? mul(p, keep) : p);
-const moment = ({ g, p, name }: One, kind: string, shape = p.shape) =>
+const moment = ({ g, p, name }: Pick<One, "g" | "p" | "name">, kind: string, shape = p.shape) =>
   g.stateful(`${kind}:${name}`, shape);
 /** b old + (1 - b) new, kept */
-function average(one: One, kind: string, b: number, next: Tensor): Tensor {
+function average(
+  one: Pick<One, "g" | "p" | "name">,
+  kind: string,
+  b: number,
+  next: Tensor,
+): Tensor {
   const value = add(mul(moment(one, kind), b), mul(next, 1 - b));
   one.g.update(`${kind}:${one.name}`, value);
   return value;
@@ -188,13 +193,13 @@ const clipScale = (norm: Tensor, clip: number | null): Tensor =>
 /**
  * One step of an optimiser on `params` whose gradients are given, each times `scale` (a scalar). Adds the inputs that
  * `optimiserInputs` fills. Nothing of a parameter is written before `scale` is known; where its old value has other
- * readers in this graph, `scale` must come after them. `ema`: the average of the weights, kept as `ema:NAME`.
+ * readers in this graph, `scale` must come after them.
  */
 export function applyGradients(
   params: ReadonlyMap<string, Tensor>,
   gradients: ReadonlyMap<string, Tensor>,
   scale: Tensor,
-  o: Optimiser & { readonly ema?: number },
+  o: Optimiser,
 ): void {
   const g = scale.graph;
   const shared = new Map<string, Tensor>();
@@ -218,8 +223,12 @@ export function applyGradients(
     const one: One = { g, name, p, d: mul(d, scale), rate, keep, once };
     const next = (rules[o.kind] as (one: One, o: Optimiser) => Tensor)(one, o);
     g.update(name, next);
-    if (o.ema !== undefined) average(one, "ema", o.ema, next);
   }
+}
+
+/** Averages of parameters after a step, kept as `ema:NAME`, of which `b` stays. */
+export function averageWeights(params: ReadonlyMap<string, Tensor>, b: number): void {
+  for (const [name, p] of params) average({ g: p.graph, p, name }, "ema", b, p);
 }
 
 /**
