@@ -46,7 +46,6 @@ const fn = (index: number, signature: string) => koffi.decode(table[index], koff
 
 const c = {
   errorMessage: fn(2, "const char* OrtErrorMessage(void* status)"),
-  createEnv: fn(3, "void* OrtCreateEnv(int level, const char* id, _Out_ void** out)"),
   createSessionFromArray: fn(
     8,
     "void* OrtFromArray(void* env, void* data, size_t size, void* options, _Out_ void** out)",
@@ -58,9 +57,8 @@ const c = {
   createOptions: fn(10, "void* OrtCreateOptions(_Out_ void** out)"),
   profile: fn(14, "void* OrtProfile(void* options, const char* prefix)"),
   optimisation: fn(23, "void* OrtOptLevel(void* options, int level)"),
+  noMemoryPattern: fn(17, "void* OrtNoMemoryPattern(void* options)"),
   logLevel: fn(22, "void* OrtLogLevel(void* options, int level)"),
-  intraThreads: fn(24, "void* OrtIntra(void* options, int n)"),
-  interThreads: fn(25, "void* OrtInter(void* options, int n)"),
   createTensor: fn(
     49,
     "void* OrtTensor(void* info, void* data, size_t bytes, void* dims, size_t rank, int type, _Out_ void** out)",
@@ -71,6 +69,15 @@ const c = {
   releaseSession: fn(95, "void OrtReleaseSession(void* session)"),
   releaseValue: fn(96, "void OrtReleaseValue(void* value)"),
   releaseOptions: fn(100, "void OrtReleaseOptions(void* options)"),
+  createEnv: fn(
+    119,
+    "void* OrtCreateEnv(int level, const char* id, void* threading, _Out_ void** out)",
+  ),
+  sharedThreads: fn(120, "void* OrtSharedThreads(void* options)"),
+  createThreading: fn(121, "void* OrtCreateThreading(_Out_ void** out)"),
+  releaseThreading: fn(122, "void OrtReleaseThreading(void* threading)"),
+  intraThreads: fn(147, "void* OrtIntra(void* threading, int n)"),
+  interThreads: fn(148, "void* OrtInter(void* threading, int n)"),
   addProvider: fn(
     216,
     "void* OrtAppendProvider(void* options, const char* name, void* keys, void* values, size_t n)",
@@ -107,7 +114,15 @@ const made = (call: (out: unknown[]) => unknown): unknown => {
 const addressOf = (pointer: unknown): bigint =>
   typeof pointer === "bigint" ? pointer : BigInt(koffi.address(pointer as never));
 
-const env = made((out) => c.createEnv(4, "tiller", out));
+/** One pool of threads for all programs: those of a session of its own spin after a run, and take the next program's cores. */
+const env = (() => {
+  const threading = made((out) => c.createThreading(out));
+  check(c.intraThreads(threading, Number(process.env["TILLER_THREADS"] ?? availableParallelism())));
+  check(c.interThreads(threading, 1));
+  const env = made((out) => c.createEnv(4, "tiller", threading, out));
+  c.releaseThreading(threading);
+  return env;
+})();
 const cpu = made((out) => c.cpuMemory(0, 0, out));
 
 type TypedArrays = {
@@ -208,8 +223,8 @@ function cStrings(names: readonly string[]): { pointers: BigUint64Array; bytes: 
 }
 
 export interface SessionOptions {
-  /** threads of the matrix products; default: all but what TILLER_THREADS says */
-  readonly threads?: number;
+  /** one block of memory for a whole run, beside what the first run took: a third more memory, and short runs are shorter */
+  readonly plan?: boolean;
   /** file prefix for ONNX Runtime's own profile */
   readonly profile?: string;
   /** default: what TILLER_DEVICE says */
@@ -229,11 +244,9 @@ export class Session {
     outs: ReadonlyMap<string, Storage>,
     options: SessionOptions = {},
   ) {
-    const threads =
-      options.threads ?? Number(process.env["TILLER_THREADS"] ?? availableParallelism());
     const o = made((out) => c.createOptions(out));
-    check(c.intraThreads(o, threads));
-    check(c.interThreads(o, 1));
+    check(c.sharedThreads(o));
+    if (!options.plan) check(c.noMemoryPattern(o));
     check(c.optimisation(o, 99));
     check(c.logLevel(o, 3));
     if (options.profile) check(c.profile(o, options.profile));

@@ -3,7 +3,7 @@
  * programs share (training, evaluation and sampling read one weight buffer); updates happen in place.
  */
 import { TillerError } from "@tiller/schema";
-import type { DType } from "./dtype.ts";
+import { type DType, sizeOf } from "./dtype.ts";
 import type { Graph } from "./graph.ts";
 import { type Tensor } from "./graph.ts";
 import { Session, type SessionOptions, Storage } from "./native.ts";
@@ -55,6 +55,9 @@ export class State {
   }
 }
 
+/** Programs whose intermediate values are below this many bytes in all have their memory planned. */
+const PLANNED = 2 ** 30;
+
 export class Program {
   readonly inputs = new Map<string, Storage>();
   readonly outputs = new Map<string, Storage>();
@@ -81,6 +84,9 @@ export class Program {
       })
       .toReversed();
     this.nodes = live.length;
+    const between = live
+      .flatMap((n) => n.outputs)
+      .reduce((n, t) => n + 4 * (t ? sizeOf(t.shape) : 0), 0);
 
     const names = new Map<number, string>();
     const boundIn = new Map<string, Storage>();
@@ -155,7 +161,7 @@ export class Program {
       }),
       boundIn,
       boundOut,
-      options,
+      { plan: between < PLANNED, ...options },
     );
   }
 
