@@ -1,4 +1,5 @@
 /** Where programs run: the CPU, which needs nothing, or a graphics card through the runtime's other providers. */
+import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { TillerError } from "@tiller/schema";
 
@@ -9,6 +10,18 @@ const remedies: Readonly<Record<Exclude<Device, "cpu" | "auto">, string>> = {
   cuda: "It needs an NVIDIA card with CUDA 12 and cuDNN 9, and the runtime's CUDA files, which npm ci leaves out: run `node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12`.",
   webgpu: "It needs a graphics card with a Vulkan, Metal or DirectX 12 driver.",
 };
+
+/** How many threads a program uses: TILLER_THREADS, or as many as the machine runs at once. */
+export function threads(): number {
+  const asked = process.env["TILLER_THREADS"] ?? availableParallelism();
+  const parsed = z.coerce.number().int().min(1).max(1024).safeParse(asked);
+  if (!parsed.success)
+    throw new TillerError(
+      "bad_threads",
+      `TILLER_THREADS is ${asked}. Give a whole number from 1, or leave it out for all ${availableParallelism()}.`,
+    );
+  return parsed.data;
+}
 
 /** What TILLER_DEVICE or --device asks for; default: cpu. */
 export function askedDevice(): Device {

@@ -1,98 +1,17 @@
 /**
- * AdamW outside the graph, in one pass over memory: ONNX Runtime takes fourteen, one an operation. A few lines of
- * WebAssembly work on a piece of parameter, moments and gradient that fits into the cache; the pieces are copied in and
- * out, which costs less than one of those passes. Same formulas and order as `rules.adamw` in optimisers.ts.
+ * AdamW outside the graph, in one pass over memory: ONNX Runtime takes fourteen, one an operation. Same formulas and order
+ * as `rules.adamw` in optimisers.ts. Large models are shared among threads; the result is the same bits for any number.
  */
+import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import koffi from "koffi";
+import { TillerError } from "@tiller/schema";
+import { threads } from "./device.ts";
+import { DONE, grains, type Job, work } from "./fused-kernel.ts";
 import { groupOf, type Optimiser } from "./optimisers.ts";
 import type { State } from "./program.ts";
 
-const PIECE = 4096; // floats; four arrays of them are 64 KB
-const [W, M, V, G] = [0, 1, 2, 3].map((i) => i * PIECE * 4) as [number, number, number, number];
-
-// the kernel's locals: bytes to do, nine scalars, then what it computes with
-const scalars = ["scale", "b1", "c1", "b2", "c2", "eps", "rate", "keep"] as const;
-const AT = 1 + scalars.length;
-const [g, m, v] = [AT + 1, AT + 2, AT + 3];
-const vector = (name: (typeof scalars)[number]) => AT + 4 + scalars.indexOf(name);
-
-// opcodes by their names in the specification: https://webassembly.github.io/spec/core/binary/instructions.html
-const get = (i: number) => [0x20, i];
-const set = (i: number) => [0x21, i];
-const leb = (n: number): number[] => (n < 128 ? [n] : [(n & 127) | 128, ...leb(n >>> 7)]);
-const load = (offset: number) => [...get(AT), 0xfd, 0x00, 4, ...leb(offset)]; // v128.load
-const store = (offset: number, value: number[]) => [
-  ...get(AT),
-  ...value,
-  0xfd,
-  0x0b,
-  4,
-  ...leb(offset),
-];
-const op = (code: number) => [0xfd, code, 0x01];
-const [SQRT, ADD, SUB, MUL, DIV] = [0xe3, 0xe4, 0xe5, 0xe6, 0xe7].map(op) as number[][]; // f32x4
-const two = (f: number[], a: number[], b: number[]) => [...a, ...b, ...f];
-const mul = (a: number[], b: number[]) => two(MUL!, a, b);
-
-const header = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
-const add16 = [0x41, 16, 0x6a, 0x22, AT]; // i32.const, i32.add, local.tee
-const againIfBelow = [0x49, 0x0d, 0]; // i32.lt_u, br_if
-
-function bytes(): Uint8Array<ArrayBuffer> {
-  const splats = scalars.flatMap((name, i) => [...get(1 + i), 0xfd, 0x13, ...set(vector(name))]);
-  const of = (name: (typeof scalars)[number]) => get(vector(name));
-  const average = (old: number, b: "b1" | "b2", c: "c1" | "c2", next: number[]) =>
-    two(ADD!, mul(load(old), of(b)), mul(next, of(c)));
-  const body = [
-    ...splats,
-    0x03, // loop, without a result
-    0x40,
-    ...mul(load(G), of("scale")),
-    ...set(g),
-    ...average(M, "b1", "c1", get(g)),
-    ...set(m),
-    ...average(V, "b2", "c2", mul(get(g), get(g))),
-    ...set(v),
-    ...store(M, get(m)),
-    ...store(V, get(v)),
-    // w keep - m / (sqrt(v) + eps) rate
-    ...store(
-      W,
-      two(
-        SUB!,
-        mul(load(W), of("keep")),
-        mul(two(DIV!, get(m), two(ADD!, [...get(v), ...SQRT!], of("eps"))), of("rate")),
-      ),
-    ),
-    ...get(AT), // at += 16
-    ...add16,
-    ...get(0),
-    ...againIfBelow,
-    0x0b, // end of the loop
-    0x0b,
-  ];
-  const [I32, F32, V128] = [0x7f, 0x7d, 0x7b];
-  const locals = [2, 1, I32, 3 + scalars.length, V128]; // two runs: one i32, the vectors
-  const section = (id: number, content: number[]) => [id, ...leb(content.length), ...content];
-  const code = [...locals, ...body];
-  const name = (s: string) => [s.length, ...Buffer.from(s)];
-  return Uint8Array.from([
-    ...header,
-    ...section(1, [1, 0x60, 1 + scalars.length, I32, ...scalars.map(() => F32), 0]), // its type
-    ...section(3, [1, 0]),
-    ...section(5, [1, 0, 1]), // a page of memory
-    ...section(7, [2, ...name("step"), 0, 0, ...name("memory"), 2, 0]),
-    ...section(10, [1, ...leb(code.length), ...code]),
-  ]);
-}
-
-interface Kernel {
-  readonly step: (bytes: number, ...scalars: number[]) => void;
-  readonly memory: WebAssembly.Memory;
-}
-let kernel: Kernel | undefined;
-const compiled = (): Kernel =>
-  (kernel ??= new WebAssembly.Instance(new WebAssembly.Module(bytes()))
-    .exports as unknown as Kernel);
+/** Below this many parameters waking a thread costs more than it saves. */
+const ALONE = 500_000;
 
 /**
  * Step t (from 1) of AdamW on the parameters `names`, whose gradients stand as `g:NAME` and count times `scale`; moments
@@ -104,22 +23,14 @@ export function fusedAdamW(
   o: Extract<Optimiser, { kind: "adamw" }>,
   at: { readonly t: number; readonly lr: number; readonly scale: number },
 ): void {
-  const { step, memory } = compiled();
-  const piece = (offset: number) => new Float32Array(memory.buffer, offset, PIECE);
-  const inside = { w: piece(W), m: piece(M), v: piece(V), g: piece(G) };
   const root2 = Math.sqrt(1 - o.beta2 ** at.t);
   const eps = o.placement === "torch" ? o.epsilon * root2 : o.epsilon;
+  const jobs: Job[] = [];
   for (const name of names) {
     const p = state.get(name);
     const group = groupOf(o, name, p.shape.length);
     if (!group) continue;
     const lr = at.lr * group.rate;
-    const [w, m, v, g] = [
-      p.data,
-      state.buffer(`m:${name}`, p.shape, "float32").data,
-      state.buffer(`v:${name}`, p.shape, "float32").data,
-      state.get(`g:${name}`).data,
-    ];
     const values = [
       at.scale,
       o.beta1,
@@ -130,17 +41,57 @@ export function fusedAdamW(
       (lr * root2) / (1 - o.beta1 ** at.t),
       1 - lr * group.weightDecay,
     ];
-    for (let from = 0; from < w.length; from += PIECE) {
-      const to = Math.min(w.length, from + PIECE);
-      const n = to - from;
-      inside.w.set(w.subarray(from, to));
-      inside.m.set(m.subarray(from, to));
-      inside.v.set(v.subarray(from, to));
-      inside.g.set(g.subarray(from, to));
-      step(4 * n, ...values);
-      w.set(n < PIECE ? inside.w.subarray(0, n) : inside.w, from);
-      m.set(n < PIECE ? inside.m.subarray(0, n) : inside.m, from);
-      v.set(n < PIECE ? inside.v.subarray(0, n) : inside.v, from);
-    }
+    jobs.push({
+      w: p.data,
+      m: state.buffer(`m:${name}`, p.shape, "float32").data,
+      v: state.buffer(`v:${name}`, p.shape, "float32").data,
+      g: state.get(`g:${name}`).data,
+      values,
+    });
   }
+  const counters = new Int32Array(new SharedArrayBuffer(8));
+  const large = jobs.reduce((n, j) => n + j.w.length, 0) >= ALONE;
+  if (large) {
+    const at = jobs
+      .flatMap((j) => [j.w, j.m, j.v, j.g])
+      .map((x) => [koffi.address(x), x.byteLength] as const);
+    for (const helper of helpers()) helper({ at, values: jobs.map((j) => j.values), counters });
+  }
+  work(jobs, counters);
+  const all = grains(jobs);
+  for (let done = Atomics.load(counters, DONE); done < all; done = Atomics.load(counters, DONE))
+    if (Atomics.wait(counters, DONE, done, 60_000) === "timed-out")
+      throw new TillerError(
+        "thread_lost",
+        `a thread of the optimiser did not finish: ${done} of ${all} parts are done. The weights are half updated; go on from the last saved state.`,
+      );
 }
+
+/**
+ * What a thread is sent: where each job's four arrays lie, four times as many as there are jobs. Arrays of shared memory
+ * would do without addresses, but V8 copies from and to them word by word, which doubles the time.
+ */
+export interface Sent {
+  readonly at: readonly (readonly [address: bigint, bytes: number])[];
+  readonly values: readonly (readonly number[])[];
+  readonly counters: Int32Array;
+}
+type Helper = (sent: Sent) => void;
+let made: readonly Helper[] | undefined;
+/** The other threads, started when they are first wanted; until one is up, its share is done by those that are. */
+const helpers = (): readonly Helper[] =>
+  (made ??= Array.from({ length: threads() - 1 }, () => {
+    const { port1, port2 } = new MessageChannel();
+    const bell = new Int32Array(new SharedArrayBuffer(4));
+    const port: MessagePort = port1;
+    new Worker(new URL("./fused-thread.ts", import.meta.url), {
+      workerData: { port: port2, bell },
+      transferList: [port2],
+    }).unref();
+    port.unref();
+    return (sent) => {
+      port.postMessage(sent);
+      Atomics.add(bell, 0, 1);
+      Atomics.notify(bell, 0);
+    };
+  }));
