@@ -1,7 +1,7 @@
 /** Tiller's side of the bench: a child process that waits for a line on stdin, works once, and answers its milliseconds. */
 import { readFileSync } from "node:fs";
 import readline from "node:readline";
-import { declare, hiddenStates, logits, paramSpecs, Sampler, shapeOf } from "@tiller/lm";
+import { declare, hiddenStates, logprobs, paramSpecs, Sampler, shapeOf } from "@tiller/lm";
 import { rng } from "@tiller/schema";
 import {
   clipBy,
@@ -13,7 +13,6 @@ import {
   Optimiser,
   Program,
   State,
-  tokenLogprobs,
 } from "@tiller/tensor";
 import { type Case, models } from "./shapes.ts";
 
@@ -42,7 +41,7 @@ function training(): () => number {
   const params = declare(g, specs);
   const labels = g.input("labels", [B * T], "int64");
   const hidden = hiddenStates(shape, params, g.input("ids", [B, T], "int64"));
-  const loss = neg(mean(tokenLogprobs(logits(shape, params, hidden), labels)));
+  const loss = neg(mean(logprobs(shape, params, hidden, labels)));
   g.output("loss", loss);
   const o = Optimiser.parse({ kind: "adamw", beta2: 0.95, weightDecay: 0.1 });
   if (o.kind !== "adamw") throw new Error("not AdamW");

@@ -12,7 +12,6 @@ import {
   sizeOf,
   sum,
   type Tensor,
-  tokenLogprobs,
 } from "@tiller/tensor";
 import { type Batch, bucket, type Loss, tokens } from "./trainer.ts";
 
@@ -49,10 +48,10 @@ export const weightOf = (batch: Batch): number => {
 };
 
 /** Mean cross-entropy of the tokens that count: supervised fine-tuning. Sees `logprobs` (B, T). */
-export const nextTokenLoss: Loss = ({ batch, hidden, logits }) => {
+export const nextTokenLoss: Loss = ({ batch, hidden, logprobs: of }) => {
   const { ids, labels, weights } = batch as Record<"ids" | "labels" | "weights", Tensor>;
   const n = sizeOf(ids.shape);
-  const logprobs = reshape(tokenLogprobs(logits(hidden(ids)), reshape(labels, [n])), ids.shape);
+  const logprobs = reshape(of(hidden(ids), reshape(labels, [n])), ids.shape);
   return { loss: neg(div(sum(mul(logprobs, weights)), sum(weights))), seen: { logprobs } };
 };
 

@@ -17,19 +17,9 @@ import {
   splitTrainHeldout,
   trainBpe,
 } from "@tiller/lm";
-import { declare, hiddenStates, initParams, logits } from "@tiller/lm";
+import { declare, hiddenStates, initParams, logprobs } from "@tiller/lm";
 import { defineJob, fromState, type JobContext, rng } from "@tiller/schema";
-import {
-  adamw,
-  adamwInputs,
-  Graph,
-  mean,
-  neg,
-  Program,
-  sizeOf,
-  State,
-  tokenLogprobs,
-} from "@tiller/tensor";
+import { adamw, adamwInputs, Graph, mean, neg, Program, sizeOf, State } from "@tiller/tensor";
 import { rateAt } from "./schedules.ts";
 import { loadSnapshot, saveSnapshot } from "./snapshot.ts";
 
@@ -118,7 +108,7 @@ export async function pretrain(
     const p = declare(g, specs);
     const ids = g.input("ids", [B, T], "int64");
     const labels = g.input("labels", [B * T], "int64");
-    const loss = neg(mean(tokenLogprobs(logits(shape, p, hiddenStates(shape, p, ids)), labels)));
+    const loss = neg(mean(logprobs(shape, p, hiddenStates(shape, p, ids), labels)));
     g.output("loss", loss);
     if (train) adamw(loss, p, { ...ADAM, weightDecay: c.weightDecay, clip: 1 });
     return new Program(g, state);

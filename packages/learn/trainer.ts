@@ -12,6 +12,7 @@ import {
   hiddenStates,
   initParams,
   logits,
+  logprobs,
   type LoraOptions,
   mergeLora,
   type ModelShape,
@@ -65,6 +66,8 @@ export interface Forward {
   readonly hidden: (ids: Tensor, o?: Pick<BlockOptions, "watch">) => Tensor;
   /** hidden rows (N, d) -> (N, V) */
   readonly logits: (hidden: Tensor) => Tensor;
+  /** hidden rows (N, d), labels (N) -> (N): `tokenLogprobs` of the logits in less memory, where nothing else reads them */
+  readonly logprobs: (hidden: Tensor, labels: Tensor) => Tensor;
   /** hidden rows (N, d) -> (N), by the scalar head */
   readonly scores: (hidden: Tensor) => Tensor;
   /** hidden rows (N, d) -> (N, classes), by the classifier's head */
@@ -212,6 +215,7 @@ export class Trainer implements Disposable {
           recompute: this.#recompute,
         }),
       logits: (hidden) => logits(shape, params, hidden),
+      logprobs: (hidden, labels) => logprobs(shape, params, hidden, labels),
       scores: (hidden) => scores(params, hidden),
       classes: (hidden) => classLogits(params, hidden),
     });

@@ -14,6 +14,7 @@ import {
   gemm,
   type Graph,
   layerNorm,
+  linearLogprobs,
   mul,
   recompute,
   relu,
@@ -277,6 +278,10 @@ export function hiddenStates(c: ModelShape, p: Params, ids: Tensor, o: BlockOpti
 /** Logits of hidden rows (N, d) -> (N, V), by the head or the tied embedding. */
 export const logits = (c: ModelShape, p: Params, hidden: Tensor): Tensor =>
   gemm(hidden, of(p, c.tied ? layoutOf(c).embed : layoutOf(c).head), null, { transB: true });
+
+/** Log-probs of one label a hidden row (N, d) -> (N); with less memory than by the logits. */
+export const logprobs = (c: ModelShape, p: Params, hidden: Tensor, labels: Tensor): Tensor =>
+  linearLogprobs(hidden, of(p, c.tied ? layoutOf(c).embed : layoutOf(c).head), labels);
 
 /** Scalar scores of hidden rows (N, d) -> (N). */
 export const scores = (p: Params, hidden: Tensor): Tensor =>

@@ -59,6 +59,13 @@ const cases: Record<string, { shapes: number[][]; build: Build; positive?: boole
   "sum over an axis": { shapes: [[2, 3]], build: ([a]) => t.sum(a, [0]) },
   "mean over an axis, kept": { shapes: [[2, 3]], build: ([a]) => t.mean(a, [-1], { keep: true }) },
   gemm: { shapes: [[2, 3], [3, 4], [4]], build: ([a, b, c]) => t.gemm(a, b, c) },
+  "gemm, the left operand turned beforehand": {
+    shapes: [
+      [3, 2],
+      [2, 256],
+    ],
+    build: ([a, b]) => t.gemm(a, b),
+  },
   "gemm, both transposed": {
     shapes: [
       [3, 2],
@@ -188,6 +195,13 @@ const cases: Record<string, { shapes: number[][]; build: Build; positive?: boole
   dropout: {
     shapes: [[4, 8]],
     build: ([a], g) => t.dropout(a, 0.4, g.constant([12345], [], "int64"), 3),
+  },
+  linearLogprobs: {
+    shapes: [
+      [3, 4],
+      [5, 4],
+    ],
+    build: ([h, w], g) => t.linearLogprobs(h, w, g.constant([4, 0, 4], [3], "int64")),
   },
   tokenLogprobs: {
     shapes: [[3, 5]],

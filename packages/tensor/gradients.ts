@@ -154,7 +154,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   Gemm: ([dy], n) => {
     const [a, b, bias] = n.inputs as [Tensor, Tensor, Tensor?];
     return [
-      ...productGradients(gemm2, dy!, a, b, n.attributes),
+      ...productGradients(plainLeft, dy!, a, b, n.attributes),
       bias ? unbroadcast(dy!, bias.shape) : null,
     ];
   },
@@ -219,10 +219,23 @@ export const rules: Readonly<Record<string, Rule>> = {
   },
 };
 
-const gemm2 = (a: Tensor, b: Tensor, f: { transA?: boolean; transB?: boolean; alpha?: number }) =>
-  gemm(a, b, null, f);
+/**
+ * A product whose left operand is turned round beforehand where that is cheap: the runtime's kernel turns it anew for every
+ * 128 columns of the right one, which costs more. (By three axes, else the runtime merges the turn into the product again.)
+ */
+function plainLeft(
+  a: Tensor,
+  b: Tensor,
+  { transA = false, transB = false, alpha = 1 }: Parameters<typeof bmm>[2] = {},
+): Tensor {
+  const [k, m] = a.shape as [number, number];
+  const columns = b.shape[transB ? 0 : 1]!;
+  if (!transA || m > columns || columns < 256) return gemm(a, b, null, { transA, transB, alpha });
+  const turned = reshape(transpose(reshape(a, [1, k, m]), [0, 2, 1]), [m, k]);
+  return gemm(turned, b, null, { transB, alpha });
+}
 function productGradients(
-  product: typeof gemm2,
+  product: typeof bmm,
   dy: Tensor,
   a: Tensor,
   b: Tensor,

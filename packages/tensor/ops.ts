@@ -427,6 +427,35 @@ export function causalAttention(
   )[0];
 }
 
+/**
+ * `tokenLogprobs` of the logits hidden @ weight^T: hidden (N, d), weight (V, d), labels (N) int64 -> (N). The way back works
+ * on the softmax alone: no second array of (N, V), and no pass over one but those of its two products.
+ */
+export function linearLogprobs(hidden: Tensor, weight: Tensor, labels: Tensor): Tensor {
+  const g = hidden.graph;
+  const [n] = hidden.shape as [number];
+  const index = reshape(labels, [n, 1]);
+  let [p, picked]: Tensor[] = [];
+  return g.customVjp(
+    [hidden, weight],
+    () => {
+      p = softmax(gemm(hidden, weight, null, { transB: true }));
+      picked = g.op("GatherElements", [p, index], [[n, 1]], { axis: 1 })[0]!;
+      return [reshape(log(maximum(picked, 1e-37)), [n])] as const;
+    },
+    ([dy]) => {
+      const d = reshape(dy!, [n, 1]); // the logits' gradient is d (onehot - p)
+      const one = sub(mul(picked!, 0), 1); // once the forward pass has read p, it is changed in place
+      const [q] = g.op("ScatterElements", [p!, index, one], [p!.shape], {
+        axis: 1,
+        reduction: "add",
+      });
+      const down = neg(d);
+      return [mul(gemm(q!, weight), down), gemm(q!, mul(hidden, down), null, { transA: true })];
+    },
+  )[0];
+}
+
 /** log softmax(logits)[label]: logits (N, V), labels (N) int64 -> (N). One softmax forward, one pass back. */
 export function tokenLogprobs(logits: Tensor, labels: Tensor): Tensor {
   const g = logits.graph;

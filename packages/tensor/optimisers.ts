@@ -7,7 +7,20 @@ import { TillerError } from "@tiller/schema";
 import { sizeOf } from "./dtype.ts";
 import type { Graph, Tensor } from "./graph.ts";
 import { grad } from "./gradients.ts";
-import { add, div, gemm, maximum, mean, minimum, mul, reshape, sqrt, square, sub } from "./ops.ts";
+import {
+  add,
+  div,
+  gemm,
+  maximum,
+  mean,
+  minimum,
+  mul,
+  reshape,
+  sqrt,
+  square,
+  sub,
+  sum,
+} from "./ops.ts";
 
 const Groups = z
   .array(
@@ -180,10 +193,17 @@ const rules: { readonly [K in Optimiser["kind"]]: (one: One, o: Of<K>) => Tensor
   },
 };
 
+/** Sums of squares over the last axis. */
+const sumSquare = (d: Tensor): Tensor =>
+  d.graph.op("ReduceSumSquare", [d, d.graph.constant([-1], [1], "int64")], [d.shape.slice(0, -1)], {
+    keepdims: 0,
+  })[0];
+
 /** The global norm of gradients, a scalar. */
 export function globalNorm(gradients: readonly Tensor[]): Tensor {
   const g = gradients[0]!.graph;
-  const squares = gradients.map((d) => g.op("ReduceSumSquare", [d], [[]], { keepdims: 0 })[0]);
+  // by rows first: one float32 sum over tens of millions of small squares stops growing
+  const squares = gradients.map((d) => sum(sumSquare(d)));
   return sqrt(g.op("Sum", squares, [[]])[0]);
 }
 /** min(1, clip / norm), as `clip_grad_norm_` has it. */
