@@ -48,11 +48,15 @@ const commands: Record<
 };
 
 const given = process.argv.slice(2);
-// where models run holds for every command, and for the processes that it starts
-const device = given.findIndex((a) => a === "--device" || a.startsWith("--device="));
-if (device >= 0) {
-  const [flag = ""] = given.splice(device, 1);
-  process.env["TILLER_DEVICE"] = flag.split("=")[1] ?? given.splice(device, 1)[0] ?? "";
+// where and how models run holds for every command, and for the processes that it starts
+for (const [name, variable] of [
+  ["--device", "TILLER_DEVICE"],
+  ["--bits", "TILLER_BITS"],
+] as const) {
+  const at = given.findIndex((a) => a === name || a.startsWith(`${name}=`));
+  if (at < 0) continue;
+  const [flag = ""] = given.splice(at, 1);
+  process.env[variable] = flag.split("=")[1] ?? given.splice(at, 1)[0] ?? "";
 }
 const [name = "help", ...args] = given;
 const command = commands[name];
@@ -62,7 +66,7 @@ if (!command) {
       .map(([n, c]) => `  ${n.padEnd(10)} ${c.what}`)
       .join(
         "\n",
-      )}\n\nWith every command: --device cpu|cuda|webgpu|auto, where models run (default: cpu)`,
+      )}\n\nWith every command: --device cpu|cuda|webgpu|auto, where models run (default: cpu); --bits 8, weights rounded while a text is written, for speed`,
   );
   process.exit(name === "help" || name === "--help" ? 0 : 2);
 }

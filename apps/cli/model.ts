@@ -5,6 +5,7 @@ import path from "node:path";
 import { z } from "zod";
 import { estimate, EstimateOptions, loadModel } from "@tiller/learn";
 import {
+  askedBits,
   dtypes,
   importModel,
   loadCheckpoint,
@@ -166,7 +167,7 @@ async function sample(dir: string, rest: string[]): Promise<void> {
   const { shape, state, tokenizer } = await loadModel(dir);
   const prompt = [...tokenizer.start, ...tokenizer.encode(o.prompt)];
   if (!prompt.length) prompt.push(tokenizer.eos);
-  using sampler = new Sampler(shape, state, 1, { frozen: true });
+  using sampler = new Sampler(shape, state, 1, { frozen: true, bits: askedBits() });
   let shown = tokenizer.decode(prompt);
   process.stdout.write(shown);
   const ends = new Set([tokenizer.eos, ...tokenizer.start]); // a new beginning ends the old text as well

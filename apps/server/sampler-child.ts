@@ -7,6 +7,7 @@ import { setImmediate, setTimeout } from "node:timers/promises";
 import { z } from "zod";
 import { loadModel, type Model } from "@tiller/learn";
 import {
+  askedBits,
   type ChatTemplate,
   endTokens,
   loadChatTemplate,
@@ -128,7 +129,8 @@ function samplerFor({ model, samplers }: Held, rows: number): Sampler {
   if (!sampler) {
     // a copy of the weights a size, where that is little
     const frozen = 4 * parameterCount(model.specs) < FROZEN_BYTES;
-    samplers.set(size, (sampler = new Sampler(model.shape, model.state, size, { frozen })));
+    sampler = new Sampler(model.shape, model.state, size, { frozen, bits: askedBits() });
+    samplers.set(size, sampler);
   }
   return sampler;
 }

@@ -12,7 +12,7 @@ import path from "node:path";
 import readline from "node:readline";
 import { parseArgs } from "node:util";
 import { type Machine, floorMs, measureMachine } from "./floor.ts";
-import { type Case, cases, models } from "./shapes.ts";
+import { type Case, cases, models, type Work } from "./shapes.ts";
 
 const { values: flags } = parseArgs({
   args: process.argv.slice(2),
@@ -27,7 +27,6 @@ const { values: flags } = parseArgs({
 const python = process.env["TILLER_PYTHON"];
 const llama = process.env["TILLER_LLAMA"];
 const here = import.meta.dirname;
-// without the instructions PyTorch emulates bf16, many times slower
 const cpuinfo = existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "";
 const hasBf16 = /avx512_bf16|amx_bf16/.test(cpuinfo);
 
@@ -55,26 +54,61 @@ class Worker implements AsyncDisposable {
     await new Promise((resolve) => this.#child.once("close", resolve));
   }
 }
-const starts = (c: Case): (() => Worker)[] => {
-  const theirs = (dtype: string) => () =>
-    new Worker(`PyTorch ${dtype}`, python!, [
-      path.join(here, "torch_peer.py"),
-      JSON.stringify(c),
-      JSON.stringify(models[c.shape]),
-      dtype,
-    ]);
-  const ggml = (type: string) => () =>
-    new Worker(`llama.cpp ${type}`, process.execPath, [
-      path.join(here, "llama_peer.ts"),
-      JSON.stringify(c),
-      type,
-    ]);
-  return [
-    () => new Worker("ours", process.execPath, [path.join(here, "ours.ts"), JSON.stringify(c)]),
-    ...(python ? [theirs("f32"), ...(c.work === "train" && hasBf16 ? [theirs("bf16")] : [])] : []),
-    ...(llama && c.work !== "train" ? [ggml("F32"), ggml("Q8_0")] : []),
-  ];
-};
+
+interface Contender {
+  readonly name: string;
+  readonly start: (c: Case) => Worker;
+  readonly works: readonly Work[];
+  /** what our time over its own must not exceed; null: shown for comparison */
+  readonly target: (c: Case) => number | null;
+  /** which of ours stands against it */
+  readonly against: "ours" | "ours, 8 bits";
+}
+const own = (name: "ours" | "ours, 8 bits") => (c: Case) =>
+  new Worker(name, process.execPath, [
+    path.join(here, "ours.ts"),
+    JSON.stringify(c),
+    ...(name === "ours" ? [] : ["8"]),
+  ]);
+const torch = (name: string, how: "f32" | "bf16" | "generate") => (c: Case) =>
+  new Worker(name, python!, [
+    path.join(here, "torch_peer.py"),
+    JSON.stringify(c),
+    JSON.stringify(models[c.shape]),
+    how,
+  ]);
+const ggml = (name: string, type: string) => (c: Case) =>
+  new Worker(name, process.execPath, [path.join(here, "llama_peer.ts"), JSON.stringify(c), type]);
+const contender = (
+  name: string,
+  start: Contender["start"],
+  works: readonly Work[],
+  target: Contender["target"],
+  against: Contender["against"] = "ours",
+): Contender => ({ name, start, works, target, against });
+const [PyTorch, bf16, generate, f32, q8] = [
+  "PyTorch",
+  "PyTorch bf16",
+  "transformers generate",
+  "llama.cpp f32",
+  "llama.cpp q8_0",
+] as const;
+const contenders: readonly Contender[] = [
+  ...(python
+    ? [
+        contender(PyTorch, torch(PyTorch, "f32"), ["train", "decode", "prefill"], (c) => c.target),
+        contender(generate, torch(generate, "generate"), ["decode"], () => null),
+      ]
+    : []),
+  // without the instructions it emulates bf16, many times slower
+  ...(python && hasBf16 ? [contender(bf16, torch(bf16, "bf16"), ["train"], () => null)] : []),
+  ...(llama
+    ? [
+        contender(f32, ggml(f32, "F32"), ["decode", "prefill"], () => 1),
+        contender(q8, ggml(q8, "Q8_0"), ["decode"], () => 1, "ours, 8 bits"),
+      ]
+    : []),
+];
 const median = (xs: readonly number[]) => xs.toSorted((a, b) => a - b)[Math.floor(xs.length / 2)];
 
 interface Row {
@@ -85,24 +119,23 @@ interface Row {
   readonly ours: number;
   readonly peer: number | null;
   readonly peerName: string;
+  /** ours over the peer's */
   readonly ratio: number | null;
-  readonly target: number;
+  /** of the ratio */
+  readonly target: number | null;
   readonly floorRatio: number | null;
-  /** PyTorch under bf16 autocast, for honesty */
-  readonly bf16: number | null;
-  /** llama.cpp in f32 and q8_0, and our time over its f32 one */
-  readonly llama: number | null;
-  readonly llamaRatio: number | null;
-  readonly llamaQ8: number | null;
+  readonly floorTarget: number | null;
 }
 async function measure(c: Case, machine: Machine): Promise<Row[]> {
   await using stack = new AsyncDisposableStack();
+  const theirs = contenders.filter((p) => p.works.includes(c.work));
+  const mine = c.work === "decode" ? (["ours", "ours, 8 bits"] as const) : (["ours"] as const);
   const workers: Worker[] = [];
-  const first: Record<string, number>[] = [];
-  for (const begin of starts(c)) {
-    const worker = stack.use(begin());
+  const first = new Map<string, Record<string, number>>();
+  for (const start of [...mine.map(own), ...theirs.map((p) => p.start)]) {
+    const worker = stack.use(start(c));
     workers.push(worker);
-    first.push(await worker.answer()); // ready, one run done, alone on the machine
+    first.set(worker.name, await worker.answer()); // ready, one run done, alone on the machine
   }
   const times = new Map(workers.map((w) => [w.name, [] as number[]]));
   for (let round = 0; round < Number(flags.rounds) + 1; round++)
@@ -110,49 +143,47 @@ async function measure(c: Case, machine: Machine): Promise<Row[]> {
       const { ms } = await w.ask("go");
       if (round > 0) times.get(w.name)!.push(ms); // one more round to warm up
     }
-  const at = (name: string) => (times.has(name) ? median(times.get(name)!) : null);
-  const ours = at("ours")!;
-  const peer = at("PyTorch f32");
-  const theirs = at("llama.cpp F32");
-  const base = { shape: c.shape, batch: c.batch, peerName: peer === null ? "absent" : "PyTorch" };
-  const rows: Row[] = [
-    {
-      ...base,
-      work: c.work,
-      ours,
-      peer,
-      ratio: peer && ours / peer,
-      target: c.target,
-      floorRatio: ours / floorMs(c, machine),
-      bf16: at("PyTorch bf16"),
-      llama: theirs,
-      llamaRatio: theirs && ours / theirs,
-      llamaQ8: at("llama.cpp Q8_0"),
-    },
-  ];
-  if (c.work === "train") {
-    const peaks = await Promise.all(workers.map(async (w) => (await w.ask("memory"))["peakMB"]));
-    const theirPeak = workers.length > 1 ? peaks[1] : null;
-    const none = { floorRatio: null, bf16: null, llama: null, llamaRatio: null, llamaQ8: null };
-    const memory = { ...base, ...none };
-    rows.push({
-      ...memory,
-      work: "memory",
-      ours: peaks[0],
-      peer: theirPeak,
-      ratio: theirPeak && peaks[0] / theirPeak,
-      target: 1.1,
-    });
-    rows.push({
-      ...memory,
-      work: "cold start",
-      ours: first[0]["coldMs"],
-      peer: null,
-      peerName: "",
-      ratio: null,
-      target: 2000,
-    });
-  }
+  const at = (name: string) => median(times.get(name)!);
+  const row = (
+    work: string,
+    ours: number,
+    peerName: string,
+    peer: number | null,
+    target: number | null,
+    floor?: number,
+  ): Row => ({
+    work,
+    shape: c.shape,
+    batch: c.batch,
+    ours,
+    peer,
+    peerName,
+    ratio: peer && ours / peer,
+    target,
+    floorRatio: floor ? ours / floor : null,
+    floorTarget: floor ? c.floorTarget : null,
+  });
+  const floor = floorMs(c, machine);
+  const rows = theirs.map((p, i) =>
+    row(
+      p.against === "ours" ? c.work : `${c.work}, 8 bits`,
+      at(p.against),
+      p.name,
+      at(p.name),
+      p.target(c),
+      i === 0 ? floor : undefined,
+    ),
+  );
+  if (!rows.length) rows.push(row(c.work, at("ours"), "absent", null, c.target, floor));
+  if (c.work !== "train") return rows;
+  const peaks = new Map<string, number>();
+  for (const w of workers) peaks.set(w.name, (await w.ask("memory"))["peakMB"]!);
+  const there = python ? PyTorch : "absent";
+  const cold = (name: string) => first.get(name)?.["coldMs"] ?? null;
+  rows.push(
+    row("memory", peaks.get("ours")!, there, peaks.get(PyTorch) ?? null, 1.1),
+    row("first step, cold", cold("ours")!, there, cold(PyTorch), null),
+  );
   return rows;
 }
 
@@ -162,7 +193,7 @@ const wanted = cases.filter(
     (!flags.shape || c.shape === flags.shape) &&
     (!flags.batch || c.batch === Number(flags.batch)),
 );
-const show = (x: number | null, digits = 2) => (x === null ? "-" : x.toFixed(digits));
+const show = (x: number | null, unit = "") => (x === null ? "-" : x.toFixed(2) + unit);
 const machine = measureMachine();
 if (!flags.json) {
   const version = python && spawnSync(python, ["-c", "import torch; print(torch.__version__)"]);
@@ -171,10 +202,12 @@ if (!flags.json) {
       `matrix products ${(machine.flops / 1e9).toFixed(0)} GFLOPS, memory ${(machine.bandwidth / 1e9).toFixed(1)} GB/s\n`,
   );
   console.log(
-    "| work | shape | batch | ours | PyTorch | ours / PyTorch | target | ours / floor | PyTorch bf16 | llama.cpp f32 | ours / llama.cpp | q8_0 |",
+    "| work | shape | batch | ours | peer | its | ours / its | target | ours / floor | target |",
   );
-  console.log("|---|---|---|---|---|---|---|---|---|---|---|---|");
+  console.log("|---|---|---|---|---|---|---|---|---|---|");
 }
+const held = (ratio: number | null, target: number | null) =>
+  `${show(ratio)} | ${target === null ? "" : `${target}${ratio === null ? "" : ratio <= target ? " held" : " MISSED"}`}`;
 const rows: Row[] = [];
 for (const c of wanted)
   for (const r of await measure(c, machine)) {
@@ -182,7 +215,7 @@ for (const c of wanted)
     const unit = r.work === "memory" ? " MB" : " ms";
     if (!flags.json)
       console.log(
-        `| ${r.work} | ${r.shape} | ${r.batch} | ${show(r.ours)}${unit} | ${r.peer ? show(r.peer) + unit : r.peerName} | ${show(r.ratio)} | ${r.target} | ${show(r.floorRatio)} | ${r.bf16 ? `${show(r.bf16)} ms` : ""} | ${r.llama ? `${show(r.llama)} ms | ${show(r.llamaRatio)} | ${show(r.llamaQ8)} ms` : "| |"} |`,
+        `| ${r.work} | ${r.shape} | ${r.batch} | ${show(r.ours, unit)} | ${r.peerName} | ${show(r.peer, unit)} | ${held(r.ratio, r.target)} | ${held(r.floorRatio, r.floorTarget)} |`,
       );
   }
 if (flags.json) console.log(JSON.stringify({ machine, rows }));

@@ -17,6 +17,7 @@ import {
 import { type Case, models } from "./shapes.ts";
 
 const { work, shape: name, batch: B, length: T } = JSON.parse(process.argv[2]) as Case;
+const bits = process.argv[3] === "8" ? 8 : undefined; // of the weights while writing
 const shape = shapeOf(models[name]);
 const specs = paramSpecs(shape);
 const state = new State();
@@ -61,7 +62,7 @@ function training(): () => number {
 /** 64 greedy steps after a prompt of `length` (milliseconds a step), or the prompt alone. */
 function sampling(): () => number {
   const steps = 64;
-  const sampler = new Sampler(shape, state, B, { context: T + steps + 8, frozen: true });
+  const sampler = new Sampler(shape, state, B, { context: T + steps + 8, frozen: true, bits });
   const prompts = Array.from({ length: B }, (_, b) => tokens.slice(b * T, (b + 1) * T));
   const rngs = prompts.map((_, b) => rng(b, "bench"));
   const run = (maxTokens: number) => {

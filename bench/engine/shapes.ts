@@ -31,26 +31,36 @@ export interface Case {
   readonly shape: string;
   readonly batch: number;
   readonly length: number;
-  /** the target: our time over the best peer's */
+  /** the target: our time over PyTorch's */
   readonly target: number;
+  /** and over what the machine cannot go below */
+  readonly floorTarget: number;
 }
-const row = (work: Work, shape: string, batch: number, length: number, target: number): Case => ({
+const row = (
+  work: Work,
+  shape: string,
+  batch: number,
+  length: number,
+  target: number,
+  floorTarget: number,
+): Case => ({
   work,
   shape,
   batch,
   length,
   target,
+  floorTarget,
 });
 export const cases: readonly Case[] = [
-  row("train", "tiny", 16, 128, 0.8),
-  row("train", "mid", 8, 256, 0.95),
-  row("train", "llama-mid", 8, 256, 0.95),
-  row("train", "small", 1, 256, 0.95),
-  row("train", "small", 4, 256, 0.95),
+  row("train", "tiny", 16, 128, 0.8, 1.25),
+  row("train", "mid", 8, 256, 0.95, 1.15),
+  row("train", "llama-mid", 8, 256, 0.95, 1.15),
+  row("train", "small", 1, 256, 0.95, 1.15),
+  row("train", "small", 4, 256, 0.95, 1.15),
   ...[1, 16, 64].flatMap((batch) => [
-    row("decode", "tiny", batch, 64, 0.5),
-    row("decode", "small", batch, 64, 0.5),
-    row("prefill", "tiny", batch, 64, 1),
-    row("prefill", "small", batch, 64, 1),
+    row("decode", "tiny", batch, 64, 0.5, 1.3),
+    row("decode", "small", batch, 64, 0.5, 1.3),
+    row("prefill", "tiny", batch, 64, 1, 1.25),
+    row("prefill", "small", batch, 64, 1, 1.25),
   ]),
 ];

@@ -1,6 +1,6 @@
 """PyTorch's side of the bench, over transformers' models: waits for a line on stdin, works once, answers milliseconds.
 
-argv: the case as JSON, config.json's fields as JSON, and f32 or bf16 (autocast). Eager, SDPA attention, fused AdamW.
+argv: the case as JSON, config.json's fields as JSON, and f32, bf16 (autocast) or generate. Eager, SDPA attention, fused AdamW.
 """
 import json
 import os
@@ -48,7 +48,15 @@ else:
     model.eval()
 
     @torch.inference_mode()
+    def generated(tokens):
+        start = time.perf_counter()
+        model.generate(ids, max_new_tokens=tokens, min_new_tokens=tokens, do_sample=False, pad_token_id=0)
+        return time.perf_counter() - start
+
+    @torch.inference_mode()
     def once():
+        if dtype == "generate":
+            return (generated(65) - generated(1)) / 64
         start = time.perf_counter()
         with autocast:
             out = model(ids, use_cache=True, logits_to_keep=1)
@@ -61,8 +69,8 @@ else:
         return (time.perf_counter() - start) / 64
 
 
-once()
-print(json.dumps(dict(ready=True, torch=torch.__version__)), flush=True)
+cold = once()
+print(json.dumps(dict(ready=True, coldMs=cold * 1000)), flush=True)
 for line in sys.stdin:
     if line.strip() == "memory":
         with open("/proc/self/status") as status:

@@ -18,6 +18,7 @@ import {
   type Tensor,
 } from "@tiller/tensor";
 import { layoutOf, type ModelShape } from "./architectures.ts";
+import { declareEightBits, eightBitNames, matricesOf, quantise } from "./eight-bits.ts";
 import {
   blocks,
   declare,
@@ -55,8 +56,9 @@ export class Sampler implements Disposable {
   readonly context: number;
   readonly #programs = new Map<number, Program>();
   readonly #frozen: ReadonlySet<string>;
+  readonly #matrices: ReturnType<typeof matricesOf>;
 
-  /** `frozen`: the weights stay as they are while this sampler lives; each step is then quicker, for a copy of them. `specs`: the parameters, where there are more than the model's own (adapters). `context` bounds the cache's memory: 2 layers x batch x key-value heads x context x head size floats. */
+  /** `frozen`: the weights stay as they are while this sampler lives; each step is then quicker, for a copy of them. `bits: 8`: as they are now, rounded for the steps (prompts are read as ever). `specs`: the parameters, where there are more than the model's own (adapters). `context` bounds the cache's memory: 2 layers x batch x key-value heads x context x head size floats. */
   constructor(
     shape: ModelShape,
     state: State,
@@ -65,6 +67,7 @@ export class Sampler implements Disposable {
       readonly context?: number;
       readonly specs?: readonly ParamSpec[];
       readonly frozen?: boolean;
+      readonly bits?: 8 | undefined;
     } = {},
   ) {
     if (shape.headDim % 8)
@@ -75,7 +78,10 @@ export class Sampler implements Disposable {
     this.#specs = o.specs ?? paramSpecs(shape);
     // a graph of more than 2 GB cannot be handed over
     const bytes = 4 * parameterCount(this.#specs);
-    this.#frozen = new Set(o.frozen && bytes < 1.5e9 ? this.#specs.map((s) => s.name) : []);
+    const frozen = o.frozen && bytes < 1.5e9 ? this.#specs.map((s) => s.name) : [];
+    this.#matrices = o.bits === 8 ? matricesOf(shape, this.#specs) : [];
+    this.#frozen = new Set([...frozen, ...eightBitNames(this.#matrices)]);
+    quantise(state, this.#matrices);
     this.#shape = shape;
     this.#state = state;
     this.batch = batch;
@@ -90,6 +96,7 @@ export class Sampler implements Disposable {
     const [B, max] = [this.batch, this.context];
     const g = new Graph();
     const p = declare(g, this.#specs);
+    if (S === 1) for (const [name, t] of declareEightBits(g, this.#matrices)) p.set(name, t);
     const ids = g.input("ids", [B, S], "int64");
     const positions = g.input("positions", [B, S], "int64");
     const lengths = g.input("lengths", [B], "int32"); // tokens in the cache after this call, less one

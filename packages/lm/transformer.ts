@@ -30,6 +30,7 @@ import {
   transpose,
 } from "@tiller/tensor";
 import { layoutOf, type ModelShape } from "./architectures.ts";
+import { eightBitProduct } from "./eight-bits.ts";
 
 export interface ParamSpec {
   readonly name: string;
@@ -138,9 +139,10 @@ function norm(c: ModelShape, p: Params, x: Tensor, name: string): Tensor {
     : layerNorm(x, gain, of(p, `${name}.bias`), c.epsilon);
 }
 function linear(c: ModelShape, p: Params, x: Tensor, name: string): Tensor {
-  const y = gemm(x, of(p, `${name}.weight`), p.get(`${name}.bias`) ?? null, {
-    transB: !layoutOf(c).inOut,
-  });
+  const [weight, bias] = [`${name}.weight`, p.get(`${name}.bias`) ?? null];
+  const y =
+    eightBitProduct(p, x, weight, bias) ??
+    gemm(x, of(p, weight), bias, { transB: !layoutOf(c).inOut });
   const [a, b] = [p.get(`${name}.lora_A.weight`), p.get(`${name}.lora_B.weight`)];
   if (!a || !b) return y;
   const down = gemm(x, a, null, { transB: true }); // (N, rank)
@@ -276,8 +278,12 @@ export function hiddenStates(c: ModelShape, p: Params, ids: Tensor, o: BlockOpti
 }
 
 /** Logits of hidden rows (N, d) -> (N, V), by the head or the tied embedding. */
-export const logits = (c: ModelShape, p: Params, hidden: Tensor): Tensor =>
-  gemm(hidden, of(p, c.tied ? layoutOf(c).embed : layoutOf(c).head), null, { transB: true });
+export function logits(c: ModelShape, p: Params, hidden: Tensor): Tensor {
+  const name = c.tied ? layoutOf(c).embed : layoutOf(c).head;
+  return (
+    eightBitProduct(p, hidden, name, null) ?? gemm(hidden, of(p, name), null, { transB: true })
+  );
+}
 
 /** Log-probs of one label a hidden row (N, d) -> (N); with less memory than by the logits. */
 export const logprobs = (c: ModelShape, p: Params, hidden: Tensor, labels: Tensor): Tensor =>
