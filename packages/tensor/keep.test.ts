@@ -6,6 +6,7 @@ import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { rng } from "@tiller/schema";
 import * as t from "./index.ts";
+import { flushes } from "./flush.ts";
 import { type Device, Graph, Program, State } from "./index.ts";
 
 const n = 40_000;
@@ -156,4 +157,15 @@ test("garbage collection during native calls takes nothing away", async () => {
     for (const p of programs) expect(p.float("y")[0]! / 80_000).toBeCloseTo(1, 3);
   }
   programs.forEach((p) => p[Symbol.dispose]());
+});
+
+test("denormals are zeros inside a program, on every thread, and numbers as ever outside", () => {
+  const g = new Graph();
+  g.output("y", t.mul(g.input("x", [n]), 0.5));
+  using program = new Program(g, new State());
+  const least = 1.2e-38; // half of it is denormal
+  program.run({ x: new Float32Array(n).fill(least) });
+  const seen = new Set(program.float("y"));
+  expect([...seen]).toEqual(flushes ? [0] : [Math.fround(least / 2)]);
+  expect(Number.MIN_VALUE * 1).toBeGreaterThan(0);
 });

@@ -11,6 +11,7 @@ import koffi from "koffi";
 import { TillerError } from "@tiller/schema";
 import { askedDevice, type Device, threads, useDevice } from "./device.ts";
 import { type DType, dtypes, sizeOf } from "./dtype.ts";
+import { flushes, flushing } from "./flush.ts";
 
 const API_VERSION = 22;
 const require = createRequire(import.meta.url);
@@ -77,6 +78,7 @@ const c = {
   releaseThreading: fn(122, "void OrtReleaseThreading(void* threading)"),
   intraThreads: fn(147, "void* OrtIntra(void* threading, int n)"),
   interThreads: fn(148, "void* OrtInter(void* threading, int n)"),
+  flushDenormals: fn(155, "void* OrtFlushDenormals(void* threading)"),
   addProvider: fn(
     216,
     "void* OrtAppendProvider(void* options, const char* name, void* keys, void* values, size_t n)",
@@ -118,6 +120,7 @@ const env = (() => {
   const threading = made((out) => c.createThreading(out));
   check(c.intraThreads(threading, threads()));
   check(c.interThreads(threading, 1));
+  if (flushes) check(c.flushDenormals(threading));
   const env = made((out) => c.createEnv(4, "tiller", threading, out));
   c.releaseThreading(threading);
   return env;
@@ -295,10 +298,10 @@ export class Session {
 
   /** Runs on this thread; outputs are in their buffers when it returns. */
   run(): void {
-    check(c.run(...this.#args));
+    check(flushing(() => c.run(...this.#args)));
   }
 
-  /** Runs on another thread; touch none of the buffers until it resolves. */
+  /** Runs on another thread; touch none of the buffers until it resolves. That thread keeps denormals. */
   runAsync(): Promise<void> {
     return new Promise((resolve, reject) => {
       c.run.async(...this.#args, (error: unknown, status: unknown) => {
