@@ -43,6 +43,7 @@ import {
   sizeOf,
   type Tensor,
 } from "@tiller/tensor";
+import { Recent } from "./recent.ts";
 import { loadModel, Logprober, type Model, weightsOf } from "./model.ts";
 import { loadSnapshot, saveSnapshot } from "./snapshot.ts";
 
@@ -151,8 +152,10 @@ export class Trainer implements Disposable {
   /** all parameters, and those that may learn */
   readonly #specs: readonly ParamSpec[];
   readonly #learning: readonly ParamSpec[];
-  readonly #programs = new Map<Loss | "step", Map<string, { program: Program; has: string[] }>>();
-  readonly #others = new Map<string, Disposable>();
+  // programs, samplers and log-probers of the losses and shapes seen last: a loop over many sizes does not grow
+  readonly #made = new Recent<Disposable>(24);
+  readonly #lossIds = new WeakMap<Loss, number>();
+  #losses = 0;
   #pending = new Set<string>();
   #rng: Rng;
 
@@ -243,16 +246,14 @@ export class Trainer implements Disposable {
     return has;
   }
   #program(key: Loss | "step", of: string, build: (g: Graph) => string[]) {
-    const programs =
-      this.#programs.get(key) ?? new Map<string, { program: Program; has: string[] }>();
-    this.#programs.set(key, programs);
-    const old = programs.get(of);
-    if (old) return old;
-    const g = new Graph();
-    const has = build(g);
-    const made = { program: new Program(g, this.model.state), has };
-    programs.set(of, made);
-    return made;
+    if (key !== "step" && !this.#lossIds.has(key)) this.#lossIds.set(key, ++this.#losses);
+    const id = key === "step" ? key : `loss ${this.#lossIds.get(key)}`;
+    return this.#made.get(`${id} ${of}`, () => {
+      const g = new Graph();
+      const has = build(g);
+      const program = new Program(g, this.model.state);
+      return { program, has, [Symbol.dispose]: () => program[Symbol.dispose]() };
+    });
   }
 
   /**
@@ -423,7 +424,7 @@ export class Trainer implements Disposable {
     const { shape, state } = this.model;
     const longest = Math.max(...prompts.map((p) => p.length)) + o.maxTokens;
     const context = bucket(longest, shape.positions);
-    const sampler = this.#other(
+    const sampler = this.#made.get(
       `sample ${prompts.length} ${context}`,
       () => new Sampler(shape, state, prompts.length, { context, specs: this.#specs }),
     );
@@ -444,7 +445,7 @@ export class Trainer implements Disposable {
     const T = bucket(Math.max(...rows.map((r) => r.query.length + r.response.length)), positions);
     const R = bucket(Math.max(...rows.map((r) => r.response.length)), positions);
     const temperature = o.temperature ?? 1;
-    const logprober = this.#other(
+    const logprober = this.#made.get(
       `logprobs ${rows.length} ${T} ${R} ${temperature}`,
       () =>
         new Logprober({ ...this.model, specs: this.#specs }, { B: rows.length, T, R }, temperature),
@@ -454,13 +455,6 @@ export class Trainer implements Disposable {
       rows.map((r) => r.response),
     );
     return rows.map((r, b) => [...flat.subarray(b * R, b * R + r.response.length)]);
-  }
-  #other<T extends Disposable>(key: string, make: () => T): T {
-    const old = this.#others.get(key);
-    if (old) return old as T;
-    const made = make();
-    this.#others.set(key, made);
-    return made;
   }
 
   /** Weights, moments, averages, waiting gradients, the generator, the step, and `loop`, in one file written whole or not at all. */
@@ -526,10 +520,6 @@ export class Trainer implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const programs of this.#programs.values())
-      for (const { program } of programs.values()) program[Symbol.dispose]();
-    for (const other of this.#others.values()) other[Symbol.dispose]();
-    this.#programs.clear();
-    this.#others.clear();
+    this.#made[Symbol.dispose]();
   }
 }

@@ -102,3 +102,25 @@ test("weights packed once give what the others give", () => {
     expect(Math.abs(l - plain.logprobs.flat()[i]!)).toBeLessThan(1e-5);
   });
 });
+
+test("samplers of one state take turns without disturbing each other, and leave nothing behind", () => {
+  const o = (seed: number) => ({ maxTokens: 10, temperature: 1, rngs: [rng(seed, "turns")] });
+  const before = state.names();
+  const alone = () => {
+    using sampler = new Sampler(shape, state, 1);
+    return sampler.sample([prompt], o(1)).tokens;
+  };
+  const wantedTokens = alone();
+  using one = new Sampler(shape, state, 1);
+  using two = new Sampler(shape, state, 1);
+  const steps = one.steps([prompt], o(1));
+  let seen: number[][] = [];
+  for (const { tokens } of steps) {
+    seen = tokens;
+    two.sample([[9, 9, 9]], { ...o(2), maxTokens: 3 });
+  }
+  expect(seen).toEqual(wantedTokens);
+  one[Symbol.dispose]();
+  two[Symbol.dispose]();
+  expect(state.names()).toEqual(before);
+});

@@ -46,6 +46,7 @@ export interface Sampled {
   readonly logprobs: number[][];
 }
 
+let samplers = 0;
 /** A sampler for up to `batch` rows of the model in `state`. */
 export class Sampler implements Disposable {
   readonly #shape: ModelShape;
@@ -55,6 +56,8 @@ export class Sampler implements Disposable {
   /** tokens the cache holds, prompt included */
   readonly context: number;
   readonly #programs = new Map<number, Program>();
+  /** its own keys and values: samplers of one state may take turns */
+  readonly #cache = `cache.${++samplers}.`;
   readonly #frozen: ReadonlySet<string>;
   readonly #matrices: ReturnType<typeof matricesOf>;
 
@@ -118,7 +121,7 @@ export class Sampler implements Disposable {
       return tables ? rotary(y, tables, { heads, positions }) : y;
     };
     const hidden = blocks(c, p, embed(c, p, ids, positions), (qkv, l) => {
-      const cache = (kind: string) => g.stateful(`cache.${B}.${max}.${kind}.${l}`, [B, G, max, D]);
+      const cache = (kind: string) => g.stateful(`${this.#cache}${kind}.${l}`, [B, G, max, D]);
       const three = qkv.length === 1 && tables ? parts(qkv[0]) : qkv;
       const inputs =
         three.length === 1
@@ -143,8 +146,8 @@ export class Sampler implements Disposable {
         },
         { domain: "com.microsoft" },
       );
-      g.update(`cache.${B}.${max}.k.${l}`, k);
-      g.update(`cache.${B}.${max}.v.${l}`, v);
+      g.update(`${this.#cache}k.${l}`, k);
+      g.update(`${this.#cache}v.${l}`, v);
       return reshape(out, [B * S, H * D]);
     });
     const rows = logits(c, p, S === 1 ? hidden : gather(hidden, last));
@@ -230,6 +233,8 @@ export class Sampler implements Disposable {
   [Symbol.dispose](): void {
     for (const program of this.#programs.values()) program[Symbol.dispose]();
     this.#programs.clear();
+    for (const name of this.#state.names())
+      if (name.startsWith(this.#cache)) this.#state.delete(name);
   }
 }
 

@@ -46,6 +46,10 @@ export class State {
   set(name: string, shape: readonly number[], values: ArrayLike<number>): void {
     this.buffer(name, shape, "float32").data.set(values);
   }
+  /** Forgets it; programs that are bound to it keep it. */
+  delete(name: string): void {
+    this.#buffers.delete(name);
+  }
   names(): string[] {
     return [...this.#buffers.keys()];
   }
