@@ -10,6 +10,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import path from "node:path";
 import readline from "node:readline";
+import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { type Machine, floorMs, measureMachine } from "./floor.ts";
 import { type Case, cases, models, type Work } from "./shapes.ts";
@@ -140,6 +141,7 @@ async function measure(c: Case, machine: Machine): Promise<Row[]> {
   const times = new Map(workers.map((w) => [w.name, [] as number[]]));
   for (let round = 0; round < Number(flags.rounds) + 1; round++)
     for (const w of workers) {
+      await setTimeout(100); // threads of the one before may spin for a while
       const { ms } = await w.ask("go");
       if (round > 0) times.get(w.name)!.push(ms); // one more round to warm up
     }

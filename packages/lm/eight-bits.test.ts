@@ -22,7 +22,7 @@ test.each([true, false])(
     const at = (o: number, i: number) => (inOut ? i * outputs + o : o * inputs + i);
     for (let i = 0; i < 32; i++) w[at(2, i)] = 0; // a block of zeros
     state.set("w", inOut ? [inputs, outputs] : [outputs, inputs], w);
-    const matrices = [{ name: "w", inputs, outputs, inOut }];
+    const matrices = [{ name: "w", inputs, outputs, inOut, block: 32 }];
     quantise(state, matrices);
     const [q, scales] = [
       state.buffer("w:q8", [outputs, 2, 32], "uint8").data,
@@ -63,7 +63,10 @@ test.each([true, false])(
 test("a sampler of 8 bits writes nearly the same log-probs, of the weights as they are when it is made", () => {
   const shape = shapeOf(gpt2Config({ layers: 2, heads: 2, width: 64, positions: 64, vocab: 80 }));
   const specs = paramSpecs(shape);
-  expect(matricesOf(shape, specs).map((m) => m.name)).toHaveLength(2 * 4 + 1);
+  // width 64: blocks of 64; the way down from 256: of 128
+  expect(matricesOf(shape, specs).map((m) => m.block)).toEqual([
+    64, 64, 64, 64, 128, 64, 64, 64, 128,
+  ]);
   const state = new State();
   const fill = (seed: number) =>
     initParams(

@@ -1,6 +1,6 @@
 /**
  * Weights in 8 bits for writing tokens: a step reads every weight once, so a quarter of the bytes is a quarter of the time.
- * 32 neighbours of an output's row share a scale, as in GGUF's Q8_0. The runtime's kernel (MatMulNBits) rounds what it
+ * Neighbours of an output's row share a scale, as in GGUF's Q8_0. The runtime's kernel (MatMulNBits) rounds what it
  * multiplies them with in the same way and sums in integers.
  */
 import { TillerError } from "@tiller/schema";
@@ -8,7 +8,9 @@ import { type Graph, type State, type Tensor } from "@tiller/tensor";
 import { layoutOf, type ModelShape } from "./architectures.ts";
 import type { ParamSpec } from "./transformer.ts";
 
-const BLOCK = 32;
+/** Neighbours that share a scale: the more, the less is read; the largest that the rows are whole blocks of. */
+const blockSizes = [128, 64, 32];
+const blockOf = (inputs: number) => blockSizes.find((b) => inputs % b === 0);
 
 /** What TILLER_BITS or --bits asks for; default: the weights as they are. */
 export function askedBits(): 8 | undefined {
@@ -29,6 +31,7 @@ interface Matrix {
   readonly outputs: number;
   /** stored (inputs, outputs), as GPT-2 has it, not (outputs, inputs) */
   readonly inOut: boolean;
+  readonly block: number;
 }
 
 /** The model's matrices whose rows are whole blocks: those of the blocks and the head. Others stay as they are. */
@@ -37,12 +40,12 @@ export function matricesOf(c: ModelShape, specs: readonly ParamSpec[]): Matrix[]
   const head = c.tied ? names.embed : names.head;
   return specs
     .filter(({ name, shape }) => shape.length === 2 && (name === head || /\.\d+\./.test(name)))
-    .map(({ name, shape }) => {
+    .flatMap(({ name, shape }) => {
       const inOut = names.inOut && name !== head;
       const [outputs, inputs] = (inOut ? shape.toReversed() : shape) as [number, number];
-      return { name, inputs, outputs, inOut };
-    })
-    .filter(({ inputs }) => inputs % BLOCK === 0);
+      const block = blockOf(inputs);
+      return block ? [{ name, inputs, outputs, inOut, block }] : [];
+    });
 }
 
 const q8 = (name: string) => `${name}:q8`;
@@ -53,23 +56,23 @@ export const eightBitNames = (matrices: readonly Matrix[]): string[] =>
 
 /** Rounds the matrices into the state, beside them. */
 export function quantise(state: State, matrices: readonly Matrix[]): void {
-  for (const { name, inputs, outputs, inOut } of matrices) {
+  for (const { name, inputs, outputs, inOut, block } of matrices) {
     const w = state.get(name).data;
-    const blocks = inputs / BLOCK;
-    const rounded = state.buffer(q8(name), [outputs, blocks, BLOCK], "uint8").data;
+    const blocks = inputs / block;
+    const rounded = state.buffer(q8(name), [outputs, blocks, block], "uint8").data;
     const scales = state.buffer(scale(name), [outputs, blocks], "float32").data;
     const [row, column] = inOut ? [1, outputs] : [inputs, 1]; // steps through w, which is read as it lies
     for (let n = 0; n < outputs * blocks; n++) {
       const o = inOut ? n % outputs : Math.floor(n / blocks);
       const b = inOut ? Math.floor(n / outputs) : n % blocks;
-      const [from, to] = [o * row + b * BLOCK * column, o * blocks + b];
+      const [from, to] = [o * row + b * block * column, o * blocks + b];
       let most = 0;
-      for (let i = 0; i < BLOCK; i++) most = Math.max(most, Math.abs(w[from + i * column]!));
+      for (let i = 0; i < block; i++) most = Math.max(most, Math.abs(w[from + i * column]!));
       const s = (scales[to] = most / 127);
-      if (s === 0) rounded.fill(128, to * BLOCK, (to + 1) * BLOCK);
+      if (s === 0) rounded.fill(128, to * block, (to + 1) * block);
       else
-        for (let i = 0; i < BLOCK; i++)
-          rounded[to * BLOCK + i] = 128 + Math.round(w[from + i * column]! / s);
+        for (let i = 0; i < block; i++)
+          rounded[to * block + i] = 128 + Math.round(w[from + i * column]! / s);
     }
   }
 }
@@ -77,10 +80,10 @@ export function quantise(state: State, matrices: readonly Matrix[]): void {
 /** The rounded matrices as graph state, by their names. */
 export function declareEightBits(g: Graph, matrices: readonly Matrix[]): Map<string, Tensor> {
   return new Map(
-    matrices.flatMap(({ name, inputs, outputs }) => {
-      const blocks = inputs / BLOCK;
+    matrices.flatMap(({ name, inputs, outputs, block }) => {
+      const blocks = inputs / block;
       return [
-        [q8(name), g.stateful(q8(name), [outputs, blocks, BLOCK], "uint8")],
+        [q8(name), g.stateful(q8(name), [outputs, blocks, block], "uint8")],
         [scale(name), g.stateful(scale(name), [outputs, blocks])],
       ] as const;
     }),
@@ -96,12 +99,12 @@ export function eightBitProduct(
 ): Tensor | undefined {
   const [rounded, scales] = [p.get(q8(name)), p.get(scale(name))];
   if (!rounded || !scales) return undefined;
-  const [outputs, blocks] = rounded.shape as [number, number];
+  const [outputs, blocks, block] = rounded.shape as [number, number, number];
   return x.graph.op(
     "MatMulNBits",
     [x, rounded, scales, null, null, bias],
     [[x.shape[0]!, outputs]],
-    { K: blocks * BLOCK, N: outputs, bits: 8, block_size: BLOCK, accuracy_level: 4 },
+    { K: blocks * block, N: outputs, bits: 8, block_size: block, accuracy_level: 4 },
     { domain: "com.microsoft" },
   )[0];
 }
