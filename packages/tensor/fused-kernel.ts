@@ -1,7 +1,7 @@
 /**
  * The arithmetic of `fusedAdamW`: a few lines of WebAssembly work on a piece of parameter, moments and gradient that fits
  * into the cache; the pieces are copied in and out, which costs less than one of the runtime's passes. Threads take grains
- * of the parameters, all in one row, by a counter that they share. It imports nothing: a thread starts with it alone.
+ * of the parameters, all in one row, by a counter that they share. It imports nothing, so that a thread is up at once.
  */
 
 const PIECE = 4096; // floats; four arrays of them are 64 KB
