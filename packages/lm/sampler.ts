@@ -61,7 +61,7 @@ export class Sampler implements Disposable {
   readonly #frozen: ReadonlySet<string>;
   readonly #matrices: ReturnType<typeof matricesOf>;
 
-  /** `frozen`: the weights stay as they are while this sampler lives; each step is then quicker, for a copy of them. `bits: 8`: as they are now, rounded for the steps (prompts are read as ever). `specs`: the parameters, where there are more than the model's own (adapters). `context` bounds the cache's memory: 2 layers x batch x key-value heads x context x head size floats. */
+  /** `frozen`: the weights stay as they are while this sampler lives; each step is then quicker, for a copy of them. `bits: 8`: as they are at its first step, rounded for the steps (prompts are read as ever). `specs`: the parameters, where there are more than the model's own (adapters). `context` bounds the cache's memory: 2 layers x batch x key-value heads x context x head size floats. */
   constructor(
     shape: ModelShape,
     state: State,
@@ -84,7 +84,6 @@ export class Sampler implements Disposable {
     const frozen = o.frozen && bytes < 1.5e9 ? this.#specs.map((s) => s.name) : [];
     this.#matrices = o.bits === 8 ? matricesOf(shape, this.#specs) : [];
     this.#frozen = new Set([...frozen, ...eightBitNames(this.#matrices)]);
-    quantise(state, this.#matrices);
     this.#shape = shape;
     this.#state = state;
     this.batch = batch;
@@ -99,7 +98,8 @@ export class Sampler implements Disposable {
     const [B, max] = [this.batch, this.context];
     const g = new Graph();
     const p = declare(g, this.#specs);
-    if (S === 1) for (const [name, t] of declareEightBits(g, this.#matrices)) p.set(name, t);
+    const matrices = S === 1 ? this.#matrices : [];
+    for (const [name, t] of declareEightBits(g, matrices)) p.set(name, t);
     const ids = g.input("ids", [B, S], "int64");
     const positions = g.input("positions", [B, S], "int64");
     const lengths = g.input("lengths", [B], "int32"); // tokens in the cache after this call, less one
@@ -153,7 +153,9 @@ export class Sampler implements Disposable {
     const rows = logits(c, p, S === 1 ? hidden : gather(hidden, last));
     g.output("probabilities", softmax(mul(rows, g.input("scale", [])))); // (B, V)
     // prompts are read by a program a length: a copy of the weights for each would be too much
+    quantise(this.#state, matrices);
     const made = new Program(g, this.#state, S === 1 ? { frozen: this.#frozen } : {});
+    for (const name of eightBitNames(matrices)) this.#state.delete(name); // the program has them as constants
     this.#programs.set(S, made);
     return made;
   }

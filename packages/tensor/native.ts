@@ -63,7 +63,6 @@ const c = {
     49,
     "void* OrtTensor(void* info, void* data, size_t bytes, void* dims, size_t rank, int type, _Out_ void** out)",
   ),
-  tensorData: fn(51, "void* OrtTensorData(void* value, _Out_ void** out)"),
   cpuMemory: fn(69, "void* OrtCpuMemory(int allocator, int type, _Out_ void** out)"),
   releaseStatus: fn(93, "void OrtReleaseStatus(void* status)"),
   releaseSession: fn(95, "void OrtReleaseSession(void* session)"),
@@ -199,24 +198,6 @@ export class Storage<D extends DType = DType> {
   }
 }
 
-/** The memory address of a typed array. */
-function addressOfBytes(bytes: Uint8Array): bigint {
-  const value = made((out) =>
-    c.createTensor(
-      cpu,
-      bytes,
-      bytes.byteLength,
-      BigInt64Array.of(BigInt(bytes.byteLength)),
-      1,
-      dtypes.uint8,
-      out,
-    ),
-  );
-  const address = addressOf(made((out) => c.tensorData(value, out)));
-  c.releaseValue(value);
-  return address;
-}
-
 /** An array of C strings: the pointers, and the bytes that must stay referenced. */
 function cStrings(names: readonly string[]): { pointers: BigUint64Array; bytes: Uint8Array } {
   const encoded = names.map((name) => Buffer.from(`${name}\0`, "utf8"));
@@ -233,7 +214,7 @@ function cStrings(names: readonly string[]): { pointers: BigUint64Array; bytes: 
     0,
     names.length,
   );
-  const start = addressOfBytes(bytes);
+  const start = koffi.address(bytes);
   let at = 0;
   encoded.forEach((b, i) => {
     bytes.set(b, at);

@@ -203,3 +203,18 @@ test("frozen parameters stay to the bit, and the average follows the rest", () =
   near(state.get("ema:w").data, [...expected], "ema");
   expect(state.get("w").data[0]).not.toBe(Math.fround(golden.w[0]!));
 });
+
+test("the norm of gradients of any rank, and of very many small numbers, is exact", () => {
+  const g = new Graph();
+  const shapes = [[], [7], [2, 3], [20_000, 512], [2, 2, 2]];
+  const state = new State();
+  const gradients = shapes.map((shape, i) => {
+    state.buffer(`d${i}`, shape, "float32").data.fill(0.01);
+    return g.stateful(`d${i}`, shape);
+  });
+  g.output("norm", t.globalNorm(gradients));
+  using program = new Program(g, state);
+  program.run();
+  const n = shapes.reduce((sum, shape) => sum + t.sizeOf(shape), 0);
+  expect(Math.abs(program.float("norm")[0]! / (0.01 * Math.sqrt(n)) - 1)).toBeLessThan(1e-4);
+});

@@ -203,7 +203,7 @@ const sumSquare = (d: Tensor): Tensor =>
 export function globalNorm(gradients: readonly Tensor[]): Tensor {
   const g = gradients[0]!.graph;
   // by rows first: one float32 sum over tens of millions of small squares stops growing
-  const squares = gradients.map((d) => sum(sumSquare(d)));
+  const squares = gradients.map((d) => (d.shape.length ? sum(sumSquare(d)) : square(d)));
   return sqrt(g.op("Sum", squares, [[]])[0]);
 }
 /** min(1, clip / norm), as `clip_grad_norm_` has it. */
