@@ -5,13 +5,13 @@
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import readline from "node:readline";
 import { pathToFileURL } from "node:url";
 import { paramSpecs, shapeOf, trainBpe, writeGguf } from "@tiller/lm";
 import { rng } from "@tiller/schema";
-import { sizeOf } from "@tiller/tensor";
+import { sizeOf, threads } from "@tiller/tensor";
 import { type Case, models } from "./shapes.ts";
 
 interface Sequence {
@@ -52,12 +52,11 @@ try {
   const { getLlama } = (await import(pathToFileURL(at).href)) as {
     getLlama: (o: object) => Promise<Llama>;
   };
-  const threads = Number(process.env["TILLER_THREADS"] ?? availableParallelism());
   const steps = 64;
   const llama = await getLlama({
     build: "never",
     gpu: false,
-    maxThreads: threads,
+    maxThreads: threads(),
     logLevel: "error",
   });
   const model = await llama.loadModel({ modelPath: file, gpuLayers: 0 });
@@ -65,7 +64,7 @@ try {
     contextSize: T + steps + 8,
     sequences: B,
     batchSize: T * B,
-    threads,
+    threads: threads(),
   });
   const sequences = Array.from({ length: B }, () => context.getSequence());
   const prompt = () => Array.from({ length: T }, () => random.int(shape.vocab));

@@ -1,6 +1,6 @@
 /** Differentiable programs over ONNX Runtime: graph, gradients, optimisers, native sessions. */
 export { type DType, sizeOf } from "./dtype.ts";
-export { type Device, devices } from "./device.ts";
+export { type Device, devices, threads } from "./device.ts";
 export { dropout } from "./dropout.ts";
 export { fusedAdamW } from "./fused.ts";
 export { firstNotFinite, notFinite } from "./finite.ts";

@@ -3,9 +3,10 @@ import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { rng } from "@tiller/schema";
 import * as t from "./index.ts";
+import { chain, d, layers } from "./fixtures/recompute-chain.ts";
 import { flushes } from "./flush.ts";
 import { type Device, Graph, Program, State } from "./index.ts";
 
@@ -61,22 +62,7 @@ test("recomputation takes less memory", () => {
 });
 
 test("recomputation gives the same gradients", () => {
-  const [layers, N, d] = [12, 512, 128];
-  const build = (again: boolean) => {
-    const g = new Graph();
-    const ws = Array.from({ length: layers }, (_, l) => g.stateful(`w${l}`, [d, d]));
-    const block = ([x, w]: readonly t.Tensor[]) => {
-      let y = t.gemm(x!, w!);
-      for (let i = 0; i < 8; i++) y = t.tanh(t.mul(t.exp(t.mul(y, 0.1)), t.sigmoid(y)));
-      return [t.add(x!, y)] as const;
-    };
-    let x = g.input("x", [N, d]);
-    for (const w of ws) [x] = again ? t.recompute([x, w], block) : block([x, w]);
-    const loss = t.mean(t.square(x));
-    g.output("loss", loss);
-    t.grad(loss, ws).forEach((dw, l) => g.output(`d${l}`, dw!));
-    return g;
-  };
+  const N = 512;
   const r = rng(3, "recompute");
   const state = new State();
   for (let l = 0; l < layers; l++)
@@ -87,7 +73,7 @@ test("recomputation gives the same gradients", () => {
     );
   const x = Float32Array.from({ length: N * d }, () => r.normal());
   const [kept, again] = [false, true].map((how) => {
-    using p = new Program(build(how), state);
+    using p = new Program(chain(how, N), state);
     p.run({ x });
     return Array.from({ length: layers }, (_, l) => p.float(`d${l}`).slice());
   });
@@ -168,4 +154,10 @@ test("denormals are zeros inside a program, on every thread, and numbers as ever
   const seen = new Set(program.float("y"));
   expect([...seen]).toEqual(flushes ? [0] : [Math.fround(least / 2)]);
   expect(Number.MIN_VALUE * 1).toBeGreaterThan(0);
+});
+
+test.each(["0", "two", "1.5"])("TILLER_THREADS=%s is refused with what it may be", (given) => {
+  vi.stubEnv("TILLER_THREADS", given);
+  expect(() => t.threads()).toThrow(/Give a whole number from 1/);
+  vi.unstubAllEnvs();
 });
