@@ -12,6 +12,7 @@ import { TillerError } from "@tiller/schema";
 import { askedDevice, type Device, threads, useDevice } from "./device.ts";
 import { type DType, dtypes, sizeOf } from "./dtype.ts";
 import { flushes, flushing } from "./flush.ts";
+import { silenceRuntime } from "./telemetry.ts";
 
 const API_VERSION = 22;
 const require = createRequire(import.meta.url);
@@ -29,6 +30,7 @@ function libraryPath(): string {
   return path.join(dir, file);
 }
 
+silenceRuntime();
 // The handle must live as long as the process: when it is collected the library is unmapped and the next
 // call crashes. A module's constant does not hold it once the module has run, so the global object does.
 const lib = koffi.load(libraryPath());
