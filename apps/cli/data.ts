@@ -2,6 +2,7 @@
  * tiller data export: answers into a file, with the schema beside. Runs beside a server on the same home.
  * tiller data import: answers out of a file, by a format or a mapping; --dry-run says what would happen.
  */
+import { randomUUID } from "node:crypto";
 import { createWriteStream, existsSync, readFileSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -60,7 +61,7 @@ async function exportTo(args: string[]): Promise<number> {
   await using store = await openHome({ home: _ });
   const began = performance.now();
   const file = await exportAnswers(store, request);
-  const part = `${out}.part`; // renamed when it is whole
+  const part = `${out}.${randomUUID()}.part`; // its own, renamed when it is whole
   try {
     await mkdir(path.dirname(path.resolve(out)), { recursive: true });
     await pipeline(file.stream, createWriteStream(part));

@@ -3,7 +3,7 @@
  * it goes on where it was.
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { serve, type ServerType } from "@hono/node-server";
@@ -30,6 +30,7 @@ import {
   settleDropped,
   startWebhooks,
   type Store,
+  writeWhole,
 } from "@tiller/store";
 import { buildWeb } from "@tiller/web/build.ts";
 import { betterContinuations, Config, smallConfig } from "../../recipes/better-continuations.ts";
@@ -92,7 +93,7 @@ export async function run(args: string[]): Promise<number> {
     triggers = await startTriggers({ store, flow });
     const app = createApp({ store, flow, sampler, models, pending, web });
     const address = await listen(app.fetch, o, (s) => (server = s));
-    writeFileSync(path.join(home, "address"), address); // where `tiller run` finds this server
+    await writeWhole(path.join(home, "address"), address); // where `tiller run` finds this server
     const link = async (
       id: string,
       name: string,
@@ -186,7 +187,7 @@ export async function run(args: string[]): Promise<number> {
 async function finish(store: Store, id: string, summary: Summary, json: boolean): Promise<void> {
   const file = path.join(store.home, "reports", `${id}.html`);
   mkdirSync(path.dirname(file), { recursive: true });
-  writeFileSync(file, renderReport(await getReport(store.db, id)));
+  await writeWhole(file, renderReport(await getReport(store.db, id)));
   console.log(json ? JSON.stringify(summary) : `\n${summaryTable(summary)}\n\n  Report: ${file}\n`);
 }
 
@@ -202,7 +203,7 @@ async function keptToken(store: Store, person: string, kind: "link" | "key"): Pr
   }
   const token = await issueToken(store.db, me, kind, { forever: true });
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(file, token, { mode: 0o600 });
+  await writeWhole(file, token, { mode: 0o600 });
   return token;
 }
 

@@ -2,6 +2,7 @@
  * tiller trace export RUN --out FILE: a run as one HTML file that opens offline. tiller trace import FILE: back into
  * the studio, for reading. Both work beside a running server and without one.
  */
+import { randomUUID } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
@@ -34,7 +35,7 @@ export async function run([verb, what, ...rest]: string[]): Promise<number> {
   }
   await getTracedRun(store.db, what);
   const out = path.resolve(flags.out ?? `${what}.trace.html`);
-  const part = `${out}.part`;
+  const part = `${out}.${randomUUID()}.part`; // its own, renamed when it is whole
   try {
     const viewer = await viewerFiles(await buildWeb());
     await pipeline(Readable.from(exportTrace(store, what, viewer)), createWriteStream(part));

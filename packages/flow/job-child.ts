@@ -1,8 +1,9 @@
 /** The child process of one job: imports its module, runs its entry, writes the result, ends. Dies with its parent. */
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { setPriority } from "node:os";
 import path from "node:path";
 import { type JobContext, TillerError } from "@tiller/schema";
+import { whileFull, writeWhole } from "@tiller/store/files.ts";
 import { jobFault } from "./fault.ts";
 import type { Message } from "./jobs.ts";
 
@@ -36,8 +37,8 @@ try {
   )[entry]!;
   const input: unknown = JSON.parse(await readFile(path.join(dir, "input.json"), "utf8"));
   const result = await run(input, context);
-  await writeFile(path.join(dir, "result.part"), JSON.stringify(result), { flush: true });
-  await rename(path.join(dir, "result.part"), path.join(dir, "result.json"));
+  const text = JSON.stringify(result);
+  await whileFull(() => writeWhole(path.join(dir, "result.json"), text));
   await new Promise<void>((resolve) =>
     process.send!({ type: "done" } satisfies Message, () => resolve()),
   );

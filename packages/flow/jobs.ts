@@ -5,12 +5,19 @@
  */
 import { fork } from "node:child_process";
 import { mkdirSync } from "node:fs";
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { type JobDef, type MetricPoint, RunId, type Sample, TillerError } from "@tiller/schema";
-import { addMetrics, addSamples, runProgress, type Store } from "@tiller/store";
+import {
+  addMetrics,
+  addSamples,
+  runProgress,
+  type Store,
+  whileFull,
+  writeWhole,
+} from "@tiller/store";
 
 /** What the child sends. */
 export const Message = z.discriminatedUnion("type", [
@@ -55,8 +62,8 @@ export async function runJob<I, O>(o: JobRun<I, O>): Promise<O> {
   const resultFile = path.join(dir, "result.json");
   const finished = await readFile(resultFile, "utf8").catch(() => undefined);
   if (finished !== undefined) return o.def.output.parse(JSON.parse(finished)); // done before a crash: not again
-  await writeFile(path.join(dir, "input.part"), JSON.stringify(o.input));
-  await rename(path.join(dir, "input.part"), path.join(dir, "input.json"));
+  const input = JSON.stringify(o.input);
+  await whileFull(() => writeWhole(path.join(dir, "input.json"), input), o.signal);
 
   // a process that dies (out of memory, kill -9) is started again from its snapshot; an error it reports is final
   let crash: string | undefined;

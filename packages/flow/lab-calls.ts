@@ -22,6 +22,7 @@ import {
   saveRows,
   setStage,
   startRun,
+  whileFull,
 } from "@tiller/store";
 import type { StageHandle, WorkflowDef } from "./define.ts";
 import { isControl, nodeError } from "./failures.ts";
@@ -125,7 +126,10 @@ export class LabFlow {
     const { experiment } = this.ops.args;
     const rows: unknown[] = Array.isArray(value) ? value : [value];
     const id = await this.ops.op("save", name, async (c) => {
-      const saved = await saveRows(db, home, { name, experiment, rows });
+      const saved = await whileFull(
+        () => saveRows(db, home, { name, experiment, rows }),
+        this.ops.host.stopping,
+      );
       const brief = `${rows.length} row${rows.length === 1 ? "" : "s"}`;
       c.note({ links: [{ kind: "dataset", id: saved }], brief });
       return saved;
@@ -137,7 +141,10 @@ export class LabFlow {
     const { db, home } = this.ops.host.store;
     const { experiment } = this.ops.args;
     const id = await this.ops.op("save", `dataset ${name}`, async (c) => {
-      const saved = await saveDataset(db, home, { name, experiment, rows });
+      const saved = await whileFull(
+        () => saveDataset(db, home, { name, experiment, rows }),
+        this.ops.host.stopping,
+      );
       c.note({ links: [{ kind: "dataset", id: saved }], brief: `${rows.length} rows` });
       return saved;
     });

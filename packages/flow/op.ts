@@ -182,7 +182,8 @@ class Call<T> implements OpContext {
   async run(): Promise<T> {
     const { home } = this.#ops.host.store;
     try {
-      if (this.#o.input !== undefined) this.#begun.input = (await keep(home, this.#o.input)).stored;
+      if (this.#o.input !== undefined)
+        this.#begun.input = (await keep(home, this.#o.input, this.#ops.host.stopping)).stored;
       const name = this.id.slice(this.#ops.args.id.length + 1);
       const output = await DBOS.runStep(() => this.#body(), { name });
       fault("op.recorded");
@@ -248,7 +249,7 @@ class Call<T> implements OpContext {
       }
   }
   async #keep(made: unknown): Promise<StoredValue> {
-    const { stored, value } = await keep(this.#ops.host.store.home, made);
+    const { stored, value } = await keep(this.#ops.host.store.home, made, this.#ops.host.stopping);
     this.#ran = { value };
     return stored;
   }

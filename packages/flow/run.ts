@@ -43,7 +43,7 @@ export async function runWorkflow(
 ): Promise<StoredValue> {
   const { store, recorder } = host;
   const ops = new Ops(host, args, await host.configOf(args.experiment));
-  const { stored: input } = await keep(store.home, args.input);
+  const { stored: input } = await keep(store.home, args.input, host.stopping);
   const node = {
     id: args.id,
     experiment: args.experiment,
@@ -57,7 +57,7 @@ export async function runWorkflow(
   recorder.write({ ...node, state: "running", endedAt: null, input });
   try {
     const made = await def.run(new WorkflowFlow(def, ops), def.input.parse(args.input));
-    const { stored: output, value } = await keep(store.home, made);
+    const { stored: output, value } = await keep(store.home, made, host.stopping);
     recorder.write({ ...node, state: "done", endedAt: ops.now(), output, brief: briefly(value) });
     return output;
   } catch (e) {
@@ -210,7 +210,7 @@ class WorkflowFlow extends LabFlow implements Flow {
     try {
       const carried = config.carried.results[path];
       if (carried !== undefined) {
-        const { stored: output, value } = await keep(home, carried);
+        const { stored: output, value } = await keep(home, carried, host.stopping);
         const times = { startedAt: this.ops.now(), endedAt: this.ops.now() };
         const done = { kind: "workflow", name: def.name, state: "done", replayed: true } as const;
         const brief = briefly(value);

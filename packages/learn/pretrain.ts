@@ -4,7 +4,7 @@
  * documents joined by the end-of-text token with windows sampled anywhere.
  * Run: npm run tiller -- pretrain --out models/base
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import {
@@ -16,6 +16,7 @@ import {
   shapeOf,
   splitTrainHeldout,
   trainBpe,
+  writeFileSafely,
 } from "@tiller/lm";
 import { declare, hiddenStates, initParams, logprobs } from "@tiller/lm";
 import { defineJob, fromState, type JobContext, rng } from "@tiller/schema";
@@ -78,7 +79,7 @@ export async function pretrain(
   const tokenizerFile = path.join(job.dir, "tokenizer.json");
   if (!existsSync(tokenizerFile)) {
     job.progress(0, c.steps, "training the tokenizer");
-    writeFileSync(
+    await writeFileSafely(
       tokenizerFile,
       JSON.stringify(
         trainBpe(`${text.moby.train}\n${text.sotu.train.slice(0, 1_000_000)}`, {

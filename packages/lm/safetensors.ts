@@ -3,6 +3,7 @@
  * Reads F32, F16 and BF16 into float32, writes all three; other types are refused. A file is written
  * beside its place, flushed to disk and renamed, so a crash or a full disk leaves the old one whole.
  */
+import { randomUUID } from "node:crypto";
 import { open, readFile, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { TillerError } from "@tiller/schema";
@@ -171,7 +172,7 @@ export async function readSafetensors(
 
 /** Writes beside `file`, flushes, renames over it. A full disk leaves the old file and says so. */
 export async function writeFileSafely(file: string, bytes: Uint8Array | string): Promise<void> {
-  const beside = `${file}.${process.pid}.tmp`;
+  const beside = `${file}.${randomUUID()}.tmp`; // its own: two may write one file at once
   try {
     await writeFlushed(beside, bytes);
     await rename(beside, file);

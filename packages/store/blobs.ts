@@ -1,36 +1,21 @@
-/** Large values by content hash, below the home. Written beside and renamed: a blob is whole or not there. */
+/** Large values by content hash, below the home. A blob is whole or not there, however many write it at once. */
 import { createHash } from "node:crypto";
-import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { TillerError } from "@tiller/schema";
+import { writeWhole } from "./files.ts";
 
 const place = (home: string, hash: string) => path.join(home, "blobs", hash.slice(0, 2), hash);
+const hashOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
+/** Keeps the bytes; one that is there already is read and, if it was damaged, written anew. */
 export async function writeBlob(home: string, bytes: Uint8Array): Promise<string> {
-  const hash = createHash("sha256").update(bytes).digest("hex");
+  const hash = hashOf(bytes);
   const file = place(home, hash);
-  if (await stat(file).catch(() => undefined)) return hash;
-  const part = `${file}.${process.pid}.part`;
-  try {
-    await mkdir(path.dirname(file), { recursive: true });
-    const handle = await open(part, "w");
-    await handle.writeFile(bytes).finally(() =>
-      handle
-        .sync()
-        .catch(() => {})
-        .then(() => handle.close()),
-    );
-    await rename(part, file);
-  } catch (cause) {
-    await rm(part, { force: true }).catch(() => {});
-    if ((cause as NodeJS.ErrnoException).code === "ENOSPC")
-      throw new TillerError(
-        "disk_full",
-        `the disk of ${home} is full. Free some space and start again; nothing was lost.`,
-        { cause },
-      );
-    throw cause;
-  }
+  const there = await readFile(file).catch(() => undefined);
+  if (there?.equals(bytes)) return hash;
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeWhole(file, bytes);
   return hash;
 }
 
@@ -42,7 +27,7 @@ export async function readBlob(home: string, hash: string): Promise<Buffer> {
       { cause },
     );
   });
-  if (createHash("sha256").update(bytes).digest("hex") !== hash)
+  if (hashOf(bytes) !== hash)
     throw new TillerError(
       "damaged_blob",
       `the blob ${hash} in ${home} is damaged. Restore it from a backup.`,

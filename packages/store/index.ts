@@ -8,6 +8,7 @@ export * from "./control.ts";
 export { boundTime } from "./claim.ts";
 export * from "./desk.ts";
 export { defaultHome } from "./embedded.ts";
+export { whileFull, writeWhole } from "./files.ts";
 export { forecastQueues, previewMove } from "./forecast.ts";
 export * from "./feedback.ts";
 export * from "./gold.ts";
