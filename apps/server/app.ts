@@ -2,14 +2,14 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { Hono } from "hono";
-import { HTTPException } from "hono/http-exception";
 import { z } from "zod";
-import { TillerError } from "@tiller/schema";
-import { isLost, sql } from "@tiller/store";
+import { sql } from "@tiller/store";
 import { type Deps, type Env, guard } from "./context.ts";
 import { controlRoutes } from "./routes/control.ts";
 import { idempotent } from "./idempotency.ts";
 import { openapiRoutes } from "./openapi.ts";
+import { answerTo } from "./problems.ts";
+import { readable } from "./readable.ts";
 import { dataRoutes } from "./routes/data.ts";
 import { deskRoutes } from "./routes/desk.ts";
 import { modelRoutes } from "./routes/models.ts";
@@ -25,14 +25,6 @@ import { traceRoutes } from "./routes/trace.ts";
 import { workRoutes } from "./routes/work.ts";
 import { Limiter, securityHeaders, sizeLimit } from "./security.ts";
 
-const statusOf: Record<string, 400 | 403 | 404 | 409 | 410> = {
-  not_found: 404,
-  not_allowed: 403,
-  invitation_closed: 410,
-  unknown_lease: 409,
-  lease_expired: 410,
-  too_late: 409,
-};
 const types: Record<string, string> = {
   html: "text/html; charset=utf-8",
   js: "text/javascript",
@@ -52,48 +44,13 @@ export const serverOptions = { keepAliveTimeout: 75_000 };
 export function createApp(d: Deps): Hono<Env> {
   const app = new Hono<Env>();
   const limiter = new Limiter();
-  app.onError((e, c) => {
-    if (e instanceof HTTPException) return e.getResponse();
-    if (e instanceof z.ZodError)
-      return c.json(
-        {
-          code: "bad_request",
-          message: e.issues.map((i) => `${i.path.join(".") || "body"}: ${i.message}`).join("; "),
-        },
-        400,
-      );
-    if (e instanceof SyntaxError && c.req.method !== "GET")
-      return c.json({ code: "bad_request", message: `The body is not JSON: ${e.message}.` }, 400);
-    if (e instanceof TillerError)
-      return c.json({ code: e.code, message: e.message }, statusOf[e.code] ?? 400);
-    if (isLost(e)) {
-      console.error(
-        `${c.req.method} ${c.req.path}: the database was away: ${(e as Error).message}`,
-      );
-      return c.json(
-        {
-          code: "database_away",
-          message: "The database was away for a moment. Nothing is lost; try again.",
-        },
-        503,
-        { "retry-after": "1" },
-      );
-    }
-    console.error(e);
-    return c.json(
-      {
-        code: "internal",
-        message: "Something went wrong on our side. Try again; the server's log has the details.",
-      },
-      500,
-    );
-  });
+  app.onError(answerTo);
   app.use(async (c, next) => {
     const answering = next();
     d.pending.add(answering);
     await answering.finally(() => d.pending.delete(answering));
   });
-  app.use(securityHeaders, sizeLimit, guard(d, limiter), idempotent(d));
+  app.use(securityHeaders, sizeLimit, guard(d, limiter), readable, idempotent(d));
 
   app.route("/", signInRoutes(d, limiter));
   app.get("/api/me", (c) => c.json(c.var.me));

@@ -8,6 +8,7 @@ import { getCookie } from "hono/cookie";
 import { createMiddleware } from "hono/factory";
 import { matchedRoutes } from "hono/route";
 import { isAdministrative, ruleOf } from "./access.ts";
+import { say } from "./problems.ts";
 import type { SamplerPool } from "./sampler.ts";
 import { type Limiter, rateOf, SESSION, tooMany } from "./security.ts";
 
@@ -48,18 +49,11 @@ export function crossSite(c: Context): string | undefined {
  * The route that will answer, as it is written: `/api/people/:id`. The catch-all that serves the web app's files also
  * matches the API's paths; there it says nothing.
  */
-function routeOf(c: Context): { method: string; path: string } {
+export function routeOf(c: Context): { method: string; path: string } {
   const method = c.req.method === "HEAD" ? "GET" : c.req.method;
   const inApi = /^\/(api|v1)\//.test(c.req.path);
   const route = matchedRoutes(c).find((r) => r.method === method && !(inApi && r.path === "/*"));
   return { method, path: route?.path ?? c.req.path };
-}
-
-/** A refusal in the words of the API that was asked. */
-function refuse(c: Context, status: 401 | 403, code: string, message: string): Response {
-  return c.req.path.startsWith("/v1/")
-    ? c.json({ error: { message, type: "invalid_request_error", param: null, code } }, status)
-    : c.json({ code, message }, status);
 }
 
 /** Asks the table in access.ts, knows the person, keeps the rates and records what administrators change. */
@@ -68,7 +62,7 @@ export const guard = (d: Deps, limiter: Limiter) =>
     const { method, path } = routeOf(c);
     const rule = ruleOf(method, path);
     const foreign = crossSite(c);
-    if (foreign) return refuse(c, 403, "cross_site", foreign);
+    if (foreign) return say(c, 403, "cross_site", foreign);
     if (rule === "public") return next();
     const token = tokenOf(c);
     // a key is for programs: it comes as a bearer, never in a cookie
@@ -76,20 +70,20 @@ export const guard = (d: Deps, limiter: Limiter) =>
     const me = token ? await personOfToken(d.store.db, token, kinds) : undefined;
     if (!me)
       return path.startsWith("/v1/")
-        ? refuse(
+        ? say(
             c,
             401,
             "invalid_api_key",
             "Missing or unknown API key. Use the key that Tiller prints at its start.",
           )
-        : refuse(
+        : say(
             c,
             401,
             "signed_out",
             "You are not signed in. Open your sign-in link again, or sign in with your password.",
           );
     if (!rule.includes(me.role))
-      return refuse(
+      return say(
         c,
         403,
         "not_allowed",
@@ -127,7 +121,7 @@ export const allow = (_: Deps, roles: readonly Role[]) =>
   createMiddleware<Env>(async (c, next) => {
     const { role } = c.var.me;
     if (role === "admin" || roles.includes(role)) return next();
-    return refuse(
+    return say(
       c,
       403,
       "not_allowed",

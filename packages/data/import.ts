@@ -6,7 +6,14 @@ import path from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
-import { type FileKind, type Imported, importNames, TillerError } from "@tiller/schema";
+import {
+  type FileKind,
+  findUnstorable,
+  type Imported,
+  importNames,
+  maybeUnstorable,
+  TillerError,
+} from "@tiller/schema";
 import { Db, type Store } from "@tiller/store";
 import { from as copyFrom } from "pg-copy-streams";
 import {
@@ -235,23 +242,8 @@ const escapes: Readonly<Record<string, string>> = {
 };
 const escaped = (c: string): string => escapes[c]!;
 
-/** Texts that no database keeps: a NUL character, or half of a surrogate pair. */
+/** What is wrong with a row that no database keeps. */
 function unkeepable({ text, row }: SourceRow): string | undefined {
-  if (!/\\u(0000|d[89a-f])/i.test(text) && text.isWellFormed()) return undefined;
-  const walk = (x: unknown, at: string): string | undefined => {
-    if (typeof x === "string")
-      return x.includes("\0")
-        ? `${at} has a NUL character, which the database does not keep. Take it out`
-        : x.isWellFormed()
-          ? undefined
-          : `${at} has half of a Unicode surrogate pair. Write the whole character`;
-    if (typeof x !== "object" || x === null) return undefined;
-    for (const [key, value] of Object.entries(x)) {
-      const problem =
-        walk(key, `a key in ${at}`) ?? walk(value, at === "row" ? key : `${at}.${key}`);
-      if (problem) return problem;
-    }
-    return undefined;
-  };
-  return walk(row, "row");
+  const found = maybeUnstorable(text) ? findUnstorable(row) : undefined;
+  return found && `${found.at} ${found.what}`;
 }

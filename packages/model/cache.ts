@@ -1,6 +1,7 @@
 /** Model calls by content: the same request again gets the same reply for nothing, on every server of a database. */
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { findUnstorable } from "@tiller/schema";
 import { canonical, type Db, sql } from "@tiller/store";
 
 export const contentKey = (x: unknown): string =>
@@ -37,8 +38,7 @@ export async function keepReply(
   o: { key: string; model: string; request: unknown; reply: Recorded },
 ): Promise<void> {
   const [request, reply] = [JSON.stringify(o.request), JSON.stringify(o.reply)];
-  // Postgres keeps neither NUL nor halves of a surrogate pair in jsonb: such replies are not kept
-  if (/\\u0000|\\ud[89a-f]/i.test(request + reply)) return;
+  if (findUnstorable([o.request, o.reply])) return; // what the database cannot keep is asked again
   await db.run(
     sql`insert into model_call (key, model, request, reply) values (${o.key}, ${o.model}, ${request}, ${reply}) on conflict do nothing`,
   );

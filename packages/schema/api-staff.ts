@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { Move, MovePreview } from "./assign.ts";
 import { QueueChange, WorkerChange } from "./control.ts";
+import { OpenThread, ThreadAct } from "./feedback.ts";
 import { get, type Operation, post } from "./operation.ts";
 import { Correction, NewRate, OwnPay, PayRate, Period } from "./pay.ts";
 import {
@@ -16,8 +17,8 @@ import {
   SignIn,
   Welcome,
 } from "./people.ts";
-import { LiveQuality } from "./quality-report.ts";
-import { Gold } from "./quality.ts";
+import { Decide, LiveQuality } from "./quality-report.ts";
+import { Gold, GoldChange } from "./quality.ts";
 import { CheckRequest } from "./task-preview.ts";
 
 const any = z.unknown();
@@ -33,23 +34,23 @@ export const staffOperations = {
   disagreements: get("/api/quality/disagreements", "tasks that people answered differently", {
     reply: any,
   }),
-  decide: post("/api/quality/decisions", "settles such a task", { body: any, reply: any }),
+  decide: post("/api/quality/decisions", "settles such a task", { body: Decide, reply: any }),
   setWeights: post("/api/quality/weights", "stores what each rater's answers weigh", {
     body: z.strictObject({ type: z.string(), field: z.string() }),
     reply: z.strictObject({ changed: z.int() }),
   }),
   listGold: get("/api/quality/gold", "tasks with known answers", { reply: z.array(Gold) }),
   getGold: get("/api/quality/gold/:id", "one of them with its history", { reply: any }),
-  addGold: post("/api/quality/gold", "adds or changes one", { body: any, reply: any }),
+  addGold: post("/api/quality/gold", "adds or changes one", { body: GoldChange, reply: any }),
   setGoldActive: post("/api/quality/gold/:id/active", "retires or restores one", {
-    body: any,
+    body: z.strictObject({ active: z.boolean(), reason: z.string().min(1).max(4000) }),
     reply: any,
   }),
   listThreads: get("/api/quality/threads", "notes, feedback and disputes", { reply: any }),
-  openThread: post("/api/quality/threads", "opens one", { body: any, reply: any }),
+  openThread: post("/api/quality/threads", "opens one", { body: OpenThread, reply: any }),
   getThread: get("/api/quality/threads/:id", "one with its messages", { reply: any }),
   answerThread: post("/api/quality/threads/:id", "replies, resolves, reopens", {
-    body: any,
+    body: ThreadAct,
     reply: any,
   }),
 
@@ -79,7 +80,7 @@ export const staffOperations = {
     reply: z.array(Session),
   }),
   revokeSessions: post("/api/people/:id/sessions/revoke", "ends somebody's sessions", {
-    body: any,
+    body: z.strictObject({ id: z.string().optional() }),
     reply: any,
   }),
   listInvitations: get("/api/people/invitations", "open and used invitations", {

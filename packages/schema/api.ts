@@ -40,6 +40,7 @@ import {
   Run,
   Sample,
 } from "./lab.ts";
+import { OpenThread, ThreadAct } from "./feedback.ts";
 import { LeaseId } from "./ids.ts";
 import { ModelList, ModelPage } from "./models.ts";
 import { get, type Operation, post } from "./operation.ts";
@@ -129,10 +130,13 @@ export const operations = {
   ),
   listFeedback: get("/api/desk/feedback", "feedback on one's own answers", { reply: any }),
   giveFeedback: post("/api/desk/feedback", "opens a thread about one's own answer", {
-    body: any,
+    body: OpenThread.omit({ kind: true }),
     reply: any,
   }),
-  answerFeedback: post("/api/desk/feedback/:id", "replies in a thread", { body: any, reply: any }),
+  answerFeedback: post("/api/desk/feedback/:id", "replies in a thread", {
+    body: ThreadAct,
+    reply: any,
+  }),
 
   // data in and out
   exportAnswers: get(
@@ -240,7 +244,7 @@ export const operations = {
     reply: z.array(NodeComment),
   }),
   commentTrace: post("/api/studio/experiments/:id/trace/comments", "comments on a node", {
-    body: any,
+    body: NodeComment.pick({ node: true, text: true }),
     reply: any,
   }),
   traceFile: get(

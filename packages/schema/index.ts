@@ -25,6 +25,7 @@ export * from "./runs.ts";
 export * from "./shown.ts";
 export * from "./simulate-view.ts";
 export * from "./statistics.ts";
+export * from "./storable.ts";
 export * from "./task.ts";
 export * from "./task-preview.ts";
 export * from "./trace.ts";

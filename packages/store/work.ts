@@ -12,6 +12,7 @@ import {
   Lease,
   type LeaseId,
   type PersonId,
+  requireStorable,
   type Requirement,
   type Role,
   type SkipReason,
@@ -72,6 +73,12 @@ export async function postBatch(
   const { type } = b;
   const schemaOf = (s: z.ZodType) => JSON.stringify(z.toJSONSchema(s, { unrepresentable: "any" }));
   const deadline = b.deadline?.toISOString() ?? null;
+  requireStorable(
+    { title: type.title, instructions: type.instructions, view: type.view },
+    type.name,
+  );
+  for (const { id, input, draft } of b.inputs)
+    requireStorable({ [id]: { input, draft } }, type.name);
   await db.transaction(async (tx) => {
     // with no lock on a kind that is known: all who ask wait for each other's commits else
     await tx.run(
