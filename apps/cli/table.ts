@@ -1,7 +1,9 @@
 /** A plain-text table: the first column to the left, the others to the right. */
+import { largest } from "@tiller/schema";
+
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [head, ...rows];
-  const width = head.map((_, c) => Math.max(...all.map((r) => r[c]!.length)));
+  const width = head.map((_, c) => largest(all.map((r) => r[c]!.length)));
   return all
     .map((r) =>
       r

@@ -1,6 +1,6 @@
 /** The report as one self-contained HTML file: tables, and plots drawn as SVG here, so that it opens anywhere. */
 import { createHash } from "node:crypto";
-import type { MetricPoint, Report } from "@tiller/schema";
+import { largest, type MetricPoint, type Report, smallest } from "@tiller/schema";
 
 const escape = (s: string) =>
   s.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]!);
@@ -36,8 +36,8 @@ function chart(title: string, xLabel: string, lines: readonly Line[]): string {
     .filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y));
   if (!all.length)
     return `<figure><figcaption>${escape(title)}</figcaption><p class="quiet">No points.</p></figure>`;
-  const [x0, x1] = [Math.min(...all.map((p) => p[0])), Math.max(...all.map((p) => p[0]))];
-  let [y0, y1] = [Math.min(...all.map((p) => p[1])), Math.max(...all.map((p) => p[1]))];
+  const [x0, x1] = [smallest(all.map((p) => p[0])), largest(all.map((p) => p[0]))];
+  let [y0, y1] = [smallest(all.map((p) => p[1])), largest(all.map((p) => p[1]))];
   if (y0 === y1) [y0, y1] = [y0 - 0.5, y1 + 0.5];
   const X = (x: number) => M.left + ((x - x0) / (x1 - x0 || 1)) * (W - M.left - M.right);
   const Y = (y: number) => H - M.bottom - ((y - y0) / (y1 - y0)) * (H - M.top - M.bottom);

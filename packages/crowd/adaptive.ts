@@ -4,7 +4,7 @@
  * live. A policy is data.
  */
 import { z } from "zod";
-import { rng } from "@tiller/schema";
+import { largest, rng } from "@tiller/schema";
 import { type LabelTable, without } from "./labels.ts";
 import { dawidSkene, type Inferred } from "./truth.ts";
 
@@ -38,7 +38,7 @@ export function wanting(
   p: OverlapPolicy,
 ): number[] {
   const K = t.labels.length;
-  const certainty = t.tasks.map((_, i) => Math.max(...posterior.subarray(i * K, i * K + K)));
+  const certainty = t.tasks.map((_, i) => largest(posterior.subarray(i * K, i * K + K)));
   const answers = (i: number) => t.start[i + 1] - t.start[i];
   return t.tasks
     .keys()

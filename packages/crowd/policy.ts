@@ -2,7 +2,7 @@
  * Delegation policies at work: the signals of a task, the rule that decides, the functions that say whom to ask first,
  * and the ready-made ones. The same `decide` serves the back-test and the live server.
  */
-import { Policy, type PolicyRule, type PolicySignal, policySignals } from "@tiller/schema";
+import { largest, Policy, type PolicyRule, type PolicySignal, policySignals } from "@tiller/schema";
 import type { LabelTable } from "./labels.ts";
 import type { Inferred } from "./truth.ts";
 
@@ -16,7 +16,7 @@ export function signalsOf(votes: readonly number[], posterior: ArrayLike<number>
     answers,
     top: sorted[0] ?? 0,
     margin: (sorted[0] ?? 0) - (sorted[1] ?? 0),
-    split: answers ? 1 - Math.max(...votes) / answers : 0,
+    split: answers ? 1 - largest(votes) / answers : 0,
   };
 }
 
@@ -50,7 +50,7 @@ export function posteriorOf(
       return sum + Math.log(label === k ? r : (1 - r) / Math.max(1, classes - 1));
     }, 0),
   );
-  const top = Math.max(...logs);
+  const top = largest(logs);
   const weights = logs.map((l) => Math.exp(l - top));
   const total = weights.reduce((a, b) => a + b, 0);
   return weights.map((w) => w / total);

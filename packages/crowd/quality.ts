@@ -1,5 +1,5 @@
 /** How each rater does: reliability, agreement, side bias, speed, and a flag that says who needs a talk. */
-import type { Judgment, RaterRow } from "@tiller/schema";
+import { type Judgment, largest, type RaterRow, smallest } from "@tiller/schema";
 import { aggregatePairs, type PairLabels } from "./pairs.ts";
 
 /** Fewer answers than this say nothing about a person. */
@@ -26,7 +26,7 @@ export function flagRaters(
       });
       const seconds = mine.map((j) => j.activeSeconds).toSorted((a, b) => a - b);
       const times = mine.map((j) => Date.parse(j.at));
-      const hours = (Math.max(...times) - Math.min(...times)) / 3_600_000;
+      const hours = (largest(times) - smallest(times)) / 3_600_000;
       const few = mine.length < ENOUGH;
       return {
         rater,

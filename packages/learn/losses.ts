@@ -13,6 +13,7 @@ import {
   sum,
   type Tensor,
 } from "@tiller/tensor";
+import { largest } from "@tiller/schema";
 import { type Batch, bucket, type Loss, tokens } from "./trainer.ts";
 
 /** Rows of tokens to learn to go on with; `from`: the first one that counts, so that a prompt does not. */
@@ -22,7 +23,7 @@ export interface Row {
 }
 /** ids and labels (B, T), and weights (B, T) that are 1 where the next token counts. */
 export function nextTokens(rows: readonly Row[], o: { readonly length?: number } = {}): Batch {
-  const T = o.length ?? bucket(Math.max(...rows.map((r) => r.tokens.length - 1)));
+  const T = o.length ?? bucket(largest(rows.map((r) => r.tokens.length - 1)));
   const data = new Float32Array(rows.length * T);
   rows.forEach((r, b) => {
     for (let t = Math.max(0, (r.from ?? 1) - 1); t < r.tokens.length - 1; t++) data[b * T + t] = 1;

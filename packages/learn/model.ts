@@ -189,7 +189,7 @@ export class Scorer implements Disposable {
           this.#T,
         ),
       );
-      out.push(...this.#program.float("scores").subarray(0, part.length));
+      for (const score of this.#program.float("scores").subarray(0, part.length)) out.push(score);
     }
     return out;
   }

@@ -20,7 +20,7 @@ import {
   saveCheckpoint,
   scores,
 } from "@tiller/lm";
-import { CheckpointId, defineJob, type JobContext, rng } from "@tiller/schema";
+import { CheckpointId, defineJob, type JobContext, largest, rng } from "@tiller/schema";
 import {
   abs,
   adamw,
@@ -264,7 +264,7 @@ export async function ppo(
       ...Object.fromEntries(
         Object.entries(stats).map(([name, xs]) => [
           name,
-          name === "ratioMax" ? Math.max(...xs) : sumOf(xs) / xs.length,
+          name === "ratioMax" ? largest(xs) : sumOf(xs) / xs.length,
         ]),
       ),
       firstApproxKl: stats["approxKl"][0],

@@ -21,7 +21,7 @@ import {
   saveCheckpoint,
   scores,
 } from "@tiller/lm";
-import { fromState, type Rng, rng, TillerError } from "@tiller/schema";
+import { fromState, largest, type Rng, rng, TillerError } from "@tiller/schema";
 import {
   add,
   applyGradients,
@@ -422,7 +422,7 @@ export class Trainer implements Disposable {
     o: { readonly maxTokens: number; readonly temperature?: number; readonly topP?: number },
   ): { readonly tokens: number[][]; readonly logprobs: number[][] } {
     const { shape, state } = this.model;
-    const longest = Math.max(...prompts.map((p) => p.length)) + o.maxTokens;
+    const longest = largest(prompts.map((p) => p.length)) + o.maxTokens;
     const context = bucket(longest, shape.positions);
     const sampler = this.#made.get(
       `sample ${prompts.length} ${context}`,
@@ -442,8 +442,8 @@ export class Trainer implements Disposable {
     o: { readonly temperature?: number } = {},
   ): number[][] {
     const positions = this.model.shape.positions;
-    const T = bucket(Math.max(...rows.map((r) => r.query.length + r.response.length)), positions);
-    const R = bucket(Math.max(...rows.map((r) => r.response.length)), positions);
+    const T = bucket(largest(rows.map((r) => r.query.length + r.response.length)), positions);
+    const R = bucket(largest(rows.map((r) => r.response.length)), positions);
     const temperature = o.temperature ?? 1;
     const logprober = this.#made.get(
       `logprobs ${rows.length} ${T} ${R} ${temperature}`,

@@ -3,7 +3,7 @@
  * ways. llama.cpp keeps weights as (out, in), a Llama head's rotary pairs side by side, and fused queries, keys and
  * values one after another.
  */
-import { TillerError } from "@tiller/schema";
+import { largest, TillerError } from "@tiller/schema";
 import { layoutOf, type ModelConfig, type ModelShape, shapeOf } from "./architectures.ts";
 import { decodeGguf, encodeGguf, type Gguf, type GgufWritten } from "./gguf.ts";
 import { ggufTokenizer, tokenizerMetadata } from "./gguf-tokenizer.ts";
@@ -104,7 +104,7 @@ function scaling(f: Gguf, type: unknown, factor: number | undefined): unknown {
   if (factors)
     return {
       rope_type: "llama3",
-      factor: Math.max(...factors),
+      factor: largest(factors),
       low_freq_factor: 1,
       high_freq_factor: 4,
       original_max_position_embeddings: 8192,

@@ -3,7 +3,7 @@
  * step, both on the weights that training updates. Prompts of different lengths sit left-aligned; a new
  * token's keys overwrite the padding, and each row attends to its own length only.
  */
-import { type Rng, TillerError } from "@tiller/schema";
+import { largest, type Rng, TillerError } from "@tiller/schema";
 import {
   gather,
   Graph,
@@ -177,7 +177,7 @@ export class Sampler implements Disposable {
     const n = prompts.length;
     if (n > B || n === 0)
       throw new TillerError("bad_batch", `${n} prompts for a sampler of ${B} rows. Split them.`);
-    const longest = Math.max(...prompts.map((p) => p.length));
+    const longest = largest(prompts.map((p) => p.length));
     if (prompts.some((p) => p.length === 0))
       throw new TillerError(
         "empty_prompt",

@@ -7,7 +7,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Tokenizer as HfTokenizer } from "@huggingface/tokenizers";
-import { TillerError } from "@tiller/schema";
+import { largest, TillerError } from "@tiller/schema";
 import { z } from "zod";
 import { byteToChar, gpt2Split, type TokenizerJson } from "./bpe.ts";
 
@@ -58,7 +58,7 @@ export function loadTokenizerJson(parsed: unknown, o: { readonly eos?: number } 
 function byteLevelTokenizer(json: TokenizerJson, o: { readonly eos?: number }): Tokenizer {
   const vocab = new Map(Object.entries(json.model.vocab));
   const special = new Map(json.added_tokens.map((token) => [token.content, token.id]));
-  const vocabSize = 1 + Math.max(...vocab.values(), ...special.values());
+  const vocabSize = 1 + largest([...vocab.values(), ...special.values()]);
   const idOfByte = byteToChar.map((char) => vocab.get(char)!);
   const merge = mergeTable(json, vocab);
   const pieces = bytesOfTokens(vocab, special, vocabSize);
@@ -141,7 +141,7 @@ function libraryTokenizer(parsed: unknown, o: { readonly eos?: number }): Tokeni
   const texts = new Map<number, string>();
   for (const [token, id] of withSpecials.get_vocab(true) as Map<string, number>)
     texts.set(id, token);
-  const vocabSize = 1 + Math.max(...texts.keys());
+  const vocabSize = 1 + largest(texts.keys());
   const byteLevel = JSON.stringify(json.decoder).includes('"ByteLevel"');
   const byteOf = new Map(byteToChar.map((char, b) => [char, b]));
   const utf8 = new TextEncoder();

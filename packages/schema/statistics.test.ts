@@ -6,8 +6,10 @@ import {
   bootstrapMean,
   clopperPearson,
   incompleteBeta,
+  largest,
   median,
   quantile,
+  smallest,
   wilson,
 } from "./statistics.ts";
 
@@ -53,4 +55,14 @@ test("the bootstrap of a mean is as wide as theory says, and the same every time
   expect((one.high - one.low) / ((2 * 1.96) / 30)).toBeGreaterThan(0.85);
   expect((one.high - one.low) / ((2 * 1.96) / 30)).toBeLessThan(1.15);
   expect(bootstrapMean([{ sum: 1, n: 1 }]).low).toBeNaN(); // one unit knows nothing of its spread
+});
+
+test("extremes of more values than a call can take", () => {
+  const many = Float64Array.from({ length: 300_000 }, (_, i) => (i * 7919) % 300_007);
+  expect([largest(many), smallest(many)]).toEqual([300_006, 0]);
+  expect([largest([]), smallest([]), largest([1, Number.NaN, 2])]).toEqual([
+    -Infinity,
+    Infinity,
+    Number.NaN,
+  ]);
 });

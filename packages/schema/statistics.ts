@@ -14,6 +14,19 @@ export interface Estimate extends Interval {
   readonly n: number;
 }
 
+/** Math.max of any number of values: spread into arguments, some 125,000 of them overflow the stack. */
+export function largest(xs: Iterable<number>): number {
+  let most = -Infinity;
+  for (const x of xs) if (x > most || Number.isNaN(x)) most = x;
+  return most;
+}
+/** Math.min of any number of values. */
+export function smallest(xs: Iterable<number>): number {
+  let least = Infinity;
+  for (const x of xs) if (x < least || Number.isNaN(x)) least = x;
+  return least;
+}
+
 /** Wilson score interval of a proportion; `right` may hold half points for ties. */
 export function wilson(right: number, n: number, z = 1.96): Interval {
   if (n === 0) return { low: 0, high: 1 };

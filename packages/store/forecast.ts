@@ -9,6 +9,7 @@ import {
   type MovePreview,
   PersonId,
   type QueueForecast,
+  smallest,
 } from "@tiller/schema";
 import { lanesOf } from "./eligible.ts";
 import { applyMove } from "./rules.ts";
@@ -85,7 +86,7 @@ function run({ lanes, people, pace }: State): QueueForecast[] {
     const rate = new Map<number, number>();
     for (const [person, rows] of byPerson) {
       const open = rows.filter((r) => left.get(r.lane)! > 1e-9);
-      const place = Math.min(...open.map((r) => r.place));
+      const place = smallest(open.map((r) => r.place));
       const here = open.filter((r) => r.place === place);
       const total = here.reduce((sum, r) => sum + left.get(r.lane)!, 0);
       for (const { lane } of here) {
@@ -105,7 +106,7 @@ function run({ lanes, people, pace }: State): QueueForecast[] {
     const rate = rates();
     const times = [...rate].filter(([, r]) => r > 0).map(([lane, r]) => left.get(lane)! / r);
     if (!times.length) break;
-    const dt = Math.min(...times);
+    const dt = smallest(times);
     now += dt;
     for (const [lane, r] of rate) {
       const after = left.get(lane)! - r * dt;

@@ -36,7 +36,7 @@ export function sql(parts: TemplateStringsArray, ...values: unknown[]): Sql {
     ) {
       const inner = value as Sql;
       text += inner.text.replace(/\$(\d+)/g, (_, n: string) => `$${Number(n) + flat.length}`);
-      flat.push(...inner.values);
+      for (const one of inner.values) flat.push(one);
     } else {
       flat.push(value);
       text += `$${flat.length}`;

@@ -13,6 +13,7 @@ import {
   type TaskDef,
   textAt,
   textOf,
+  smallest,
 } from "@tiller/schema";
 import { bradleyTerry } from "../bradley-terry.ts";
 import { labelTable } from "../labels.ts";
@@ -108,7 +109,7 @@ const byMethod: Join = (answers, field, method) => {
     );
     return (results[0] ?? []).map(({ task, support }, i) => {
       const votes = results.map((r) => r[i]!);
-      const share = Math.min(...votes.map((v) => v.support["share"]!));
+      const share = smallest(votes.map((v) => v.support["share"]!));
       const value = field.options.map((o) => o.value).filter((_, k) => votes[k]!.value === "true");
       return { task, value, support: { answers: support["answers"]!, share } };
     });
