@@ -26,6 +26,7 @@ import {
 import { AnswerRow, formats } from "./formats.ts";
 import { readMapping } from "./mapping.ts";
 import { saveImportedPairs } from "./pairs.ts";
+import { clipped } from "./json.ts";
 import { BadRow, kindOfFile, parsedRow, readRows, type SourceRow } from "./read.ts";
 import type { TypeInFile } from "./schema-file.ts";
 import { checks, inserts } from "./import-sql.ts";
@@ -43,8 +44,14 @@ export interface ImportRequest {
   readonly raterPrefix?: string | undefined;
   /** kinds of work in full, from the schema.json beside the file */
   readonly types?: readonly TypeInFile[] | undefined;
+  /** of JSONL and CSV: a label of the WHATWG's, such as windows-1252; UTF-8 unless said */
+  readonly encoding?: string | undefined;
+  /** of CSV: what stands between cells; a comma unless said */
+  readonly separator?: string | undefined;
   readonly dry: boolean;
   readonly now: Date;
+  /** ends the work; nothing is kept then */
+  readonly signal?: AbortSignal | undefined;
 }
 const SHOWN = 10; // problems that are told at once
 
@@ -126,21 +133,27 @@ export async function importAnswers(store: Store, r: ImportRequest): Promise<Imp
 function explained(e: unknown, file: string): unknown {
   const { code, where = "", detail = "" } = e as { code?: string; where?: string; detail?: string };
   const row = /COPY staged, line (\d+)/.exec(where)?.[1];
-  return code?.startsWith("22") && row
-    ? new TillerError(
-        "bad_rows",
-        `${file}: row ${row}: the database cannot keep it: ${(e as Error).message}${detail && ` (${detail})`}. Correct the row; nothing was imported.`,
-        { cause: e },
-      )
-    : e;
+  // data that a type, a constraint or a limit does not take; everything else is our mistake or the machine's
+  if (!/^(22|23|54)...$/.test(code ?? "")) return e;
+  return new TillerError(
+    "bad_rows",
+    `${file}: ${row ? `row ${row}: ` : ""}the database cannot keep it: ${clipped((e as Error).message, 300)}${detail && ` (${clipped(detail, 300)})`}. Correct the row; nothing was imported.`,
+    { cause: e },
+  );
 }
 
 /** The rows as answers of ours. */
 async function rowsOf(r: ImportRequest): Promise<AsyncIterable<SourceRow | BadRow>> {
-  const kind = r.kind ?? kindOfFile(r.file);
+  const how = {
+    kind: r.kind ?? kindOfFile(r.file),
+    name: r.name ?? path.basename(r.file),
+    encoding: r.encoding,
+    separator: r.separator,
+    signal: r.signal,
+  };
   if (r.format === "answers")
     return convertedRows(
-      readRows(r.file, { kind, columns: formats.answers.columns }),
+      readRows(r.file, { ...how, columns: formats.answers.columns }),
       (s) => s,
       (s) => parsedRow(AnswerRow, s.row, s.line),
     );
@@ -149,7 +162,7 @@ async function rowsOf(r: ImportRequest): Promise<AsyncIterable<SourceRow | BadRo
   const at = r.now;
   if (r.format in converters) {
     const { type, convert } = converters[r.format as ConverterName];
-    return convertedRows(readRows(r.file, { kind }), answersIn({ experiment, type, at }), (s) =>
+    return convertedRows(readRows(r.file, how), answersIn({ experiment, type, at }), (s) =>
       convert(nested(s.row), s.line),
     );
   }
@@ -162,7 +175,7 @@ async function rowsOf(r: ImportRequest): Promise<AsyncIterable<SourceRow | BadRo
   const type: ImportedType = mapping.type
     ? { ...mapping.type, instructions: "", inputSchema: {}, outputSchema: {} }
     : importedComparison;
-  return convertedRows(readRows(r.file, { kind }), answersIn({ experiment, type, at }), (s) =>
+  return convertedRows(readRows(r.file, how), answersIn({ experiment, type, at }), (s) =>
     rowOf(s.row, s.line),
   );
 }

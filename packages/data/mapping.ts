@@ -109,7 +109,7 @@ async function lookup(
   o: { key: string; take: string },
 ): Promise<Map<string, unknown>> {
   const table = new Map<string, unknown>();
-  for await (const { row } of readRows(file, { kind: kindOfFile(file) }))
+  for await (const { row } of readRows(file, { kind: kindOfFile(file), name: path.basename(file) }))
     table.set(String(at(row, o.key)), at(row, o.take));
   return table;
 }

@@ -1,0 +1,28 @@
+/** A row of a file, and what is wrong with one. */
+import type { z } from "zod";
+
+export interface SourceRow {
+  /** of a text file; of Parquet the number of the row */
+  readonly line: number;
+  readonly row: Readonly<Record<string, unknown>>;
+  /** the row's JSON */
+  readonly text: string;
+  /** everything in it is text, since its kind of file knows nothing else */
+  readonly cells?: boolean;
+}
+
+/** A row that cannot be used: what is wrong. The reader of the message learns the line from the one who catches it. */
+export class BadRow extends Error {
+  readonly line: number;
+  constructor(line: number, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.line = line;
+  }
+}
+
+export function parsedRow<T>(schema: z.ZodType<T>, row: unknown, line: number): T {
+  const parsed = schema.safeParse(row);
+  if (parsed.success) return parsed.data;
+  const { path: at, message } = parsed.error.issues[0]!;
+  throw new BadRow(line, `${at.length ? `${at.join(".")}: ` : ""}${message}`);
+}
