@@ -203,7 +203,7 @@ async function ask(a: Asking, model: string, item: Item, k: number): Promise<unk
         key,
         budget,
         signal,
-        ...(k > 0 ? { seed: k } : {}), // several answers of one model are several samples
+        sample: k, // several answers of one model are several samples, and another run draws others
       }),
     ),
   );

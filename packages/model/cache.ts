@@ -32,15 +32,15 @@ export const cachedReply = async (db: Db, key: string): Promise<Recorded | undef
     )
   )?.reply;
 
-/** Two servers may answer the same request at once: the first stays. */
+/** Two servers may answer the same request at once: the first stays, unless it is to be replaced. */
 export async function keepReply(
   db: Db,
-  o: { key: string; model: string; request: unknown; reply: Recorded },
+  o: { key: string; model: string; request: unknown; reply: Recorded; replace: boolean },
 ): Promise<void> {
   const [request, reply] = [JSON.stringify(o.request), JSON.stringify(o.reply)];
   if (findUnstorable([o.request, o.reply])) return; // what the database cannot keep is asked again
   await db.run(
-    sql`insert into model_call (key, model, request, reply) values (${o.key}, ${o.model}, ${request}, ${reply}) on conflict do nothing`,
+    sql`insert into model_call (key, model, request, reply) values (${o.key}, ${o.model}, ${request}, ${reply}) on conflict (key) do update set reply = excluded.reply where ${o.replace}`,
   );
 }
 

@@ -42,11 +42,21 @@ const common = {
     .positive()
     .default(300)
     .describe("how long an endpoint may say nothing, before or within a reply"),
+  replySeconds: z
+    .number()
+    .positive()
+    .default(3600)
+    .describe("how long a whole reply may take, however much is said"),
 };
 
 const OpenAIModel = z.strictObject({
   kind: z.literal("openai"),
-  baseURL: z.url({ protocol: /^https?$/ }).describe("up to and with /v1"),
+  baseURL: z
+    .url({ protocol: /^https?$/ })
+    .refine((u) => !URL.parse(u)?.username && !URL.parse(u)?.password, {
+      message: "has a name or password in it; put the key in the variable that apiKeyEnv names",
+    })
+    .describe("up to and with /v1; a query (?api-version=...) goes with every request"),
   model: z.string().min(1).describe("the endpoint's name for it"),
   apiKeyEnv: z
     .string()
@@ -63,9 +73,15 @@ const OpenAIModel = z.strictObject({
     .optional()
     .describe("max_completion_tokens for api.openai.com, else max_tokens"),
   price: z
-    .strictObject({ prompt: z.number().nonnegative(), completion: z.number().nonnegative() })
+    .strictObject({
+      prompt: z.number().nonnegative(),
+      completion: z.number().nonnegative(),
+      cached: z.number().nonnegative().optional(),
+    })
     .default({ prompt: 0, completion: 0 })
-    .describe("US dollars a million tokens"),
+    .describe(
+      "US dollars a million tokens; cached: prompt tokens the endpoint had kept, else as prompt",
+    ),
   requestsPerMinute: z.number().positive().optional(),
   tokensPerMinute: z.number().positive().optional(),
   extra: z

@@ -24,16 +24,23 @@ export interface TokenLogprob {
   readonly logprob: number;
 }
 
+/** What a reply used up, by the endpoint's word. */
+export interface Usage {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  /** of the prompt's tokens, those that the endpoint had kept from before */
+  readonly cachedTokens: number;
+  /** some of it was not told, or cannot be: counted from lengths */
+  readonly estimated: boolean;
+}
+
 export interface Completion {
   readonly text: string;
-  /** stop, length, content_filter, ... as the endpoint says */
+  /** stop, length, or another word of the endpoint's for an end */
   readonly finish: string;
   /** what answered, as the endpoint names it */
   readonly model: string;
-  readonly promptTokens: number;
-  readonly completionTokens: number;
-  /** the endpoint told no usage: tokens are counted from the text's length */
-  readonly estimated: boolean;
+  readonly usage: Usage;
   readonly logprobs: readonly TokenLogprob[] | null;
 }
 
@@ -58,16 +65,23 @@ export class EndpointError extends Error {
   readonly retryAfterMs: number | undefined;
   /** the endpoint's own word on whether to try again */
   readonly shouldRetry: boolean | undefined;
+  /** of a reply that came and is no answer: it is paid all the same */
+  readonly usage: Usage | undefined;
   constructor(
     kind: ErrorKind,
     message: string,
-    o: ErrorOptions & { retryAfterMs?: number | undefined; shouldRetry?: boolean | undefined } = {},
+    o: ErrorOptions & {
+      retryAfterMs?: number | undefined;
+      shouldRetry?: boolean | undefined;
+      usage?: Usage | undefined;
+    } = {},
   ) {
     super(message, o);
     this.name = "EndpointError";
     this.kind = kind;
     this.retryAfterMs = o.retryAfterMs;
     this.shouldRetry = o.shouldRetry;
+    this.usage = o.usage;
   }
 }
 

@@ -24,8 +24,42 @@ export const errorKinds = {
   unknown_model: { retry: false, remedy: "Correct model or baseURL of {name} in models.json" },
   too_long: { retry: false, remedy: "Shorten the prompt or ask for fewer tokens" },
   refused: { retry: false, remedy: "Correct the call, or {name} in models.json" },
+  // replies that came, and were paid, but are no answer
+  declined: { retry: false, remedy: "Ask in other words, or choose another model than {name}" },
+  filtered: { retry: false, remedy: "Ask in other words, or choose another model than {name}" },
+  tool_call: {
+    retry: false,
+    remedy: "Take the tools out of extra of {name} in models.json: nothing here runs them",
+  },
+  empty: { retry: false, remedy: "Raise maxTokens, ask more plainly, or choose another model" },
+  endless: { retry: false, remedy: "Ask who runs the endpoint why it does not stop" },
 } as const satisfies Readonly<Record<string, Kind>>;
 export type ErrorKind = keyof typeof errorKinds;
+
+/**
+ * What a finish_reason means, whoever wrote the endpoint: OpenAI's words, and those that Anthropic's, Google's, Cohere's,
+ * DeepSeek's and OpenRouter's compatible endpoints use in their place. A word that is not here counts as an end.
+ */
+const ends: ReadonlyMap<string, "stop" | "length" | ErrorKind> = new Map([
+  ...["stop", "eos", "eos_token", "end_turn", "stop_sequence", "complete"].map(
+    (word) => [word, "stop"] as const,
+  ),
+  ...["length", "max_tokens", "model_length", "max_output_tokens"].map(
+    (word) => [word, "length"] as const,
+  ),
+  ...["content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii"].map(
+    (word) => [word, "filtered"] as const,
+  ),
+  ["refusal", "declined"],
+  ...["tool_calls", "function_call", "tool_use", "malformed_function_call"].map(
+    (word) => [word, "tool_call"] as const,
+  ),
+  ...["error", "abort", "cancelled", "insufficient_system_resource"].map(
+    (word) => [word, "broken_stream"] as const,
+  ),
+]);
+export const endOf = (finish: string): string => ends.get(finish.toLowerCase()) ?? finish;
+export const isErrorKind = (end: string): end is ErrorKind => Object.hasOwn(errorKinds, end);
 
 /** The kind of an HTTP status with the endpoint's error code and words. */
 export function kindOf(

@@ -91,9 +91,12 @@ export function localEndpoint(config: LocalModel, engine: Engine): Endpoint {
         text,
         finish,
         model: id,
-        promptTokens: promptTokens || promptEstimate(r.messages),
-        completionTokens: logprobs.length,
-        estimated: !promptTokens,
+        usage: {
+          promptTokens: promptTokens || promptEstimate(r.messages),
+          completionTokens: logprobs.length,
+          cachedTokens: 0,
+          estimated: !promptTokens,
+        },
         logprobs: r.logprobs ? logprobs : null,
       };
     },

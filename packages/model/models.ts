@@ -23,6 +23,7 @@ import {
   promptEstimate,
   type Request,
   type TokenLogprob,
+  type Usage,
 } from "./endpoint.ts";
 import { backoffMs, type ErrorKind, errorKinds } from "./errors.ts";
 import { Limiter } from "./limiter.ts";
@@ -39,6 +40,8 @@ export interface CallOptions<T> {
   readonly maxTokens?: number | undefined;
   readonly stop?: readonly string[] | undefined;
   readonly seed?: number | undefined;
+  /** which of several draws for one question this is, from 0: it moves a seed that the model's defaults name */
+  readonly sample?: number | undefined;
   readonly logprobs?: boolean | undefined;
   /** true: keep the reply, also one that was drawn or cut off; false: ask in any case */
   readonly cache?: boolean | undefined;
@@ -142,7 +145,7 @@ export function openModels(o: {
     const old = models.get(name);
     if (old) return old;
     const config =
-      o.config[name] ??
+      (Object.hasOwn(o.config, name) ? o.config[name] : undefined) ??
       ((await engine?.resolve(name))
         ? ModelConfig.parse({ kind: "local", checkpoint: name })
         : undefined);
@@ -172,61 +175,63 @@ export function openModels(o: {
     const shape = c.output && shapeOf(c.output);
     const request = requestOf(model, prompt, c, shape);
     const keys = await keysOf(model, request, shape, c, signal);
-    const whole = async (reply: Recorded, cached: boolean): Promise<Reply<T>> => {
-      const parsed = shape
-        ? await shape.parse(reply.text, cutOff(reply))
-        : { value: reply.text as T };
-      if (!("value" in parsed))
-        throw new TillerError(
-          "bad_cache",
-          `a kept reply of ${name} no longer parses: ${parsed.issues.join("; ")}. Call it with cache: false.`,
-        );
-      const free = cached && { promptTokens: 0, completionTokens: 0, cost: 0, ms: now() - began };
-      return { ...reply, ...free, value: parsed.value, cached };
-    };
+    const parsed = (reply: Recorded) =>
+      shape ? shape.parse(reply.text, cutOff(reply)) : { value: reply.text as T };
     const used = async (u: Partial<ModelUse>) => {
       await log?.({ ...UNUSED, seconds: (now() - began) / 1000, ...u, model: name });
     };
-    const fromCache = async (reply: Recorded): Promise<Reply<T>> => {
+    /** A kept reply as this call's; undefined where its schema has become stricter since: then it is asked for again. */
+    const fromCache = async (reply: Recorded): Promise<Reply<T> | undefined> => {
+      const read = await parsed(reply);
+      if (!("value" in read)) return undefined;
       c.onText?.(reply.text, reply.text);
       await used({ hits: 1, saved: reply.cost });
-      return whole(reply, true);
+      const free = { promptTokens: 0, completionTokens: 0, cost: 0, ms: now() - began };
+      return { ...reply, ...free, value: read.value, cached: true };
     };
 
     /** The reply by asking: it is kept and accounted for. */
-    const ask = async (): Promise<Recorded> => {
+    const ask = async (o: { replace: boolean }): Promise<Recorded & { value: T }> => {
       const asked: { used: Used } = { used: NONE };
       try {
-        const reply = await answer(model, request, shape, { ...c, signal }, asked);
+        const { value, ...reply } = await answer(model, request, shape, { ...c, signal }, asked);
         const recorded = { ...reply, ms: now() - began };
         const kept = reply.finish !== "length" || c.cache === true || keys?.drawn === true;
-        if (db && keys && kept) await keepReply(db, { ...keys, model: name, reply: recorded });
+        if (db && keys && kept)
+          await keepReply(db, { ...keys, model: name, reply: recorded, replace: o.replace });
         await used(recorded);
-        return recorded;
+        return { ...recorded, value };
       } catch (e) {
         await used({ failed: 1, ...asked.used });
         throw e;
       }
     };
-    if (!keys) return whole(await ask(), false);
+    const fresh = async (o: { replace: boolean }): Promise<Reply<T>> => ({
+      ...(await ask(o)),
+      cached: false,
+    });
+    if (!keys) return fresh({ replace: false });
 
     for (let leader = underWay.get(keys.key); leader; leader = underWay.get(keys.key)) {
       const outcome = await until(leader, signal);
       if (outcome) {
         if (db) await countHit(db, keys.key);
-        return fromCache(outcome.reply);
+        return (await fromCache(outcome.reply)) ?? fresh({ replace: true });
       }
       // it was aborted: whoever waited first asks in its place
     }
-    let cached = false;
+    let whole: Reply<T> | undefined;
     const leading = (async () => {
       const hit = db && (await cachedReply(db, keys.key));
-      cached = hit !== undefined;
-      return hit ?? ask();
+      whole = hit && (await fromCache(hit));
+      if (hit && whole) return hit;
+      const { value, ...recorded } = await ask({ replace: hit !== undefined });
+      whole = { ...recorded, value, cached: false };
+      return recorded;
     })();
     underWay.set(keys.key, leading);
-    const reply = await leading.finally(() => underWay.delete(keys.key));
-    return cached ? fromCache(reply) : whole(reply, false);
+    await leading.finally(() => underWay.delete(keys.key));
+    return whole!;
   }
 
   /** Turns until the answer parses. */
@@ -236,20 +241,27 @@ export function openModels(o: {
     shape: Shape<T> | undefined,
     c: CallOptions<T> & { signal: AbortSignal },
     asked: { used: Used },
-  ): Promise<Omit<Recorded, "ms">> {
+  ): Promise<Omit<Recorded, "ms"> & { value: T }> {
     let messages = request.messages;
     let estimated = false;
     for (let repairs = 0; ; repairs++) {
       // a repair is another request: it gets a key of its own
       const key = c.key === undefined ? undefined : contentKey([c.key, repairs]);
       const done = await attempts(model, { ...request, messages }, { ...c, key }, asked);
-      estimated ||= done.estimated;
-      const parsed = shape && (await shape.parse(done.text, cutOff(done)));
-      if (!parsed || "value" in parsed) {
-        const { text, finish, logprobs } = done;
+      estimated ||= done.usage.estimated;
+      if (!shape && !done.text && saysSomething(model.config))
+        throw failed(
+          model,
+          new EndpointError("empty", `the reply is empty (finish_reason ${done.finish})`),
+          1,
+          asked.used,
+        );
+      const parsed = shape ? await shape.parse(done.text, cutOff(done)) : { value: done.text as T };
+      if ("value" in parsed) {
+        const { text, finish, logprobs, model: by } = done;
         const kept = logprobs && [...logprobs];
-        const { model: by } = done;
-        return { text, finish, model: by, estimated, repairs, ...asked.used, logprobs: kept };
+        const reply = { text, finish, model: by, estimated, repairs, logprobs: kept };
+        return { ...reply, ...asked.used, value: parsed.value };
       }
       const { issues } = parsed;
       if (repairs >= model.config.repairs)
@@ -264,7 +276,7 @@ export function openModels(o: {
         { role: "assistant", content: done.text || "(nothing)" },
         {
           role: "user",
-          content: repairTurn({ issues, ...cutOff(done), schema: told(model, shape) }),
+          content: repairTurn({ issues, ...cutOff(done), schema: told(model, shape!) }),
         },
       ];
     }
@@ -284,6 +296,15 @@ export function openModels(o: {
       withinBudget(model, { promptTokens, maxTokens: request.maxTokens ?? 0 }, c, asked.used);
       const place = await limiter.acquire({ tokens, signal: c.signal, again: attempt > 1 });
       asked.used = { ...asked.used, attempts: asked.used.attempts + 1 };
+      const pay = (u: Usage) => {
+        place.done(u.promptTokens + u.completionTokens);
+        asked.used = {
+          ...asked.used,
+          promptTokens: asked.used.promptTokens + u.promptTokens,
+          completionTokens: asked.used.completionTokens + u.completionTokens,
+          cost: asked.used.cost + costOf(config, u),
+        };
+      };
       let text = "";
       try {
         const done = await endpoint.send(request, {
@@ -293,16 +314,11 @@ export function openModels(o: {
             onText: (delta: string) => c.onText?.(delta, (text += delta)),
           }),
         });
-        place.done(done.promptTokens + done.completionTokens);
-        asked.used = {
-          ...asked.used,
-          promptTokens: asked.used.promptTokens + done.promptTokens,
-          completionTokens: asked.used.completionTokens + done.completionTokens,
-          cost: asked.used.cost + costOf(config, done.promptTokens, done.completionTokens),
-        };
+        pay(done.usage);
         return done;
       } catch (e) {
         if (!(e instanceof EndpointError)) throw e;
+        if (e.usage) pay(e.usage);
         const retry = e.shouldRetry ?? errorKinds[e.kind].retry;
         const wait = backoffMs(attempt, e.retryAfterMs, random());
         if (e.kind === "rate_limited") limiter.slowDown(wait);
@@ -390,7 +406,7 @@ function requestOf(
     topP: c.topP ?? defaults.topP,
     maxTokens,
     stop: c.stop ?? defaults.stop,
-    seed: c.seed ?? defaults.seed,
+    seed: c.seed ?? (defaults.seed === undefined ? undefined : defaults.seed + (c.sample ?? 0)),
     logprobs: c.logprobs ?? false,
     schema: structured === "prompt" ? undefined : shape?.schema,
   };
@@ -420,10 +436,17 @@ async function keysOf(
   return { key: contentKey(content), request: content, drawn: !same };
 }
 
-const costOf = (config: ModelConfig, promptTokens: number, completionTokens: number): number =>
-  config.kind === "local"
-    ? 0
-    : (promptTokens * config.price.prompt + completionTokens * config.price.completion) / 1e6;
+/** US dollars; what the endpoint had kept of the prompt at its own price. */
+function costOf(config: ModelConfig, u: Omit<Usage, "estimated">): number {
+  if (config.kind === "local") return 0;
+  const { prompt, completion, cached = prompt } = config.price;
+  const anew = u.promptTokens - u.cachedTokens;
+  return (anew * prompt + u.cachedTokens * cached + u.completionTokens * completion) / 1e6;
+}
+
+/** Whether an empty reply is a fault: a chat has something to say; a completion may end where it begins. */
+const saysSomething = (config: ModelConfig): boolean =>
+  config.kind === "openai" && config.api === "chat";
 
 function withinBudget(
   model: Model,
@@ -442,7 +465,8 @@ function withinBudget(
   const nextTokens = next.promptTokens + next.maxTokens;
   if (nextTokens > tokens - usedTokens)
     throw over(`${nextTokens} tokens of the ${Math.max(0, tokens - usedTokens)}`);
-  const cost = costOf(model.config, next.promptTokens, next.maxTokens);
+  const most = { ...next, completionTokens: next.maxTokens, cachedTokens: 0 };
+  const cost = costOf(model.config, most);
   if (cost > money - used.cost)
     throw over(`$${cost.toPrecision(3)} of the $${Math.max(0, money - used.cost).toPrecision(3)}`);
 }

@@ -4,67 +4,29 @@
  * the headers, so silence is timed here. Every reply is parsed: what compatible servers leave out is known to differ.
  */
 import OpenAI, { APIConnectionError, APIConnectionTimeoutError, APIError } from "openai";
+import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { OpenAIModel } from "./config.ts";
 import {
   type Completion,
   type Endpoint,
   EndpointError,
-  estimateTokens,
-  promptEstimate,
   type Request,
   type SendOptions,
   type TokenLogprob,
 } from "./endpoint.ts";
-import { kindOf, retryAfterMs } from "./errors.ts";
+import { endOf, isErrorKind, kindOf, retryAfterMs } from "./errors.ts";
+import {
+  callsTools,
+  choiceOf,
+  Failure,
+  logprobsOf,
+  refusalOf,
+  Reply,
+  textOf,
+  usageOf,
+} from "./reply.ts";
 import { isStrict } from "./structured.ts";
-
-const Usage = z.looseObject({ prompt_tokens: z.int(), completion_tokens: z.int().default(0) });
-const ChatLogprobs = z
-  .looseObject({
-    content: z.array(z.looseObject({ token: z.string(), logprob: z.number() })).nullish(),
-  })
-  .nullish();
-const TextLogprobs = z
-  .looseObject({
-    tokens: z.array(z.string()).nullish(),
-    token_logprobs: z.array(z.number().nullable()).nullish(),
-  })
-  .nullish();
-const Words = z.looseObject({ content: z.string().nullish(), refusal: z.string().nullish() });
-
-/** One shape for both APIs, whole or in chunks. */
-const Reply = z.looseObject({
-  model: z.string().nullish(),
-  choices: z.array(
-    z.looseObject({
-      text: z.string().nullish(),
-      message: Words.nullish(),
-      delta: Words.nullish(),
-      finish_reason: z.string().nullish(),
-      logprobs: z.union([ChatLogprobs, TextLogprobs]),
-    }),
-  ),
-  usage: Usage.nullish(),
-});
-type Reply = z.infer<typeof Reply>;
-type Choice = Reply["choices"][number];
-
-const textOf = (c: Choice): string => {
-  const words = c.message ?? c.delta;
-  return c.text ?? words?.content ?? words?.refusal ?? "";
-};
-
-function logprobsOf(c: Choice): TokenLogprob[] {
-  const chat = ChatLogprobs.parse(c.logprobs)?.content;
-  if (chat) return chat.map(({ token, logprob }) => ({ token, logprob }));
-  const { tokens, token_logprobs: values } = TextLogprobs.parse(c.logprobs) ?? {};
-  // the first token of an echoed prompt has no log-prob
-  return (tokens ?? []).flatMap((token, i) => {
-    const logprob = values?.[i];
-    return typeof logprob === "number" ? [{ token, logprob }] : [];
-  });
-}
 
 /** Completions have no roles: the messages' texts, an empty line between them. */
 export const flatPrompt = (messages: Request["messages"]): string =>
@@ -99,70 +61,137 @@ function bodyOf(config: OpenAIModel, r: Request, stream: boolean): Record<string
   };
 }
 
-/** Aborts when nothing was heard for `ms`. */
-function watch(ms: number): { signal: AbortSignal; heard: () => void; stop: () => void } {
-  const silent = new AbortController();
-  const timer = setTimeout(() => silent.abort(), ms);
+/** Aborts when nothing was heard for `silentMs`, or when it all takes longer than `wholeMs`. */
+function watch(o: { silentMs: number; wholeMs: number }) {
+  const over = new AbortController();
+  let why: "silent" | "long" | undefined;
+  const end = (reason: "silent" | "long") => () => {
+    why ??= reason;
+    over.abort();
+  };
+  const silent = setTimeout(end("silent"), o.silentMs);
+  const long = setTimeout(end("long"), Math.min(o.wholeMs, 2 ** 31 - 1));
   return {
-    signal: silent.signal,
-    heard: () => void timer.refresh(),
-    stop: () => clearTimeout(timer),
+    signal: over.signal,
+    why: () => why,
+    heard: () => void silent.refresh(),
+    /** the rest of it is not wanted */
+    stop: () => {
+      clearTimeout(silent);
+      clearTimeout(long);
+      over.abort();
+    },
   };
 }
 
+/** What comes back is read at most so far, compressed or not; a text has no business being longer. */
+const REPLY_BYTES = 64 * 2 ** 20;
+/** The longest tokens of today's vocabularies are runs of 128 spaces: more text than this is not `maxTokens` of them. */
+const TOKEN_CHARACTERS = 200;
+/** After its end a stream still has its usage to say. */
+const GRACE_MS = 2000;
+
+/** Fetch that reads no more than REPLY_BYTES, and does not carry the key to where a redirect leads. */
+const boundedFetch: typeof fetch = async (url, init) => {
+  const response = await fetch(url, { ...init, redirect: "manual" });
+  if (response.status >= 300 && response.status < 400)
+    throw new EndpointError(
+      "refused",
+      `it redirects (${response.status}) to ${response.headers.get("location") ?? "nowhere"}: give that as baseURL`,
+    );
+  if (!response.body) return response;
+  let bytes = 0;
+  const counted = response.body.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        bytes += chunk.byteLength;
+        if (bytes > REPLY_BYTES)
+          controller.error(
+            new EndpointError("endless", `the reply has more than ${REPLY_BYTES / 2 ** 20} MB`),
+          );
+        else controller.enqueue(chunk);
+      },
+    }),
+  );
+  const { status, statusText, headers } = response;
+  return new Response(counted, { status, statusText, headers });
+};
+
 export function openaiEndpoint(config: OpenAIModel, apiKey: string): Endpoint {
   const timeoutMs = Math.ceil(config.timeoutSeconds * 1000);
+  const { host: where, origin, pathname, searchParams } = new URL(config.baseURL);
   const client = new OpenAI({
-    baseURL: config.baseURL,
+    baseURL: origin + pathname,
+    defaultQuery: Object.fromEntries(searchParams),
     apiKey,
     organization: null,
     project: null,
     maxRetries: 0,
     timeout: timeoutMs,
     logLevel: "off",
+    fetch: boundedFetch,
   });
   const path = config.api === "chat" ? "/chat/completions" : "/completions";
   const structured = config.structured ?? (config.api === "chat" ? "json_schema" : "prompt");
 
   const send = async (request: Request, o: SendOptions): Promise<Completion> => {
     const stream = o.onText !== undefined;
-    const silence = watch(timeoutMs);
-    const signal = AbortSignal.any([o.signal, silence.signal]);
+    const clock = watch({ silentMs: timeoutMs, wholeMs: config.replySeconds * 1000 });
+    const signal = AbortSignal.any([o.signal, clock.signal]);
     const options = {
       body: bodyOf(config, request, stream),
       signal,
       headers: o.key === undefined ? {} : { "idempotency-key": o.key },
     };
+    const most = (request.maxTokens ?? Infinity) * TOKEN_CHARACTERS + 10_000;
     let began = false;
+    let [text, refusal, finish, model] = ["", "", "", config.model];
+    let tools = false;
+    let told: unknown;
+    const logprobs: TokenLogprob[] = [];
+    const usage = () => usageOf(told, request.messages, text);
+    const take = (raw: unknown) => {
+      clock.heard();
+      began = true;
+      const failure = Failure.safeParse(raw).data?.error; // some say it under status 200
+      if (failure)
+        throw new EndpointError(
+          kindOf(Number(failure.code) || 500, String(failure.code ?? ""), failure.message),
+          `${where}: ${failure.message}`,
+        );
+      const part = Reply.parse(raw);
+      model = part.model || model;
+      told = part.usage ?? told;
+      const choice = choiceOf(part);
+      if (!choice) return;
+      const delta = textOf(choice);
+      text += delta;
+      refusal += refusalOf(choice);
+      tools ||= callsTools(choice);
+      finish = choice.finish_reason ?? finish;
+      if (text.length > most)
+        throw new EndpointError(
+          "endless",
+          `${where} wrote ${text.length} characters and goes on, where maxTokens is ${request.maxTokens}`,
+          { usage: usage() },
+        );
+      if (request.logprobs) logprobs.push(...logprobsOf(choice));
+      if (delta) o.onText?.(delta);
+    };
     try {
-      let [text, finish, model] = ["", "", config.model];
-      let usage: Reply["usage"];
-      const logprobs: TokenLogprob[] = [];
-      const take = (raw: unknown) => {
-        silence.heard();
-        began = true;
-        const part = Reply.parse(raw);
-        model = part.model || model;
-        usage = part.usage ?? usage;
-        const choice = part.choices[0];
-        if (!choice) return;
-        const delta = textOf(choice);
-        text += delta;
-        finish = choice.finish_reason ?? finish;
-        if (request.logprobs) logprobs.push(...logprobsOf(choice));
-        if (delta) o.onText?.(delta);
-      };
       if (stream)
-        for await (const chunk of await client.post<AsyncIterable<unknown>>(path, {
-          ...options,
-          stream: true,
-        }))
-          take(chunk);
+        await readStream(
+          await client.post<AsyncIterable<unknown>>(path, { ...options, stream: true }),
+          take,
+          { ended: () => finish !== "", whole: () => told !== undefined && told !== null },
+        );
       else {
-        const whole = await client.post<unknown>(path, options);
+        const said = await client.post<unknown>(path, options);
+        // without a JSON content type the client gives the text as it came
+        const whole: unknown = typeof said === "string" ? JSON.parse(said) : said;
         take(whole);
         if (!Reply.parse(whole).choices.length)
-          throw new EndpointError("bad_reply", "the reply has no choices");
+          throw new EndpointError("bad_reply", `${where}: the reply has no choices`);
         finish ||= "stop";
       }
       // the client ends an aborted stream in silence, and one that the server cuts off as well
@@ -172,24 +201,28 @@ export function openaiEndpoint(config: OpenAIModel, apiKey: string): Endpoint {
           "broken_stream",
           `the reply broke off after ${text.length} characters`,
         );
+      const end = refusal ? "declined" : tools ? "tool_call" : endOf(finish);
+      if (isErrorKind(end))
+        throw new EndpointError(end, notAnAnswer(where, end, refusal || text, finish), {
+          usage: usage(),
+        });
       return {
-        text,
-        finish,
+        text: storable(text),
+        finish: end,
         model,
-        promptTokens: usage?.prompt_tokens ?? promptEstimate(request.messages),
-        completionTokens: usage?.completion_tokens ?? estimateTokens(text),
-        estimated: !usage,
+        usage: usage(),
         logprobs: request.logprobs ? logprobs : null,
       };
     } catch (e) {
       o.signal.throwIfAborted();
-      throw asEndpointError(e, {
-        silentSeconds: silence.signal.aborted ? config.timeoutSeconds : undefined,
-        began,
-        where: new URL(config.baseURL).host,
-      });
+      const why = clock.why();
+      const late = {
+        silent: `${where} said nothing for ${config.timeoutSeconds} s`,
+        long: `${where} still wrote after ${config.replySeconds} s`,
+      };
+      throw asEndpointError(e, { late: why && late[why], began, where });
     } finally {
-      silence.stop();
+      clock.stop();
     }
   };
   return {
@@ -199,16 +232,46 @@ export function openaiEndpoint(config: OpenAIModel, apiKey: string): Endpoint {
   };
 }
 
+/** Reads until the reply is whole: some servers leave the connection open behind it. */
+async function readStream(
+  stream: AsyncIterable<unknown>,
+  take: (part: unknown) => void,
+  o: { ended: () => boolean; whole: () => boolean },
+): Promise<void> {
+  const parts = stream[Symbol.asyncIterator]();
+  let grace: Promise<undefined> | undefined;
+  while (!(o.ended() && o.whole())) {
+    if (o.ended()) grace ??= sleep(GRACE_MS, undefined, { ref: false });
+    const next = parts.next();
+    next.catch(() => {}); // one that is no longer waited for
+    const part = await (grace ? Promise.race([next, grace]) : next);
+    if (!part || part.done) return;
+    take(part.value);
+  }
+}
+
+/** Postgres keeps neither NUL nor halves of a surrogate pair: the sign for a character that is not one stands for them. */
+const storable = (text: string): string => text.toWellFormed().replaceAll("\0", "\ufffd");
+
+const notAnAnswer = (where: string, kind: string, said: string, finish: string): string => {
+  const words = said ? `: ${JSON.stringify(said.slice(0, 200))}` : "";
+  const what: Record<string, string> = {
+    declined: "declined to answer",
+    filtered: "ended the reply by its content filter",
+    tool_call: "called a tool in place of an answer",
+  };
+  return `${where} ${what[kind] ?? `broke off (${finish})`}${words}`;
+};
+
 function asEndpointError(
   e: unknown,
-  o: { silentSeconds: number | undefined; began: boolean; where: string },
+  o: { late: string | undefined; began: boolean; where: string },
 ): EndpointError {
-  if (e instanceof EndpointError) return e;
+  const own = [e, (e as Error).cause].find((x) => x instanceof EndpointError);
+  if (own) return own;
   const cause = e as Error;
-  if (o.silentSeconds !== undefined || e instanceof APIConnectionTimeoutError)
-    return new EndpointError("timeout", `${o.where} said nothing for ${o.silentSeconds} s`, {
-      cause,
-    });
+  if (o.late !== undefined || e instanceof APIConnectionTimeoutError)
+    return new EndpointError("timeout", o.late ?? `${o.where}: ${cause.message}`, { cause });
   if (e instanceof APIConnectionError)
     return new EndpointError(
       o.began ? "broken_stream" : "unreachable",

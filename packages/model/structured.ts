@@ -22,30 +22,28 @@ export function shapeOf<T>(output: z.ZodType<T>): Shape<T> {
   const { $schema: _, ...made } = z.toJSONSchema(output, { io: "input", unrepresentable: "any" });
   const bare = tighten(made) as JSONSchema;
   const wrapped = bare.type !== "object";
-  const { $defs, ...inner } = bare;
-  const schema: JSONSchema = wrapped
-    ? {
-        type: "object",
-        properties: { answer: inner },
-        required: ["answer"],
-        additionalProperties: false,
-        ...($defs && { $defs }),
-      }
-    : bare;
+  const schema: JSONSchema = wrapped ? wrap(bare) : bare;
+  const said = saidBy(output);
+  const check = async (candidate: unknown): Promise<Parsed<T>> => {
+    const r = await output.safeParseAsync(candidate);
+    if (!r.success) return { issues: issuesOf(r.error) };
+    // coerce, catch and prefault make a value of anything: what was said must be of the schema that was told
+    const told = said?.safeParse(candidate);
+    return told?.success === false ? { issues: issuesOf(told.error) } : { value: r.data };
+  };
   const fits = async (candidate: unknown): Promise<Parsed<T>> => {
     if (wrapped && isWrapper(candidate)) {
-      const unwrapped = await output.safeParseAsync(candidate.answer);
-      if (unwrapped.success) return { value: unwrapped.data };
+      const unwrapped = await check(candidate.answer);
+      if ("value" in unwrapped) return unwrapped;
     }
-    const r = await output.safeParseAsync(candidate);
-    return r.success
-      ? { value: r.data }
-      : { issues: r.error.issues.map((i) => `${i.path.join(".") || "the answer"}: ${i.message}`) };
+    return check(candidate);
   };
   return {
     schema,
     bare,
-    parse: async (text, { cutOff } = { cutOff: false }) => {
+    parse: async (whole, { cutOff } = { cutOff: false }) => {
+      const text = afterThought(whole);
+      if (!text.trim()) return { issues: ["the answer is empty"] };
       let first: string[] | undefined;
       for (const candidate of jsonIn(text, { mend: !cutOff })) {
         const r = await fits(candidate);
@@ -59,6 +57,51 @@ export function shapeOf<T>(output: z.ZodType<T>): Shape<T> {
     },
   };
 }
+const issuesOf = (e: z.core.$ZodError): string[] =>
+  e.issues.map((i) => `${i.path.join(".") || "the answer"}: ${i.message}`);
+
+/** An object with the value as its `answer`. A schema that means itself by "#" means its new place. */
+function wrap(bare: JSONSchema): JSONSchema {
+  const { $defs, ...inner } = bare;
+  const closed = (answer: JSONSchema, defs: JSONSchema["$defs"]): JSONSchema => ({
+    type: "object",
+    properties: { answer },
+    required: ["answer"],
+    additionalProperties: false,
+    ...(defs && { $defs: defs }),
+  });
+  if (!JSON.stringify(bare).includes('"$ref":"#"')) return closed(inner, $defs);
+  const name = ["value", "answer_value"].find((n) => !Object.hasOwn($defs ?? {}, n)) ?? "its_value";
+  const ref = `#/$defs/${name}`;
+  const moved = JSON.parse(
+    JSON.stringify({ ...$defs, [name]: inner }).replaceAll('"$ref":"#"', `"$ref":"${ref}"`),
+  ) as NonNullable<JSONSchema["$defs"]>;
+  return closed({ $ref: ref }, moved);
+}
+
+/** The told schema as a check. What a preprocess takes is its own business; undefined where it cannot be made. */
+function saidBy(output: z.ZodType): z.ZodType | undefined {
+  const made = z.toJSONSchema(output, {
+    io: "input",
+    unrepresentable: "any",
+    override: ({ zodSchema, jsonSchema }) => {
+      const { def } = zodSchema._zod;
+      if (def.type === "pipe" && def.in._zod.def.type === "transform")
+        for (const key of Object.keys(jsonSchema)) delete jsonSchema[key as keyof JSONSchema];
+      delete jsonSchema.default;
+    },
+  });
+  try {
+    return z.fromJSONSchema(made as JSONSchema);
+  } catch {
+    return undefined; // a word it does not know
+  }
+}
+
+/** What stands behind the last thought: a model that thinks aloud may think of many answers. */
+const afterThought = (text: string): string =>
+  text.slice(/^[\s\S]*<\/think>/.exec(text)?.[0].length ?? 0);
+
 const isWrapper = (x: unknown): x is { answer: unknown } =>
   typeof x === "object" && x !== null && "answer" in x && Object.keys(x).length === 1;
 
@@ -86,7 +129,8 @@ function spans(text: string): string[] {
   for (let at = 0; at < text.length; at++) {
     if (text[at] !== "{" && text[at] !== "[") continue;
     const end = closing(text, at);
-    found.push(text.slice(at, end ?? text.length));
+    const span = text.slice(at, end ?? text.length);
+    if (!/^(\{\s*\}|\[\s*\])$/.test(span) || span === text.trim()) found.push(span); // an empty pair in prose says nothing
     if (end === undefined && ++unclosed >= 8) break;
     if (end === undefined) continue; // brackets inside may still be whole
     at = end - 1;
