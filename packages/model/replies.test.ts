@@ -209,45 +209,49 @@ test("a recursive value that is no object is told so that the answer fits", asyn
   expect(await parse(JSON.stringify(answer))).toEqual({ value: answer.answer });
 });
 
-test("a kept reply that a stricter schema refuses is asked for again, and replaced", async () => {
-  const home = mkdtempSync(path.join(tmpdir(), "tiller-replies-"));
-  const store = await openStore({ home });
-  try {
-    await using at = await scripted(says("no"), says("no, and this is why"));
-    const config = ModelsConfig.parse({ m: { kind: "openai", baseURL: at.baseURL, model: "m" } });
-    const models = openModels({ config, db: store.db });
-    const ask = (least: number) =>
-      models.call("m", question, {
-        temperature: 0,
-        output: z.string().refine((s) => s.length >= least),
-      });
-    expect(await ask(1)).toMatchObject({ value: "no", cached: false });
-    expect(await ask(1)).toMatchObject({ value: "no", cached: true });
-    expect(await ask(3)).toMatchObject({ value: "no, and this is why", cached: false });
-    expect(await ask(3)).toMatchObject({ value: "no, and this is why", cached: true });
-    expect(at.asked).toHaveLength(2);
+test(
+  "a kept reply that a stricter schema refuses is asked for again, and replaced",
+  { timeout: 90_000 },
+  async () => {
+    const home = mkdtempSync(path.join(tmpdir(), "tiller-replies-"));
+    const store = await openStore({ home });
+    try {
+      await using at = await scripted(says("no"), says("no, and this is why"));
+      const config = ModelsConfig.parse({ m: { kind: "openai", baseURL: at.baseURL, model: "m" } });
+      const models = openModels({ config, db: store.db });
+      const ask = (least: number) =>
+        models.call("m", question, {
+          temperature: 0,
+          output: z.string().refine((s) => s.length >= least),
+        });
+      expect(await ask(1)).toMatchObject({ value: "no", cached: false });
+      expect(await ask(1)).toMatchObject({ value: "no", cached: true });
+      expect(await ask(3)).toMatchObject({ value: "no, and this is why", cached: false });
+      expect(await ask(3)).toMatchObject({ value: "no, and this is why", cached: true });
+      expect(at.asked).toHaveLength(2);
 
-    // several draws of one question: another each, and a seed in the models' file moves with them
-    at.script = [says("drawn")];
-    const before = at.asked.length;
-    for (const key of ["run-1", "run-2"])
-      for (const sample of [0, 1])
-        await models.call("m", question, { temperature: 1, key: `${key}/${sample}`, sample });
-    expect(at.asked.slice(before).map((a) => a.body["seed"])).toEqual([
-      undefined,
-      undefined,
-      undefined,
-      undefined,
-    ]);
-    const seeded = openModels({
-      config: ModelsConfig.parse({
-        m: { kind: "openai", baseURL: at.baseURL, model: "m", defaults: { seed: 7 } },
-      }),
-    });
-    await seeded.call("m", question, { sample: 2 });
-    expect(at.asked.at(-1)!.body["seed"]).toBe(9);
-  } finally {
-    await store.close();
-    rmSync(home, { recursive: true, force: true });
-  }
-});
+      // several draws of one question: another each, and a seed in the models' file moves with them
+      at.script = [says("drawn")];
+      const before = at.asked.length;
+      for (const key of ["run-1", "run-2"])
+        for (const sample of [0, 1])
+          await models.call("m", question, { temperature: 1, key: `${key}/${sample}`, sample });
+      expect(at.asked.slice(before).map((a) => a.body["seed"])).toEqual([
+        undefined,
+        undefined,
+        undefined,
+        undefined,
+      ]);
+      const seeded = openModels({
+        config: ModelsConfig.parse({
+          m: { kind: "openai", baseURL: at.baseURL, model: "m", defaults: { seed: 7 } },
+        }),
+      });
+      await seeded.call("m", question, { sample: 2 });
+      expect(at.asked.at(-1)!.body["seed"]).toBe(9);
+    } finally {
+      await store.close();
+      rmSync(home, { recursive: true, force: true });
+    }
+  },
+);

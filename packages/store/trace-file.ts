@@ -7,7 +7,15 @@ import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
 import type { Pool } from "pg";
 import { z } from "zod";
-import { NodeRest, TillerError, TraceFileHead, type TracedRun, TraceNode } from "@tiller/schema";
+import {
+  findUnstorable,
+  type NodeLink,
+  NodeRest,
+  TillerError,
+  TraceFileHead,
+  type TracedRun,
+  TraceNode,
+} from "@tiller/schema";
 import { writeBlob } from "./blobs.ts";
 import { Db, sql } from "./sql.ts";
 import type { Store } from "./store.ts";
@@ -15,7 +23,11 @@ import { getTracedRun, lightColumns, nodeRests } from "./trace.ts";
 
 const BLOCK_BYTES = 512_000; // of JSON, before compression: a larger node has a block of its own
 const FETCH = 200; // full nodes read at a time
-const MAX_LINE = 500_000_000; // a longer line cannot be a string
+// what a file may hold, so that a small one cannot unpack to gigabytes: an element, and how far JSON shrinks at most
+const MOST_UNPACKED = 128 * 2 ** 20;
+const MOST_LINE = 192 * 2 ** 20;
+const SHRINKS = 200;
+const SMALL = 2 ** 20; // repetitive, but harmless
 const INLINE_BYTES = 64_000; // larger values of an imported node go to blobs, as the flow's do
 const zip = promisify(gzip);
 const unzip = promisify(gunzip);
@@ -130,15 +142,21 @@ async function* elements(
     }
     parts.push(Buffer.from(rest)); // a copy: the chunk's memory may be used again
     length += rest.length;
-    if (length > MAX_LINE) throw notOurs("a line is too long");
+    if (length > MOST_LINE) throw notOurs("a line is too long");
   }
   yield* line();
 }
 
 async function unpack<T>(text: string, schema: z.ZodType<T>): Promise<T> {
+  const packed = Buffer.from(text, "base64");
+  const maxOutputLength = Math.min(MOST_UNPACKED, Math.max(SMALL, SHRINKS * packed.length));
   try {
-    return schema.parse(JSON.parse((await unzip(Buffer.from(text, "base64"))).toString("utf8")));
+    const json = JSON.parse((await unzip(packed, { maxOutputLength })).toString("utf8")) as unknown;
+    const found = findUnstorable(json, "a node");
+    if (found) throw notOurs(`${found.at} ${found.what}`);
+    return schema.parse(json);
   } catch (cause) {
+    if (cause instanceof TillerError) throw cause;
     if (cause instanceof z.ZodError)
       throw notOurs(
         cause.issues
@@ -147,9 +165,45 @@ async function unpack<T>(text: string, schema: z.ZodType<T>): Promise<T> {
           .join("; "),
         cause,
       );
+    if ((cause as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE")
+      throw notOurs(`a block unpacks to more than ${Math.round(maxOutputLength / 1e6)} MB`, cause);
     throw notOurs("a block is damaged", cause);
   }
 }
+
+const COUNT = z
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1);
+/** A node as it may come in: its numbers are those that a run can have. */
+const ImportedNode = TraceNode.extend({
+  place: COUNT,
+  tokens: COUNT,
+  answers: COUNT,
+  wanted: COUNT,
+  cost: z.number().min(0).max(1e9),
+});
+
+/**
+ * Ids as they come in, renamed below the import. A node lives nowhere else. What it points to outside of the run that was
+ * exported may mean something else on this server, so it gets a name that nothing here has; what is named by its content
+ * (datasets, checkpoints) is the same everywhere.
+ */
+const below = (old: string, experiment: string) => {
+  const inside = (x: string) => x === old || x.startsWith(`${old}/`);
+  const renamed = (x: string) => experiment + x.slice(old.length);
+  return {
+    node(x: string): string {
+      if (inside(x)) return renamed(x);
+      throw notOurs(`it has a node ${x.slice(0, 100)}, which is not of its run ${old}`);
+    },
+    link(l: NodeLink): NodeLink {
+      if (l.kind === "dataset" || l.kind === "checkpoint") return l;
+      const own = inside(l.id) || (l.kind === "run" && l.id.startsWith(`${old}.`));
+      return { ...l, id: own ? renamed(l.id) : `${experiment}:${l.id}` };
+    },
+  };
+};
 
 /** Reads an exported file into the database as a run that nothing can change. All of it or nothing. */
 export async function importTrace(
@@ -160,17 +214,18 @@ export async function importTrace(
   const { home } = store;
   return store.db.transaction(async (db) => {
     let head: TraceFileHead | undefined;
-    let rename = (id: string) => id;
+    let rename: ReturnType<typeof below> | undefined;
     let experiment = "";
+    let ids: string[] | undefined; // as the file has them, in its order
     let rests = 0;
     let closed = false;
     for await (const { id, text } of elements(chunks)) {
       if (id === "head") {
+        if (head) throw notOurs("it has two heads");
         head = await parseHead(text);
         experiment = await freeId(db, head.run.id);
         const old = head.run.id;
-        rename = (x) =>
-          x === old || x.startsWith(`${old}/`) ? experiment + x.slice(old.length) : x;
+        rename = below(old, experiment);
         await insertRun(
           db,
           { ...head.run, id: experiment as TracedRun["id"] },
@@ -181,26 +236,37 @@ export async function importTrace(
             by: o.by,
           },
         );
-      } else if (!head) throw notOurs("its head is missing");
+      } else if (!head || !rename) throw notOurs("its head is missing");
       else if (id === "nodes") {
-        const nodes = await unpack(text, z.array(TraceNode));
+        if (ids) throw notOurs("its nodes come twice");
+        const nodes = await unpack(text, z.array(ImportedNode));
         if (nodes.length !== head.nodes) throw notOurs("nodes are missing");
+        ids = nodes.map((n) => n.id);
+        if (new Set(ids).size !== ids.length) throw notOurs("it has a node twice");
+        const { node } = rename;
         await insertLight(
           db,
           nodes.map((n) => ({
             ...n,
-            id: rename(n.id),
+            id: node(n.id),
             experiment,
-            parent: n.parent === null ? null : rename(n.parent),
+            parent: n.parent === null ? null : node(n.parent),
           })),
         );
       } else if (id.startsWith("block-")) {
         const block = await unpack(text, z.array(NodeRest));
+        const { node, link } = rename;
+        // a block holds the next nodes and no others: what a node says is what stands at its own place
+        const strange = block.findIndex((r, i) => r.id !== ids?.[rests + i]);
+        if (strange >= 0)
+          throw notOurs(
+            `node ${rests + strange + 1} should be ${ids?.[rests + strange] ?? "no more"} and is ${block[strange]!.id.slice(0, 100)}`,
+          );
         rests += block.length;
         await insertRests(
           db,
           home,
-          block.map((r) => ({ ...r, id: rename(r.id) })),
+          block.map((r) => ({ ...r, id: node(r.id), links: r.links.map(link) })),
           experiment,
         );
       } else if (id === "starts") closed = true;
@@ -214,17 +280,30 @@ export async function importTrace(
 async function parseHead(text: string): Promise<TraceFileHead> {
   const parsed = z
     .string()
-    .transform((t) => JSON.parse(Buffer.from(t, "base64").toString("utf8")) as unknown)
+    .transform((t, at): unknown => {
+      try {
+        return JSON.parse(Buffer.from(t, "base64").toString("utf8"));
+      } catch {
+        at.addIssue("its head is damaged");
+        return z.NEVER;
+      }
+    })
     .pipe(TraceFileHead)
     .safeParse(text);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    const found = findUnstorable(parsed.data, "its head");
+    if (!found) return parsed.data;
+    throw notOurs(`${found.at} ${found.what}`);
+  }
   throw notOurs(parsed.error.issues.map((i) => `${i.path.join(".")}: ${i.message}`).join("; "));
 }
 
-/** The run's own id where it is free, else with a number behind it. */
+const LONGEST_ID = 180; // an id with its number stays below the longest there may be
+/** The run's own id where it is free, else with a number behind it; one import chooses at a time. */
 async function freeId(db: Db, id: string): Promise<string> {
+  await db.run(sql`select pg_advisory_xact_lock(hashtext('trace import'))`);
   for (let n = 0; ; n++) {
-    const tried = n ? `${id}-import-${n}` : id;
+    const tried = n ? `${id.slice(0, LONGEST_ID)}-import-${n}` : id;
     if (!(await db.run(sql`select 1 from experiment where id = ${tried}`))) return tried;
   }
 }
@@ -264,7 +343,7 @@ async function insertRests(
   for (const r of block)
     rows.push({ ...r, input: await stored(r.input), output: await stored(r.output) });
   await db.run(sql`update node n set input = nullif(x.input, 'null'::jsonb), output = nullif(x.output, 'null'::jsonb), prompt = nullif(x.prompt, 'null'::jsonb), links = x.links, attempts = x.attempts
-    from jsonb_to_recordset(${json(rows)}::jsonb) as x(id text, input jsonb, output jsonb, prompt jsonb, links jsonb, attempts int) where n.id = x.id`);
+    from jsonb_to_recordset(${json(rows)}::jsonb) as x(id text, input jsonb, output jsonb, prompt jsonb, links jsonb, attempts int) where n.id = x.id and n.experiment = ${experiment}`);
   const kept = rows.filter((r) => r.answered.length || r.comments.length);
   await db.run(sql`insert into node_import (node, experiment, answered, comments)
     select x.id, ${experiment}, x.answered, x.comments from jsonb_to_recordset(${json(kept)}::jsonb) as x(id text, answered jsonb, comments jsonb)`);

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import type { PersonId, TraceNode } from "@tiller/schema";
@@ -231,4 +232,101 @@ test("a file that is not whole is refused and leaves nothing behind", async () =
     "a block is damaged",
   );
   expect(await runs()).toBe(known);
+}, 60_000);
+
+test("a file holds its own run alone, and no more than it seems", async () => {
+  let text = "";
+  for await (const p of exportTrace(store, "study-1", viewer)) text += p;
+  const element = (id: string) => new RegExp(`id="${id}">([^<]*)<`).exec(text)![1]!;
+  const read = (id: string): any =>
+    JSON.parse(gunzipSync(Buffer.from(element(id), "base64")).toString());
+  const packed = (x: Buffer | string) => gzipSync(x).toString("base64");
+  const load = (t: string) =>
+    importTrace(
+      store,
+      bytes(
+        (async function* () {
+          yield await Promise.resolve(t);
+        })(),
+      ),
+      { by: "x" },
+    );
+  const changed = (id: string, change: (json: any) => unknown) => {
+    const json = read(id);
+    return text.replace(element(id), packed(JSON.stringify(change(json) ?? json)));
+  };
+  const state = () =>
+    store.db.many(
+      sql`select id, output, links, experiment from node where experiment = 'study-1' order by id`,
+      z.unknown(),
+    );
+  const before = await state();
+  const target = read("nodes").find((n: any) => n.kind === "ask").id as string;
+  const other = "somebody-elses-run";
+  const refused: [string, string, RegExp][] = [
+    [
+      "a block that writes elsewhere",
+      changed("block-0", (b) => b.map((r: any) => ({ ...r, id: target }))),
+      /node 1 should be study-1 and is/,
+    ],
+    [
+      "nodes of another run",
+      changed("nodes", (n) => void (n[3].id = `${other}/x`)),
+      /has a node somebody-elses-run\/x/,
+    ],
+    [
+      "a parent in another run",
+      changed("nodes", (n) => void (n[3].parent = other)),
+      /has a node somebody-elses-run/,
+    ],
+    [
+      "a name that only begins like it",
+      changed("nodes", (n) => void (n[3].id = "study-12/x")),
+      /has a node study-12\/x/,
+    ],
+    ["a node twice", changed("nodes", (n) => void (n[3].id = n[2].id)), /a node twice/],
+    ["a negative cost", changed("nodes", (n) => void (n[3].cost = -1e300)), /cost: Too small/],
+    [
+      "a count beyond the column",
+      changed("nodes", (n) => void (n[3].tokens = 2 ** 40)),
+      /tokens: Too big/,
+    ],
+    ["NUL", changed("nodes", (n) => void (n[3].name = "a\0b")), /has a NUL/],
+    [
+      "too much unpacked",
+      text.replace(element("nodes"), packed(Buffer.alloc(300e6, " "))),
+      /unpacks to more than/,
+    ],
+    [
+      "two heads",
+      text.replace(
+        '<script type="text/tiller-trace" id="nodes"',
+        `<script type="text/tiller-trace" id="head">${element("head")}</script>\n$&`,
+      ),
+      /two heads/,
+    ],
+    ["no head", text.replace(element("head"), "AAAA"), /head/],
+  ];
+  for (const [what, file, why] of refused) await expect(load(file), what).rejects.toThrow(why);
+  expect(await state()).toEqual(before);
+
+  // a link to a batch of another run names nothing here; what is named by its content stays
+  const links = [
+    { kind: "batch", id: `${other}/ask` },
+    { kind: "batch", id: target },
+    { kind: "experiment", id: "study-1" },
+    { kind: "experiment", id: other },
+    { kind: "dataset", id: "d".repeat(64) },
+  ];
+  const made = await load(changed("block-0", (b) => void (b[1].links = links)));
+  const node = made.experiment + read("block-0")[1].id.slice("study-1".length);
+  expect(await store.db.value(sql`select links from node where id = ${node}`, z.unknown())).toEqual(
+    [
+      { kind: "batch", id: `${made.experiment}:${other}/ask` },
+      { kind: "batch", id: made.experiment + target.slice("study-1".length) },
+      { kind: "experiment", id: made.experiment },
+      { kind: "experiment", id: `${made.experiment}:${other}` },
+      { kind: "dataset", id: "d".repeat(64) },
+    ],
+  );
 }, 60_000);
