@@ -200,13 +200,13 @@ test("nothing is made of what was not said: coerce, catch and prefault see only 
 test("a recursive value that is no object is told so that the answer fits", async () => {
   type Tree = string | Tree[];
   const Tree: z.ZodType<Tree> = z.lazy(() => z.union([z.string(), z.array(Tree)]));
-  const { schema, parse } = shapeOf(Tree);
+  const shape = shapeOf(Tree);
   // what fits the told schema is read, and comes out unwrapped
-  const told = z.fromJSONSchema(schema as z.core.JSONSchema.JSONSchema);
+  const told = z.fromJSONSchema(shape.schema as z.core.JSONSchema.JSONSchema);
   const answer = { answer: ["a", ["b", []]] };
   expect(told.safeParse(answer).success).toBe(true);
   expect(told.safeParse({ answer: [answer] }).success).toBe(false);
-  expect(await parse(JSON.stringify(answer))).toEqual({ value: answer.answer });
+  expect(await shape.parse(JSON.stringify(answer))).toEqual({ value: answer.answer });
 });
 
 test(

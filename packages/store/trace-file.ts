@@ -193,11 +193,11 @@ const below = (old: string, experiment: string) => {
   const inside = (x: string) => x === old || x.startsWith(`${old}/`);
   const renamed = (x: string) => experiment + x.slice(old.length);
   return {
-    node(x: string): string {
+    node: (x: string): string => {
       if (inside(x)) return renamed(x);
       throw notOurs(`it has a node ${x.slice(0, 100)}, which is not of its run ${old}`);
     },
-    link(l: NodeLink): NodeLink {
+    link: (l: NodeLink): NodeLink => {
       if (l.kind === "dataset" || l.kind === "checkpoint") return l;
       const own = inside(l.id) || (l.kind === "run" && l.id.startsWith(`${old}.`));
       return { ...l, id: own ? renamed(l.id) : `${experiment}:${l.id}` };
