@@ -40,8 +40,9 @@ export interface Model {
   readonly chatFiles: Readonly<Record<string, string>>;
 }
 
-/** Loads a checkpoint folder; reward models carry the scalar head as well. */
+/** Loads a checkpoint folder straight into a state's memory; reward models carry the scalar head as well. */
 export async function loadModel(dir: string): Promise<Model> {
+  const state = new State();
   const {
     config,
     shape: modelShape,
@@ -49,14 +50,15 @@ export async function loadModel(dir: string): Promise<Model> {
     tokenizer,
     chatFiles,
     meta,
-  } = await loadCheckpoint(dir);
+  } = await loadCheckpoint(dir, {
+    place: (name, shape) => state.buffer(name, shape, "float32").data,
+  });
   // several ids may end a text (Llama 3's turns); the first is the one documents end with
   const eos = z
     .array(z.int())
     .or(z.int().transform((id) => [id]))
     .nullish()
     .parse(config["eos_token_id"])?.[0];
-  const state = new State();
   const specs = [
     ...paramSpecs(modelShape),
     ...(tensors.has("score.weight") ? headSpecs(modelShape) : []),
@@ -64,8 +66,7 @@ export async function loadModel(dir: string): Promise<Model> {
       (s) => s.shape[0]! > 0,
     ),
   ];
-  for (const { name, shape } of specs)
-    state.set(name, shape, tensors.get(name)?.data ?? missing(dir, name));
+  for (const { name } of specs) if (!tensors.has(name)) missing(dir, name);
   return {
     id: meta.id,
     shape: modelShape,

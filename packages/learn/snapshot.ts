@@ -24,23 +24,24 @@ export async function saveSnapshot(
   await writeSafetensors(file, tensors, { metadata: { cursor: JSON.stringify(cursor) } });
 }
 
-/** Loads a snapshot back into the states; undefined when there is none. */
+/** Loads a snapshot straight into the states' own memory; undefined when there is none. */
 export async function loadSnapshot<T>(
   file: string,
   states: Readonly<Record<string, State>>,
   Cursor: z.ZodType<T>,
 ): Promise<T | undefined> {
   if (!existsSync(file)) return undefined;
-  const { tensors, metadata } = await readSafetensors(file);
-  for (const [key, { shape, data }] of tensors) {
-    const [prefix, ...rest] = key.split("/");
-    const state = states[prefix];
-    if (!state)
-      throw new TillerError(
-        "damaged_snapshot",
-        `${file} holds a state ${prefix} this job does not know. Delete the file to begin the job again.`,
-      );
-    state.set(rest.join("/"), shape, data);
-  }
+  const { metadata } = await readSafetensors(file, {
+    place: (key, shape) => {
+      const [prefix = "", ...rest] = key.split("/");
+      const state = Object.hasOwn(states, prefix) ? states[prefix] : undefined;
+      if (!state)
+        throw new TillerError(
+          "damaged_snapshot",
+          `${file} holds a state ${prefix} this job does not know. Delete the file to begin the job again.`,
+        );
+      return state.buffer(rest.join("/"), shape, "float32").data;
+    },
+  });
   return Cursor.parse(JSON.parse(metadata["cursor"] ?? "null"));
 }

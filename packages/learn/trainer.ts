@@ -14,7 +14,7 @@ import {
   logits,
   logprobs,
   type LoraOptions,
-  mergeLora,
+  mergedWeight,
   type ModelShape,
   type ParamSpec,
   Sampler,
@@ -44,7 +44,7 @@ import {
   type Tensor,
 } from "@tiller/tensor";
 import { Recent } from "./recent.ts";
-import { loadModel, Logprober, type Model, weightsOf } from "./model.ts";
+import { loadModel, Logprober, type Model } from "./model.ts";
 import { loadSnapshot, saveSnapshot } from "./snapshot.ts";
 
 /** An array with its shape; the first axis is rows of the batch. */
@@ -270,6 +270,7 @@ export class Trainer implements Disposable {
       readonly weigh?: (batch: Batch) => number;
     } = {},
   ): { readonly loss: number; readonly seen: Readonly<Record<string, Float32Array>> } {
+    this.#mayChange("forwardBackward");
     const rows = Object.values(batch)[0]?.shape[0];
     const odd = Object.entries(batch).find(([, f]) => f.shape[0] !== rows);
     if (rows === undefined || odd)
@@ -354,6 +355,7 @@ export class Trainer implements Disposable {
    * thrown away with the name of the first bad tensor, and the weights stay.
    */
   optimStep({ lr }: { readonly lr: number }): { readonly gradNorm: number } {
+    this.#mayChange("optimStep");
     const { state } = this.model;
     const has = this.#learning.filter((s) => this.#pending.has(s.name));
     if (!has.length)
@@ -457,6 +459,20 @@ export class Trainer implements Disposable {
     return rows.map((r, b) => [...flat.subarray(b * R, b * R + r.response.length)]);
   }
 
+  /** While files are written from the weights' own memory, nothing may change them. */
+  #writing = 0;
+  #held(): Disposable {
+    this.#writing++;
+    return { [Symbol.dispose]: () => void this.#writing-- };
+  }
+  #mayChange(what: string): void {
+    if (this.#writing > 0)
+      throw new TillerError(
+        "still_writing",
+        `${what} was called while the weights are being written. Await saveState and saveModel before going on.`,
+      );
+  }
+
   /** Weights, moments, averages, waiting gradients, the generator, the step, and `loop`, in one file written whole or not at all. */
   async saveState(file: string, loop: unknown = null): Promise<void> {
     const keep = (name: string) => !name.startsWith("g:") || this.#pending.has(name.slice(2));
@@ -466,10 +482,12 @@ export class Trainer implements Disposable {
       pending: [...this.#pending],
       loop,
     };
+    using _ = this.#held();
     await saveSnapshot(file, { trainer: this.model.state }, cursor, { keep });
   }
   /** Goes on from a saved state; returns its `loop`, undefined where there is no such file. */
   async loadState<T>(file: string, Loop: z.ZodType<T>): Promise<T | undefined> {
+    this.#mayChange("loadState");
     const saved = await loadSnapshot(file, { trainer: this.model.state }, Cursor);
     if (!saved) return undefined;
     this.step = saved.step;
@@ -489,34 +507,36 @@ export class Trainer implements Disposable {
         "no_average",
         "no average of the weights is kept. Open the trainer with ema: 0.999 or so.",
       );
-    const own = new Map(this.#specs.map((s) => [s.name, model.state.get(s.name).data.slice()]));
     const learned = new Set(this.#learning.map((s) => s.name));
-    const swap = () => {
-      // the buffers hold what is saved while it is written, and get their own values back
-      if (o.ema)
-        for (const name of learned)
-          model.state.get(name).data.set(model.state.get(`ema:${name}`).data);
-      if (this.#lora) mergeLora(model.state, model.shape);
+    const { state } = model;
+    // what is written is asked for a tensor at a time, so that a sum of two stands beside the weights only that long
+    const valueOf = (name: string) => {
+      const from = o.ema && learned.has(name) ? `ema:${name}` : name;
+      return state.has(from) ? state.get(from).data : undefined;
     };
-    try {
-      swap();
-      const heads = this.#specs.filter((s) => !s.name.includes("lora"));
-      const { id } = await saveCheckpoint(dir, {
-        config: model.config,
-        tensors: weightsOf({ state: model.state, specs: heads }),
-        tokenizer: model.tokenizerJson,
-        chatFiles: model.chatFiles,
-        meta: {
-          kind: model.state.has("score.weight") ? "reward" : "lm",
-          parent: model.id,
-          metrics: { step: this.step, ...o.metrics },
-          config: { optimiser: this.optimiser, ...(this.#lora && { lora: this.#lora }) },
+    const written = this.#specs
+      .filter((s) => !s.name.includes("lora"))
+      .map(({ name, shape }) => ({
+        name,
+        shape,
+        get data() {
+          return mergedWeight(model.shape, name, valueOf);
         },
-      });
-      return id;
-    } finally {
-      for (const [name, data] of own) model.state.get(name).data.set(data);
-    }
+      }));
+    using _ = this.#held();
+    const { id } = await saveCheckpoint(dir, {
+      config: model.config,
+      tensors: new Map(written.map((t) => [t.name, t])),
+      tokenizer: model.tokenizerJson,
+      chatFiles: model.chatFiles,
+      meta: {
+        kind: model.state.has("score.weight") ? "reward" : "lm",
+        parent: model.id,
+        metrics: { step: this.step, ...o.metrics },
+        config: { optimiser: this.optimiser, ...(this.#lora && { lora: this.#lora }) },
+      },
+    });
+    return id;
   }
 
   [Symbol.dispose](): void {

@@ -65,6 +65,12 @@ interface Layout {
   /** buffers in old files that are no parameters */
   readonly ignore: RegExp;
 }
+/**
+ * Buffers in old files that are no parameters, whatever their type: causal masks, rotary tables, position numbers.
+ */
+const buffers =
+  /(^|\.)((attn|attention|self_attn)\.(masked_)?bias|inv_freq|original_inv_freq|rotary_emb\.\w+|cos_cached|sin_cached|embed_positions|position_ids|causal_mask)$/;
+
 export const layouts = {
   gpt2: {
     embed: "wte.weight",
@@ -79,7 +85,7 @@ export const layouts = {
     head: "lm_head.weight",
     inOut: true,
     optionalPrefix: "transformer.",
-    ignore: /\.attn\.(masked_)?bias$/,
+    ignore: buffers,
   },
   neox: {
     embed: "gpt_neox.embed_in.weight",
@@ -92,7 +98,7 @@ export const layouts = {
     finalNorm: "gpt_neox.final_layer_norm",
     head: "embed_out.weight",
     inOut: false,
-    ignore: /\.attention\.(masked_bias|bias|rotary_emb\.inv_freq)$/,
+    ignore: buffers,
   },
   llama: {
     embed: "model.embed_tokens.weight",
@@ -110,7 +116,7 @@ export const layouts = {
     finalNorm: "model.norm",
     head: "lm_head.weight",
     inOut: false,
-    ignore: /rotary_emb\.inv_freq$/,
+    ignore: buffers,
   },
 } as const satisfies Record<string, Layout>;
 export const layoutOf = (c: ModelShape): Layout => layouts[c.layout];

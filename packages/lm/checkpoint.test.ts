@@ -6,12 +6,12 @@ import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
 import { gpt2Config, shapeOf } from "./architectures.ts";
 import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import { type Content, writeFlushed } from "./files.ts";
 import {
   decodeSafetensors,
   dtypes,
   encodeSafetensors,
   readSafetensors,
-  writeFlushed,
   writeSafetensors,
 } from "./safetensors.ts";
 import { paramSpecs } from "./transformer.ts";
@@ -52,6 +52,169 @@ test("tensors come back exactly, in every type, from a view into a larger buffer
     );
   }
 });
+
+test("files go through in pieces of any size, hashed and told alike", async () => {
+  for (const dtype of dtypes) {
+    const whole = encodeSafetensors(tensors(1), { dtype, metadata: { step: "7" } });
+    for (const chunk of [1, 7, 64, 1000]) {
+      const file = path.join(home, "pieces.safetensors");
+      await writeSafetensors(file, tensors(1), { dtype, chunk, metadata: { step: "7" } });
+      expect((await readFile(file)).equals(whole)).toBe(true);
+      const back = await readSafetensors(file, { chunk });
+      expect(back.tensors).toEqual(decodeSafetensors(whole, file).tensors);
+    }
+  }
+  const [a, b] = [path.join(home, "whole"), path.join(home, "pieces")];
+  const one = await saveCheckpoint(a, parts(3), { shardBytes: 300 });
+  const two = await saveCheckpoint(b, parts(3), { shardBytes: 300, chunk: 9 });
+  expect(two.id).toBe(one.id);
+  expect((await loadCheckpoint(b, { chunk: 5 })).tensors).toEqual(tensors(3));
+});
+
+test("a tensor's numbers are asked for when they are written, one tensor at a time", async () => {
+  const asked: string[] = [];
+  const lazy = new Map(
+    [...tensors(2)].map(([name, { shape, data }]) => {
+      const get = () => (asked.push(name), data);
+      return [name, Object.defineProperty({ shape }, "data", { get }) as typeof t];
+    }),
+  );
+  const t = tensors(2).get("wte.weight")!;
+  const { id } = await saveCheckpoint(path.join(home, "lazy"), { ...parts(2), tensors: lazy });
+  expect(asked).toEqual([...tensors(2).keys()]);
+  expect(id).toBe((await saveCheckpoint(path.join(home, "eager"), parts(2))).id);
+});
+
+/** A folder of one shard with these tensors beside the model's own, each of a type and its bytes. */
+async function folderWith(
+  name: string,
+  extra: Record<string, { dtype: string; shape: number[]; bytes: number }>,
+  change: (header: Record<string, { dtype: string }>) => void = () => {},
+): Promise<string> {
+  const dir = path.join(home, name);
+  await saveCheckpoint(dir, parts(1));
+  await rm(path.join(dir, "tiller.json"));
+  const file = path.join(dir, "model.safetensors");
+  const bytes = await readFile(file);
+  const start = 8 + Number(bytes.readBigUInt64LE());
+  const header = JSON.parse(bytes.toString("utf8", 8, start)) as Record<string, { dtype: string }>;
+  let end = bytes.length - start;
+  for (const [tensor, { dtype, shape, bytes: n }] of Object.entries(extra)) {
+    Object.assign(header, { [tensor]: { dtype, shape, data_offsets: [end, end + n] } });
+    end += n;
+  }
+  change(header);
+  const json = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  const data = bytes.subarray(start);
+  await writeFile(file, Buffer.concat([length, json, data, Buffer.alloc(end - data.length, 1)]));
+  return dir;
+}
+
+test.each([
+  ["h.0.attn.bias", "U8", [1, 1, 2, 2], 4],
+  ["transformer.h.0.attn.bias", "BOOL", [1, 1, 2, 2], 4],
+  ["transformer.h.0.attn.masked_bias", "F16", [], 2],
+  ["h.0.attn.masked_bias", "F64", [], 8],
+  ["h.0.attn.rotary_emb.inv_freq", "I64", [2], 16],
+  ["h.0.attn.rotary_emb.cos_cached", "F8_E4M3", [2], 2],
+  ["h.0.attn.embed_positions", "F16", [4], 8],
+  ["position_ids", "I64", [2], 16],
+  ["extra", "F64", [1], 8],
+  ["v_head.summary.weight", "F4", [4], 2],
+  ["h.0.attn.mask_of_tomorrow", "U32", [1], 4],
+  ["something", "F3_NEW", [8], 3],
+])("a buffer %s of type %s refuses no model", async (name, dtype, shape, bytes) => {
+  const dir = await folderWith("buffers", { [name]: { dtype, shape, bytes } });
+  const back = await loadCheckpoint(dir);
+  expect(back.tensors).toEqual(tensors(1));
+  expect(back.unused).toEqual([name]);
+});
+
+test.each([
+  ["F8_E4M3", 1],
+  ["F64", 8],
+  ["I8", 1],
+  ["U16", 2],
+  ["BOOL", 1],
+  ["F4", 0.5],
+  ["toString", 4],
+  ["constructor", 1],
+])("a weight of type %s is refused by name", async (dtype, width) => {
+  const name = "h.0.attn.c_attn.bias";
+  const file = path.join(home, "types", "model.safetensors");
+  const dir = await folderWith("types", { new: { dtype, shape: [12], bytes: 12 * width } }, (h) => {
+    [h["old"], h[name]] = [h[name]!, h["new"]!];
+    delete h["new"];
+  });
+  await expect(loadCheckpoint(dir)).rejects.toMatchObject({
+    code: "unsupported_dtype",
+    message: expect.stringContaining(`${file}: tensor ${name} is ${dtype}; F32, F16 and BF16`),
+  });
+});
+
+test("a weight that config.json says nothing of is another model", async () => {
+  for (const name of ["h.0.attn.q_norm.weight", "h.1.ln_1.weight", "h.0.mlp.c_gate.weight"])
+    await expect(
+      loadCheckpoint(await folderWith("more", { [name]: { dtype: "F32", shape: [1], bytes: 4 } })),
+    ).rejects.toThrow(new RegExp(`has the weights ${name} \\(1\\), .*Correct config\\.json`));
+});
+
+test("a tied head that differs from the embedding is told, its copy is not", async () => {
+  const dir = path.join(home, "tied");
+  const t = tensors(1);
+  const head = (x: number) => ({
+    shape: [3, 4],
+    data: t.get("wte.weight")!.data.map((y) => y + x),
+  });
+  await saveCheckpoint(dir, { ...parts(1), tensors: new Map([...t, ["lm_head.weight", head(0)]]) });
+  expect((await loadCheckpoint(dir)).tensors).toEqual(t);
+  await saveCheckpoint(dir, { ...parts(1), tensors: new Map([...t, ["lm_head.weight", head(1)]]) });
+  await expect(loadCheckpoint(dir)).rejects.toThrow(
+    /lm_head\.weight differs from wte\.weight.*"tie/,
+  );
+});
+
+test("names twice, overlaps, huge sizes and places outside are damage, and take no memory", async () => {
+  const good = encodeSafetensors(tensors(1));
+  const start = 8 + Number(good.readBigUInt64LE());
+  const text = good.toString("utf8", 8, start).trimEnd();
+  const file = (json: string, length = BigInt(Buffer.byteLength(json))) => {
+    const head = Buffer.alloc(8);
+    head.writeBigUInt64LE(length);
+    return Buffer.concat([head, Buffer.from(json), good.subarray(start)]);
+  };
+  const read = (json: string, length?: bigint) => () =>
+    decodeSafetensors(file(json, length), "m.safetensors");
+  expect(read(text)().tensors).toEqual(tensors(1));
+  const first = /"wte\.weight":\{[^}]*\}/.exec(text)![0];
+  expect(read(text.replace(first, `${first},${first}`))).toThrow(/two tensors wte\.weight/);
+  const escaped = first.replace('"wte', '"\\u0077te');
+  expect(read(text.replace(first, `${first},${escaped}`))).toThrow(/two tensors wte\.weight/);
+  for (const shape of ["[1e300]", "[4294967296,4294967296]", "[-1]", "[0.5]", '["3",4]', "[null]"])
+    expect(read(text.replace('"shape":[3,4]', `"shape":${shape}`)), shape).toThrow(/damaged/);
+  for (const span of ["[0,99999999999999]", "[-4,44]", "[48,0]", "[0]", "[0,1e999]", "{}"])
+    expect(read(text.replace('"data_offsets":[0,48]', `"data_offsets":${span}`)), span).toThrow(
+      /damaged/,
+    );
+  expect(read(text, 2n ** 60n)).toThrow(/header should have 1152921504606846976 bytes/);
+  expect(read(text, 2n ** 64n - 1n)).toThrow(/damaged/);
+  expect(read(text.replace(first, `${first},"__metadata__":{"a":1}`))).toThrow(/__metadata__/);
+  expect(read(text.replace(first, `${first},"__proto__":3`))).toThrow(/__proto__ is incomplete/);
+});
+
+test.each(["../m.safetensors", "/etc/passwd", "..\\\\m.safetensors", "..", "a/b.safetensors", ""])(
+  "an index that points to %s is refused",
+  async (place) => {
+    const dir = path.join(home, "index");
+    await saveCheckpoint(dir, parts(1));
+    await rename(path.join(dir, "model.safetensors"), path.join(dir, "a.safetensors"));
+    const index = { weight_map: { "wte.weight": place } };
+    await writeFile(path.join(dir, "model.safetensors.index.json"), JSON.stringify(index));
+    await expect(loadCheckpoint(dir)).rejects.toThrow(/points outside the folder/);
+  },
+);
 
 test("BF16 is the upper half of a float32", () => {
   const header = JSON.stringify({ x: { dtype: "BF16", shape: [2], data_offsets: [0, 4] } });
@@ -178,9 +341,9 @@ test.each(["model.safetensors", "config.json", "tokenizer.json", "tiller.json"])
   async (full) => {
     const dir = path.join(home, `full-${full}`);
     const { id } = await saveCheckpoint(dir, parts(1));
-    const write = async (file: string, bytes: Uint8Array | string) => {
-      if (!file.endsWith(full)) return writeFlushed(file, bytes);
-      await writeFlushed(file, bytes.slice(0, 5));
+    const write = async (file: string, content: Content) => {
+      if (!file.endsWith(full)) return writeFlushed(file, content);
+      await writeFlushed(file, "begun");
       throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
     };
     await expect(saveCheckpoint(dir, parts(2), { write })).rejects.toMatchObject({

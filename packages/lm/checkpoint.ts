@@ -9,15 +9,16 @@ import path from "node:path";
 import { z } from "zod";
 import { ModelConfig, type ModelShape, shapeOf } from "./architectures.ts";
 import { readChatFiles } from "./chat-template.ts";
-import { damaged, encodeWeights, jsonOf, namedWeights, readPart, readWeights } from "./weights.ts";
+import { type Content, diskError, flushFolder, writeFlushed } from "./files.ts";
+import type { Dtype, TensorData, TensorMap } from "./safetensors.ts";
 import {
-  diskError,
-  type Dtype,
-  flushFolder,
-  type TensorData,
-  type TensorMap,
-  writeFlushed,
-} from "./safetensors.ts";
+  damaged,
+  jsonOf,
+  readPart,
+  type ReadWeights,
+  readWeights,
+  weightFiles,
+} from "./weights.ts";
 
 export const CheckpointMeta = z.looseObject({
   id: z
@@ -55,10 +56,12 @@ export interface LoadedCheckpoint {
   readonly tokenizer: unknown;
   readonly chatFiles: Readonly<Record<string, string>>;
   readonly meta: CheckpointMeta;
+  /** names of tensors in the folder that are in no sum: buffers, other libraries' heads */
+  readonly unused: readonly string[];
 }
 
 /** Writes one file and flushes it; a test passes another to play a full disk. */
-type Write = (file: string, bytes: Uint8Array | string) => Promise<void>;
+type Write = (file: string, content: Content) => Promise<void>;
 
 export async function saveCheckpoint(
   dir: string,
@@ -67,6 +70,8 @@ export async function saveCheckpoint(
     readonly dtype?: Dtype;
     /** weights above this many bytes are written as shards with an index */
     readonly shardBytes?: number;
+    /** bytes in one write */
+    readonly chunk?: number;
     readonly write?: Write;
   } = {},
 ): Promise<CheckpointMeta> {
@@ -74,14 +79,15 @@ export async function saveCheckpoint(
   const target = path.resolve(dir);
   const beside = `${target}.tmp`;
   const old = `${target}.old`;
-  const weights = encodeWeights(parts.tensors, options.dtype ?? "F32", options.shardBytes ?? 5e9);
+  const { dtype = "F32", shardBytes = 5e9, chunk } = options;
+  const weights = weightFiles(parts.tensors, { dtype, shardBytes, ...(chunk && { chunk }) });
   const { kind, parent = null, metrics = {}, config = {} } = parts.meta;
-  const meta = CheckpointMeta.parse({ id: weights.id, kind, parent, metrics, config });
   try {
     await recover(target);
     await rm(beside, { recursive: true, force: true });
     await mkdir(beside, { recursive: true });
-    for (const [name, bytes] of weights.files) await write(path.join(beside, name), bytes);
+    for (const { name, content } of weights.files) await write(path.join(beside, name), content);
+    const meta = CheckpointMeta.parse({ id: weights.id(), kind, parent, metrics, config });
     await write(path.join(beside, "config.json"), pretty(ModelConfig.parse(parts.config)));
     await write(path.join(beside, "tokenizer.json"), `${JSON.stringify(parts.tokenizer)}\n`);
     for (const [name, text] of Object.entries(parts.chatFiles ?? {}))
@@ -108,28 +114,25 @@ export async function saveCheckpoint(
  * Reads and checks a checkpoint: files, JSON, tensors' bounds, shapes against config.json, the hash. A folder of
  * Hugging Face's without our tiller.json is read as well; its id is then the hash of what is there.
  */
-export async function loadCheckpoint(dir: string): Promise<LoadedCheckpoint> {
+export async function loadCheckpoint(dir: string, o: ReadWeights = {}): Promise<LoadedCheckpoint> {
   await recover(path.resolve(dir));
   const at = (name: string) => path.join(dir, name);
-  const weights = await readWeights(dir);
-  const own = existsSync(at("tiller.json"));
-  const meta = own
-    ? parsed(CheckpointMeta, at("tiller.json"), await readPart(at("tiller.json")))
-    : { id: weights.id, kind: "lm" as const, parent: null, metrics: {}, config: {} };
   const config = await readConfig(at("config.json"));
+  const shape = shapeOf(config);
   const tokenizer = parsed(
     z.looseObject({ model: z.unknown() }),
     at("tokenizer.json"),
     await readPart(at("tokenizer.json")),
   );
-  if (weights.id !== meta.id)
-    throw damaged(
-      weights.file,
-      `its hash is ${weights.id.slice(0, 12)}, tiller.json says ${meta.id.slice(0, 12)}`,
-    );
-  const shape = shapeOf(config);
+  const own = existsSync(at("tiller.json"))
+    ? parsed(CheckpointMeta, at("tiller.json"), await readPart(at("tiller.json")))
+    : undefined;
   const chatFiles = await readChatFiles(dir);
-  return { config, shape, tensors: namedWeights(shape, weights), tokenizer, chatFiles, meta };
+  const { id, file, tensors, unused } = await readWeights(dir, shape, o);
+  if (own && own.id !== id)
+    throw damaged(file, `its hash is ${id.slice(0, 12)}, tiller.json says ${own.id.slice(0, 12)}`);
+  const meta = own ?? { id, kind: "lm" as const, parent: null, metrics: {}, config: {} };
+  return { config, shape, tensors, tokenizer, chatFiles, meta, unused };
 }
 
 /** A config.json on its own. */

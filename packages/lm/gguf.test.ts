@@ -11,7 +11,7 @@ import { decodeGguf, encodeGguf } from "./gguf.ts";
 import { readSafetensors, type TensorData } from "./safetensors.ts";
 import { sentencePieceJson } from "./sentencepiece.ts";
 import { loadTokenizerJson } from "./tokenizer.ts";
-import { namedWeights, readWeights } from "./weights.ts";
+import { readWeights } from "./weights.ts";
 
 const golden = path.join(import.meta.dirname, "golden");
 const types = readFileSync(path.join(golden, "types.gguf"));
@@ -93,7 +93,7 @@ const byteLevel = {
 const load = async (name: string) => {
   const dir = path.join(golden, name);
   const config = ModelConfig.parse(JSON.parse(readFileSync(path.join(dir, "config.json"), "utf8")));
-  return { config, tensors: namedWeights(shapeOf(config), await readWeights(dir)) };
+  return { config, tensors: (await readWeights(dir, shapeOf(config))).tensors };
 };
 
 test.each(["gpt2", "pythia", "neox-sequential", "llama2", "qwen2", "qwen3"])(

@@ -28,7 +28,7 @@ import { saveCheckpoint } from "./checkpoint.ts";
 import { readSafetensors } from "./safetensors.ts";
 import { Sampler } from "./sampler.ts";
 import { declare, hiddenStates, logits, paramSpecs } from "./transformer.ts";
-import { namedWeights, readWeights } from "./weights.ts";
+import { readWeights } from "./weights.ts";
 
 const root = path.join(import.meta.dirname, "golden");
 const scratch = mkdtempSync(path.join(tmpdir(), "tiller-golden-"));
@@ -46,7 +46,7 @@ const json = (name: string, file: string): unknown =>
 async function load(name: string) {
   const config = ModelConfig.parse(json(name, "config.json"));
   const shape = shapeOf(config);
-  const tensors = namedWeights(shape, await readWeights(path.join(root, name)));
+  const { tensors } = await readWeights(path.join(root, name), shape);
   const state = new State();
   for (const [n, t] of tensors) state.set(n, t.shape, t.data);
   return { config, shape, tensors, state, golden: Golden.parse(json(name, "golden.json")) };

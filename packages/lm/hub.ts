@@ -9,7 +9,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TillerError } from "@tiller/schema";
 import { z } from "zod";
-import { diskError, flushFolder } from "./safetensors.ts";
+import { diskError, flushFolder } from "./files.ts";
 
 const Repository = z.object({
   sha: z.string().regex(/^[0-9a-f]{40}$/),

@@ -54,22 +54,39 @@ export function addLora(state: State, c: ModelShape, o: LoraOptions, rng: Rng): 
   return [...specs, { name: LORA_SCALE, shape: [], init: "one" }];
 }
 
+/**
+ * A parameter as it is without adapters: its own values, or a copy with its adapter's part added. `valueOf` gives the
+ * values of a name, undefined where there is none.
+ */
+export function mergedWeight(
+  c: ModelShape,
+  name: string,
+  valueOf: (name: string) => Float32Array | undefined,
+): Float32Array {
+  const own = valueOf(name)!;
+  const layer = name.replace(/\.weight$/, "");
+  const [a, b] = [valueOf(`${layer}.lora_A.weight`), valueOf(`${layer}.lora_B.weight`)];
+  const found = a && b && linears(c).find((l) => l.name === layer);
+  if (!found) return own;
+  const { from, to } = found;
+  const [scale, { inOut }] = [valueOf(LORA_SCALE)![0]!, layoutOf(c)];
+  const rank = a.length / from;
+  const w = own.slice();
+  for (let o = 0; o < to; o++)
+    for (let i = 0; i < from; i++) {
+      let sum = 0;
+      for (let r = 0; r < rank; r++) sum += b[o * rank + r]! * a[r * from + i]!;
+      w[inOut ? i * to + o : o * from + i]! += scale * sum;
+    }
+  return w;
+}
+
 /** Adds every adapter into its layer's weights and sets B to zero: the same model without the detour. */
 export function mergeLora(state: State, c: ModelShape): void {
-  const scale = state.get(LORA_SCALE).data[0];
-  const { inOut } = layoutOf(c);
-  for (const { name, from, to } of linears(c)) {
-    if (!state.has(`${name}.lora_A.weight`)) continue;
-    const [w, a, b] = [".weight", ".lora_A.weight", ".lora_B.weight"].map(
-      (ending) => state.get(name + ending).data,
-    );
-    const rank = a.length / from;
-    for (let o = 0; o < to; o++)
-      for (let i = 0; i < from; i++) {
-        let sum = 0;
-        for (let r = 0; r < rank; r++) sum += b[o * rank + r] * a[r * from + i];
-        w[inOut ? i * to + o : o * from + i] += scale * sum;
-      }
-    b.fill(0);
+  const valueOf = (name: string) => (state.has(name) ? state.get(name).data : undefined);
+  for (const { name } of linears(c)) {
+    if (!state.has(`${name}.lora_B.weight`)) continue;
+    state.get(`${name}.weight`).data.set(mergedWeight(c, `${name}.weight`, valueOf));
+    state.get(`${name}.lora_B.weight`).data.fill(0);
   }
 }

@@ -1,26 +1,31 @@
 /**
  * The weights of a Hugging Face folder: one model.safetensors, or shards with an index beside them; and the
- * names other libraries give the same tensors, brought to one.
+ * names other libraries give the same tensors, brought to one. What the folder holds is compared with what config.json
+ * asks for by the headers alone; only then has any tensor memory.
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { TillerError } from "@tiller/schema";
 import { z } from "zod";
 import { layoutOf, type ModelShape } from "./architectures.ts";
+import { bytesOf, type Content, hashing, Ranged } from "./files.ts";
 import {
-  decodeSafetensors,
   type Dtype,
-  encodeSafetensors,
+  type Entry,
+  SafetensorsFile,
+  safetensorsPieces,
   type TensorData,
   type TensorMap,
+  widthOf,
 } from "./safetensors.ts";
 import { paramSpecs } from "./transformer.ts";
 
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
 const Index = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
+/** Files that are read as one text: configurations, tokenizers, indices. The largest known has 35 MB. */
+const PART_LIMIT = 256_000_000;
 
 export const sha256 = (bytes: Uint8Array | string): string =>
   createHash("sha256").update(bytes).digest("hex");
@@ -30,91 +35,17 @@ export const damaged = (file: string, what: string, cause?: unknown): TillerErro
     `${file} is damaged: ${what}. Restore the folder from a copy or make the checkpoint again.`,
     { cause },
   );
-/** The bytes of a file of a checkpoint; one that cannot be read is damage. */
+/** The bytes of a small file of a checkpoint; one that cannot be read is damage. */
 export async function readPart(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    throw damaged(file, `it cannot be read (${code ?? message})`, cause);
-  }
-}
-
-export interface Weights {
-  /** the file or index, for messages */
-  readonly file: string;
-  /** sha256 of the one file, or of the shards' hashes in order of name */
-  readonly id: string;
-  readonly tensors: Map<string, TensorData>;
-}
-
-/** Reads every tensor of the folder into float32. */
-export async function readWeights(dir: string): Promise<Weights> {
-  const single = path.join(dir, SINGLE);
-  const index = path.join(dir, INDEX);
-  if (existsSync(single) || !existsSync(index)) {
-    const bytes = await readPart(single);
-    return { file: single, id: sha256(bytes), tensors: decodeSafetensors(bytes, single).tensors };
-  }
-  const found = Index.safeParse(jsonOf(index, await readPart(index)));
-  if (!found.success) throw damaged(index, "it has no weight_map", found.error);
-  const places = found.data.weight_map;
-  const shards = [...new Set(Object.values(places))].sort();
-  const tensors = new Map<string, TensorData>();
-  const hashes: string[] = [];
-  for (const shard of shards) {
-    if (path.basename(shard) !== shard)
-      throw damaged(index, `it points outside the folder (${shard})`);
-    const file = path.join(dir, shard);
-    const bytes = await readPart(file);
-    hashes.push(sha256(bytes));
-    for (const [name, tensor] of decodeSafetensors(bytes, file).tensors)
-      if (places[name] === shard) tensors.set(name, tensor);
-  }
-  const lost = Object.keys(places).find((name) => !tensors.has(name));
-  if (lost) throw damaged(index, `tensor ${lost} is not in ${places[lost]}`);
-  return { file: index, id: sha256(hashes.join("")), tensors };
-}
-
-/** The files of these weights: one, or shards of at most `shardBytes` and their index; with the id that `readWeights` gives them. */
-export function encodeWeights(
-  tensors: TensorMap,
-  dtype: Dtype,
-  shardBytes: number,
-): { id: string; files: Map<string, Uint8Array | string> } {
-  const bytesOf = ({ data }: TensorData) => data.length * (dtype === "F32" ? 4 : 2);
-  const parts: Map<string, TensorData>[] = [];
-  let size = Infinity;
-  for (const [name, t] of tensors) {
-    if (size + bytesOf(t) > shardBytes) {
-      parts.push(new Map());
-      size = 0;
-    }
-    parts.at(-1)!.set(name, t);
-    size += bytesOf(t);
-  }
-  const encode = (part: TensorMap) =>
-    encodeSafetensors(part, { dtype, metadata: { format: "pt" } });
-  if (parts.length <= 1) {
-    const bytes = encode(tensors);
-    return { id: sha256(bytes), files: new Map([[SINGLE, bytes]]) };
-  }
-  const number = (i: number) => String(i).padStart(5, "0");
-  const nameOf = (i: number) => `model-${number(i + 1)}-of-${number(parts.length)}.safetensors`;
-  const encoded = parts.map(encode);
-  const index = {
-    metadata: { total_size: [...tensors.values()].reduce((n, t) => n + bytesOf(t), 0) },
-    weight_map: Object.fromEntries(
-      parts.flatMap((part, i) => [...part.keys()].map((name) => [name, nameOf(i)])),
-    ),
-  };
-  return {
-    id: sha256(encoded.map(sha256).join("")),
-    files: new Map<string, Uint8Array | string>([
-      ...encoded.map((bytes, i) => [nameOf(i), bytes] as const),
-      [INDEX, `${JSON.stringify(index, null, 2)}\n`],
-    ]),
-  };
+  await using opened = await Ranged.open(file, (what, cause) => damaged(file, what, cause));
+  if (opened.size > PART_LIMIT)
+    throw new TillerError(
+      "too_large",
+      `${file} has ${opened.size} bytes, at most ${PART_LIMIT} are read as one text. Is it the right file?`,
+    );
+  const bytes = Buffer.alloc(opened.size);
+  await opened.read(bytes, 0);
+  return bytes;
 }
 
 export function jsonOf(file: string, bytes: Buffer): unknown {
@@ -125,31 +56,204 @@ export function jsonOf(file: string, bytes: Buffer): unknown {
   }
 }
 
-/**
- * The tensors under our names, each checked against the shape config.json asks for. A prefix that some
- * libraries add is taken off, buffers of old files and the copy of a tied head are left out; tensors the
- * language model does not know (a reward head) stay.
- */
-export function namedWeights(c: ModelShape, { file, tensors }: Weights): Map<string, TensorData> {
-  const names = layoutOf(c);
-  const prefix = names.optionalPrefix;
-  const out = new Map<string, TensorData>();
-  for (const [name, tensor] of tensors) {
-    const plain = prefix && name.startsWith(prefix) ? name.slice(prefix.length) : name;
-    if (names.ignore.test(plain) || (c.tied && plain === names.head)) continue;
-    out.set(plain, tensor);
+export interface Weights {
+  /** the file or index, for messages */
+  readonly file: string;
+  /** sha256 of the one file, or of the shards' hashes in order of name */
+  readonly id: string;
+  /** by our names */
+  readonly tensors: Map<string, TensorData>;
+  /** names of tensors that are in the files and in no sum: buffers, heads of other libraries */
+  readonly unused: readonly string[];
+}
+export interface ReadWeights {
+  /** memory for a tensor by our name; default: its own */
+  readonly place?: (name: string, shape: readonly number[]) => Float32Array;
+  /** bytes in one read */
+  readonly chunk?: number;
+}
+
+/** The files with the weights, in order of name, and which tensors each is asked for (all: no index). */
+async function shardsOf(
+  dir: string,
+): Promise<{ file: string; shards: string[]; places: ReadonlyMap<string, string> | undefined }> {
+  const single = path.join(dir, SINGLE);
+  const index = path.join(dir, INDEX);
+  if (existsSync(single) || !existsSync(index))
+    return { file: single, shards: [single], places: undefined };
+  const found = Index.safeParse(jsonOf(index, await readPart(index)));
+  if (!found.success) throw damaged(index, "it has no weight_map", found.error);
+  const places = new Map(Object.entries(found.data.weight_map));
+  const names = [...new Set(places.values())].sort();
+  const outside = names.find((n) => path.basename(n) !== n || /[\\/]|^\.*$/.test(n));
+  if (outside !== undefined) throw damaged(index, `it points outside the folder (${outside})`);
+  return { file: index, shards: names.map((n) => path.join(dir, n)), places };
+}
+
+/** Reads the folder's tensors that a model of this shape has into float32, with a scalar head or a classifier's. */
+export async function readWeights(
+  dir: string,
+  c: ModelShape,
+  o: ReadWeights = {},
+): Promise<Weights> {
+  const { file, shards, places } = await shardsOf(dir);
+  await using stack = new AsyncDisposableStack();
+  const opened: SafetensorsFile[] = [];
+  for (const shard of shards) opened.push(stack.use(await SafetensorsFile.open(shard)));
+  const found = new Set(opened.flatMap((f) => f.header.entries.map((e) => e.name)));
+  for (const [name, shard] of places ?? [])
+    if (!found.has(name)) throw damaged(file, `tensor ${name} is not in ${shard}`);
+  const asked = (f: SafetensorsFile, { name }: Entry) =>
+    !places || places.get(name) === path.basename(f.file);
+
+  const plan = planned(
+    c,
+    file,
+    opened.flatMap((f) => f.header.entries.filter((e) => asked(f, e))),
+  );
+  const tensors = new Map<string, TensorData>();
+  const hashes: string[] = [];
+  for (const f of opened) {
+    const hash = createHash("sha256");
+    await f.read(
+      (entry) => {
+        const name = asked(f, entry) ? plan.wanted.get(entry.name) : undefined;
+        if (name === undefined) return undefined;
+        const { shape } = entry;
+        const own = () => new Float32Array(shape.reduce((a, b) => a * b, 1));
+        const data = name === plan.copy ? own() : (o.place?.(name, shape) ?? own());
+        tensors.set(name, { shape, data });
+        return data;
+      },
+      { hash, ...(o.chunk && { chunk: o.chunk }) },
+    );
+    hashes.push(hash.digest("hex"));
   }
-  const fault = mismatch(c, out);
-  if (fault) throw damaged(file, fault);
+  if (plan.copy) checkCopy(c, file, tensors, plan.copy);
+  const id = places ? sha256(hashes.join("")) : hashes[0]!;
+  return { file, id, tensors: inOrder(c, tensors), unused: plan.unused };
+}
+
+/** A tied head's copy in the file must be the embedding; another matrix there is another model. */
+function checkCopy(
+  c: ModelShape,
+  file: string,
+  tensors: Map<string, TensorData>,
+  head: string,
+): void {
+  const [a, b] = [head, layoutOf(c).embed].map((name) => tensors.get(name)!);
+  tensors.delete(head);
+  if (Buffer.compare(bytesOf(a!.data), bytesOf(b!.data)) === 0) return;
+  throw new TillerError(
+    "bad_config",
+    `${file}: ${head} differs from ${layoutOf(c).embed}, but config.json ties them. Set "tie_word_embeddings": false to use both.`,
+  );
+}
+
+/** In the order of the model's parameters, heads after them. */
+function inOrder(c: ModelShape, tensors: ReadonlyMap<string, TensorData>): Map<string, TensorData> {
+  const out = new Map(paramSpecs(c).map(({ name }) => [name, tensors.get(name)!]));
+  for (const [name, tensor] of tensors) out.set(name, tensor);
   return out;
 }
 
-function mismatch(c: ModelShape, tensors: TensorMap): string | undefined {
-  for (const { name, shape } of paramSpecs(c)) {
-    const found = tensors.get(name)?.shape;
-    if (!found) return `it has no tensor ${name}, which config.json asks for`;
-    if (found.join() !== shape.join())
-      return `${name} has shape (${found}), config.json says (${shape})`;
+/** Heads of ours and of transformers' classifiers; the others are of no use to a language model. */
+const heads = /^(score|classifier)\.(weight|bias)$/;
+
+/**
+ * What each tensor in the files is: ours by another name (a prefix that some libraries add is taken off), a head, or of no
+ * use (masks and tables of old files, whatever their type). A weight that config.json says nothing of is an error: the
+ * model was made with a sum that would not be computed here.
+ */
+function planned(
+  c: ModelShape,
+  file: string,
+  entries: readonly Entry[],
+): { wanted: Map<string, string>; copy: string | undefined; unused: string[] } {
+  const names = layoutOf(c);
+  const prefix = names.optionalPrefix;
+  const specs = new Map(paramSpecs(c).map((s) => [s.name, s.shape]));
+  const wanted = new Map<string, string>();
+  const shapes = new Map<string, readonly number[]>();
+  const unused: string[] = [];
+  let copy: string | undefined;
+  for (const { name, shape, dtype } of entries) {
+    const plain = prefix && name.startsWith(prefix) ? name.slice(prefix.length) : name;
+    const tied = c.tied && plain === names.head;
+    if (names.ignore.test(plain) || !(specs.has(plain) || heads.test(plain) || tied)) {
+      if (!names.ignore.test(plain) && /\.\d+\./.test(plain) && /^B?F\d/.test(dtype))
+        throw new TillerError(
+          "unsupported_model",
+          `${file} has the weights ${name} (${shape}), which ${c.layout} with this config.json does not have. Correct config.json (layers, biases, norms), or choose another model.`,
+        );
+      unused.push(name);
+      continue;
+    }
+    if (shapes.has(plain)) throw damaged(file, `it has ${plain} with and without ${prefix}`);
+    if (tied) copy = plain;
+    shapes.set(plain, shape);
+    wanted.set(name, plain);
   }
-  return undefined;
+  for (const [name, shape] of specs) {
+    const has = shapes.get(name);
+    if (!has) throw damaged(file, `it has no tensor ${name}, which config.json asks for`);
+    if (has.join() !== shape.join())
+      throw damaged(file, `${name} has shape (${has}), config.json says (${shape})`);
+  }
+  const embedding = [c.vocab, c.width].join();
+  if (copy && shapes.get(copy)!.join() !== embedding)
+    throw damaged(file, `${copy} has shape (${shapes.get(copy)}), config.json says (${embedding})`);
+  return { wanted, copy, unused };
+}
+
+/** A file to be written, and what it hashes to once its content has been taken. */
+interface NewFile {
+  readonly name: string;
+  readonly content: Content;
+}
+
+/**
+ * The files of these weights: one, or shards of at most `shardBytes` and their index. `id` is the one that `readWeights`
+ * gives them; it stands when all their content has been taken.
+ */
+export function weightFiles(
+  tensors: TensorMap,
+  o: { readonly dtype: Dtype; readonly shardBytes: number; readonly chunk?: number },
+): { readonly id: () => string; readonly files: readonly NewFile[] } {
+  const bytes = ({ shape }: TensorData) => shape.reduce((a, b) => a * b, 1) * widthOf[o.dtype];
+  const parts: [string, TensorData][][] = [];
+  let size = Infinity;
+  for (const [name, t] of tensors) {
+    if (size + bytes(t) > o.shardBytes) {
+      parts.push([]);
+      size = 0;
+    }
+    parts.at(-1)!.push([name, t]);
+    size += bytes(t);
+  }
+  if (!parts.length) parts.push([]);
+  const hashes = parts.map(() => createHash("sha256"));
+  const content = parts.map((part, i) =>
+    hashing(safetensorsPieces(new Map(part), { ...o, metadata: { format: "pt" } }), hashes[i]!),
+  );
+  if (parts.length === 1)
+    return {
+      id: () => hashes[0]!.copy().digest("hex"),
+      files: [{ name: SINGLE, content: content[0]! }],
+    };
+  const number = (i: number) => String(i).padStart(5, "0");
+  const nameOf = (i: number) => `model-${number(i + 1)}-of-${number(parts.length)}.safetensors`;
+  const index = {
+    metadata: { total_size: [...tensors.values()].reduce((n, t) => n + bytes(t), 0) },
+    weight_map: Object.fromEntries(
+      parts.flatMap((part, i) => part.map(([name]) => [name, nameOf(i)])),
+    ),
+  };
+  return {
+    id: () => sha256(hashes.map((h) => h.copy().digest("hex")).join("")),
+    files: [
+      ...content.map((pieces, i) => ({ name: nameOf(i), content: pieces })),
+      { name: INDEX, content: `${JSON.stringify(index, null, 2)}\n` },
+    ],
+  };
 }
