@@ -34,7 +34,7 @@ const commands: Record<
     load: () => import("./trace.ts"),
   },
   run: {
-    what: "runs of workflows: list, show, workflows, start, cancel, fork, rewind, reask, migrate, record",
+    what: "runs of workflows: list, show, workflows, start, cancel, hold, release, fork, rewind, reask, migrate, record",
     load: () => import("./run.ts"),
   },
   trigger: {

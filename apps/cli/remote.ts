@@ -2,12 +2,12 @@
  * The running server that a command talks to, as the home's researcher: that of the home, or the one that --url or
  * TILLER_URL names.
  */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { createClient, type TillerClient } from "@tiller/client";
 import { TillerError } from "@tiller/schema";
-import { defaultHome } from "@tiller/store";
+import { defaultHome, openStore, type Store } from "@tiller/store";
 
 export const remoteFlags = {
   url: z.string().min(1).optional(),
@@ -45,6 +45,26 @@ export function remote(o: Remote): TillerClient {
     }
   };
   return createClient({ baseURL, token, fetch: call });
+}
+
+/** Over the server; on the database itself where no server of this home runs. A server that --url names is asked alone. */
+export async function orWithoutServer<T>(
+  o: Remote,
+  over: () => Promise<T>,
+  direct: (store: Store) => Promise<T>,
+): Promise<T> {
+  try {
+    return await over();
+  } catch (e) {
+    const { code } = e as { code?: unknown };
+    if ((code !== "no_server" && code !== "no_token") || o.url || process.env["TILLER_URL"])
+      throw e;
+    const home = path.resolve(o.home ?? defaultHome());
+    const databaseUrl = process.env["DATABASE_URL"];
+    if (!databaseUrl && !existsSync(path.join(home, "postgres"))) throw e; // nothing was ever started here
+    await using store = await openStore({ home, databaseUrl, guest: true });
+    return await direct(store);
+  }
 }
 
 /** JSON as it is given, or @FILE. */

@@ -1,10 +1,14 @@
-/** tiller run: runs of workflows on the running server, over its API. */
+/**
+ * tiller run: runs of workflows on the running server, over its API. What gets a run out of the way, and the list of
+ * them, also work on the database of a home whose server does not run.
+ */
 import { writeFile } from "node:fs/promises";
 import { z } from "zod";
 import type { TillerClient } from "@tiller/client";
 import { Agents, Budget, type RunProgress, TillerError, type TraceNode } from "@tiller/schema";
+import { cancelInDatabase, holdRun, listProgress, releaseRun } from "@tiller/store";
 import { parseFlags } from "./flags.ts";
-import { jsonFlag, remote, remoteFlags } from "./remote.ts";
+import { jsonFlag, orWithoutServer, remote, remoteFlags } from "./remote.ts";
 import { table } from "./table.ts";
 
 const json = z.string().min(1).optional();
@@ -17,6 +21,8 @@ const verbs = {
     flags: { input: json, agents: json, budget: json, seed: z.coerce.number().int().default(1) },
   },
   cancel: { what: "NODE [--reason TEXT]", flags: { reason: z.string().optional() } },
+  hold: { what: "ID [--reason TEXT]", flags: { reason: z.string().optional() } },
+  release: { what: "ID", flags: {} },
   fork: { what: "NODE [--input JSON|--output JSON]", flags: { input: json, output: json } },
   rewind: { what: "NODE", flags: {} },
   reask: { what: "NODE", flags: {} },
@@ -44,7 +50,11 @@ export async function run([verb, ...args]: string[]): Promise<number> {
   const acts: { [V in Verb]: () => Promise<string> } = {
     list: async () => {
       const o = said(verbs.list.flags);
-      const runs = await remote(o).listProgress();
+      const runs = await orWithoutServer(
+        o,
+        () => remote(o).listProgress(),
+        ({ db }) => listProgress(db, { now: new Date() }),
+      );
       return o.json ? JSON.stringify(runs) : listed(runs);
     },
     show: async () => {
@@ -78,8 +88,36 @@ export async function run([verb, ...args]: string[]): Promise<number> {
     cancel: async () => {
       const { reason, ...o } = said(verbs.cancel.flags);
       const why = reason === undefined ? {} : { reason };
-      await remote(o).cancelRun({ ...at, body: { node: about, ...why } });
+      await orWithoutServer<unknown>(
+        o,
+        () => remote(o).cancelRun({ ...at, body: { node: about, ...why } }),
+        ({ db }) =>
+          cancelInDatabase(
+            db,
+            about,
+            `cancelled from the command line${reason ? `: ${reason}` : ""}`,
+          ),
+      );
       return `${about} is cancelled, with all below it.`;
+    },
+    hold: async () => {
+      const { reason, ...o } = said(verbs.hold.flags);
+      const why = reason === undefined ? {} : { reason };
+      await orWithoutServer<unknown>(
+        o,
+        () => remote(o).holdRun({ ...at, body: why }),
+        ({ db }) => holdRun(db, at.id, `held from the command line${reason ? `: ${reason}` : ""}`),
+      );
+      return `${at.id} is held. Let it go on: tiller run release ${at.id}`;
+    },
+    release: async () => {
+      const o = said(verbs.release.flags);
+      await orWithoutServer<unknown>(
+        o,
+        () => remote(o).releaseRun(at),
+        ({ db }) => releaseRun(db, at.id),
+      );
+      return `${at.id} is released.`;
     },
     fork: async () => {
       const o = said(verbs.fork.flags);

@@ -160,6 +160,8 @@ export const access: Readonly<Record<string, Rule>> = {
   "POST /api/studio/experiments/:id/rewind": lab,
   "POST /api/studio/experiments/:id/reask": lab,
   "POST /api/studio/experiments/:id/cancel": staff,
+  "POST /api/studio/experiments/:id/hold": staff,
+  "POST /api/studio/experiments/:id/release": staff,
   "POST /api/studio/experiments/:id/migrate": lab,
   "GET /api/studio/experiments/:id/record": staff,
   "GET /api/studio/triggers": machines,

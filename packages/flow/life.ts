@@ -8,20 +8,37 @@ import {
   BEAT_MS,
   buryGone,
   executorIsDead,
+  giveBackUnknown,
   heirless,
+  othersLive,
   pulseExecutor,
+  releaseKnown,
+  setAsideUnknown,
+  settleEnded,
   sql,
   type Store,
 } from "@tiller/store";
 import { z } from "zod";
 
 const GROUP = 1000; // workflows taken over in one statement
+const PASS_MS = 500;
 const HEIRLESS_BEATS = 12; // whoever buries takes over at once; this finds what a dead one buried
+
+export interface Life {
+  /** Something that is not here was claimed: it is passed on in a moment. */
+  unknown(): void;
+  close(): void;
+}
 
 export async function guardLife(
   store: Store,
-  o: { onFenced: (why: TillerError) => void },
-): Promise<{ close(): void }> {
+  o: {
+    /** the workflows whose code is here */
+    known: readonly string[];
+    onAside?: ((lines: readonly string[]) => void) | undefined;
+    onFenced: (why: TillerError) => void;
+  },
+): Promise<Life> {
   const { db, executor } = store;
   const takeOver = async (dead: readonly string[]) => {
     for (const id of dead)
@@ -33,6 +50,22 @@ export async function guardLife(
         if (!left.length) break;
         await DBOS.resumeWorkflows(left.map((w) => w.id));
       }
+  };
+  /**
+   * What needs code that is not here: another server may have it; where there is none it is set aside, and goes on by
+   * itself once a server with the code looks.
+   */
+  const sortOut = async (start: boolean) => {
+    const back = await releaseKnown(db, o.known);
+    const alone = !(await othersLive(db, executor));
+    if (!alone) await giveBackUnknown(db, o.known, executor);
+    const lost = alone ? await setAsideUnknown(db, o.known, start ? {} : { executor }) : [];
+    const lines = [
+      ...back.map((run) => `${run} goes on: its code is there again.`),
+      ...lost.map((t) => `${t.experiment} is held: ${t.why}`),
+    ];
+    if (lines.length) o.onAside?.(lines);
+    await settleEnded(db);
   };
   let closed = false;
   let beats = 0;
@@ -48,9 +81,13 @@ export async function guardLife(
       );
     }
     await takeOver(dead);
-    if (!store.alone && beats++ % HEIRLESS_BEATS === 0) await takeOver(await heirless(db));
+    if (beats++ % HEIRLESS_BEATS === 0) {
+      if (!store.alone) await takeOver(await heirless(db));
+      await sortOut(false);
+    }
     return undefined;
   };
+  await sortOut(true);
   await takeOver(await buryGone(db, executor));
   await takeOver(await heirless(db)); // of an earlier process on this database
   let timer: NodeJS.Timeout;
@@ -64,10 +101,18 @@ export async function guardLife(
     }, BEAT_MS).unref();
   };
   next();
+  let passing: NodeJS.Timeout | undefined;
   return {
+    unknown: () => {
+      passing ??= setTimeout(() => {
+        passing = undefined;
+        void sortOut(false).catch(() => {}); // the next beats look again
+      }, PASS_MS);
+    },
     close: () => {
       closed = true;
       clearTimeout(timer);
+      clearTimeout(passing);
     },
   };
 }

@@ -22,11 +22,13 @@ import {
   endExperiment,
   experimentExtras,
   getExperiment,
+  holdRun,
   jsonText,
   openBatches,
   patient,
   plainExperiments,
   readBlob,
+  releaseRun,
   resolveValue,
   sql,
   type Store,
@@ -36,10 +38,11 @@ import {
 import type { Models } from "@tiller/model";
 import type { Carried, WorkflowDef } from "./define.ts";
 import { openClock } from "./clock.ts";
-import { isControl, revive } from "./failures.ts";
+import { isControl, nodeError, revive } from "./failures.ts";
+import { doing } from "./fence.ts";
 import { fault } from "./fault.ts";
 import { type Branch, carryFor, recordedResults } from "./fork.ts";
-import { guardLife } from "./life.ts";
+import { guardLife, type Life } from "./life.ts";
 import { compactAtRest, QUEUE_MS, quietDbos } from "./quiet.ts";
 import { openRecorder } from "./recorder.ts";
 import type { Host, RunConfig, WorkflowArgs } from "./host.ts";
@@ -97,6 +100,9 @@ export interface FlowServer {
   /** A new run that asks this question again. */
   reask(o: { node: string; by: string }): Promise<{ experiment: string }>;
   cancel(o: { node: string; by: string; reason?: string }): Promise<void>;
+  /** Sets a run aside until it is released; what it asked of people stays with them. */
+  hold(o: { experiment: string; by: string; reason?: string }): Promise<void>;
+  release(o: { experiment: string }): Promise<void>;
   /** What people and models answered in a run, and with `jobs` what its jobs made, to run it again without them. */
   record(experiment: string, o?: { jobs?: boolean }): Promise<Recording>;
   /** Takes a run over to another version by that version's `migrate`. */
@@ -115,16 +121,18 @@ export async function launchFlow(o: {
   models?: Models | undefined;
   /** workflows of the shared queue that run here at once */
   workerConcurrency?: number;
+  /** runs that wait for code which is not here, or no longer do */
+  onAside?: ((lines: readonly string[]) => void) | undefined;
   /** this server was declared dead: nothing it does counts any more */
   onFenced?: (why: TillerError) => void;
 }): Promise<FlowServer> {
   const { store } = o;
   const { db, home } = store;
   const stopping = new AbortController();
+  let life: Life | undefined;
   /** Runs outside any workflow: what is started there is no step of the caller's. */
   const outside = AsyncLocalStorage.snapshot();
   const defs = new Map(o.workflows.map((w) => [w.name, w]));
-  await refuseMissing(store, defs);
   await store.enlist();
 
   DBOS.setConfig({
@@ -139,7 +147,8 @@ export async function launchFlow(o: {
     logger: {
       info() {},
       debug() {},
-      warn() {},
+      // it claimed a workflow that is not here, and would keep it
+      warn: (e) => (/Cannot find workflow function/.test(String(e)) ? life?.unknown() : undefined),
       error: (e) => (process.env["TILLER_DEBUG"] ? console.error(e) : undefined),
     },
   });
@@ -219,19 +228,18 @@ export async function launchFlow(o: {
     }
   };
 
+  const running = new WeakMap<WorkflowArgs, Promise<StoredValue>>();
   const registered = new Map<string, (args: WorkflowArgs) => Promise<StoredValue>>();
   for (const def of o.workflows) {
     const whole = async (args: WorkflowArgs): Promise<StoredValue> => {
       const root = args.id === args.experiment;
+      // no recorded step: a workflow that changed finds its places taken, and must end all the same
       const end = (how: Parameters<typeof endExperiment>[2]) =>
-        DBOS.runStep(
-          () => patient(() => endExperiment(db, args.experiment, how), stopping.signal),
-          {
-            name: ":end",
-          },
-        );
+        outside(() => patient(() => endExperiment(db, args.experiment, how), stopping.signal));
       try {
-        const stored = await runWorkflow(host, def, args);
+        const stored = await doing({ run: args.experiment, what: args.id }, () =>
+          runWorkflow(host, def, args),
+        );
         fault("workflow.ended");
         await recorder.flush(); // a workflow that has ended is not run again: its trace must be whole
         if (root) await end({ state: "done", result: await resolveValue(home, stored) });
@@ -239,10 +247,10 @@ export async function launchFlow(o: {
       } catch (e) {
         if (stopping.signal.aborted) return new Promise<never>(() => {}); // unfinished, it goes on at the next start
         await recorder.flush();
-        if (root && !isControl(e)) await end({ state: "failed", error: revive(e).message });
+        if (root && !isControl(e)) await end({ state: "failed", error: nodeError(e).message });
         throw e;
       } finally {
-        here.delete(args.id);
+        if (here.get(args.id) === running.get(args)) here.delete(args.id); // not one that was released since
         if (root) {
           configs.delete(args.experiment);
           store.emit({ type: "experiment", id: args.experiment });
@@ -250,9 +258,10 @@ export async function launchFlow(o: {
       }
     };
     const body = (args: WorkflowArgs): Promise<StoredValue> => {
-      const running = whole(args);
-      here.set(args.id, running);
-      return running;
+      const execution = whole(args);
+      running.set(args, execution);
+      here.set(args.id, execution);
+      return execution;
     };
     registered.set(
       def.name,
@@ -266,7 +275,9 @@ export async function launchFlow(o: {
   });
   const rest = compactAtRest();
   const quiet = setTimeout(quietDbos, 2 * QUEUE_MS).unref(); // by then it has found the queue
-  const life = await guardLife(store, {
+  life = await guardLife(store, {
+    known: [...defs.keys()],
+    onAside: o.onAside,
     onFenced: (why) => {
       stopping.abort();
       (o.onFenced ?? defaultFenced)(why);
@@ -327,16 +338,13 @@ export async function launchFlow(o: {
         : [],
     };
     await outside(() =>
-      DBOS.startWorkflow(registered.get(kept.recipe) ?? missing(kept.recipe), {
+      DBOS.startWorkflow(registered.get(defOf(kept.recipe).name)!, {
         workflowID: id,
         ...(s.spread ? { queueName: QUEUE } : {}),
       })(args),
     );
     store.emit({ type: "experiment", id });
     return id;
-  };
-  const missing = (name: string): never => {
-    throw missingCode([name]);
   };
 
   /** Ends what runs at or below a node; without `batches` people go on with the work they hold, for whoever takes it over. */
@@ -360,6 +368,19 @@ export async function launchFlow(o: {
     const experiment = node.split("/")[0]!;
     store.emit({ type: "experiment", id: ExperimentId.parse(experiment) });
   };
+  const hold: FlowServer["hold"] = async ({ experiment, by, reason }) => {
+    await recorder.flush();
+    await holdRun(db, experiment, `held by ${by}${reason ? `: ${reason}` : ""}`);
+    host.underWay.breakOff(experiment);
+    // what still waits here records nothing any more; released, it runs anew
+    for (const id of here.keys())
+      if (id === experiment || id.startsWith(`${experiment}/`)) here.delete(id);
+    store.emit({ type: "experiment", id: ExperimentId.parse(experiment) });
+  };
+  const release: FlowServer["release"] = async ({ experiment }) => {
+    await releaseRun(db, experiment);
+    store.emit({ type: "experiment", id: ExperimentId.parse(experiment) });
+  };
   /** Starts a branch of a run; `inPlace` ends the old one. */
   const branch = async (
     b: Branch,
@@ -376,7 +397,7 @@ export async function launchFlow(o: {
       carried: before,
       adopt: inPlace,
     });
-    if (inPlace && old.state === "running") {
+    if (inPlace && old.endedAt === null) {
       await end(experiment, `taken back by ${by}`, { batches: false });
       for (const batch of left) await cancelBatches(db, batch); // what was made of what is taken back leaves the desks
     }
@@ -408,6 +429,8 @@ export async function launchFlow(o: {
     rewind: (f) => branch({ kind: "rewind", ...f }, f.by, true),
     reask: (f) => branch({ kind: "reask", ...f }, f.by, false),
     cancel,
+    hold,
+    release,
     record: async (experiment, r = {}) => {
       await recorder.flush();
       const { recipe, seed, config } = await getExperiment(db, experiment);
@@ -431,7 +454,7 @@ export async function launchFlow(o: {
         input: unknown;
         carried: Carried;
       };
-      if (old.state === "running")
+      if (old.endedAt === null)
         await end(experiment, `goes on as ${to}, by ${by}`, { batches: false });
       const id = await start(def, input, {
         id: `${experiment}-${to.replace("@", "-")}`,
@@ -447,7 +470,7 @@ export async function launchFlow(o: {
       stopping.abort(); // running steps stay pending, for the next start
       clearTimeout(quiet);
       rest.close();
-      life.close();
+      life?.close();
       waiter.close();
       await recorder.close();
       await Promise.race([DBOS.shutdown(), new Promise((r) => setTimeout(r, 2000))]);
@@ -478,29 +501,6 @@ const defaultFenced = (why: TillerError) => {
   console.error(`tiller: ${why.message}`);
   process.exit(1);
 };
-const missingCode = (names: readonly string[]) =>
-  new TillerError(
-    "missing_workflow",
-    `the database holds unfinished runs of ${names.join(", ")}, but this server has no such workflow. Add its code back beside the new version, or give the new one a \`migrate\` and migrate them, or cancel them.`,
-  );
-
-/** No start without the code of what is parked: it would wait in silence for ever. */
-async function refuseMissing(store: Store, defs: ReadonlyMap<string, AnyWorkflow>): Promise<void> {
-  const exists = await store.db.value(
-    sql`select to_regclass('dbos.workflow_status') is not null`,
-    z.boolean(),
-  );
-  if (!exists) return;
-  const parked = await store.db.many(
-    sql`select distinct name from dbos.workflow_status where status in ('PENDING', 'ENQUEUED', 'DELAYED')`,
-    z.object({ name: z.string() }),
-  );
-  const lost = parked
-    .map((p) => p.name)
-    .filter((name) => !defs.has(name) && !name.startsWith("_dbos") && !name.startsWith("temp_"));
-  if (lost.length) throw missingCode(lost);
-}
-
 const NOTHING: Carried = { results: {} };
 const NOBODY: Agents = {};
 async function loadConfig(store: Store, experiment: string): Promise<RunConfig | undefined> {

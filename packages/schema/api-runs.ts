@@ -3,6 +3,7 @@ import { z } from "zod";
 import { get, type Operation, post, remove } from "./operation.ts";
 import {
   AtNode,
+  HoldRun,
   MigrateRun,
   NewTrigger,
   Recording,
@@ -41,6 +42,13 @@ export const runOperations = {
   }),
   cancelRun: post("/api/studio/experiments/:id/cancel", "ends a node and all below it", {
     body: AtNode,
+    reply: Ok,
+  }),
+  holdRun: post("/api/studio/experiments/:id/hold", "sets a run aside until it is released", {
+    body: HoldRun,
+    reply: Ok,
+  }),
+  releaseRun: post("/api/studio/experiments/:id/release", "lets a run that is held go on", {
     reply: Ok,
   }),
   migrateRun: post("/api/studio/experiments/:id/migrate", "takes a run over to a newer version", {

@@ -31,11 +31,13 @@ export const Summary = z.strictObject({
 });
 export type Summary = z.infer<typeof Summary>;
 
+/** held: set aside, by a person or because it ended its process; `error` says why and what to do */
+export const runStates = ["running", "held", "done", "failed", "cancelled"] as const;
 export const Experiment = z.strictObject({
   id: ExperimentId,
   recipe: z.string().describe("workflow name with version, e.g. better-continuations@2"),
   title: z.string(),
-  state: z.enum(["running", "done", "failed", "cancelled"]),
+  state: z.enum(runStates),
   seed: z.number(),
   config: z.record(z.string(), z.unknown()),
   startedAt: z.iso.datetime(),

@@ -15,6 +15,7 @@ export const AtNode = z.strictObject({
   output: z.unknown().optional(),
   reason: z.string().max(1000).optional(),
 });
+export const HoldRun = z.strictObject({ reason: z.string().max(1000).optional() });
 export const MigrateRun = z.strictObject({
   to: z.string().describe("a newer version of its workflow"),
 });

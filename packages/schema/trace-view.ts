@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { ExperimentId } from "./ids.ts";
+import { runStates } from "./lab.ts";
 import { Agents, Budget, NodeComment, NodeDetail } from "./trace.ts";
 
 /** GET /api/studio/experiments/:id/trace/run : the run whose tree it is. */
@@ -11,7 +12,7 @@ export const TracedRun = z.strictObject({
   id: ExperimentId,
   recipe: z.string(),
   title: z.string(),
-  state: z.enum(["running", "done", "failed", "cancelled"]),
+  state: z.enum(runStates),
   seed: z.number(),
   config: z.unknown(),
   result: z.unknown(),

@@ -73,7 +73,7 @@ export const queuesNow = (db: Db): Promise<z.infer<typeof QueueRow>[]> =>
           (sum(b.done) + coalesce(sum(t.n), 0))::int as done, sum(b.wanted)::int as wanted, max(b.priority) as priority, min(b.deadline) as deadline
         from batch b join experiment e on e.id = b.experiment
           left join (select batch, sum(n) as n from batch_tick group by batch) t on t.batch = b.id
-        where b.consumed_at is null and b.cancelled_at is null and b.type is not null and e.state = 'running'
+        where b.consumed_at is null and b.cancelled_at is null and b.type is not null and e.state in ('running', 'held')
         group by b.type, b.experiment, e.title having sum(b.wanted) > sum(b.done) + coalesce(sum(t.n), 0)
         order by max(b.priority) desc, min(b.deadline) nulls last, b.type, b.experiment`,
     QueueRow,
@@ -84,7 +84,7 @@ export async function sampleQueues(db: Db): Promise<void> {
   const fresh = await db.run(
     sql`insert into queue_sample (kind, experiment, minute, done)
         select b.type, b.experiment, date_trunc('minute', now()), sum(b.done) + coalesce(sum(t.n), 0)
-        from batch b join experiment e on e.id = b.experiment and e.state = 'running' left join (select batch, sum(n) as n from batch_tick group by batch) t on t.batch = b.id
+        from batch b join experiment e on e.id = b.experiment and e.state in ('running', 'held') left join (select batch, sum(n) as n from batch_tick group by batch) t on t.batch = b.id
         where b.type is not null and not exists (select 1 from queue_sample where minute = date_trunc('minute', now()))
         group by 1, 2 on conflict do nothing`,
   );

@@ -12,6 +12,7 @@ export { whileFull, writeWhole } from "./files.ts";
 export { forecastQueues, previewMove } from "./forecast.ts";
 export * from "./feedback.ts";
 export * from "./gold.ts";
+export * from "./holds.ts";
 export * from "./invitations.ts";
 export * from "./executors.ts";
 export * from "./joining.ts";

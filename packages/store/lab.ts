@@ -66,7 +66,7 @@ export const endExperiment = (
   const summary = Summary.safeParse(o.result);
   return db.run(
     sql`update experiment set state = ${o.state}, ended_at = now(), error = ${o.error ?? null}, result = ${o.result === undefined ? null : jsonText(o.result)},
-          summary = ${summary.success ? json(summary.data) : null} where id = ${id} and state = 'running'`,
+          summary = ${summary.success ? json(summary.data) : null} where id = ${id} and state in ('running', 'held')`,
   );
 };
 /** What a run was given beside its input. */
@@ -85,7 +85,7 @@ export const experimentExtras = (db: Db, id: string) =>
 export const plainExperiments = async (db: Db): Promise<string[]> =>
   (
     await db.many(
-      sql`select id from experiment where state = 'running' and agents = '{}' and carried is null`,
+      sql`select id from experiment where state in ('running', 'held') and agents = '{}' and carried is null`,
       z.object({ id: z.string() }),
     )
   ).map((e) => e.id);

@@ -157,6 +157,7 @@ export function forecast(
   state: TracedRun["state"],
   o: { answers: Part; others: Part; elapsed: number; now: Date },
 ): Pick<RunProgress, "end" | "basis"> {
+  if (state === "held") return { end: null, basis: "it is held" };
   if (state !== "running") return { end: null, basis: "it has ended" };
   const seconds = Math.max(1, Math.min(o.elapsed, WINDOW_SECONDS));
   const window = seconds >= WINDOW_SECONDS ? "the last 24 hours" : "its time so far";

@@ -312,7 +312,7 @@ const json = (x: unknown) => JSON.stringify(x);
 
 /** A run that was under way when it was exported does not go on here: it counts as cancelled. */
 async function insertRun(db: Db, run: TracedRun, imported: object): Promise<void> {
-  const state = run.state === "running" ? "cancelled" : run.state;
+  const state = run.state === "running" || run.state === "held" ? "cancelled" : run.state;
   await db.run(sql`insert into experiment (id, recipe, title, state, seed, config, result, agents, budget, origin, code_revision, started_at, ended_at, error)
     values (${run.id}, ${run.recipe}, ${run.title}, ${state}, ${run.seed}, ${json(run.config ?? {})}, ${json(run.result ?? null)}, ${json(run.agents)}, ${json(run.budget)},
       ${json({ imported, before: run.origin ?? null })}, ${run.codeRevision}, ${run.startedAt}, ${run.endedAt}, ${run.error})`);

@@ -4,6 +4,7 @@ import { newTrigger, pauseTrigger, resumeTrigger } from "@tiller/flow";
 import {
   AtNode,
   ExperimentId,
+  HoldRun,
   MigrateRun,
   NewTrigger,
   SetTrigger,
@@ -59,6 +60,18 @@ export const runRoutes = (d: Deps) => {
       const { node, reason } = await target(c.req.param("id"), await c.req.json());
       const why = reason === undefined ? {} : { reason };
       await d.flow.cancel({ node, by: c.var.me.pseudonym, ...why });
+      return c.json({ ok: true });
+    })
+    .post("/experiments/:id/hold", async (c) => {
+      const { id: experiment } = await target(c.req.param("id"), { node: c.req.param("id") });
+      const { reason } = HoldRun.parse(await c.req.json());
+      const why = reason === undefined ? {} : { reason };
+      await d.flow.hold({ experiment, by: c.var.me.pseudonym, ...why });
+      return c.json({ ok: true });
+    })
+    .post("/experiments/:id/release", async (c) => {
+      const { id: experiment } = await target(c.req.param("id"), { node: c.req.param("id") });
+      await d.flow.release({ experiment });
       return c.json({ ok: true });
     })
     .post("/experiments/:id/migrate", async (c) => {

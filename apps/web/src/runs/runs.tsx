@@ -8,6 +8,7 @@ import { get } from "../api.ts";
 import { Badge, Empty, Failed, Loading, Meter, when } from "../design/components.tsx";
 import { stateTone } from "../studio/experiments.tsx";
 import { ago, compact, money, span } from "../trace/format.ts";
+import { HoldButton } from "./hold.tsx";
 import { importFile } from "./import.ts";
 import "./runs.css";
 
@@ -63,6 +64,7 @@ export function Runs() {
           <option value="">Every state</option>
           <option value="running">running</option>
           <option value="stuck">waiting or failed inside</option>
+          <option value="held">held</option>
           <option value="done">done</option>
           <option value="failed">failed</option>
           <option value="cancelled">cancelled</option>
@@ -126,7 +128,10 @@ function Run({ run: r, now }: { run: RunProgress; now: number }) {
             {r.recipe}, {r.id}, started {when(r.startedAt)}
           </p>
         </div>
-        <Badge tone={stateTone[r.state]}>{r.state}</Badge>
+        <div className="row">
+          <HoldButton run={r} />
+          <Badge tone={stateTone[r.state]}>{r.state}</Badge>
+        </div>
       </div>
       {!r.imported && (
         <div className="run-facts small num">

@@ -17,6 +17,7 @@ import {
 
 export const stateTone = {
   running: "warn",
+  held: "bad",
   done: "good",
   failed: "bad",
   cancelled: undefined,

@@ -42,6 +42,7 @@ export const stateNames: Record<TraceNode["state"], string> = {
 };
 export const stateTone = {
   running: "warn",
+  held: "bad",
   waiting: "warn",
   done: "good",
   failed: "bad",

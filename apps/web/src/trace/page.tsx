@@ -5,6 +5,7 @@ import { useCallback, useState } from "react";
 import { type NodeLink, TracedRun } from "@tiller/schema";
 import { get } from "../api.ts";
 import { Failed, Loading } from "../design/components.tsx";
+import { HoldButton } from "../runs/hold.tsx";
 import { liveSource } from "./source.ts";
 import { Place } from "./tree.ts";
 import { Viewer } from "./viewer.tsx";
@@ -59,6 +60,7 @@ function Page({ run }: { run: TracedRun }) {
           <Link className="button" to="/studio/experiments/$id" params={{ id }}>
             Overview
           </Link>
+          <HoldButton run={run} />
           <a
             className="button"
             href={`/api/studio/experiments/${encodeURIComponent(id)}/trace/file`}
