@@ -5,14 +5,16 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { serve, type ServerType } from "@hono/node-server";
 import { z } from "zod";
 import { simulatedRaters } from "@tiller/crowd";
-import { launchFlow, startTriggers } from "@tiller/flow";
+import { startTriggers } from "@tiller/flow";
 import { PersonId, type Role, Summary, TillerError } from "@tiller/schema";
 import { createApp, serverOptions } from "@tiller/server/app.ts";
 import { serverModels } from "@tiller/server/engine.ts";
+import { serverFlow } from "@tiller/server/flow.ts";
 import { renderReport } from "@tiller/server/report.ts";
 import { SamplerPool } from "@tiller/server/sampler.ts";
 import { simulate } from "@tiller/server/simulated-raters.ts";
@@ -34,10 +36,8 @@ import {
 } from "@tiller/store";
 import { buildWeb } from "@tiller/web/build.ts";
 import { betterContinuations, Config, smallConfig } from "../../recipes/better-continuations.ts";
-import { recipes } from "../../recipes/index.ts";
 import { Progress, summaryTable } from "./bars.ts";
 import { parseFlags } from "./flags.ts";
-import { loadWorkflows } from "./workflows.ts";
 
 const flags = {
   once: z.boolean().default(false),
@@ -54,6 +54,7 @@ const flags = {
 };
 
 const SWEEP_MS = 15_000;
+const READY_MS = 5000;
 
 export async function run(args: string[]): Promise<number> {
   const o = parseFlags(args, flags);
@@ -64,7 +65,7 @@ export async function run(args: string[]): Promise<number> {
   const pending = new Set<Promise<void>>();
   let server: ServerType | undefined;
   let simulating: Promise<void> | undefined;
-  let flow: Awaited<ReturnType<typeof launchFlow>> | undefined;
+  let flow: ReturnType<typeof serverFlow> | undefined;
   let triggers: Awaited<ReturnType<typeof startTriggers>> | undefined;
   let webhooks: AsyncDisposable | undefined;
   const close = async () => {
@@ -80,14 +81,10 @@ export async function run(args: string[]): Promise<number> {
     await Promise.race([store.close(), new Promise((r) => setTimeout(r, 5000))]);
   };
   try {
-    const web = await buildWeb();
     const models = serverModels({ store, sampler, file: o.models });
-    flow = await launchFlow({
-      store,
-      workflows: [...recipes, ...(o.workflows ? await loadWorkflows(o.workflows) : [])],
-      codeRevision: revision(),
-      models,
-    });
+    const { workflows, models: modelsFile } = o;
+    flow = serverFlow({ store, sampler, workflows, models: modelsFile, codeRevision: revision() });
+    const web = await buildWeb();
     const allowed = parseAllowed(process.env["TILLER_WEBHOOK_ALLOW"] ?? "");
     webhooks = await startWebhooks(store, { allowed });
     triggers = await startTriggers({ store, flow });
@@ -139,6 +136,8 @@ export async function run(args: string[]): Promise<number> {
         ),
       })),
     );
+    // a workflow's code that does not come to an end while it is read keeps nobody from the rest
+    await Promise.race([flow.ready(), sleep(READY_MS, undefined, { ref: false })]);
     if (!o.json)
       console.log(
         `\n  Tiller is at ${address}\n\n  Studio (researcher)  ${researcher}\n  Desk (rater)         ${rater}\n  People and pay       ${admin}\n  API key              ${key}\n`,

@@ -19,7 +19,7 @@ export async function findServed(db: Db, nameOrId: string): Promise<Checkpoint |
 
 export const randomSeed = (): number => Math.floor(Math.random() * 2 ** 31);
 
-export function samplerEngine(d: { db: Db; sampler: SamplerPool }): Engine {
+export function samplerEngine(d: { db: Db; sampler: Pick<SamplerPool, "generate"> }): Engine {
   // a checkpoint's folder does not change
   const templates = new Map<string, boolean>();
   const hasTemplate = async (path: string): Promise<boolean> => {
@@ -55,7 +55,7 @@ export function samplerEngine(d: { db: Db; sampler: SamplerPool }): Engine {
 /** The models of models.json and of the registered checkpoints; `file` stands before the home's and TILLER_MODELS. */
 export const serverModels = (d: {
   store: Pick<Store, "db" | "home">;
-  sampler: SamplerPool;
+  sampler: Pick<SamplerPool, "generate">;
   file?: string | undefined;
 }): Models =>
   openModels({

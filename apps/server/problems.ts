@@ -12,6 +12,8 @@ const statusOf: Readonly<Record<string, Status>> = {
   unknown_lease: 409,
   lease_expired: 410,
   too_late: 409,
+  workflows_away: 503,
+  workflows_lost: 503,
 };
 type Status = 400 | 401 | 403 | 404 | 409 | 410 | 413 | 429 | 500 | 503 | 507;
 type Problem = { status: Status; code: string; message: string };

@@ -6,11 +6,10 @@
 import type { AddressInfo } from "node:net";
 import { parseArgs } from "node:util";
 import { serve } from "@hono/node-server";
-import { launchFlow } from "@tiller/flow";
 import { expireLeases, openStore, settleDropped } from "@tiller/store";
-import { recipes } from "../../recipes/index.ts";
 import { createApp, serverOptions } from "./app.ts";
 import { serverModels } from "./engine.ts";
+import { serverFlow } from "./flow.ts";
 import { SamplerPool } from "./sampler.ts";
 
 const SWEEP_MS = 5000;
@@ -32,7 +31,7 @@ const store = await openStore({
 const pending = new Set<Promise<void>>();
 const sampler = new SamplerPool();
 const models = serverModels({ store, sampler });
-const flow = await launchFlow({ store, workflows: recipes, models, codeRevision: "serve" });
+const flow = serverFlow({ store, sampler, codeRevision: "serve" });
 const app = createApp({ store, flow, sampler, models, pending, web: values.web });
 const server = serve({
   fetch: app.fetch,

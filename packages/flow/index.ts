@@ -9,4 +9,4 @@ export {
   startTriggers,
   type Triggers,
 } from "./triggers.ts";
-export { type FlowServer, type KnownWorkflow, launchFlow, type StartOptions } from "./server.ts";
+export { type FlowServer, launchFlow, type StartOptions } from "./server.ts";

@@ -11,6 +11,7 @@ import {
   type Budget,
   Bug,
   ExperimentId,
+  KnownWorkflow,
   type Recording,
   TillerError,
 } from "@tiller/schema";
@@ -64,16 +65,10 @@ export interface StartOptions {
   /** any server of the database may run it, in place of this one */
   readonly spread?: boolean;
 }
-export interface KnownWorkflow {
-  readonly name: string;
-  readonly title: string;
-  /** JSON schema of the input */
-  readonly input: unknown;
-}
 export interface FlowServer {
   workflows(): KnownWorkflow[];
   /** Refuses an input that the workflow of this name would refuse. */
-  check(workflow: string, input: unknown): void;
+  check(workflow: string, input: unknown): Promise<void>;
   /** Starts a run, or goes on with it when this id is known; by its definition or its name. */
   start<S extends z.ZodType>(
     def: WorkflowDef<S> | string,
@@ -84,8 +79,6 @@ export interface FlowServer {
   wait(id: string): Promise<unknown>;
   /** To be called after an answer, for what people see; the waiting workflow hears of it from the database. */
   answered(a: { batch: string; done: number }): void;
-  /** Asks of this process that wait for people. */
-  waiting(): number;
   /** Looks for complete batches whose word was lost. */
   nudge(): Promise<void>;
   /** A new run from just before a node, with another input or output there; what does not follow from it is kept. */
@@ -109,6 +102,11 @@ export interface FlowServer {
   migrate(o: { experiment: string; to: string; by: string }): Promise<{ experiment: string }>;
   close(): Promise<void>;
 }
+/** Workflows that run in this very process: for tests, and inside the process that the server gives them. */
+export interface LocalFlow extends FlowServer {
+  /** Asks that wait for people. */
+  waiting(): number;
+}
 type AnyWorkflow = WorkflowDef<any, any>;
 
 const QUEUE = "tiller";
@@ -125,7 +123,7 @@ export async function launchFlow(o: {
   onAside?: ((lines: readonly string[]) => void) | undefined;
   /** this server was declared dead: nothing it does counts any more */
   onFenced?: (why: TillerError) => void;
-}): Promise<FlowServer> {
+}): Promise<LocalFlow> {
   const { store } = o;
   const { db, home } = store;
   const stopping = new AbortController();
@@ -414,12 +412,14 @@ export async function launchFlow(o: {
 
   return {
     workflows: () =>
-      o.workflows.map((w) => ({
-        name: w.name,
-        title: w.title,
-        input: z.toJSONSchema(w.input as z.ZodType, { unrepresentable: "any", io: "input" }),
-      })),
-    check: (name, input) => checkInput(defOf(name), input),
+      o.workflows.map((w) =>
+        KnownWorkflow.parse({
+          name: w.name,
+          title: w.title,
+          input: z.toJSONSchema(w.input as z.ZodType, { unrepresentable: "any", io: "input" }),
+        }),
+      ),
+    check: async (name, input) => checkInput(defOf(name), input),
     start,
     wait: async (id) => resolveValue(home, await outside(() => resultOf(id))),
     answered: ({ batch, done }) => recorder.answers(batch, done),

@@ -30,6 +30,8 @@ export interface Triggers {
   close(): Promise<void>;
 }
 
+/** The process that runs workflows was away: nothing is wrong with the trigger. */
+const passing: ReadonlySet<string> = new Set(["workflows_away", "workflows_lost"]);
 const LONGEST_MS = 3_600_000; // a clock that is set is noticed within the hour
 
 /** The next time after `now` that a cron expression names, in UTC. */
@@ -50,7 +52,7 @@ export async function newTrigger(
   o: { store: Store; flow: FlowServer; by: PersonId; now: Date },
   t: NewTrigger,
 ): Promise<void> {
-  o.flow.check(
+  await o.flow.check(
     t.workflow,
     filled(t.input, "schedule" in t.on ? o.now.toISOString() : "0".repeat(64)),
   );
@@ -109,7 +111,8 @@ export async function startTriggers(o: {
         runs.push(id);
       } catch (e) {
         // what is wrong with the trigger itself stays wrong; anything else the next sweep tries again
-        if (e instanceof TillerError) await settleFiring(db, f, { error: e.message });
+        if (e instanceof TillerError && !passing.has(e.code))
+          await settleFiring(db, f, { error: e.message });
         else throw e;
       }
     }

@@ -112,6 +112,12 @@ export const othersLive = (db: Db, me: string): Promise<boolean> =>
     z.boolean(),
   );
 
+/** Declares one dead whose process is known to have ended, and ends its connections. */
+export async function buryExecutor(db: Db, id: string): Promise<void> {
+  await retireExecutor(db, id);
+  await endConnections(db, [id]);
+}
+
 /** A clean stop: its unfinished workflows are free at once. */
 export const retireExecutor = (db: Db, id: string): Promise<number> =>
   db.run(sql`update executor set dead_at = now() where id = ${id} and dead_at is null`);

@@ -1,0 +1,37 @@
+/** The process that runs the workflows of a server: its recipes and a researcher's own file. */
+import { z } from "zod";
+import { launchFlow } from "@tiller/flow";
+import { serveFlow } from "@tiller/flow/child.ts";
+import { loadFenced } from "@tiller/flow/load.ts";
+import { openStore } from "@tiller/store";
+import { recipes } from "../../recipes/index.ts";
+import { serverModels } from "./engine.ts";
+import { FlowChildArgs } from "./flow.ts";
+import { Part } from "./sampler.ts";
+
+const args = FlowChildArgs.parse(JSON.parse(z.string().parse(process.argv[2])));
+await serveFlow(args, async (parent) => {
+  const { home, file, models: modelsFile, codeRevision } = args;
+  const databaseUrl = process.env["DATABASE_URL"];
+  const store = await openStore({ home, databaseUrl, guest: true });
+  parent.hello(store.executor);
+  const models = serverModels({
+    store,
+    file: modelsFile,
+    // one sampler a server: the weights are in memory once
+    sampler: {
+      async *generate(r, signal) {
+        for await (const part of parent.want(r, signal)) yield Part.parse(part);
+      },
+    },
+  });
+  const own = file === undefined ? [] : await loadFenced(file, recipes, args.avoid, parent);
+  const flow = await launchFlow({
+    store,
+    workflows: [...recipes, ...own],
+    codeRevision,
+    models,
+    onAside: (lines) => parent.say(...lines),
+  });
+  return { store, flow };
+});
