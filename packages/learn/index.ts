@@ -7,7 +7,7 @@ export { PpoConfig, ppoJob } from "./ppo.ts";
 export { PretrainConfig, pretrainJob } from "./pretrain.ts";
 export { RewardConfig, rewardJob } from "./reward.ts";
 export { sampleJob } from "./sample.ts";
-export { comparisonLoss, nextTokenLoss, nextTokens, type Row, weightOf } from "./losses.ts";
+export { comparisonLoss, nextTokenLoss, nextTokens, type Row, rowsAt, weightOf } from "./losses.ts";
 export { rateAt, Schedule } from "./schedules.ts";
 export {
   type Batch,

@@ -1,10 +1,19 @@
 /** Losses for the trainer. One of your own is such a function too. */
 import {
   add,
+  cast,
+  counted,
   div,
   gather,
+  greater,
+  IGNORED,
+  less,
   logSigmoid,
+  max,
+  maximum,
   mean,
+  min,
+  minimum,
   mul,
   neg,
   reshape,
@@ -14,7 +23,7 @@ import {
   type Tensor,
 } from "@tiller/tensor";
 import { largest } from "@tiller/schema";
-import { type Batch, bucket, type Loss, tokens } from "./trainer.ts";
+import { type Batch, bucket, type Forward, type Loss, tokens } from "./trainer.ts";
 
 /** Rows of tokens to learn to go on with; `from`: the first one that counts, so that a prompt does not. */
 export interface Row {
@@ -40,30 +49,35 @@ export function nextTokens(rows: readonly Row[], o: { readonly length?: number }
     weights: { shape: [rows.length, T], data },
   };
 }
-/** Over how many tokens the loss of such a batch is a mean: `weigh` of `forwardBackward`. */
+/** Over how many tokens the loss of such a batch is a mean: weights, without those of labels that are -100. */
 export const weightOf = (batch: Batch): number => {
   let total = 0;
-  const { data } = batch["weights"]!;
-  for (let i = 0; i < data.length; i++) total += data[i]!;
+  const [{ data }, labels] = [batch["weights"]!, batch["labels"]!.data];
+  for (let i = 0; i < data.length; i++) if (labels[i] !== IGNORED) total += data[i]!;
   return total;
 };
 
 /** Mean cross-entropy of the tokens that count: supervised fine-tuning. Sees `logprobs` (B, T). */
-export const nextTokenLoss: Loss = ({ batch, hidden, logprobs: of }) => {
-  const { ids, labels, weights } = batch as Record<"ids" | "labels" | "weights", Tensor>;
-  const n = sizeOf(ids.shape);
-  const logprobs = reshape(of(hidden(ids), reshape(labels, [n])), ids.shape);
-  return { loss: neg(div(sum(mul(logprobs, weights)), sum(weights))), seen: { logprobs } };
-};
+export const nextTokenLoss: Loss = Object.assign(
+  ({ batch, hidden, logprobs: of }: Forward) => {
+    const { ids, labels, weights } = batch as Record<"ids" | "labels" | "weights", Tensor>;
+    const n = sizeOf(ids.shape);
+    const logprobs = reshape(of(hidden(ids), reshape(labels, [n])), ids.shape); // 0 where the label is -100
+    const total = sum(mul(weights, counted(labels)));
+    return { loss: neg(div(sum(mul(logprobs, weights)), total)), seen: { logprobs } };
+  },
+  { weigh: weightOf },
+);
 
 /**
  * -[p log s(b - a) + (1 - p) log s(a - b)] of compared texts (Stiennon et al. 2020): ids (B, 2, T), a before b; `last`
- * (B, 2), the row of each text's last token among B 2 T; p (B), the probability that b is better. Sees `rewards` (B, 2).
+ * (B, 2), the place of each text's last token in its own row of T, or in all rows one after another (B 2 T);
+ * p (B), the probability that b is better. Sees `rewards` (B, 2).
  */
 export const comparisonLoss: Loss = ({ g, batch, hidden, scores }) => {
   const { ids, last, p } = batch as Record<"ids" | "last" | "p", Tensor>;
   const [B, , T] = ids.shape as [number, number, number];
-  const rows = gather(hidden(reshape(ids, [2 * B, T])), reshape(last, [2 * B]));
+  const rows = gather(hidden(reshape(ids, [2 * B, T])), rowsAt(reshape(last, [2 * B]), T));
   const rewards = reshape(scores(rows), [B, 2]);
   const margin = sum(mul(rewards, g.constant([-1, 1], [1, 2])), [1]); // b - a
   const one = g.scalar(1);
@@ -72,3 +86,22 @@ export const comparisonLoss: Loss = ({ g, batch, hidden, scores }) => {
     seen: { rewards },
   };
 };
+/**
+ * One place in each text (N) -> rows of (N T), for `gather` of hidden states. Places counted through all rows may be those of a part out of a batch's middle, so
+ * whole rows are taken off; where they do not name one text after another, the row is one that is not there.
+ */
+export function rowsAt(places: Tensor, T: number): Tensor {
+  const g = places.graph;
+  const n = places.shape[0]!;
+  const int = (op: "Add" | "Sub" | "Mul" | "Div" | "Mod", a: Tensor, b: Tensor) =>
+    g.op(op, [a, b], [[n]], {}, { dtype: "int64" })[0]!;
+  const long = (xs: number[]) => g.constant(xs, [xs.length], "int64");
+  const order = Array.from({ length: n }, (_, i) => i);
+  const text = int("Div", places, long([T])); // as counted through all rows; 0 by a row's own count
+  const before = cast(int("Sub", text, long(order)), "float32");
+  const broken = minimum(sub(max(before), min(before)), max(cast(text, "float32")));
+  const wrong = maximum(greater(broken, 0), less(min(cast(places, "float32")), 0));
+  const starts = long(order.map((i) => i * T));
+  const own = int("Add", int("Mod", places, long([T])), starts);
+  return int("Add", own, int("Mul", long([n * T]), cast(wrong, "int64")));
+}

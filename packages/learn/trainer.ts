@@ -75,10 +75,14 @@ export interface Forward {
   readonly classes: (hidden: Tensor) => Tensor;
 }
 /** A scalar loss, and anything else worth seeing: scalars are averaged over micro-batches, rows are joined. */
-export type Loss = (f: Forward) => {
-  readonly loss: Tensor;
-  readonly seen?: Readonly<Record<string, Tensor>>;
-};
+export interface Loss {
+  (f: Forward): {
+    readonly loss: Tensor;
+    readonly seen?: Readonly<Record<string, Tensor>>;
+  };
+  /** over how many things the loss of such a batch is a mean, so that its parts add up to the whole; default: its rows */
+  readonly weigh?: (batch: Batch) => number;
+}
 
 export interface TrainerOptions {
   readonly optimiser?: OptimiserOptions;
@@ -258,8 +262,8 @@ export class Trainer implements Disposable {
 
   /**
    * Adds the gradient of `scale` times the batch's loss to what waits for the next step. `micro`: rows at a time, for less
-   * memory; the parts count by `weigh`, which says over how many things a part's loss is a mean (default: its rows), so
-   * that the split changes nothing. A loss that is not finite adds nothing and says which tensor went wrong.
+   * memory; the parts count by `weigh`, which says over how many things a part's loss is a mean (default: the loss's own
+   * `weigh`, or else its rows), so that the split changes nothing. A loss that is not finite adds nothing and says which tensor went wrong.
    */
   forwardBackward(
     batch: Batch,
@@ -278,7 +282,10 @@ export class Trainer implements Disposable {
         "shape_mismatch",
         `the fields of a batch must have the same number of rows; ${odd ? `${odd[0]} is (${odd[1].shape}), the first has ${rows}` : "there is none"}.`,
       );
-    const { scale = 1, micro = rows, weigh = (b: Batch) => Object.values(b)[0]!.shape[0]! } = o;
+    if (rows === 0)
+      throw new TillerError("empty_batch", "the batch has no rows: nothing to learn from.");
+    const byRows = (b: Batch) => Object.values(b)[0]!.shape[0]!;
+    const { scale = 1, micro = rows, weigh = loss.weigh ?? byRows } = o;
     if (!Number.isInteger(micro) || micro < 1)
       throw new TillerError(
         "bad_micro",
@@ -307,15 +314,34 @@ export class Trainer implements Disposable {
     const seen = new Map<string, Float32Array[]>(); // a mean of parts, or the parts to be joined
     for (const [i, one] of parts.entries()) {
       const share = weights[i]! / total;
-      if (share === 0) continue;
       const shapes = JSON.stringify(Object.entries(one).map(([k, f]) => [k, f.shape, f.dtype]));
       const { program, has } = this.#program(loss, shapes, (g) => this.#backward(g, loss, one));
+      const look = (valueOf: (name: string) => Float32Array) => {
+        for (const [name, { shape }] of program.outputs) {
+          if (!name.startsWith("seen ")) continue;
+          const values = valueOf(name);
+          const key = name.slice(5);
+          const old = seen.get(key) ?? [];
+          if (shape.length > 0) seen.set(key, [...old, values]);
+          else seen.set(key, [Float32Array.of((old[0]?.[0] ?? 0) + (share && share * values[0]!))]);
+        }
+      };
+      if (share === 0) {
+        // nothing to learn from, and its mean would be 0 / 0; its rows keep their places in what is seen
+        look((name) => new Float32Array(sizeOf(program.outputs.get(name)!.shape)).fill(Number.NaN));
+        continue;
+      }
       const inputs = {
         ...Object.fromEntries(Object.entries(one).map(([k, f]) => [k, f.data])),
         scale: scale * share,
         ...(this.#dropout && { dropout: [this.#rng.int(2 ** 31)] }),
       };
-      program.run(inputs);
+      try {
+        program.run(inputs);
+      } catch (e) {
+        this.#clear([...this.#pending, ...has]); // of its other parts too: a batch counts whole or not at all
+        throw e;
+      }
       const value = program.float("loss")[0]!;
       if (!Number.isFinite(value)) {
         this.#clear([...this.#pending, ...has]);
@@ -326,14 +352,7 @@ export class Trainer implements Disposable {
       }
       for (const name of has) this.#pending.add(name);
       mean += share * value;
-      for (const name of program.outputs.keys()) {
-        if (!name.startsWith("seen ")) continue;
-        const values = program.float(name).slice(); // the next part writes there
-        const key = name.slice(5);
-        const old = seen.get(key) ?? [];
-        if (program.outputs.get(name)!.shape.length > 0) seen.set(key, [...old, values]);
-        else seen.set(key, [Float32Array.of((old[0]?.[0] ?? 0) + share * values[0]!)]);
-      }
+      look((name) => program.float(name).slice()); // the next part writes there
       this.#last = { loss, batch: one, inputs };
     }
     return {
@@ -357,6 +376,11 @@ export class Trainer implements Disposable {
   optimStep({ lr }: { readonly lr: number }): { readonly gradNorm: number } {
     this.#mayChange("optimStep");
     const { state } = this.model;
+    if (!Number.isFinite(lr) || lr < 0)
+      throw new TillerError(
+        "bad_rate",
+        `the learning rate of step ${this.step + 1} is ${lr}: it must be a number, 0 or more. The weights are as they were.`,
+      );
     const has = this.#learning.filter((s) => this.#pending.has(s.name));
     if (!has.length)
       throw new TillerError(

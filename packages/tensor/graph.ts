@@ -5,6 +5,7 @@
  */
 import { Bug, TillerError } from "@tiller/schema";
 import { type DType, sizeOf } from "./dtype.ts";
+import type { Bounds } from "./picks.ts";
 
 export type Attribute = number | string | readonly number[] | { readonly float: number };
 
@@ -53,6 +54,8 @@ export class Graph {
   /** state name -> its next value */
   readonly updates = new Map<string, Tensor>();
   readonly constants: Constant[] = [];
+  /** of the inputs that pick places, by tensor: what they may hold */
+  readonly bounds = new Map<number, Bounds>();
   readonly #shared = new Map<string, Tensor>();
   #ids = 0;
   #hidden = 0;

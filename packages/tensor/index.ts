@@ -21,4 +21,5 @@ export {
   optimiserInputs,
   type OptimiserOptions,
 } from "./optimisers.ts";
+export { IGNORED } from "./picks.ts";
 export { Program, type RunInputs, State } from "./program.ts";

@@ -96,6 +96,11 @@ function check(status: unknown): void {
       "out_of_memory",
       `there is not enough memory for this step (ONNX Runtime: ${line}). Take fewer rows at a time (micro), shorter ones, or recompute the blocks.`,
     );
+  if (/ind(ex|ices).*(out of|within).*bounds|out of range value in index/i.test(line))
+    throw new TillerError(
+      "out_of_range",
+      `ids that the graph computes pick a place that is not there (ONNX Runtime: ${line}). Negative ones are refused too; clamp them, or mask what does not count.`,
+    );
   throw new TillerError("runtime_failed", `ONNX Runtime: ${line}`);
 }
 /** Exported by builds that know CUDA alone, so it is looked up when it is asked for. */

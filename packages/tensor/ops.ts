@@ -2,6 +2,7 @@
 import { TillerError } from "@tiller/schema";
 import { type DType, sizeOf } from "./dtype.ts";
 import type { Attribute, Graph, Tensor } from "./graph.ts";
+import { IGNORED, withinBounds } from "./picks.ts";
 
 const MS = { domain: "com.microsoft" } as const;
 const same = (a: readonly number[], b: readonly number[]) => a.join() === b.join();
@@ -181,13 +182,9 @@ export function bmm(a: Tensor, b: Tensor, f: Flags = {}): Tensor {
 
 /** Rows of a table: w (V, ...), ids any int64 shape -> (...ids, ...). Repeated ids add up in the gradient. */
 export function gather(w: Tensor, ids: Tensor): Tensor {
-  if (ids.dtype !== "int64" && ids.dtype !== "int32")
-    throw new TillerError(
-      "wrong_dtype",
-      `gather: the ids (${ids.shape}) are ${ids.dtype}, they must be int64. Declare the input so, or cast(ids, "int64").`,
-    );
   const shape = [...ids.shape, ...w.shape.slice(1)];
-  return w.graph.op("Gather", [w, ids], [shape], { axis: 0 }, { dtype: w.dtype })[0];
+  const at = withinBounds("gather", ids, { size: w.shape[0]!, ignored: false });
+  return w.graph.op("Gather", [w, at], [shape], { axis: 0 }, { dtype: w.dtype })[0];
 }
 export function split(a: Tensor, axis: number, parts: number): Tensor[] {
   const shape = a.shape.map((d, i) => (i === axis ? d / parts : d));
@@ -427,24 +424,38 @@ export function causalAttention(
   )[0];
 }
 
+/** 1.0 where a label counts, 0.0 where it is -100. */
+export const counted = (labels: Tensor): Tensor =>
+  sub(labels.graph.scalar(1), equal(labels, IGNORED));
+/** Labels (N) as an index (N, 1) that is always within V, and whether each counts (N). */
+function indexOf(op: string, labels: Tensor, n: number, V: number) {
+  const g = labels.graph;
+  const checked = reshape(withinBounds(op, labels, { size: V, ignored: true }), [n, 1]);
+  const k = (x: number) => g.constant([x], [], labels.dtype);
+  const { dtype } = labels;
+  const [skip] = g.op("Equal", [checked, k(IGNORED)], [[n, 1]], {}, { dtype: "bool" });
+  const [index] = g.op("Where", [skip!, k(0), checked], [[n, 1]], {}, { dtype });
+  return { index: index!, counts: sub(g.scalar(1), cast(skip!, "float32")) }; // (N, 1) both
+}
+
 /**
- * `tokenLogprobs` of the logits hidden @ weight^T: hidden (N, d), weight (V, d), labels (N) int64 -> (N). The way back works
+ * `tokenLogprobs` of the logits hidden @ weight^T: hidden (N, d), weight (V, d), labels (N) int64 -> (N), 0 of -100. The way back works
  * on the softmax alone: no second array of (N, V), and no pass over one but those of its two products.
  */
 export function linearLogprobs(hidden: Tensor, weight: Tensor, labels: Tensor): Tensor {
   const g = hidden.graph;
   const [n] = hidden.shape as [number];
-  const index = reshape(labels, [n, 1]);
+  const { index, counts } = indexOf("linearLogprobs", labels, n, weight.shape[0]!);
   let [p, picked]: Tensor[] = [];
   return g.customVjp(
     [hidden, weight],
     () => {
       p = softmax(gemm(hidden, weight, null, { transB: true }));
       picked = g.op("GatherElements", [p, index], [[n, 1]], { axis: 1 })[0]!;
-      return [reshape(log(maximum(picked, 1e-37)), [n])] as const;
+      return [reshape(mul(log(maximum(picked, 1e-37)), counts), [n])] as const;
     },
     ([dy]) => {
-      const d = reshape(dy!, [n, 1]); // the logits' gradient is d (onehot - p)
+      const d = mul(reshape(dy!, [n, 1]), counts); // the logits' gradient is d (onehot - p)
       const one = sub(mul(picked!, 0), 1); // once the forward pass has read p, it is changed in place
       const [q] = g.op("ScatterElements", [p!, index, one], [p!.shape], {
         axis: 1,
@@ -456,21 +467,21 @@ export function linearLogprobs(hidden: Tensor, weight: Tensor, labels: Tensor): 
   )[0];
 }
 
-/** log softmax(logits)[label]: logits (N, V), labels (N) int64 -> (N). One softmax forward, one pass back. */
+/** log softmax(logits)[label]: logits (N, V), labels (N) int64 -> (N); 0 of -100. One softmax forward, one pass back. */
 export function tokenLogprobs(logits: Tensor, labels: Tensor): Tensor {
   const g = logits.graph;
-  const [n] = logits.shape;
-  const index = reshape(labels, [n, 1]);
+  const [n, V] = logits.shape as [number, number];
+  const { index, counts } = indexOf("tokenLogprobs", labels, n, V);
   let p: Tensor;
   return g.customVjp(
     [logits],
     () => {
       p = softmax(logits);
       const [picked] = g.op("GatherElements", [p, index], [[n, 1]], { axis: 1 });
-      return [reshape(log(maximum(picked, 1e-37)), [n])] as const;
+      return [reshape(mul(log(maximum(picked!, 1e-37)), counts), [n])] as const;
     },
     ([dy]) => {
-      const d = reshape(dy!, [n, 1]);
+      const d = mul(reshape(dy!, [n, 1]), counts);
       return [
         g.op("ScatterElements", [mul(p, neg(d)), index, d], [logits.shape], {
           axis: 1,

@@ -8,6 +8,7 @@ import type { Graph } from "./graph.ts";
 import { type Tensor } from "./graph.ts";
 import { Session, type SessionOptions, Storage } from "./native.ts";
 import { encodeModel, type Named } from "./onnx.ts";
+import { type Bounds, writeIds } from "./picks.ts";
 
 /** Values of inputs by name. */
 export type RunInputs = Readonly<Record<string, ArrayLike<number> | ArrayLike<bigint> | number>>;
@@ -66,6 +67,7 @@ export class Program {
   readonly inputs = new Map<string, Storage>();
   readonly outputs = new Map<string, Storage>();
   readonly nodes: number;
+  readonly #bounds = new Map<string, Bounds>();
   readonly #session: Session;
 
   /** `frozen`: states that never change, by name; they become constants, which the runtime packs for its kernels once. */
@@ -106,7 +108,11 @@ export class Program {
           kind === "state"
             ? state.buffer(name, tensor.shape, tensor.dtype)
             : new Storage(tensor.dtype, tensor.shape);
-        if (kind === "input") this.inputs.set(name, storage);
+        if (kind === "input") {
+          this.inputs.set(name, storage);
+          const bounds = g.bounds.get(tensor.id);
+          if (bounds) this.#bounds.set(name, bounds);
+        }
         if (!needed.has(tensor.id)) continue;
         if (kind === "state" && options.frozen?.has(name) && !g.updates.has(name)) {
           const { buffer, byteOffset, byteLength } = storage.data;
@@ -192,9 +198,12 @@ export class Program {
           "shape_mismatch",
           `input ${name} is (${b.shape}), ${b.data.length} values; got ${values.length}.`,
         );
-      if (b.dtype === "int64" && typeof values[0] === "number")
-        for (let i = 0; i < values.length; i++)
-          (b.data as unknown as BigInt64Array)[i] = BigInt(values[i]);
+      if (b.dtype === "int64")
+        writeIds(b.data as unknown as BigInt64Array, values, {
+          name,
+          shape: b.shape,
+          bounds: this.#bounds.get(name),
+        });
       else (b.data as Float32Array).set(values as ArrayLike<number>);
     }
   }
