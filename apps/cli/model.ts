@@ -7,6 +7,7 @@ import { estimate, EstimateOptions, loadModel } from "@tiller/learn";
 import {
   askedBits,
   dtypes,
+  encodePrompt,
   importModel,
   loadCheckpoint,
   perplexity,
@@ -165,8 +166,7 @@ async function sample(dir: string, rest: string[]): Promise<void> {
     seed: z.coerce.number().int().default(1),
   });
   const { shape, state, tokenizer } = await loadModel(dir);
-  const prompt = [...tokenizer.start, ...tokenizer.encode(o.prompt)];
-  if (!prompt.length) prompt.push(tokenizer.eos);
+  const prompt = encodePrompt(tokenizer, o.prompt).ids;
   using sampler = new Sampler(shape, state, 1, { frozen: true, bits: askedBits() });
   let shown = tokenizer.decode(prompt);
   process.stdout.write(shown);

@@ -9,6 +9,7 @@ import { loadModel, type Model } from "@tiller/learn";
 import {
   askedBits,
   type ChatTemplate,
+  encodePrompt,
   endTokens,
   loadChatTemplate,
   parameterCount,
@@ -142,7 +143,7 @@ function prepared(h: Held, w: Waiting, context: number): { prompt: number[]; sto
   const prompt =
     typeof w.prompt !== "string" && h.chat
       ? h.chat.encode(w.prompt, tokenizer)
-      : [...tokenizer.start, ...tokenizer.encode(words)];
+      : encodePrompt(tokenizer, words).ids;
   if (!prompt.length) prompt.push(tokenizer.eos);
   if (prompt.length + w.maxTokens > context)
     throw new TillerError(

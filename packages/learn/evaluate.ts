@@ -3,11 +3,13 @@
  * the base for best-of-n, apart from the one it is compared with (Gao et al. 2022). Rewards by the reward model, KL by the sampled k1 estimator.
  */
 import { z } from "zod";
-import { Sampler } from "@tiller/lm";
-import { defineJob, type JobContext, rng } from "@tiller/schema";
+import { decodeAfter, Sampler } from "@tiller/lm";
+import { defineJob, type JobContext, rng, TillerError } from "@tiller/schema";
 import {
+  checkSameTokens,
   Continuation,
   cut,
+  encodePrompts,
   loadModel,
   Logprober,
   type Model,
@@ -19,7 +21,7 @@ const Input = z.strictObject({
   base: z.string(),
   policy: z.string(),
   reward: z.string(),
-  prompts: z.array(z.string()),
+  prompts: z.array(z.string()).min(1),
   continuation: Continuation,
   maxPrompt: z.int(),
   bestOf: z.int().positive(),
@@ -62,7 +64,10 @@ export async function evaluate(
   const { maxTokens: R, minTokens, temperature } = input.continuation;
   const T = input.maxPrompt + R;
   const { tokenizer } = base;
+  checkSameTokens(base, policy, "policy");
+  checkSameTokens(base, reward, "reward model");
   const ends = sentenceEnds(tokenizer);
+  const prompts = encodePrompts(tokenizer, input.prompts, input.maxPrompt).map((p) => p.ids);
   const B = Math.min(input.batch, input.prompts.length);
   const dims = { B, T, R };
   using referee = new Logprober(base, dims, temperature);
@@ -79,9 +84,7 @@ export async function evaluate(
     for (let at = 0; at < input.prompts.length; at += B) {
       if (job.signal.aborted) throw new Error("stopped");
       const n = Math.min(B, input.prompts.length - at);
-      const queries = Array.from({ length: B }, (_, b) =>
-        tokenizer.encode(input.prompts[at + Math.min(b, n - 1)]).slice(-input.maxPrompt),
-      );
+      const queries = Array.from({ length: B }, (_, b) => prompts[at + Math.min(b, n - 1)]);
       const { tokens } = sampler.sample(queries, {
         maxTokens: R,
         temperature,
@@ -96,12 +99,22 @@ export async function evaluate(
           ? [actor.logprobs(queries, responses), referee.logprobs(queries, responses)]
           : [undefined, undefined];
       const rewards = judge.score(queries.map((query, b) => ({ query, response: responses[b] })));
+      const odd = rewards.findIndex((r) => !Number.isFinite(r));
+      if (odd >= 0)
+        throw new TillerError(
+          "not_finite",
+          `the reward model ${reward.id} gives ${rewards[odd]} to a continuation of prompt ${at + Math.min(odd, n - 1)}. Train it again with a lower rate, or choose another.`,
+        );
       for (let b = 0; b < n; b++) {
         let kl = 0;
         if (mine && theirs)
           for (let t = 0; t < responses[b].length; t++) kl += mine[b * R + t] - theirs[b * R + t];
         out.push({
-          text: tokenizer.decode(responses[b].filter((t) => t !== tokenizer.eos)),
+          text: decodeAfter(
+            tokenizer,
+            queries[b],
+            responses[b].filter((t) => t !== tokenizer.eos),
+          ),
           tokens: responses[b],
           reward: rewards[b],
           kl,

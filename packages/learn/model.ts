@@ -3,6 +3,7 @@ import { z } from "zod";
 import {
   classifierSpecs,
   declare,
+  encodePrompt,
   headSpecs,
   hiddenStates,
   loadCheckpoint,
@@ -12,9 +13,11 @@ import {
   type ModelShape,
   type ParamSpec,
   paramSpecs,
+  type Prompt,
   scores,
   type Tokenizer,
 } from "@tiller/lm";
+import { TillerError } from "@tiller/schema";
 import {
   gather,
   Graph,
@@ -86,19 +89,29 @@ export const weightsOf = (m: Pick<Model, "specs" | "state">) =>
   new Map(m.specs.map((s) => [s.name, { shape: s.shape, data: m.state.get(s.name).data }]));
 
 /** How continuations are sampled and cut; the same rule for people, reward model and policy. */
-export const Continuation = z.strictObject({
-  maxTokens: z.int().positive().default(28).describe("tokens sampled, always all of them"),
-  minTokens: z
-    .int()
-    .nonnegative()
-    .default(12)
-    .describe("a sentence end before this many tokens does not cut"),
-  temperature: z
-    .number()
-    .positive()
-    .default(0.7)
-    .describe("divides the logits when sampling and in every log-prob"),
-});
+export const Continuation = z
+  .strictObject({
+    maxTokens: z.int().positive().default(28).describe("tokens sampled, always all of them"),
+    minTokens: z
+      .int()
+      .nonnegative()
+      .default(12)
+      .describe("a sentence end before this many tokens does not cut"),
+    temperature: z
+      .number()
+      .positive()
+      .default(0.7)
+      .describe("divides the logits when sampling and in every log-prob"),
+  })
+  .check(({ value: { minTokens, maxTokens }, issues }) => {
+    if (minTokens > maxTokens)
+      issues.push({
+        code: "custom",
+        input: minTokens,
+        path: ["minTokens"],
+        message: `a continuation of maxTokens ${maxTokens} never ends at minTokens ${minTokens} or later: every sample would be called unended. Set minTokens to ${maxTokens} at most`,
+      });
+  });
 export type Continuation = z.infer<typeof Continuation>;
 
 /** Token ids whose text ends a sentence. */
@@ -125,9 +138,44 @@ export function cut(
   return { length: tokens.length, ended: false };
 }
 
-/** Rows padded on the right to T. */
-export const pad = (rows: readonly (readonly number[])[], T: number): number[] =>
-  rows.flatMap((r) => Array.from({ length: T }, (_, i) => r[i] ?? 0));
+/** Prompts of at least a token of text and the begin-of-text token; longer ones than `most` lose their beginning. */
+export function encodePrompts(
+  tokenizer: Tokenizer,
+  texts: readonly string[],
+  most: number,
+): Prompt[] {
+  if (most <= tokenizer.start.length)
+    throw new TillerError(
+      "too_short",
+      `maxPrompt is ${most}: the begin-of-text token alone takes ${tokenizer.start.length}. Allow more.`,
+    );
+  return texts.map((text) => encodePrompt(tokenizer, text, { most }));
+}
+
+/** That two models' ids name the same tokens; `what` says whose the second is. */
+export function checkSameTokens(a: Model, b: Model, what: string): void {
+  const n = Math.max(a.tokenizer.vocabSize, b.tokenizer.vocabSize);
+  for (let id = 0; id < n; id++) {
+    const [x, y] = [a.tokenizer.bytes(id), b.tokenizer.bytes(id)];
+    if (x.length === y.length && x.every((byte, i) => byte === y[i])) continue;
+    const spelled = [a, b].map((m) => JSON.stringify(m.tokenizer.decode([id])));
+    throw new TillerError(
+      "other_tokenizer",
+      `token ${id} is ${spelled[0]} to the base ${a.id} and ${spelled[1]} to the ${what} ${b.id}: they cannot read each other's tokens. Train both from one base.`,
+    );
+  }
+}
+
+/** Rows padded on the right to T; none is cut. */
+export const pad = (rows: readonly (readonly number[])[], T: number): number[] => {
+  const long = rows.findIndex((r) => r.length > T);
+  if (long >= 0)
+    throw new TillerError(
+      "too_long",
+      `row ${long} has ${rows[long]!.length} tokens, there is room for ${T}. Shorten the prompt or the response.`,
+    );
+  return rows.flatMap((r) => Array.from({ length: T }, (_, i) => r[i] ?? 0));
+};
 
 /** A passage with one continuation. */
 export interface Continued {
@@ -140,6 +188,12 @@ export function rewardInputs(
   rows: readonly Continued[],
   T: number,
 ): { ids: number[]; weights: number[] } {
+  const empty = rows.findIndex((r) => !r.response.length);
+  if (empty >= 0)
+    throw new TillerError(
+      "empty_response",
+      `row ${empty} has no response after its ${rows[empty]!.query.length} tokens of prompt: there is nothing to score. Leave it out.`,
+    );
   const weights = rows.flatMap(({ query, response }) =>
     Array.from({ length: T }, (_, t) =>
       t >= query.length && t < query.length + response.length ? 1 / response.length : 0,
@@ -208,6 +262,12 @@ export function responseRows(
 ) {
   const rows: number[] = [];
   const labels: number[] = [];
+  const empty = queries.findIndex((n) => n < 1);
+  if (empty >= 0)
+    throw new TillerError(
+      "empty_prompt",
+      `query ${empty} is empty: the first token of a response is read off the token before it. Begin with the end-of-text token.`,
+    );
   for (let b = 0; b < queries.length; b++)
     for (let t = 0; t < R; t++) {
       rows.push(b * T + Math.min(T - 1, queries[b] - 1 + t));

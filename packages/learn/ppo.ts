@@ -20,7 +20,14 @@ import {
   saveCheckpoint,
   scores,
 } from "@tiller/lm";
-import { CheckpointId, defineJob, type JobContext, largest, rng } from "@tiller/schema";
+import {
+  CheckpointId,
+  defineJob,
+  type JobContext,
+  largest,
+  rng,
+  TillerError,
+} from "@tiller/schema";
 import {
   abs,
   adamw,
@@ -49,8 +56,10 @@ import {
 } from "@tiller/tensor";
 import { adaptiveKl, gae, maskedMean, maskedVar, whiten } from "./formulas.ts";
 import {
+  checkSameTokens,
   Continuation,
   cut,
+  encodePrompts,
   loadModel,
   Logprober,
   type Model,
@@ -63,36 +72,46 @@ import {
 } from "./model.ts";
 import { loadSnapshot, saveSnapshot } from "./snapshot.ts";
 
-export const PpoConfig = z.strictObject({
-  iterations: z.int().positive().default(60).describe("rollout batches"),
-  batch: z.int().positive().default(64).describe("episodes a rollout batch"),
-  minibatch: z.int().positive().default(64).describe("episodes a gradient step; divides batch"),
-  epochs: z.int().positive().default(2).describe("passes over each rollout batch"),
-  lr: z.number().positive().default(3e-4).describe("peak learning rate, linear to 0"),
-  clip: z.number().positive().default(0.2).describe("ratio clip"),
-  valueClip: z.number().positive().default(0.2),
-  valueCoefficient: z.number().nonnegative().default(0.1),
-  gamma: z.number().default(1),
-  lambda: z.number().default(0.95),
-  beta: z.number().nonnegative().default(0.1).describe("initial KL coefficient"),
-  klTarget: z
-    .number()
-    .nonnegative()
-    .default(6)
-    .describe("nats a continuation the adaptive controller steers to; 0 keeps beta fixed"),
-  klHorizon: z.number().positive().default(300).describe("episodes"),
-  stopKl: z
-    .number()
-    .positive()
-    .default(12)
-    .describe("nats; training ends at the first rollout batch past this"),
-  unendedScore: z
-    .number()
-    .default(-1)
-    .describe("replaces the score of a continuation that never ends a sentence"),
-  saveEvery: z.int().positive().default(5),
-  samplesEvery: z.int().positive().default(5),
-});
+export const PpoConfig = z
+  .strictObject({
+    iterations: z.int().positive().default(60).describe("rollout batches"),
+    batch: z.int().positive().default(64).describe("episodes a rollout batch"),
+    minibatch: z.int().positive().default(64).describe("episodes a gradient step; divides batch"),
+    epochs: z.int().positive().default(2).describe("passes over each rollout batch"),
+    lr: z.number().positive().default(3e-4).describe("peak learning rate, linear to 0"),
+    clip: z.number().positive().default(0.2).describe("ratio clip"),
+    valueClip: z.number().positive().default(0.2),
+    valueCoefficient: z.number().nonnegative().default(0.1),
+    gamma: z.number().default(1),
+    lambda: z.number().default(0.95),
+    beta: z.number().nonnegative().default(0.1).describe("initial KL coefficient"),
+    klTarget: z
+      .number()
+      .nonnegative()
+      .default(6)
+      .describe("nats a continuation the adaptive controller steers to; 0 keeps beta fixed"),
+    klHorizon: z.number().positive().default(300).describe("episodes"),
+    stopKl: z
+      .number()
+      .positive()
+      .default(12)
+      .describe("nats; training ends at the first rollout batch past this"),
+    unendedScore: z
+      .number()
+      .default(-1)
+      .describe("replaces the score of a continuation that never ends a sentence"),
+    saveEvery: z.int().positive().default(5),
+    samplesEvery: z.int().positive().default(5),
+  })
+  .check(({ value: { batch, minibatch }, issues }) => {
+    if (batch % minibatch)
+      issues.push({
+        code: "custom",
+        input: minibatch,
+        path: ["minibatch"],
+        message: `minibatch ${minibatch} does not divide batch ${batch}: ${batch % minibatch} episodes a pass would never be learned from. Choose a divisor of ${batch}`,
+      });
+  });
 const Input = z.strictObject({
   config: PpoConfig,
   continuation: Continuation,
@@ -117,7 +136,12 @@ export const ppoJob = defineJob({
 });
 
 const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-5 };
-const Cursor = z.strictObject({ iteration: z.int(), beta: z.number(), updates: z.int() });
+const Cursor = z.strictObject({
+  iteration: z.int(),
+  beta: z.number(),
+  updates: z.int(),
+  last: z.record(z.string(), z.number()).default({}).describe("metrics of that iteration"),
+});
 
 export async function ppo(
   input: z.infer<typeof Input>,
@@ -141,7 +165,10 @@ export async function ppo(
   );
   const { tokenizer } = policy;
   const ends = sentenceEnds(tokenizer);
-  const prompts = input.prompts.map((text) => tokenizer.encode(text).slice(-input.maxPrompt));
+  checkSameTokens(reference, rewardModel, "reward model");
+  const encoded = encodePrompts(tokenizer, input.prompts, input.maxPrompt);
+  const prompts = encoded.map((p) => p.ids);
+  const shortened = encoded.filter((p) => p.cut).length;
 
   using sampler = new Sampler(policy.shape, policy.state, B);
   using rollout = rolloutProgram(policy, { B, T, R }, temperature);
@@ -152,10 +179,15 @@ export async function ppo(
   const snapshot = path.join(job.dir, "snapshot.safetensors");
   const saved = await loadSnapshot(snapshot, { policy: policy.state }, Cursor);
   let { beta, updates } = saved ?? { beta: c.beta, updates: 0 };
-  const perIteration = c.epochs * Math.floor(B / M);
-  let last: Record<string, number> = {};
+  let last: Record<string, number> = saved?.last ?? {};
+  const perIteration = c.epochs * (B / M);
+  const stopped = (last["kl"] ?? 0) > c.stopKl; // killed between that and the end
 
-  for (let iteration = (saved?.iteration ?? 0) + 1; iteration <= c.iterations; iteration++) {
+  for (
+    let iteration = (saved?.iteration ?? 0) + 1;
+    iteration <= c.iterations && !stopped;
+    iteration++
+  ) {
     if (job.signal.aborted) throw new Error("stopped");
     const started = performance.now();
     const random = rng(seed, "ppo", iteration);
@@ -188,7 +220,14 @@ export async function ppo(
     const refLogprobs = referee.logprobs(queries, responses);
     const score = judge
       .score(queries.map((query, b) => ({ query, response: responses[b] })))
-      .map((s, b) => (cuts[b].ended ? s : c.unendedScore));
+      .map((s, b) => {
+        if (!Number.isFinite(s))
+          throw new TillerError(
+            "not_finite",
+            `the reward model ${rewardModel.id} gives ${s} to episode ${b} of iteration ${iteration}, a continuation of ${responses[b].length} tokens. Train it again with a lower rate, or choose another.`,
+          );
+        return cuts[b].ended ? s : c.unendedScore;
+      });
 
     // 3. rewards: the leash at every token, the score at the last
     const kl = logprobs.map((l, i) => (l - refLogprobs[i]) * mask[i]);
@@ -247,6 +286,8 @@ export async function ppo(
     const k3 = sumOf(kl.map((k, i) => mask[i] * (Math.exp(-k) - 1 + k))) / B;
     last = {
       score: scoreMean,
+      scoreSpread: Math.sqrt(sumOf(score.map((s) => (s - scoreMean) ** 2)) / B),
+      shortened,
       rlhfReward: scoreMean - beta * klSum,
       kl: klSum,
       k3,
@@ -270,9 +311,13 @@ export async function ppo(
       firstApproxKl: stats["approxKl"][0],
       episodesPerSecond: B / ((performance.now() - started) / 1000),
     };
-    if (!Number.isFinite(last["policyLoss"]))
-      throw new Error(
-        `the policy loss became ${last["policyLoss"]} at iteration ${iteration}; lower lr (${c.lr})`,
+    const odd = ["policyLoss", "valueLoss", "gradNorm", "kl"].find(
+      (k) => !Number.isFinite(last[k]),
+    );
+    if (odd)
+      throw new TillerError(
+        "not_finite",
+        `${odd} became ${last[odd]} at iteration ${iteration}. Lower lr (${c.lr}).`,
       );
     if (c.klTarget > 0)
       beta = adaptiveKl(beta, { kl: klSum, target: c.klTarget, steps: B, horizon: c.klHorizon });
@@ -291,7 +336,7 @@ export async function ppo(
       `reward ${scoreMean.toFixed(2)}, KL ${klSum.toFixed(1)} nats`,
     );
     if (iteration % c.saveEvery === 0)
-      await saveSnapshot(snapshot, { policy: policy.state }, { iteration, beta, updates });
+      await saveSnapshot(snapshot, { policy: policy.state }, { iteration, beta, updates, last });
     job.fault("ppo.iteration");
     if (klSum > c.stopKl) {
       job.progress(
@@ -305,7 +350,9 @@ export async function ppo(
   }
 
   const saveable: Model = { ...policy, specs: paramSpecs(policy.shape) };
-  const metrics = { score: last["score"] ?? 0, kl: last["kl"] ?? 0, entropy: last["entropy"] ?? 0 };
+  const metrics = Object.fromEntries(
+    ["score", "kl", "entropy"].flatMap((k) => (last[k] === undefined ? [] : [[k, last[k]]])),
+  );
   const { id } = await saveCheckpoint(input.out, {
     config: policy.config,
     tensors: weightsOf(saveable),

@@ -1,7 +1,8 @@
 /**
  * Pretraining of a small GPT-2 on public-domain text, from nothing: tokenizer, batches, AdamW with warm-up and
  * cosine decay. Differences from Radford et al. 2019: a byte-level BPE of our own, a few million parameters, and
- * documents joined by the end-of-text token with windows sampled anywhere.
+ * windows sampled anywhere in texts without marks between them. The tokenizer has no begin-of-text token, so windows
+ * begin as prompts do when the model is served.
  * Run: npm run tiller -- pretrain --out models/base
  */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
@@ -9,6 +10,7 @@ import path from "node:path";
 import { z } from "zod";
 import {
   corpus,
+  encodePrompt,
   gpt2Config,
   loadTokenizerJson,
   paramSpecs,
@@ -19,7 +21,7 @@ import {
   writeFileSafely,
 } from "@tiller/lm";
 import { declare, hiddenStates, initParams, logprobs } from "@tiller/lm";
-import { defineJob, fromState, type JobContext, rng } from "@tiller/schema";
+import { defineJob, fromState, type JobContext, rng, TillerError } from "@tiller/schema";
 import { adamw, adamwInputs, Graph, mean, neg, Program, sizeOf, State } from "@tiller/tensor";
 import { rateAt } from "./schedules.ts";
 import { loadSnapshot, saveSnapshot } from "./snapshot.ts";
@@ -92,10 +94,16 @@ export async function pretrain(
   const tokenizer = loadTokenizerJson(tokenizerJson);
   job.progress(0, c.steps, "reading the text");
   const tokens = {
-    moby: Int32Array.from(tokenizer.encode(text.moby.train)),
-    sotu: Int32Array.from(tokenizer.encode(text.sotu.train)),
-    heldout: Int32Array.from(tokenizer.encode(text.moby.heldout)),
+    moby: Int32Array.from(encodePrompt(tokenizer, text.moby.train).ids),
+    sotu: Int32Array.from(encodePrompt(tokenizer, text.sotu.train).ids),
+    heldout: Int32Array.from(encodePrompt(tokenizer, text.moby.heldout).ids),
   };
+  for (const [name, { length }] of Object.entries(tokens))
+    if (length < c.context + 2)
+      throw new TillerError(
+        "too_short",
+        `the text "${name}" has ${length} tokens, a window takes ${c.context + 1}. Choose a smaller context.`,
+      );
   const heldoutBytesPerToken = Buffer.byteLength(text.moby.heldout) / tokens.heldout.length;
 
   const config = gpt2Config({ ...c, positions: c.context, vocab: c.vocabulary });
@@ -128,8 +136,13 @@ export async function pretrain(
     ids: rows.flatMap((r) => [...r.ids]),
     labels: rows.flatMap((r) => [...r.labels]),
   });
+  const count = Math.min(8, Math.floor((tokens.heldout.length - 1) / (B * T))); // batches of held-out text
+  if (count < 1)
+    throw new TillerError(
+      "too_short",
+      `the held-out text has ${tokens.heldout.length} tokens, a batch of ${B} windows takes ${B * T + 1}. Lower batch (${B}) or context (${T}).`,
+    );
   const heldoutLoss = () => {
-    const count = Math.min(8, Math.floor((tokens.heldout.length - 1) / (B * T)));
     let total = 0;
     for (let k = 0; k < count; k++) {
       evaluate.run(
@@ -153,9 +166,10 @@ export async function pretrain(
       gradNorm: train.float("gradNorm")[0],
       lr,
     };
-    if (!Number.isFinite(values["loss"]))
-      throw new Error(
-        `the loss became ${values["loss"]} at step ${step}; lower lr (${c.lr}) or clip harder`,
+    if (!Number.isFinite(values["loss"]) || !Number.isFinite(values["gradNorm"]))
+      throw new TillerError(
+        "not_finite",
+        `the loss became ${values["loss"]} (gradient ${values["gradNorm"]}) at step ${step}. Lower lr (${c.lr}).`,
       );
     if (step % c.evalEvery === 0 || step === c.steps) values["heldoutLoss"] = heldoutLoss();
     job.metric(step, values);

@@ -10,7 +10,15 @@
  */
 import path from "node:path";
 import { z } from "zod";
-import { declare, headSpecs, initParams, saveCheckpoint } from "@tiller/lm";
+import {
+  declare,
+  encodeAfter,
+  encodePrompt,
+  headSpecs,
+  initParams,
+  saveCheckpoint,
+  type Tokenizer,
+} from "@tiller/lm";
 import { CheckpointId, defineJob, type JobContext, rng, TillerError } from "@tiller/schema";
 import {
   adamw,
@@ -63,15 +71,26 @@ export const RewardConfig = z.strictObject({
     .max(0.5)
     .default(0.08)
     .describe("share of pairs held out of training"),
+  long: z
+    .enum(["cut", "leave out", "refuse"])
+    .default("cut")
+    .describe(
+      "pairs longer than maxTokens: their passage loses its beginning, both sides alike, or they are left out, or nothing is trained",
+    ),
   evalEvery: z.int().positive().default(75),
   saveEvery: z.int().positive().default(100),
 });
-const Pair = z.strictObject({ passage: z.string(), a: z.string(), b: z.string(), pB: z.number() });
+const Pair = z.strictObject({
+  passage: z.string(),
+  a: z.string(),
+  b: z.string(),
+  pB: z.number().min(0).max(1).describe("probability that b is better"),
+});
 const Input = z.strictObject({
   config: RewardConfig,
   base: z.string(),
   pairs: z.array(Pair),
-  maxTokens: z.int(),
+  maxTokens: z.int().min(2).describe("of a passage and its continuation together"),
   seed: z.int(),
   out: z.string(),
 });
@@ -100,13 +119,9 @@ export async function trainReward(
   const model: Model = { ...base, specs: [...base.specs, ...headSpecs(base.shape)] };
   initParams(model.state, headSpecs(base.shape), rng(seed, "reward head"));
 
-  const rows = input.pairs.map((p) => {
-    const query = model.tokenizer.encode(p.passage);
-    const continued = (text: string) => ({
-      query,
-      response: model.tokenizer.encode(text).slice(0, T - query.length),
-    });
-    return { a: continued(p.a), b: continued(p.b), pB: p.pB };
+  const { rows, counts } = encodePairs(model.tokenizer, input.pairs, {
+    maxTokens: T,
+    long: c.long,
   });
   const shuffled = rng(seed, "split").shuffle(rows);
   const held = Math.floor(rows.length * c.validation);
@@ -115,12 +130,11 @@ export async function trainReward(
   if (training.length === 0)
     throw new TillerError(
       "no_labels",
-      `none of ${rows.length} pairs has a label that names a side. Collect more judgments.`,
+      `none of ${input.pairs.length} pairs can be learned from: ${said(counts)}, ${held} held out, and none of the ${rows.length - held} others has a label further than ${c.undecided} from 1/2. Collect more judgments.`,
     );
-  const perEpoch = Math.max(1, Math.floor(training.length / c.batch));
+  const P = Math.min(c.batch, training.length);
+  const perEpoch = Math.floor(training.length / P);
   const steps = perEpoch * c.epochs;
-
-  const P = c.batch;
   const g = new Graph();
   const params = declare(g, model.specs);
   const all = rewardOf(model.shape, params, g, 2 * P, T); // (2P): every a, then every b
@@ -160,7 +174,7 @@ export async function trainReward(
     });
     return {
       validationLoss: nll / Math.max(1, validation.length),
-      validationAccuracy: clear ? right / clear : 0.5,
+      ...(clear && { validationAccuracy: right / clear }), // of none there is no share
     };
   };
 
@@ -170,7 +184,6 @@ export async function trainReward(
     const batch = rng(seed, "epoch", epoch)
       .shuffle(training)
       .slice(k * P, k * P + P);
-    while (batch.length < P) batch.push(training[batch.length % training.length]);
     const sequences = [...batch.map((r) => r.a), ...batch.map((r) => r.b)];
     const lr = c.lr * Math.min(1, step / Math.max(1, 0.1 * steps)) * (1 - (step - 1) / steps);
     train.run({
@@ -187,17 +200,31 @@ export async function trainReward(
       gradNorm: train.float("gradNorm")[0],
       lr,
     };
+    const { loss: now, gradNorm } = values;
+    if (!Number.isFinite(now) || !Number.isFinite(gradNorm))
+      throw new TillerError(
+        "not_finite",
+        `the loss became ${now} (gradient ${gradNorm}) at step ${step} of ${steps}. Lower lr (${c.lr}).`,
+      );
+    if (step === 1) {
+      Object.assign(values, counts);
+      if (gradNorm === 0)
+        throw new TillerError(
+          "nothing_learns",
+          `the first ${P} pairs have a gradient of 0: to this base both sides of each are the same. Look at the pairs.`,
+        );
+    }
     if (clear.length) values["accuracy"] = clear.reduce((x, y) => x + y, 0) / clear.length;
     if (validation.length && (step % c.evalEvery === 0 || step === steps))
       Object.assign(values, validate());
     job.metric(step, values);
-    job.progress(step, steps, `loss ${values["loss"].toFixed(3)}`);
+    job.progress(step, steps, `loss ${now!.toFixed(3)}`);
     if (step % c.saveEvery === 0) await saveSnapshot(snapshot, { model: model.state }, { step });
     job.fault("reward.step");
     await new Promise((r) => setImmediate(r));
   }
   normalise(model, scorer, sample);
-  const metrics = validation.length ? validate() : {};
+  const metrics = { ...(validation.length ? validate() : {}), pairs: training.length, ...counts };
   const { id } = await saveCheckpoint(input.out, {
     config: model.config,
     tensors: weightsOf(model),
@@ -208,11 +235,64 @@ export async function trainReward(
   return { id: CheckpointId.parse(id), path: input.out, metrics };
 }
 
+/**
+ * Pairs as tokens. The passage is encoded as a prompt is when it is served, and its continuations as what goes on after
+ * it. Counts what had to change: nothing is cut or left out in silence.
+ */
+export function encodePairs(
+  tokenizer: Tokenizer,
+  pairs: readonly z.infer<typeof Pair>[],
+  o: { readonly maxTokens: number; readonly long: z.infer<typeof RewardConfig>["long"] },
+) {
+  const counts = { shortened: 0, leftOut: 0, same: 0, empty: 0 };
+  const rows: { a: Continued; b: Continued; pB: number }[] = [];
+  for (const [i, p] of pairs.entries()) {
+    const [a, b] = [p.a, p.b].map((text) => encodeAfter(tokenizer, p.passage, text)) as [
+      number[],
+      number[],
+    ];
+    if (!a.length || !b.length) counts.empty++;
+    else if (a.length === b.length && a.every((id, t) => id === b[t])) counts.same++;
+    else {
+      const longest = Math.max(a.length, b.length);
+      // room for the passage; less than its begin-of-text token and one of its own is none
+      const most = o.maxTokens - longest;
+      const whole = encodePrompt(tokenizer, p.passage);
+      const fits = whole.ids.length <= most;
+      if (!fits && o.long === "refuse")
+        throw new TillerError(
+          "too_long",
+          `pair ${i} has a passage of ${whole.ids.length} tokens and a continuation of ${longest}: more than maxTokens, ${o.maxTokens}. Raise it, or let long be "cut" or "leave out".`,
+        );
+      if (!fits && (o.long === "leave out" || most < tokenizer.start.length + 1)) {
+        counts.leftOut++;
+        continue;
+      }
+      const { ids: query, cut } = fits ? whole : encodePrompt(tokenizer, p.passage, { most });
+      if (cut) counts.shortened++;
+      rows.push({ a: { query, response: a }, b: { query, response: b }, pB: p.pB });
+    }
+  }
+  if (pairs.length && !rows.length)
+    throw new TillerError(
+      "no_pairs",
+      `none of ${pairs.length} pairs is left: ${said(counts)}, with maxTokens ${o.maxTokens}. Raise it, or look at the pairs.`,
+    );
+  return { rows, counts };
+}
+const said = (n: ReturnType<typeof encodePairs>["counts"]): string =>
+  `${n.leftOut} too long, ${n.same} with the same text on both sides, ${n.empty} with an empty one`;
+
 /** Scales the head so that scores of `rows` have mean 0 and variance 1. */
 function normalise(model: Model, scorer: Scorer, rows: readonly Continued[]): void {
   const s = scorer.score(rows);
   const m = s.reduce((a, b) => a + b, 0) / s.length;
-  const std = Math.sqrt(s.reduce((a, b) => a + (b - m) ** 2, 0) / s.length) || 1;
+  const std = Math.sqrt(s.reduce((a, b) => a + (b - m) ** 2, 0) / s.length);
+  if (!(std > 1e-6 * Math.max(1, Math.abs(m))))
+    throw new TillerError(
+      "nothing_learned",
+      `the reward model gives ${m.toPrecision(4)} to all of ${s.length} texts (standard deviation ${std.toPrecision(2)}): it tells nothing apart. Give it more pairs, more epochs or a higher lr.`,
+    );
   const [weight, bias] = [model.state.get("score.weight").data, model.state.get("score.bias").data];
   for (let i = 0; i < weight.length; i++) weight[i] /= std;
   bias[0] = (bias[0] - m) / std;

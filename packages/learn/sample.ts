@@ -1,12 +1,12 @@
 /** Samples continuations of passages from a checkpoint: full softmax, fixed length, cut at a sentence end. */
 import { z } from "zod";
-import { Sampler } from "@tiller/lm";
+import { decodeAfter, encodePrompt, Sampler } from "@tiller/lm";
 import { defineJob, type JobContext, rng } from "@tiller/schema";
 import { Continuation, cut, loadModel, sentenceEnds } from "./model.ts";
 
 const Input = z.strictObject({
   checkpoint: z.string().describe("checkpoint folder"),
-  prompts: z.array(z.string()),
+  prompts: z.array(z.string()).min(1),
   each: z.int().positive().describe("continuations a prompt"),
   continuation: Continuation,
   seed: z.int(),
@@ -33,7 +33,11 @@ export async function sample(
   const ends = sentenceEnds(tokenizer);
   const { maxTokens, minTokens, temperature } = input.continuation;
   const jobs = input.prompts.flatMap((text, i) =>
-    Array.from({ length: input.each }, (_, k) => ({ i, k, ids: tokenizer.encode(text) })),
+    Array.from({ length: input.each }, (_, k) => ({
+      i,
+      k,
+      ids: encodePrompt(tokenizer, text).ids,
+    })),
   );
   const texts: string[][] = input.prompts.map(() => []);
   using sampler = new Sampler(model.shape, model.state, Math.min(input.batch, jobs.length), {
@@ -48,9 +52,8 @@ export async function sample(
     );
     part.forEach((p, b) => {
       const { length } = cut(tokens[b], ends, tokenizer.eos, minTokens);
-      texts[p.i][p.k] = tokenizer.decode(
-        tokens[b].slice(0, length).filter((t) => t !== tokenizer.eos),
-      );
+      const said = tokens[b].slice(0, length).filter((t) => t !== tokenizer.eos);
+      texts[p.i][p.k] = decodeAfter(tokenizer, p.ids, said);
     });
     job.progress(at + part.length, jobs.length);
     job.fault("sample.batch");

@@ -14,6 +14,7 @@ export * from "./checkpoint.ts";
 export { askedBits } from "./eight-bits.ts";
 export { writeGguf } from "./gguf-model.ts";
 export { pullModel } from "./hub.ts";
+export { decodeAfter, encodeAfter, encodePrompt, type Prompt } from "./prompt.ts";
 export { importModel } from "./import.ts";
 export { addLora, type LoraOptions, loraSpecs, mergedWeight } from "./lora.ts";
 export { writeFileSafely } from "./files.ts";

@@ -261,7 +261,7 @@ describe.each(Object.entries(cases))("%s", (name, { shapes, build, positive }) =
 });
 
 test("every differentiable operation has a case above", () => {
-  const constant = ["cast", "equal", "greater", "less", "rotaryTables", "stopGradient"];
+  const constant = ["cast", "counted", "equal", "greater", "less", "rotaryTables", "stopGradient"];
   const code = Object.values(cases)
     .map((c) => c.build.toString())
     .join();
