@@ -124,7 +124,7 @@ test("what goes on after a text is read as its continuation", async () => {
     expect(tokenizer.decode(ids)).toBe(text);
   }
   // a tokenizer that begins each text with a mark for the space before its first word, as SentencePiece does
-  const marks = { encode: (s: string) => [...` ${s}`].map((c) => c.codePointAt(0)!) };
+  const marks = { encode: (s: string) => Array.from(` ${s}`, (c) => c.codePointAt(0)!) };
   expect(encodeAfter(marks, "ab", " c")).toEqual([32, 99]);
 });
 
