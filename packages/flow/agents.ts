@@ -23,6 +23,7 @@ import type { Answered, AskOptions } from "./define.ts";
 import { noModels } from "./failures.ts";
 import { fault } from "./fault.ts";
 import type { OpContext, Ops } from "./op.ts";
+import { own } from "./values.ts";
 
 type Task = TaskDef<any, any>;
 type Item = { readonly id: string; readonly input: unknown };
@@ -112,7 +113,7 @@ const agents: {
     });
   },
   replay: async ({ experiment }, a) => {
-    const recorded = (await a.ops.config.replay(experiment))[a.node.path];
+    const recorded = own(await a.ops.config.replay(experiment), a.node.path);
     if (recorded === undefined)
       throw new TillerError(
         "not_recorded",
@@ -248,7 +249,7 @@ async function post(
   const { host, args } = a.ops;
   const { db } = host.store;
   const id = part ? `${node.id}/${part}` : node.id;
-  const batch = (part ? undefined : a.ops.config.carried.batches?.[node.path]) ?? id;
+  const batch = (part ? undefined : own(a.ops.config.carried.batches, node.path)) ?? id;
   const wanted = peopleOf(a) * items.length;
   const deadline = o.hours === undefined ? undefined : await deadlineOf(a, batch, o.hours);
   if (!host.posted.has(batch)) {

@@ -68,12 +68,14 @@ const parallel = workflow("parallel@1", z.object({}), async (f) => {
 });
 const wrong: Record<string, WorkflowDef<z.ZodObject, unknown>> = {
   concurrent: workflow("concurrent@1", z.object({}), async (f) => {
-    const two = async (n: number) => {
-      await f.step(`a${n}`, () => n);
-      return f.step(`b${n}`, () => n);
-    };
-    return Promise.all([two(1), two(2)]);
+    const slow = f.step("slow", () => new Promise((r) => setTimeout(r, 500)));
+    await new Promise((r) => setTimeout(r, 50)); // no call of the flow: a replay cannot repeat when it ends
+    await f.step("beside", () => 1).catch(() => "caught");
+    return slow;
   }),
+  nested: workflow("nested@1", z.object({}), (f) =>
+    f.step("outer", () => f.step("inner", () => 1)),
+  ),
   second: workflow("second@1", z.object({}), (f) =>
     f.map("items", [1, 2], async (n) => {
       await f.step("a", () => n);
@@ -236,7 +238,10 @@ test("children, maps, time and saved rows; the same seed gives the same numbers"
 test("calls that a replay could not tell apart are refused", async () => {
   const fails = async (name: string) =>
     flow.wait(await flow.start(wrong[name]!, {}, { id: `wrong-${name}` }));
-  await expect(fails("concurrent")).rejects.toThrow(/begins while .* under way.*flow\.map/);
+  await expect(fails("nested")).rejects.toThrow(/called in the body of wrong-nested\/outer/);
+  await expect(fails("concurrent")).rejects.toThrow(
+    /begins while .* under way.*no call of the flow/,
+  );
   await expect(fails("second")).rejects.toThrow(/second call of the flow/);
 }, 60_000);
 

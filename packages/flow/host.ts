@@ -24,6 +24,8 @@ export interface Host {
   runChild(def: WorkflowDef, args: WorkflowArgs, spread: boolean): Promise<StoredValue>;
   /** who answers and what is carried over, by experiment */
   configOf(experiment: string): Promise<RunConfig>;
+  /** Ends what runs at or below a node that nobody waits for any more. */
+  abandon(node: string, why: string): Promise<void>;
   deadlineOf(batch: string): Promise<number | undefined>;
 }
 export interface RunConfig {
@@ -42,4 +44,8 @@ export interface WorkflowArgs {
   readonly seed: number;
   readonly input: unknown;
   readonly budgets: readonly BudgetScope[];
+  /** results come in recorded turns; absent where the run began before there were any */
+  readonly turns?: boolean;
+  /** workflows above it */
+  readonly depth?: number;
 }

@@ -28,6 +28,8 @@ import type { StageHandle, WorkflowDef } from "./define.ts";
 import { isControl, nodeError } from "./failures.ts";
 import { runIdOf, runJob } from "./jobs.ts";
 import type { Ops } from "./op.ts";
+import { checked, JobOptions, Progress } from "./options.ts";
+import { exactText } from "./values.ts";
 
 export class LabFlow {
   protected readonly ops: Ops;
@@ -46,31 +48,41 @@ export class LabFlow {
     const stage = await patient(() => setStage(store.db, experiment, name, s), stopping);
     store.emit({ type: "stage", experiment, stage });
   }
+  /** Behind the workflow, in order: it waits for no database, so what it begins next is the same on a replay. */
+  #show(name: string, s: Parameters<LabFlow["showStage"]>[1]): void {
+    this.ops.behind(() => this.showStage(name, s));
+  }
 
   async stage<T>(name: string, act: (s: StageHandle) => Promise<T>): Promise<T> {
-    const { args, host, places } = this.ops;
-    const { stages } = await patient(
-      () => getExperiment(host.store.db, args.experiment),
-      host.stopping,
-    );
-    const known = stages.find((s) => s.name === name);
+    const known = this.#def.stages.find((s) => s.name === name);
     if (!known)
       throw new TillerError(
         "unknown_stage",
         `${this.#def.name} has no stage ${name}. Add it to its list of stages.`,
       );
-    const done = known.state === "done"; // a replay passes through
-    if (!done) await this.showStage(name, { state: "running" });
-    const progress: StageHandle["progress"] = (at, total, note) =>
-      this.showStage(name, { done: at, total, ...(note === undefined ? {} : { note }) });
+    let passed = false; // by an earlier execution: a replay leaves it as it is
+    this.ops.behind(async () => {
+      const { db } = this.ops.host.store;
+      const { stages } = await patient(
+        () => getExperiment(db, this.ops.args.experiment),
+        this.ops.host.stopping,
+      );
+      passed = stages.find((s) => s.name === name)?.state === "done";
+      if (!passed) await this.showStage(name, { state: "running" });
+    });
+    const progress: StageHandle["progress"] = async (done, total, note) => {
+      const at = { done, total, ...(note === undefined ? {} : { note }) };
+      this.#show(name, checked(`progress of stage ${name}`, Progress, at));
+    };
     try {
-      const node = { ...places.heading(name), kind: "stage", name: known.title } as const;
+      const node = { ...this.ops.places.heading(name), kind: "stage", name: known.title } as const;
       const result = await this.ops.section(node, () => act({ progress }));
-      if (!done) await this.showStage(name, { state: "done" });
+      this.ops.behind(async () => {
+        if (!passed) await this.showStage(name, { state: "done" });
+      });
       return result;
     } catch (e) {
-      if (!isControl(e))
-        await this.showStage(name, { state: "failed", note: nodeError(e).message });
+      if (!isControl(e)) this.#show(name, { state: "failed", note: nodeError(e).message });
       throw e;
     }
   }
@@ -81,6 +93,11 @@ export class LabFlow {
     input: NoInfer<I>,
     o: { stage?: string; dataset?: string; parent?: string } = {},
   ): Promise<{ run: RunId; output: O }> {
+    try {
+      checked(`flow.job ${JSON.stringify(name)}`, JobOptions, o);
+    } catch (e) {
+      return Promise.reject(e as Error);
+    }
     const { host, args } = this.ops;
     const { store, stopping: signal, codeRevision } = host;
     const { experiment } = args;
@@ -117,7 +134,7 @@ export class LabFlow {
           throw e;
         }
       },
-      { input: config },
+      { input: config, about: { job: def.kind, input } },
     );
   }
 
@@ -125,29 +142,40 @@ export class LabFlow {
     const { db, home } = this.ops.host.store;
     const { experiment } = this.ops.args;
     const rows: unknown[] = Array.isArray(value) ? value : [value];
-    const id = await this.ops.op("save", name, async (c) => {
-      const saved = await whileFull(
-        () => saveRows(db, home, { name, experiment, rows }),
-        this.ops.host.stopping,
-      );
-      const brief = `${rows.length} row${rows.length === 1 ? "" : "s"}`;
-      c.note({ links: [{ kind: "dataset", id: saved }], brief });
-      return saved;
-    });
+    if (this.ops.turns) exactText(rows); // refused here, where the workflow is
+    const id = await this.ops.op(
+      "save",
+      name,
+      async (c) => {
+        const saved = await whileFull(
+          () => saveRows(db, home, { name, experiment, rows }),
+          this.ops.host.stopping,
+        );
+        const brief = `${rows.length} row${rows.length === 1 ? "" : "s"}`;
+        c.note({ links: [{ kind: "dataset", id: saved }], brief });
+        return saved;
+      },
+      { about: value },
+    );
     return DatasetId.parse(id);
   }
 
   async dataset(name: string, rows: readonly LabelledPair[]): Promise<DatasetId> {
     const { db, home } = this.ops.host.store;
     const { experiment } = this.ops.args;
-    const id = await this.ops.op("save", `dataset ${name}`, async (c) => {
-      const saved = await whileFull(
-        () => saveDataset(db, home, { name, experiment, rows }),
-        this.ops.host.stopping,
-      );
-      c.note({ links: [{ kind: "dataset", id: saved }], brief: `${rows.length} rows` });
-      return saved;
-    });
+    const id = await this.ops.op(
+      "save",
+      `dataset ${name}`,
+      async (c) => {
+        const saved = await whileFull(
+          () => saveDataset(db, home, { name, experiment, rows }),
+          this.ops.host.stopping,
+        );
+        c.note({ links: [{ kind: "dataset", id: saved }], brief: `${rows.length} rows` });
+        return saved;
+      },
+      { about: rows },
+    );
     return DatasetId.parse(id);
   }
 
@@ -163,10 +191,15 @@ export class LabFlow {
     const { db } = this.ops.host.store;
     const id = CheckpointId.parse(p.id);
     const parent = p.parent === null ? null : CheckpointId.parse(p.parent);
-    await this.ops.op("save", `checkpoint ${p.name}`, async (c) => {
-      c.note({ links: [{ kind: "checkpoint", id }], brief: p.name });
-      await saveCheckpointRow(db, { ...p, id, parent });
-    });
+    await this.ops.op(
+      "save",
+      `checkpoint ${p.name}`,
+      async (c) => {
+        c.note({ links: [{ kind: "checkpoint", id }], brief: p.name });
+        await saveCheckpointRow(db, { ...p, id, parent });
+      },
+      { about: id },
+    );
     return id;
   }
 

@@ -1,10 +1,11 @@
 /**
  * One call of a flow: a recorded step of DBOS and a node of the trace. What is on record is not run again; what was
- * carried over from another run is recorded in place of running.
+ * carried over from another run is recorded in place of running. A result is recorded with its turn (turns.ts) and a
+ * digest of what was asked, so that a replay by changed code is found out.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import { DBOS } from "@dbos-inc/dbos-sdk";
+import { DBOS, Error as Dbos } from "@dbos-inc/dbos-sdk";
 import {
   type NodeLink,
   type Prompt,
@@ -13,13 +14,22 @@ import {
   TillerError,
   type TraceNode,
 } from "@tiller/schema";
-import { isLost, type NodeWrite, resolveValue, type StoredValue } from "@tiller/store";
+import {
+  isLost,
+  type NodeWrite,
+  patient,
+  resolveValue,
+  shortPlace,
+  type StoredValue,
+} from "@tiller/store";
 import type { Retry } from "./define.ts";
-import { isControl, nodeError, revive } from "./failures.ts";
+import { isControl, nodeError, recorded, revive, revived, stops, type Thrown } from "./failures.ts";
 import { fault } from "./fault.ts";
 import type { Host, RunConfig, WorkflowArgs } from "./host.ts";
 import { type Place, Places } from "./place.ts";
-import { briefly, keep } from "./values.ts";
+import { isCancelled, recordedTurns } from "./record.ts";
+import { Turns } from "./turns.ts";
+import { briefly, digest, keep, own } from "./values.ts";
 
 /** What a call tells of itself while it runs. */
 export interface OpNotes {
@@ -37,20 +47,34 @@ export interface OpContext {
   readonly id: string;
   /** below the run's root */
   readonly path: string;
+  /** order among the workflow's calls */
+  readonly place: number;
   readonly attempt: number;
   /** adds to the node; at once where `show` is true, else when the call ends */
   note(n: OpNotes, show?: boolean): void;
 }
 interface OpOptions extends Retry {
+  /** as the trace shows it */
   readonly input?: unknown;
+  /** what is asked, where the trace shows less */
+  readonly about?: unknown;
   readonly state?: "running" | "waiting";
+  /** it has no node of its own: "wake" is the end of a sleep, a child shows itself */
+  readonly quiet?: boolean;
 }
 type Begun = Omit<NodeWrite, "state" | "endedAt" | "replayed">;
 
+/** What DBOS keeps of a call. `turn` first: it is read without the rest (record.ts). */
+type CallRecord = { readonly turn: number; readonly of?: string } & (
+  | StoredValue
+  | { readonly error: Thrown }
+);
+
 const LOST_MS = 200;
+const LONGEST_MS = 86_400_000; // between two attempts
 
 /** The call whose body runs now: its own random numbers come from its place. */
-const bodies = new AsyncLocalStorage<{ readonly rng: Rng }>();
+const bodies = new AsyncLocalStorage<{ readonly id: string; readonly rng: Rng }>();
 const headings = new AsyncLocalStorage<string>();
 
 /**
@@ -62,12 +86,25 @@ export class Ops {
   readonly host: Host;
   readonly args: WorkflowArgs;
   readonly config: RunConfig;
+  /** undefined: the run began before results had turns */
+  readonly turns: Turns | undefined;
+  /** calls whose result the workflow has not got: at its end nobody waits for them any more */
+  readonly underWay = new Set<{ readonly id: string }>();
+  /** recorded steps begun so far, and whether one of them was on record */
+  begun = 0;
+  replayed = false;
   #rng: Rng | undefined;
+  #broken: { readonly why: unknown } | undefined;
+  #onBroken: ((why: unknown) => void) | undefined;
+  #behind: Promise<void> = Promise.resolve();
+  #behindFailed: { readonly why: unknown } | undefined;
   constructor(host: Host, args: WorkflowArgs, config: RunConfig) {
     this.host = host;
     this.args = args;
     this.config = config;
-    this.places = new Places(args.id);
+    const old = args.turns !== true;
+    this.places = new Places(args.id, args.experiment, { old });
+    this.turns = old ? undefined : new Turns(() => recordedTurns(host, args.id));
   }
   /** In a call's body that call's own, else the workflow's; by the place below the root, so a fork or a replay draws the same. */
   get rng(): Rng {
@@ -86,6 +123,48 @@ export class Ops {
   parent(): string {
     return headings.getStore() ?? this.args.id;
   }
+  /** The run cannot go on, whatever the workflow makes of it: a replay would not be the same. */
+  break(why: unknown): unknown {
+    this.#broken ??= { why };
+    this.#onBroken?.(why);
+    return why;
+  }
+  /** Runs the workflow's own code, until it ends or breaks. */
+  async code<T>(run: () => Promise<T>): Promise<T> {
+    const broken = new Promise<never>((_, fail) => (this.#onBroken = fail));
+    this.turns?.open();
+    const made = await Promise.race([run(), broken]);
+    if (this.#broken) throw this.#broken.why;
+    return made;
+  }
+  /** Does something for the trace that the workflow does not wait for; in order, and before it ends. */
+  behind(act: () => Promise<void>): void {
+    this.#behind = this.#behind.then(act).catch((e: unknown) => {
+      this.#behindFailed ??= { why: e };
+    });
+  }
+  async caughtUp(): Promise<void> {
+    await this.#behind;
+    if (this.#behindFailed && !this.host.stopping.aborted) throw this.#behindFailed.why;
+  }
+  /** Where a call begins; refused where a replay could not repeat that it begins here. */
+  enter(name: string): Place {
+    if (this.#broken) throw this.#broken.why;
+    const inside = bodies.getStore();
+    if (inside && this.turns)
+      throw new TillerError(
+        "nested_call",
+        `${name} is called in the body of ${inside.id}, whose result is recorded as a whole. Make the call before or after it, or give both to a child workflow.`,
+      );
+    if (this.turns && !this.turns.mayBegin())
+      throw this.break(
+        new TillerError(
+          "concurrent_calls",
+          `${name} begins while ${this.turns.underWay} other call${this.turns.underWay > 1 ? "s are" : " is"} under way in ${this.args.id}, after the workflow waited for something that is no call of the flow: a replay could not repeat it. Put that into a flow.step or a flow.sleep.`,
+        ),
+      );
+    return this.places.enter(name);
+  }
   /** Runs `act` unless its result is on record. */
   op<T>(
     kind: TraceNode["kind"],
@@ -93,7 +172,25 @@ export class Ops {
     act: (c: OpContext) => Promise<T> | T,
     o: OpOptions = {},
   ): Promise<T> {
-    return new Call<T>(this, kind, name, act, o).run();
+    let place: Place;
+    try {
+      place = this.enter(name);
+    } catch (e) {
+      return Promise.reject(e as Error);
+    }
+    return this.at(place, kind, name, act, o);
+  }
+  /** The same at a place that was entered. */
+  at<T>(
+    place: Place,
+    kind: TraceNode["kind"],
+    name: string,
+    act: (c: OpContext) => Promise<T> | T,
+    o: OpOptions = {},
+  ): Promise<T> {
+    const result = new Call<T>(this, place, kind, name, act, o).run();
+    result.catch(() => {}); // one that nobody awaits fails in the trace, not the process
+    return result;
   }
   /** Calls made in `act` stand under this node. It records nothing itself. */
   async section<T>(
@@ -135,11 +232,16 @@ class Call<T> implements OpContext {
   readonly #notes: OpNotes = {};
   /** the body was entered in this process: its result is not from the record */
   #entered = false;
-  #ran: { readonly value: unknown } | undefined;
+  /** whether it is on record is not known yet */
+  #asking = true;
+  #turn: number | undefined;
+  /** what is asked, in few digits: a map's item and the input */
+  readonly #of: string | undefined;
   attempt = 0;
 
   constructor(
     ops: Ops,
+    place: Place,
     kind: TraceNode["kind"],
     name: string,
     act: (c: OpContext) => Promise<T> | T,
@@ -148,16 +250,19 @@ class Call<T> implements OpContext {
     this.#ops = ops;
     this.#act = act;
     this.#o = o;
-    this.#place = ops.places.enter(name);
+    this.#place = place;
     this.#begun = {
-      id: this.#place.id,
+      id: place.id,
       experiment: ops.args.experiment,
       parent: ops.parent(),
       kind,
       name,
-      place: this.#place.place,
+      place: place.place,
       startedAt: ops.now(),
     };
+    const about = o.about ?? o.input;
+    if (ops.turns && (place.about !== undefined || about !== undefined))
+      this.#of = digest([place.about ?? null, about ?? null]);
   }
   get id(): string {
     return this.#place.id;
@@ -165,58 +270,143 @@ class Call<T> implements OpContext {
   get path(): string {
     return this.#ops.pathOf(this.id);
   }
+  get place(): number {
+    return this.#place.place;
+  }
   get rng(): Rng {
     return seeded(this.#ops.args.seed, this.path);
+  }
+  /** as DBOS knows it, and messages say it */
+  get #name(): string {
+    const own = this.id.slice(this.#ops.args.id.length + 1) || this.id;
+    if (!this.#ops.turns) return own;
+    return `${this.#o.quiet && this.#begun.kind === "sleep" ? "wake" : this.#begun.kind} ${own}`;
   }
   note(n: OpNotes, show = false): void {
     Object.assign(this.#notes, n);
     if (show) this.#showRunning();
   }
   #show(n: Pick<NodeWrite, "state" | "endedAt" | "replayed"> & Partial<NodeWrite>): void {
+    if (this.#o.quiet) return;
     this.#ops.host.recorder.write({ ...this.#begun, ...this.#notes, ...n });
   }
   #showRunning(n: Partial<NodeWrite> = {}): void {
     this.#show({ state: this.#o.state ?? "running", endedAt: null, replayed: false, ...n });
   }
 
-  async run(): Promise<T> {
-    const { home } = this.#ops.host.store;
+  run(): Promise<T> {
+    return this.#ops.turns ? this.#runInTurn(this.#ops.turns) : this.#runAsBefore();
+  }
+  async #runInTurn(turns: Turns): Promise<T> {
+    const { host } = this.#ops;
+    turns.begin();
+    this.#ops.begun++;
+    this.#ops.underWay.add(this);
+    let taken = false;
     try {
-      if (this.#o.input !== undefined)
-        this.#begun.input = (await keep(home, this.#o.input, this.#ops.host.stopping)).stored;
-      const name = this.id.slice(this.#ops.args.id.length + 1);
-      const output = await DBOS.runStep(() => this.#body(), { name });
+      // begins without waiting for anything: DBOS numbers its steps by the order they begin in
+      const record = (await DBOS.runStep(() => this.#recorded(turns), {
+        name: this.#name,
+      })) as CallRecord;
       fault("op.recorded");
-      const value = this.#ran ? this.#ran.value : await resolveValue(home, output);
-      this.#show({
-        state: "done",
-        endedAt: this.#ops.now(),
-        output,
-        replayed: !this.#ran,
-        brief: this.#notes.brief ?? briefly(value),
-        attempts: Math.max(1, this.attempt),
-      });
+      if (!this.#entered) this.#ops.replayed = true;
+      const { of, turn } = record;
+      if (of !== undefined && this.#of !== undefined && of !== this.#of) throw changed(this.#name);
+      const value = "error" in record ? undefined : await resolveValue(host.store.home, record);
+      if (!this.#entered) await this.#keepInput(); // a crash may have lost the node
+      this.#turn = turn;
+      this.#asking = false;
+      await turns.take({ turn, name: this.#name }, { replayed: !this.#entered });
+      taken = true;
+      if ("error" in record) throw revived(record.error);
+      this.#showDone(value, "blob" in record ? record : { value });
       return value as T;
     } catch (e) {
-      if (this.#ops.host.stopping.aborted) return new Promise<never>(() => {}); // unfinished, it goes on at the next start
+      if (host.stopping.aborted) return new Promise<never>(() => {}); // unfinished, it goes on at the next start
       if (isControl(e)) throw e;
-      const error = nodeError(e);
-      const state = error.code === "cancelled" ? "cancelled" : "failed";
-      const end = { state, endedAt: this.#ops.now(), error, brief: error.message } as const;
-      this.#show({ ...end, replayed: !this.#entered });
+      this.#showFailed(e);
+      if (taken) throw e;
+      throw this.#ops.break(said(e)); // not on record: what the workflow makes of it could not be repeated
+    } finally {
+      if (!taken) turns.left({ asking: this.#asking, turn: this.#turn });
+      this.#ops.underWay.delete(this);
+      this.#place.leave();
+    }
+  }
+  /** The body, and what becomes of it as a record. */
+  async #recorded(turns: Turns): Promise<CallRecord> {
+    this.#entered = true;
+    this.#asking = false;
+    turns.entered();
+    let made: StoredValue | { readonly error: Thrown };
+    try {
+      const { short } = this.#place;
+      if (short) await patient(() => shortPlace(this.#ops.host.store.db, short));
+      await this.#keepInput();
+      made = await this.#body();
+    } catch (e) {
+      if (this.#ops.host.stopping.aborted) return new Promise<never>(() => {});
+      const { args, host } = this.#ops;
+      if (stops(e, args.id)) throw e;
+      // what is below was cancelled: with all of this run, or by itself
+      if (isControl(e) && (await isCancelled(host, args.id)))
+        throw new Dbos.DBOSWorkflowCancelledError(args.id);
+      made = { error: recorded(e) };
+    }
+    this.#turn = await turns.number(this.#name);
+    return { turn: this.#turn, ...(this.#of === undefined ? {} : { of: this.#of }), ...made };
+  }
+  /** Of a run that began before results had turns. */
+  async #runAsBefore(): Promise<T> {
+    try {
+      await this.#keepInput();
+      const output = await DBOS.runStep(() => this.#bodyAsBefore(), { name: this.#name });
+      fault("op.recorded");
+      const value = await resolveValue(this.#ops.host.store.home, output);
+      this.#showDone(value, "text" in output ? { value } : output);
+      return value as T;
+    } catch (e) {
+      if (this.#ops.host.stopping.aborted) return new Promise<never>(() => {});
+      if (isControl(e)) throw e;
+      this.#showFailed(e);
       throw revive(e);
     } finally {
       this.#place.leave();
     }
   }
+  #bodyAsBefore(): Promise<StoredValue> {
+    this.#entered = true;
+    return this.#body();
+  }
+  async #keepInput(): Promise<void> {
+    const { host } = this.#ops;
+    if (this.#o.input === undefined || this.#begun.input) return;
+    const o = { lenient: true, signal: host.stopping };
+    this.#begun.input = (await keep(host.store.home, this.#o.input, o)).shown;
+  }
+  #showDone(value: unknown, output: NonNullable<NodeWrite["output"]>): void {
+    this.#show({
+      state: "done",
+      endedAt: this.#ops.now(),
+      output,
+      replayed: !this.#entered,
+      brief: this.#notes.brief ?? briefly(value),
+      attempts: Math.max(1, this.attempt),
+    });
+  }
+  #showFailed(e: unknown): void {
+    const error = nodeError(e);
+    const state = error.code === "cancelled" ? "cancelled" : "failed";
+    const end = { state, endedAt: this.#ops.now(), error, brief: error.message } as const;
+    this.#show({ ...end, replayed: !this.#entered });
+  }
 
   async #body(): Promise<StoredValue> {
-    this.#entered = true;
     fault("op.begin");
     this.#showRunning();
     const { carried } = this.#ops.config;
-    const known = carried.results[this.path];
-    if (known !== undefined) {
+    const known = own(carried.results, this.path);
+    if (known !== undefined && !this.#o.quiet) {
       this.#notes.cached = true;
       return this.#keep(known);
     }
@@ -245,12 +435,31 @@ class Call<T> implements OpContext {
         if (this.attempt >= (this.#o.attempts ?? 1) || isControl(e)) throw e;
         const brief = `again after: ${nodeError(e).message}`;
         this.#showRunning({ state: "running", attempts: this.attempt + 1, brief });
-        await sleep(1000 * (this.#o.waitSeconds ?? 1) * 2 ** (this.attempt - 1));
+        const wait = 1000 * (this.#o.waitSeconds ?? 1) * 2 ** (this.attempt - 1);
+        await sleep(Math.min(wait, LONGEST_MS));
       }
   }
   async #keep(made: unknown): Promise<StoredValue> {
-    const { stored, value } = await keep(this.#ops.host.store.home, made, this.#ops.host.stopping);
-    this.#ran = { value };
-    return stored;
+    const { host, turns } = this.#ops;
+    const o = { lenient: !turns, signal: host.stopping };
+    const { stored, shown } = await keep(host.store.home, made, o);
+    return turns ? stored : shown;
   }
+}
+
+const changed = (name: string) =>
+  new TillerError(
+    "changed_workflow",
+    `${name} was recorded for another input than it is given now. Give the changed workflow a new version beside the old; where its code did not change, put what differs (the time, chance) into a flow.step.`,
+  );
+/** An error of DBOS about the record, in our words. */
+function said(e: unknown): unknown {
+  if (!(e instanceof Dbos.DBOSUnexpectedStepError)) return e;
+  const [, was, now] =
+    /function (.*) was recorded when (.*) was expected/s.exec(e.message) ?? ([] as string[]);
+  return new TillerError(
+    "changed_workflow",
+    `the record has ${was} where the workflow now makes ${now}. Give the changed workflow a new version beside the old.`,
+    { cause: e },
+  );
 }

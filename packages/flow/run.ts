@@ -6,7 +6,6 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { z } from "zod";
 import {
   type AgentSpec,
-  Budget,
   type ExperimentId,
   type Prompt,
   type Rng,
@@ -15,7 +14,7 @@ import {
   TaskId,
   TillerError,
 } from "@tiller/schema";
-import { resolveValue, type StoredValue } from "@tiller/store";
+import { patient, resolveValue, type StoredValue } from "@tiller/store";
 import { answer } from "./agents.ts";
 import { charged, checkBudgets } from "./budget.ts";
 import type {
@@ -30,11 +29,14 @@ import type {
   StepContext,
   WorkflowDef,
 } from "./define.ts";
-import { isControl, nodeError, noModels } from "./failures.ts";
+import { failed, isControl, nodeError, noModels } from "./failures.ts";
 import type { Host, WorkflowArgs } from "./host.ts";
 import { LabFlow } from "./lab-calls.ts";
 import { type OpContext, Ops } from "./op.ts";
-import { briefly, keep } from "./values.ts";
+import * as options from "./options.ts";
+import { checked } from "./options.ts";
+import { recordedBeyond } from "./record.ts";
+import { briefly, digest, keep, own } from "./values.ts";
 
 export async function runWorkflow(
   host: Host,
@@ -43,7 +45,8 @@ export async function runWorkflow(
 ): Promise<StoredValue> {
   const { store, recorder } = host;
   const ops = new Ops(host, args, await host.configOf(args.experiment));
-  const { stored: input } = await keep(store.home, args.input, host.stopping);
+  const how = { lenient: !ops.turns, signal: host.stopping };
+  const { shown: input } = await keep(store.home, args.input, { ...how, lenient: true });
   const node = {
     id: args.id,
     experiment: args.experiment,
@@ -56,21 +59,53 @@ export async function runWorkflow(
   } as const;
   recorder.write({ ...node, state: "running", endedAt: null, input });
   try {
-    const made = await def.run(new WorkflowFlow(def, ops), def.input.parse(args.input));
-    const { stored: output, value } = await keep(store.home, made, host.stopping);
+    const made = await ops.code(async () =>
+      def.run(new WorkflowFlow(def, ops), def.input.parse(args.input)),
+    );
+    await refuseShorter(ops);
+    await ops.caughtUp();
+    const { stored, shown: output, value } = await keep(store.home, made, how);
+    await abandon(ops);
     recorder.write({ ...node, state: "done", endedAt: ops.now(), output, brief: briefly(value) });
-    return output;
+    return ops.turns ? { ...stored, ...ofInput(args.input) } : output;
   } catch (e) {
-    if (!isControl(e) && !host.stopping.aborted) {
-      const error = nodeError(e);
-      const end = { state: "failed", endedAt: ops.now(), error, brief: error.message } as const;
-      recorder.write({ ...node, ...end });
-    }
-    throw e;
+    if (isControl(e) || host.stopping.aborted) throw e;
+    await ops.caughtUp().catch(() => {}); // what failed first is said
+    await abandon(ops);
+    const error = nodeError(e);
+    const end = { state: "failed", endedAt: ops.now(), error, brief: error.message } as const;
+    recorder.write({ ...node, ...end });
+    throw ops.turns ? failed(e) : e;
   }
+}
+/** What a child was given, for the parent that asks for its result. */
+function ofInput(input: unknown): { of?: string } {
+  const of = digest(input);
+  return of === undefined ? {} : { of };
+}
+/** A replay that ends before it came to all that is on record does not do what it did. */
+async function refuseShorter(ops: Ops): Promise<void> {
+  if (!ops.turns || !ops.replayed) return;
+  const left = await recordedBeyond(ops.host, ops.args.id, ops.begun);
+  if (left !== undefined)
+    throw new TillerError(
+      "changed_workflow",
+      `the record goes on with ${left} where the workflow now ends. Give the changed workflow a new version beside the old.`,
+    );
+}
+/** Calls that nobody waits for at the end: losers of a race, what was begun and never awaited. */
+async function abandon(ops: Ops): Promise<void> {
+  const left = [...ops.underWay];
+  const { host } = ops;
+  for (const call of left)
+    await patient(
+      () => host.abandon(call.id, "nobody waited for it when its workflow ended"),
+      host.stopping,
+    );
 }
 
 const CONCURRENCY = 16; // of a map that says nothing
+const DEEPEST = 1000; // workflows inside one another
 
 function asked<O>(name: string, answers: readonly Answered<O>[]): Asked<O> {
   if (!answers.length)
@@ -99,43 +134,64 @@ class WorkflowFlow extends LabFlow implements Flow {
     return this.ops.rng;
   }
 
-  step<T>(name: string, body: (c: StepContext) => Promise<T> | T, o?: Retry): Promise<T> {
-    return this.ops.op(
-      "step",
-      name,
-      (c) => body({ key: c.id, attempt: c.attempt, rng: seeded(this.seed, c.path) }),
-      o,
+  step<T>(name: string, body: (c: StepContext) => Promise<T> | T, o: Retry = {}): Promise<T> {
+    return refusing(() =>
+      this.ops.op(
+        "step",
+        name,
+        (c) => body({ key: c.id, attempt: c.attempt, rng: seeded(this.seed, c.path) }),
+        checked(`flow.step ${said(name)}`, options.RetryOptions, o),
+      ),
     );
   }
   now(): Promise<number> {
     return this.step("now", () => this.ops.host.now());
   }
   async sleep(name: string, seconds: number): Promise<void> {
-    const { host } = this.ops;
+    checked(`flow.sleep ${said(name)}`, options.SleepSeconds, { seconds });
+    const { ops } = this;
+    const { host } = ops;
+    const place = ops.enter(name);
     const until = () => host.now() + 1000 * seconds;
-    const end = await this.ops.op("sleep", name, until, { input: { seconds } });
-    for (let left = end - host.now(); left > 0; left = end - host.now())
-      await wait(Math.min(left, 2 ** 31 - 1), undefined, { ref: false });
+    const end = await ops.at(place, "sleep", name, until, { input: { seconds } });
+    const over = async (signal?: AbortSignal) => {
+      for (let left = end - host.now(); left > 0; left = end - host.now())
+        await wait(Math.min(left, 2 ** 31 - 1), undefined, { ref: false, signal });
+    };
+    if (!ops.turns) return over();
+    // when it is over is a result too: what it raced against may have come first
+    const wake = () =>
+      host.underWay.run(place.id, (signal) =>
+        over(signal).catch((e: unknown) => {
+          throw signal.aborted ? signal.reason : e;
+        }),
+      );
+    await ops.at(place, "sleep", name, wake, { quiet: true });
   }
 
   /** Who answers a kind of work: the run's configuration, else the recipe, else people. */
   #agentOf(task: string, o: AgentSpec | undefined): AgentSpec {
     const { agents } = this.ops.config;
-    return agents[task] ?? agents["*"] ?? o ?? { kind: "people" };
+    return own(agents, task) ?? own(agents, "*") ?? o ?? { kind: "people" };
   }
   // no async functions on the way to people: what waits for days should keep little
   ask<I, O>(task: TaskDef<I, O>, input: NoInfer<I>, o: AskOptions = {}): Promise<Asked<O>> {
-    const name = o.name ?? task.name;
-    const { ops } = this;
-    const spec = this.#agentOf(task.name, o.agent);
-    const act = (node: OpContext) => {
-      const changed = ops.config.carried.inputs?.[node.path];
-      const items = [{ id: "1", input: changed === undefined ? input : task.input.parse(changed) }];
-      return answer({ ops, node, spec, task, items, o }).then((items) => items[0]!.answers);
-    };
-    return ops
-      .op("ask", name, act, { input, state: "waiting" })
-      .then((answers) => asked(name, answers as Answered<O>[])); // parsed by the task's schema when they were stored
+    return refusing(() => {
+      const name = o.name ?? task.name;
+      checked(`flow.ask ${said(name)}`, options.AskOptions, o);
+      const { ops } = this;
+      const spec = this.#agentOf(task.name, o.agent);
+      const act = (node: OpContext) => {
+        const changed = own(ops.config.carried.inputs, node.path);
+        const asked = changed === undefined ? input : task.input.parse(changed);
+        const items = [{ id: "1", input: asked }];
+        return answer({ ops, node, spec, task, items, o }).then((items) => items[0]!.answers);
+      };
+      const about = { task: task.name, input };
+      return ops
+        .op("ask", name, act, { input, about, state: "waiting" })
+        .then((answers) => asked(name, answers as Answered<O>[])); // parsed by the task's schema when they were stored
+    });
   }
   askAll<I, O>(
     name: string,
@@ -143,53 +199,71 @@ class WorkflowFlow extends LabFlow implements Flow {
     items: readonly { readonly id: string; readonly input: NoInfer<I> }[],
     o: AskOptions & { readonly stage?: string } = {},
   ): Promise<AskedItem<I, O>[]> {
-    const { stage } = o;
-    const spec = this.#agentOf(task.name, o.agent);
-    const onProgress =
-      stage && ((done: number, total: number) => this.showStage(stage, { done, total }));
-    return this.ops.op(
-      "ask",
-      name,
-      async (node) => {
-        const at = { ops: this.ops, node, spec, task, items, o };
-        const answered = await answer(at, onProgress || undefined);
-        return items.map(({ id, input }, i) => {
-          const { batch, answers } = answered[i]!;
-          const id_ = TaskId.parse(`${batch ?? node.id}/${id}`);
-          return { id, task: id_, input, answers: answers as Answered<O>[] };
-        });
-      },
-      { state: "waiting", input: { items: items.length, people: o.people ?? 1 } },
-    );
+    return refusing(() => {
+      const call = `flow.askAll ${said(name)}`;
+      const { stage } = checked(call, options.AskAllOptions, o);
+      checked(
+        call,
+        options.ItemIds,
+        items.map((i) => i.id),
+        "the id of item",
+      );
+      const spec = this.#agentOf(task.name, o.agent);
+      const onProgress =
+        stage && ((done: number, total: number) => this.showStage(stage, { done, total }));
+      return this.ops.op(
+        "ask",
+        name,
+        async (node) => {
+          if (!items.length) return [];
+          const at = { ops: this.ops, node, spec, task, items, o };
+          const answered = await answer(at, onProgress || undefined);
+          return items.map(({ id, input }, i) => {
+            const { batch, answers } = answered[i]!;
+            const id_ = TaskId.parse(`${batch ?? node.id}/${id}`);
+            return { id, task: id_, input, answers: answers as Answered<O>[] };
+          });
+        },
+        {
+          state: "waiting",
+          input: { items: items.length, people: o.people ?? 1 },
+          about: { task: task.name, items: items.map(({ id, input }) => [id, input]) },
+        },
+      );
+    });
   }
 
   model<T = string>(model: string, prompt: Prompt, o: ModelOptions<T> = {}): Promise<T> {
-    const { host, args } = this.ops;
-    const { name, attempts, waitSeconds, ...options } = o;
-    return this.ops.op(
-      "model",
-      name ?? model,
-      async (c) => {
-        c.note({ agent: model, prompt }, true);
-        if (!host.models) throw noModels(model);
-        const { db } = host.store;
-        const budget = await checkBudgets(db, args.budgets, { tokens: 1 }, host.now());
-        const { models } = host;
-        const at = { node: c.id, experiment: args.experiment };
-        const { reply, used } = await charged(db, at, () =>
-          host.underWay.run(c.id, (signal) =>
-            models.call(model, prompt, { ...options, key: c.id, budget, signal }),
-          ),
-        );
-        c.note({ cached: reply.cached, cost: used.money, tokens: used.tokens });
-        return (o.output ? reply.value : reply.text) as T;
-      },
-      {
-        input: { model },
-        ...(attempts === undefined ? {} : { attempts }),
-        ...(waitSeconds === undefined ? {} : { waitSeconds }),
-      },
-    );
+    return refusing(() => {
+      const { host, args } = this.ops;
+      const { name, attempts, waitSeconds, ...more } = o;
+      checked(`flow.model ${said(name ?? model)}`, options.ModelOptions, o);
+      return this.ops.op(
+        "model",
+        name ?? model,
+        async (c) => {
+          c.note({ agent: model, prompt }, true);
+          if (!host.models) throw noModels(model);
+          const { db } = host.store;
+          const budget = await checkBudgets(db, args.budgets, { tokens: 1 }, host.now());
+          const { models } = host;
+          const at = { node: c.id, experiment: args.experiment };
+          const { reply, used } = await charged(db, at, () =>
+            host.underWay.run(c.id, (signal) =>
+              models.call(model, prompt, { ...more, key: c.id, budget, signal }),
+            ),
+          );
+          c.note({ cached: reply.cached, cost: used.money, tokens: used.tokens });
+          return (o.output ? reply.value : reply.text) as T;
+        },
+        {
+          input: { model },
+          about: { model, prompt },
+          ...(attempts === undefined ? {} : { attempts }),
+          ...(waitSeconds === undefined ? {} : { waitSeconds }),
+        },
+      );
+    });
   }
 
   async child<S extends z.ZodType, R>(
@@ -197,43 +271,61 @@ class WorkflowFlow extends LabFlow implements Flow {
     input: z.input<S>,
     o: ChildOptions = {},
   ): Promise<R> {
-    const { host, args, config } = this.ops;
-    const { home } = host.store;
-    const at = this.ops.places.enter(o.name ?? def.name.split("@")[0]!);
-    const path = this.ops.pathOf(at.id);
-    const node = {
-      experiment: args.experiment,
-      id: at.id,
-      parent: this.ops.parent(),
-      place: at.place,
-    };
-    try {
-      const carried = config.carried.results[path];
-      if (carried !== undefined) {
-        const { stored: output, value } = await keep(home, carried, host.stopping);
-        const times = { startedAt: this.ops.now(), endedAt: this.ops.now() };
-        const done = { kind: "workflow", name: def.name, state: "done", replayed: true } as const;
-        const brief = briefly(value);
-        host.recorder.write({ ...node, ...done, ...times, output, cached: true, brief });
-        return value as R;
-      }
-      const budget = o.budget && Budget.parse(o.budget);
-      const stored = await host.runChild(
-        def as unknown as WorkflowDef,
-        {
-          ...node,
-          seed: this.seed,
-          input: config.carried.inputs?.[path] ?? input,
-          budgets: budget
-            ? [...args.budgets, { node: at.id, since: host.now(), budget }]
-            : args.budgets,
-        },
-        o.spread ?? false,
+    const { ops } = this;
+    const name = o.name ?? def.name.split("@")[0]!;
+    checked(`flow.child ${said(name)}`, options.ChildOptions, o);
+    const depth = (ops.args.depth ?? 0) + 1;
+    if (depth > DEEPEST)
+      throw new TillerError(
+        "too_deep",
+        `${name} would be the ${depth}th workflow inside one another; ${DEEPEST} are the most. Does the recursion end? Give each child more to do.`,
       );
-      return (await resolveValue(home, stored)) as R;
-    } finally {
-      at.leave();
+    const place = ops.enter(name);
+    const act = (c: Pick<OpContext, "id" | "path" | "place">) => {
+      const given = own(ops.config.carried.inputs, c.path) ?? input;
+      const budgets = o.budget
+        ? [...ops.args.budgets, { node: c.id, since: ops.host.now(), budget: o.budget }]
+        : ops.args.budgets;
+      const { experiment, turns } = ops.args;
+      const at = { experiment, id: c.id, parent: ops.parent(), place: c.place, depth };
+      const args = { ...at, seed: this.seed, input: given, budgets, ...(turns ? { turns } : {}) };
+      return this.#started(def as unknown as WorkflowDef, args, o.spread ?? false);
+    };
+    if (ops.turns) {
+      const about = { workflow: def.name, input };
+      return ops.at(place, "workflow", def.name, act, { about, quiet: true }) as Promise<R>;
     }
+    try {
+      return (await act({ id: place.id, path: ops.pathOf(place.id), place: place.place })) as R;
+    } finally {
+      place.leave();
+    }
+  }
+  /** The child's result; what is carried over from another run is its result without running. */
+  async #started(def: WorkflowDef, args: WorkflowArgs, spread: boolean): Promise<unknown> {
+    const { host, config } = this.ops;
+    const { home } = host.store;
+    const path = this.ops.pathOf(args.id);
+    const carried = own(config.carried.results, path);
+    if (carried !== undefined) {
+      const { shown: output, value } = await keep(home, carried, { lenient: true });
+      const { experiment, id, parent, place } = args;
+      const times = { startedAt: this.ops.now(), endedAt: this.ops.now() };
+      const done = { kind: "workflow", name: def.name, state: "done", replayed: true } as const;
+      const node = { experiment, id, parent, place, output, cached: true, brief: briefly(value) };
+      host.recorder.write({ ...node, ...done, ...times });
+      return value;
+    }
+    const stored = await host.runChild(def, args, spread);
+    const { of } = stored as { of?: string };
+    if (of !== undefined && of !== digest(args.input))
+      throw this.ops.break(
+        new TillerError(
+          "changed_workflow",
+          `${path} was started with another input than it is given now. Give the changed workflow a new version beside the old; where its code did not change, put what differs (the time, chance) into a flow.step.`,
+        ),
+      );
+    return resolveValue(home, stored);
   }
 
   async map<T, R>(
@@ -242,8 +334,9 @@ class WorkflowFlow extends LabFlow implements Flow {
     body: (item: T, index: number) => Promise<R>,
     o: { readonly concurrency?: number } = {},
   ): Promise<R[]> {
+    const { concurrency } = checked(`flow.map ${said(name)}`, options.MapOptions, o);
     const { places } = this.ops;
-    const at = places.enter(name); // as a whole: nothing else may begin while it runs
+    const at = this.ops.enter(name);
     const results: R[] = [];
     const failures: unknown[] = [];
     let next = 0;
@@ -251,13 +344,13 @@ class WorkflowFlow extends LabFlow implements Flow {
       while (next < items.length && !failures.length) {
         const i = next++;
         try {
-          results[i] = await places.item(`${at.id}/${i}`, () => body(items[i]!, i));
+          results[i] = await places.item(`${at.id}/${i}`, items[i], () => body(items[i]!, i));
         } catch (e) {
           failures.push(e);
         }
       }
     };
-    const workers = Math.min(o.concurrency ?? CONCURRENCY, items.length);
+    const workers = Math.min(concurrency ?? CONCURRENCY, items.length);
     const act = async () => {
       await Promise.all(Array.from({ length: workers }, worker));
       if (failures.length) throw failures[0] as Error;
@@ -269,5 +362,17 @@ class WorkflowFlow extends LabFlow implements Flow {
     } finally {
       at.leave();
     }
+  }
+}
+const said = (name: unknown): string => {
+  checked("a call of the flow", options.Name, name, "its name");
+  return JSON.stringify(String(name).slice(0, 60));
+};
+/** What is refused before a call begins comes as any other failure of it. */
+function refusing<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return call();
+  } catch (e) {
+    return Promise.reject(e as Error);
   }
 }

@@ -16,6 +16,7 @@ import {
   TillerError,
 } from "@tiller/schema";
 import {
+  atOrBelow,
   batchDeadline,
   cancelBatches,
   cancelNodes,
@@ -27,6 +28,7 @@ import {
   jsonText,
   openBatches,
   patient,
+  placeRoots,
   plainExperiments,
   readBlob,
   releaseRun,
@@ -169,6 +171,7 @@ export async function launchFlow(o: {
     underWay: new UnderWay(stopping.signal),
     now: () => clock.now(),
     deadlineOf: (batch) => batchDeadline(db, batch),
+    abandon: (node, why) => end(node, why, { batches: true }),
     configOf: (experiment) => {
       let known = configs.get(experiment);
       if (!known) {
@@ -208,7 +211,7 @@ export async function launchFlow(o: {
         try {
           return await local;
         } catch (e) {
-          if (!isControl(e)) throw e; // it ended elsewhere or was cancelled: the record says how
+          if (!isControl(e)) throw revive(e); // it ended elsewhere or was cancelled: the record says how
         }
       const ended = await patient(() =>
         db.maybe(
@@ -331,6 +334,7 @@ export async function launchFlow(o: {
       place: 0,
       seed: kept.seed,
       input: kept.config,
+      turns: true,
       budgets: Object.keys(kept.budget).length
         ? [{ node: id, since: Date.parse(kept.startedAt), budget: kept.budget }]
         : [],
@@ -347,16 +351,15 @@ export async function launchFlow(o: {
 
   /** Ends what runs at or below a node; without `batches` people go on with the work they hold, for whoever takes it over. */
   const end = async (node: string, why: string, o: { batches: boolean }) => {
-    const below = `${node}/`;
     const workflows = await db.many(
-      sql`select workflow_uuid as id from dbos.workflow_status where (workflow_uuid = ${node} or starts_with(workflow_uuid, ${below})) and status in ('PENDING', 'ENQUEUED', 'DELAYED')`,
+      sql`select workflow_uuid as id from dbos.workflow_status where ${atOrBelow(sql`workflow_uuid`, node)} and status in ('PENDING', 'ENQUEUED', 'DELAYED')`,
       z.object({ id: z.string() }),
     );
     if (workflows.length) await outside(() => DBOS.cancelWorkflows(workflows.map((w) => w.id)));
     if (o.batches) await cancelBatches(db, node);
     await recorder.flush();
     await cancelNodes(db, node, why);
-    host.underWay.breakOff(node);
+    host.underWay.breakOff(await placeRoots(db, node));
     if (!node.includes("/"))
       // the whole run
       await endExperiment(db, node, { state: "cancelled", error: why });
@@ -369,7 +372,7 @@ export async function launchFlow(o: {
   const hold: FlowServer["hold"] = async ({ experiment, by, reason }) => {
     await recorder.flush();
     await holdRun(db, experiment, `held by ${by}${reason ? `: ${reason}` : ""}`);
-    host.underWay.breakOff(experiment);
+    host.underWay.breakOff([experiment]);
     // what still waits here records nothing any more; released, it runs anew
     for (const id of here.keys())
       if (id === experiment || id.startsWith(`${experiment}/`)) here.delete(id);

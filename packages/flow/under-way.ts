@@ -22,9 +22,10 @@ export class UnderWay {
       this.#stopping.removeEventListener("abort", stop);
     }
   }
-  breakOff(node: string): void {
+  /** `roots`: where the ids of what is cancelled begin. */
+  breakOff(roots: readonly string[]): void {
     for (const call of this.#calls)
-      if (call.node === node || call.node.startsWith(`${node}/`))
+      if (roots.some((r) => call.node === r || call.node.startsWith(`${r}/`)))
         call.abort.abort(new Dbos.DBOSWorkflowCancelledError(call.node));
   }
 }

@@ -1,6 +1,7 @@
 /** Batches as workflows see them: which are complete, what was answered, cancelling what nobody needs any more. */
 import { z } from "zod";
 import { type Answer, TillerError } from "@tiller/schema";
+import { atOrBelow } from "./places.ts";
 import { behind, type Db, prepared, sql } from "./sql.ts";
 import { answersOf } from "./work.ts";
 
@@ -58,7 +59,7 @@ export async function takeAnswers(
 /** Ends every open batch at or below a place in the trace; what was answered stays. */
 export const cancelBatches = (db: Db, node: string): Promise<number> =>
   db.run(
-    sql`update batch set cancelled_at = now() where (id = ${node} or starts_with(id, ${`${node}/`})) and consumed_at is null and cancelled_at is null`,
+    sql`update batch set cancelled_at = now() where ${atOrBelow(sql`id`, node)} and consumed_at is null and cancelled_at is null`,
   );
 
 /** When a batch ends unanswered: milliseconds since 1970, undefined where it does not or is not posted. */

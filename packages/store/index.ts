@@ -21,6 +21,7 @@ export { isLost, patient } from "./lost.ts";
 export * from "./nodes.ts";
 export * from "./ledger.ts";
 export * from "./people.ts";
+export * from "./places.ts";
 export * from "./progress.ts";
 export * from "./policies.ts";
 export * from "./quality.ts";

@@ -5,10 +5,13 @@
 import { z } from "zod";
 import type { NodeError, NodeLink, Prompt, TraceNode } from "@tiller/schema";
 import { readBlob } from "./blobs.ts";
+import { atOrBelow } from "./places.ts";
 import { behind, type Db, prepared, sql } from "./sql.ts";
 
 /** A value in the row, or in a blob when it is large. */
-export type StoredValue = { readonly value: unknown } | { readonly blob: string };
+export type ShownValue = { readonly value: unknown } | { readonly blob: string };
+/** As the record of a workflow has it: exactly, as text. */
+export type StoredValue = ShownValue | { readonly text: string };
 
 export interface NodeWrite extends Pick<
   TraceNode,
@@ -22,8 +25,8 @@ export interface NodeWrite extends Pick<
   wanted?: number;
   error?: NodeError | null;
   brief?: string;
-  input?: StoredValue | null;
-  output?: StoredValue | null;
+  input?: ShownValue | null;
+  output?: ShownValue | null;
   prompt?: Prompt | null;
   links?: readonly NodeLink[];
   attempts?: number;
@@ -97,7 +100,7 @@ export const nodeAnswers = (db: Db, counts: readonly (readonly [string, number])
 export const cancelNodes = (db: Db, node: string, why: string): Promise<number> =>
   db.run(
     sql`update node set state = 'cancelled', ended_at = now(), brief = ${why}, seq = nextval('node_seq')
-        where (id = ${node} or starts_with(id, ${`${node}/`})) and state in ('running', 'waiting')`,
+        where ${atOrBelow(sql`id`, node)} and state in ('running', 'waiting')`,
   );
 
 export const resolveValue = async (home: string, stored: StoredValue | null): Promise<unknown> =>
@@ -105,11 +108,13 @@ export const resolveValue = async (home: string, stored: StoredValue | null): Pr
     ? undefined
     : "blob" in stored
       ? (JSON.parse((await readBlob(home, stored.blob)).toString("utf8")) as unknown)
-      : stored.value;
+      : "text" in stored
+        ? (JSON.parse(stored.text) as unknown)
+        : stored.value;
 
 const Stored = z
   .union([z.object({ value: z.unknown() }), z.object({ blob: z.string() })])
-  .nullable() as z.ZodType<StoredValue | null>;
+  .nullable() as z.ZodType<ShownValue | null>;
 const OpRow = z.object({
   id: z.string(),
   kind: z.string(),

@@ -24,6 +24,6 @@ export const spend = (
 export const spentBelow = (db: Db, node: string): Promise<Spent> =>
   db.one(
     sql`select coalesce(sum(money), 0)::float8 as money, coalesce(sum(tokens), 0)::int as tokens, coalesce(sum(people), 0)::int as people
-        from spend where node = ${node} or (node ~>=~ ${`${node}/`} and node ~<~ ${`${node}0`})`,
+        from (select distinct s.* from place_roots(${node}) r join spend s on s.node = r or (s.node ~>=~ (r || '/') and s.node ~<~ (r || '0'))) s`,
     Spent,
   );
