@@ -32,6 +32,7 @@ process.once("message", (message) => {
     eos: 0,
     pad: 0,
     start: [],
+    control: new Set<number>(),
     encode: unused,
     decode: unused,
     bytes: unused,

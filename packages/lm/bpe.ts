@@ -43,9 +43,9 @@ interface ByteLevel {
   use_regex: boolean;
 }
 
-/** GPT-2's split: contractions, words, numbers, marks, each with at most one leading space. */
+/** GPT-2's split: contractions, words, numbers, marks, each with at most one leading space (Unicode's, as in Rust). */
 export const gpt2Split =
-  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
+  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
 
 /** GPT-2's printable stand-in for each byte: itself where printable, else the next letter from U+0100 on. */
 export const byteToChar: readonly string[] = (() => {

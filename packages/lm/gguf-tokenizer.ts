@@ -4,17 +4,16 @@ import { z } from "zod";
 import type { ModelConfig } from "./architectures.ts";
 import { addedToken, byteLevel } from "./bpe.ts";
 import type { GgufValue, GgufWritten } from "./gguf.ts";
+import { llama3Split, qwen2Split } from "./patterns.ts";
 import { sentencePieceJson } from "./sentencepiece.ts";
 
-/** How text is cut before the merges, by the name llama.cpp gives it. Patterns are the model families' own. */
-const words = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|";
-const rest = "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+/** How text is cut before the merges, by the name llama.cpp gives it. */
 const splits: Readonly<Record<string, { pattern: string | null; nfc?: boolean }>> = {
   "gpt-2": { pattern: null }, // the pattern built into ByteLevel
   default: { pattern: null },
   olmo: { pattern: null }, // GPT-NeoX and Pythia
-  "llama-bpe": { pattern: `${words}\\p{N}{1,3}${rest}` },
-  qwen2: { pattern: `${words}\\p{N}${rest}`, nfc: true },
+  "llama-bpe": { pattern: llama3Split },
+  qwen2: { pattern: qwen2Split, nfc: true },
 };
 // llama.cpp's token types
 const NORMAL = 1;
