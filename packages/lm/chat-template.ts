@@ -1,23 +1,38 @@
 /**
  * Chat templates, as Hugging Face's folders have them: chat_template.jinja, or `chat_template` in
- * tokenizer_config.json, and the tokens that end a turn. Rendered by @huggingface/jinja. A message that spells a
- * special token ("<|im_end|>") stays plain characters: it cannot end its own turn.
+ * tokenizer_config.json, and the tokens that end a turn. Templates see the real texts and give what transformers'
+ * apply_chat_template gives, but for one thing: a control token is made of a template's characters only, so a message
+ * that spells one ("<|im_end|>") cannot end its own turn.
  */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { Template } from "@huggingface/jinja";
 import { z } from "zod";
 import { TillerError } from "@tiller/schema";
+import { JinjaTemplate } from "./jinja.ts";
+import { Dict, fromUser, refused, str, type Value } from "./jinja-values.ts";
+import { strftime } from "./strftime.ts";
 import type { Tokenizer } from "./tokenizer.ts";
+import { Text } from "./written-text.ts";
 
 export interface ChatMessage {
   readonly role: string;
   readonly content: string;
+  /** what else a template may look at: tool_calls, name, reasoning_content */
+  readonly [field: string]: unknown;
+}
+export interface ChatOptions {
+  /** JSON schemas of functions that the model may call */
+  readonly tools?: readonly unknown[];
+  /** whether the assistant's turn is opened; it is unless said otherwise */
+  readonly addGenerationPrompt?: boolean;
+  /** further variables of the template, such as enable_thinking */
+  readonly variables?: Readonly<Record<string, unknown>>;
+  readonly now?: Date;
 }
 export interface ChatTemplate {
   /** Token ids up to where the assistant begins to speak. */
-  encode(messages: readonly ChatMessage[], tokenizer: Tokenizer): number[];
+  encode(messages: readonly ChatMessage[], tokenizer: Tokenizer, o?: ChatOptions): number[];
 }
 
 const Named = z.union([z.string(), z.looseObject({ content: z.string() })]).nullish();
@@ -27,6 +42,11 @@ const TokenizerConfig = z.looseObject({
     .nullish(),
   bos_token: Named,
   eos_token: Named,
+  unk_token: Named,
+  pad_token: Named,
+  sep_token: Named,
+  cls_token: Named,
+  mask_token: Named,
 });
 const text = (named: z.infer<typeof Named>): string =>
   typeof named === "string" ? named : (named?.content ?? "");
@@ -67,56 +87,68 @@ async function sourceIn(dir: string): Promise<string | undefined> {
 export async function loadChatTemplate(dir: string): Promise<ChatTemplate | undefined> {
   const source = await sourceIn(dir);
   if (source === undefined) return undefined;
-  const config = await jsonAt(path.join(dir, "tokenizer_config.json"), TokenizerConfig);
-  return chatTemplate(source, { bos: text(config?.bos_token), eos: text(config?.eos_token) });
+  const { chat_template: _, ...config } =
+    (await jsonAt(path.join(dir, "tokenizer_config.json"), TokenizerConfig)) ?? {};
+  const named = Object.entries(config).filter(([name]) => name.endsWith("_token"));
+  const tokens = named.map(([name, t]) => [name, text(t as z.infer<typeof Named>)] as const);
+  const { bos_token: bos = "", eos_token: eos = "", ...others } = Object.fromEntries(tokens);
+  return chatTemplate(source, { bos, eos, others });
 }
 
-export function chatTemplate(source: string, o: { bos: string; eos: string }): ChatTemplate {
-  let template: Template;
+/** Roles that a template may make a control token of, as Phi's "<|user|>"; any other is a user's text. */
+const roles: ReadonlySet<string> = new Set(
+  "system developer user assistant model tool function ipython".split(" "),
+);
+
+/** `others`: further named tokens, as tokenizer_config.json has them (pad_token). One that is empty is not there. */
+export function chatTemplate(
+  source: string,
+  tokens: {
+    readonly bos: string;
+    readonly eos: string;
+    readonly others?: Readonly<Record<string, string>>;
+  },
+): ChatTemplate {
+  let template: JinjaTemplate;
   try {
-    template = new Template(source);
+    template = new JinjaTemplate(source);
   } catch (cause) {
-    throw unusable("the chat template", cause);
+    throw cause instanceof TillerError ? cause : unusable("the chat template", cause);
   }
+  const { bos: bos_token, eos: eos_token, others } = tokens;
+  const named = Object.entries({ ...others, bos_token, eos_token })
+    .filter(([, token]) => token)
+    .map(([name, token]) => [name, Text.of(token)] as const);
   return {
-    encode: (messages, tokenizer) => {
-      // a content with special tokens in it is encoded apart, without them
-      const apart = new Map<string, string>();
-      const safe = messages.map(({ role, content }, i) => {
-        const plain = tokenizer.encode(content);
-        const special = tokenizer.encode(content, { specials: true });
-        if (plain.length === special.length && plain.every((id, k) => id === special[k]))
-          return { role, content };
-        const mark = `\ue000${i}\ue001`;
-        apart.set(mark, content);
-        return { role, content: mark };
-      });
-      let rendered: string;
+    encode: (messages, tokenizer, o = {}) => {
+      const more = Object.entries(o.variables ?? {}).map(([k, v]) => [k, fromUser(v)] as const);
+      const variables: Record<string, Value> = {
+        ...Object.fromEntries(more),
+        messages: messages.map(messageOf),
+        tools: o.tools?.length ? fromUser(o.tools) : null,
+        documents: null,
+        add_generation_prompt: o.addGenerationPrompt ?? true,
+        ...Object.fromEntries(named),
+        strftime_now: ({ given: [format] }) =>
+          Text.of(strftime(o.now ?? new Date(), str(format ?? null).plain)),
+      };
+      let rendered: Text;
       try {
-        rendered = template.render({
-          messages: safe,
-          bos_token: o.bos,
-          eos_token: o.eos,
-          add_generation_prompt: true,
-        });
+        rendered = template.render(variables);
       } catch (cause) {
-        throw new TillerError(
-          "bad_messages",
-          `the model's chat template refuses these messages: ${(cause as Error).message}. Change their roles or order.`,
-          { cause },
-        );
+        if (cause instanceof TillerError) throw cause;
+        throw refused((cause as Error).message, cause);
       }
-      return rendered
-        .split(/(\ue000\d+\ue001)/)
-        .filter(Boolean)
-        .flatMap((part) => {
-          const content = apart.get(part);
-          return content === undefined
-            ? tokenizer.encode(part, { specials: true })
-            : tokenizer.encode(content);
-        });
+      return tokenizer.encode(rendered.plain, { specials: rendered.templates() });
     },
   };
+}
+
+function messageOf(message: ChatMessage): Value {
+  const out = fromUser(message);
+  if (out instanceof Dict && roles.has(message.role))
+    out.set(Text.of("role"), Text.of(message.role));
+  return out;
 }
 
 /** Where a checkpoint without a template is sent messages all the same: roles in words, the assistant's turn open. */
