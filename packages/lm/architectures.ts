@@ -5,11 +5,13 @@
  */
 import { TillerError } from "@tiller/schema";
 import { z } from "zod";
+import { refuseUncomputed, uncomputed } from "./config-keys.ts";
 
 /** Rotary positions (Su et al. 2021): the first `dims` of each head turn, at the given inverse frequencies. */
 export interface Rotary {
+  /** two a frequency */
   readonly dims: number;
-  /** dims / 2 of them, in radians a position */
+  /** in radians a position */
   readonly frequencies: readonly number[];
 }
 
@@ -38,7 +40,12 @@ export interface ModelShape {
   readonly biases: { readonly qkv: boolean; readonly out: boolean; readonly mlp: boolean };
   /** queries and keys are normed a head before they turn (Qwen 3) */
   readonly qkNorm: boolean;
+  /** scores are multiplied with this, and divided by the layer's number from 1 where `byLayer` */
+  readonly attention: { readonly scale: number; readonly byLayer: boolean };
 }
+/** What the scores of a layer, numbered from 0, are multiplied with. */
+export const attentionScale = ({ attention }: ModelShape, layer: number): number =>
+  attention.byLayer ? attention.scale / (layer + 1) : attention.scale;
 
 /** Names of parameters; `{l}` is the layer. `qkv` is one fused matrix, else q, k and v stand apart. */
 interface Layout {
@@ -121,32 +128,52 @@ export const layouts = {
 } as const satisfies Record<string, Layout>;
 export const layoutOf = (c: ModelShape): Layout => layouts[c.layout];
 
-const n = z.int().positive();
+/** Bounds no model comes near: a file's numbers are looked at before anything is made of that size. */
+const size = (most: number) => z.int().positive().max(most);
+const layers = size(4096);
+const heads = size(4096);
+const width = size(2 ** 18);
+const positions = size(2 ** 27);
+const vocab = size(2 ** 23);
+const n = size(2 ** 27);
 const x = z.number().positive();
 const RopeParameters = z.looseObject({
   rope_theta: x.optional(),
-  rope_type: z.string().optional(),
-  type: z.string().optional().describe("rope_type's old name"),
-  factor: x.optional(),
-  low_freq_factor: x.optional(),
-  high_freq_factor: x.optional(),
-  original_max_position_embeddings: n.optional(),
-  partial_rotary_factor: x.optional(),
+  rope_type: z.string().nullish(),
+  type: z.string().nullish().describe("rope_type's old name"),
+  factor: x.nullish(),
+  low_freq_factor: x.nullish(),
+  high_freq_factor: x.nullish(),
+  original_max_position_embeddings: n.nullish(),
+  partial_rotary_factor: x.max(1).nullish(),
+  short_factor: z.array(x).max(4096).nullish(),
+  long_factor: z.array(x).max(4096).nullish(),
+  attention_factor: x.nullish(),
 });
+type RopeParameters = z.infer<typeof RopeParameters>;
+/** config.json's table of rotary positions, as transformers chooses it: the old name first, an empty one is none. */
+const ropeOf = (c: {
+  rope_scaling?: RopeParameters | null | undefined;
+  rope_parameters?: RopeParameters | null | undefined;
+}): RopeParameters =>
+  [c.rope_scaling, c.rope_parameters].find((p) => p && Object.keys(p).length > 0) ?? {};
 
-const activations: Readonly<Record<string, ModelShape["activation"]>> = {
-  gelu: "gelu",
-  gelu_new: "geluTanh",
-  gelu_fast: "geluTanh",
-  gelu_pytorch_tanh: "geluTanh",
-  silu: "silu",
-  swish: "silu",
-  relu: "relu",
-};
-function activation(name: string): ModelShape["activation"] {
-  const known = activations[name];
+const activations = new Map<string, ModelShape["activation"]>([
+  ["gelu", "gelu"],
+  ["gelu_python", "gelu"],
+  ["gelu_new", "geluTanh"],
+  ["gelu_fast", "geluTanh"],
+  ["gelu_accurate", "geluTanh"],
+  ["gelu_pytorch_tanh", "geluTanh"],
+  ["gelu_python_tanh", "geluTanh"],
+  ["silu", "silu"],
+  ["swish", "silu"],
+  ["relu", "relu"],
+]);
+function activation(key: string, name: string): ModelShape["activation"] {
+  const known = activations.get(name);
   if (!known)
-    throw unsupported(`activation ${name}`, `known are ${Object.keys(activations).join(", ")}`);
+    throw unsupported(`${key} ${name}`, `known are ${[...activations.keys()].join(", ")}`);
   return known;
 }
 const unsupported = (what: string, known: string) =>
@@ -155,52 +182,76 @@ const unsupported = (what: string, known: string) =>
     `config.json asks for ${what}; ${known}. Choose another model, or add it to packages/lm/architectures.ts.`,
   );
 
-/** Inverse frequencies of rotary positions: theta^(-2i/dims), scaled as rope_type says. */
-function rotary(
-  dims: number,
-  p: z.infer<typeof RopeParameters> | null | undefined,
-  theta: number,
-): Rotary {
-  const base = p?.rope_theta ?? theta;
-  const plain = Array.from({ length: dims / 2 }, (_, i) => base ** ((-2 * i) / dims));
-  const type = p?.rope_type ?? p?.type ?? "default";
-  const factor = p?.factor ?? 1;
-  if (type === "default") return { dims, frequencies: plain };
-  if (type === "linear") return { dims, frequencies: plain.map((f) => f / factor) };
+/** Inverse frequencies of rotary positions: theta^(-2i/dims), scaled as rope_type says. Of odd dims, one more turns. */
+function rotary(dims: number, p: RopeParameters, theta: number): Rotary {
+  const base = p.rope_theta ?? theta;
+  const plain = Array.from({ length: Math.ceil(dims / 2) }, (_, i) => base ** ((-2 * i) / dims));
+  const made = (frequencies: readonly number[]) => ({ dims: 2 * frequencies.length, frequencies });
+  const type = p.rope_type ?? p.type ?? "default";
+  const must = <K extends keyof RopeParameters>(key: K): NonNullable<RopeParameters[K]> => {
+    const value = p[key];
+    if (value !== null && value !== undefined) return value;
+    throw new TillerError(
+      "bad_config",
+      `config.json: rotary positions of type ${type} need ${String(key)}. Take the file from its source again.`,
+    );
+  };
+  const nested = Object.entries(p).find(([, v]) => v && typeof v === "object" && !Array.isArray(v));
+  if (nested) throw uncomputed(`rope_parameters.${nested[0]}`, nested[1]);
+  if (type === "default") return made(plain);
+  if (type === "linear") return made(plain.map((f) => f / must("factor")));
+  if (type === "longrope") {
+    // the same factors at every length, and no other change: any frequencies, as GGUF files have them
+    const [short, long] = [must("short_factor"), must("long_factor")];
+    if (short.join() !== long.join() || (p.attention_factor ?? 0) !== 1)
+      throw unsupported(
+        "rotary positions of type longrope with factors that change with the length, or an attention_factor",
+        "known are those with short_factor as long_factor and attention_factor 1",
+      );
+    if (short.length !== plain.length)
+      throw new TillerError(
+        "bad_config",
+        `config.json: short_factor has ${short.length} numbers, the heads need ${plain.length}. Take the file from its source again.`,
+      );
+    return made(plain.map((f, i) => f / short[i]!));
+  }
   if (type !== "llama3")
     throw unsupported(`rotary positions of type ${type}`, "known are default, linear and llama3");
   // Llama 3.1: long waves are stretched by `factor`, short ones kept, those between blended
-  const context = p?.original_max_position_embeddings ?? 8192;
-  const [low, high] = [p?.low_freq_factor ?? 1, p?.high_freq_factor ?? 4];
-  const frequencies = plain.map((f) => {
-    const turns = (context * f) / (2 * Math.PI); // in the context it was trained with
-    const keep = Math.min(1, Math.max(0, (turns - low) / (high - low)));
-    return keep * f + (1 - keep) * (f / factor);
-  });
-  return { dims, frequencies };
+  const context = must("original_max_position_embeddings");
+  const [factor, low, high] = [must("factor"), must("low_freq_factor"), must("high_freq_factor")];
+  return made(
+    plain.map((f) => {
+      const turns = (context * f) / (2 * Math.PI); // in the context it was trained with
+      const keep = Math.min(1, Math.max(0, (turns - low) / (high - low)));
+      return keep * f + (1 - keep) * (f / factor);
+    }),
+  );
 }
 
 const Gpt2 = z.looseObject({
-  n_layer: n,
-  n_head: n,
-  n_embd: n,
+  n_layer: layers,
+  n_head: heads,
+  n_embd: width,
   n_inner: n.nullish(),
-  n_positions: n,
-  vocab_size: n,
+  n_positions: positions,
+  vocab_size: vocab,
   activation_function: z.string().default("gelu_new"),
   layer_norm_epsilon: x.default(1e-5),
+  scale_attn_weights: z.boolean().default(true),
+  scale_attn_by_inverse_layer_idx: z.boolean().default(false),
   tie_word_embeddings: z.boolean().default(true),
 });
 const Neox = z.looseObject({
-  num_hidden_layers: n,
-  num_attention_heads: n,
-  hidden_size: n,
+  num_hidden_layers: layers,
+  num_attention_heads: heads,
+  hidden_size: width,
   intermediate_size: n,
-  max_position_embeddings: n,
-  vocab_size: n,
+  max_position_embeddings: positions,
+  vocab_size: vocab,
   hidden_act: z.string().default("gelu"),
   layer_norm_eps: x.default(1e-5),
-  rotary_pct: x.default(0.25),
+  rotary_pct: x.max(1).default(0.25),
   rotary_emb_base: x.default(10_000),
   rope_parameters: RopeParameters.nullish(),
   rope_scaling: RopeParameters.nullish(),
@@ -209,14 +260,14 @@ const Neox = z.looseObject({
   tie_word_embeddings: z.boolean().default(false),
 });
 const Llama = z.looseObject({
-  num_hidden_layers: n,
-  num_attention_heads: n,
-  num_key_value_heads: n.nullish(),
-  head_dim: n.nullish(),
-  hidden_size: n,
+  num_hidden_layers: layers,
+  num_attention_heads: heads,
+  num_key_value_heads: heads.nullish(),
+  head_dim: size(2 ** 14).nullish(),
+  hidden_size: width,
   intermediate_size: n,
-  max_position_embeddings: n,
-  vocab_size: n,
+  max_position_embeddings: positions,
+  vocab_size: vocab,
   hidden_act: z.string().default("silu"),
   rms_norm_eps: x.default(1e-6),
   rope_theta: x.default(10_000),
@@ -226,38 +277,88 @@ const Llama = z.looseObject({
   mlp_bias: z.boolean().nullish(),
   sliding_window: n.nullish(),
   use_sliding_window: z.boolean().nullish(),
+  max_window_layers: z.int().nullish(),
+  layer_types: z.array(z.string()).max(4096).nullish(),
   tie_word_embeddings: z.boolean().default(false),
 });
 
+/** Tokens a position of each layer sees, where all see alike; windows in some layers only are not computed. */
+function windowOf(c: z.infer<typeof Llama>, kin: Kin): number | null {
+  const given = c.sliding_window === undefined ? (kin.defaults?.window ?? null) : c.sliding_window;
+  const window = kin.window === "use_sliding_window" && !c.use_sliding_window ? null : given;
+  const from = kin.window === "use_sliding_window" ? (c.max_window_layers ?? 28) : 0;
+  const types =
+    c.layer_types ??
+    Array.from({ length: c.num_hidden_layers }, (_, l) =>
+      window !== null && l >= from ? "sliding_attention" : "full_attention",
+    );
+  if (types.every((t) => t === "full_attention") && kin.window === "use_sliding_window")
+    return null;
+  if (types.every((t) => t === "sliding_attention") && window !== null) return window;
+  if (types.every((t) => t === "full_attention") && window === null) return null;
+  if (c.layer_types) throw uncomputed("layer_types", c.layer_types);
+  throw unsupported(
+    `windows in layers from ${from} on (use_sliding_window, max_window_layers ${from})`,
+    "windows are known in all layers or none",
+  );
+}
+
+interface Kin {
+  readonly qkvBias?: boolean;
+  readonly window?: "sliding_window" | "use_sliding_window";
+  readonly qkNorm?: boolean;
+  /** biases that config.json may switch on */
+  readonly biases?: readonly ("attention_bias" | "mlp_bias")[];
+  /** what a missing key means in this class */
+  readonly defaults?: {
+    readonly kvHeads?: number;
+    readonly headDim?: number;
+    readonly window?: number;
+  };
+}
 /** Llama and its kin; each differs by the biases on q, k and v, the window, and norms on q and k. */
 const llamaLike =
-  (kin: {
-    qkvBias?: boolean;
-    window?: "sliding_window" | "use_sliding_window";
-    qkNorm?: boolean;
-  }) =>
+  (kin: Kin) =>
   (config: unknown): ModelShape => {
     const c = Llama.parse(config);
-    const headDim = c.head_dim ?? c.hidden_size / c.num_attention_heads;
-    if (kin.window === "use_sliding_window" && c.use_sliding_window)
-      throw unsupported("windows in some layers only", "use_sliding_window must be false");
+    const absent = (key: string) => (c as Record<string, unknown>)[key] === undefined;
+    const heads = c.num_attention_heads;
+    const headDim =
+      c.head_dim ?? ((absent("head_dim") && kin.defaults?.headDim) || c.hidden_size / heads);
+    const kvHeads =
+      c.num_key_value_heads ?? ((absent("num_key_value_heads") && kin.defaults?.kvHeads) || heads);
+    const may = (key: "attention_bias" | "mlp_bias") =>
+      kin.biases?.includes(key) ? {} : { [key]: [null, false] };
+    const rope = ropeOf(c);
+    refuseUncomputed(
+      { ...c, layer_types: null, rope_factor: rope.partial_rotary_factor ?? null },
+      {
+        ...may("mlp_bias"),
+        ...(!kin.qkvBias && may("attention_bias")),
+        ...(!kin.window && { sliding_window: [null] }),
+        partial_rotary_factor: [null, 1],
+        rope_factor: [null, 1],
+        rotary_pct: [null, 1],
+        query_pre_attn_scalar: [null, headDim],
+      },
+    );
     const bias = c.attention_bias ?? false;
     return {
       layout: "llama",
       layers: c.num_hidden_layers,
       width: c.hidden_size,
-      heads: c.num_attention_heads,
-      kvHeads: c.num_key_value_heads ?? c.num_attention_heads,
+      heads,
+      kvHeads,
       headDim,
       inner: c.intermediate_size,
       positions: c.max_position_embeddings,
       vocab: c.vocab_size,
       norm: "rms",
       epsilon: c.rms_norm_eps,
-      activation: activation(c.hidden_act),
-      rotary: rotary(headDim, c.rope_parameters ?? c.rope_scaling, c.rope_theta),
+      activation: activation("hidden_act", c.hidden_act),
+      rotary: rotary(headDim, rope, c.rope_theta),
       parallel: false,
-      window: kin.window === "sliding_window" ? (c.sliding_window ?? null) : null,
+      window: kin.window || c.layer_types ? windowOf(c, kin) : null,
       tied: c.tie_word_embeddings,
       biases: {
         qkv: kin.qkvBias ?? bias,
@@ -265,39 +366,48 @@ const llamaLike =
         mlp: c.mlp_bias ?? false,
       },
       qkNorm: kin.qkNorm ?? false,
+      attention: { scale: 1 / Math.sqrt(headDim), byLayer: false },
     };
   };
 
 /** One reader a `model_type`. */
-const readers = {
+const readers: Readonly<Record<string, (config: unknown) => ModelShape>> = {
   gpt2: (config: unknown): ModelShape => {
     const c = Gpt2.parse(config);
+    refuseUncomputed(c);
+    const headDim = c.n_embd / c.n_head;
     return {
       layout: "gpt2",
       layers: c.n_layer,
       width: c.n_embd,
       heads: c.n_head,
       kvHeads: c.n_head,
-      headDim: c.n_embd / c.n_head,
+      headDim,
       inner: c.n_inner ?? 4 * c.n_embd,
       positions: c.n_positions,
       vocab: c.vocab_size,
       norm: "layer",
       epsilon: c.layer_norm_epsilon,
-      activation: activation(c.activation_function),
+      activation: activation("activation_function", c.activation_function),
       rotary: null,
       parallel: false,
       window: null,
       tied: c.tie_word_embeddings,
       biases: { qkv: true, out: true, mlp: true },
       qkNorm: false,
+      attention: {
+        scale: c.scale_attn_weights ? 1 / Math.sqrt(headDim) : 1,
+        byLayer: c.scale_attn_by_inverse_layer_idx,
+      },
     };
   },
   gpt_neox: (config: unknown): ModelShape => {
     const c = Neox.parse(config);
+    refuseUncomputed(c);
     const headDim = c.hidden_size / c.num_attention_heads;
-    const rope = c.rope_parameters ?? c.rope_scaling;
-    const dims = Math.floor(headDim * (rope?.partial_rotary_factor ?? c.rotary_pct));
+    const rope = ropeOf(c);
+    const dims = Math.floor(headDim * (rope.partial_rotary_factor ?? c.rotary_pct));
+    if (dims < 1) throw uncomputed("rotary_pct", c.rotary_pct);
     return {
       layout: "neox",
       layers: c.num_hidden_layers,
@@ -310,21 +420,30 @@ const readers = {
       vocab: c.vocab_size,
       norm: "layer",
       epsilon: c.layer_norm_eps,
-      activation: activation(c.hidden_act),
+      activation: activation("hidden_act", c.hidden_act),
       rotary: rotary(dims, rope, c.rotary_emb_base),
       parallel: c.use_parallel_residual,
       window: null,
       tied: c.tie_word_embeddings,
       biases: { qkv: c.attention_bias, out: c.attention_bias, mlp: true },
       qkNorm: false,
+      attention: { scale: 1 / Math.sqrt(headDim), byLayer: false },
     };
   },
-  llama: llamaLike({}),
-  mistral: llamaLike({ window: "sliding_window" }),
-  qwen2: llamaLike({ qkvBias: true, window: "use_sliding_window" }),
-  qwen3: llamaLike({ qkNorm: true, window: "use_sliding_window" }),
-} as const;
-const modelTypes = Object.keys(readers) as (keyof typeof readers)[];
+  llama: llamaLike({ biases: ["attention_bias", "mlp_bias"] }),
+  mistral: llamaLike({ window: "sliding_window", defaults: { kvHeads: 8, window: 4096 } }),
+  qwen2: llamaLike({
+    qkvBias: true,
+    window: "use_sliding_window",
+    defaults: { kvHeads: 32, window: 4096 },
+  }),
+  qwen3: llamaLike({
+    qkNorm: true,
+    window: "use_sliding_window",
+    biases: ["attention_bias"],
+    defaults: { kvHeads: 32, headDim: 128, window: 4096 },
+  }),
+};
 
 /** config.json as it stands in the folder, whatever else it holds; what `shapeOf` reads is checked there. */
 export const ModelConfig = z.looseObject({ model_type: z.string() });
@@ -335,9 +454,12 @@ export type ModelConfig = z.infer<typeof ModelConfig>;
  * compute, and `bad_config` naming the first field that is missing or wrong.
  */
 export function shapeOf(config: ModelConfig): ModelShape {
-  const read = readers[config.model_type as keyof typeof readers];
+  const read = Object.hasOwn(readers, config.model_type) ? readers[config.model_type] : undefined;
   if (!read)
-    throw unsupported(`model_type ${config.model_type}`, `known are ${modelTypes.join(", ")}`);
+    throw unsupported(
+      `model_type ${config.model_type}`,
+      `known are ${Object.keys(readers).join(", ")}`,
+    );
   try {
     const shape = read(config);
     if (shape.heads % shape.kvHeads || !Number.isInteger(shape.headDim))

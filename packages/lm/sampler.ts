@@ -5,6 +5,7 @@
  */
 import { largest, type Rng, TillerError } from "@tiller/schema";
 import {
+  concat,
   gather,
   Graph,
   mul,
@@ -12,12 +13,13 @@ import {
   reshape,
   rotary,
   rotaryTables,
+  slice,
   split,
   softmax,
   type State,
   type Tensor,
 } from "@tiller/tensor";
-import { layoutOf, type ModelShape } from "./architectures.ts";
+import { attentionScale, layoutOf, type ModelShape } from "./architectures.ts";
 import { declareEightBits, eightBitNames, matricesOf, quantise } from "./eight-bits.ts";
 import {
   blocks,
@@ -73,11 +75,6 @@ export class Sampler implements Disposable {
       readonly bits?: 8 | undefined;
     } = {},
   ) {
-    if (shape.headDim % 8)
-      throw new TillerError(
-        "unsupported_model",
-        `sampling needs heads whose size is a multiple of 8, this model's have ${shape.headDim}. Choose fewer or wider heads.`,
-      );
     this.#specs = o.specs ?? paramSpecs(shape);
     // a graph of more than 2 GB cannot be handed over
     const bytes = 4 * parameterCount(this.#specs);
@@ -105,6 +102,17 @@ export class Sampler implements Disposable {
     const lengths = g.input("lengths", [B], "int32"); // tokens in the cache after this call, less one
     const total = g.input("total", [], "int32");
     const last = g.input("last", [B], "int64"); // row of each sequence's last token among B S
+    const wide = 8 * Math.ceil(D / 8); // the kernel's heads are whole eights: zeros fill them up
+    const filled = (x: Tensor, heads: number) => {
+      if (wide === D) return x;
+      const zeros = g.constant(new Float32Array(B * S * heads * (wide - D)), [
+        B,
+        S,
+        heads,
+        wide - D,
+      ]);
+      return reshape(concat([reshape(x, [B, S, heads, D]), zeros], 3), [B, S, heads * wide]);
+    };
     const tables = c.rotary && rotaryTables(g, max, c.rotary.frequencies);
     const headOrder = layoutOf(c).qkv?.order === "head, kind";
     const parts = (x: Tensor) => {
@@ -121,34 +129,37 @@ export class Sampler implements Disposable {
       return tables ? rotary(y, tables, { heads, positions }) : y;
     };
     const hidden = blocks(c, p, embed(c, p, ids, positions), (qkv, l) => {
-      const cache = (kind: string) => g.stateful(`${this.#cache}${kind}.${l}`, [B, G, max, D]);
-      const three = qkv.length === 1 && tables ? parts(qkv[0]) : qkv;
+      const cache = (kind: string) => g.stateful(`${this.#cache}${kind}.${l}`, [B, G, max, wide]);
+      const three = qkv.length === 1 && (tables || wide !== D) ? parts(qkv[0]) : qkv;
       const inputs =
         three.length === 1
           ? [reshape(three[0], [B, S, 3 * H * D]), null, null] // the kernel takes it as it is
           : [
-              ready(three[0], H, "q", l),
-              ready(three[1], G, "k", l),
-              reshape(three[2], [B, S, G * D]),
+              filled(ready(three[0], H, "q", l), H),
+              filled(ready(three[1], G, "k", l), G),
+              filled(reshape(three[2], [B, S, G * D]), G),
             ];
       const [out, k, v] = g.op(
         "GroupQueryAttention",
         [...inputs, cache("k"), cache("v"), lengths, total],
         [
-          [B, S, H * D],
-          [B, G, max, D],
-          [B, G, max, D],
+          [B, S, H * wide],
+          [B, G, max, wide],
+          [B, G, max, wide],
         ],
         {
           num_heads: H,
           kv_num_heads: G,
+          scale: { float: attentionScale(c, l) },
           ...(c.window && { local_window_size: c.window }),
         },
         { domain: "com.microsoft" },
       );
       g.update(`${this.#cache}k.${l}`, k);
       g.update(`${this.#cache}v.${l}`, v);
-      return reshape(out, [B * S, H * D]);
+      return wide === D
+        ? reshape(out, [B * S, H * D])
+        : reshape(slice(reshape(out, [B * S, H, wide]), 2, 0, D), [B * S, H * D]);
     });
     const rows = logits(c, p, S === 1 ? hidden : gather(hidden, last));
     g.output("probabilities", softmax(mul(rows, g.input("scale", [])))); // (B, V)

@@ -29,7 +29,7 @@ import {
   type Tensor,
   transpose,
 } from "@tiller/tensor";
-import { layoutOf, type ModelShape } from "./architectures.ts";
+import { attentionScale, layoutOf, type ModelShape } from "./architectures.ts";
 import { eightBitProduct } from "./eight-bits.ts";
 
 export interface ParamSpec {
@@ -268,7 +268,7 @@ export function hiddenStates(c: ModelShape, p: Params, ids: Tensor, o: BlockOpti
         ? split(transpose(reshape(qkv[0], fused), perm), 0, 3).map((t) => reshape(t, [B, H, T, D]))
         : [apart(qkv[0], H, "q"), apart(qkv[1], G, "k"), apart(qkv[2], G)];
     const { watch } = o;
-    const out = causalAttention(turn(q), turn(k), v, 1 / Math.sqrt(D), {
+    const out = causalAttention(turn(q), turn(k), v, attentionScale(c, l), {
       window: c.window,
       onWeights: watch && ((weights) => watch(`attention.${l}`, weights)),
     }); // (B, H, T, D)
