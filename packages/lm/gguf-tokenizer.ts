@@ -5,7 +5,9 @@ import type { ModelConfig } from "./architectures.ts";
 import { addedToken, byteLevel } from "./bpe.ts";
 import type { GgufValue, GgufWritten } from "./gguf.ts";
 import { llama3Split, qwen2Split } from "./patterns.ts";
-import { sentencePieceJson } from "./sentencepiece.ts";
+import { idLimit } from "./bpe-merge.ts";
+import { beginsWith, sentencePieceJson } from "./sentencepiece.ts";
+import { startOf } from "./tokenizer.ts";
 
 /** How text is cut before the merges, by the name llama.cpp gives it. */
 const splits: Readonly<Record<string, { pattern: string | null; nfc?: boolean }>> = {
@@ -19,7 +21,14 @@ const splits: Readonly<Record<string, { pattern: string | null; nfc?: boolean }>
 const NORMAL = 1;
 const UNKNOWN = 2;
 const CONTROL = 3;
+const USER_DEFINED = 4;
 const BYTE = 6;
+/** Tokens that are matched whole; unused ones (5) are not. */
+const kinds: ReadonlyMap<number, "control" | "user"> = new Map([
+  [UNKNOWN, "control"],
+  [CONTROL, "control"],
+  [USER_DEFINED, "user"],
+]);
 
 const Metadata = z.object({
   model: z.enum(["gpt2", "llama"]),
@@ -32,6 +41,7 @@ const Metadata = z.object({
   eos_token_id: z.number().optional(),
   unknown_token_id: z.number().default(0),
   add_bos_token: z.boolean().optional(),
+  add_space_prefix: z.boolean().optional(),
 });
 
 /** tokenizer.json of a file's metadata. */
@@ -52,8 +62,12 @@ export function ggufTokenizer(metadata: ReadonlyMap<string, GgufValue>, file: st
   const t = parsed.data;
   if (t.model === "llama")
     return sentencePieceJson(
-      t.tokens.map((text, id) => ({ text, score: t.scores[id] ?? -id })),
+      t.tokens.map((text, id) => {
+        const type = kinds.get(t.token_type[id] ?? NORMAL);
+        return { text, score: t.scores[id] ?? -id, ...(type && { type }) };
+      }),
       { unk: t.unknown_token_id, bos: t.bos_token_id ?? 1, eos: t.eos_token_id ?? 2 },
+      { addBos: t.add_bos_token ?? true, addSpace: t.add_space_prefix ?? true },
     );
   const cut = splits[t.pre];
   if (!cut)
@@ -62,15 +76,19 @@ export function ggufTokenizer(metadata: ReadonlyMap<string, GgufValue>, file: st
       `${file}: text is cut in the manner of ${t.pre}; known are ${Object.keys(splits).join(", ")}. Import the model's Hugging Face folder instead.`,
     );
   const bos = t.add_bos_token ? t.bos_token_id : undefined;
+  if (bos !== undefined && !(bos in t.tokens))
+    throw new TillerError(
+      "unknown_tokenizer",
+      `${file}: a text begins with token ${bos}, there are ${t.tokens.length}. Take the file from its source again.`,
+    );
   return {
     version: "1.0",
     truncation: null,
     padding: null,
-    added_tokens: t.tokens.flatMap((content, id) =>
-      (t.token_type[id] ?? NORMAL) === NORMAL
-        ? []
-        : [addedToken(id, content, t.token_type[id] === CONTROL)],
-    ),
+    added_tokens: t.tokens.flatMap((content, id) => {
+      const type = kinds.get(t.token_type[id] ?? NORMAL);
+      return type ? [addedToken(id, content, type === "control")] : [];
+    }),
     normalizer: cut.nfc ? { type: "NFC" } : null,
     pre_tokenizer: cut.pattern
       ? {
@@ -81,7 +99,7 @@ export function ggufTokenizer(metadata: ReadonlyMap<string, GgufValue>, file: st
           ],
         }
       : byteLevel(true),
-    post_processor: bos === undefined ? byteLevel(true) : startsWith(t.tokens[bos], bos),
+    post_processor: bos === undefined ? byteLevel(true) : beginsWith(t.tokens[bos], bos),
     decoder: byteLevel(true),
     model: {
       type: "BPE",
@@ -97,18 +115,12 @@ export function ggufTokenizer(metadata: ReadonlyMap<string, GgufValue>, file: st
     },
   };
 }
-const startsWith = (token: string, id: number) => ({
-  type: "TemplateProcessing",
-  single: [{ SpecialToken: { id: token, type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
-  pair: [{ Sequence: { id: "A", type_id: 0 } }, { Sequence: { id: "B", type_id: 1 } }],
-  special_tokens: { [token]: { id: token, ids: [id], tokens: [token] } },
-});
-
 const Json = z.looseObject({
   added_tokens: z.array(
     z.looseObject({ id: z.int(), content: z.string(), special: z.boolean().default(false) }),
   ),
   normalizer: z.unknown(),
+  post_processor: z.unknown(),
   pre_tokenizer: z.looseObject({ type: z.string() }).nullish(),
   model: z.looseObject({
     type: z.literal("BPE"),
@@ -133,11 +145,25 @@ export function tokenizerMetadata(
   const json = parsed.data;
   const tokens = Array.from({ length: size }, (_, id) => `<unused${id}>`);
   const types = Array.from({ length: size }, () => NORMAL);
-  for (const [token, id] of Object.entries(json.model.vocab)) tokens[id] = token;
+  const name = (id: number, token: string) => {
+    if (id < 0 || id >= idLimit)
+      throw new TillerError(
+        "unknown_tokenizer",
+        `this tokenizer.json has the token ${token} with the id ${id}, ids are 0 to ${idLimit - 1}. Take the file from its source again.`,
+      );
+    for (let unused = tokens.length; unused < id; unused++) {
+      tokens.push(`<unused${unused}>`);
+      types.push(NORMAL);
+    }
+    tokens[id] = token;
+    types[id] ??= NORMAL;
+  };
+  for (const [token, id] of Object.entries(json.model.vocab)) name(id, token);
   for (const { id, content, special } of json.added_tokens) {
-    tokens[id] = content;
-    if (special) types[id] = CONTROL;
+    name(id, content);
+    types[id] = special ? CONTROL : USER_DEFINED;
   }
+  const addBos = startOf(json.post_processor, tokens.length).length > 0;
   const merges = json.model.merges.map((m) => (typeof m === "string" ? m : m.join(" ")));
   const special = (key: string, names: readonly string[]) => {
     const given = config[`${key}_token_id`];
@@ -153,6 +179,7 @@ export function tokenizerMetadata(
     ["tokenizer.ggml.tokens", tokens],
   ]);
   if (sentencePiece) {
+    const prefixed = JSON.stringify([json.normalizer, json.pre_tokenizer]);
     const rank = new Map<string, number>();
     merges.forEach((m, i) => {
       const made = m.replace(" ", "");
@@ -163,11 +190,12 @@ export function tokenizerMetadata(
       if (token === "<unk>") types[id] = UNKNOWN;
     });
     out.set("tokenizer.ggml.scores", { f32: tokens.map((t) => -(rank.get(t) ?? merges.length)) });
-    out.set("tokenizer.ggml.add_bos_token", true);
+    out.set("tokenizer.ggml.add_space_prefix", /"Prepend"|"(always|first)"/.test(prefixed));
   } else {
     out.set("tokenizer.ggml.pre", splitName(json));
     out.set("tokenizer.ggml.merges", merges);
   }
+  out.set("tokenizer.ggml.add_bos_token", addBos);
   out.set("tokenizer.ggml.token_type", types);
   if (bos !== undefined) out.set("tokenizer.ggml.bos_token_id", bos);
   if (eos !== undefined) out.set("tokenizer.ggml.eos_token_id", eos);

@@ -1,11 +1,21 @@
 /** A SentencePiece vocabulary (pieces with scores) as a tokenizer.json, the way transformers converts Llama 2's. */
+import { TillerError } from "@tiller/schema";
 import { addedToken } from "./bpe.ts";
 
 const SPACE = "\u2581";
+const LONGEST = 500; // characters; SentencePiece makes tokens of up to 16
 export interface Piece {
   /** with spaces as U+2581 */
   readonly text: string;
   readonly score: number;
+  /** control tokens are never text; those that users defined are text and match whole */
+  readonly type?: "control" | "user";
+}
+export interface PieceOptions {
+  /** whether a text begins with `bos`; it does unless said otherwise */
+  readonly addBos?: boolean;
+  /** whether a space is put before a text; it is unless said otherwise */
+  readonly addSpace?: boolean;
 }
 
 /**
@@ -15,12 +25,28 @@ export interface Piece {
 export function sentencePieceJson(
   pieces: readonly Piece[],
   ids: { readonly unk: number; readonly bos: number; readonly eos: number },
+  { addBos = true, addSpace = true }: PieceOptions = {},
 ): unknown {
+  for (const [name, id] of Object.entries(ids))
+    if (!pieces[id])
+      throw new TillerError(
+        "damaged_checkpoint",
+        `the tokenizer's ${name} is token ${id}, it has ${pieces.length}. Take the file from its source again.`,
+      );
+  const long = pieces.find((p) => p.text.length > LONGEST);
+  if (long)
+    throw new TillerError(
+      "damaged_checkpoint",
+      `the tokenizer has a token of ${long.text.length} characters, ${LONGEST} are read. Take the file from its source again.`,
+    );
   const vocab = new Map(pieces.map((p, id) => [p.text, id]));
-  const special = [ids.unk, ids.bos, ids.eos];
+  const isControl = (id: number) =>
+    [ids.unk, ids.bos, ids.eos].includes(id) || pieces[id].type === "control";
+  const added = [...pieces.keys()].filter((id) => isControl(id) || pieces[id].type === "user");
+  const notMerged = new Set(added);
   const merges = pieces
     .flatMap(({ text, score }, id) => {
-      if (special.includes(id) || /^<0x[0-9A-F]{2}>$/.test(text)) return [];
+      if (notMerged.has(id) || /^<0x[0-9A-F]{2}>$/.test(text)) return [];
       const chars = Array.from(text); // code points
       return chars.slice(1).flatMap((_, i) => {
         const [left, right] = [chars.slice(0, i + 1).join(""), chars.slice(i + 1).join("")];
@@ -34,33 +60,23 @@ export function sentencePieceJson(
     version: "1.0",
     truncation: null,
     padding: null,
-    added_tokens: special.map((id) => addedToken(id, pieces[id].text, true)),
+    added_tokens: added.map((id) => addedToken(id, pieces[id].text, isControl(id))),
     normalizer: {
       type: "Sequence",
       normalizers: [
-        { type: "Prepend", prepend: SPACE },
+        ...(addSpace ? [{ type: "Prepend", prepend: SPACE }] : []),
         { type: "Replace", pattern: { String: " " }, content: SPACE },
       ],
     },
     pre_tokenizer: null,
-    post_processor: {
-      type: "TemplateProcessing",
-      single: [{ SpecialToken: { id: begin, type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
-      pair: [
-        { SpecialToken: { id: begin, type_id: 0 } },
-        { Sequence: { id: "A", type_id: 0 } },
-        { SpecialToken: { id: begin, type_id: 1 } },
-        { Sequence: { id: "B", type_id: 1 } },
-      ],
-      special_tokens: { [begin]: { id: begin, ids: [ids.bos], tokens: [begin] } },
-    },
+    post_processor: addBos ? beginsWith(begin, ids.bos) : null,
     decoder: {
       type: "Sequence",
       decoders: [
         { type: "Replace", pattern: { String: SPACE }, content: " " },
         { type: "ByteFallback" },
         { type: "Fuse" },
-        { type: "Strip", content: " ", start: 1, stop: 0 },
+        ...(addSpace ? [{ type: "Strip", content: " ", start: 1, stop: 0 }] : []),
       ],
     },
     model: {
@@ -77,3 +93,16 @@ export function sentencePieceJson(
     },
   };
 }
+
+/** A post-processor that puts one token before a text. */
+export const beginsWith = (token: string, id: number) => ({
+  type: "TemplateProcessing",
+  single: [{ SpecialToken: { id: token, type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
+  pair: [
+    { SpecialToken: { id: token, type_id: 0 } },
+    { Sequence: { id: "A", type_id: 0 } },
+    { SpecialToken: { id: token, type_id: 1 } },
+    { Sequence: { id: "B", type_id: 1 } },
+  ],
+  special_tokens: { [token]: { id: token, ids: [id], tokens: [token] } },
+});

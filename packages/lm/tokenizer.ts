@@ -264,7 +264,7 @@ const PostProcessor = z.discriminatedUnion("type", [
 const Ids = z.array(z.int().nonnegative());
 
 /** What stands before a text; what a template puts after it ends a text, and a prompt goes on. */
-function startOf(spec: unknown, vocabSize: number): number[] {
+export function startOf(spec: unknown, vocabSize: number): number[] {
   if (spec === null || spec === undefined) return [];
   const s = PostProcessor.parse(spec);
   if (s.type === "ByteLevel") return [];
