@@ -20,6 +20,7 @@ import {
   type MethodName,
   methods,
   numberMethods,
+  onceEach,
   scoreAgainst,
   scoreNumbers,
   screening,
@@ -101,11 +102,11 @@ function aggregate(file: string, rest: string[]): number {
       heldOutHigh: heldOut.high,
       seconds,
     }));
-    console.log(JSON.stringify({ methods: shown, best }));
+    console.log(JSON.stringify({ methods: shown, best, repeated: t.repeated }));
     return 0;
   }
   console.log(
-    `${t.tasks.length} tasks, ${t.worker.length} answers, ${t.workers.length} workers, labels ${t.labels.join(", ")}\n`,
+    `${t.tasks.length} tasks, ${t.worker.length} answers, ${t.workers.length} workers, labels ${t.labels.join(", ")}\n${again(t.repeated)}`,
   );
   console.log(
     table(
@@ -125,6 +126,8 @@ function aggregate(file: string, rest: string[]): number {
   return 0;
 }
 
+const again = (n: number): string =>
+  n ? `${n} rows left out: the same person answered the task again, and the last row counts\n` : "";
 const quote = (s: string) => (/[",\n\r]/.test(s) ? `"${s.replaceAll('"', '""')}"` : s);
 /** task,label,probability by the chosen method. */
 function writeLabels(file: string, t: ReturnType<typeof labelTable>, posterior: Float64Array) {
@@ -170,6 +173,7 @@ function aggregateNumbers(
       flags.out,
       `task,value,sd\n${[...best.result.tasks].map(([task, x]) => `${quote(task)},${x.value},${x.sd}`).join("\n")}\n`,
     );
+  const repeated = answers.length - onceEach(answers).length;
   if (flags.json) {
     const shown = results.map(({ name, heldOutLoss, score, seconds }) => ({
       name,
@@ -177,9 +181,10 @@ function aggregateNumbers(
       ...score,
       seconds,
     }));
-    console.log(JSON.stringify({ methods: shown, best: best.name }));
+    console.log(JSON.stringify({ methods: shown, best: best.name, repeated }));
     return 0;
   }
+  process.stdout.write(again(repeated));
   console.log(
     table(
       ["method", "MAE", "RMSE", "in the 95 % interval", "held-out loss", "seconds"],
@@ -275,5 +280,10 @@ function preferences(file: string, rest: string[]): number {
       ]),
     ),
   );
+  const short = models.filter((m) => !m.converged).map((m) => m.title);
+  if (short.length)
+    console.log(
+      `\n${short.join(", ")}: not at its maximum after 1,000 steps, so its loss is an upper bound.`,
+    );
   return 0;
 }

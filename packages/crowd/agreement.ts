@@ -10,9 +10,11 @@
  *
  * Within one group, all pairs of its answers on a task are compared; between two, each of the one with each of the other.
  * Raw, Cohen, Fleiss and Gwet take `weights`: partial agreement of near classes. Labels must then be in order.
+ * Where everybody gives one label, chance would agree as often: Cohen, Fleiss and Krippendorff are undefined (NaN), and so
+ * is Gwet's unless another label was possible; found by which labels occur, not by a rounded sum.
  */
 import { bootstrap, type Contributions, type Estimate, TillerError } from "@tiller/schema";
-import { type Label, labelTable, type LabelTable } from "./labels.ts";
+import { type Label, labelTable, type LabelTable, numberOf } from "./labels.ts";
 
 export const scales = ["nominal", "ordinal", "interval", "ratio"] as const;
 export type Scale = (typeof scales)[number];
@@ -161,11 +163,22 @@ function measured(
 ): Agreement {
   const { scale = "nominal", weights, ...rest } = o;
   const K = t.labels.length;
-  const values = t.labels.map(Number);
+  const values = t.labels.map((l) => numberOf(l) ?? Number.NaN);
+  const few = t.labels.slice(0, 5).map((l) => JSON.stringify(l));
   if ((scale === "interval" || scale === "ratio") && values.some(Number.isNaN))
     throw new TillerError(
       "not_numbers",
-      `${scale} agreement needs numbers, but the labels are ${t.labels.slice(0, 5).join(", ")}. Use nominal or ordinal.`,
+      `${scale} agreement needs numbers, but the labels are ${few.join(", ")}. Use nominal or ordinal.`,
+    );
+  if (scale === "ratio" && values.some((v) => v < 0))
+    throw new TillerError(
+      "not_ratios",
+      `ratio agreement needs numbers from 0 up, but one is ${values.find((v) => v < 0)}. Use interval.`,
+    );
+  if (!t.ordered && (scale === "ordinal" || (weights ?? "identity") !== "identity"))
+    throw new TillerError(
+      "no_order",
+      `${scale === "ordinal" ? "ordinal agreement" : `${weights} weights`} need labels in order, and ${few.join(", ")} have none of their own. Give all labels from least to most.`,
     );
   const w = weightMatrix(K, weights);
   const raw = (x: Float64Array) => x[2 * K * K + K + 1]! / x[2 * K * K + K + 2]!;
@@ -178,15 +191,21 @@ function measured(
     }
     return all > 0 ? agreed / all : Number.NaN;
   };
+  /** 1 - (1 - seen) / (1 - chance); NaN where what occurs could not but agree */
   const corrected = (chance: (x: Float64Array) => number) => (x: Float64Array) => {
     const pe = chance(x);
-    return pe < 1 ? (seen(x) - pe) / (1 - pe) : Number.NaN;
+    return (seen(x) - pe) / (1 - pe);
   };
   const shares = (x: Float64Array) => x.subarray(2 * K * K, 2 * K * K + K);
   const ofPairs = (p: ArrayLike<number>, q: ArrayLike<number>) => {
-    let sum = 0;
-    for (let k = 0; k < K; k++) for (let l = 0; l < K; l++) sum += w[k * K + l] * p[k]! * q[l]!;
-    return sum;
+    let [sum, certain] = [0, true];
+    for (let k = 0; k < K; k++)
+      for (let l = 0; l < K; l++) {
+        if (!(p[k]! > 0 && q[l]! > 0)) continue;
+        sum += w[k * K + l] * p[k]! * q[l]!;
+        certain &&= w[k * K + l] === 1;
+      }
+    return certain ? Number.NaN : sum;
   };
   const fleiss = corrected((x) => {
     const pi = scaled(shares(x), x[2 * K * K + K]!);
@@ -195,7 +214,7 @@ function measured(
   const total = w.reduce((a, b) => a + b, 0);
   const gwet = corrected((x) => {
     const pi = scaled(shares(x), x[2 * K * K + K]!);
-    return K < 2 ? 0 : (total / (K * (K - 1))) * pi.reduce((a, p) => a + p * (1 - p), 0);
+    return K < 2 ? Number.NaN : (total / (K * (K - 1))) * pi.reduce((a, p) => a + p * (1 - p), 0);
   });
   const cohen = corrected((x) => {
     const [rows, columns] = [new Float64Array(K), new Float64Array(K)];
@@ -230,8 +249,18 @@ function measured(
 }
 const scaled = (x: Float64Array, by: number) => x.map((v) => v / by);
 
+/** Coincidences with labels that spell one number ("1", "1.0") joined: they take one place in an order. */
+function oneAValue(x: Float64Array, K: number, values: readonly number[]): Float64Array {
+  const first = values.map((v, k) => (Number.isNaN(v) ? k : values.indexOf(v)));
+  if (first.every((at, k) => at === k)) return x;
+  const out = new Float64Array(K * K);
+  for (let k = 0; k < K; k++)
+    for (let l = 0; l < K; l++) out[first[k]! * K + first[l]!] += x[k * K + l]!;
+  return out;
+}
 /** 1 - observed / expected disagreement from the coincidences in the first K^2 sums. */
-const alpha = (K: number, values: readonly number[], scale: Scale) => (x: Float64Array) => {
+const alpha = (K: number, values: readonly number[], scale: Scale) => (sums: Float64Array) => {
+  const x = scale === "ordinal" ? oneAValue(sums, K, values) : sums;
   const n = new Float64Array(K);
   for (let k = 0; k < K; k++) for (let l = 0; l < K; l++) n[k] += x[k * K + l]!;
   const below = new Float64Array(K + 1);

@@ -3,7 +3,7 @@
  * people's sharpness taken as known. Groups of items that nobody compared with each other are inverted apart.
  */
 import { TillerError } from "@tiller/schema";
-import { type BradleyTerry, type Compared, outcomes } from "./bradley-terry.ts";
+import { type BradleyTerry, type Compared, groupsOf, outcomes } from "./bradley-terry.ts";
 
 /** Items of one connected group; beyond this the inverse takes minutes. */
 const MOST = 1500;
@@ -14,17 +14,14 @@ export function scoreIntervals(
   o: { spread?: number } = {},
 ): ReadonlyMap<string, { at: number; sd: number; low: number; high: number }> {
   const { spread = 1.5 } = o;
-  const parent = new Map([...fit.score.keys()].map((i) => [i, i]));
-  const root = (i: string): string => {
-    let at = i;
-    while (parent.get(at) !== at) {
-      parent.set(at, parent.get(parent.get(at)!)!);
-      at = parent.get(at)!;
-    }
-    return at;
-  };
-  for (const r of rows) parent.set(root(r.a), root(r.b));
-  const groups = Map.groupBy([...fit.score.keys()], root);
+  const names = [...fit.score.keys()];
+  const numbers = new Map(names.map((item, i) => [item, i]));
+  const group = groupsOf(
+    names.length,
+    rows.map((r) => [numbers.get(r.a)!, numbers.get(r.b)!] as const),
+  );
+  const root = (item: string): number => group[numbers.get(item)!]!;
+  const groups = Map.groupBy(names, root);
   const byGroup = Map.groupBy(rows, (r) => root(r.a));
   const out = new Map<string, { at: number; sd: number; low: number; high: number }>();
   for (const [name, items] of groups) {
@@ -51,7 +48,10 @@ export function scoreIntervals(
       information[a * n + b] -= v;
       information[b * n + a] -= v;
     }
-    const sd = inverseDiagonal(information, n).map(Math.sqrt);
+    // the group's level is no estimate, it is set to 0: what the prior leaves open of it does not count
+    const sd = inverseDiagonal(information, n).map((v) =>
+      Math.sqrt(Math.max(0, v - spread ** 2 / n)),
+    );
     items.forEach((item, i) => {
       const at = fit.score.get(item)!;
       out.set(item, { at, sd: sd[i], low: at - 1.96 * sd[i], high: at + 1.96 * sd[i] });

@@ -6,9 +6,13 @@
  *   d = sharpness[rater] (score[b] - score[a]) + left [a is on the left ? -1 : 1] + length (longer b by how much)
  *   P(b) : P(a) : P(tie) = exp(d / 2) : exp(-d / 2) : nu ties[rater]
  *
- * Maximum a posteriori under score ~ N(0, spread^2) and log sharpness, log ties ~ N(0, 0.5^2), by Adam on the whole
- * data. Scores of groups that nobody compared with each other share only the prior's zero.
+ * Maximum a posteriori under score ~ N(0, spread^2) and log sharpness, log ties ~ N(0, 0.5^2), by L-BFGS until the gradient
+ * is 0 to one part in a million (`converged` says whether it came to that). Comparisons say nothing of a group's level: each
+ * group of items that hang together has mean 0, which is where the prior puts it, so groups that nobody compared with each
+ * other are not comparable by level.
  */
+import { ascend } from "./ascend.ts";
+
 export interface Compared {
   readonly rater: string;
   readonly a: string;
@@ -40,6 +44,10 @@ export interface BradleyTerry {
   readonly left: number;
   readonly length: number;
   readonly nu: number;
+  /** whether the maximum was found, in how many steps, and the largest slope that was left */
+  readonly converged: boolean;
+  readonly steps: number;
+  readonly slope: number;
   /** probabilities of the three outcomes; an unknown item scores 0, an unknown rater is ordinary */
   readonly predict: (c: Omit<Compared, "choice">) => { a: number; b: number; tie: number };
 }
@@ -47,7 +55,7 @@ export interface BradleyTerry {
 const PERSON_SPREAD = 0.5;
 
 export function bradleyTerry(rows: readonly Compared[], o: BradleyTerryOptions = {}): BradleyTerry {
-  const { raters = true, side = false, length = false, spread = 1.5, iterations = 400 } = o;
+  const { raters = true, side = false, length = false, spread = 1.5, iterations = 1000 } = o;
   const items = index(rows.flatMap((r) => [r.a, r.b]));
   const people = index(rows.map((r) => r.rater));
   // one vector of parameters: scores, log sharpness, tie habits, then log nu, left, length
@@ -55,7 +63,7 @@ export function bradleyTerry(rows: readonly Compared[], o: BradleyTerryOptions =
   const [NU, LEFT, LENGTH] = [I + 2 * W, I + 2 * W + 1, I + 2 * W + 2];
   const x = new Float64Array(LENGTH + 1);
   const hasTies = rows.some((r) => r.choice === "tie");
-  x[NU] = hasTies ? Math.log(0.5) : -Infinity;
+  x[NU] = hasTies ? Math.log(0.5) : 0; // without ties it is not read
   const [a, b, w] = (["a", "b", "rater"] as const).map((k) =>
     Int32Array.from(rows, (r) => (k === "rater" ? I + people.get(r[k])! : items.get(r[k])!)),
   ) as [Int32Array, Int32Array, Int32Array];
@@ -65,14 +73,19 @@ export function bradleyTerry(rows: readonly Compared[], o: BradleyTerryOptions =
   );
   const longer = Float64Array.from(rows, (r) => (length ? (r.longer ?? 0) : 0));
 
-  const gradient = (g: Float64Array) => {
+  /** the log posterior at x, less what does not depend on it; its slope goes to g */
+  const posterior = (x: Float64Array, g: Float64Array): number => {
     g.fill(0);
+    let value = 0;
     for (let r = 0; r < chose.length; r++) {
       const sharp = raters ? Math.exp(x[w[r]]) : 1;
       const gap = x[b[r]] - x[a[r]];
       const p = outcomes(
         sharp * gap + x[LEFT] * onLeft[r] + x[LENGTH] * longer[r],
-        Math.exp(x[NU] + (raters ? x[w[r] + W] : 0)),
+        hasTies ? Math.exp(x[NU] + (raters ? x[w[r] + W] : 0)) : 0,
+      );
+      value += Math.log(
+        Math.max(Number.MIN_VALUE, chose[r] > 0 ? p.b : chose[r] < 0 ? p.a : p.tie),
       );
       const d = (chose[r] - (p.b - p.a)) / 2;
       g[b[r]] += d * sharp;
@@ -85,17 +98,29 @@ export function bradleyTerry(rows: readonly Compared[], o: BradleyTerryOptions =
       g[w[r]] += d * sharp * gap;
       g[w[r] + W] += tied;
     }
-    for (let i = 0; i < I; i++) g[i] -= x[i] / spread ** 2;
-    for (let i = I; i < I + 2 * W; i++) g[i] -= x[i] / PERSON_SPREAD ** 2;
+    for (let i = 0; i < I + 2 * W; i++) {
+      const precision = 1 / (i < I ? spread : PERSON_SPREAD) ** 2;
+      g[i] -= x[i] * precision;
+      value -= (x[i] ** 2 * precision) / 2;
+    }
+    return value;
   };
-  ascend(x, gradient, iterations);
+  const found = ascend(x, posterior, {
+    steps: iterations,
+    enough: 1e-6 * Math.max(1, rows.length / I),
+  });
+  centre(
+    x,
+    [...a].map((i, r): [number, number] => [i, b[r]]),
+    I,
+  );
 
   const at = (names: ReadonlyMap<string, number>, from: number, f: (v: number) => number) =>
     new Map([...names].map(([name, i]) => [name, f(x[from + i])]));
   const score = at(items, 0, (v) => v);
   const sharpness = raters ? at(people, I, Math.exp) : new Map<string, number>();
   const ties = raters ? at(people, I + W, Math.exp) : new Map<string, number>();
-  const [left, perLength, nu] = [x[LEFT], x[LENGTH], Math.exp(x[NU])];
+  const [left, perLength, nu] = [x[LEFT], x[LENGTH], hasTies ? Math.exp(x[NU]) : 0];
   return {
     score,
     sharpness,
@@ -103,6 +128,7 @@ export function bradleyTerry(rows: readonly Compared[], o: BradleyTerryOptions =
     left,
     length: perLength,
     nu,
+    ...found,
     predict: (c) =>
       outcomes(
         (sharpness.get(c.rater) ?? 1) * ((score.get(c.b) ?? 0) - (score.get(c.a) ?? 0)) +
@@ -127,21 +153,31 @@ function index(names: readonly string[]): Map<string, number> {
   return out;
 }
 
-/** Adam upwards, its step falling linearly to zero; the objective is concave in the scores. */
-function ascend(x: Float64Array, gradient: (g: Float64Array) => void, iterations: number): void {
-  const [g, m, v] = [0, 0, 0].map(() => new Float64Array(x.length)) as [
-    Float64Array,
-    Float64Array,
-    Float64Array,
-  ];
-  for (let t = 1; t <= iterations; t++) {
-    gradient(g);
-    const rate = 0.1 * (1 - (t - 1) / iterations);
-    for (let i = 0; i < x.length; i++) {
-      m[i] = 0.9 * m[i] + 0.1 * g[i];
-      v[i] = 0.99 * v[i] + 0.01 * g[i] ** 2;
-      if (v[i] > 0)
-        x[i] += (rate * (m[i] / (1 - 0.9 ** t))) / (Math.sqrt(v[i] / (1 - 0.99 ** t)) + 1e-8);
-    }
+/** Takes the mean off the scores of each group of items that hang together. */
+function centre(
+  x: Float64Array,
+  compared: readonly (readonly [number, number])[],
+  items: number,
+): void {
+  const group = groupsOf(items, compared);
+  const [sum, n] = [new Float64Array(items), new Float64Array(items)];
+  for (let i = 0; i < items; i++) {
+    sum[group[i]] += x[i];
+    n[group[i]]++;
   }
+  for (let i = 0; i < items; i++) x[i] -= sum[group[i]] / n[group[i]];
+}
+/** The least item of the group that each of `n` items hangs together with. */
+export function groupsOf(n: number, compared: Iterable<readonly [number, number]>): Int32Array {
+  const parent = Int32Array.from({ length: n }, (_, i) => i);
+  const root = (i: number): number => {
+    let at = i;
+    while (parent[at] !== at) at = parent[at] = parent[parent[at]];
+    return at;
+  };
+  for (const [i, j] of compared) {
+    const [p, q] = [root(i), root(j)];
+    parent[Math.max(p, q)] = Math.min(p, q);
+  }
+  return parent.map((_, i) => root(i));
 }

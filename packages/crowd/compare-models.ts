@@ -5,9 +5,12 @@ import { bradleyTerry, type BradleyTerryOptions, type Compared } from "./bradley
 type Predict = (c: Omit<Compared, "choice">) => { a: number; b: number; tie: number };
 export const pairModels: Record<
   string,
-  { title: string; fit: (rows: readonly Compared[]) => Predict }
+  { title: string; fit: (rows: readonly Compared[]) => { predict: Predict; converged: boolean } }
 > = {
-  majority: { title: "Majority of the pair's other judgments", fit: votesOfPair },
+  majority: {
+    title: "Majority of the pair's other judgments",
+    fit: (rows) => ({ predict: votesOfPair(rows), converged: true }),
+  },
   "bradley-terry": { title: "Bradley-Terry", fit: fitted({ raters: false }) },
   noisy: { title: "Noisy Bradley-Terry", fit: fitted({ raters: true }) },
   full: {
@@ -17,7 +20,7 @@ export const pairModels: Record<
 };
 
 function fitted(o: BradleyTerryOptions) {
-  return (rows: readonly Compared[]): Predict => bradleyTerry(rows, o).predict;
+  return (rows: readonly Compared[]) => bradleyTerry(rows, o);
 }
 
 /** Votes on the same pair, with one vote's worth of everyone's shares added. */
@@ -53,21 +56,40 @@ export interface PairModelScore {
   readonly high: number;
   /** share of decided judgments whose side was predicted */
   readonly right: number;
+  /** whether every fit came to its maximum */
+  readonly converged: boolean;
 }
+
+/** Judgments in an order of their own, so that neither folds nor sums depend on how a file is sorted. */
+const inOrder = (rows: readonly Compared[]): Compared[] =>
+  rows
+    .map(
+      (r) =>
+        [
+          JSON.stringify([r.a, r.b, r.rater, r.choice, r.swap ?? null, r.longer ?? null]),
+          r,
+        ] as const,
+    )
+    .toSorted(([x], [y]) => (x < y ? -1 : Number(x > y)))
+    .map(([, r]) => r);
 
 /** Every judgment is held out once; `names` says which models, the first being the one to beat. */
 export function comparePairModels(
-  rows: readonly Compared[],
+  given: readonly Compared[],
   o: { names?: readonly string[]; folds?: number; seed?: number } = {},
 ): PairModelScore[] {
+  const rows = inOrder(given);
   const { names = Object.keys(pairModels), folds = 5, seed = 1 } = o;
   const random = rng(seed, "pair folds");
   const fold = rows.map(() => Math.floor(random.next() * folds));
   const losses = names.map((name) => {
     const loss = new Float64Array(rows.length);
-    let [right, decided] = [0, 0];
+    let [right, decided, converged] = [0, 0, true];
     for (let f = 0; f < folds; f++) {
-      const predict = pairModels[name]!.fit(rows.filter((_, i) => fold[i] !== f));
+      const kept = rows.filter((_, i) => fold[i] !== f);
+      if (!kept.length || kept.length === rows.length) continue; // nothing to learn from, or to predict
+      const { predict, converged: there } = pairModels[name]!.fit(kept);
+      converged &&= there;
       rows.forEach((r, i) => {
         if (fold[i] !== f) return;
         const p = predict(r);
@@ -77,11 +99,11 @@ export function comparePairModels(
         right += p.a === p.b ? 0.5 : p.b > p.a === (r.choice === "b") ? 1 : 0;
       });
     }
-    return { name, loss, right: right / Math.max(1, decided) };
+    return { name, loss, converged, right: right / Math.max(1, decided) };
   });
   const mean = (xs: Float64Array) => xs.reduce((a, b) => a + b, 0) / xs.length;
   const pairOf = rows.map((r) => [r.a, r.b].toSorted().join("\n"));
-  return losses.map(({ name, loss, right }) => {
+  return losses.map(({ name, loss, right, converged }) => {
     const difference = mean(loss) - mean(losses[0]!.loss);
     const byPair = new Map<string, number>();
     pairOf.forEach((pair, i) =>
@@ -97,6 +119,7 @@ export function comparePairModels(
       low: difference - half,
       high: difference + half,
       right,
+      converged,
     };
   });
 }

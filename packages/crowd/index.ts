@@ -4,7 +4,7 @@ export { scoreIntervals } from "./bradley-terry-intervals.ts";
 export { chooseMethod } from "./choose.ts";
 export { comparePairModels } from "./compare-models.ts";
 export { labelTable } from "./labels.ts";
-export { heldOutDensity, numberMethods, scoreNumbers } from "./numbers.ts";
+export { heldOutDensity, numberMethods, onceEach, scoreNumbers } from "./numbers.ts";
 export * from "./pairs.ts";
 export { decide, posteriorOf, readyPolicies, signalsOf, topicSkill } from "./policy.ts";
 export { backtest } from "./policy-backtest.ts";

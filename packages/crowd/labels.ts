@@ -18,12 +18,22 @@ export interface LabelTable {
   readonly start: Int32Array;
   readonly worker: Int32Array;
   readonly label: Int32Array;
+  /** answers that were left out, since the same person gave a later one to the task */
+  readonly repeated: number;
+  /** whether the labels have an order: they are numbers, or were named in one */
+  readonly ordered: boolean;
 }
 
+const number = /^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i;
+/** The number that a label spells; undefined: it spells none. */
+export const numberOf = (label: string): number | undefined =>
+  number.test(label) ? Number(label) : undefined;
+
 /**
- * Packs answers: tasks, workers and classes by name (whole numbers by value), the answers of a task by worker. So the same
- * answers make the same table, and the same posteriors to the bit, in whatever order they came in.
- * `labels` names all classes where some may lack answers; an answer outside them is an error.
+ * Packs answers: tasks and workers by name (whole numbers by value), classes by value where all are numbers, the answers of
+ * a task by worker. So the same answers make the same table, and the same posteriors to the bit, in whatever order they
+ * came in. A person has one answer a task, the last given; `repeated` counts the others. `labels` names all classes in
+ * order where some may lack answers; an answer outside them is an error.
  */
 export function labelTable(
   answers: Iterable<Label>,
@@ -31,7 +41,9 @@ export function labelTable(
 ): LabelTable {
   const rows = [...answers];
   const [tasks, workers] = [sorted(rows, "task"), sorted(rows, "worker")];
-  const seen = sorted(rows, "label").toSorted(byName);
+  const names = sorted(rows, "label");
+  const numbers = names.length > 0 && names.every((name) => numberOf(name) !== undefined);
+  const seen = names.toSorted(numbers ? byValue : byName);
   const labels = o.labels ?? seen;
   const numbered = (names: readonly string[]) => new Map(names.map((name, i) => [name, i]));
   const [task, worker, label] = [numbered(tasks), numbered(workers), numbered(labels)];
@@ -42,26 +54,41 @@ export function labelTable(
       `answers carry ${outside.slice(0, 5).join(", ")}, but the labels are ${labels.join(", ")}. Correct the answers or name every label.`,
     );
 
-  // counted into place by task, then put in order within each
-  const [W, K] = [workers.length, labels.length];
+  // counted into place by task, then put in order of people and time within each
+  const W = workers.length;
   const taskOf = Int32Array.from(rows, (r) => task.get(r.task)!);
   const start = new Int32Array(tasks.length + 1);
   for (const i of taskOf) start[i + 1]++;
   for (let i = 0; i < tasks.length; i++) start[i + 1] += start[i];
   const next = start.slice();
-  const packed = new Float64Array(rows.length); // worker and label in one number
+  const N = rows.length;
+  if (W * N > Number.MAX_SAFE_INTEGER) throw new Bug(`${W} workers and ${N} answers do not pack`);
+  const packed = new Float64Array(N); // worker and row in one number
   rows.forEach((r, n) => {
-    packed[next[taskOf[n]]++] = worker.get(r.worker)! * K + label.get(r.label)!;
+    packed[next[taskOf[n]]++] = worker.get(r.worker)! * N + n;
   });
-  for (let i = 0; i < tasks.length; i++) packed.subarray(start[i], start[i + 1]).sort();
-  if (W * K > Number.MAX_SAFE_INTEGER) throw new Bug(`${W} workers and ${K} labels do not pack`);
+  const [workerOf, labelOf] = [new Int32Array(N), new Int32Array(N)];
+  let kept = 0;
+  for (let i = 0; i < tasks.length; i++) {
+    const own = packed.subarray(start[i], start[i + 1]).sort();
+    start[i] = kept;
+    own.forEach((x, r) => {
+      const w = Math.floor(x / N);
+      if (Math.floor(own[r + 1]! / N) === w) return; // a later answer of the same person
+      workerOf[kept] = w;
+      labelOf[kept++] = label.get(rows[x % N]!.label)!;
+    });
+  }
+  start[tasks.length] = kept;
   return {
     tasks,
     workers,
     labels,
     start,
-    worker: Int32Array.from(packed, (x) => Math.floor(x / K)),
-    label: Int32Array.from(packed, (x) => x % K),
+    worker: workerOf.slice(0, kept),
+    label: labelOf.slice(0, kept),
+    repeated: N - kept,
+    ordered: o.labels !== undefined || numbers,
   };
 }
 /** Names once each, in order: whole numbers by value, others by their characters (a collator takes seconds for many). */
@@ -72,6 +99,7 @@ function sorted(rows: readonly Label[], of: keyof Label): string[] {
     : names.toSorted();
 }
 const { compare } = new Intl.Collator("en", { numeric: true });
+const byValue = (a: string, b: string) => Number(a) - Number(b) || (a < b ? -1 : Number(a > b));
 /** "01" and "1" are equal to the collator, and different names. */
 const byName = (a: string, b: string) => compare(a, b) || (a < b ? -1 : Number(a > b));
 

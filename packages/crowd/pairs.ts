@@ -23,12 +23,19 @@ export interface PairLabels {
   readonly raters: ReadonlyMap<string, Reliability>;
 }
 
+/** One judgment a person a pair, the last given: who is asked again speaks once, and does not agree with herself. */
+export function lastOfEach<J extends PairJudgment>(judgments: readonly J[]): J[] {
+  const last = new Map(judgments.map((j) => [`${j.task}\n${j.rater}`, j]));
+  return last.size === judgments.length ? [...judgments] : [...last.values()];
+}
+
 const PRIOR = { right: 4, wrong: 2 };
 
 export function aggregatePairs(
-  judgments: readonly PairJudgment[],
+  given: readonly PairJudgment[],
   o: { iterations?: number } = {},
 ): PairLabels {
+  const judgments = lastOfEach(given);
   const byTask = Map.groupBy(judgments, (j) => j.task);
   const byRater = Map.groupBy(judgments, (j) => j.rater);
   const reliability = new Map(

@@ -1,6 +1,6 @@
 /** How each rater does: reliability, agreement, side bias, speed, and a flag that says who needs a talk. */
 import { type Judgment, largest, type RaterRow, smallest } from "@tiller/schema";
-import { aggregatePairs, type PairLabels } from "./pairs.ts";
+import { aggregatePairs, lastOfEach, type PairLabels } from "./pairs.ts";
 
 /** Fewer answers than this say nothing about a person. */
 const ENOUGH = 25;
@@ -8,9 +8,10 @@ const ENOUGH = 25;
 const CARELESS_BELOW = 0.62;
 
 export function flagRaters(
-  judgments: readonly Judgment[],
-  labels: PairLabels = aggregatePairs(judgments),
+  given: readonly Judgment[],
+  labels: PairLabels = aggregatePairs(given),
 ): RaterRow[] {
+  const judgments = lastOfEach(given);
   const byTask = Map.groupBy(judgments, (j) => j.task);
   const all = [...labels.raters.values()].map((r) => r.reliability).toSorted((a, b) => a - b);
   const middle = all[Math.floor(all.length / 2)] ?? 0.5;

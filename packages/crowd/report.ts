@@ -8,6 +8,7 @@ import {
   type QualityReport,
   type RaterQuality,
   type RaterReport,
+  rng,
   type Role,
   wilson,
 } from "@tiller/schema";
@@ -83,7 +84,8 @@ const [SHOWN, COMPARED] = [40, 20_000];
 const DISPUTED = 500;
 
 /** Everything that both reports need, worked out once. */
-export function study(d: QualityData) {
+export function study(given: QualityData) {
+  const d: QualityData = { ...given, rows: latest(given.rows) };
   const role = new Map(d.people.map((p) => [p.id, p.role]));
   const isRater = (id: string) => (role.get(id) ?? "rater") === "rater";
   const label = (r: QualityRow) => ({ task: r.task, worker: r.person, label: r.label });
@@ -162,18 +164,31 @@ export function study(d: QualityData) {
     summary,
   };
 }
+/** One answer a person a task, the latest; in the order of tasks, people and time, whatever the database's. */
+function latest(rows: readonly QualityRow[]): QualityRow[] {
+  const key = (r: QualityRow) => `${r.task}\n${r.person}`;
+  const last = new Map<string, QualityRow>();
+  for (const r of rows) {
+    const old = last.get(key(r));
+    if (!old || r.at > old.at || (r.at === old.at && r.answer > old.answer)) last.set(key(r), r);
+  }
+  return [...last].toSorted(([x], [y]) => (x < y ? -1 : 1)).map(([, r]) => r);
+}
 const nothing: Estimate = { at: Number.NaN, low: Number.NaN, high: Number.NaN, n: 0 };
 /** As if six answers, four of them right, had been seen of everyone beforehand. */
 const shrunk = (e: Estimate) => (e.n ? (e.at * e.n + 4) / (e.n + 6) : 4 / 6);
 
 function methodFor(d: QualityData): MethodName {
   if (d.rows.length < 50 || d.scale === "interval") return "one-coin";
-  return chooseMethod(
-    labelTable(
-      d.rows.slice(0, COMPARED).map((r) => ({ task: r.task, worker: r.person, label: r.label })),
-    ),
-    COMPARISON,
-  ).best;
+  // whole tasks, drawn by their names: the same ones whatever the order
+  const tasks = rng(1, "method").shuffle([...new Set(d.rows.map((r) => r.task))].toSorted());
+  const byTask = Map.groupBy(d.rows, (r) => r.task);
+  const some: { task: string; worker: string; label: string }[] = [];
+  for (const task of tasks) {
+    for (const r of byTask.get(task)!) some.push({ task, worker: r.person, label: r.label });
+    if (some.length >= COMPARED) break;
+  }
+  return chooseMethod(labelTable(some), COMPARISON).best;
 }
 /** The two slow methods are left to `tiller quality aggregate`. */
 const COMPARISON: readonly MethodName[] = ["majority", "wawa", "one-coin", "dawid-skene"];

@@ -1,4 +1,5 @@
 /** How near inferred classes come to known ones. */
+import { TillerError } from "@tiller/schema";
 import type { LabelTable } from "./labels.ts";
 import { argmax } from "./truth.ts";
 
@@ -19,9 +20,17 @@ export function scoreAgainst(
   posterior: Float64Array,
   truth: ReadonlyMap<string, string>,
 ): Score {
+  const answered = t.tasks.filter((task, i) => truth.has(task) && t.start[i + 1]! > t.start[i]!);
+  if (!answered.length) throw noTruth(t.tasks, truth.keys());
   const K = t.labels.length;
   const place = new Map(t.labels.map((l, k) => [l, k]));
   let [n, right, found, positive, both] = [0, 0, 0, 0, 0];
+  const classes = new Set(answered.map((task) => truth.get(task)!));
+  if (!classes.values().some((c) => place.has(c)))
+    throw new TillerError(
+      "unknown_label",
+      `the truth says ${some(classes)}, the answers ${some(t.labels)}: not one class is both. Spell them alike.`,
+    );
   t.tasks.forEach((task, i) => {
     const known = truth.get(task);
     if (known === undefined || t.start[i] === t.start[i + 1]) return;
@@ -37,7 +46,27 @@ export function scoreAgainst(
   });
   return {
     n,
-    accuracy: n ? right / n : 0,
+    accuracy: right / n,
     f1: K === 2 ? (2 * both) / Math.max(1, found + positive) : null,
   };
+}
+
+const some = (names: Iterable<string>): string => {
+  const all = [...names];
+  return (
+    all
+      .slice(0, 3)
+      .map((x) => JSON.stringify(x))
+      .join(", ") + (all.length > 3 ? ", ..." : "")
+  );
+};
+/** A truth that is of other tasks scores nothing: that is not an accuracy of 0. */
+export function noTruth(tasks: Iterable<string>, truths: Iterable<string>): TillerError {
+  const known = [...truths];
+  return new TillerError(
+    "no_truth",
+    known.length
+      ? `none of the ${known.length} tasks whose truth is known has an answer: the truth is of ${some(known)}, the answers of ${some(tasks)}. Check the task ids.`
+      : "the truth names no task. Check that file.",
+  );
 }

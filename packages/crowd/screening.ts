@@ -1,6 +1,7 @@
 /** Whether a screening test tells who will be right: its correlation with accuracy in the work, and what a bar would do. */
 import { bootstrap, bootstrapMean, type Estimate, TillerError } from "@tiller/schema";
 import type { Label } from "./labels.ts";
+import { noTruth } from "./score.ts";
 
 /** Pearson's correlation of pairs, bootstrapped over them. */
 export function correlation(pairs: readonly (readonly [number, number])[], seed = 1): Estimate {
@@ -12,8 +13,12 @@ export function correlation(pairs: readonly (readonly [number, number])[], seed 
       amount: Float64Array.from(pairs.flatMap(([x, y]) => [1, x, y, x * x, y * y, x * y])),
     },
     [
-      ([n, x, y, xx, yy, xy]) =>
-        (n! * xy! - x! * y!) / Math.sqrt((n! * xx! - x! ** 2) * (n! * yy! - y! ** 2)),
+      ([n, x, y, xx, yy, xy]) => {
+        const [vx, vy] = [n! * xx! - x! ** 2, n! * yy! - y! ** 2];
+        // where all are the same there is none; what rounding leaves of 0 is no variance
+        if (vx <= 1e-12 * n! * xx! || vy <= 1e-12 * n! * yy!) return Number.NaN;
+        return (n! * xy! - x! * y!) / Math.sqrt(vx * vy);
+      },
     ],
     { seed },
   );
@@ -35,7 +40,8 @@ export function screening(
 ): Screening {
   const shares = (of: typeof test) => {
     const out = new Map<string, { right: number; n: number }>();
-    for (const a of of.answers) {
+    const last = new Map(of.answers.map((a) => [`${a.task}\n${a.worker}`, a])); // one answer a person a task
+    for (const a of last.values()) {
       const truth = of.truth.get(a.task);
       if (truth === undefined) continue;
       const s = out.get(a.worker) ?? { right: 0, n: 0 };
@@ -44,10 +50,17 @@ export function screening(
     return out;
   };
   const [before, after] = [shares(test), shares(work)];
-  const both = [...after].flatMap(([worker, s]) => {
-    const b = before.get(worker);
-    return b ? [{ test: b.right / b.n, sum: s.right, n: s.n }] : [];
-  });
+  for (const [of, found] of [
+    [test, before],
+    [work, after],
+  ] as const)
+    if (!found.size) throw noTruth(new Set(of.answers.map((a) => a.task)), of.truth.keys());
+  const both = [...after]
+    .toSorted(([p], [q]) => (p < q ? -1 : 1))
+    .flatMap(([worker, s]) => {
+      const b = before.get(worker);
+      return b ? [{ test: b.right / b.n, sum: s.right, n: s.n }] : [];
+    });
   if (both.length < 3)
     throw new TillerError(
       "too_few",

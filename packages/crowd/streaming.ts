@@ -1,8 +1,9 @@
 /**
  * Dawid-Skene while answers come in. An answer moves the posterior of its task and the confusions of the people on it;
  * where a person's word changes by enough, the tasks they answered move too, up to a few rounds. So a batch of answers
- * costs what it touches, not the whole table. `settle` runs full sweeps from where things stand until nothing moves by
- * more than 1e-6: the fixed point of `dawidSkene` on the same answers, up to EM's own stopping (tested: within 1e-3).
+ * costs what it touches, not the whole table. `settle` runs full sweeps, from the shares of votes as the batch does, until
+ * nothing moves by more than 1e-6: the fixed point of `dawidSkene` on the same answers, up to EM's own stopping (tested:
+ * within 1e-3), whatever order they came in. From where things stand it would come to another one now and then.
  */
 import type { Label } from "./labels.ts";
 import type { Evidence } from "./reliability.ts";
@@ -54,6 +55,15 @@ export function streaming(
       for (let r = 0; r < t.worker.length; r++) counts[t.worker[r]!]![k * K + t.said[r]!]! += p;
     }
   };
+  const votes = (t: Task) => {
+    t.posterior.fill(0);
+    for (const said of t.said) t.posterior[said]! += 1 / t.said.length;
+  };
+  const recount = () => {
+    classes.fill(0);
+    for (const c of counts) c.fill(0);
+    for (const t of tasks) count(t, 1);
+  };
   /** The task's posterior from what its people are known for; returns its largest change. */
   const infer = (t: Task): number => {
     const log = new Float64Array(K);
@@ -103,16 +113,19 @@ export function streaming(
           tasksOf.push([]);
         }
         touched.add(i);
+        const again = tasks[i]!.worker.indexOf(w);
+        if (again >= 0) {
+          tasks[i]!.said[again] = said; // a person has one answer a task, the last
+          continue;
+        }
         tasks[i]!.worker.push(w);
         tasks[i]!.said.push(said);
         tasksOf[w]!.push(i);
       }
       // as the batch starts: shares of votes
       for (const i of touched) {
-        const t = tasks[i]!;
-        t.posterior.fill(0);
-        for (const said of t.said) t.posterior[said]! += 1 / t.said.length;
-        count(t, 1);
+        votes(tasks[i]!);
+        count(tasks[i]!, 1);
       }
       let done = 0;
       let front = touched;
@@ -148,13 +161,13 @@ export function streaming(
       return e;
     },
     settle(most = SWEEPS) {
+      for (const t of tasks) votes(t);
+      recount();
       for (let sweep = 1; sweep <= most; sweep++) {
         // as EM does: all posteriors from the same confusions, then all confusions from the posteriors
         let change = 0;
         for (const t of tasks) change = Math.max(change, infer(t));
-        classes.fill(0);
-        for (const c of counts) c.fill(0);
-        for (const t of tasks) count(t, 1);
+        recount();
         if (change < 1e-6) return sweep;
       }
       return most;

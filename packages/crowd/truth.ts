@@ -92,10 +92,13 @@ function wawa(t: LabelTable): Inferred {
   const skill = new Float64Array(t.workers.length);
   const answers = new Float64Array(t.workers.length);
   for (let i = 0; i < t.tasks.length; i++) {
-    const top = argmax(first, i, K);
+    // classes that share the top each count in part, so that no class is preferred for its name
+    const most = first[i * K + argmax(first, i, K)] - 1e-9;
+    let tops = 0;
+    for (let k = 0; k < K; k++) if (first[i * K + k] >= most) tops++;
     for (let r = t.start[i]; r < t.start[i + 1]; r++) {
       answers[t.worker[r]]++;
-      if (t.label[r] === top) skill[t.worker[r]]++;
+      if (first[i * K + t.label[r]] >= most) skill[t.worker[r]] += 1 / tops;
     }
   }
   const reliability = skill.map((s, w) => s / Math.max(1, answers[w]));

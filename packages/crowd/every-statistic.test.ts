@@ -1,0 +1,110 @@
+/**
+ * Every statistic against an independent way to the number: written out from its formula (*-formulas.test.ts), or by scipy 1.17 (the calls
+ * stand beside the numbers), or published (in the test file that `table` names). And what must not matter does not: the
+ * order of rows, the names of tasks, people and (where they have no order) labels, the unit of numbers, a row twice.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { expect, test } from "vitest";
+/** By file and export: "here" (in *-formulas.test.ts), the test file that holds it to numbers from elsewhere, or why it is no statistic. */
+const table: Record<string, Record<string, string>> = {
+  "adaptive.ts": { wanting: "adaptive.test.ts", replay: "adaptive.test.ts" },
+  "agreement.ts": {
+    agreementWithin: "here",
+    agreementBetween: "here",
+    pairwiseAgreement: "here",
+  },
+  "ascend.ts": { ascend: "here, by bradleyTerry" },
+  "bradley-terry.ts": {
+    bradleyTerry: "here",
+    outcomes: "bradley-terry.test.ts",
+    groupsOf: "here, by bradleyTerry",
+  },
+  "bradley-terry-intervals.ts": { scoreIntervals: "here" },
+  "calibration.ts": { calibrate: "measures.test.ts", biasOf: "here" },
+  "choose.ts": { heldOutLoss: "here", chooseMethod: "here" },
+  "compare-models.ts": { comparePairModels: "here" },
+  "drift.ts": { driftOf: "measures.test.ts", overTime: "measures.test.ts" },
+  "labels.ts": {
+    labelTable: "here",
+    numberOf: "here, by labelTable",
+    without: "not a statistic: leaves rows out",
+  },
+  "numbers.ts": {
+    weightedMean: "here, by numberMethods",
+    onceEach: "not a statistic: one answer a person a task",
+    scoreNumbers: "here",
+    heldOutDensity: "here",
+  },
+  "pairs.ts": { aggregatePairs: "here", lastOfEach: "not a statistic: one answer a person a pair" },
+  "policy.ts": {
+    signalsOf: "policy.test.ts",
+    decide: "policy.test.ts",
+    ruleText: "not a statistic: words",
+    posteriorOf: "here",
+    topicSkill: "here",
+    scoringOf: "not a statistic: which rule holds",
+  },
+  "policy-backtest.ts": { backtest: "policy.test.ts" },
+  "quality.ts": { flagRaters: "here" },
+  "reliability.ts": {
+    estimateOf: "measures.test.ts",
+    reliabilities: "here",
+    weightOf: "measures.test.ts",
+    weightsOf: "here",
+  },
+  "report.ts": {
+    study: "measures.test.ts",
+    overview: "measures.test.ts, by study",
+    raterReport: "measures.test.ts",
+  },
+  "score.ts": { scoreAgainst: "here", noTruth: "not a statistic: an error" },
+  "screening.ts": { correlation: "here", screening: "here" },
+  "signals.ts": { tooFast: "measures.test.ts", copied: "measures.test.ts" },
+  "simulate.ts": { simulateChoice: "not a statistic: a simulated person" },
+  "streaming.ts": { streaming: "here" },
+  "taste.ts": { hiddenTaste: "not a statistic: a simulated person's taste" },
+  "truth.ts": {
+    majority: "here",
+    dawidSkene: "here",
+    digamma: "here",
+    argmax: "not a statistic: a place",
+  },
+  "../schema/statistics.ts": {
+    largest: "../schema/statistics.test.ts",
+    smallest: "../schema/statistics.test.ts",
+    wilson: "here",
+    clopperPearson: "here",
+    exactShare: "here",
+    betaInterval: "here",
+    logGamma: "here",
+    incompleteBeta: "here",
+    betaQuantile: "here",
+    quantile: "here",
+    median: "here",
+    bootstrap: "here",
+    bootstrapMean: "../schema/statistics.test.ts",
+  },
+};
+test("every exported function has a row above, and its test names it", async () => {
+  const here = import.meta.dirname;
+  const own = readdirSync(here)
+    .filter((f) => f.endsWith("-formulas.test.ts"))
+    .map((f) => readFileSync(path.join(here, f), "utf8"))
+    .join();
+  const files = readdirSync(here).filter((f) => /^[a-z-]+\.ts$/.test(f) && f !== "index.ts");
+  for (const file of [...files, "../schema/statistics.ts"]) {
+    const made = (await import(path.join(here, file))) as Record<string, unknown>;
+    const names = Object.keys(made).filter((k) => typeof made[k] === "function");
+    expect(Object.keys(table[file] ?? {}).toSorted(), file).toEqual(names.toSorted());
+    for (const name of names) {
+      const where = table[file]![name]!;
+      if (where.startsWith("not a statistic")) continue;
+      const [testFile = ""] = where.split(",");
+      const at = testFile === "here" ? "the tests of formulas" : testFile;
+      const text = testFile === "here" ? own : readFileSync(path.join(here, at), "utf8");
+      const by = / by (\w+)/.exec(where)?.[1] ?? name;
+      expect(new RegExp(`\\b${by}\\b`).test(text), `${at} tests ${name}`).toBe(true);
+    }
+  }
+});
