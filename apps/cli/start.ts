@@ -25,6 +25,7 @@ import {
   getExperiment,
   getReport,
   issueToken,
+  listHeld,
   openStore,
   parseAllowed,
   personOfToken,
@@ -138,6 +139,8 @@ export async function run(args: string[]): Promise<number> {
     );
     // a workflow's code that does not come to an end while it is read keeps nobody from the rest
     await Promise.race([flow.ready(), sleep(READY_MS, undefined, { ref: false })]);
+    for (const t of await listHeld(store.db))
+      if (t.kind === "held") console.error(`tiller: ${t.experiment} is held: ${t.why}`);
     if (!o.json)
       console.log(
         `\n  Tiller is at ${address}\n\n  Studio (researcher)  ${researcher}\n  Desk (rater)         ${rater}\n  People and pay       ${admin}\n  API key              ${key}\n`,
@@ -169,7 +172,14 @@ export async function run(args: string[]): Promise<number> {
       for (const signal of ["SIGINT", "SIGTERM"] as const)
         process.once(signal, () => resolve(undefined));
     });
-    const summary = await Promise.race(o.people ? [stopped] : [flow.wait(id), stopped]);
+    const stuck = async () => {
+      for (; !stopping.signal.aborted; await sleep(1000, undefined, { ref: false })) {
+        const { state, error } = await getExperiment(store.db, id);
+        if (state === "held") throw new TillerError("held", `${id} is held: ${error}`);
+      }
+    };
+    const ends = o.people ? [stopped] : [flow.wait(id), stopped, ...(o.once ? [stuck()] : [])];
+    const summary = await Promise.race(ends);
     clearInterval(drawing);
     if (summary) {
       await draw();

@@ -37,6 +37,13 @@ const asking = workflow("asking@1", z.any(), async (f) => {
   await f.ask(pairType, pair, { name: "better" });
   return before;
 });
+const leaving = workflow("leaving@1", z.any(), async (f) => {
+  const later = f.step("later", () => new Promise((r) => setTimeout(r, 1200)));
+  const better = f.ask(pairType, pair, { name: "better" });
+  for (const left of [later, better]) left.catch(() => {}); // in a process of its own they may be left without it
+  await new Promise((r) => setTimeout(r, 800));
+  return "returned";
+});
 const Changes = z.strictObject({ how: z.enum(["remove", "shorter", "swap", "rename", "input"]) });
 const changing = workflow(
   "changing@1",
@@ -58,7 +65,7 @@ const changing = workflow(
 
 beforeAll(async () => {
   store = await openStore({ home });
-  flow = await launchFlow({ store, workflows: [asking, changing], codeRevision: "test" });
+  flow = await launchFlow({ store, workflows: [asking, changing, leaving], codeRevision: "test" });
   await ensurePerson(store.db, { id: "ann", name: "A", pseudonym: "ann", role: "rater" });
 }, 60_000);
 afterAll(async () => {
@@ -154,6 +161,23 @@ test("a run without its code is set aside and named, and goes on when the code i
   expect(await releaseKnown(store.db, ["changing@1", "asking@1"])).toEqual([id]);
   await answerAll();
   await expect.poll(() => state(id), { timeout: 20_000 }).toBe("done");
+}, 60_000);
+
+test("what a workflow leaves under way when it returns is shown as left, and leaves the desks", async () => {
+  const id = await flow.start(leaving, {}, { id: "leaving" });
+  expect(await flow.wait(id)).toBe("returned");
+  const left = () =>
+    store.db.many(
+      sql`select name, state from node where experiment = ${id} and id <> ${id} order by name`,
+      z.object({ name: z.string(), state: z.string() }),
+    );
+  const cancelled = ["better", "later"].map((name) => ({ name, state: "cancelled" }));
+  await expect.poll(left).toEqual(cancelled);
+  await new Promise((r) => setTimeout(r, 500)); // the step ends, and its end counts for nothing
+  expect(await left()).toEqual(cancelled);
+  expect(await state(id)).toBe("done");
+  const open = sql`select count(*)::int from batch where experiment = ${id} and cancelled_at is null`;
+  expect(await store.db.value(open, z.number())).toBe(0);
 }, 60_000);
 
 test("a run that meets a changed workflow fails and says so", async () => {

@@ -10,6 +10,7 @@ import {
   executorIsDead,
   giveBackUnknown,
   heirless,
+  listHeld,
   othersLive,
   pulseExecutor,
   releaseKnown,
@@ -60,9 +61,10 @@ export async function guardLife(
     const alone = !(await othersLive(db, executor));
     if (!alone) await giveBackUnknown(db, o.known, executor);
     const lost = alone ? await setAsideUnknown(db, o.known, start ? {} : { executor }) : [];
+    const waits = start ? (await listHeld(db)).filter((t) => t.kind === "code") : lost;
     const lines = [
       ...back.map((run) => `${run} goes on: its code is there again.`),
-      ...lost.map((t) => `${t.experiment} is held: ${t.why}`),
+      ...waits.map((t) => `${t.experiment} is held: ${t.why}`),
     ];
     if (lines.length) o.onAside?.(lines);
     await settleEnded(db);

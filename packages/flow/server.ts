@@ -26,6 +26,7 @@ import {
   getExperiment,
   holdRun,
   jsonText,
+  leaveBehind,
   openBatches,
   patient,
   placeRoots,
@@ -243,7 +244,10 @@ export async function launchFlow(o: {
         );
         fault("workflow.ended");
         await recorder.flush(); // a workflow that has ended is not run again: its trace must be whole
-        if (root) await end({ state: "done", result: await resolveValue(home, stored) });
+        if (root) {
+          await end({ state: "done", result: await resolveValue(home, stored) });
+          await outside(() => patient(() => leaveBehind(db, args.experiment), stopping.signal));
+        }
         return stored;
       } catch (e) {
         if (stopping.signal.aborted) return new Promise<never>(() => {}); // unfinished, it goes on at the next start

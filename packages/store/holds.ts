@@ -163,6 +163,17 @@ export async function releaseKnown(db: Db, known: readonly string[]): Promise<st
   return back;
 }
 
+/** What a run left under way when it returned: nobody waits for it, and what it asked leaves the desks. */
+export async function leaveBehind(db: Db, run: string): Promise<number> {
+  const left = await db.many(
+    sql`update node set state = 'cancelled', ended_at = now(), brief = 'the workflow returned without awaiting it', seq = nextval('node_seq')
+        where experiment = ${run} and id <> ${run} and state in ('running', 'waiting') returning id`,
+    z.object({ id: z.string() }),
+  );
+  for (const { id } of left) await cancelBatches(db, id);
+  return left.length;
+}
+
 /** A run whose workflow has ended on record while the run itself says that it goes on: its end is written now. */
 export const settleEnded = (db: Db): Promise<number> =>
   db.run(
