@@ -149,8 +149,9 @@ export async function run(args: string[]): Promise<number> {
     const id = `better-continuations-${o.small ? "small-" : ""}${o.seed}`;
     const preset = o.small ? smallConfig : Config.parse({});
     const config = o.base ? { ...preset, base: path.resolve(o.base) } : preset;
+    const started = flow;
     if (!o.people) {
-      await flow.start(betterContinuations, config, { id, seed: o.seed });
+      await eventually(() => started.start(betterContinuations, config, { id, seed: o.seed }));
       simulating = simulate({ address, seats, seed: o.seed, signal: stopping.signal });
     }
     const tidy = async () => {
@@ -159,7 +160,7 @@ export async function run(args: string[]): Promise<number> {
       await flow?.nudge();
     };
     const sweep = setInterval(() => void tidy().catch(() => {}), SWEEP_MS);
-    await tidy();
+    await tidy().catch(() => {});
     const progress = new Progress();
     const draw = async () =>
       progress.draw(await getExperiment(store.db, id), {
@@ -191,6 +192,16 @@ export async function run(args: string[]): Promise<number> {
   } finally {
     await close();
   }
+}
+
+/** Again as long as the process that runs workflows is not there: a workflow's code may keep it from starting for a while. */
+async function eventually<T>(act: () => Promise<T>): Promise<T> {
+  for (;;)
+    try {
+      return await act();
+    } catch (e) {
+      if ((e as { code?: unknown }).code !== "workflows_away") throw e;
+    }
 }
 
 async function finish(store: Store, id: string, summary: Summary, json: boolean): Promise<void> {

@@ -81,7 +81,8 @@ export function fenceFlow(o: FencedOptions): FencedFlow {
     },
     wait: (id) => call("wait", id),
     answered: ({ batch, done }) => fence.send({ type: "answered", batch, done }),
-    nudge: () => call("nudge"),
+    // a process that is being started looks by itself
+    nudge: async () => (fence.isReady ? call("nudge") : undefined),
     fork: (f) => call("fork", f),
     rewind: (f) => call("rewind", f),
     reask: (f) => call("reask", f),
@@ -100,7 +101,7 @@ class Fence {
   readonly #calls = new Map<number, Call>();
   #ids = 0;
   #child: ChildProcess | undefined;
-  #isReady = false;
+  isReady = false;
   #executor: string | undefined;
   #began = 0;
   #silent = 0;
@@ -127,7 +128,7 @@ class Fence {
     });
     this.first.catch(() => {}); // whoever asks hears of it
     this.#watch = setInterval(() => {
-      if (this.#isReady && ++this.#silent > SILENT_SECONDS) this.end();
+      if (this.isReady && ++this.#silent > SILENT_SECONDS) this.end();
     }, 1000).unref();
     this.#spawn();
   }
@@ -153,7 +154,7 @@ class Fence {
     });
     closeSync(words);
     this.#child = child;
-    this.#isReady = false;
+    this.isReady = false;
     this.#executor = undefined;
     this.#began = performance.now();
     const serving = new Map<number, AbortController>();
@@ -165,7 +166,7 @@ class Fence {
     this.#ended = new Promise((resolve) => {
       child.once("close", (code, signal) => {
         for (const s of serving.values()) s.abort();
-        this.#isReady = false;
+        this.isReady = false;
         const lived = performance.now() - this.#began > LIVED_MS;
         void this.#died(signal ?? `code ${code}`).finally(() => {
           resolve();
@@ -187,7 +188,7 @@ class Fence {
       this.end();
     } else if (m.type === "ready") {
       this.workflows = m.workflows;
-      this.#isReady = true;
+      this.isReady = true;
       this.#up();
       for (const call of this.#calls.values()) this.#pass(call);
     } else if (m.type === "event") store.emit(m.event);
@@ -228,7 +229,7 @@ class Fence {
         timer: undefined,
       };
       this.#calls.set(call.id, call);
-      if (this.#isReady) this.#pass(call);
+      if (this.isReady) this.#pass(call);
       else this.#wait(call);
     });
   }
