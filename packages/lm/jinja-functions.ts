@@ -38,7 +38,7 @@ const argument = ({ given, named }: Arguments, i: number, name: string): Value |
   given[i] ?? named.get(name);
 const integer = (v: Value | undefined, otherwise: number): number =>
   v === undefined || v === null ? otherwise : isNumber(v) ? Math.trunc(numberOf(v)) : Number.NaN;
-const listOf = (v: Value): Value[] => {
+export const listOf = (v: Value): Value[] => {
   if (Array.isArray(v)) return v;
   if (v instanceof Undefined) return [];
   if (v instanceof Dict) return [...v.entries.values()].map((e) => e.key);
