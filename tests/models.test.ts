@@ -152,7 +152,11 @@ test("what the chat cannot do is refused, and a prompt that does not fit is told
       messages,
       response_format: { type: "json_object" },
     }),
-  ).rejects.toThrow("400 response_format.type: only text");
+  ).rejects.toMatchObject({
+    status: 400,
+    code: "unsupported_parameter",
+    param: "response_format.type",
+  });
   await expect(client.chat.completions.create({ model: "nobody", messages })).rejects.toThrow(
     "404 The model nobody does not exist. There are: talker, base.",
   );

@@ -189,7 +189,7 @@ export const access: Readonly<Record<string, Rule>> = {
 
   // the served models
   "GET /v1/models": machines,
-  "GET /v1/models/:id": machines,
+  "GET /v1/models/:id{.+}": machines,
   "POST /v1/completions": machines,
   "POST /v1/chat/completions": machines,
 

@@ -8,6 +8,7 @@ import { getCookie } from "hono/cookie";
 import { createMiddleware } from "hono/factory";
 import { matchedRoutes } from "hono/route";
 import { isAdministrative, ruleOf } from "./access.ts";
+import { isOpenai } from "./openai-error.ts";
 import { say } from "./problems.ts";
 import type { SamplerPool } from "./sampler.ts";
 import { type Limiter, rateOf, SESSION, tooMany } from "./security.ts";
@@ -69,7 +70,7 @@ export const guard = (d: Deps, limiter: Limiter) =>
     const kinds = bearer(c) ? (["key", "session"] as const) : (["session"] as const);
     const me = token ? await personOfToken(d.store.db, token, kinds) : undefined;
     if (!me)
-      return path.startsWith("/v1/")
+      return isOpenai(c.req.path)
         ? say(
             c,
             401,

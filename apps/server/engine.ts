@@ -4,6 +4,7 @@ import { type Engine, type Models, openModels, readModels } from "@tiller/model"
 import type { Checkpoint } from "@tiller/schema";
 import { type Db, listCheckpoints, type Store } from "@tiller/store";
 import type { SamplerPool } from "./sampler.ts";
+import { plainDraw } from "./sampler-messages.ts";
 
 /** The newest checkpoint of each name. */
 export async function servedCheckpoints(db: Db): Promise<Checkpoint[]> {
@@ -16,6 +17,8 @@ export async function findServed(db: Db, nameOrId: string): Promise<Checkpoint |
   const all = (await listCheckpoints(db)).filter((c) => c.kind !== "reward");
   return all.find((c) => c.name === nameOrId) ?? all.find((c) => c.id === nameOrId);
 }
+
+const DEFAULT_TOKENS = 256; // where neither the call nor models.json says how many
 
 export const randomSeed = (): number => Math.floor(Math.random() * 2 ** 31);
 
@@ -38,9 +41,12 @@ export function samplerEngine(d: { db: Db; sampler: Pick<SamplerPool, "generate"
       if (!checkpoint) return; // it was just resolved: the caller sees a reply that broke off
       yield* d.sampler.generate(
         {
+          ...plainDraw,
           path: checkpoint.path,
           prompt: typeof r.prompt === "string" ? r.prompt : [...r.prompt],
-          maxTokens: r.maxTokens,
+          maxTokens: r.maxTokens ?? DEFAULT_TOKENS,
+          capped: r.maxTokens === undefined,
+          logprobs: r.logprobs ? 0 : null,
           temperature: r.temperature,
           topP: r.topP,
           seed: r.seed ?? randomSeed(),

@@ -7,6 +7,7 @@ import { createMiddleware } from "hono/factory";
 import { z } from "zod";
 import { type Db, sql } from "@tiller/store";
 import { type Deps, type Env, tokenOf } from "./context.ts";
+import { say } from "./problems.ts";
 
 const KEEP_HOURS = 24;
 const ABANDONED_SECONDS = 120; // a request whose server died may be sent again after this
@@ -20,31 +21,26 @@ export const idempotent = (d: Deps) =>
     const empty = (c.req.header("content-length") ?? "0") === "0";
     if (!given || c.req.method !== "POST" || !(json || empty)) return next();
     if (given.length > 255)
-      return c.json(
-        { code: "bad_key", message: "The Idempotency-Key is longer than 255 characters." },
-        400,
-      );
+      return say(c, 400, "bad_key", "The Idempotency-Key is longer than 255 characters.");
     const { db } = d.store;
     const key = hash([tokenOf(c) ?? "", c.req.method, c.req.path, given].join("\n"));
     const request = hash(await c.req.text());
     const known = await claim(db, key, request);
     if (known) {
       if (known.request !== request)
-        return c.json(
-          {
-            code: "key_reused",
-            message: "This Idempotency-Key came with another request before. Use a new key.",
-          },
+        return say(
+          c,
           422,
+          "key_reused",
+          "This Idempotency-Key came with another request before. Use a new key.",
         );
       if (known.status === null) {
         c.header("retry-after", "1");
-        return c.json(
-          {
-            code: "in_progress",
-            message: "The same request is being answered. Ask again in a second.",
-          },
+        return say(
+          c,
           409,
+          "in_progress",
+          "The same request is being answered. Ask again in a second.",
         );
       }
       return new Response(known.reply, {

@@ -4,6 +4,7 @@ import { HTTPException } from "hono/http-exception";
 import { z } from "zod";
 import { TillerError } from "@tiller/schema";
 import { isLost } from "@tiller/store";
+import { isOpenai, openaiError } from "./openai-error.ts";
 
 const statusOf: Readonly<Record<string, Status>> = {
   not_found: 404,
@@ -15,7 +16,7 @@ const statusOf: Readonly<Record<string, Status>> = {
   workflows_away: 503,
   workflows_lost: 503,
 };
-type Status = 400 | 401 | 403 | 404 | 409 | 410 | 413 | 429 | 500 | 503 | 507;
+type Status = 400 | 401 | 403 | 404 | 409 | 410 | 413 | 422 | 429 | 500 | 503 | 507;
 type Problem = { status: Status; code: string; message: string };
 
 const FULL: Problem = {
@@ -130,19 +131,8 @@ function problemOf(e: unknown, c: Context): Problem {
 /** A problem in the words of the API that was asked. */
 export function say(c: Context, status: Status, code: string, message: string): Response {
   if (status === 503) c.header("retry-after", "1");
-  return c.req.path.startsWith("/v1/")
-    ? c.json(
-        {
-          error: {
-            message,
-            type: status < 500 ? "invalid_request_error" : "server_error",
-            param: null,
-            code,
-          },
-        },
-        status,
-      )
-    : c.json({ code, message }, status);
+  const openai = isOpenai(c.req.path);
+  return c.json(openai ? openaiError(status, code, message) : { code, message }, status);
 }
 
 export function answerTo(e: unknown, c: Context): Response {

@@ -1,84 +1,76 @@
 /**
- * Generation in a child process that keeps loaded models. Requests for the same checkpoint and settings that wait
- * together run as one batch; tokens are streamed back as they come.
+ * Generation in child processes, one a checkpoint, so that what stops one model stops no other. A process that ends or
+ * says nothing is replaced; the requests that were with it are tried once more, one at a time, so that the one that
+ * ends processes is found and refused, and the others get their answers. Tokens are streamed back as they come.
  */
-import { type ChildProcess, fork } from "node:child_process";
-import { fileURLToPath } from "node:url";
-import { z } from "zod";
 import { TillerError } from "@tiller/schema";
+import { ModelProcess, type ProcessOptions } from "./sampler-process.ts";
+import type { GenerateRequest, Part } from "./sampler-messages.ts";
 
-export const GenerateRequest = z.strictObject({
-  path: z.string(),
-  /** a text to go on from, or messages for the chat template */
-  prompt: z.union([
-    z.string(),
-    z.array(z.strictObject({ role: z.string(), content: z.string() })).min(1),
-  ]),
-  maxTokens: z.int(),
-  temperature: z.number(),
-  topP: z.number(),
-  seed: z.int(),
-  stop: z.array(z.string()),
-});
-export type GenerateRequest = z.infer<typeof GenerateRequest>;
-
-export const Part = z.strictObject({
-  request: z.int(),
-  text: z.string(),
-  /** of each token behind `text` */
-  logprobs: z.array(z.number()).optional(),
-  promptTokens: z.int().optional(),
-  finish: z.enum(["stop", "length"]).optional(),
-  error: z.strictObject({ code: z.string(), message: z.string() }).optional(),
-});
-export type Part = z.infer<typeof Part>;
+const MODELS = 4; // kept loaded
 
 export class SamplerPool {
-  #child: ChildProcess | undefined;
+  /** by folder; the last used stands last */
+  readonly #held = new Map<string, ModelProcess>();
+  readonly #options: ProcessOptions;
   #requests = 0;
-  readonly #listeners = new Map<number, (p: Part) => void>();
 
-  #start(): ChildProcess {
-    if (this.#child?.connected) return this.#child;
-    const child = fork(fileURLToPath(new URL("./sampler-child.ts", import.meta.url)), [], {
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
-    });
-    child.on("message", (raw) => {
-      const part = Part.parse(raw);
-      this.#listeners.get(part.request)?.(part);
-    });
-    child.on("close", () => {
-      for (const [request, listener] of this.#listeners)
-        listener({
-          request,
-          text: "",
-          error: {
-            code: "sampler_crashed",
-            message: "the sampler process ended; send the request again.",
-          },
+  constructor(o: ProcessOptions = {}) {
+    this.#options = o;
+  }
+
+  /** Process ids by checkpoint folder. */
+  get processes(): ReadonlyMap<string, number> {
+    return new Map([...this.#held].map(([path, p]) => [path, p.pid]));
+  }
+
+  /** The process of that checkpoint. Where there are too many, the one not used for longest ends first. */
+  async #admit(path: string, signal: AbortSignal): Promise<ModelProcess> {
+    for (;;) {
+      signal.throwIfAborted();
+      const own = this.#held.get(path);
+      if (own && !own.leaving) {
+        this.#held.delete(path);
+        this.#held.set(path, own);
+        return own;
+      }
+      const others = [...this.#held.values()];
+      const full = others.length >= MODELS;
+      const oldest = own ?? (full ? (others.find((p) => p.leaving) ?? others[0]) : undefined);
+      if (!oldest) {
+        const made = new ModelProcess(path, this.#options);
+        this.#held.set(path, made);
+        void made.gone.then(() => {
+          if (this.#held.get(path) === made) this.#held.delete(path);
         });
-    });
-    this.#child = child;
-    return child;
+        return made;
+      }
+      oldest.leave();
+      await Promise.race([oldest.gone, aborted(signal)]);
+    }
   }
 
   /** Ends early where `signal` aborts; ask the signal whether it did. */
-  async *generate(r: GenerateRequest, signal: AbortSignal): AsyncGenerator<Part> {
+  async *generate({ path, ...asked }: GenerateRequest, signal: AbortSignal): AsyncGenerator<Part> {
+    if (signal.aborted) return;
+    const held = await this.#admit(path, signal).catch((e: unknown) => {
+      if (signal.aborted) return undefined;
+      throw e;
+    });
+    if (!held) return;
     const request = ++this.#requests;
     const queue: Part[] = [];
     let wake = () => {};
-    this.#listeners.set(request, (p) => {
-      queue.push(p);
-      wake();
-    });
-    const child = this.#start();
     const cancel = () => {
-      if (child.connected) child.send({ cancel: request });
+      held.cancel(request);
       wake();
     };
     signal.addEventListener("abort", cancel, { once: true });
     try {
-      child.send({ request, ...r });
+      held.add({ ...asked, request }, (part) => {
+        queue.push(part);
+        wake();
+      });
       for (;;) {
         while (!queue.length && !signal.aborted)
           await new Promise<void>((resolve) => (wake = resolve));
@@ -89,13 +81,18 @@ export class SamplerPool {
         if (part.finish) return;
       }
     } finally {
-      cancel();
+      held.cancel(request);
       signal.removeEventListener("abort", cancel);
-      this.#listeners.delete(request);
     }
   }
 
   [Symbol.dispose](): void {
-    this.#child?.kill();
+    for (const p of this.#held.values()) p[Symbol.dispose]();
+    this.#held.clear();
   }
 }
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });

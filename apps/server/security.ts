@@ -8,6 +8,8 @@ import { bodyLimit } from "hono/body-limit";
 import { setCookie } from "hono/cookie";
 import { createMiddleware } from "hono/factory";
 import { secureHeaders } from "hono/secure-headers";
+import { isOpenai } from "./openai-error.ts";
+import { say } from "./problems.ts";
 
 export const SESSION = "tiller_session";
 
@@ -82,12 +84,11 @@ const limited = sizes.map(([start, maxSize]) => ({
   check: bodyLimit({
     maxSize,
     onError: (c) =>
-      c.json(
-        {
-          code: "too_large",
-          message: `The request is larger than ${maxSize / 2 ** 20} MB. Send it in parts.`,
-        },
+      say(
+        c,
         413,
+        "too_large",
+        `The request is larger than ${maxSize / 2 ** 20} MB. Send it in parts.`,
       ),
   }),
 }));
@@ -155,8 +156,6 @@ export const rateOf = (method: string, path: string): Rate =>
 
 export const tooMany = (c: Context, seconds: number): Response => {
   c.header("retry-after", String(seconds));
-  return c.json(
-    { code: "too_many", message: `Too many requests. Try again in ${seconds} s.` },
-    429,
-  );
+  const code = isOpenai(c.req.path) ? "rate_limit_exceeded" : "too_many";
+  return say(c, 429, code, `Too many requests. Try again in ${seconds} s.`);
 };

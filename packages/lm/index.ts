@@ -11,6 +11,7 @@ export {
   plainChatStop,
 } from "./chat-template.ts";
 export * from "./checkpoint.ts";
+export * from "./draw.ts";
 export { askedBits } from "./eight-bits.ts";
 export { writeGguf } from "./gguf-model.ts";
 export { pullModel } from "./hub.ts";

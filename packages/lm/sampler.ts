@@ -20,6 +20,7 @@ import {
   type Tensor,
 } from "@tiller/tensor";
 import { attentionScale, layoutOf, type ModelShape } from "./architectures.ts";
+import { checkFinite, drawFrom, likeliest } from "./draw.ts";
 import { declareEightBits, eightBitNames, matricesOf, quantise } from "./eight-bits.ts";
 import {
   blocks,
@@ -42,12 +43,19 @@ export interface SampleOptions {
   /** called after each step; return false to stop early */
   readonly onStep?: (tokens: readonly number[][], logprobs: readonly number[][]) => boolean | void;
 }
+/** After one run, by row: logits (B, V), and their softmax at the row's temperature. The arrays are reused by the next run. */
+export interface Readings {
+  readonly logits: Float32Array;
+  readonly probabilities: Float32Array;
+}
 export interface Sampled {
   readonly tokens: number[][];
   /** of each token, under the softmax at the given temperature, before any nucleus cut */
   readonly logprobs: number[][];
 }
 
+const PROMPT_PROGRAMS = 24; // lengths of prompts that programs are kept for
+const HEAD_ROWS = 32; // positions whose logits are made at once
 let samplers = 0;
 /** A sampler for up to `batch` rows of the model in `state`. */
 export class Sampler implements Disposable {
@@ -58,6 +66,9 @@ export class Sampler implements Disposable {
   /** tokens the cache holds, prompt included */
   readonly context: number;
   readonly #programs = new Map<number, Program>();
+  /** reads prompts for the hidden states of all their tokens, by length */
+  readonly #readers = new Map<number, Program>();
+  #head: Program | undefined;
   /** its own keys and values: samplers of one state may take turns */
   readonly #cache = `cache.${++samplers}.`;
   readonly #frozen: ReadonlySet<string>;
@@ -88,8 +99,11 @@ export class Sampler implements Disposable {
   }
 
   #program(S: number): Program {
-    const old = this.#programs.get(S);
-    if (old) return old;
+    return kept(this.#programs, S, () => this.#compile(S, "next"));
+  }
+
+  /** `every`: hidden states of all tokens instead of the logits after the last. */
+  #compile(S: number, what: "next" | "every"): Program {
     const c = this.#shape;
     const { heads: H, kvHeads: G, headDim: D } = c;
     const [B, max] = [this.batch, this.context];
@@ -102,7 +116,7 @@ export class Sampler implements Disposable {
     const lengths = g.input("lengths", [B], "int32"); // tokens in the cache after this call, less one
     const total = g.input("total", [], "int32");
     const last = g.input("last", [B], "int64"); // row of each sequence's last token among B S
-    const wide = 8 * Math.ceil(D / 8); // the kernel's heads are whole eights: zeros fill them up
+    const wide = cached(D);
     const filled = (x: Tensor, heads: number) => {
       if (wide === D) return x;
       const zeros = g.constant(new Float32Array(B * S * heads * (wide - D)), [
@@ -161,14 +175,110 @@ export class Sampler implements Disposable {
         ? reshape(out, [B * S, H * D])
         : reshape(slice(reshape(out, [B * S, H, wide]), 2, 0, D), [B * S, H * D]);
     });
-    const rows = logits(c, p, S === 1 ? hidden : gather(hidden, last));
-    g.output("probabilities", softmax(mul(rows, g.input("scale", [])))); // (B, V)
+    if (what === "every") g.output("hidden", hidden);
+    else {
+      const rows = logits(c, p, S === 1 ? hidden : gather(hidden, last));
+      g.output("logits", rows); // (B, V)
+      g.output("probabilities", softmax(mul(rows, g.input("scale", [B, 1]))));
+    }
     // prompts are read by a program a length: a copy of the weights for each would be too much
     quantise(this.#state, matrices);
     const made = new Program(g, this.#state, S === 1 ? { frozen: this.#frozen } : {});
     for (const name of eightBitNames(matrices)) this.#state.delete(name); // the program has them as constants
-    this.#programs.set(S, made);
     return made;
+  }
+
+  #promptInputs(prompts: readonly (readonly number[])[]) {
+    const [B, n] = [this.batch, prompts.length];
+    let longest = 0;
+    for (const p of prompts) longest = Math.max(longest, p.length);
+    const S = Math.min(this.context, Math.max(8, Math.ceil(longest / 8) * 8)); // bucketed
+    const row = (b: number) => prompts[Math.min(b, n - 1)];
+    const inputs = {
+      ids: Array.from({ length: B * S }, (_, i) => row(Math.floor(i / S))[i % S] ?? 0),
+      positions: Array.from({ length: B * S }, (_, i) => i % S),
+      lengths: new Array<number>(B).fill(S - 1),
+      total: S,
+    };
+    const last = Array.from({ length: B }, (_, b) => b * S + row(b).length - 1);
+    return { S, inputs, last };
+  }
+
+  /** Reads prompts into the keys and values of rows 0 on, and gives what comes after each. */
+  async read(
+    prompts: readonly (readonly number[])[],
+    temperatures: readonly number[],
+  ): Promise<Readings> {
+    const { S, inputs, last } = this.#promptInputs(prompts);
+    const program = this.#program(S);
+    await program.runAsync({ ...inputs, last, scale: scalesOf(temperatures, this.batch) });
+    return readings(program);
+  }
+
+  /** One token a row, at the position that row has reached; rows without one are idle. */
+  async advance(
+    rows: readonly ({ token: number; at: number; temperature: number } | undefined)[],
+  ): Promise<Readings> {
+    const B = this.batch;
+    const at = Array.from({ length: B }, (_, b) => rows[b]?.at ?? 0);
+    const program = this.#program(1);
+    await program.runAsync({
+      ids: at.map((_, b) => rows[b]?.token ?? 0),
+      positions: at,
+      lengths: at,
+      total: Math.max(...at) + 1,
+      last: new Array<number>(B).fill(0),
+      scale: scalesOf(
+        at.map((_, b) => rows[b]?.temperature ?? 1),
+        B,
+      ),
+    });
+    return readings(program);
+  }
+
+  /** Takes over a row's first `length` keys and values from another sampler of the same model. */
+  takeRow(row: number, from: Sampler, o: { readonly row: number; readonly length: number }): void {
+    const { layers, kvHeads: G, headDim } = this.#shape;
+    const D = cached(headDim);
+    for (let l = 0; l < layers; l++)
+      for (const kind of ["k", "v"]) {
+        const theirs = from.#state.get(`${from.#cache}${kind}.${l}`).data;
+        const own = this.#state.buffer(
+          `${this.#cache}${kind}.${l}`,
+          [this.batch, G, this.context, D],
+          "float32",
+        ).data;
+        for (let h = 0; h < G; h++) {
+          const start = (o.row * G + h) * from.context * D;
+          own.set(theirs.subarray(start, start + o.length * D), (row * G + h) * this.context * D);
+        }
+      }
+  }
+
+  /** Logits (rows, V) after each token of one prompt, from `from` on, some rows at a time. */
+  async *everyLogits(
+    prompt: readonly number[],
+  ): AsyncGenerator<{ from: number; rows: number; logits: Float32Array }> {
+    const { width } = this.#shape;
+    const { S, inputs } = this.#promptInputs([prompt]);
+    const reader = kept(this.#readers, S, () => this.#compile(S, "every"));
+    await reader.runAsync(inputs);
+    const hidden = reader.float("hidden").slice(0, prompt.length * width);
+    this.#head ??= this.#compileHead();
+    for (let from = 0; from < prompt.length; from += HEAD_ROWS) {
+      const rows = Math.min(HEAD_ROWS, prompt.length - from);
+      const part = new Float32Array(HEAD_ROWS * width);
+      part.set(hidden.subarray(from * width, (from + rows) * width));
+      await this.#head.runAsync({ hidden: part });
+      yield { from, rows, logits: this.#head.float("logits") };
+    }
+  }
+  #compileHead(): Program {
+    const g = new Graph();
+    const p = declare(g, this.#specs);
+    const hidden = g.input("hidden", [HEAD_ROWS, this.#shape.width]);
+    g.output("logits", logits(this.#shape, p, hidden));
+    return new Program(g, this.#state);
   }
 
   sample(prompts: readonly (readonly number[])[], o: SampleOptions): Sampled {
@@ -200,18 +310,11 @@ export class Sampler implements Disposable {
         `a prompt of ${longest} tokens and ${o.maxTokens} new ones exceed the ${max} positions of this sampler (the model has ${this.#shape.positions}). Shorten the prompt or ask for fewer tokens.`,
       );
 
-    const S = Math.min(max, Math.max(8, Math.ceil(longest / 8) * 8)); // bucketed
+    const { S, inputs, last } = this.#promptInputs(prompts);
     const row = (b: number) => prompts[Math.min(b, n - 1)];
-    const scale = o.temperature > 0 ? 1 / (o.temperature + 1e-7) : 1;
+    const scale = scalesOf([o.temperature], B);
     const prefill = this.#program(S);
-    prefill.run({
-      ids: Array.from({ length: B * S }, (_, i) => row(Math.floor(i / S))[i % S] ?? 0),
-      positions: Array.from({ length: B * S }, (_, i) => i % S),
-      lengths: new Array(B).fill(S - 1),
-      total: S,
-      last: Array.from({ length: B }, (_, b) => b * S + row(b).length - 1),
-      scale,
-    });
+    prefill.run({ ...inputs, last, scale });
     let current = prefill.float("probabilities");
     const step = this.#program(1);
     const zeros = new Array<number>(B).fill(0);
@@ -244,11 +347,42 @@ export class Sampler implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const program of this.#programs.values()) program[Symbol.dispose]();
+    for (const program of [...this.#programs.values(), ...this.#readers.values()])
+      program[Symbol.dispose]();
+    this.#head?.[Symbol.dispose]();
     this.#programs.clear();
+    this.#readers.clear();
+    this.#head = undefined;
     for (const name of this.#state.names())
       if (name.startsWith(this.#cache)) this.#state.delete(name);
   }
+}
+
+/** The kernel's heads are whole eights: zeros fill them up. */
+const cached = (headDim: number): number => 8 * Math.ceil(headDim / 8);
+/** 1 / temperature of each row; the last stands for those that follow. */
+const scalesOf = (temperatures: readonly number[], B: number): number[] =>
+  Array.from({ length: B }, (_, b) => {
+    const t = temperatures[Math.min(b, temperatures.length - 1)];
+    return t > 0 ? 1 / (t + 1e-7) : 1;
+  });
+const readings = (program: Program): Readings => ({
+  logits: program.float("logits"),
+  probabilities: program.float("probabilities"),
+});
+
+/** The program of that length; those of prompts that were not read for longest make room. */
+function kept(programs: Map<number, Program>, S: number, make: () => Program): Program {
+  const old = programs.get(S);
+  programs.delete(S); // the last used stands last
+  const program = old ?? make();
+  programs.set(S, program);
+  const prompts = [...programs.keys()].filter((length) => length !== 1);
+  if (prompts.length > PROMPT_PROGRAMS) {
+    programs.get(prompts[0])![Symbol.dispose]();
+    programs.delete(prompts[0]);
+  }
+  return program;
 }
 
 /** One draw from the probabilities p, restricted to the nucleus; temperature 0 takes the likeliest. */
@@ -258,29 +392,7 @@ function choose(
   topP: number,
   rng: Rng,
 ): [token: number, logprob: number] {
-  if (temperature <= 0) {
-    let best = 0;
-    for (let i = 1; i < p.length; i++) if (p[i] > p[best]) best = i;
-    return [best, Math.log(p[best])];
-  }
-  if (topP < 1) return nucleus(p, topP, rng);
-  let u = rng.next();
-  let last = 0; // what rounding leaves over goes to the last token that can be drawn
-  for (let i = 0; i < p.length; i++) {
-    const q = p[i];
-    if (q <= 0) continue;
-    last = i;
-    u -= q;
-    if (u < 0) break;
-  }
-  return [last, Math.log(p[last])];
-}
-/** The likeliest tokens that together reach `topP`, drawn from as they stand (Holtzman et al. 2020). */
-function nucleus(p: Float32Array, topP: number, rng: Rng): [token: number, logprob: number] {
-  const order = Array.from(p.keys()).sort((i, j) => p[j] - p[i]);
-  let [kept, mass] = [0, 0];
-  while (kept < order.length && mass < topP) mass += p[order[kept++]];
-  let u = rng.next() * mass;
-  const token = order.slice(0, kept).find((i) => (u -= p[i]) < 0) ?? order[0];
+  checkFinite(p);
+  const token = temperature <= 0 ? likeliest(p) : drawFrom(p, { temperature, topP }, rng);
   return [token, Math.log(p[token])];
 }

@@ -5,9 +5,8 @@ import { type Endpoint, EndpointError, type Message, promptEstimate } from "./en
 import { flatPrompt } from "./openai.ts";
 
 export interface EnginePart {
-  readonly text: string;
-  /** of each token behind this text, oldest first */
-  readonly logprobs?: readonly number[] | undefined;
+  /** the next tokens; `text` is a token's part of the reply, `logprob` there where it was asked for */
+  readonly tokens: readonly { readonly text: string; readonly logprob?: number | undefined }[];
   readonly promptTokens?: number | undefined;
   readonly finish?: "stop" | "length" | undefined;
 }
@@ -18,7 +17,9 @@ export interface EngineRequest {
   readonly prompt: string | readonly Message[];
   readonly temperature: number;
   readonly topP: number;
-  readonly maxTokens: number;
+  /** undefined: as many as the context has room for, and no more than are usual */
+  readonly maxTokens?: number | undefined;
+  readonly logprobs: boolean;
   readonly stop: readonly string[];
   readonly seed?: number | undefined;
 }
@@ -29,8 +30,6 @@ export interface Engine {
   resolve(checkpoint: string): Promise<{ id: string; chat: boolean } | undefined>;
   complete(request: EngineRequest, signal: AbortSignal): AsyncIterable<EnginePart>;
 }
-
-const DEFAULT_TOKENS = 256; // where neither the call nor models.json says how many
 
 export function localEndpoint(config: LocalModel, engine: Engine): Endpoint {
   const found = async () => {
@@ -51,7 +50,7 @@ export function localEndpoint(config: LocalModel, engine: Engine): Endpoint {
     send: async (r, { signal, onText }) => {
       const { id, chat } = await found();
       const api = config.api ?? (chat ? "chat" : "completions");
-      let [text, finish, promptTokens] = ["", "", 0];
+      let [text, finish, promptTokens, completionTokens] = ["", "", 0, 0];
       const logprobs: { token: string; logprob: number }[] = [];
       try {
         const parts = engine.complete(
@@ -60,22 +59,22 @@ export function localEndpoint(config: LocalModel, engine: Engine): Endpoint {
             prompt: api === "chat" ? r.messages : flatPrompt(r.messages),
             temperature: r.temperature ?? 1,
             topP: r.topP ?? 1,
-            maxTokens: r.maxTokens ?? DEFAULT_TOKENS,
+            maxTokens: r.maxTokens,
+            logprobs: r.logprobs,
             stop: r.stop ?? [],
             seed: r.seed,
           },
           signal,
         );
         for await (const part of parts) {
-          text += part.text;
           finish = part.finish ?? finish;
           promptTokens = part.promptTokens ?? promptTokens;
-          // several tokens may make one character: the text stands at the last of them
-          const values = part.logprobs ?? [];
-          values.forEach((logprob, i) =>
-            logprobs.push({ token: i === values.length - 1 ? part.text : "", logprob }),
-          );
-          if (part.text) onText?.(part.text);
+          completionTokens += part.tokens.length;
+          const delta = part.tokens.map((t) => t.text).join("");
+          text += delta;
+          for (const { text: token, logprob } of part.tokens)
+            if (logprob !== undefined) logprobs.push({ token, logprob });
+          if (delta) onText?.(delta);
         }
       } catch (e) {
         signal.throwIfAborted();
@@ -93,7 +92,7 @@ export function localEndpoint(config: LocalModel, engine: Engine): Endpoint {
         model: id,
         usage: {
           promptTokens: promptTokens || promptEstimate(r.messages),
-          completionTokens: logprobs.length,
+          completionTokens,
           cachedTokens: 0,
           estimated: !promptTokens,
         },

@@ -2,123 +2,43 @@
 import { type Context, Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import { randomUUID } from "node:crypto";
-import { z } from "zod";
 import { type Checkpoint, TillerError } from "@tiller/schema";
 import type { Deps, Env } from "../context.ts";
 import { findServed, randomSeed, servedCheckpoints } from "../engine.ts";
-import type { GenerateRequest } from "../sampler.ts";
+import { chatDialect, completionDialect, type Dialect, lengthOf } from "../openai-reply.ts";
+import {
+  chatWanted,
+  completionWanted,
+  readChat,
+  readCompletion,
+  type Wanted,
+} from "../openai-request.ts";
+import { type OpenaiError, openaiError } from "../openai-error.ts";
+import { type Part, type ReplyToken, textOf } from "../sampler-messages.ts";
 
 type Served = Pick<Deps, "store" | "sampler">;
+const AT_ONCE = 16; // choices of one request that are written at once: others' come between
 
-const common = {
-  model: z.string(),
-  temperature: z.number().min(0).max(2).nullish(),
-  top_p: z.number().min(0).max(1).nullish(),
-  n: z.int().min(1).max(16).nullish(),
-  seed: z.int().nullish(),
-  stop: z.union([z.string(), z.array(z.string()).max(4)]).nullish(),
-  stream: z.boolean().nullish(),
-  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+/** What the sampler's refusals are about, and whose fault they are. */
+const faults: Record<string, { status: 400 | 500 | 503; code?: string; param?: string }> = {
+  too_long: { status: 400, code: "context_length_exceeded" },
+  bad_token: { status: 400, code: "invalid_value" },
+  bad_messages: { status: 400, param: "messages" },
+  bad_prompt: { status: 400 },
+  bad_request: { status: 400 },
+  prompt_failed: { status: 400 },
+  sampler_crashed: { status: 503 },
 };
-const tokens = z.int().min(1).max(4096).nullish();
-const Completion = z.object({
-  ...common,
-  prompt: z.union([z.string(), z.array(z.string()).min(1).max(16)]),
-  max_tokens: tokens,
-  logprobs: z.int().min(0).max(5).nullish(),
-});
-const Content = z.union([
-  z.string(),
-  z
-    .array(z.object({ type: z.literal("text"), text: z.string() }))
-    .transform((parts) => parts.map((p) => p.text).join("")),
-]);
-const Chat = z.object({
-  ...common,
-  messages: z
-    .array(
-      z.object({
-        // `developer` is what OpenAI calls the system's role by now
-        role: z
-          .enum(["system", "developer", "user", "assistant"])
-          .transform((role) => (role === "developer" ? "system" : role)),
-        content: Content,
-      }),
-    )
-    .min(1),
-  max_tokens: tokens,
-  max_completion_tokens: tokens,
-  logprobs: z.boolean().nullish(),
-  // refused, so that nobody takes free text for what they asked for
-  response_format: z
-    .object({ type: z.literal("text", "only text: ask for JSON in the prompt and parse it") })
-    .nullish(),
-  tools: z.array(z.unknown()).max(0, "tools are not supported").nullish(),
-});
-type Request = Omit<z.infer<typeof Completion>, "prompt" | "max_tokens" | "logprobs">;
-
-/** How the two APIs differ: what things are called, and where text and log-probs stand. */
-interface Dialect {
-  readonly id: string;
-  readonly object: string;
-  readonly chunk: string;
-  readonly maxTokens: number;
-  readonly prompts: readonly GenerateRequest["prompt"][];
-  readonly logprobs: boolean;
-  whole(text: string): object;
-  delta(text: string, first: boolean): object;
-  logprobsOf(tokens: readonly Token[]): object;
-}
-interface Token {
-  readonly text: string;
-  readonly logprob: number;
+function failed(e: unknown): { status: 400 | 500 | 503; body: OpenaiError } {
+  const { message } = e as Error;
+  if (!(e instanceof TillerError)) {
+    console.error(e);
+    return { status: 500, body: openaiError(500, "internal", message) };
+  }
+  const { status, code = e.code, param } = faults[e.code] ?? { status: 500 };
+  return { status, body: openaiError(status, code, message, param) };
 }
 
-const textLogprobs = (ts: readonly Token[]) => ({
-  tokens: ts.map((t) => t.text),
-  token_logprobs: ts.map((t) => t.logprob),
-  top_logprobs: null,
-  text_offset: null,
-});
-const completions = (r: z.infer<typeof Completion>): Dialect => ({
-  id: "cmpl",
-  object: "text_completion",
-  chunk: "text_completion",
-  maxTokens: r.max_tokens ?? 16,
-  prompts: Array.isArray(r.prompt) ? r.prompt : [r.prompt],
-  logprobs: typeof r.logprobs === "number",
-  whole: (text) => ({ text }),
-  delta: (text) => ({ text }),
-  logprobsOf: textLogprobs,
-});
-const chats = (r: z.infer<typeof Chat>): Dialect => ({
-  id: "chatcmpl",
-  object: "chat.completion",
-  chunk: "chat.completion.chunk",
-  maxTokens: r.max_completion_tokens ?? r.max_tokens ?? 256,
-  prompts: [r.messages],
-  logprobs: r.logprobs ?? false,
-  whole: (content) => ({ message: { role: "assistant", content, refusal: null } }),
-  delta: (content, first) => ({ delta: { ...(first && { role: "assistant" }), content } }),
-  logprobsOf: (ts) => ({
-    content: ts.map((t) => ({
-      token: t.text,
-      logprob: t.logprob,
-      bytes: [...Buffer.from(t.text)],
-      top_logprobs: [],
-    })),
-    refusal: null,
-  }),
-});
-
-const fail = (message: string, code: string, param: string | null = null) => ({
-  error: { message, type: "invalid_request_error", param, code },
-});
-/** The sampler's errors in OpenAI's words. */
-const failed = (e: unknown) =>
-  e instanceof TillerError
-    ? fail(e.message, e.code === "too_long" ? "context_length_exceeded" : e.code)
-    : { error: { message: (e as Error).message, type: "server_error", param: null, code: null } };
 const seconds = (iso: string) => Math.floor(Date.parse(iso) / 1000);
 const described = (m: Checkpoint) => ({
   id: m.name,
@@ -127,133 +47,190 @@ const described = (m: Checkpoint) => ({
   owned_by: "tiller",
   checkpoint: m.id,
 });
-
-/** Parses the body; what is wrong with it goes back in OpenAI's words. */
-async function bodyOf<T>(c: Context, schema: z.ZodType<T>): Promise<{ body: T } | Response> {
-  const parsed = schema.safeParse(await c.req.json().catch(() => undefined));
-  if (parsed.success) return { body: parsed.data };
-  const issue = parsed.error.issues[0]!;
-  const where = issue.path.join(".");
-  return c.json(fail(`${where || "body"}: ${issue.message}`, "invalid_value", where || null), 400);
+async function unknownModel(c: Context, d: Served, name: string): Promise<Response> {
+  const names = (await servedCheckpoints(d.store.db)).map((m) => m.name).join(", ");
+  const message = `The model ${name.slice(0, 200)} does not exist. There are: ${names || "none yet"}.`;
+  return c.json(openaiError(404, "model_not_found", message, "model"), 404);
 }
 
-/** Every choice of a request, all at once: the sampler runs them as one batch. */
-async function complete(c: Context, d: Served, r: Request, dialect: Dialect): Promise<Response> {
-  const model = await findServed(d.store.db, r.model);
-  if (!model) {
-    const names = (await servedCheckpoints(d.store.db)).map((m) => m.name).join(", ");
-    const message = `The model ${r.model} does not exist. There are: ${names || "none yet"}.`;
-    return c.json(fail(message, "model_not_found", "model"), 404);
+/** Seeds of a request's choices differ; at the end of the numbers they go on at their beginning. */
+const seedOf = (seed: number, index: number): number =>
+  seed > Number.MAX_SAFE_INTEGER - index
+    ? Number.MIN_SAFE_INTEGER + (index - 1 - (Number.MAX_SAFE_INTEGER - seed))
+    : seed + index;
+
+/** Runs `each` for all of 0 to n - 1, some at once; the first failure ends it. */
+async function inWaves(n: number, each: (index: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  let over = false;
+  const lane = async () => {
+    while (next < n && !over) await each(next++);
+  };
+  try {
+    await Promise.all(Array.from({ length: Math.min(n, AT_ONCE) }, lane));
+  } finally {
+    over = true;
   }
+}
+
+interface Choice {
+  tokens: ReplyToken[];
+  prompt: ReplyToken[];
+  finish: string;
+}
+/** Mean log-prob of its tokens: the best of several is the likeliest a token. */
+const merit = ({ tokens }: Choice): number =>
+  tokens.reduce((sum, t) => sum + (t.logprob ?? 0), 0) / Math.max(1, tokens.length);
+
+async function complete(c: Context, d: Served, w: Wanted, dialect: Dialect): Promise<Response> {
+  const model = await findServed(d.store.db, w.model);
+  if (!model) return unknownModel(c, d, w.model);
   const head = {
     id: `${dialect.id}-${randomUUID()}`,
     created: Math.floor(Date.now() / 1000),
     model: model.name,
     system_fingerprint: model.id,
+    ...(w.serviceTier && { service_tier: "default" }),
   };
-  const n = r.n ?? 1;
-  const seed = r.seed ?? randomSeed();
-  const generate = (index: number, signal: AbortSignal) =>
+  const seed = w.seed ?? randomSeed();
+  const ranked = w.bestOf > w.n;
+  const draw = { ...w.draw, logprobs: w.draw.logprobs ?? (ranked ? 0 : null) };
+  const abort = new AbortController();
+  const signal = AbortSignal.any([c.req.raw.signal, abort.signal]);
+  const generate = (index: number) =>
     d.sampler.generate(
       {
+        ...draw,
         path: model.path,
-        prompt: dialect.prompts[Math.floor(index / n)],
-        maxTokens: dialect.maxTokens,
-        temperature: r.temperature ?? 1,
-        topP: r.top_p ?? 1,
-        seed: seed + index,
-        stop: [r.stop ?? []].flat(),
+        prompt: w.prompts[Math.floor(index / w.bestOf)],
+        seed: seedOf(seed, index),
       },
       signal,
     );
-  const indices = Array.from({ length: dialect.prompts.length * n }, (_, i) => i);
+  const total = w.prompts.length * w.bestOf;
   const usage = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
-  /** Reads one choice to its end, part by part. */
-  const read = async (
-    index: number,
-    signal: AbortSignal,
-    part: (p: { text: string; tokens: Token[]; finish: string | null }) => Promise<void>,
-  ) => {
-    for await (const p of generate(index, signal)) {
-      if (index % n === 0) usage.prompt_tokens += p.promptTokens ?? 0; // n choices share a prompt
-      const values = p.logprobs ?? [];
-      usage.completion_tokens += values.length;
-      // of several tokens that make one character, the last has the text
-      const ts = values.map((logprob, i) => ({
-        text: i === values.length - 1 ? p.text : "",
-        logprob,
-      }));
-      await part({ text: p.text, tokens: ts, finish: p.finish ?? null });
-    }
+  const count = (index: number, p: Part) => {
+    if (index % w.bestOf === 0) usage.prompt_tokens += p.promptTokens ?? 0; // its choices share a prompt
+    usage.completion_tokens += p.tokens.length;
     usage.total_tokens = usage.prompt_tokens + usage.completion_tokens;
   };
+  const wantsLogprobs = w.draw.logprobs !== null;
   c.header("x-tiller-checkpoint", model.id);
 
-  if (r.stream)
+  if (w.stream) {
+    // what is refused at once is refused by the status
+    const opened = generate(0);
+    let begun: IteratorResult<Part, unknown>;
+    try {
+      begun = await opened.next();
+    } catch (e) {
+      const { status, body } = failed(e);
+      return c.json(body, status);
+    }
     return streamSSE(c, async (stream) => {
-      const abort = new AbortController();
       stream.onAbort(() => abort.abort());
       const send = (data: unknown) => stream.writeSSE({ data: JSON.stringify(data) });
       const chunk = { ...head, object: dialect.chunk };
+      const noUsage = w.includeUsage && { usage: null };
+      const told = async (index: number) => {
+        let [first, offset] = [true, 0];
+        const part = async (p: Part) => {
+          count(index, p);
+          const tokens = [...(p.prompt ?? []), ...p.tokens];
+          const text = textOf(tokens);
+          const logprobs = wantsLogprobs ? dialect.logprobs(tokens, offset) : null;
+          offset += lengthOf(text);
+          if (!first && !tokens.length && !p.finish) return;
+          const choice = { ...dialect.delta(text, first), index, logprobs };
+          first = false;
+          await send({
+            ...chunk,
+            choices: [{ ...choice, finish_reason: p.finish ?? null }],
+            ...noUsage,
+          });
+        };
+        if (index === 0 && !begun.done) await part(begun.value);
+        if (index === 0 && begun.value && (begun.value as Part).finish) return;
+        for await (const p of index === 0 ? opened : generate(index)) await part(p);
+      };
       try {
-        await Promise.all(
-          indices.map((index) => {
-            let first = true;
-            return read(index, abort.signal, async (p) => {
-              const logprobs = dialect.logprobs ? dialect.logprobsOf(p.tokens) : null;
-              const choice = { ...dialect.delta(p.text, first), index, logprobs };
-              first = false;
-              await send({ ...chunk, choices: [{ ...choice, finish_reason: p.finish }] });
-            });
-          }),
-        );
-        if (r.stream_options?.include_usage) await send({ ...chunk, choices: [], usage });
+        await inWaves(total, told);
+        if (w.includeUsage) await send({ ...chunk, choices: [], usage });
       } catch (e) {
         abort.abort();
-        await send(failed(e));
+        await send(failed(e).body);
       }
       await stream.writeSSE({ data: "[DONE]" });
     });
+  }
 
-  const abort = new AbortController();
-  const signal = AbortSignal.any([c.req.raw.signal, abort.signal]);
   try {
-    const choices = await Promise.all(
-      indices.map(async (index) => {
-        let [text, finish] = ["", "stop"];
-        const all: Token[] = [];
-        await read(index, signal, async (p) => {
-          text += p.text;
-          finish = p.finish ?? finish;
-          all.push(...p.tokens);
-        });
-        const logprobs = dialect.logprobs ? dialect.logprobsOf(all) : null;
-        return { ...dialect.whole(text), index, logprobs, finish_reason: finish };
-      }),
-    );
+    const all: Choice[] = [];
+    await inWaves(total, async (index) => {
+      const choice: Choice = (all[index] = { tokens: [], prompt: [], finish: "" });
+      for await (const p of generate(index)) {
+        count(index, p);
+        choice.prompt.push(...(p.prompt ?? []));
+        for (const t of p.tokens) choice.tokens.push(t);
+        choice.finish = p.finish ?? choice.finish;
+      }
+    });
+    const given = w.prompts.flatMap((_, i) => {
+      const candidates = all.slice(i * w.bestOf, (i + 1) * w.bestOf);
+      if (ranked) candidates.sort((a, b) => merit(b) - merit(a));
+      return candidates.slice(0, w.n);
+    });
+    const choices = given.map(({ tokens, prompt, finish }, index) => {
+      const shown = [...prompt, ...tokens];
+      const logprobs = wantsLogprobs ? dialect.logprobs(shown, 0) : null;
+      return { ...dialect.whole(textOf(shown)), index, logprobs, finish_reason: finish };
+    });
     return c.json({ ...head, object: dialect.object, choices, usage });
   } catch (e) {
     abort.abort();
-    return c.json(failed(e), e instanceof TillerError && e.code !== "sampler_crashed" ? 400 : 503);
+    const { status, body } = failed(e);
+    return c.json(body, status);
   }
 }
+
+const methods: Record<string, string> = {
+  "/v1/models": "GET",
+  "/v1/completions": "POST",
+  "/v1/chat/completions": "POST",
+};
 
 export const openaiRoutes = (d: Served) =>
   new Hono<Env>()
     .get("/models", async (c) =>
       c.json({ object: "list", data: (await servedCheckpoints(d.store.db)).map(described) }),
     )
-    .get("/models/:id", async (c) => {
+    .get("/models/:id{.+}", async (c) => {
       const m = await findServed(d.store.db, c.req.param("id"));
-      return m
-        ? c.json(described(m))
-        : c.json(fail(`The model ${c.req.param("id")} does not exist.`, "model_not_found"), 404);
+      return m ? c.json(described(m)) : unknownModel(c, d, c.req.param("id"));
     })
     .post("/completions", async (c) => {
-      const r = await bodyOf(c, Completion);
-      return r instanceof Response ? r : complete(c, d, r.body, completions(r.body));
+      const r = await readCompletion(c);
+      return r instanceof Response
+        ? r
+        : complete(c, d, completionWanted(r.body), completionDialect);
     })
     .post("/chat/completions", async (c) => {
-      const r = await bodyOf(c, Chat);
-      return r instanceof Response ? r : complete(c, d, r.body, chats(r.body));
+      const r = await readChat(c);
+      return r instanceof Response ? r : complete(c, d, chatWanted(r.body), chatDialect);
+    })
+    .all("/*", (c) => {
+      const { method, path } = c.req;
+      const known = methods[path] ?? (path.startsWith("/v1/models/") ? "GET" : undefined);
+      if (!known)
+        return c.json(
+          openaiError(
+            404,
+            "unknown_url",
+            `Unknown request URL: ${method} ${path.slice(0, 200)}. There are: GET /v1/models, GET /v1/models/{id}, POST /v1/completions, POST /v1/chat/completions.`,
+          ),
+          404,
+        );
+      c.header("allow", known);
+      const message = `Not allowed to ${method} on ${path.slice(0, 200)}. Use ${known}.`;
+      return c.json(openaiError(405, "method_not_supported", message), 405);
     });
