@@ -7,7 +7,7 @@ import { openStore } from "@tiller/store";
 import { recipes } from "../../recipes/index.ts";
 import { serverModels } from "./engine.ts";
 import { FlowChildArgs } from "./flow.ts";
-import { Part } from "./sampler.ts";
+import { Part } from "./sampler-messages.ts";
 
 const args = FlowChildArgs.parse(JSON.parse(z.string().parse(process.argv[2])));
 await serveFlow(args, async (parent) => {

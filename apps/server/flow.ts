@@ -4,7 +4,8 @@ import { z } from "zod";
 import { type FencedFlow, fenceFlow } from "@tiller/flow/fenced.ts";
 import { workflowsFile } from "@tiller/flow/load.ts";
 import type { Store } from "@tiller/store";
-import { GenerateRequest, type SamplerPool } from "./sampler.ts";
+import type { SamplerPool } from "./sampler.ts";
+import { GenerateRequest } from "./sampler-messages.ts";
 
 export const FlowChildArgs = z.strictObject({
   exact: z.boolean(),
