@@ -4,7 +4,15 @@
  * find their calls recorded. So answers that people gave beside it are not asked again.
  */
 import { TillerError } from "@tiller/schema";
-import { type OpRow, opsOf, resolveValue, settledBatches, sql, type Store } from "@tiller/store";
+import {
+  type OpRow,
+  opsOf,
+  placeRoots,
+  resolveValue,
+  settledBatches,
+  sql,
+  type Store,
+} from "@tiller/store";
 import { z } from "zod";
 import type { Carried } from "./define.ts";
 
@@ -18,7 +26,8 @@ export interface Branch {
 /** Kinds whose results stand for themselves; a stage or a map is made of others. */
 const kept = new Set(["workflow", "step", "ask", "model", "job", "sleep", "save"]);
 const pathOf = (experiment: string, id: string) => id.slice(experiment.length + 1);
-const within = (id: string, place: string) => id === place || id.startsWith(`${place}/`);
+const startsIn = (id: string, roots: readonly string[]) =>
+  roots.some((r) => id === r || id.startsWith(`${r}/`));
 
 /** `left`: batches that nobody will read any more once the old run has ended. */
 export async function carryFor(
@@ -62,16 +71,29 @@ export async function carryFor(
   if (b.input !== undefined) inputs[path] = b.input;
 
   const results: Record<string, unknown> = {};
+  const below = await placeRoots(store.db, b.node); // a deep place says where it is only by a hash
+  const around = await workflowsAround(store, b.node);
   const stands = (o: OpRow) =>
-    !within(o.id, b.node) && (at.endedAt === null || o.startedAt < at.endedAt);
+    !startsIn(o.id, below) && (at.endedAt === null || o.startedAt < at.endedAt);
   for (const o of ops)
-    if (kept.has(o.kind) && o.state === "done" && !within(b.node, o.id) && stands(o))
+    if (kept.has(o.kind) && o.state === "done" && !around.has(o.id) && stands(o))
       results[pathOf(experiment, o.id)] = await resolveValue(store.home, o.output);
   if (b.output !== undefined) results[path] = b.output;
   const open = old.adopt ? await openBatchesOf(store, experiment, ops, stands) : {};
   const left = await openOf((o) => !stands(o));
   return { input: old.input, carried: { results, inputs, batches: open }, left };
 }
+
+/** The node and what it lies in. */
+const workflowsAround = async (store: Store, node: string): Promise<Set<string>> =>
+  new Set(
+    (
+      await store.db.many(
+        sql`with recursive up as (select id, parent from node where id = ${node} union select n.id, n.parent from up join node n on n.id = up.parent) select id from up`,
+        z.object({ id: z.string() }),
+      )
+    ).map((n) => n.id),
+  );
 
 /** All that a run recorded, by path: for replays and migrations. */
 export async function recordedResults(

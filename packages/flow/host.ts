@@ -46,6 +46,8 @@ export interface WorkflowArgs {
   readonly budgets: readonly BudgetScope[];
   /** results come in recorded turns; absent where the run began before there were any */
   readonly turns?: boolean;
+  /** of a run that goes on in place of another: that one, and the batches nobody will read */
+  readonly ends?: { readonly run: string; readonly why: string; readonly left: readonly string[] };
   /** workflows above it */
   readonly depth?: number;
 }

@@ -4,6 +4,7 @@
  * is named by the run, so that a restart goes on from its last snapshot.
  */
 import { fork } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
@@ -155,4 +156,11 @@ async function runOnce<I, O>(
 }
 
 /** A run's id follows from its node: a recovered workflow finds its job again. It names a folder too. */
-export const runIdOf = (node: string): RunId => RunId.parse(node.replaceAll("/", "."));
+export function runIdOf(node: string): RunId {
+  const name = node.replaceAll("/", ".");
+  // a name with a dot of its own may be another's place, and a folder's name has 255 bytes
+  if (!node.includes(".") && Buffer.byteLength(name) <= LONGEST_FOLDER) return RunId.parse(name);
+  const hash = createHash("sha256").update(node).digest("hex").slice(0, 12);
+  return RunId.parse(`${name.slice(0, 60).toWellFormed()}-${hash}`);
+}
+const LONGEST_FOLDER = 180;

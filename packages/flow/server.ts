@@ -26,6 +26,7 @@ import {
   getExperiment,
   holdRun,
   jsonText,
+  keptResult,
   leaveBehind,
   openBatches,
   patient,
@@ -50,6 +51,7 @@ import { guardLife, type Life } from "./life.ts";
 import { compactAtRest, QUEUE_MS, quietDbos } from "./quiet.ts";
 import { openRecorder } from "./recorder.ts";
 import type { Host, RunConfig, WorkflowArgs } from "./host.ts";
+import { branchId, migratedId, refuseId } from "./run-ids.ts";
 import { runWorkflow } from "./run.ts";
 import { UnderWay } from "./under-way.ts";
 import { openWaiter } from "./waiter.ts";
@@ -67,6 +69,8 @@ export interface StartOptions {
   readonly origin?: Record<string, unknown>;
   /** any server of the database may run it, in place of this one */
   readonly spread?: boolean;
+  /** the run that it goes on in place of: it ends once this one is there */
+  readonly ends?: WorkflowArgs["ends"];
 }
 export interface FlowServer {
   workflows(): KnownWorkflow[];
@@ -239,13 +243,15 @@ export async function launchFlow(o: {
       const end = (how: Parameters<typeof endExperiment>[2]) =>
         outside(() => patient(() => endExperiment(db, args.experiment, how), stopping.signal));
       try {
+        const { ends } = args;
+        if (root && ends) await outside(() => patient(() => replaced(ends), stopping.signal));
         const stored = await doing({ run: args.experiment, what: args.id }, () =>
           runWorkflow(host, def, args),
         );
         fault("workflow.ended");
         await recorder.flush(); // a workflow that has ended is not run again: its trace must be whole
         if (root) {
-          await end({ state: "done", result: await resolveValue(home, stored) });
+          await end({ state: "done", ...(await keptResult(home, stored)) });
           await outside(() => patient(() => leaveBehind(db, args.experiment), stopping.signal));
         }
         return stored;
@@ -311,8 +317,7 @@ export async function launchFlow(o: {
     if (!registered.has(def.name)) throw new Bug(`workflow ${def.name} is not registered`);
     checkInput(def, input);
     const id = ExperimentId.parse(s.id ?? `${def.name.split("@")[0]}-${randomUUID().slice(0, 8)}`);
-    if (id.includes("/"))
-      throw new TillerError("bad_id", `a run's id has no slash: ${id}. Give it another.`);
+    refuseId(id);
     const known: Carried | undefined = s.replay
       ? { results: s.replay.results, closed: true }
       : s.carried;
@@ -339,6 +344,7 @@ export async function launchFlow(o: {
       seed: kept.seed,
       input: kept.config,
       turns: true,
+      ...(s.ends ? { ends: s.ends } : {}),
       budgets: Object.keys(kept.budget).length
         ? [{ node: id, since: Date.parse(kept.startedAt), budget: kept.budget }]
         : [],
@@ -367,6 +373,11 @@ export async function launchFlow(o: {
     if (!node.includes("/"))
       // the whole run
       await endExperiment(db, node, { state: "cancelled", error: why });
+  };
+  /** The run that a new one goes on in place of ends; what was made of what is taken back leaves the desks. */
+  const replaced = async ({ run, why, left }: NonNullable<WorkflowArgs["ends"]>) => {
+    await end(run, why, { batches: false });
+    for (const batch of left) await cancelBatches(db, batch);
   };
   const cancel: FlowServer["cancel"] = async ({ node, by, reason }) => {
     await end(node, `cancelled by ${by}${reason ? `: ${reason}` : ""}`, { batches: true });
@@ -402,18 +413,20 @@ export async function launchFlow(o: {
       carried: before,
       adopt: inPlace,
     });
-    if (inPlace && old.endedAt === null) {
-      await end(experiment, `taken back by ${by}`, { batches: false });
-      for (const batch of left) await cancelBatches(db, batch); // what was made of what is taken back leaves the desks
-    }
+    const ends =
+      inPlace && old.endedAt === null
+        ? { run: experiment, why: `taken back by ${by}`, left }
+        : undefined;
     const id = await start(defOf(old.recipe), input, {
-      id: `${experiment}-${b.kind}-${randomUUID().slice(0, 6)}`,
+      id: branchId(experiment, b.kind),
       seed: old.seed,
       agents: extras.agents,
       budget: extras.budget,
       carried,
       origin: { kind: b.kind, experiment, node: b.node, by },
+      ...(ends ? { ends } : {}),
     });
+    if (ends) await outside(() => replaced(ends)); // and the new run does so itself, should this process die now
     return { experiment: id };
   };
 
@@ -461,16 +474,20 @@ export async function launchFlow(o: {
         input: unknown;
         carried: Carried;
       };
-      if (old.endedAt === null)
-        await end(experiment, `goes on as ${to}, by ${by}`, { batches: false });
+      const ends =
+        old.endedAt === null
+          ? { run: experiment, why: `goes on as ${to}, by ${by}`, left: [] }
+          : undefined;
       const id = await start(def, input, {
-        id: `${experiment}-${to.replace("@", "-")}`,
+        id: migratedId(experiment, to),
         seed: old.seed,
         agents: extras.agents,
         budget: extras.budget,
         carried,
         origin: { kind: "migrate", experiment, by },
+        ...(ends ? { ends } : {}),
       });
+      if (ends) await outside(() => replaced(ends));
       return { experiment: id };
     },
     close: async () => {

@@ -179,6 +179,9 @@ export const operations = {
   getExperiment: get("/api/studio/experiments/:id", "one experiment with its stages", {
     reply: Experiment,
   }),
+  getResult: get("/api/studio/experiments/:id/result", "what its workflow returned, whole", {
+    replyAs: "application/json",
+  }),
   listRaters: get(
     "/api/studio/experiments/:id/raters",
     "the raters of an experiment with their figures",

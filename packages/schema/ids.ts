@@ -1,11 +1,12 @@
 /** Branded ids. Content hashes where the content is fixed, random where it is an event. */
 import { z } from "zod";
 
-const id = <B extends string>(brand: B) => z.string().min(1).max(200).brand(brand);
+const id = <B extends string>(brand: B, most = 200) => z.string().min(1).max(most).brand(brand);
 
 export const PersonId = id("PersonId");
 export type PersonId = z.infer<typeof PersonId>;
-export const TaskId = id("TaskId");
+/** its ask's place in the trace, and the item's id: both have bounds of their own */
+export const TaskId = id("TaskId", 1000);
 export type TaskId = z.infer<typeof TaskId>;
 export const LeaseId = id("LeaseId");
 export type LeaseId = z.infer<typeof LeaseId>;

@@ -39,13 +39,19 @@ export const Experiment = z.strictObject({
   title: z.string(),
   state: z.enum(runStates),
   seed: z.number(),
-  config: z.record(z.string(), z.unknown()),
+  config: z.record(z.string(), z.unknown()).describe("its input; in lists empty where large"),
   startedAt: z.iso.datetime(),
   endedAt: z.iso.datetime().nullable(),
   error: z.string().nullable(),
   stages: z.array(Stage),
   summary: Summary.nullable(),
-  result: z.unknown().describe("what the workflow returned; null until then"),
+  result: z
+    .unknown()
+    .describe("what the workflow returned; null until then, in lists, and where it is large"),
+  resultBytes: z
+    .number()
+    .nullable()
+    .describe("the size of its result, which /result gives; null until then"),
   agents: Agents,
   budget: Budget,
   origin: z

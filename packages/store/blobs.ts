@@ -1,6 +1,6 @@
 /** Large values by content hash, below the home. A blob is whole or not there, however many write it at once. */
 import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { TillerError } from "@tiller/schema";
 import { writeWhole } from "./files.ts";
@@ -18,6 +18,9 @@ export async function writeBlob(home: string, bytes: Uint8Array): Promise<string
   await writeWhole(file, bytes);
   return hash;
 }
+
+export const blobBytes = async (home: string, hash: string): Promise<number> =>
+  (await stat(place(home, hash))).size;
 
 export async function readBlob(home: string, hash: string): Promise<Buffer> {
   const bytes = await readFile(place(home, hash)).catch((cause: unknown) => {

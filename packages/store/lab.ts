@@ -17,9 +17,9 @@ import {
   Summary,
   TillerError,
 } from "@tiller/schema";
-import { readBlob, writeBlob } from "./blobs.ts";
+import { blobBytes, readBlob, writeBlob } from "./blobs.ts";
 import { rowsId } from "./canonical.ts";
-import { jsonText } from "./nodes.ts";
+import { jsonText, resolveValue, type StoredValue } from "./nodes.ts";
 import { type Db, sql } from "./sql.ts";
 
 const found = <T>(x: T | undefined, what: string, id: string): T => {
@@ -61,14 +61,45 @@ export async function createExperiment(
 export const endExperiment = (
   db: Db,
   id: string,
-  o: { state: "done" | "failed" | "cancelled"; error?: string; result?: unknown },
+  o: {
+    state: "done" | "failed" | "cancelled";
+    error?: string;
+    result?: unknown;
+    /** in place of a large one */
+    resultBlob?: string;
+    resultBytes?: number;
+  },
 ): Promise<number> => {
   const summary = Summary.safeParse(o.result);
   return db.run(
     sql`update experiment set state = ${o.state}, ended_at = now(), error = ${o.error ?? null}, result = ${o.result === undefined ? null : jsonText(o.result)},
+          result_blob = ${o.resultBlob ?? null}, result_bytes = ${o.resultBytes ?? null},
           summary = ${summary.success ? json(summary.data) : null} where id = ${id} and state in ('running', 'held')`,
   );
 };
+/** A result as the row of its run keeps it. */
+export async function keptResult(
+  home: string,
+  stored: StoredValue,
+): Promise<{ result?: unknown; resultBlob?: string; resultBytes: number }> {
+  if ("blob" in stored)
+    return { resultBlob: stored.blob, resultBytes: await blobBytes(home, stored.blob) };
+  const result = await resolveValue(home, stored);
+  return { result, resultBytes: Buffer.byteLength(jsonText(result)) };
+}
+/** A run's whole result as JSON, however large; "null" until there is one. */
+export async function resultText(db: Db, home: string, id: string): Promise<string> {
+  const { blob, text } = found(
+    await db.maybe(
+      sql`select result_blob as blob, result::text as text from experiment where id = ${id}`,
+      z.object({ blob: z.string().nullable(), text: z.string().nullable() }),
+    ),
+    "experiment",
+    id,
+  );
+  return blob === null ? (text ?? "null") : (await readBlob(home, blob)).toString("utf8");
+}
+
 /** What a run was given beside its input. */
 export const experimentExtras = (db: Db, id: string) =>
   db.one(
@@ -91,13 +122,20 @@ export const plainExperiments = async (db: Db): Promise<string[]> =>
   ).map((e) => e.id);
 
 const stageColumns = sql`name, title, state, done, total, note, started_at as "startedAt", ended_at as "endedAt", run`;
-const experimentColumns = sql`e.id, e.recipe, e.title, e.state, e.seed, e.config, e.started_at as "startedAt", e.ended_at as "endedAt", e.error, e.summary, e.result, e.agents, e.budget, e.origin,
+/** Beyond this size, as Postgres keeps it, a value is not sent with its run. */
+const SENT_BYTES = sql`64000`;
+/** Of a run in table `e`: nothing in place of a large one, which is asked for by itself. */
+export const smallResult = sql`case when pg_column_size(e.result) <= ${SENT_BYTES} then e.result end`;
+export const resultBytes = sql`coalesce(e.result_bytes, pg_column_size(e.result))`;
+const experimentColumns = sql`e.id, e.recipe, e.title, e.state, e.seed, e.config, e.started_at as "startedAt", e.ended_at as "endedAt", e.error, e.summary, ${smallResult} as result, ${resultBytes} as "resultBytes", e.agents, e.budget, e.origin,
   coalesce((select jsonb_agg(jsonb_build_object('name', s.name, 'title', s.title, 'state', s.state, 'done', s.done, 'total', s.total, 'note', s.note,
     'startedAt', to_char(s.started_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'endedAt', to_char(s.ended_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'run', s.run) order by s.place)
     from stage s where s.experiment = e.id), '[]') as stages`;
 export const listExperiments = (db: Db): Promise<Experiment[]> =>
   db.many(
-    sql`select ${experimentColumns} from experiment e where e.id <> 'measuring' order by e.started_at desc`,
+    // no results, and no inputs that are large: each is asked for by itself
+    sql`select x.*, null as result, case when pg_column_size(x.config) <= ${SENT_BYTES} then x.config else '{}' end as config
+        from (select ${experimentColumns} from experiment e where e.id <> 'measuring') x order by x."startedAt" desc`,
     Experiment,
   );
 export const getExperiment = async (db: Db, id: string): Promise<Experiment> =>

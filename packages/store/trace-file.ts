@@ -19,6 +19,7 @@ import {
 import { writeBlob } from "./blobs.ts";
 import { Db, sql } from "./sql.ts";
 import type { Store } from "./store.ts";
+import { resultText } from "./lab.ts";
 import { getTracedRun, lightColumns, nodeRests } from "./trace.ts";
 
 const BLOCK_BYTES = 512_000; // of JSON, before compression: a larger node has a block of its own
@@ -68,7 +69,8 @@ async function* pieces(
   home: string,
   { id, viewer }: { id: string; viewer: ViewerFiles },
 ): AsyncGenerator<string> {
-  const run = await getTracedRun(db, id);
+  const result: unknown = JSON.parse(await resultText(db, home, id)); // all of it, also a large one
+  const run = { ...(await getTracedRun(db, id)), result };
   const nodes = await db.many(
     sql`select ${lightColumns} from node n where n.experiment = ${id} order by n.seq`,
     TraceNode,

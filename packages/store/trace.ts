@@ -20,13 +20,14 @@ import {
   type TracePage,
 } from "@tiller/schema";
 import { readBlob } from "./blobs.ts";
+import { resultBytes, smallResult } from "./lab.ts";
 import { type Db, sql } from "./sql.ts";
 
 const PAGE = 20_000; // nodes a page: about 8 MB
 export const lightColumns = sql`n.id, n.experiment, n.parent, n.kind, n.name, n.place, n.state, n.agent, n.cached, n.started_at as "startedAt", n.ended_at as "endedAt",
   n.cost, n.tokens, n.answers, n.wanted, n.error, n.brief, n.seq`;
 
-const runColumns = sql`e.id, e.recipe, e.title, e.state, e.seed, e.config, e.result, e.agents, e.budget, e.origin, e.code_revision as "codeRevision",
+const runColumns = sql`e.id, e.recipe, e.title, e.state, e.seed, e.config, ${smallResult} as result, ${resultBytes} as "resultBytes", e.agents, e.budget, e.origin, e.code_revision as "codeRevision",
   e.started_at as "startedAt", e.ended_at as "endedAt", e.error, coalesce(e.origin ? 'imported', false) as imported`;
 
 export async function getTracedRun(db: Db, id: string): Promise<TracedRun> {

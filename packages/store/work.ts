@@ -143,11 +143,16 @@ export async function takeLease(
   o: TakeOptions,
 ): Promise<Lease | undefined> {
   const holding = [...(o.holding ?? [])];
-  const held = await db.many(
+  const held: Lease[] = [];
+  const rows = await db.many(
     prepared(sql`select ${leaseRow} from lease l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version
         where l.person = ${person} and l.state = 'live' and l.expires_at > now() order by l.created_at limit ${MAX_HELD + 1}`),
-    Lease,
+    LeaseRow,
   );
+  for (const row of rows) {
+    const lease = await shownOrAside(db, row);
+    if (lease) held.push(lease);
+  }
   const known = held.find((l) => !holding.includes(l.lease));
   if (known) return known;
   if (held.length >= MAX_HELD)
@@ -157,15 +162,17 @@ export async function takeLease(
     );
   const measuring = await pickMeasuring(db, person, o);
   if (measuring) {
-    const lease = await db.maybe(takeNamed(person, measuring, o), Lease);
+    const lease = await shownOrAside(db, await db.maybe(takeNamed(person, measuring, o), LeaseRow));
     if (lease) return lease;
   }
-  for (let attempt = 0; attempt < 5; attempt++)
+  attempts: for (let attempt = 0; attempt < 5; attempt++)
     try {
       const explore = Math.random() < EXPLORE;
       for (const window of windows) {
-        const lease = await db.maybe(prepared(takeNext(person, { ...o, explore, window })), Lease);
+        const row = await db.maybe(prepared(takeNext(person, { ...o, explore, window })), LeaseRow);
+        const lease = await shownOrAside(db, row);
         if (lease) return lease;
+        if (row) continue attempts; // that one is set aside: there may be others
       }
       return undefined;
     } catch (e) {
@@ -173,6 +180,31 @@ export async function takeLease(
       if (code === "23514") return undefined; // the day's quota was reached in another tab
       if (code !== "23505") throw e; // the same person took it in another tab
     }
+  return undefined;
+}
+
+const LeaseRow = z.looseObject({ lease: z.string(), task: z.string() });
+/** The lease; a task that cannot be shown is set aside, and locks nobody's desk. */
+async function shownOrAside(
+  db: Db,
+  row: z.infer<typeof LeaseRow> | undefined,
+): Promise<Lease | undefined> {
+  if (!row) return undefined;
+  const parsed = Lease.safeParse(row);
+  if (parsed.success) return parsed.data;
+  const why = `it cannot be shown: ${z.prettifyError(parsed.error)}`;
+  const body = JSON.stringify({ task: row.task, why });
+  await db.run(
+    sql`with gone as (update lease set state = 'expired' where id = ${row.lease} and state = 'live' returning *), ${giveBack}`,
+  );
+  await db.run(sql`update task set lane = null where id = ${row.task}`);
+  await db.run(
+    sql`insert into work_event (by, action, body) values (null, 'task_set_aside', ${body})`,
+  );
+  await db.run(
+    sql`update node set brief = ${`task ${row.task} is set aside, ${why}`.slice(0, 500)}, seq = nextval('node_seq')
+        where id = (select b.node from task t join batch b on b.id = t.batch where t.id = ${row.task}) and state = 'waiting'`,
+  );
   return undefined;
 }
 

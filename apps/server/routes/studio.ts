@@ -19,6 +19,7 @@ import {
   listRuns,
   listSamples,
   raterProfiles,
+  resultText,
 } from "@tiller/store";
 import { type Deps, type Env } from "../context.ts";
 import { REPORT_POLICY, renderReport } from "../report.ts";
@@ -31,6 +32,14 @@ export const studioRoutes = (d: Deps) => {
   return new Hono<Env>()
     .get("/experiments", async (c) => c.json(await listExperiments(db)))
     .get("/experiments/:id", async (c) => c.json(await getExperiment(db, c.req.param("id"))))
+    .get("/experiments/:id/result", async (c) => {
+      const id = ExperimentId.parse(c.req.param("id"));
+      const text = await resultText(db, home, id);
+      const name = encodeURIComponent(`${id}.result.json`);
+      c.header("content-type", "application/json");
+      c.header("content-disposition", `attachment; filename*=UTF-8''${name}`);
+      return c.body(text);
+    })
     .get("/experiments/:id/raters", async (c) => {
       const judgments = await judgmentsOf(db, {
         experiment: ExperimentId.parse(c.req.param("id")),

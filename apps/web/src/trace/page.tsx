@@ -61,6 +61,15 @@ function Page({ run }: { run: TracedRun }) {
             Overview
           </Link>
           <HoldButton run={run} />
+          {run.resultBytes !== null && (
+            <a
+              className="button"
+              href={`/api/studio/experiments/${encodeURIComponent(id)}/result`}
+              download
+            >
+              Result ({(run.resultBytes / 1000).toFixed(1)} kB)
+            </a>
+          )}
           <a
             className="button"
             href={`/api/studio/experiments/${encodeURIComponent(id)}/trace/file`}
