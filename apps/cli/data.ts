@@ -9,11 +9,13 @@ import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { exportAnswers, importAnswers, SchemaFile } from "@tiller/data";
-import { ExportRequest, fileKinds, importNames, TillerError } from "@tiller/schema";
+import { dirtPolicies, ExportRequest, fileKinds, importNames, TillerError } from "@tiller/schema";
 import { defaultHome, openStore, type Store } from "@tiller/store";
+import { csvFlags, separatorOf } from "./csv.ts";
 import { parseFlags } from "./flags.ts";
 
-const usage = `tiller data import FILE [--as ${importNames.join("|")}|MAPPING.json] [--experiment ID] [--rater-prefix TEXT] [--dry-run]
+const usage = `tiller data import FILE [--as ${importNames.join("|")}|MAPPING.json] [--experiment ID] [--rater COLUMN] [--rater-prefix TEXT]
+                   [--dirt ${dirtPolicies.join("|")}] [--encoding NAME] [--separator CHARACTER] [--dry-run]
 tiller data export --out FILE [--format ${ExportRequest.shape.format.unwrap().options.join("|")}] [--as jsonl|csv|parquet, with .gz if wanted]
                    [--experiment ID] [--batch ID] [--type NAME] [--since TIME] [--until TIME] [--undone mark]`;
 
@@ -83,6 +85,12 @@ async function exportTo(args: string[]): Promise<number> {
   return 0;
 }
 
+const dirtInWords = {
+  equal: "have the same text chosen and rejected",
+  repeat: "say again what a row before said",
+  "both-ways": "choose otherwise than a row before of the same pair",
+} as const;
+
 async function importFrom([file, ...args]: string[]): Promise<number> {
   if (!file || file.startsWith("--"))
     throw new TillerError("bad_command", `give the file: ${usage}`);
@@ -90,7 +98,10 @@ async function importFrom([file, ...args]: string[]): Promise<number> {
     home,
     as: z.string().default("answers"),
     experiment: z.string().min(1).optional(),
+    rater: z.string().min(1).optional(),
     "rater-prefix": z.string().optional(),
+    dirt: z.enum(dirtPolicies).default("report"),
+    ...csvFlags,
     "dry-run": z.boolean().default(false),
   });
   const beside = `${file}.schema.json`;
@@ -102,7 +113,11 @@ async function importFrom([file, ...args]: string[]): Promise<number> {
     file,
     format: o.as,
     experiment: o.experiment,
+    rater: o.rater,
     raterPrefix: o["rater-prefix"],
+    dirt: o.dirt,
+    encoding: o.encoding,
+    separator: separatorOf(o.separator),
     types,
     dry: o["dry-run"],
     now: new Date(),
@@ -113,6 +128,10 @@ async function importFrom([file, ...args]: string[]): Promise<number> {
   console.log(
     `${report.rows} rows read. ${report.dry ? "This would add" : "Added"} ${report.answers} answers to ${report.tasks} tasks by ${report.people} people${into}; ${report.known} answers were here already.`,
   );
+  for (const { kind, found, leftOut, lines } of report.dirt)
+    console.log(
+      `${found} rows ${dirtInWords[kind]}: ${leftOut === 0 ? "kept" : leftOut === found ? "left out" : `${leftOut} left out`} (line ${lines.join(", ")}${found > lines.length ? ", ..." : ""}).`,
+    );
   if (report.types.length) console.log(`New kinds of work: ${report.types.join(", ")}.`);
   if (report.dataset) console.log(`The comparisons are the dataset version ${report.dataset}.`);
   return 0;

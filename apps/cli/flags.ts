@@ -1,7 +1,27 @@
 /** Command-line flags through a zod schema: unknown or malformed ones get one line with the remedy. */
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import { decimal } from "@tiller/data/json.ts";
 import { TillerError } from "@tiller/schema";
+
+/** A flag that is a number: 5 or 0.5 or 1e-3; no empty one, no spaces, no hex. */
+export const numberFlag = <T extends z.ZodType<unknown, number>>(rule: T) =>
+  z
+    .string()
+    .transform((text, c) => {
+      const n = decimal(text);
+      if (typeof n === "number" && Number.isFinite(n)) return n;
+      c.addIssue({ code: "custom", message: `${JSON.stringify(text)} is no number` });
+      return z.NEVER;
+    })
+    .pipe(rule);
+/** One that counts: digits alone. */
+export const countFlag = <T extends z.ZodType<unknown, number>>(rule: T) =>
+  z
+    .string()
+    .regex(/^-?\d{1,16}$/, "a whole number, in digits")
+    .transform(Number)
+    .pipe(rule);
 
 export function parseFlags<S extends z.ZodRawShape>(
   args: string[],

@@ -21,7 +21,7 @@ import {
 import { rng, TillerError } from "@tiller/schema";
 import { sizeOf } from "@tiller/tensor";
 import { bar } from "./bars.ts";
-import { parseFlags } from "./flags.ts";
+import { countFlag, numberFlag, parseFlags } from "./flags.ts";
 import { table } from "./table.ts";
 
 interface Verb {
@@ -160,10 +160,10 @@ async function send(dir: string, rest: string[]): Promise<void> {
 async function sample(dir: string, rest: string[]): Promise<void> {
   const o = parseFlags(rest, {
     prompt: z.string().default(""),
-    tokens: z.coerce.number().int().positive().default(200),
-    temperature: z.coerce.number().nonnegative().default(1),
-    topp: z.coerce.number().positive().max(1).default(1),
-    seed: z.coerce.number().int().default(1),
+    tokens: countFlag(z.int().positive()).default(200),
+    temperature: numberFlag(z.number().nonnegative()).default(1),
+    topp: numberFlag(z.number().positive().max(1)).default(1),
+    seed: countFlag(z.int()).default(1),
   });
   const { shape, state, tokenizer } = await loadModel(dir);
   const prompt = encodePrompt(tokenizer, o.prompt).ids;
@@ -192,11 +192,11 @@ async function sample(dir: string, rest: string[]): Promise<void> {
 
 async function foretell(target: string, rest: string[]): Promise<void> {
   const o = parseFlags(rest, {
-    batch: z.coerce.number().int().positive().default(8),
-    length: z.coerce.number().int().positive().default(256),
-    micro: z.coerce.number().int().positive().optional(),
+    batch: countFlag(z.int().positive()).default(8),
+    length: countFlag(z.int().positive()).default(256),
+    micro: countFlag(z.int().positive()).optional(),
     recompute: z.boolean().default(false),
-    lora: z.coerce.number().int().positive().optional(),
+    lora: countFlag(z.int().positive()).optional(),
   });
   const file = target.endsWith(".json") ? target : path.join(target, "config.json");
   if (!existsSync(file))

@@ -6,7 +6,7 @@ import { prompt, TillerError } from "@tiller/schema";
 import { servedCheckpoints, serverModels } from "@tiller/server/engine.ts";
 import { SamplerPool } from "@tiller/server/sampler.ts";
 import { defaultHome, openStore, type Store } from "@tiller/store";
-import { parseFlags } from "./flags.ts";
+import { countFlag, numberFlag, parseFlags } from "./flags.ts";
 import { table } from "./table.ts";
 
 const DAYS = 30;
@@ -136,9 +136,9 @@ async function show(name: string, flags: string[]): Promise<number> {
 async function attempt(name: string, words: string, flags: string[]): Promise<number> {
   const o = parseFlags(flags, {
     ...where,
-    temperature: z.coerce.number().min(0).max(2).optional(),
-    tokens: z.coerce.number().int().positive().default(200),
-    seed: z.coerce.number().int().optional(),
+    temperature: numberFlag(z.number().min(0).max(2)).optional(),
+    tokens: countFlag(z.int().positive()).default(200),
+    seed: countFlag(z.int()).optional(),
     logprobs: z.boolean().default(false),
     cache: z.boolean().default(false),
   });

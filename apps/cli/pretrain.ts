@@ -7,14 +7,14 @@ import { PretrainConfig } from "@tiller/learn";
 import { pretrain } from "@tiller/learn/pretrain.ts";
 import { defaultHome } from "@tiller/store";
 import { bar } from "./bars.ts";
-import { parseFlags } from "./flags.ts";
+import { numberFlag, parseFlags } from "./flags.ts";
 
 export async function run(args: string[]): Promise<number> {
   const { out, home, ...rest } = parseFlags(args, {
     out: z.string().default("models/base"),
     home: z.string().default(defaultHome()),
     ...Object.fromEntries(
-      Object.keys(PretrainConfig.shape).map((k) => [k, z.coerce.number().optional()]),
+      Object.keys(PretrainConfig.shape).map((k) => [k, numberFlag(z.number()).optional()]),
     ),
   });
   const config = PretrainConfig.parse(

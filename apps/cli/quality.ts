@@ -7,7 +7,8 @@
  *   preferences FILE.csv      comparisons with the columns a,b,worker,choice (a, b, tie): agreement, and which model
  *                             predicts judgments that it has not seen
  *
- * Files may be gzipped.
+ * Files may be packed by gzip or zstd. Text is UTF-8 unless --encoding says what it is; cells are separated by commas unless
+ * --separator says by what.
  */
 import { writeFileSync } from "node:fs";
 import { z } from "zod";
@@ -25,9 +26,10 @@ import {
   scoreNumbers,
   screening,
 } from "@tiller/crowd";
+import { csvLine } from "@tiller/data";
 import { type Estimate, median, TillerError, wilson } from "@tiller/schema";
-import { readCsv } from "./csv.ts";
-import { parseFlags } from "./flags.ts";
+import { csvFlags, type CsvFlags, numberCell, readCsv } from "./csv.ts";
+import { countFlag, numberFlag, parseFlags } from "./flags.ts";
 import { table } from "./table.ts";
 
 const name = z.string().min(1);
@@ -35,7 +37,10 @@ const percent = (x: number) => (100 * x).toFixed(2);
 const between = (e: { low: number; high: number }, show: (x: number) => string) =>
   `${show(e.low)} to ${show(e.high)}`;
 
-const verbs: Record<string, { usage: string; run: (file: string, rest: string[]) => number }> = {
+const verbs: Record<
+  string,
+  { usage: string; run: (file: string, rest: string[]) => Promise<number> }
+> = {
   aggregate: {
     usage: "aggregate ANSWERS.csv [--truth TRUTH.csv] [--numbers] [--json] [--out LABELS.csv]",
     run: aggregate,
@@ -60,24 +65,38 @@ export async function run([verb = "", file, ...rest]: string[]): Promise<number>
   return found.run(file, rest);
 }
 
-const readAnswers = (file: string) => {
-  const answers = readCsv(file, { task: name, worker: name, label: name });
+const readAnswers = async (file: string, o: CsvFlags) => {
+  const answers = await readCsv(file, { task: name, worker: name, label: name }, o);
   if (!answers.length) throw new TillerError("no_answers", `${file} has no answers.`);
   return answers;
 };
-const readTruth = (file: string) =>
-  new Map(readCsv(file, { task: name, truth: name }).map((r) => [r.task, r.truth]));
+const readTruth = async (file: string, o: CsvFlags) =>
+  truths(file, await readCsv(file, { task: name, truth: name }, o));
+/** One truth a task. */
+function truths<T>(file: string, rows: readonly { task: string; truth: T }[]): Map<string, T> {
+  const found = new Map<string, T>();
+  for (const { task, truth } of rows) {
+    if (found.has(task) && found.get(task) !== truth)
+      throw new TillerError(
+        "bad_csv",
+        `${file}: the task ${task} has two truths, ${String(found.get(task))} and ${String(truth)}. Take one out.`,
+      );
+    found.set(task, truth);
+  }
+  return found;
+}
 
-function aggregate(file: string, rest: string[]): number {
+async function aggregate(file: string, rest: string[]): Promise<number> {
   const flags = parseFlags(rest, {
     truth: z.string().optional(),
     numbers: z.boolean().default(false),
     json: z.boolean().default(false),
     out: z.string().optional(),
+    ...csvFlags,
   });
   if (flags.numbers) return aggregateNumbers(file, flags);
-  const answers = readAnswers(file);
-  const truth = flags.truth === undefined ? undefined : readTruth(flags.truth);
+  const answers = await readAnswers(file, flags);
+  const truth = flags.truth === undefined ? undefined : await readTruth(flags.truth, flags);
   const t = labelTable(answers);
   const { best, losses } = chooseMethod(t);
   const results = (Object.keys(methods) as MethodName[]).map((key) => {
@@ -127,23 +146,25 @@ function aggregate(file: string, rest: string[]): number {
 }
 
 const again = (n: number): string =>
-  n ? `${n} rows left out: the same person answered the task again, and the last row counts\n` : "";
-const quote = (s: string) => (/[",\n\r]/.test(s) ? `"${s.replaceAll('"', '""')}"` : s);
+  n
+    ? `${n} rows left out: the same person answered the task again, and the last row counts
+`
+    : "";
 /** task,label,probability by the chosen method. */
 function writeLabels(file: string, t: ReturnType<typeof labelTable>, posterior: Float64Array) {
   const K = t.labels.length;
   const lines = t.tasks.flatMap((task, i) =>
-    t.labels.map((l, k) => `${quote(task)},${quote(l)},${posterior[i * K + k].toFixed(6)}`),
+    t.labels.map((l, k) => csvLine([task, l, Number(posterior[i * K + k].toFixed(6))])),
   );
-  writeFileSync(file, `task,label,probability\n${lines.join("\n")}\n`);
+  writeFileSync(file, `task,label,probability\n${lines.join("")}`);
 }
 
-function aggregateNumbers(
+async function aggregateNumbers(
   file: string,
-  flags: { truth?: string | undefined; json: boolean; out?: string | undefined },
-): number {
-  const number = z.coerce.number();
-  const answers = readCsv(file, { task: name, worker: name, label: number }).map((r) => ({
+  flags: CsvFlags & { truth?: string | undefined; json: boolean; out?: string | undefined },
+): Promise<number> {
+  const rows = await readCsv(file, { task: name, worker: name, label: numberCell }, flags);
+  const answers = rows.map((r) => ({
     task: r.task,
     worker: r.worker,
     value: r.label,
@@ -152,7 +173,7 @@ function aggregateNumbers(
   const truth =
     flags.truth === undefined
       ? undefined
-      : new Map(readCsv(flags.truth, { task: name, truth: number }).map((r) => [r.task, r.truth]));
+      : truths(flags.truth, await readCsv(flags.truth, { task: name, truth: numberCell }, flags));
   const results = Object.entries(numberMethods).map(([key, method]) => {
     const began = performance.now();
     const result = method.infer(answers);
@@ -171,7 +192,7 @@ function aggregateNumbers(
   if (flags.out)
     writeFileSync(
       flags.out,
-      `task,value,sd\n${[...best.result.tasks].map(([task, x]) => `${quote(task)},${x.value},${x.sd}`).join("\n")}\n`,
+      `task,value,sd\n${[...best.result.tasks].map(([task, x]) => csvLine([task, x.value, x.sd])).join("")}`,
     );
   const repeated = answers.length - onceEach(answers).length;
   if (flags.json) {
@@ -203,17 +224,21 @@ function aggregateNumbers(
 }
 
 const shown = (e: Estimate) => `${percent(e.at)} % (${between(e, percent)}), ${e.n} people`;
-function screen(file: string, rest: string[]): number {
+async function screen(file: string, rest: string[]): Promise<number> {
   const flags = parseFlags(rest, {
     "test-truth": z.string(),
     answers: z.string(),
     truth: z.string(),
-    bar: z.coerce.number().min(0).max(1).default(0.8),
+    bar: numberFlag(z.number().min(0).max(1)).default(0.8),
     json: z.boolean().default(false),
+    ...csvFlags,
   });
   const found = screening(
-    { answers: readAnswers(file), truth: readTruth(flags["test-truth"]) },
-    { answers: readAnswers(flags.answers), truth: readTruth(flags.truth) },
+    { answers: await readAnswers(file, flags), truth: await readTruth(flags["test-truth"], flags) },
+    {
+      answers: await readAnswers(flags.answers, flags),
+      truth: await readTruth(flags.truth, flags),
+    },
     flags.bar,
   );
   if (flags.json) {
@@ -230,18 +255,19 @@ function screen(file: string, rest: string[]): number {
   return 0;
 }
 
-function preferences(file: string, rest: string[]): number {
+async function preferences(file: string, rest: string[]): Promise<number> {
   const flags = parseFlags(rest, {
-    folds: z.coerce.number().int().min(2).default(5),
+    folds: countFlag(z.int().min(2).max(1000)).default(5),
     json: z.boolean().default(false),
+    ...csvFlags,
   });
-  const rows = readCsv(file, {
-    a: name,
-    b: name,
-    worker: name,
-    choice: z.enum(["a", "b", "tie"]),
-    seconds: z.coerce.number().optional(),
-  });
+  const choice = z.enum(["a", "b", "tie"]);
+  const seconds_ = numberCell.pipe(z.number().min(0)).optional();
+  const rows = await readCsv(
+    file,
+    { a: name, b: name, worker: name, choice, seconds: seconds_ },
+    flags,
+  );
   if (!rows.length) throw new TillerError("no_answers", `${file} has no comparisons.`);
   const decided = rows.filter((r) => r.choice !== "tie");
   const { raw } = agreementWithin(

@@ -7,7 +7,7 @@ import { z } from "zod";
 import type { TillerClient } from "@tiller/client";
 import { Agents, Budget, type RunProgress, TillerError, type TraceNode } from "@tiller/schema";
 import { cancelInDatabase, holdRun, listProgress, releaseRun } from "@tiller/store";
-import { parseFlags } from "./flags.ts";
+import { countFlag, parseFlags } from "./flags.ts";
 import { jsonFlag, orWithoutServer, remote, remoteFlags } from "./remote.ts";
 import { table } from "./table.ts";
 
@@ -18,7 +18,7 @@ const verbs = {
   workflows: { what: "", flags: {} },
   start: {
     what: "NAME --input JSON|@FILE [--agents JSON] [--budget JSON] [--seed N]",
-    flags: { input: json, agents: json, budget: json, seed: z.coerce.number().int().default(1) },
+    flags: { input: json, agents: json, budget: json, seed: countFlag(z.int()).default(1) },
   },
   cancel: { what: "NODE [--reason TEXT]", flags: { reason: z.string().optional() } },
   hold: { what: "ID [--reason TEXT]", flags: { reason: z.string().optional() } },

@@ -38,17 +38,17 @@ import {
 import { buildWeb } from "@tiller/web/build.ts";
 import { betterContinuations, Config, smallConfig } from "../../recipes/better-continuations.ts";
 import { Progress, summaryTable } from "./bars.ts";
-import { parseFlags } from "./flags.ts";
+import { countFlag, parseFlags } from "./flags.ts";
 
 const flags = {
   once: z.boolean().default(false),
   json: z.boolean().default(false),
   small: z.boolean().default(false),
-  port: z.coerce.number().int().min(0).max(65535).default(7070),
+  port: countFlag(z.int().min(0).max(65535)).default(7070),
   host: z.string().default("127.0.0.1"), // this machine only, unless asked otherwise
   home: z.string().min(1).optional(),
   base: z.string().min(1).optional(), // checkpoint folder of the model to improve
-  seed: z.coerce.number().int().default(1),
+  seed: countFlag(z.int()).default(1),
   models: z.string().min(1).optional(), // models.json in another place than the home
   workflows: z.string().min(1).optional(), // a file of one's own workflows
   people: z.boolean().default(false), // no first experiment and no simulated raters: people alone answer

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { taskTypes } from "@tiller/crowd";
 import { TillerError } from "@tiller/schema";
 import { buildWeb } from "@tiller/web/build.ts";
-import { parseFlags } from "./flags.ts";
+import { countFlag, parseFlags } from "./flags.ts";
 import { startPreview } from "./task-preview.ts";
 
 const USAGE = "tiller task list | new NAME | preview FILE [--port 7071]";
@@ -58,7 +58,7 @@ export const ${name.replace(/-(.)/g, (_, c: string) => c.toUpperCase())} = defin
 
 async function preview(file: string, rest: string[]): Promise<number> {
   const { port } = parseFlags(rest, {
-    port: z.coerce.number().int().min(0).max(65535).default(7071),
+    port: countFlag(z.int().min(0).max(65535)).default(7071),
   });
   if (!existsSync(file))
     throw new TillerError(

@@ -5,8 +5,9 @@
 import { Readable } from "node:stream";
 import { createGzip } from "node:zlib";
 import pg from "pg";
-import { type ExportRequest, TillerError } from "@tiller/schema";
+import { type ExportRequest, type FileKind, TillerError } from "@tiller/schema";
 import type { Store } from "@tiller/store";
+import { guardSql } from "./cells.ts";
 import type { Column } from "./columns.ts";
 import { copied, pages } from "./copy.ts";
 import { type Format, formats } from "./formats.ts";
@@ -93,12 +94,16 @@ const mimes = {
   parquet: "application/vnd.apache.parquet",
 } as const;
 /** In text, Postgres writes numbers and times as well: it is quicker at it, and has a second core for it. */
-const asText = ({ kind, sql }: Column): string =>
+const asText = ({ kind, sql }: Column, as: FileKind): string =>
   kind === "time"
     ? `to_char(${sql}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
-    : kind === "text" || kind === "json"
-      ? sql
-      : `(${sql})::text`;
+    : kind === "text"
+      ? as === "csv"
+        ? guardSql(sql)
+        : sql
+      : kind === "json"
+        ? sql
+        : `(${sql})::text`;
 
 /** Begins an export. The stream ends the connection that it reads from, also when it is destroyed early. */
 export async function exportAnswers(store: Store, r: ExportRequest): Promise<Exported> {
@@ -123,7 +128,10 @@ export async function exportAnswers(store: Store, r: ExportRequest): Promise<Exp
     ).rows;
     const schema = schemaFile({ format: r.format, request: r, types });
     const kinds = await kindsAsValues(client);
-    const query = `${kinds} select ${format.columns.map((c) => (r.as === "parquet" ? c.sql : asText(c))).join(", ")}
+    const query = `${kinds} select ${format.columns
+      .map((c) => (r.as === "parquet" ? c.sql : asText(c, r.as)))
+      .join(", ")
+      .replaceAll("{one}", String(r.experiment !== undefined))}
       ${tables} ${where} and ${sayable[format.only]} order by a.at, a.id`;
 
     const counted = { rows: 0, leftOut: 0 };

@@ -23,14 +23,17 @@ const text = (name: string, about: string, sql: string, more: Partial<Column> = 
 });
 const repeats = { repeats: true } as const;
 
+/** of the answers that come in */
+const seconds = z.number().min(0).max(1e9);
+const id = z.string().min(1).max(1000);
 /** Our own: nothing of an answer is lost, and it comes in again as it went out. */
 const answers: Format = {
   title: "answers",
   about: "One row an answer, with everything that is known of how it came about.",
   only: "all",
   columns: [
-    text("answer", "the answer's id", "a.id"),
-    text("task", "the task's id; several people may answer one", "a.task"),
+    text("answer", "the answer's id", "a.id", { shape: id }),
+    text("task", "the task's id; several people may answer one", "a.task", { shape: id }),
     text("type", "the kind of work", "t.type", repeats),
     text("typeVersion", "its version, which goes up with every change", "t.type_version", repeats),
     text(
@@ -39,9 +42,9 @@ const answers: Format = {
       "k.instructions_version",
       repeats,
     ),
-    text("experiment", "what asked for it", "b.experiment", repeats),
-    text("batch", "which of the experiment's questions", "t.batch", repeats),
-    text("rater", "the person's pseudonym", "p.pseudonym", repeats),
+    text("experiment", "what asked for it", "b.experiment", { repeats: true, shape: id }),
+    text("batch", "which of the experiment's questions", "t.batch", { repeats: true, shape: id }),
+    text("rater", "the person's pseudonym", "p.pseudonym", { repeats: true, shape: id }),
     {
       name: "simulated",
       kind: "boolean",
@@ -59,18 +62,21 @@ const answers: Format = {
       kind: "number",
       about: "time spent on it, without the idle time",
       sql: "a.active_seconds",
+      shape: seconds,
     },
     {
       name: "idleSeconds",
       kind: "number",
       about: "time with no input for a while, or with the page hidden",
       sql: "a.idle_seconds",
+      shape: seconds,
     },
     {
       name: "weight",
       kind: "number",
       about: "how much the answer counts; 1 unless somebody changed it",
       sql: "a.weight",
+      shape: seconds,
     },
     { name: "at", kind: "time", about: "when it was submitted", sql: "a.at" },
     {
@@ -106,16 +112,21 @@ export const prompt = `coalesce((select string_agg(t.input #>> string_to_array(p
 const at = (path: string) => `(t.input #>> ${path})`;
 const chosen = `case when a.value #>> k.field = 'a' then ${at("k.a")} else ${at("k.b")} end`;
 const rejected = `case when a.value #>> k.field = 'a' then ${at("k.b")} else ${at("k.a")} end`;
-const Message = z.strictObject({ role: z.enum(["user", "assistant"]), content: z.string() });
-const message = (role: string, content: string) =>
-  `json_build_array(json_build_object('role', '${role}', 'content', ${content}))::text`;
+const side = (x: string, y: string) =>
+  `(case when a.value #>> k.field = 'a' then t.input->'${x}' else t.input->'${y}' end)->'messages'`;
+const Message = z.strictObject({ role: z.string(), content: z.string() });
+/** The messages that came with a text, else the text as one message. */
+const message = (role: string, content: string, kept: string) =>
+  `coalesce((select json_agg(json_build_object('role', m->>'role', 'content', m->>'content') order by n)
+     from jsonb_array_elements(case when (k.name, k.version) = ('comparison', 'imported') then ${kept} end) with ordinality x(m, n)),
+   json_build_array(json_build_object('role', '${role}', 'content', ${content})))::text`;
 const messages = (name: string, about: string, sql: string): Column => ({
   name,
   kind: "json",
   about,
   sql,
   list: ["role", "content"],
-  shape: z.array(Message).length(1),
+  shape: z.array(Message).min(1),
 });
 
 const trl: Format = {
@@ -142,9 +153,17 @@ const trlConversational: Format = {
   about: "Prompt and texts as messages.",
   only: "chosen",
   columns: [
-    messages("prompt", "the user's message", message("user", prompt)),
-    messages("chosen", "the assistant's message that was chosen", message("assistant", chosen)),
-    messages("rejected", "the other one", message("assistant", rejected)),
+    messages(
+      "prompt",
+      "the user's message, or the conversation so far",
+      message("user", prompt, "t.input->'messages'"),
+    ),
+    messages(
+      "chosen",
+      "the assistant's message that was chosen",
+      message("assistant", chosen, side("a", "b")),
+    ),
+    messages("rejected", "the other one", message("assistant", rejected, side("b", "a"))),
   ],
 };
 
@@ -159,11 +178,16 @@ const Summary = z.strictObject({
   policy: z.string().nullable(),
   note: z.string().nullable(),
 });
-const info = `json_build_object('id', a.task, 'post', ${prompt}, 'title', t.input->'source'->>'title', 'subreddit', t.input->'source'->>'subreddit')::text`;
+const source = "coalesce(t.input->'source', a.value->'source')"; // with the answer, where the answers to a task differ in it
+const info = `json_build_object('id', coalesce(${source}->>'id', a.task), 'post', ${prompt}, 'title', ${source}->>'title', 'subreddit', ${source}->>'subreddit')::text`;
 const beside = (path: string) => `t.input #> ${path}[:array_length(${path}, 1) - 1]`; // the object that holds the text
 const summary = (path: string) =>
   `json_build_object('text', ${at(path)}, 'policy', coalesce(${beside(path)}->>'policy', ${beside(path)}->>'sample'), 'note', ${beside(path)}->>'note')`;
 const confidence = `'confidence', case when jsonb_typeof(a.value #> k.confidence) = 'number' then a.value #> k.confidence end`;
+
+/** Of one imported experiment alone, names are as they came in; {one} is filled in by export.ts. */
+const own = (name: string, sign: string) =>
+  `case when {one} and p.imported and starts_with(${name}, b.experiment || '${sign}') then substr(${name}, length(b.experiment) + 2) else ${name} end`;
 
 /** openai/summarize-from-feedback, comparisons. */
 const sff: Format = {
@@ -192,14 +216,14 @@ const sff: Format = {
       about: "0: the first of the summaries, 1: the second",
       sql: "(case when a.value #>> k.field = 'a' then 0 else 1 end)::float8",
     },
-    text("worker", "the rater's pseudonym", "p.pseudonym", repeats),
-    text("batch", "which of the experiment's questions", "t.batch", repeats),
-    text("split", "part of the data", "coalesce(t.input->'source'->>'split', 'train')", repeats),
+    text("worker", "the rater's pseudonym", own("p.pseudonym", ":"), repeats),
+    text("batch", "which of the experiment's questions", own("t.batch", "/"), repeats),
+    text("split", "part of the data", `coalesce(${source}->>'split', 'train')`, repeats),
     {
       name: "extra",
       kind: "json",
       about: "confidence, where it was asked",
-      sql: `json_build_object(${confidence})::text`,
+      sql: `(jsonb_build_object(${confidence}) || case when jsonb_typeof(a.value->'extra') = 'object' then a.value->'extra' else '{}' end)::text`,
       shape: z.looseObject({ confidence: z.number().nullish() }),
     },
   ],

@@ -37,6 +37,13 @@ export const checks: readonly Check[] = [
       `answer ${answer} is here already and differs. Answers are not changed by an import`,
   },
   {
+    find: `select min(line) as line, concat(row->>'rater', ' on ', row->>'task') as what from staged
+           join person p on p.pseudonym = row->>'rater' join lease l on l.task = row->>'task' and l.person = p.id and l.state in ('live', 'answered', 'skipped')
+           where row->>'undoneAt' is null and ${unknown} group by 2 order by 1`,
+    say: (who) =>
+      `${who}: answered it before, in another file: one person answers a task once. Take the row out, or give another experiment`,
+  },
+  {
     find: `select min(line) as line, t.id as what from staged join task t on t.id = row->>'task'
            where (t.input, t.batch, t.type, t.type_version) is distinct from (row->'input', row->>'batch', row->>'type', row->>'typeVersion') group by 2 order by 1`,
     say: (task) => `task ${task} is here already and differs. Give it another id`,

@@ -7,6 +7,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import {
+  type DirtPolicy,
   type FileKind,
   findUnstorable,
   type Imported,
@@ -15,19 +16,19 @@ import {
   TillerError,
 } from "@tiller/schema";
 import { Db, type Store } from "@tiller/store";
+import type pg from "pg";
 import { from as copyFrom } from "pg-copy-streams";
-import {
-  answersIn,
-  type ConverterName,
-  converters,
-  type ImportedType,
-  importedComparison,
-} from "./convert.ts";
+import { answersIn } from "./convert.ts";
+import { dealWith, Dirt } from "./dirt.ts";
 import { AnswerRow, formats } from "./formats.ts";
+import { importedComparison, type ImportedType } from "./imported-types.ts";
 import { readMapping } from "./mapping.ts";
-import { saveImportedPairs } from "./pairs.ts";
 import { clipped } from "./json.ts";
-import { BadRow, kindOfFile, parsedRow, readRows, type SourceRow } from "./read.ts";
+import { DirtyRow, idOf, type Mapped } from "./mapped.ts";
+import { saveImportedPairs } from "./pairs.ts";
+import { converters } from "./published.ts";
+import { kindOfFile, readRows } from "./read.ts";
+import { BadRow, parsedRow, type SourceRow } from "./row.ts";
 import type { TypeInFile } from "./schema-file.ts";
 import { checks, inserts } from "./import-sql.ts";
 
@@ -44,6 +45,10 @@ export interface ImportRequest {
   readonly raterPrefix?: string | undefined;
   /** kinds of work in full, from the schema.json beside the file */
   readonly types?: readonly TypeInFile[] | undefined;
+  /** of other formats: the column that says who judged */
+  readonly rater?: string | undefined;
+  /** of other formats: what becomes of rows that published sets are known to have; `report` unless said */
+  readonly dirt?: DirtPolicy | undefined;
   /** of JSONL and CSV: a label of the WHATWG's, such as windows-1252; UTF-8 unless said */
   readonly encoding?: string | undefined;
   /** of CSV: what stands between cells; a comma unless said */
@@ -56,21 +61,27 @@ export interface ImportRequest {
 const SHOWN = 10; // problems that are told at once
 
 export async function importAnswers(store: Store, r: ImportRequest): Promise<Imported> {
-  const rows = await rowsOf(r);
+  const { rows, type, foreign } = await incoming(r);
   const name = r.name ?? path.basename(r.file);
+  const dirt = new Dirt(r.dirt ?? "report");
   const client = await store.pool.connect();
   try {
     await client.query("begin; set local timezone = 'UTC'; set local tiller.quiet = 'on'");
-    await client.query("create temp table staged (line int, row jsonb) on commit drop");
-    const read = await stage(client.query(copyFrom("copy staged from stdin")), rows, name);
+    await client.query(
+      "create temp table staged (line int, row jsonb, n bigint generated always as identity) on commit drop",
+    );
+    const table = client.query(copyFrom("copy staged (line, row) from stdin"));
+    const read = await stage(table, rows, { name, dirt, signal: r.signal });
     if (r.raterPrefix)
       await client.query(
         `update staged set row = jsonb_set(row, '{rater}', to_jsonb($1::text || (row->>'rater')))`,
         [r.raterPrefix],
       );
+    if (foreign) await dealWith(client, dirt, name);
     const db = new Db(client as unknown as ConstructorParameters<typeof Db>[0]);
     await client.query("create index on staged ((row->>'answer')); analyze staged");
     for (const { find, say } of checks) {
+      r.signal?.throwIfAborted();
       const found = z
         .array(z.object({ line: z.number(), what: z.string() }))
         .parse((await client.query<Record<string, unknown>>(`${find} limit ${SHOWN}`)).rows);
@@ -80,13 +91,16 @@ export async function importAnswers(store: Store, r: ImportRequest): Promise<Imp
           `${name}: ${found.map((p) => `line ${p.line}: ${say(p.what)}`).join("; ")}. Nothing was imported.`,
         );
     }
+    if (type) await sameView(client, type);
     const count = async (text: string, values: unknown[] = []) =>
       (await client.query(text, values)).rowCount ?? 0;
+    const kept = await count("select from staged");
     const fresh = await count(inserts.fresh);
     const types = (
       await client.query<{ name: string }>(inserts.types, [
         JSON.stringify(
-          r.types ?? [importedComparison, ...Object.values(converters).map((c) => c.type)],
+          r.types ??
+            (type ? [type] : [importedComparison, ...Object.values(converters).map((c) => c.type)]),
         ),
       ])
     ).rows.map((x) => x.name);
@@ -112,13 +126,14 @@ export async function importAnswers(store: Store, r: ImportRequest): Promise<Imp
     return {
       rows: read,
       answers: fresh,
-      known: read - fresh,
+      known: kept - fresh,
       tasks,
       people,
       batches,
       experiments,
       types,
       dataset,
+      dirt: dirt.report(),
       dry: r.dry,
     };
   } catch (e) {
@@ -127,6 +142,19 @@ export async function importAnswers(store: Store, r: ImportRequest): Promise<Imp
   } finally {
     client.release();
   }
+}
+
+/** A kind of work of a mapping that is here already must ask the same. */
+async function sameView(client: pg.ClientBase, { name, version, view }: ImportedType) {
+  const other = await client.query(
+    "select from task_type where name = $1 and version = $2 and view is distinct from $3::jsonb",
+    [name, version, JSON.stringify(view)],
+  );
+  if (other.rowCount)
+    throw new TillerError(
+      "bad_mapping",
+      `${name}@${version} is here already with another view. Give the mapping's type another version.`,
+    );
 }
 
 /** What the database found wrong with a staged row, with its line. */
@@ -142,8 +170,14 @@ function explained(e: unknown, file: string): unknown {
   );
 }
 
+interface Incoming {
+  readonly rows: AsyncIterable<SourceRow | BadRow>;
+  /** the mapping's own kind of work */
+  readonly type?: ImportedType;
+  readonly foreign: boolean;
+}
 /** The rows as answers of ours. */
-async function rowsOf(r: ImportRequest): Promise<AsyncIterable<SourceRow | BadRow>> {
+async function incoming(r: ImportRequest): Promise<Incoming> {
   const how = {
     kind: r.kind ?? kindOfFile(r.file),
     name: r.name ?? path.basename(r.file),
@@ -151,56 +185,41 @@ async function rowsOf(r: ImportRequest): Promise<AsyncIterable<SourceRow | BadRo
     separator: r.separator,
     signal: r.signal,
   };
-  if (r.format === "answers")
-    return convertedRows(
-      readRows(r.file, { ...how, columns: formats.answers.columns }),
-      (s) => s,
-      (s) => parsedRow(AnswerRow, s.row, s.line),
-    );
-  const experiment =
-    r.experiment ?? `imported-${(r.name ?? path.basename(r.file)).replace(/\..*$/, "")}`;
-  const at = r.now;
-  if (r.format in converters) {
-    const { type, convert } = converters[r.format as ConverterName];
-    return convertedRows(readRows(r.file, how), answersIn({ experiment, type, at }), (s) =>
-      convert(nested(s.row), s.line),
-    );
+  if (r.format === "answers") {
+    const rows = readRows(r.file, { ...how, columns: formats.answers.columns });
+    const check = (s: SourceRow) => {
+      parsedRow(AnswerRow, s.row, s.line);
+      return [s];
+    };
+    return { rows: eachOf(rows, check), foreign: false };
+  }
+  const experiment = r.experiment ?? `imported-${how.name.replace(/\..*$/, "")}`;
+  const named = (s: SourceRow, m: Mapped): Mapped =>
+    r.rater === undefined ? m : { ...m, rater: idOf(s.row[r.rater], r.rater, s.line) };
+  if (Object.hasOwn(converters, r.format)) {
+    const { type, convert, cells } = converters[r.format as keyof typeof converters];
+    const store = answersIn({ experiment, type, at: r.now });
+    const rows = readRows(r.file, { ...how, columns: cells });
+    return { rows: eachOf(rows, (s) => [store(s, named(s, convert(s)))]), foreign: true };
   }
   if (!r.format.endsWith(".json"))
     throw new TillerError(
       "bad_format",
       `there is no format ${r.format}. Give ${importNames.join(", ")}, or a mapping file that ends in .json.`,
     );
-  const { mapping, rowOf } = await readMapping(r.format);
-  const type: ImportedType = mapping.type
-    ? { ...mapping.type, instructions: "", inputSchema: {}, outputSchema: {} }
-    : importedComparison;
-  return convertedRows(readRows(r.file, how), answersIn({ experiment, type, at }), (s) =>
-    rowOf(s.row, s.line),
-  );
+  const { type, own, rowsOf } = await readMapping(r.format);
+  const store = answersIn({ experiment, type, at: r.now });
+  const rows = eachOf(readRows(r.file, how), (s) => rowsOf(s).map((m) => store(s, named(s, m))));
+  return { rows, foreign: true, ...(own ? { type } : {}) };
 }
 
-/** CSV has nested values as JSON text. */
-const nested = (row: Readonly<Record<string, unknown>>): Record<string, unknown> =>
-  Object.fromEntries(
-    Object.entries(row).map(([key, v]) => {
-      if (typeof v !== "string" || !/^\s*[[{]/.test(v)) return [key, v];
-      try {
-        return [key, JSON.parse(v) as unknown];
-      } catch {
-        return [key, v];
-      }
-    }),
-  );
-
-async function* convertedRows<T>(
+async function* eachOf(
   rows: AsyncIterable<SourceRow>,
-  store: (s: SourceRow, m: T) => SourceRow,
-  convert: (s: SourceRow) => T,
+  made: (s: SourceRow) => SourceRow[],
 ): AsyncGenerator<SourceRow | BadRow> {
   for await (const s of rows)
     try {
-      yield store(s, convert(s));
+      yield* made(s);
     } catch (e) {
       if (!(e instanceof BadRow)) throw e;
       yield e;
@@ -211,7 +230,7 @@ async function* convertedRows<T>(
 async function stage(
   table: NodeJS.WritableStream & { destroy(e?: Error): unknown },
   rows: AsyncIterable<SourceRow | BadRow>,
-  name: string,
+  { name, dirt, signal }: { name: string; dirt: Dirt; signal?: AbortSignal | undefined },
 ): Promise<number> {
   const bad: string[] = [];
   let read = 0;
@@ -225,6 +244,9 @@ async function stage(
           // the text format of COPY: a backslash and what ends a field are written with a backslash
           if (!problem) piece += `${s.line}\t${s.text.replace(/[\\\t\n\r]/g, escaped)}\n`;
           else bad.push(`line ${s.line}: ${problem}`);
+        } else if (s instanceof DirtyRow && dirt.policy !== "fail") {
+          read++;
+          dirt.add(s.kind, [s.line], 1);
         } else bad.push(`line ${s.line}: ${s.message}`);
         if (bad.length >= SHOWN) break;
         if (piece.length > 1 << 16) {
@@ -243,7 +265,7 @@ async function stage(
       );
     if (piece) yield piece;
   }
-  await pipeline(Readable.from(lines(), { objectMode: true }), table);
+  await pipeline(Readable.from(lines(), { objectMode: true }), table, signal ? { signal } : {});
   return read;
 }
 

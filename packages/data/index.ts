@@ -1,4 +1,7 @@
-/** Answers in and out of files. */
+/** Answers in and out of files; tables of text for whoever reads or writes them. */
+export { csvLine } from "./cells.ts";
 export { exportAnswers } from "./export.ts";
 export { importAnswers } from "./import.ts";
+export { readRows } from "./read.ts";
+export { BadRow } from "./row.ts";
 export { SchemaFile } from "./schema-file.ts";

@@ -4,172 +4,277 @@
  *   { "columns": { "task": { "join": ["topic", "a", "b"] }, "rater": "worker", "input.passage": "topic",
  *                  "input.a.text": { "from": "a", "in": { "file": "arguments.jsonl", "key": "id", "take": "text" } },
  *                  "value.choice": { "from": "choice", "map": { "a1": "a", "a2": "b", "equal": "tie" } } } }
+ *
+ * What it fills is checked by the kind of work: its questions, and the texts that it shows.
  */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
-import { TillerError } from "@tiller/schema";
-import { BadRow, kindOfFile, readRows } from "./read.ts";
+import { type Field, problemsOf, TillerError, View } from "@tiller/schema";
+import { importedComparison, type ImportedType, pairValue } from "./imported-types.ts";
+import { shownValue, someOf } from "./json.ts";
+import { idOf, type Mapped } from "./mapped.ts";
+import { at, converted, dated, type Lookup, Rule, textOf, valueOf } from "./mapping-rules.ts";
+import { kindOfFile, readRows } from "./read.ts";
+import { BadRow, parsedRow, type SourceRow } from "./row.ts";
+import { isoOf, microsOf } from "./time.ts";
 
-const name = z.string().min(1);
-const Rule = z.union([
-  name.describe("the column itself; dots lead into objects"),
-  z.strictObject({
-    from: name,
-    map: z.record(z.string(), z.unknown()).optional().describe("what each value becomes"),
-    in: z
-      .strictObject({ file: name, key: name, take: name })
-      .optional()
-      .describe("look the value up in another file, named from the mapping file's folder"),
-    default: z.unknown().optional().describe("where the column is empty"),
-  }),
-  z.strictObject({ join: z.array(name).min(1), with: z.string().default(" ") }),
-  z.strictObject({ time: name.describe("a column that holds a date") }),
-  z.strictObject({
-    seconds: z.tuple([name, name]).describe("from one date to the other"),
-    divide: z.number().positive().default(1),
-  }),
-  z.strictObject({ always: z.unknown() }),
-]);
-type Rule = z.infer<typeof Rule>;
-
-export const Mapping = z.strictObject({
+const name = z.string().min(1).max(150);
+const Mapping = z.strictObject({
   about: z.string().optional(),
   type: z
-    .strictObject({ name, version: name, title: z.string(), view: z.unknown() })
+    .strictObject({ name, version: name, title: z.string(), view: View })
     .optional()
     .describe("the kind of work; a comparison unless said"),
+  each: z
+    .array(z.strictObject({ in: name, as: name }))
+    .optional()
+    .describe(
+      "an answer for each item of a list or object in the row; it is {key, item} under that name",
+    ),
   columns: z.record(z.string(), Rule),
 });
-export type Mapping = z.infer<typeof Mapping>;
+type Mapping = z.infer<typeof Mapping>;
 
-/** Columns of an answer that a mapping may fill, and what they are where it does not. */
-export interface Mapped {
-  readonly task?: unknown;
-  readonly batch?: unknown;
-  readonly rater?: unknown;
-  readonly at?: unknown;
-  readonly activeSeconds?: unknown;
-  readonly idleSeconds?: unknown;
-  readonly swap?: unknown;
-  readonly weight?: unknown;
-  readonly input: unknown;
-  readonly value: unknown;
-}
-const known = ["task", "batch", "rater", "at", "activeSeconds", "idleSeconds", "swap", "weight"];
+const numbers = ["activeSeconds", "idleSeconds", "weight"] as const;
+const ids = ["task", "batch", "rater"] as const;
+const known: readonly string[] = [...ids, "at", ...numbers, "swap"];
 
 export async function readMapping(file: string): Promise<{
-  mapping: Mapping;
-  rowOf: (row: Readonly<Record<string, unknown>>, line: number) => Mapped;
+  type: ImportedType;
+  /** the mapping's own kind of work, and not the ready-made one */
+  own: boolean;
+  rowsOf: (row: SourceRow) => Mapped[];
 }> {
   const text = await readFile(file, "utf8").catch((cause: unknown) => {
     throw new TillerError("no_file", `cannot read the mapping ${file}. Check the path.`, { cause });
   });
+  const bad = (why: string, cause?: unknown) =>
+    new TillerError("bad_mapping", `${file} ${why}. See docs/data.md.`, { cause });
   let mapping: Mapping;
   try {
     mapping = Mapping.parse(JSON.parse(text));
   } catch (cause) {
     const why =
       cause instanceof z.ZodError ? z.prettifyError(cause).replaceAll("\n", " ") : String(cause);
-    throw new TillerError("bad_mapping", `${file} is no mapping: ${why}. See docs/data.md.`, {
-      cause,
-    });
+    throw bad(`is no mapping: ${why}`, cause);
   }
-  const strange = Object.keys(mapping.columns).find(
-    (c) => !known.includes(c) && !/^(input|value)\./.test(c),
-  );
-  if (strange || !Object.keys(mapping.columns).some((c) => c.startsWith("value.")))
-    throw new TillerError(
-      "bad_mapping",
-      strange
-        ? `${file} fills ${strange}; there are ${known.join(", ")}, input.* and value.*.`
-        : `${file} fills no value.*: an answer needs what was answered.`,
-    );
-  const tables = new Map<string, Map<string, unknown>>();
+  const type: ImportedType = mapping.type
+    ? {
+        ...mapping.type,
+        instructions: "",
+        inputSchema: {},
+        outputSchema: {},
+      }
+    : importedComparison;
+  const wrong = whatIsWrong(mapping, type.view);
+  if (wrong) throw bad(wrong);
+
+  const tables = new Map<string, ReadonlyMap<string, unknown>>();
   for (const rule of Object.values(mapping.columns))
-    if (typeof rule === "object" && "from" in rule && rule.in)
+    if (
+      typeof rule === "object" &&
+      "from" in rule &&
+      rule.in &&
+      !tables.has(JSON.stringify(rule.in))
+    )
       tables.set(
         JSON.stringify(rule.in),
         await lookup(path.join(path.dirname(file), rule.in.file), rule.in),
       );
+  const fields = fieldsOf(type.view);
 
-  const rowOf = (row: Readonly<Record<string, unknown>>, line: number): Mapped => {
-    const mapped: Record<string, unknown> = { input: {}, value: {} };
+  const answerOf = ({ row, line, cells }: SourceRow): Mapped => {
+    const own: Record<string, unknown> = {};
+    const [input, value]: [Record<string, unknown>, Record<string, unknown>] = [{}, {}];
     for (const [column, rule] of Object.entries(mapping.columns)) {
-      const value = valueOf(rule, row, line, tables);
-      if (value !== undefined) put(mapped, column.split("."), value);
+      const found = valueOf(rule, row, line, tables);
+      const [first, ...rest] = column.split(".") as [string, ...string[]];
+      if (first === "input") put(input, rest, found);
+      else if (first === "value") {
+        const said = answered(fields.get(rest.join(".")), found, { column, line, cells });
+        if (said !== undefined) put(value, rest, said);
+      } else own[column] = ownColumn(column, found, { line, cells });
     }
-    return mapped as unknown as Mapped;
+    const problem =
+      shownProblem(type.view, input) ??
+      (mapping.type ? problemsOf(type.view, input, value)[0] : undefined);
+    if (problem) throw new BadRow(line, problem);
+    if (!mapping.type) parsedRow(pairValue, value, line);
+    return { ...own, input, value };
   };
-  return { mapping, rowOf };
+  return {
+    type,
+    own: mapping.type !== undefined,
+    rowsOf: (s) => exploded(mapping.each ?? [], s).map(answerOf),
+  };
 }
 
-async function lookup(
-  file: string,
-  o: { key: string; take: string },
-): Promise<Map<string, unknown>> {
+const fieldsOf = (view: View): ReadonlyMap<string, Field | "degree"> =>
+  new Map(
+    view.ask.flatMap((f): [string, Field | "degree"][] => [
+      [f.name, f],
+      ...(f.kind === "pair" && f.confidence
+        ? [[f.confidence, "degree"] as [string, "degree"]]
+        : []),
+    ]),
+  );
+
+/** What a mapping says that cannot be, in words. */
+function whatIsWrong({ columns, type, each = [] }: Mapping, view: View): string | undefined {
+  const names = Object.keys(columns);
+  const strange = names.find(
+    (c) =>
+      (!known.includes(c) && !/^(input|value)\../.test(c)) ||
+      c
+        .split(".")
+        .some((part) => !part || ["__proto__", "constructor", "prototype"].includes(part)),
+  );
+  if (strange) return `fills ${strange}; there are ${known.join(", ")}, input.* and value.*`;
+  const within = (c: string, other: string) => c === other || other.startsWith(`${c}.`);
+  const twice = names.find((c) => names.some((o) => o !== c && within(c, o)));
+  if (twice) return `fills ${twice} and a part of it`;
+  if (!names.some((c) => c.startsWith("value.")))
+    return "fills no value.*: an answer needs what was answered";
+  const fields = fieldsOf(view);
+  const noQuestion = type && names.find((c) => c.startsWith("value.") && !fields.has(c.slice(6)));
+  if (noQuestion)
+    return `fills ${noQuestion}, which the view does not ask; it asks ${[...fields.keys()].join(", ")}`;
+  const unasked = view.ask.find((f) => !f.optional && !names.includes(`value.${f.name}`));
+  if (unasked) return `does not fill value.${unasked.name}, which the view asks`;
+  const filled = (p: string) =>
+    names.some((c) => within(c, `input.${p}`) || within(`input.${p}`, c));
+  const unshown = textsIn(view).find(({ path: p }) => !filled(p));
+  if (unshown) return `does not fill input.${unshown.path}, which the view shows`;
+  const bound = new Set<string>();
+  for (const e of each) {
+    if (bound.has(e.as)) return `has two each called ${e.as}`;
+    bound.add(e.as);
+  }
+  return undefined;
+}
+
+/** The texts and lists of a view, by their paths in the input. */
+function textsIn(view: View): { path: string; list: boolean }[] {
+  const text = (p: string) => ({ path: p, list: false });
+  const list = (p: string) => ({ path: p, list: true });
+  return [
+    ...view.show.flatMap((b) =>
+      b.kind === "note" ? [] : b.kind === "text" ? [text(b.from)] : [list(b.from)],
+    ),
+    ...view.ask.flatMap((f) =>
+      f.kind === "pair"
+        ? [text(f.a), text(f.b)]
+        : f.kind === "spans"
+          ? [text(f.from)]
+          : f.kind === "steps"
+            ? [list(f.from)]
+            : f.kind === "ranking"
+              ? [list(f.items)]
+              : f.kind === "text" && f.edits
+                ? [text(f.edits)]
+                : [],
+    ),
+  ];
+}
+function shownProblem(view: View, input: unknown): string | undefined {
+  const isText = (x: unknown) => typeof x === "string" || typeof at(x, "text") === "string";
+  for (const { path: p, list } of textsIn(view)) {
+    const found = at(input, p);
+    const good = list ? Array.isArray(found) && found.every(isText) : isText(found);
+    if (!good)
+      return `input.${p}: ${shownValue(found)} is no ${list ? "list of texts" : `text. If it shall become one, say {"from": ..., "as": "text"}`}`;
+  }
+  return undefined;
+}
+
+interface Place {
+  readonly column?: string;
+  readonly line: number;
+  readonly cells?: boolean | undefined;
+}
+/** What a question takes, of a cell of text where the file knows nothing else; undefined: not answered. */
+function answered(field: Field | "degree" | undefined, found: unknown, p: Place): unknown {
+  const optional = field === "degree" || field?.optional || field === undefined;
+  if (found === null || found === undefined || (found === "" && p.cells)) {
+    if (optional) return undefined;
+    throw new BadRow(p.line, `${p.column} is empty, and the question is not optional`);
+  }
+  if (field === undefined || !p.cells) return found;
+  const kind = field === "degree" ? "rating" : field.kind;
+  return kind === "rating" || kind === "slider"
+    ? converted(found, "number", p.column!, p.line)
+    : ["choices", "ranking", "spans", "steps"].includes(kind)
+      ? converted(found, "json", p.column!, p.line)
+      : found;
+}
+/** A column of ours by its own kind. */
+function ownColumn(column: string, found: unknown, p: Place): unknown {
+  if ((ids as readonly string[]).includes(column))
+    return column === "task" && typeof found === "string" && found.length > 150
+      ? found
+      : idOf(found, column, p.line);
+  if (column === "at") return isoOf(dated(column, p.line, () => microsOf(found)));
+  const kind = column === "swap" ? "boolean" : "number";
+  if (!p.cells && typeof found !== kind)
+    throw new BadRow(
+      p.line,
+      `${column}: ${shownValue(found)} is no ${kind}. Say {"from": ..., "as": "${kind}"}`,
+    );
+  return converted(found, kind, column, p.line);
+}
+
+/** A row for each combination of the items. */
+function exploded(each: NonNullable<Mapping["each"]>, s: SourceRow): SourceRow[] {
+  let rows = [s.row];
+  for (const { in: from, as } of each)
+    rows = rows.flatMap((row) => {
+      if (Object.hasOwn(row, as))
+        throw new BadRow(
+          s.line,
+          `the row has a column ${as}, and an each is called so. Call it otherwise`,
+        );
+      const list = at(row, from);
+      if (typeof list !== "object" || list === null)
+        throw new BadRow(s.line, `${from}: ${shownValue(list)} is neither a list nor an object`);
+      return Object.entries(list).map(([key, item]) => ({
+        ...row,
+        [as]: { key, item: item as unknown },
+      }));
+    });
+  return each.length ? rows.map((row) => ({ ...s, row })) : [s];
+}
+
+async function lookup(file: string, o: Lookup): Promise<Map<string, unknown>> {
   const table = new Map<string, unknown>();
-  for await (const { row } of readRows(file, { kind: kindOfFile(file), name: path.basename(file) }))
-    table.set(String(at(row, o.key)), at(row, o.take));
+  const bad = (line: number, why: string) =>
+    new TillerError("bad_mapping", `${o.file}, line ${line}: ${why}.`);
+  try {
+    for await (const { row, line } of readRows(file, {
+      kind: kindOfFile(file),
+      name: o.file,
+      encoding: o.encoding,
+    })) {
+      const [key, take] = [at(row, o.key), at(row, o.take)];
+      const missing = key === undefined ? o.key : take === undefined ? o.take : undefined;
+      if (missing)
+        throw bad(line, `there is no column ${missing}; there are ${someOf(Object.keys(row))}`);
+      const text = textOf(key, o.key, line);
+      if (table.has(text) && JSON.stringify(table.get(text)) !== JSON.stringify(take))
+        throw bad(line, `a second row has the ${o.key} ${shownValue(text)}, and another ${o.take}`);
+      table.set(text, take);
+    }
+  } catch (e) {
+    throw e instanceof BadRow ? bad(e.line, e.message) : e;
+  }
   return table;
 }
 
-const at = (row: unknown, path_: string): unknown =>
-  path_
-    .split(".")
-    .reduce<unknown>(
-      (x, key) =>
-        typeof x === "object" && x !== null ? (x as Record<string, unknown>)[key] : undefined,
-      row,
-    );
-
-function put(into: Record<string, unknown>, [key, ...rest]: string[], value: unknown): void {
+function put(
+  into: Record<string, unknown>,
+  [key, ...rest]: readonly string[],
+  value: unknown,
+): void {
   if (!rest.length) into[key!] = value;
   else put((into[key!] ??= {}) as Record<string, unknown>, rest, value);
-}
-
-function valueOf(
-  rule: Rule,
-  row: Readonly<Record<string, unknown>>,
-  line: number,
-  tables: ReadonlyMap<string, ReadonlyMap<string, unknown>>,
-): unknown {
-  const there = (column: string): unknown => {
-    const value = at(row, column);
-    if (value === undefined)
-      throw new BadRow(
-        line,
-        `there is no column ${column}; there are ${Object.keys(row).join(", ")}`,
-      );
-    return value;
-  };
-  const date = (column: string): number => {
-    const ms = Date.parse(String(there(column)));
-    if (Number.isNaN(ms))
-      throw new BadRow(line, `${column}: ${String(at(row, column))} is no date`);
-    return ms;
-  };
-  if (typeof rule === "string") return there(rule);
-  if ("always" in rule) return rule.always;
-  if ("join" in rule) return rule.join.map((c) => String(there(c))).join(rule.with);
-  if ("time" in rule) return new Date(date(rule.time)).toISOString();
-  if ("seconds" in rule)
-    return (date(rule.seconds[1]) - date(rule.seconds[0])) / 1000 / rule.divide;
-  const found = at(row, rule.from);
-  if ((found === undefined || found === null || found === "") && rule.default !== undefined)
-    return rule.default;
-  let value = there(rule.from);
-  if (rule.in) {
-    const table = tables.get(JSON.stringify(rule.in))!;
-    if (!table.has(String(value)))
-      throw new BadRow(line, `${rule.in.file} has no row whose ${rule.in.key} is ${String(value)}`);
-    value = table.get(String(value));
-  }
-  if (!rule.map) return value;
-  if (!(String(value) in rule.map))
-    throw new BadRow(
-      line,
-      `${rule.from}: the mapping does not say what ${JSON.stringify(value)} becomes; it has ${Object.keys(rule.map).join(", ")}`,
-    );
-  return rule.map[String(value)];
 }

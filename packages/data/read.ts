@@ -12,8 +12,6 @@ import { parquetRows } from "./parquet-read.ts";
 import { BadRow, type SourceRow } from "./row.ts";
 import { textOf } from "./text.ts";
 
-export { BadRow, parsedRow, type SourceRow } from "./row.ts";
-
 /** What one row may have, in characters. */
 const LONGEST = 16 * 2 ** 20;
 
@@ -28,12 +26,13 @@ export function kindOfFile(file: string): FileKind {
   );
 }
 
+type Cell = Pick<Column, "name" | "kind" | "nullable">;
 export interface ReadOptions {
   readonly kind: FileKind;
   /** what messages call the file; its path unless said */
   readonly name?: string | undefined;
   /** what the columns of CSV and Parquet hold; those without an entry stay as they are */
-  readonly columns?: readonly Column[] | undefined;
+  readonly columns?: readonly Cell[] | undefined;
   readonly encoding?: string | undefined;
   /** of CSV; a comma unless said, or a tab where the name ends in .tsv */
   readonly separator?: string | undefined;
@@ -104,7 +103,7 @@ const tooLong = (line: number) =>
 async function* fromCsv(
   file: string,
   name: string,
-  kinds: ReadonlyMap<string, Column>,
+  kinds: ReadonlyMap<string, Cell>,
   o: ReadOptions,
 ): AsyncGenerator<SourceRow> {
   const separator = o.separator ?? (/\.tsv(\.gz|\.zst)?$/i.test(name) ? "\t" : ",");
@@ -134,7 +133,7 @@ export const fromText: Readonly<Record<Kind, (s: string) => unknown>> = {
 function typed(
   record: Readonly<Record<string, unknown>>,
   line: number,
-  kinds: ReadonlyMap<string, Column>,
+  kinds: ReadonlyMap<string, Cell>,
 ): SourceRow {
   const row: Record<string, unknown> = {};
   const parts: string[] = [];
@@ -166,7 +165,7 @@ function typed(
 async function* fromParquet(
   file: string,
   name: string,
-  kinds: ReadonlyMap<string, Column>,
+  kinds: ReadonlyMap<string, Cell>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<SourceRow> {
   for await (const { line, record } of parquetRows(file, { name, signal })) {

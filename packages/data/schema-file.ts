@@ -22,6 +22,12 @@ export const SchemaFile = z.strictObject({
   about: z.string(),
   request: z.unknown().describe("what was asked for"),
   row: z.unknown().describe("JSON Schema of a row; json columns are text in CSV and Parquet"),
+  offsets: z
+    .string()
+    .optional()
+    .describe(
+      "what start and end of marked places count; files of before it was said count the same",
+    ),
   types: z.array(TypeInFile).describe("the kinds of work, with their instructions"),
 });
 export type SchemaFile = z.infer<typeof SchemaFile>;
@@ -39,6 +45,8 @@ export function schemaFile(o: {
     about,
     request: o.request,
     row: z.toJSONSchema(rowSchema(columns)),
+    offsets:
+      "UTF-16 code units from the beginning of the text, as JavaScript counts; end is behind the last one. Neither falls into a character. In Python: text.encode('utf-16-le')[2 * start : 2 * end].decode('utf-16-le')",
     types: z.array(TypeInFile).parse(o.types),
   };
   return `${JSON.stringify(file, undefined, 2)}\n`;

@@ -5,7 +5,24 @@ export const formatNames = ["answers", "trl", "trl-implicit", "trl-conversationa
 export type FormatName = (typeof formatNames)[number];
 export const fileKinds = ["jsonl", "csv", "parquet"] as const;
 export type FileKind = (typeof fileKinds)[number];
-export const importNames = ["answers", "trl", "sff", "sff-axes"] as const;
+export const importNames = [
+  "answers",
+  "trl",
+  "trl-implicit",
+  "trl-conversational",
+  "sff",
+  "sff-axes",
+  "hh",
+  "helpsteer",
+  "helpsteer-ratings",
+  "shp",
+  "arena",
+  "ranked",
+] as const;
+export type ImportName = (typeof importNames)[number];
+/** Rows that published sets are known to have: kept where they can be and told, left out and told, or refused. */
+export const dirtPolicies = ["report", "skip", "fail"] as const;
+export type DirtPolicy = (typeof dirtPolicies)[number];
 
 /** GET /api/data/export */
 export const ExportRequest = z.strictObject({
@@ -31,6 +48,19 @@ export const ImportQuery = z.strictObject({
   name: z.string().max(200).default("upload").describe("the file's name"),
   experiment: z.string().max(200).optional().describe("where rows of other formats go"),
   raterPrefix: z.string().max(100).optional().describe("put before the pseudonyms"),
+  rater: z
+    .string()
+    .max(200)
+    .optional()
+    .describe("the column of other formats that says who judged"),
+  dirt: z
+    .enum(dirtPolicies)
+    .default("report")
+    .describe(
+      "equal pairs, repeated rows, pairs chosen both ways: keep what can be kept, leave out, or refuse",
+    ),
+  encoding: z.string().max(40).optional().describe("of JSONL and CSV; UTF-8 unless said"),
+  separator: z.string().length(1).optional().describe("of CSV; a comma unless said"),
   dry: z.stringbool().or(z.boolean()).default(false).describe("only say what would happen"),
 });
 export const Imported = z.strictObject({
@@ -43,6 +73,16 @@ export const Imported = z.strictObject({
   experiments: z.array(z.string()),
   types: z.array(z.string()),
   dataset: z.string().nullable().describe("the dataset version made of new comparisons"),
+  dirt: z
+    .array(
+      z.object({
+        kind: z.enum(["equal", "repeat", "both-ways"]),
+        found: z.number().describe("rows of this kind"),
+        leftOut: z.number().describe("of them"),
+        lines: z.array(z.number()).describe("where the first of them stand"),
+      }),
+    )
+    .describe("known faults of published sets, by kind"),
   dry: z.boolean().describe("nothing was kept"),
 });
 export type Imported = z.infer<typeof Imported>;

@@ -62,7 +62,12 @@ export const dataRoutes = (d: Deps) => {
             format: q.format,
             kind: q.as,
             experiment: q.experiment,
+            rater: q.rater,
             raterPrefix: q.raterPrefix,
+            dirt: q.dirt,
+            encoding: q.encoding,
+            separator: q.separator,
+            signal: c.req.raw.signal, // who left waits for nothing
             dry: q.dry,
             now: new Date(),
           }),

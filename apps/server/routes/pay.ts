@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import { streamText } from "hono/streaming";
 import { z } from "zod";
 import { Correction, NewRate, type Payroll, Period, TillerError } from "@tiller/schema";
+import { csvLine } from "@tiller/data";
 import {
   addRate,
   correctPay,
@@ -13,14 +14,6 @@ import {
   recordAct,
 } from "@tiller/store";
 import type { Deps, Env } from "../context.ts";
-
-/** A cell that a spreadsheet shows as text: never a formula, whatever somebody calls themselves. */
-const cell = (value: string | number): string => {
-  const text =
-    typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
-  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-};
-const line = (cells: readonly (string | number)[]) => `${cells.map(cell).join(",")}\n`;
 
 /** Minor units as the currency writes them: 1234 is 12.34 in euros, 1234 in yen. */
 const money = (minor: number, currency: string): string => {
@@ -35,7 +28,7 @@ function payrollCsv(p: Payroll, names: boolean): string {
   const amount = (minor: number) => (currency ? money(minor, currency) : String(minor));
   const total = p.lines.reduce((sum, l) => sum + l.due, 0);
   return [
-    line([
+    csvLine([
       "pseudonym",
       ...(names ? ["name"] : []),
       "from",
@@ -48,7 +41,7 @@ function payrollCsv(p: Payroll, names: boolean): string {
       "currency",
     ]),
     ...p.lines.map((l) =>
-      line([
+      csvLine([
         l.pseudonym,
         ...(names ? [l.name ?? ""] : []),
         p.from,
@@ -61,7 +54,7 @@ function payrollCsv(p: Payroll, names: boolean): string {
         currency,
       ]),
     ),
-    line([
+    csvLine([
       "total",
       ...(names ? [""] : []),
       p.from,
@@ -127,10 +120,10 @@ export const payRoutes = (d: Deps) => {
           "parts",
           "reason",
         ] as const;
-        await out.write(line(names));
+        await out.write(csvLine(names));
         for (let after = 0; ;) {
           const page = await ledgerEntries(db, { period, after, limit: 5000 });
-          await out.write(page.map((e) => line(names.map((n) => e[n] ?? ""))).join(""));
+          await out.write(page.map((e) => csvLine(names.map((n) => e[n] ?? ""))).join(""));
           if (page.length < 5000) return;
           after = page.at(-1)!.seq;
         }
