@@ -213,6 +213,47 @@ describe("joined answers have the exact value", () => {
       { start: 4, end: 20, label: "false" },
     ]);
   });
+  test("neighbours of one label stay two places where most divide them, and one where most do not", () => {
+    const input = { passage: "", summary: "\u5317\u4eac\u4e0a\u6d77" };
+    const [two, one] = [
+      {
+        marks: [
+          { start: 0, end: 2, label: "false" },
+          { start: 2, end: 4, label: "false" },
+        ],
+      },
+      { marks: [{ start: 0, end: 4, label: "false" }] },
+    ];
+    const places = (values: unknown[], def = highlight) =>
+      (ask(def, input, values)[0]!.value as { start: number; end: number }[]).map((s) => [
+        s.start,
+        s.end,
+      ]);
+    expect(places([two, two, two])).toEqual([
+      [0, 2],
+      [2, 4],
+    ]);
+    expect(places([two, two, one])).toEqual([
+      [0, 2],
+      [2, 4],
+    ]);
+    expect(places([two, one, one])).toEqual([[0, 4]]);
+    expect(places([two, one])).toEqual([[0, 4]]);
+    const union = { ...highlight, aggregate: { marks: "spans-union" as const } };
+    expect(places([two, one], union)).toEqual([[0, 4]]);
+    expect(places([two, {}], union)).toEqual([
+      [0, 2],
+      [2, 4],
+    ]);
+    // others overlap where one ends and begins: nobody divides there but one
+    const overlap = {
+      marks: [
+        { start: 0, end: 3, label: "false" },
+        { start: 2, end: 4, label: "false" },
+      ],
+    };
+    expect(places([overlap, overlap, two])).toEqual([[0, 4]]);
+  });
   test("steps: the most of those who came so far, up to the first mistake", () => {
     const values = [
       ["okay", "bad"],

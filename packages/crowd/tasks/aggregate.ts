@@ -213,7 +213,10 @@ const places = perTask((some, field) => {
   return { value, support: { answers: some.length, concordance } };
 });
 
-/** Runs of characters with one label that at least `enough` of n people marked; `share`: by how many, on average. */
+/**
+ * Runs of characters with one label that at least `enough` of n people marked; `share`: by how many, on average. A run ends
+ * where as many people, and more than go on across, end one mark and begin the next: neighbours stay two.
+ */
 const spans = (enough: (n: number) => number): Join =>
   perTask((some, field) => {
     if (field.kind !== "spans") return { value: [], support: { answers: some.length, share: 1 } };
@@ -221,16 +224,32 @@ const spans = (enough: (n: number) => number): Join =>
     let [marked, votes] = [0, 0];
     const value: Span[] = [];
     for (const { value: label } of field.labels) {
-      const count = new Uint16Array(text.length + 1);
+      const count = new Uint32Array(text.length + 1);
+      const parted = new Uint32Array(text.length + 1); // who ends one mark here and begins another
+      const across = new Uint32Array(text.length + 1); // who marks on both sides of here at once
       for (const a of some) {
         const own = new Uint8Array(text.length);
-        for (const s of a.said as Span[]) if (s.label === label) own.fill(1, s.start, s.end);
+        const inner = new Uint8Array(text.length);
+        const ends = new Set<number>();
+        const marks = (a.said as Span[]).filter((s) => s.label === label);
+        for (const s of marks) {
+          own.fill(1, s.start, s.end);
+          inner.fill(1, s.start + 1, s.end);
+          ends.add(s.end);
+        }
         own.forEach((x, i) => (count[i]! += x));
+        inner.forEach((x, i) => (across[i]! += x));
+        for (const i of new Set(marks.map((s) => s.start)))
+          if (ends.has(i) && !inner[i]) parted[i]!++;
       }
       let start = -1;
       count.forEach((n, i) => {
         const is = i < text.length && n > 0 && n >= enough(some.length);
         if (is) [marked, votes] = [marked + 1, votes + n];
+        if (start >= 0 && is && parted[i]! >= enough(some.length) && parted[i]! > across[i]!) {
+          value.push({ start, end: i, label });
+          start = i;
+        }
         if (is && start < 0) start = i;
         if (!is && start >= 0) {
           value.push({ start, end: i, label });

@@ -1,6 +1,6 @@
 /** Questions about the items of a list: putting them in order, labelling steps. */
 import { useState } from "react";
-import { at, listAt, textOf } from "@tiller/schema";
+import { at, characterAround, listAt, textOf, wordsIn } from "@tiller/schema";
 import { Kbd } from "../design/components.tsx";
 import { Option } from "./choices.tsx";
 import { type FieldOf, type FieldProps, placeOf, useKeys } from "./field.ts";
@@ -110,12 +110,6 @@ export function StepsField(p: FieldProps<FieldOf<"steps">>) {
   );
 }
 
-/** The words of a text as [start, end), for the keyboard. */
-const wordsIn = (text: string): readonly (readonly [number, number])[] =>
-  [...text.matchAll(/\S+/g)].map((m) => {
-    const word = m[0].replace(/[.,;:!?”"')\]]+$/u, "") || m[0];
-    return [m.index, m.index + word.length];
-  });
 interface Mark {
   readonly start: number;
   readonly end: number;
@@ -173,7 +167,13 @@ export function SpansField(p: FieldProps<FieldOf<"spans">>) {
     const start = before.toString().length;
     const raw = range.toString();
     const lead = raw.length - raw.trimStart().length;
-    if (raw.trim()) setDragged([start + lead, start + lead + raw.trim().length]);
+    const [from, to] = [start + lead, start + lead + raw.trim().length];
+    // a browser may select half of an emoji of several parts
+    if (raw.trim())
+      setDragged([
+        characterAround(text, from)?.start ?? from,
+        characterAround(text, to)?.end ?? to,
+      ]);
     selection.removeAllRanges();
   };
   const cuts = [
