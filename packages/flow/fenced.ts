@@ -14,7 +14,7 @@ import { FromChild, type Method, packError, type ToChild, unpackError } from "./
 import { type LastWords, readWords } from "./words.ts";
 
 /** A process that says nothing for so many seconds is ended from outside: its own watchdog failed. */
-const SILENT_SECONDS = 60;
+const SILENT_SECONDS = 600;
 /** How long a call waits for a process that can take it. */
 const PATIENCE_MS = 60_000;
 const STOP_MS = 10_000;

@@ -10,11 +10,10 @@ import { z } from "zod";
 import { type LastWords, WORDS_BYTES } from "./words.ts";
 
 const TICK_MS = 250;
-/** Without a turn for others: this long, and as much of it at work. On a busy machine it takes longer. */
-const SILENT_MS = 10_000;
-const BUSY_MS = 8000;
-/** Without a turn and without work: it waits for something that does not come. */
-const BLOCKED_MS = 30_000;
+/** So much work without a turn for others. Work, not time: on a busy machine what is right takes long as well. */
+const BUSY_MS = 15_000;
+/** Without a turn and with little work: it waits for something that does not come. */
+const BLOCKED_MS = 300_000;
 const ASK_MS = 2000;
 /** of the memory there may be: from here on it is watched who takes it, and here it ends */
 const MUCH = 0.75;
@@ -93,8 +92,7 @@ setInterval(() => {
   }
   const ms = performance.now() - since;
   const { user, system } = process.cpuUsage(used);
-  if ((ms > SILENT_MS && (user + system) / 1000 > BUSY_MS) || ms > BLOCKED_MS)
-    return void silent(ms);
+  if ((user + system) / 1000 > BUSY_MS || ms > BLOCKED_MS) return void silent(ms);
   const rss = process.memoryUsage.rss();
   if (rss > MUCH * limit) {
     if (asking && rss <= MOST * limit) return;
