@@ -1,5 +1,5 @@
 /** tiller model: look at a checkpoint, bring one in from elsewhere, sample from it, score a text with it. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { totalmem } from "node:os";
 import path from "node:path";
 import { z } from "zod";
@@ -8,6 +8,7 @@ import {
   askedBits,
   dtypes,
   encodePrompt,
+  ggufContent,
   importModel,
   loadCheckpoint,
   perplexity,
@@ -16,7 +17,6 @@ import {
   Sampler,
   saveCheckpoint,
   writeFileSafely,
-  writeGguf,
 } from "@tiller/lm";
 import { rng, TillerError } from "@tiller/schema";
 import { sizeOf } from "@tiller/tensor";
@@ -152,9 +152,8 @@ async function send(dir: string, rest: string[]): Promise<void> {
     type: z.enum(["F32", "F16", "Q8_0"]).default("F16"),
   });
   const name = path.basename(path.resolve(dir));
-  const bytes = writeGguf(await loadCheckpoint(dir), { name, matrices: type });
-  await writeFileSafely(gguf, bytes);
-  console.log(`${gguf}: ${type}, ${(bytes.length / 1e6).toFixed(1)} MB`);
+  await writeFileSafely(gguf, ggufContent(await loadCheckpoint(dir), { name, matrices: type }));
+  console.log(`${gguf}: ${type}, ${(statSync(gguf).size / 1e6).toFixed(1)} MB`);
 }
 
 async function sample(dir: string, rest: string[]): Promise<void> {

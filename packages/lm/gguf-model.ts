@@ -5,7 +5,14 @@
  */
 import { largest, TillerError } from "@tiller/schema";
 import { layoutOf, type ModelConfig, type ModelShape, shapeOf } from "./architectures.ts";
-import { decodeGguf, encodeGguf, type Gguf, type GgufWritten } from "./gguf.ts";
+import {
+  decodeGguf,
+  type Gguf,
+  ggufPieces,
+  type GgufValue,
+  type GgufWritten,
+  type Source,
+} from "./gguf.ts";
 import { ggufTokenizer, tokenizerMetadata } from "./gguf-tokenizer.ts";
 import { halvesToPairs, pairsToHalves } from "./llama2c.ts";
 import type { TensorData, TensorMap } from "./safetensors.ts";
@@ -27,19 +34,94 @@ const unsupported = (what: string) =>
     `${what}; GGUF files of ${Object.keys(architectures).join(", ")} can be read and written. Choose another model or format.`,
   );
 
+/** Keys of an architecture that are read, beside those of `neutral`. */
+const read = new Set(
+  (
+    "block_count context_length embedding_length feed_forward_length attention.head_count " +
+    "attention.head_count_kv attention.key_length attention.layer_norm_epsilon " +
+    "attention.layer_norm_rms_epsilon rope.dimension_count rope.freq_base rope.scaling.type " +
+    "rope.scaling.factor rope.scale_linear use_parallel_residual"
+  ).split(" "),
+);
+/** Keys that say nothing to a sum, or only at some values. Off (0, false) means not asked for, of any key but `causal`. */
+const neutral: Readonly<Record<string, (value: unknown, c: ModelShape) => boolean>> = {
+  vocab_size: (x, c) => x === c.vocab,
+  tensor_data_layout: () => true,
+  "rope.scaling.original_context_length": () => true, // of yarn and longrope, which are refused
+  "rope.scaling.finetuned": () => true,
+  "rope.scaling.attn_factor": (x) => x === 1,
+  "attention.causal": (x) => x === true,
+  "attention.value_length": (x, c) => x === c.headDim,
+  "attention.scale": (x, c) => Math.abs(Number(x) * Math.sqrt(c.headDim) - 1) < 1e-6,
+  "attention.sliding_window": (x, c) => Number(x) >= c.positions,
+  embedding_length_out: (x, c) => x === c.width,
+  logit_scale: (x) => x === 1,
+  residual_scale: (x) => x === 1,
+  embedding_scale: (x) => x === 1,
+};
+function refuseUncomputed(f: Gguf, architecture: Architecture, c: ModelShape, file: string): void {
+  const prefix = `${architecture}.`;
+  for (const [name, value] of f.metadata) {
+    const key = name.startsWith(prefix) ? name.slice(prefix.length) : undefined;
+    if (key === undefined || read.has(key)) continue;
+    const none = (value === 0 || value === false) && key !== "attention.causal";
+    const fine = Object.hasOwn(neutral, key) && neutral[key]!(value, c);
+    if (!none && !fine) throw uncomputed(file, name, value);
+  }
+  const type = f.metadata.get("general.type") ?? "model";
+  if (type !== "model") throw uncomputed(file, "general.type", type);
+  const parts = f.metadata.get("split.count") ?? 1;
+  if (Number(parts) > 1)
+    throw new TillerError(
+      "unsupported_model",
+      `${file} is one of ${String(parts)} parts. Join them with llama-gguf-split --merge.`,
+    );
+}
+const uncomputed = (file: string, name: string, value: unknown) =>
+  new TillerError(
+    "unsupported_model",
+    `${file} has ${name} ${JSON.stringify(value).slice(0, 200)}, which is not computed here. Choose another model or format.`,
+  );
+
 /** config.json of a file's metadata. */
-function configOf(f: Gguf, architecture: Architecture, vocab: number): ModelConfig {
-  const raw = (key: string) => f.metadata.get(`${architecture}.${key}`);
-  const maybe = (key: string) => raw(key) as number | undefined;
-  const must = (key: string): number => {
+function configOf(f: Gguf, architecture: Architecture, vocab: number, file: string): ModelConfig {
+  const raw = (key: string): GgufValue | undefined => {
+    const value = f.metadata.get(`${architecture}.${key}`);
+    if (!Array.isArray(value)) return value;
+    const [first] = value as readonly GgufValue[]; // a number a layer
+    if (value.some((x) => x !== first) || first === undefined)
+      throw uncomputed(file, `${architecture}.${key}`, value);
+    return first;
+  };
+  const maybe = (key: string): number | undefined => {
     const value = raw(key);
-    if (typeof value === "number") return value;
+    if (value === undefined || (typeof value === "number" && Number.isFinite(value))) return value;
+    throw new TillerError(
+      "bad_config",
+      `${file}: ${architecture}.${key} is ${JSON.stringify(value)}, no number. Convert the model anew.`,
+    );
+  };
+  const must = (key: string): number => {
+    const value = maybe(key);
+    if (value !== undefined) return value;
     throw new TillerError(
       "bad_config",
       `the GGUF file has no number ${architecture}.${key}. Convert the model anew.`,
     );
   };
-  const id = (key: string) => f.metadata.get(`tokenizer.ggml.${key}_token_id`);
+  const id = (key: string) => {
+    const name = `tokenizer.ggml.${key}_token_id`;
+    const value = f.metadata.get(name);
+    if (
+      value === undefined ||
+      (Number.isInteger(value) && Number(value) >= 0 && Number(value) < vocab)
+    )
+      return value;
+    throw new TillerError(
+      "bad_config",
+      `${file}: ${name} is ${JSON.stringify(value)}, the vocabulary has ${vocab} tokens. Convert the model anew.`,
+    );
+  };
   const tied = !f.tensors.has("output.weight");
   const common = {
     model_type: architectures[architecture],
@@ -73,43 +155,92 @@ function configOf(f: Gguf, architecture: Architecture, vocab: number): ModelConf
     intermediate_size: must("feed_forward_length"),
     max_position_embeddings: must("context_length"),
   };
-  if (architecture === "gptneox")
+  const headDim = maybe("attention.key_length") ?? width / heads;
+  const turned = maybe("rope.dimension_count") ?? headDim;
+  const rope = scaling(f, {
+    architecture,
+    dims: turned,
+    base: maybe("rope.freq_base") ?? 10_000,
+    context: wide.max_position_embeddings,
+    type: raw("rope.scaling.type"),
+    factor: maybe("rope.scaling.factor") ?? maybe("rope.scale_linear"),
+  });
+  if (architecture === "gptneox") {
+    if (headDim !== width / heads) throw uncomputed(file, "gptneox.attention.key_length", headDim);
     return {
       ...wide,
       architectures: ["GPTNeoXForCausalLM"],
-      rotary_pct: must("rope.dimension_count") / (width / heads),
+      rotary_pct: (turned + 1e-3) / headDim, // rounded down to whole dimensions
       rotary_emb_base: maybe("rope.freq_base") ?? 10_000,
+      rope_scaling: rope,
       layer_norm_eps: must("attention.layer_norm_epsilon"),
       use_parallel_residual: raw("use_parallel_residual") ?? true,
       hidden_act: "gelu",
     };
+  }
+  if (turned !== headDim) throw uncomputed(file, `${architecture}.rope.dimension_count`, turned);
   const names = { llama: "Llama", qwen2: "Qwen2", qwen3: "Qwen3" };
   return {
     ...wide,
     architectures: [`${names[architecture]}ForCausalLM`],
     num_key_value_heads: maybe("attention.head_count_kv") ?? heads,
-    head_dim: maybe("attention.key_length") ?? width / heads,
+    head_dim: headDim,
     rms_norm_eps: must("attention.layer_norm_rms_epsilon"),
     rope_theta: maybe("rope.freq_base") ?? 10_000,
-    rope_scaling: scaling(f, raw("rope.scaling.type"), maybe("rope.scaling.factor")),
-    attention_bias: f.tensors.has("blk.0.attn_output.bias"),
-    mlp_bias: f.tensors.has("blk.0.ffn_up.bias"),
+    rope_scaling: rope,
+    ...(architecture !== "qwen2" && {
+      attention_bias: f.tensors.has("blk.0.attn_output.bias"),
+    }),
+    ...(architecture === "llama" && { mlp_bias: f.tensors.has("blk.0.ffn_up.bias") }),
     hidden_act: "silu",
   };
 }
 
-/** Llama 3's stretched waves stand in the file as a tensor of factors, 1 up to the model's own. */
-function scaling(f: Gguf, type: unknown, factor: number | undefined): unknown {
-  const factors = f.tensors.get("rope_freqs.weight")?.data;
-  if (factors)
-    return {
-      rope_type: "llama3",
-      factor: largest(factors),
-      low_freq_factor: 1,
-      high_freq_factor: 4,
-      original_max_position_embeddings: 8192,
-    };
-  return type === undefined || type === "none" ? null : { rope_type: type, factor: factor ?? 1 };
+/**
+ * Stretched waves: by one factor, or by a tensor of factors, one a frequency. Llama 3's own are known again by trying;
+ * any others are what transformers calls longrope, with one table for all lengths.
+ */
+function scaling(
+  f: Gguf,
+  o: {
+    readonly architecture: Architecture;
+    readonly dims: number;
+    readonly base: number;
+    readonly context: number;
+    readonly type: GgufValue | undefined;
+    readonly factor: number | undefined;
+  },
+): Record<string, unknown> | null {
+  const type = o.type ?? "linear"; // as llama.cpp has it
+  const linear = type === "linear" && o.factor ? o.factor : 1;
+  const table = o.architecture === "llama" ? f.tensors.get("rope_freqs.weight")?.data : undefined;
+  if (type !== "linear" && type !== "none") return { rope_type: type, factor: o.factor ?? 1 };
+  if (!table) return linear === 1 ? null : { rope_type: "linear", factor: linear };
+  const factors = Array.from(table, (x) => x * linear);
+  const factor = largest(factors);
+  for (let context = 16; linear === 1 && context <= 2 ** 20; context *= 2) {
+    const near = factors.every((x, i) => {
+      const turns = (context * o.base ** ((-2 * i) / o.dims)) / (2 * Math.PI);
+      const keep = Math.min(1, Math.max(0, (turns - 1) / 3));
+      return Math.abs(x * (keep + (1 - keep) / factor) - 1) < 1e-5;
+    });
+    if (near)
+      return {
+        rope_type: "llama3",
+        factor,
+        low_freq_factor: 1,
+        high_freq_factor: 4,
+        original_max_position_embeddings: context,
+      };
+  }
+  return {
+    rope_type: "longrope",
+    factor: 1,
+    short_factor: factors,
+    long_factor: factors,
+    attention_factor: 1,
+    original_max_position_embeddings: o.context,
+  };
 }
 
 /** Our name of a tensor without its ending -> GGUF's. */
@@ -197,9 +328,9 @@ function chatFilesOf(f: Gguf): Record<string, string> {
   return { "chat_template.jinja": template, "tokenizer_config.json": JSON.stringify(config) };
 }
 
-/** A GGUF file's bytes as config.json, tensors and tokenizer.json; `file` is for messages. */
+/** A GGUF file as config.json, tensors and tokenizer.json; `file` is for messages. */
 export function readGguf(
-  bytes: Uint8Array,
+  from: Uint8Array | Source,
   file: string,
 ): {
   config: ModelConfig;
@@ -207,36 +338,49 @@ export function readGguf(
   tokenizer: unknown;
   chatFiles: Record<string, string>;
 } {
-  const f = decodeGguf(bytes, file);
+  const f = decodeGguf(from, file);
   const architecture = f.metadata.get("general.architecture") as Architecture;
-  if (!(architecture in architectures))
-    throw unsupported(`${file} is of architecture ${architecture}`);
+  if (typeof architecture !== "string" || !Object.hasOwn(architectures, architecture))
+    throw unsupported(`${file} is of architecture ${String(architecture ?? "none")}`);
   const vocab = f.tensors.get("token_embd.weight")?.shape[0] ?? 0;
-  const config = configOf(f, architecture, vocab);
+  const config = configOf(f, architecture, vocab, file);
   const shape = shapeOf(config);
+  refuseUncomputed(f, architecture, shape, file);
   const names = ggufNames(shape);
-  const tensors = new Map<string, TensorData>();
-  for (const spec of paramSpecs(shape)) {
+  const pairs = paramSpecs(shape).map((spec) => {
     const [base, ending] = split(spec.name);
-    const theirs = names.get(base)!;
-    const found = f.tensors.get(theirs + ending);
-    const tensor = found && relaid(shape, architecture, theirs, found, false);
-    if (tensor?.shape.join() !== spec.shape.join())
+    return { spec, base: names.get(base)!, name: names.get(base)! + ending };
+  });
+  // all names and sizes first: nothing is read of a file that is of another model
+  for (const { spec, base, name } of pairs) {
+    const found = f.tensors.get(name)?.shape;
+    const turned = layoutOf(shape).inOut && found?.length === 2 && base.startsWith("blk.");
+    if ((turned ? found.toReversed() : found)?.join() !== spec.shape.join())
       throw new TillerError(
         "damaged_checkpoint",
-        `${file}: tensor ${theirs}${ending} is ${found ? `(${found.shape})` : "missing"}, its metadata asks for (${spec.shape}). Download it again or convert the model anew.`,
+        `${file}: tensor ${name} is ${found ? `(${found})` : "missing"}, its metadata asks for (${spec.shape}). Download it again or convert the model anew.`,
       );
-    tensors.set(spec.name, tensor);
   }
+  const known = new Set(pairs.map(({ name }) => name));
+  const factors = architecture === "llama" ? "rope_freqs.weight" : "";
+  for (const name of f.tensors.keys())
+    if (!known.has(name) && name !== factors && !/^blk\.\d+\.attn_rot_embd\.weight$/.test(name))
+      throw new TillerError(
+        "unsupported_model",
+        `${file} has the tensor ${name}, which ${architecture} is not computed with here. Choose another model or format.`,
+      );
   const tokenizer = ggufTokenizer(f.metadata, file);
+  const tensors = new Map<string, TensorData>();
+  for (const { spec, base, name } of pairs)
+    tensors.set(spec.name, relaid(shape, architecture, base, f.tensors.get(name)!, false));
   return { config, tensors, tokenizer, chatFiles: chatFilesOf(f) };
 }
 
-/** The bytes of a GGUF file that llama.cpp runs. Matrices in the given type, norms and biases in F32. */
-export function writeGguf(
+/** A GGUF file that llama.cpp runs, piece by piece. Matrices in the given type, norms and biases in F32. */
+export function ggufContent(
   m: { readonly config: ModelConfig; readonly tensors: TensorMap; readonly tokenizer: unknown },
   o: { readonly name: string; readonly matrices?: "F32" | "F16" | "Q8_0" },
-): Buffer {
+): Iterable<Uint8Array> {
   const c = shapeOf(m.config);
   const type = m.config.model_type === "mistral" ? "llama" : m.config.model_type;
   const found = Object.entries(architectures).find(([, ours]) => ours === type);
@@ -246,6 +390,15 @@ export function writeGguf(
     throw unsupported(`a window of ${c.window} tokens cannot be written for llama`);
   if (architecture === "gpt2" && c.activation !== "geluTanh" && c.activation !== "gelu")
     throw unsupported(`GPT-2 with ${c.activation}`);
+  if (architecture === "gptneox" && !c.activation.startsWith("gelu"))
+    throw unsupported(`GPT-NeoX with ${c.activation}`);
+  if (c.layout === "llama" && c.activation !== "silu")
+    throw unsupported(`${architecture} with ${c.activation}`);
+  if (c.attention.byLayer || Math.abs(c.attention.scale * Math.sqrt(c.headDim) - 1) > 1e-6)
+    throw unsupported("attention scores of another scale cannot be written");
+  if (c.layout !== "llama" && !(c.biases.qkv && c.biases.out && c.biases.mlp))
+    throw unsupported(`${architecture} without biases`);
+  if (architecture === "qwen3" && c.biases.qkv) throw unsupported("qwen3 with biases");
   const f32 = (x: number): GgufWritten => ({ f32: x });
   const key = (name: string) => `${architecture}.${name}`;
   const fileType = { F32: 0, F16: 1, Q8_0: 7 }[o.matrices ?? "F32"];
@@ -270,19 +423,34 @@ export function writeGguf(
   }
   const extra = new Map<string, TensorData>();
   if (c.rotary) {
-    const [first, second] = c.rotary.frequencies;
-    const base = rotaryBase(m.config) ?? (first / second) ** (c.rotary.dims / 2);
+    const base = rotaryBase(m.config);
     metadata.set(key("rope.dimension_count"), c.rotary.dims);
     metadata.set(key("rope.freq_base"), f32(base));
     const factors = c.rotary.frequencies.map((f, i) => base ** ((-2 * i) / c.rotary!.dims) / f);
-    if (factors.some((x) => Math.abs(x - 1) > 1e-4))
+    const differs = (x: number, y: number) => Math.abs(x / y - 1) > 1e-6;
+    if (factors.every((x) => !differs(x, factors[0]!))) {
+      if (differs(factors[0]!, 1)) {
+        metadata.set(key("rope.scaling.type"), "linear");
+        metadata.set(key("rope.scaling.factor"), f32(factors[0]!));
+      }
+    } else if (architecture !== "llama")
+      throw unsupported(
+        `rotary positions other than plain or linear cannot be written for ${architecture}`,
+      );
+    else
       extra.set("rope_freqs.weight", {
         shape: [factors.length],
         data: Float32Array.from(factors),
       });
   }
   if (architecture === "gptneox") metadata.set(key("use_parallel_residual"), c.parallel);
-  for (const [name, value] of tokenizerMetadata(m.tokenizer, m.config, c.vocab))
+  // transformers' defaults (50256) stand in files of small vocabularies, and name no token there
+  const ids = Object.fromEntries(
+    ["bos_token_id", "eos_token_id"].flatMap((k) =>
+      Number(m.config[k]) >= c.vocab ? [[k, null]] : [],
+    ),
+  );
+  for (const [name, value] of tokenizerMetadata(m.tokenizer, { ...m.config, ...ids }, c.vocab))
     metadata.set(name, value);
 
   const names = ggufNames(c);
@@ -290,14 +458,24 @@ export function writeGguf(
   for (const { name } of paramSpecs(c)) {
     const [base, ending] = split(name);
     const theirs = names.get(base)!;
-    tensors.set(theirs + ending, relaid(c, architecture, theirs, m.tensors.get(name)!, true));
+    const ours = m.tensors.get(name)!;
+    const turned = layoutOf(c).inOut && ours.shape.length === 2 && theirs.startsWith("blk.");
+    tensors.set(theirs + ending, {
+      shape: turned ? ours.shape.toReversed() : ours.shape,
+      get data() {
+        return relaid(c, architecture, theirs, ours, true).data;
+      },
+    });
   }
-  return encodeGguf(metadata, tensors, { matrices: o.matrices });
+  return ggufPieces(metadata, tensors, o.matrices ? { matrices: o.matrices } : {});
 }
+/** The same in one piece. */
+export const writeGguf = (...given: Parameters<typeof ggufContent>): Buffer =>
+  Buffer.concat([...ggufContent(...given)]);
 
 /** theta, wherever a version of config.json keeps it */
-function rotaryBase(config: ModelConfig): number | undefined {
-  const parameters = config["rope_parameters"] as { rope_theta?: number } | null | undefined;
-  const theta = parameters?.rope_theta ?? config["rope_theta"] ?? config["rotary_emb_base"];
-  return typeof theta === "number" ? theta : undefined;
+function rotaryBase(config: ModelConfig): number {
+  const tables = [config["rope_scaling"], config["rope_parameters"]] as { rope_theta?: number }[];
+  const found = tables.find((t) => t && Object.keys(t).length > 0)?.rope_theta;
+  return Number(found ?? config["rope_theta"] ?? config["rotary_emb_base"] ?? 10_000);
 }

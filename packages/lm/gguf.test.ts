@@ -2,12 +2,13 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import fc from "fast-check";
+import { TillerError } from "@tiller/schema";
 import { expect, test } from "vitest";
 import { ModelConfig, shapeOf } from "./architectures.ts";
 import { trainBpe } from "./bpe.ts";
 import { ggmlTypes, quantise } from "./ggml-types.ts";
 import { readGguf, writeGguf } from "./gguf-model.ts";
-import { decodeGguf, encodeGguf } from "./gguf.ts";
+import { decodeGguf, encodeGguf, type GgufWritten } from "./gguf.ts";
 import { readSafetensors, type TensorData } from "./safetensors.ts";
 import { sentencePieceJson } from "./sentencepiece.ts";
 import { loadTokenizerJson } from "./tokenizer.ts";
@@ -149,4 +150,185 @@ test("what cannot be written or read is said", async () => {
   );
   const empty = encodeGguf(new Map([["general.architecture", "llama"]]), new Map());
   expect(() => readGguf(empty, "m.gguf")).toThrow(/has no number llama\./);
+});
+
+/** The same file with other metadata, or tensors beside its own. */
+function changed(
+  bytes: Uint8Array,
+  more: Readonly<Record<string, GgufWritten | undefined>>,
+  extra: Readonly<Record<string, number[]>> = {},
+): Buffer {
+  const f = decodeGguf(bytes, "m.gguf");
+  const metadata = new Map<string, GgufWritten>();
+  for (const [key, value] of f.metadata)
+    metadata.set(
+      key,
+      typeof value === "number" && !Number.isInteger(value)
+        ? { f32: value }
+        : (value as GgufWritten),
+    );
+  for (const [key, value] of Object.entries(more))
+    if (value === undefined) metadata.delete(key);
+    else metadata.set(key, value);
+  const tensors = new Map(f.tensors);
+  for (const [name, shape] of Object.entries(extra))
+    tensors.set(name, { shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(2) });
+  return encodeGguf(metadata, tensors);
+}
+const llama2 = await load("llama2");
+const plain = writeGguf({ ...llama2, tokenizer: byteLevel }, { name: "m" });
+
+test.each([
+  ["llama.rope.scaling.type", "yarn", /rotary positions of type yarn/],
+  ["llama.rope.dimension_count", 4, /llama\.rope\.dimension_count 4/],
+  ["llama.expert_count", 8, /llama\.expert_count 8/],
+  ["llama.attention.sliding_window", 8, /llama\.attention\.sliding_window 8/],
+  ["llama.logit_scale", { f32: 0.0625 }, /llama\.logit_scale 0\.0625/],
+  ["llama.attention.scale", { f32: 0.5 }, /llama\.attention\.scale 0\.5/],
+  ["llama.attention.causal", false, /llama\.attention\.causal false/],
+  ["llama.attention.value_length", 4, /value_length 4/],
+  ["llama.attention.clamp_kqv", { f32: 8 }, /clamp_kqv 8/],
+  ["llama.final_logit_softcapping", { f32: 30 }, /final_logit_softcapping 30/],
+  ["llama.key_of_tomorrow", 1, /llama\.key_of_tomorrow 1/],
+  ["llama.vocab_size", 41, /llama\.vocab_size 41/],
+  ["llama.rope.scaling.attn_factor", { f32: 1.5 }, /attn_factor 1\.5/],
+  ["llama.attention.head_count_kv", [2, 1], /head_count_kv \[2,1\]/],
+  ["llama.block_count", "two", /block_count is "two", no number/],
+  ["llama.block_count", 50_000_000, /num_hidden_layers/],
+  ["llama.block_count", undefined, /no number llama\.block_count/],
+  ["llama.context_length", undefined, /no number llama\.context_length/],
+  ["tokenizer.ggml.eos_token_id", 300_000_000, /eos_token_id is 300000000, the vocabulary has 40/],
+  ["general.type", "adapter", /general\.type "adapter"/],
+  ["split.count", 3, /one of 3 parts.*--merge/],
+  ["general.architecture", "toString", /architecture toString/],
+  ["general.architecture", "constructor", /architecture constructor/],
+  ["general.architecture", 5, /architecture 5/],
+  ["general.architecture", undefined, /architecture none/],
+  ["general.alignment", 0, /general\.alignment is 0, no power of two/],
+  ["general.alignment", 3, /general\.alignment is 3/],
+  ["general.alignment", "abc", /general\.alignment is "abc"/],
+  ["general.alignment", 2 ** 31, /begins at byte/],
+] as const)("a file whose %s is %o is refused by name", (key, value, message) => {
+  const bytes = changed(plain, { [key]: value as GgufWritten | undefined });
+  expect(() => readGguf(bytes, "m.gguf")).toThrow(message);
+  expect(() => readGguf(bytes, "m.gguf")).toThrow(TillerError);
+});
+
+test("keys that ask for nothing, or for what is computed, refuse no file", () => {
+  const bytes = changed(plain, {
+    "llama.expert_count": 0,
+    "llama.logit_scale": { f32: 0 },
+    "llama.attention.scale": { f32: 1 / Math.sqrt(8) },
+    "llama.attention.sliding_window": 32,
+    "llama.attention.head_count_kv": [2, 2],
+    "llama.rope.scaling.type": "none",
+    "llama.tensor_data_layout": "Meta AI original pth",
+    "general.license": "mit",
+  });
+  expect(readGguf(bytes, "m.gguf").tensors).toEqual(llama2.tensors);
+});
+
+test("tensors of another model, twice, or over one another are refused", () => {
+  expect(() => readGguf(changed(plain, {}, { "blk.0.attn_q_norm.weight": [8] }), "m.gguf")).toThrow(
+    /tensor blk\.0\.attn_q_norm\.weight, which llama is not computed with/,
+  );
+  const two = encodeGguf(
+    new Map(),
+    new Map(["a", "b"].map((n) => [n, { shape: [8], data: new Float32Array(8) }])),
+  );
+  const name = two.indexOf("b", 60);
+  const twice = Buffer.from(two);
+  twice[name] = 97;
+  expect(() => decodeGguf(twice, "m.gguf")).toThrow(/two tensors a/);
+  const over = Buffer.from(two);
+  over.writeBigUInt64LE(0n, name + 1 + 4 + 8 + 4);
+  expect(() => decodeGguf(over, "m.gguf")).toThrow(/tensors a and b overlap/);
+  over.writeBigUInt64LE(1n, name + 1 + 4 + 8 + 4);
+  expect(() => decodeGguf(over, "m.gguf")).toThrow(/damaged|no whole/);
+});
+
+test("sizes that no file has are refused before they are made", () => {
+  const head = (...parts: (string | bigint | number)[]) =>
+    Buffer.concat(
+      parts.map((p) => {
+        if (typeof p === "string") return Buffer.from(p);
+        const b = Buffer.alloc(typeof p === "bigint" ? 8 : 4);
+        if (typeof p === "bigint") b.writeBigUInt64LE(p);
+        else b.writeUInt32LE(p);
+        return b;
+      }),
+    );
+  const key = [1n, "x"] as const;
+  for (const bytes of [
+    head("GGUF", 3, 2n ** 60n, 0n, "  ".repeat(8)),
+    head("GGUF", 3, 0n, 2n ** 62n, "  ".repeat(8)),
+    head("GGUF", 3, 0n, 1_000_000n),
+    head("GGUF", 3, 0n, 1n, 2n ** 40n, "x".repeat(16)),
+    head("GGUF", 3, 0n, 1n, ...key, 9, 0, 300_000_000n, "x".repeat(200_000)),
+    head("GGUF", 3, 0n, 1n, ...key, 9, 9, 1n, 9, 1n, 0, 0n),
+    head("GGUF", 3, 0n, 1n, ...key, 99, 0n),
+    head("GGUF", 3, 1n, 0n, ...key, 4, 32768n, 32768n, 32768n, 32768n, 0, 0n),
+    head("GGUF", 3, 1n, 0n, ...key, 1, 8n, 0, 2n ** 63n),
+    head("GGUF", 99, 0n, 0n, 0n),
+  ])
+    expect(() => decodeGguf(bytes, "m.gguf")).toThrow(/m\.gguf is no whole GGUF/);
+});
+
+const waves = (config: ModelConfig) => shapeOf(config).rotary!.frequencies;
+test.each([
+  ["linear", { rope_type: "linear", factor: 4 }],
+  [
+    "llama3",
+    {
+      rope_type: "llama3",
+      factor: 8,
+      low_freq_factor: 1,
+      high_freq_factor: 4,
+      original_max_position_embeddings: 16,
+    },
+  ],
+  [
+    "llama3",
+    {
+      rope_type: "llama3",
+      factor: 32,
+      low_freq_factor: 1,
+      high_freq_factor: 4,
+      original_max_position_embeddings: 8192,
+    },
+  ],
+  [
+    "longrope",
+    {
+      rope_type: "llama3",
+      factor: 3,
+      low_freq_factor: 2,
+      high_freq_factor: 9,
+      original_max_position_embeddings: 1000,
+    },
+  ],
+])("rotary positions go out and come in the same (%s)", (type, rope) => {
+  for (const theta of [10_000, 500_000]) {
+    const config = {
+      ...llama2.config,
+      rope_parameters: null,
+      rope_theta: theta,
+      rope_scaling: rope,
+    };
+    const bytes = writeGguf({ ...llama2, config, tokenizer: byteLevel }, { name: "m" });
+    const back = readGguf(bytes, "m.gguf").config;
+    waves(back).forEach((f, i) => expect(f / waves(config)[i]!).toBeCloseTo(1, 5));
+    expect([type, "llama3"]).toContain((back["rope_scaling"] as { rope_type: string }).rope_type);
+  }
+});
+
+test("what llama.cpp would compute in another way is not written", () => {
+  const refused = (config: object) => () =>
+    writeGguf(
+      { ...llama2, config: { ...llama2.config, ...config }, tokenizer: byteLevel },
+      { name: "m" },
+    );
+  expect(refused({ hidden_act: "relu" })).toThrow(/llama with relu/);
+  const scaled = { model_type: "qwen2", rope_parameters: null, rope_scaling: null };
+  expect(refused({ ...scaled, rope_scaling: { rope_type: "yarn" } })).toThrow(/type yarn/);
 });

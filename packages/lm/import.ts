@@ -4,6 +4,7 @@ import path from "node:path";
 import { TillerError } from "@tiller/schema";
 import type { ModelConfig } from "./architectures.ts";
 import { loadCheckpoint } from "./checkpoint.ts";
+import { ggufFile } from "./gguf.ts";
 import { readGguf } from "./gguf-model.ts";
 import { readLlama2c, readLlama2cTokenizer } from "./llama2c.ts";
 import type { TensorMap } from "./safetensors.ts";
@@ -25,7 +26,10 @@ export async function importModel(
   if (!existsSync(source))
     throw new TillerError("not_found", `there is no ${source}. Check the path.`);
   if (statSync(source).isDirectory()) return loadCheckpoint(source);
-  if (source.endsWith(".gguf")) return readGguf(await readPart(source), source);
+  if (source.endsWith(".gguf")) {
+    using opened = ggufFile(source);
+    return readGguf(opened, source);
+  }
   if (!source.endsWith(".bin"))
     throw new TillerError(
       "unknown_format",

@@ -13,7 +13,7 @@ export {
 export * from "./checkpoint.ts";
 export * from "./draw.ts";
 export { askedBits } from "./eight-bits.ts";
-export { writeGguf } from "./gguf-model.ts";
+export { ggufContent, writeGguf } from "./gguf-model.ts";
 export { pullModel } from "./hub.ts";
 export { decodeAfter, encodeAfter, encodePrompt, type Prompt } from "./prompt.ts";
 export { importModel } from "./import.ts";
