@@ -29,6 +29,7 @@ const modes: Readonly<
   Record<string, () => Promise<(o: z.infer<typeof Options>) => Promise<string[]>>>
 > = {
   files: async () => (await import("./files-run.ts")).files,
+  server: async () => (await import("./server-run.ts")).server,
 };
 const [mode = ""] = positionals;
 if (!Object.hasOwn(modes, mode)) {
