@@ -22,6 +22,7 @@ const HEALTH_MS = 20_000; // the longest that others wait
 const MEGABYTES = 4000; // the server with all its children, Postgres too
 const LANES = 3; // requests under way at once
 const SHOWN = 20;
+const TOKENS = ["key-researcher", "key-api", "link-rater", "link-admin"]; // what a start leaves for its owner
 
 interface Server {
   readonly child: ChildProcess;
@@ -38,7 +39,11 @@ async function start(home: string): Promise<Server> {
   child.stderr.on("data", (b: Buffer) => (said = (said + b.toString()).slice(-3000)));
   const end = Date.now() + START_MS;
   const file = path.join(home, "address");
-  while (!existsSync(file) || !readFileSync(file, "utf8").trim()) {
+  const written = () =>
+    existsSync(file) &&
+    readFileSync(file, "utf8").trim() &&
+    TOKENS.every((name) => existsSync(path.join(home, "tokens", name)));
+  while (!written()) {
     if (child.exitCode !== null || Date.now() > end)
       throw new Error(`the server does not start (${child.exitCode}): ${said}`);
     await sleep(200);
