@@ -187,7 +187,7 @@ export async function server(o: {
         if (status >= 500)
           fault(
             `${status} from ${hostile.name}`,
-            `${hostile.path}\n${String(hostile.init.body).slice(0, 500)}\n${text}`,
+            `${hostile.path}\n${JSON.stringify(hostile.init.body)?.slice(0, 500)}\n${text}`,
             number,
           );
         else if (status >= 400 && !Error_.safeParse(safeJson(text)).success && text)
@@ -217,16 +217,17 @@ export async function server(o: {
       longest.memory = Math.max(longest.memory, memory(running.child.pid!));
       if (longest.memory > MEGABYTES) fault("memory", `${Math.round(longest.memory)} MB`, n);
       if (running.child.exitCode !== null)
-        return void fault("the server ended", String(running.child.exitCode), n);
+        return fault("the server ended", String(running.child.exitCode), n);
       await sleep(300);
     }
   };
   const workflows = async () => {
     for (let k = 0; !over; k++) {
       const kind = kinds[k % kinds.length]!;
-      const id = await run("hostile@1", { kind }).catch(
-        (e: unknown) => void fault(`a run of "${kind}" cannot be started`, String(e), n),
-      );
+      const id = await run("hostile@1", { kind }).catch((e: unknown) => {
+        fault(`a run of "${kind}" cannot be started`, String(e), n);
+        return undefined;
+      });
       if (id) known.push(id);
       const other = await run("sound@1", { n: k }).catch(() => undefined);
       const [bad, good] = await Promise.all([
