@@ -12,6 +12,7 @@ import {
   LeaseId,
   LiveQuality,
   Measured,
+  Populations,
   QualityReport,
   RaterReport,
   rng,
@@ -276,3 +277,92 @@ test("an unknown field is an error with a remedy; raters get nothing of it", asy
     call("rater", "r0", "GET", `/api/quality/report?${which}`, QualityReport),
   ).rejects.toThrow(/not_allowed/);
 });
+
+test("an import changes no figure of one's own people; every report names its population, and others can be chosen", async () => {
+  const get = (more: string) =>
+    call("lead", "l", "GET", `/api/quality/report?${which}&fresh=1${more}`, QualityReport);
+  const own = await get("");
+  expect(own.population).toMatchObject({ source: "people", answers: own.answers, elsewhere: 0 });
+  // 40 answers of one imported person each, most of them left out of order, with a typo for a class; and a simulated rater's
+  await store.db.run(
+    sql`insert into experiment (id, recipe, title, state, seed, config) values ('set', 'import@1', 'a public set', 'done', 0, '{}')`,
+  );
+  await store.db.run(
+    sql`insert into batch (id, experiment, wanted) values ('set/b', 'set', 0), ('e/sim', 'e', 0)`,
+  );
+  await store.db.run(
+    sql`insert into person (id, name, pseudonym, role, imported, simulated) values ('imported:x', 'x', 'x', 'rater', true, false), ('robot', 'robot', 'robot', 'rater', false, true)`,
+  );
+  const { version } = comparison;
+  const add = async (batch: string, person: string, i: number, choice: string, at: string) => {
+    const [task, input] = [
+      `${batch}/${i}`,
+      JSON.stringify({ passage: "p", a: { text: "s" }, b: { text: "l" } }),
+    ];
+    await store.db.run(
+      sql`insert into task (id, batch, place, type, type_version, input, people) values (${task}, ${batch}, ${i}, 'comparison', ${version}, ${input}::jsonb, 1)`,
+    );
+    await store.db.run(
+      sql`insert into lease (id, task, person, swap, state, expires_at) values (${task}, ${task}, ${person}, false, 'answered', now())`,
+    );
+    await store.db
+      .run(sql`insert into answer (id, task, lease, person, value, swap, active_seconds, idle_seconds, at)
+      values (${task}, ${task}, ${task}, ${person}, ${JSON.stringify({ choice })}::jsonb, false, 1, 0, ${at}::timestamptz)`);
+  };
+  for (let i = 0; i < 40; i++)
+    await add("set/b", "imported:x", i, i === 7 ? "left" : "a", "2020-01-01T00:00:00Z");
+  for (let i = 0; i < 5; i++) await add("e/sim", "robot", i, "b", "2021-01-01T00:00:00Z");
+
+  const after = await get("");
+  const still = (r: QualityReport) => ({ ...r, computedAt: 0, seconds: 0, population: 0 });
+  expect(still(after)).toEqual(still(own));
+  expect(after.population).toMatchObject({ source: "people", elsewhere: 45 });
+
+  const populations = await call(
+    "lead",
+    "l",
+    "GET",
+    `/api/quality/populations?${which}`,
+    Populations,
+  );
+  expect(populations.sources.map((s) => [s.id, s.answers])).toEqual([
+    ["people", own.answers],
+    ["import:set", 40],
+    ["simulated", 5],
+  ]);
+  expect(populations.experiments.find((e) => e.id === "set")!.title).toBe("a public set");
+  const imported = await get("&source=import:set");
+  expect(imported).toMatchObject({
+    answers: 40,
+    population: { source: "import:set", title: "import a public set", elsewhere: own.answers + 5 },
+  });
+  expect(imported.people.map((p) => p.pseudonym)).toEqual(["x"]);
+  expect(await get("&source=simulated")).toMatchObject({ answers: 5 });
+  expect(await get("&source=all")).toMatchObject({
+    answers: own.answers + 45,
+    population: { elsewhere: 0 },
+  });
+  expect(await get("&source=all&experiment=e&until=2021-06-01T00:00:00Z")).toMatchObject({
+    answers: 5,
+  });
+  expect(await get("&since=2022-01-01T00:00:00Z")).toMatchObject({ answers: own.answers });
+  expect(await get("&version=none")).toMatchObject({
+    answers: 0,
+    population: { elsewhere: own.answers + 45 },
+  });
+  await expect(get("&source=import:other")).rejects.toThrow(
+    "no import other has answers to choice of comparison",
+  );
+  await expect(get("&source=everybody")).rejects.toThrow("source is");
+  const live = await call("lead", "l", "GET", `/api/quality/live?${which}`, LiveQuality);
+  expect(live.people.map((p) => p.person)).not.toContain("robot");
+  expect(live.population.source).toBe("people");
+  const simulated = await call(
+    "lead",
+    "l",
+    "GET",
+    `/api/quality/live?${which}&source=simulated`,
+    LiveQuality,
+  );
+  expect(simulated).toMatchObject({ answers: 5 });
+}, 60_000);

@@ -4,13 +4,15 @@
  * or a fifth more answers than at the last full sweep, brings it to the batch's fixed point again.
  */
 import { estimateOf, streaming, type Streaming } from "@tiller/crowd";
-import type { LiveQuality, PersonId, TaskId } from "@tiller/schema";
-import { type Db, labelsOfField, raterAnswersSince } from "@tiller/store";
+import type { LiveQuality, PersonId, Population, TaskId } from "@tiller/schema";
+import { countedIn, type Db, labelsOfField, raterAnswersSince } from "@tiller/store";
 
 /** An answer can be taken back for two minutes, and its transaction may commit after a later one's. */
 const OVERLAP_MS = 150_000;
 const GROWN = 1.2;
 const LATEST = 12;
+/** Populations that are kept up at once. */
+const KEPT = 12;
 /** A million answers are swept in seconds; what is left to the fixed point then is under what a page shows. */
 const SWEEPS = 60;
 
@@ -41,8 +43,14 @@ export function liveQuality() {
       newest: 0,
     };
   };
-  return async (db: Db, o: { type: string; field: string }): Promise<LiveQuality> => {
-    const key = `${o.type}\n${o.field}`;
+  return async (
+    db: Db,
+    about: { type: string; field: string; population?: Population },
+  ): Promise<LiveQuality> => {
+    const population = await countedIn(db, about);
+    const o = { ...about, population };
+    const { source, experiment, version, since, until } = population;
+    const key = JSON.stringify([o.type, o.field, source, experiment, version, since, until]);
     let k = kept.get(key) ?? (await begin(db, o));
     let rows = await raterAnswersSince(db, { ...o, since: k.newest - OVERLAP_MS });
     if (rows.some((r) => r.undone && k.recent.has(r.answer))) {
@@ -67,8 +75,11 @@ export function liveQuality() {
       k.stream.settle(SWEEPS);
       k.settledAt = k.answers;
     }
+    kept.delete(key);
     kept.set(key, k);
+    if (kept.size > KEPT) kept.delete(kept.keys().next().value!);
     return {
+      population,
       answers: k.answers,
       at: new Date().toISOString(),
       people: [...k.people].map((person) => ({

@@ -5,25 +5,28 @@
 import { parentPort, workerData } from "node:worker_threads";
 import pg from "pg";
 import { overview, raterReport, study } from "@tiller/crowd";
+import type { Population } from "@tiller/schema";
 import { Db, qualityData } from "@tiller/store";
 import { liveQuality } from "./live-quality.ts";
 
+/** Of what, and of whom. */
+export interface About {
+  readonly type: string;
+  readonly field: string;
+  readonly population: Population;
+}
+const keyOf = ({ type, field, population: p }: About): string =>
+  JSON.stringify([type, field, p.source, p.experiment, p.version, p.since, p.until]);
 export type Ask =
-  | { readonly kind: "study"; readonly id: number; readonly type: string; readonly field: string }
-  | { readonly kind: "live"; readonly id: number; readonly type: string; readonly field: string }
-  | {
-      readonly kind: "rater";
-      readonly id: number;
-      readonly type: string;
-      readonly field: string;
-      readonly person: string;
-    };
+  | (About & { readonly kind: "study"; readonly id: number })
+  | (About & { readonly kind: "live"; readonly id: number })
+  | (About & { readonly kind: "rater"; readonly id: number; readonly person: string });
 export type Told =
   | { readonly id: number; readonly json: string }
   | { readonly id: number; readonly error: { code?: string | undefined; message: string } };
 
 const { config } = workerData as { config: pg.ClientConfig };
-/** By kind of work and field; a few, since each holds its rows. */
+/** By kind of work, field and population; a few, since each holds its rows. */
 const studies = new Map<string, { made: ReturnType<typeof study>; computedAt: string }>();
 const KEPT = 3;
 
@@ -39,12 +42,12 @@ async function withDb<T>(use: (db: Db) => Promise<T>): Promise<T> {
   }
 }
 
-async function studyOf(type: string, field: string, fresh: boolean) {
-  const key = `${type}\n${field}`;
+async function studyOf(about: About, fresh: boolean) {
+  const key = keyOf(about);
   const known = studies.get(key);
   if (known && !fresh) return known;
   const computedAt = new Date().toISOString();
-  const data = await withDb((db) => qualityData(db, { type, field }));
+  const data = await withDb((db) => qualityData(db, about));
   const made = { made: study(data), computedAt };
   studies.delete(key);
   studies.set(key, made);
@@ -56,11 +59,11 @@ async function answer(ask: Ask): Promise<string> {
   const began = performance.now();
   if (ask.kind === "live") return JSON.stringify(await withDb((db) => live(db, ask)));
   if (ask.kind === "study") {
-    const { made, computedAt } = await studyOf(ask.type, ask.field, true);
+    const { made, computedAt } = await studyOf(ask, true);
     const body = overview(made);
     return JSON.stringify({ ...body, computedAt, seconds: (performance.now() - began) / 1000 });
   }
-  const { made, computedAt } = await studyOf(ask.type, ask.field, false);
+  const { made, computedAt } = await studyOf(ask, false);
   return JSON.stringify({ ...raterReport(made, ask.person), computedAt });
 }
 

@@ -6,18 +6,23 @@
 import { Worker } from "node:worker_threads";
 import type pg from "pg";
 import { TillerError } from "@tiller/schema";
-import type { Ask, Told } from "./quality-worker.ts";
+import type { About, Ask, Told } from "./quality-worker.ts";
 
 /** New figures are made when the old are older than this, and than ten times what they took. */
 const FRESH_MS = 10_000;
+/** Reports that are kept: populations can be as many as times. */
+const KEPT = 40;
+/** Of what, and of whom, as one name. */
+const keyOf = ({ type, field, population: p }: About): string =>
+  JSON.stringify([type, field, p.source, p.experiment, p.version, p.since, p.until]);
 type Question = Ask extends infer A ? (A extends Ask ? Omit<A, "id"> : never) : never;
 
 export interface QualityDesk {
   /** The report as JSON; made now when there is none yet or `fresh` is asked for. */
-  study(type: string, field: string, o?: { fresh?: boolean }): Promise<string>;
-  rater(type: string, field: string, person: string): Promise<string>;
+  study(about: About, o?: { fresh?: boolean }): Promise<string>;
+  rater(about: About, person: string): Promise<string>;
   /** What has moved with the newest answers; asked by several at once it is worked out once. */
-  live(type: string, field: string): Promise<string>;
+  live(about: About): Promise<string>;
 }
 
 export function qualityDesk(config: pg.ClientConfig): QualityDesk {
@@ -60,15 +65,17 @@ export function qualityDesk(config: pg.ClientConfig): QualityDesk {
     });
 
   const kept = new Map<string, { at: number; json: Promise<string>; took: number }>();
-  const study: QualityDesk["study"] = async (type, field, { fresh = false } = {}) => {
-    const key = `${type}\n${field}`;
+  const study: QualityDesk["study"] = async (about, { fresh = false } = {}) => {
+    const key = keyOf(about);
     const old = kept.get(key);
     if (old && !fresh && Date.now() - old.at < Math.max(FRESH_MS, 10 * old.took)) return old.json;
     const began = Date.now();
-    const json = ask({ kind: "study", type, field });
+    const json = ask({ ...about, kind: "study" });
     const entry = { at: began, json, took: 0 };
     if (!old || fresh) {
+      kept.delete(key);
       kept.set(key, entry);
+      if (kept.size > KEPT) kept.delete(kept.keys().next().value!);
       json.then(
         () => (entry.took = Date.now() - began),
         () => kept.delete(key),
@@ -83,9 +90,9 @@ export function qualityDesk(config: pg.ClientConfig): QualityDesk {
     return old.json;
   };
   const looking = new Map<string, Promise<string>>();
-  const live: QualityDesk["live"] = (type, field) => {
-    const key = `${type}\n${field}`;
-    const json = looking.get(key) ?? ask({ kind: "live", type, field });
+  const live: QualityDesk["live"] = (about) => {
+    const key = keyOf(about);
+    const json = looking.get(key) ?? ask({ ...about, kind: "live" });
     looking.set(key, json);
     const seen = () => looking.get(key) === json && looking.delete(key);
     json.then(seen, seen);
@@ -94,6 +101,6 @@ export function qualityDesk(config: pg.ClientConfig): QualityDesk {
   return {
     study,
     live,
-    rater: (type, field, person) => ask({ kind: "rater", type, field, person }),
+    rater: (about, person) => ask({ ...about, kind: "rater", person }),
   };
 }

@@ -297,7 +297,9 @@ test("drift probes: how often the same was said again, beside everyone's, and by
     ...["4", "4", "5", "3"].map((second, at) => ({ person: "w1", at, first: "3", second })),
     ...["3", "3", "3", "3"].map((second, at) => ({ person: "w2", at, first: "3", second })),
   ];
-  const d = { type: "k", field: "f", rows, people, groups: [], gold: [], again, texts: [] };
+  const population = { source: "people", title: "people here", answers: 6, elsewhere: 0 };
+  const rest = { population, people, groups: [], gold: [], again, texts: [] };
+  const d = { type: "k", field: "f", rows, ...rest };
   const report = raterReport(study({ ...d, scale: "ordinal" }), "w1");
   expect(report.again.own.same).toMatchObject({ at: 0.25, n: 4 });
   expect(report.again.own.same.low).toBeCloseTo(0.0063, 3); // Clopper and Pearson, 1 of 4

@@ -1,6 +1,7 @@
 /** The figures of the quality pages, from rows: what one kind of work's answers say about its raters, with intervals. */
 import {
   bootstrapMean,
+  type Counted,
   type Estimate,
   exactShare,
   median,
@@ -50,6 +51,8 @@ export interface QualityData {
   readonly type: string;
   readonly field: string;
   readonly scale: "nominal" | "ordinal" | "interval";
+  /** whose answers these are */
+  readonly population: Counted;
   readonly rows: readonly QualityRow[];
   readonly people: readonly {
     readonly id: string;
@@ -246,6 +249,7 @@ export function overview(s: Study): Omit<QualityReport, "computedAt" | "seconds"
     type: d.type,
     field: d.field,
     scale: d.scale,
+    population: d.population,
     answers: d.rows.length,
     tasks: t.tasks.length,
     method: methods[s.method].title,
@@ -315,6 +319,7 @@ export function raterReport(s: Study, person: string): Omit<RaterReport, "comput
   const answers = new Set(mine.map((r) => r.answer));
   const id = (a: string) => a as RaterReport["fastAnswers"][number]["answer"];
   return {
+    population: s.d.population,
     summary: s.summary(person),
     calibration: calibrate(checked),
     drift: driftOf(gold),

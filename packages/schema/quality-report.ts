@@ -23,13 +23,47 @@ export const AgreementReport = z.object({
 });
 export type AgreementReport = z.infer<typeof AgreementReport>;
 
+/**
+ * Whose answers a figure is about. `source`: "people" at the desk here, "simulated" ones, "import:EXPERIMENT" of one import,
+ * or "all" of them together; left out, it is people, or where there are none simulated raters, or else the largest import.
+ */
+export const Population = z.strictObject({
+  source: z
+    .string()
+    .regex(/^(people|simulated|all|import:.+)$/, {
+      error: 'source is "people", "simulated", "all" or "import:" and the import\'s experiment',
+    })
+    .optional(),
+  experiment: z.string().min(1).optional().describe("of the batch that asked"),
+  version: z.string().min(1).optional().describe("of the kind of work"),
+  since: z.iso.datetime({ offset: true }).optional().describe("answers from then on"),
+  until: z.iso.datetime({ offset: true }).optional().describe("answers before then"),
+});
+export type Population = z.infer<typeof Population>;
+/** The population with its source decided, and how many answers lie in it and outside. */
+export const Counted = Population.extend({
+  source: z.string(),
+  title: z.string().describe("in words"),
+  answers: z.number(),
+  elsewhere: z.number().describe("answers to the same field that are not counted"),
+});
+export type Counted = z.infer<typeof Counted>;
+const Share = z.strictObject({ id: z.string(), title: z.string(), answers: z.number() });
+/** GET /api/quality/populations: what one may choose among. */
+export const Populations = z.strictObject({
+  sources: z.array(Share),
+  experiments: z.array(Share),
+  versions: z.array(Share),
+});
+export type Populations = z.infer<typeof Populations>;
+
 /** What can be measured: kinds of work with a closed question or a number among their fields. */
 export const Measured = z.strictObject({
   type: z.string(),
   field: z.string(),
   label: z.string(),
   scale: z.enum(["nominal", "ordinal", "interval"]),
-  answers: z.number(),
+  answers: z.number().describe("given here; those of files are not counted"),
 });
 export type Measured = z.infer<typeof Measured>;
 
@@ -66,6 +100,7 @@ export const QualityReport = z.object({
   tasks: z.number(),
   computedAt: z.iso.datetime(),
   seconds: z.number().describe("what it took to compute"),
+  population: Counted.describe("whose answers all figures here are about"),
   method: z.string().describe("of aggregation, chosen by held-out likelihood"),
   raters: AgreementReport.describe("raters with each other"),
   researchers: AgreementReport.describe("raters with researchers, blind"),
@@ -88,6 +123,7 @@ export type QualityReport = z.infer<typeof QualityReport>;
 
 /** GET /api/quality/live: where things stand with the newest answer, between two reports. */
 export const LiveQuality = z.object({
+  population: Counted,
   answers: z.number().describe("of raters, taken in so far"),
   at: z.iso.datetime(),
   people: z.array(z.object({ person: PersonId, reliability: Estimated })),
@@ -111,6 +147,7 @@ const SaidAgain = z.object({
 export const RaterReport = z.object({
   summary: RaterQuality,
   computedAt: z.iso.datetime(),
+  population: Counted,
   calibration: z.object({
     answers: z.number(),
     curve: z.array(AtConfidence),

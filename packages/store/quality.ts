@@ -5,11 +5,14 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import {
+  type Counted,
   type Decide,
   Disagreement,
   type Field,
   type Measured,
   type PersonId,
+  type Population,
+  type Populations,
   Role,
   TillerError,
   View,
@@ -26,7 +29,7 @@ const scaleOf: Partial<Record<Field["kind"], Measured["scale"]>> = {
 const Viewed = z.object({ name: z.string(), view: View.nullable(), answers: z.number() });
 const viewOf = (db: Db, type: string | null) =>
   db.many(
-    sql`select k.name, k.view, (select count(*)::int from answer a join task t on t.id = a.task where t.type = k.name and a.undone_at is null) as answers
+    sql`select k.name, k.view, (select count(*)::int from answer a join task t on t.id = a.task join person p on p.id = a.person where t.type = k.name and a.undone_at is null and not p.imported) as answers
         from (select distinct on (name) name, view from task_type order by name, version desc) k where ${type}::text is null or k.name = ${type}`,
     Viewed,
   );
@@ -42,6 +45,97 @@ export async function measuredFields(db: Db): Promise<Measured[]> {
         return scale ? [{ type: name, field: f.name, label: f.label, scale, answers }] : [];
       }),
     );
+}
+
+const asked = sql`from answer a join task t on t.id = a.task join person p on p.id = a.person join batch b on b.id = t.batch`;
+/** Where an answer comes from; a person in a file is of the import, simulated or not. */
+const sourceOf = sql`case when p.imported then 'import:' || b.experiment when p.simulated then 'simulated' else 'people' end`;
+const countable = (o: { type: string; field: string }) =>
+  sql`a.undone_at is null and t.type = ${o.type} and t.gold is null and t.again_of is null and a.value #>> ${path(o.field)}::text[] is not null`;
+const fromSource = (source: string) =>
+  source === "all" ? sql`true` : sql`${sourceOf} = ${source}`;
+const within = (p: Counted) => {
+  const [experiment, version] = [p.experiment ?? null, p.version ?? null];
+  const [since, until] = [p.since ?? null, p.until ?? null];
+  return sql`${fromSource(p.source)} and (${experiment}::text is null or b.experiment = ${experiment}) and (${version}::text is null or t.type_version = ${version})
+      and (${since}::timestamptz is null or a.at >= ${since}::timestamptz) and (${until}::timestamptz is null or a.at < ${until}::timestamptz)`;
+};
+
+/** Sources, experiments and versions of the answers to a field, with how many there are of each, the most first. */
+export async function populationsOf(
+  db: Db,
+  o: { type: string; field: string },
+): Promise<Populations> {
+  const rows = await db.many(
+    sql`select ${sourceOf} as source, b.experiment, e.title, t.type_version as version, count(*)::int as answers
+        ${asked} join experiment e on e.id = b.experiment where ${countable(o)} group by 1, 2, 3, 4`,
+    z.object({
+      source: z.string(),
+      experiment: z.string(),
+      title: z.string(),
+      version: z.string(),
+      answers: z.number(),
+    }),
+  );
+  const shares = (
+    of: (r: (typeof rows)[number]) => string,
+    titleOf: (r: (typeof rows)[number]) => string,
+  ) =>
+    [...Map.groupBy(rows, of)]
+      .map(([id, list]) => ({
+        id,
+        title: titleOf(list[0]!),
+        answers: list.reduce((n, r) => n + r.answers, 0),
+      }))
+      .toSorted((a, b) => b.answers - a.answers || (a.id < b.id ? -1 : 1));
+  return {
+    sources: shares(
+      (r) => r.source,
+      (r) => titleOfSource(r.source, r.title),
+    ),
+    experiments: shares(
+      (r) => r.experiment,
+      (r) => r.title,
+    ),
+    versions: shares(
+      (r) => r.version,
+      (r) => r.version,
+    ),
+  };
+}
+const titleOfSource = (source: string, title: string): string =>
+  ({
+    people: "people at the desk here",
+    simulated: "simulated raters",
+    all: "everyone, imports too",
+  })[source] ?? `import ${title}`;
+
+/** The population with its source decided: people, or where none answered simulated raters, or else the largest import. */
+export async function countedIn(
+  db: Db,
+  o: { type: string; field: string; population?: Population },
+): Promise<Counted> {
+  const asks = o.population ?? {};
+  const { sources } = await populationsOf(db, o);
+  const has = (id: string) => sources.some((s) => s.id === id);
+  const source =
+    asks.source ??
+    (has("people") ? "people" : has("simulated") ? "simulated" : (sources[0]?.id ?? "people"));
+  if (source.startsWith("import:") && !has(source))
+    throw new TillerError(
+      "not_found",
+      `no import ${source.slice(7)} has answers to ${o.field} of ${o.type}. There are: ${sources.map((s) => s.id).join(", ") || "none"}.`,
+    );
+  const title = titleOfSource(
+    source,
+    sources.find((s) => s.id === source)?.title.replace(/^import /, "") ?? source,
+  );
+  const all = sources.reduce((n, s) => n + s.answers, 0);
+  const answers = await db.value(
+    sql`select count(*)::int ${asked} where ${countable(o)} and ${within({ ...asks, source, title, answers: 0, elsewhere: 0 })}`,
+    z.number(),
+  );
+  return { ...asks, source, title, answers, elsewhere: all - answers };
 }
 
 const path = (dotted: string | undefined) => (dotted === undefined ? null : dotted.split("."));
@@ -61,8 +155,11 @@ const Row = z.object({
 });
 const Person = z.object({ id: z.string(), pseudonym: z.string(), role: Role });
 
-/** All answers to one field of one kind of work, and what belongs to them. Rows of hidden gold come apart. */
-export async function qualityData(db: Db, o: { type: string; field: string }) {
+/** All answers of a population to one field of one kind of work, and what belongs to them. Rows of hidden gold come apart. */
+export async function qualityData(
+  db: Db,
+  o: { type: string; field: string; population?: Population },
+) {
   const [found] = await viewOf(db, o.type);
   const field = found?.view?.ask.find((f) => f.name === o.field);
   const scale = field && scaleOf[field.kind];
@@ -86,12 +183,13 @@ export async function qualityData(db: Db, o: { type: string; field: string }) {
       ? sql`coalesce((select l.shown->${o.field}::text->>0 = 'b' from lease l where l.id = a.lease), a.swap)`
       : sql`a.swap`;
   const sources = await hasSamples(db, o.type, pair !== undefined);
+  const population = await countedIn(db, o);
+  const counts = within(population);
   const rows = await db.many(
     sql`select a.id as answer, coalesce(t.twin_of, t.id) as task, a.person, a.value #>> ${path(o.field)}::text[] as label, ${confidence} as confidence,
           t.type_version as version, ${sources ? source : sql`''::text`} as source, extract(epoch from a.at)::float8 * 1000 as at, ${swap} as swap, a.active_seconds as seconds,
           length(t.input::text) as length, length(t.input #>> ${b}::text[]) - length(t.input #>> ${a}::text[]) as longer
-        from answer a join task t on t.id = a.task
-        where a.undone_at is null and t.type = ${o.type} and t.gold is null and t.again_of is null and a.value #>> ${path(o.field)}::text[] is not null`,
+        ${asked} where ${countable(o)} and ${counts} order by t.id, a.at, a.id`,
     Row,
   );
   const people = await db.many(sql`select id, pseudonym, role from person`, Person);
@@ -100,35 +198,62 @@ export async function qualityData(db: Db, o: { type: string; field: string }) {
     z.object({ group: z.string(), person: z.string() }),
   );
   const degree = pair?.confidence;
-  const gold = (await goldAnswers(db, { type: o.type })).map((g) => {
-    const said = degree ? Number((g.value as Record<string, unknown>)[degree]) : Number.NaN;
-    return {
-      person: g.person as string,
-      task: g.task as string,
-      at: Date.parse(g.at),
-      right: g.right,
-      confidence: Number.isNaN(said) ? null : Math.abs(said - 5),
-    };
-  });
+  // gold is given to people of this place, in a batch of its own: their source and the time hold for it
+  const ofSource = new Set(
+    await db
+      .many(
+        sql`select distinct a.person from answer a join task t on t.id = a.task join person p on p.id = a.person join batch b on b.id = t.batch where t.type = ${o.type} and ${fromSource(population.source)}`,
+        z.object({ person: z.string() }),
+      )
+      .then((rows) => rows.map((r) => r.person)),
+  );
+  const [since, until] = [population.since, population.until].map((x) => x && Date.parse(x));
+  const inTime = (at: number) => !(since && at < since) && !(until && at >= until);
+  const counted = (x: { person: string; at: number }) => ofSource.has(x.person) && inTime(x.at);
+  const gold = (await goldAnswers(db, { type: o.type }))
+    .map((g) => {
+      const said = degree ? Number((g.value as Record<string, unknown>)[degree]) : Number.NaN;
+      return {
+        person: g.person as string,
+        task: g.task as string,
+        at: Date.parse(g.at),
+        right: g.right,
+        confidence: Number.isNaN(said) ? null : Math.abs(said - 5),
+      };
+    })
+    .filter(counted);
   const written = (found.view?.ask ?? []).filter((f) => f.kind === "text").map((f) => f.name);
   const texts = written.length
     ? await db.many(
         sql`select a.id as answer, a.person as worker, x.text, coalesce((select string_agg(v, ' ') from jsonb_path_query(t.input, 'strict $.** ? (@.type() == "string")') q(j), lateral (select q.j #>> '{}') s(v)), '') as source
-            from answer a join task t on t.id = a.task cross join lateral (select string_agg(a.value #>> string_to_array(f, '.'), ' ') as text from unnest(${written}::text[]) f) x
-            where a.undone_at is null and t.type = ${o.type} and t.gold is null and t.again_of is null and length(x.text) >= 40`,
+            ${asked} cross join lateral (select string_agg(a.value #>> string_to_array(f, '.'), ' ') as text from unnest(${written}::text[]) f) x
+            where a.undone_at is null and t.type = ${o.type} and t.gold is null and t.again_of is null and length(x.text) >= 40 and ${counts} order by a.at, a.id`,
         z.object({ answer: z.string(), worker: z.string(), text: z.string(), source: z.string() }),
       )
     : [];
   // drift probes: what a person said, and said again
-  const again = await db.many(
-    sql`select a.person, first.value #>> ${path(o.field)}::text[] as first, a.value #>> ${path(o.field)}::text[] as second,
+  const again = (
+    await db.many(
+      sql`select a.person, first.value #>> ${path(o.field)}::text[] as first, a.value #>> ${path(o.field)}::text[] as second,
           extract(epoch from a.at)::float8 * 1000 as at
         from answer a join task t on t.id = a.task join answer first on first.task = t.again_of and first.person = a.person and first.undone_at is null
         where a.undone_at is null and t.type = ${o.type} and t.again_of is not null
           and first.value #>> ${path(o.field)}::text[] is not null and a.value #>> ${path(o.field)}::text[] is not null order by a.at`,
-    z.object({ person: z.string(), first: z.string(), second: z.string(), at: z.number() }),
-  );
-  return { type: o.type, field: o.field, scale, rows, people, groups, gold, again, texts };
+      z.object({ person: z.string(), first: z.string(), second: z.string(), at: z.number() }),
+    )
+  ).filter(counted);
+  return {
+    type: o.type,
+    field: o.field,
+    population,
+    scale,
+    rows,
+    people,
+    groups,
+    gold,
+    again,
+    texts,
+  };
 }
 /** The answers that a closed question allows, by the newest view of its kind. */
 export async function labelsOfField(
@@ -156,13 +281,12 @@ const RaterAnswer = z.object({
 /** What raters answered to one field since a moment (milliseconds), oldest first; also what they took back. */
 export const raterAnswersSince = (
   db: Db,
-  o: { type: string; field: string; since: number },
+  o: { type: string; field: string; since: number; population?: Counted },
 ): Promise<z.infer<typeof RaterAnswer>[]> =>
   db.many(
     sql`select a.id as answer, coalesce(t.twin_of, t.id) as task, a.person as worker, a.value #>> ${path(o.field)}::text[] as label,
           extract(epoch from a.at)::float8 * 1000 as at, a.undone_at is not null as undone
-        from answer a join task t on t.id = a.task join person p on p.id = a.person
-        where a.at >= to_timestamp(${Math.max(0, o.since) / 1000}::float8) and t.type = ${o.type} and t.gold is null and t.again_of is null and p.role = 'rater'
+        ${asked} where ${o.population ? within(o.population) : sql`true`} and a.at >= to_timestamp(${Math.max(0, o.since) / 1000}::float8) and t.type = ${o.type} and t.gold is null and t.again_of is null and p.role = 'rater'
           and a.value #>> ${path(o.field)}::text[] is not null order by a.at, a.id`,
     RaterAnswer,
   );

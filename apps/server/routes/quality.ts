@@ -6,6 +6,7 @@ import {
   GoldChange,
   OpenThread,
   PersonId,
+  Population,
   QualityReport,
   ThreadAct,
   ThreadState,
@@ -24,6 +25,7 @@ import {
   listThreads,
   measuredFields,
   openThread,
+  populationsOf,
   saveGold,
   setGoldActive,
   settled,
@@ -32,8 +34,14 @@ import {
 import type { Deps, Env } from "../context.ts";
 import { qualityDesk } from "../quality.ts";
 
-const Which = z.object({ type: z.string().min(1), field: z.string().min(1) });
-const Page = Which.extend({
+const Which = z
+  .object({
+    type: z.string().min(1),
+    field: z.string().min(1),
+    ...Population.shape,
+  })
+  .transform(({ type, field, ...population }) => ({ type, field, population }));
+const Page = z.object({
   first: z.string().optional(),
   second: z.string().optional(),
   offset: z.coerce.number().int().min(0).default(0),
@@ -48,24 +56,23 @@ export const qualityRoutes = (d: Deps) => {
   return new Hono<Env>()
     .get("/fields", async (c) => c.json(await measuredFields(db)))
     .get("/report", async (c) => {
-      const { type, field } = Which.parse(c.req.query());
-      return json(await figures.study(type, field, { fresh: c.req.query("fresh") === "1" }));
+      const about = Which.parse(c.req.query());
+      return json(await figures.study(about, { fresh: c.req.query("fresh") === "1" }));
     })
-    .get("/live", async (c) => {
-      const { type, field } = Which.parse(c.req.query());
-      return json(await figures.live(type, field));
-    })
-    .get("/raters/:id", async (c) => {
-      const { type, field } = Which.parse(c.req.query());
-      return json(await figures.rater(type, field, c.req.param("id")));
-    })
+    .get("/populations", async (c) => c.json(await populationsOf(db, Which.parse(c.req.query()))))
+    .get("/live", async (c) => json(await figures.live(Which.parse(c.req.query()))))
+    .get("/raters/:id", async (c) =>
+      json(await figures.rater(Which.parse(c.req.query()), c.req.param("id"))),
+    )
     .get("/disagreements", async (c) => {
-      const q = Page.parse(c.req.query());
+      const [about, q] = [Which.parse(c.req.query()), Page.parse(c.req.query())];
       if (q.first && q.second)
-        return c.json(await disagreementsBetween(db, { ...q, first: q.first, second: q.second }));
+        return c.json(
+          await disagreementsBetween(db, { ...about, ...q, first: q.first, second: q.second }),
+        );
       // the queue: what splits people most and nobody settled
       const report = QualityReport.pick({ disputed: true }).parse(
-        JSON.parse(await figures.study(q.type, q.field)),
+        JSON.parse(await figures.study(about)),
       );
       const tasks = report.disputed.map((x) => x.task);
       const done = await settled(db, tasks);
@@ -76,12 +83,12 @@ export const qualityRoutes = (d: Deps) => {
       c.json(await decide(db, c.var.me.id, Decide.parse(await c.req.json()))),
     )
     .post("/weights", async (c) => {
-      const { type, field } = Which.parse(await c.req.json());
+      const about = Which.parse(await c.req.json());
       const report = QualityReport.pick({ people: true }).parse(
-        JSON.parse(await figures.study(type, field)),
+        JSON.parse(await figures.study(about)),
       );
       const people = report.people.map(({ person, weight }) => ({ person, weight }));
-      return c.json({ changed: await setWeights(db, { type, people }) });
+      return c.json({ changed: await setWeights(db, { type: about.type, people }) });
     })
     .get("/gold", async (c) => c.json(await listGold(db, { type: c.req.query("type") })))
     .get("/gold/:id", async (c) => {

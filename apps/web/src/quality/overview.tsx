@@ -24,12 +24,22 @@ import {
 } from "../design/components.tsx";
 import { DisagreementList } from "./disagreements.tsx";
 import { Matrix } from "./matrix.tsx";
-import { Scroll, Estimate, Figure, Page, query, Trend, useWhich, type Which } from "./parts.tsx";
+import {
+  Estimate,
+  Figure,
+  Page,
+  PopulationLine,
+  query,
+  Scroll,
+  Trend,
+  useWhich,
+  type Which,
+} from "./parts.tsx";
 
 export function QualityPage() {
-  const { fields, which, picker } = useWhich();
+  const { fields, which, picker, about } = useWhich();
   const report = useQuery({
-    queryKey: ["quality-report", which?.type, which?.field],
+    queryKey: ["quality-report", which && query(which)],
     queryFn: () => get(`/api/quality/report?${query(which!)}`, QualityReport),
     enabled: which !== undefined,
     refetchInterval: 15_000,
@@ -46,12 +56,19 @@ export function QualityPage() {
         </Empty>
       ) : !report.data ? (
         <Loading />
-      ) : report.data.answers === 0 ? (
-        <Empty title="No answers yet">
-          Figures appear with the first answers to {which?.type}.
-        </Empty>
       ) : (
-        <Report r={report.data} which={which!} />
+        <>
+          <PopulationLine of={report.data.population} which={which!} about={about} />
+          {report.data.answers === 0 ? (
+            <Empty title="No answers here">
+              {report.data.population.elsewhere > 0
+                ? "Nobody of this choice answered; choose others above."
+                : `Figures appear with the first answers to ${which!.type}.`}
+            </Empty>
+          ) : (
+            <Report r={report.data} which={which!} />
+          )}
+        </>
       )}
     </Page>
   );
@@ -61,7 +78,7 @@ function Report({ r, which }: { r: QualityReport; which: Which }) {
   const [pair, look] = useState<{ first: string; second: string }>();
   const name = new Map(r.people.map((p) => [p.person as string, p.pseudonym]));
   const live = useQuery({
-    queryKey: ["quality-live", which.type, which.field],
+    queryKey: ["quality-live", query(which)],
     queryFn: () => get(`/api/quality/live?${query(which)}`, LiveQuality),
     enabled: r.scale !== "interval",
     refetchInterval: 3000,
@@ -212,7 +229,7 @@ function Weights({ which }: { which: Which }) {
     mutationFn: () =>
       post(
         "/api/quality/weights",
-        { type: which.type, field: which.field },
+        { type: which.type, field: which.field, ...which.population },
         z.object({ changed: z.number() }),
       ),
   });

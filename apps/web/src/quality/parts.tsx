@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
 import { z } from "zod";
-import { type Estimated, Measured } from "@tiller/schema";
+import { type Counted, type Estimated, Measured, Population, Populations } from "@tiller/schema";
 import { get } from "../api.ts";
 import { percent } from "../design/components.tsx";
 import "./quality.css";
@@ -114,9 +114,10 @@ const KEY = "quality: what is measured";
 export interface Which {
   readonly type: string;
   readonly field: string;
+  readonly population: Population;
 }
-export const query = (w: Which) =>
-  `type=${encodeURIComponent(w.type)}&field=${encodeURIComponent(w.field)}`;
+export const query = ({ type, field, population }: Which) =>
+  new URLSearchParams({ type, field, ...population }).toString();
 /** The kind of work and field that is looked at, kept in this browser; undefined while loading or when there is none. */
 export function useWhich() {
   const fields = useQuery({
@@ -125,11 +126,18 @@ export function useWhich() {
     staleTime: 60_000,
   });
   const [kept, keep] = useState(() => localStorage.getItem(KEY) ?? "");
-  const name = (m: Which) => `${m.type} ${m.field}`;
-  const which = fields.data?.find((m) => name(m) === kept) ?? fields.data?.[0];
+  const [population, setPopulation] = useState<Population>(keptPopulation);
+  const name = (m: Pick<Which, "type" | "field">) => `${m.type} ${m.field}`;
+  const found = fields.data?.find((m) => name(m) === kept) ?? fields.data?.[0];
+  const which: Which | undefined = found && { type: found.type, field: found.field, population };
+  const about = (next: Population) => {
+    sessionStorage.setItem(WHOSE, JSON.stringify(next));
+    setPopulation(next);
+  };
   const choose = (next: string) => {
     localStorage.setItem(KEY, next);
     keep(next);
+    about({}); // another kind of work has other sources and versions
   };
   const picker = (
     <div className="pick">
@@ -146,7 +154,100 @@ export function useWhich() {
       </select>
     </div>
   );
-  return { fields, which, picker };
+  return { fields, which, picker, about };
+}
+/** Whose answers are looked at lasts as long as the tab: tomorrow's figures are of one's own people again. */
+const WHOSE = "quality: whose answers";
+function keptPopulation(): Population {
+  const kept = Population.safeParse(JSON.parse(sessionStorage.getItem(WHOSE) ?? "{}"));
+  return kept.success ? kept.data : {};
+}
+
+const count = (n: number) => n.toLocaleString("en");
+/** Whose answers the figures of a page are about, and the choice of others. */
+export function PopulationLine({
+  of,
+  which,
+  about,
+}: {
+  of: Counted;
+  which: Which;
+  about: (next: Population) => void;
+}) {
+  const { population: p } = which;
+  const choices = useQuery({
+    queryKey: ["quality-populations", which.type, which.field],
+    queryFn: () =>
+      get(`/api/quality/populations?${query({ ...which, population: {} })}`, Populations),
+    staleTime: 30_000,
+  });
+  const pick = (name: keyof Population, value: string) => {
+    const { [name]: _, ...rest } = p;
+    about(value ? { ...rest, [name]: value } : rest);
+  };
+  const asked = Object.keys(p).length > 0;
+  const select = (
+    name: "source" | "experiment" | "version",
+    label: string,
+    any: string,
+    list: Populations["sources"],
+  ) =>
+    list.length > 1 || p[name] ? (
+      <label>
+        <span>{label}</span>
+        <select value={p[name] ?? ""} onChange={(e) => pick(name, e.target.value)}>
+          <option value="">{any}</option>
+          {list.map((s) => (
+            <option key={s.id} value={s.id}>
+              {s.title} ({count(s.answers)})
+            </option>
+          ))}
+        </select>
+      </label>
+    ) : null;
+  const day = (name: "since" | "until", label: string) => (
+    <label>
+      <span>{label}</span>
+      <input
+        type="date"
+        value={p[name]?.slice(0, 10) ?? ""}
+        onChange={(e) => pick(name, e.target.value && `${e.target.value}T00:00:00Z`)}
+      />
+    </label>
+  );
+  const c = choices.data;
+  const all = c?.sources.reduce((n, s) => n + s.answers, 0) ?? 0;
+  return (
+    <details className="population" open={asked}>
+      <summary>
+        About <b>{of.title}</b>: {count(of.answers)} answers
+        {of.elsewhere > 0 && (
+          <span className="quiet"> · {count(of.elsewhere)} others are not counted</span>
+        )}
+      </summary>
+      <div className="population-choice">
+        {c && (
+          <>
+            {select("source", "Whose", "people, where there are any", [
+              ...c.sources,
+              ...(c.sources.length > 1
+                ? [{ id: "all", title: "everyone, imports too", answers: all }]
+                : []),
+            ])}
+            {select("experiment", "Project", "all", c.experiments)}
+            {select("version", "Task version", "all", c.versions)}
+          </>
+        )}
+        {day("since", "From")}
+        {day("until", "Before")}
+        {asked && (
+          <button type="button" onClick={() => about({})}>
+            Reset
+          </button>
+        )}
+      </div>
+    </details>
+  );
 }
 
 export const Page = ({

@@ -12,7 +12,7 @@ export function RaterPage() {
   const { id } = useParams({ from: "/quality/raters/$id" });
   const { which, picker } = useWhich();
   const report = useQuery({
-    queryKey: ["quality-rater", id, which?.type, which?.field],
+    queryKey: ["quality-rater", id, which && query(which)],
     queryFn: () =>
       get(`/api/quality/raters/${encodeURIComponent(id)}?${query(which!)}`, RaterReport),
     enabled: which !== undefined,
@@ -49,8 +49,8 @@ function Body({ r }: { r: RaterReport }) {
     <>
       <p className="quiet small">
         {s.answers} answers, weight {s.weight.toFixed(2)}, median{" "}
-        {s.medianSeconds === null ? "–" : duration(s.medianSeconds)} a task; as of{" "}
-        {when(r.computedAt)}
+        {s.medianSeconds === null ? "–" : duration(s.medianSeconds)} a task; about{" "}
+        {r.population.title}, as of {when(r.computedAt)}
       </p>
       <div className="figure-grid">
         <Figure name="Reliability" of={s.reliability} note="answers" />
