@@ -19,7 +19,7 @@ import {
   takeLease,
 } from "@tiller/store";
 import { answerTask } from "./fixtures/tasks.ts";
-import { type Flow, type FlowServer, launchFlow, workflow } from "./index.ts";
+import { type Flow, type FlowServer, launchFlow, workflow, type WorkflowDef } from "./index.ts";
 import { segment, shortOf } from "./place.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-bounds-"));
@@ -27,6 +27,14 @@ const rita = PersonId.parse("rita");
 let store: Store;
 let flow: FlowServer;
 
+const deep: WorkflowDef<any, unknown> = workflow(
+  "deep@1",
+  z.object({ depth: z.number() }),
+  async (f, { depth }) =>
+    depth > 0
+      ? f.child(deep, { depth: depth - 1 }, { name: `level ${depth} of a rather long name` })
+      : (await f.ask(answerTask, { question: "How deep?" })).value.answer,
+);
 const chain = workflow("chain@1", z.object({}), async (f) => {
   await f.step("draw", () => 1);
   return (await f.ask(answerTask, { question: "Again?" })).value;
@@ -101,7 +109,7 @@ const bounds = workflow("bounds@1", z.object({ what: z.string() }), (f, { what }
 
 beforeAll(async () => {
   store = await openStore({ home });
-  const workflows = [chain, large, keys, bounds];
+  const workflows = [deep, chain, large, keys, bounds];
   flow = await launchFlow({ store, workflows, codeRevision: "test" });
   await ensurePerson(store.db, { id: "rita", name: "Rita", pseudonym: "rita", role: "rater" });
 }, 60_000);
@@ -127,6 +135,24 @@ const answered = async () => {
   const said = { value: { answer: "yes" }, activeSeconds: 1, idleSeconds: 0 };
   await submitAnswer(store.db, rita, { lease: lease.lease, ...said });
 };
+
+test("25 workflows inside one another have bounded ids, are asked, answered and cancelled as others are", async () => {
+  const [done, gone] = await Promise.all(
+    ["down", "gone"].map((id) => flow.start(deep, { depth: 25 }, { id })),
+  );
+  await waiting(2);
+  const level15 = (await opsOf(store.db, gone!)).find((o) =>
+    o.id.endsWith("level 15 of a rather long name"),
+  );
+  await flow.cancel({ node: level15!.id, by: "test" });
+  await expect(flow.wait(gone!)).rejects.toMatchObject({ code: "cancelled" });
+  await answered();
+  expect(await flow.wait(done!)).toBe("yes");
+  const ids = (await opsOf(store.db, done!)).map((o) => o.id);
+  expect(ids.length).toBe(27);
+  expect(Math.max(...ids.map((i) => Buffer.byteLength(i)))).toBeLessThan(220);
+  expect(await takeLease(store.db, rita, { swap: false })).toBeUndefined();
+}, 120_000);
 
 test("a rewind of a rewind keeps a short id, and the old run ends only once the new is there", async () => {
   let id: string = await flow.start(chain, {}, { id: "chain-with-a-name" });

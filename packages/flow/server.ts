@@ -197,14 +197,13 @@ export async function launchFlow(o: {
           `${def.name} is not among the server's workflows. Add it where the server is started.`,
         );
       return outside(async () => {
-        const known = here.get(args.id);
-        if (known) return known;
+        if (here.has(args.id)) return resultOf(args.id);
         const handle = await DBOS.startWorkflow(start, {
           workflowID: args.id,
           ...(spread ? { queueName: QUEUE } : {}),
         })(args);
         fault("child.started");
-        return here.get(args.id) ?? resultOf(handle.workflowID);
+        return resultOf(handle.workflowID);
       });
     },
   };
