@@ -99,7 +99,8 @@ export const access: Readonly<Record<string, Rule>> = {
   // people and the record of what was done
   "GET /api/people": staff,
   "POST /api/people/:id": admins,
-  "POST /api/people/:id/link": leads,
+  // whoever has a link is that person, name and all: not for those who see pseudonyms
+  "POST /api/people/:id/link": admins,
   "GET /api/people/:id/sessions": admins,
   "POST /api/people/:id/sessions/revoke": admins,
   "GET /api/people/invitations": leads,

@@ -8,6 +8,8 @@ import { type Deps, type Env, guard } from "./context.ts";
 import { controlRoutes } from "./routes/control.ts";
 import { idempotent } from "./idempotency.ts";
 import { openapiRoutes } from "./openapi.ts";
+import { boundedBody } from "./bodies.ts";
+import { Door } from "./door.ts";
 import { answerTo } from "./problems.ts";
 import { readable } from "./readable.ts";
 import { dataRoutes } from "./routes/data.ts";
@@ -23,7 +25,7 @@ import { studioRoutes } from "./routes/studio.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { traceRoutes } from "./routes/trace.ts";
 import { workRoutes } from "./routes/work.ts";
-import { Limiter, securityHeaders, sizeLimit } from "./security.ts";
+import { Limiter, securityHeaders } from "./security.ts";
 
 const types: Record<string, string> = {
   html: "text/html; charset=utf-8",
@@ -37,9 +39,14 @@ const types: Record<string, string> = {
 
 /**
  * A rater reads for longer than Node keeps a connection (5 s): each request would open a new one, and one that is sent as
- * the old one closes would fail.
+ * the old one closes would fail. Node ends every request after five minutes, an upload in the middle too: bodies have
+ * their own bounds here (bodies.ts), heads still one minute.
  */
-export const serverOptions = { keepAliveTimeout: 75_000 };
+export const serverOptions = {
+  keepAliveTimeout: 75_000,
+  requestTimeout: 0,
+  headersTimeout: 60_000,
+};
 
 export function createApp(d: Deps): Hono<Env> {
   const app = new Hono<Env>();
@@ -50,7 +57,13 @@ export function createApp(d: Deps): Hono<Env> {
     d.pending.add(answering);
     await answering.finally(() => d.pending.delete(answering));
   });
-  app.use(securityHeaders, sizeLimit, guard(d, limiter), readable, idempotent(d));
+  app.use(
+    securityHeaders,
+    guard(d, limiter, new Door(d.store)),
+    boundedBody,
+    readable,
+    idempotent(d),
+  );
 
   app.route("/", signInRoutes(d, limiter));
   app.get("/api/me", (c) => c.json(c.var.me));

@@ -1,7 +1,7 @@
 /** What every route gets (the store, the flow, the sampler, the signed-in person), and the guard in front of them all. */
 import type { FlowServer } from "@tiller/flow";
 import type { Models } from "@tiller/model";
-import type { Me, Role } from "@tiller/schema";
+import { type Me, operations, type Role } from "@tiller/schema";
 import { personOfToken, recordAct, type Store } from "@tiller/store";
 import type { Context } from "hono";
 import { getCookie } from "hono/cookie";
@@ -10,8 +10,9 @@ import { matchedRoutes } from "hono/route";
 import { isAdministrative, ruleOf } from "./access.ts";
 import { isOpenai } from "./openai-error.ts";
 import { say } from "./problems.ts";
+import type { Door } from "./door.ts";
 import type { SamplerPool } from "./sampler.ts";
-import { type Limiter, rateOf, SESSION, tooMany } from "./security.ts";
+import { clientAddress, hostOf, type Limiter, rateOf, SESSION, tooMany } from "./security.ts";
 
 export interface Deps {
   readonly store: Store;
@@ -28,6 +29,14 @@ export interface Env {
   Variables: { me: Me; recorded: boolean };
 }
 
+const STREAM_SECONDS = 60;
+const replies = new Map(
+  Object.values(operations).map((o) => [
+    `${o.method} ${o.path}`,
+    "replyAs" in o ? o.replyAs : "application/json",
+  ]),
+);
+
 const bearer = (c: Context): string | undefined =>
   c.req.header("authorization")?.match(/^Bearer (.+)$/)?.[1];
 export const tokenOf = (c: Context): string | undefined => bearer(c) ?? getCookie(c, SESSION);
@@ -41,7 +50,7 @@ export function crossSite(c: Context): string | undefined {
       ? "Requests from other sites are refused. Use Tiller's own address."
       : undefined;
   const host = URL.canParse(origin) ? new URL(origin).host : undefined;
-  return host === c.req.header("host")
+  return host === hostOf(c)
     ? undefined
     : `Requests from ${origin} are refused. Use Tiller's own address.`;
 }
@@ -58,7 +67,7 @@ export function routeOf(c: Context): { method: string; path: string } {
 }
 
 /** Asks the table in access.ts, knows the person, keeps the rates and records what administrators change. */
-export const guard = (d: Deps, limiter: Limiter) =>
+export const guard = (d: Deps, limiter: Limiter, door: Door) =>
   createMiddleware<Env>(async (c, next) => {
     const { method, path } = routeOf(c);
     const rule = ruleOf(method, path);
@@ -69,7 +78,11 @@ export const guard = (d: Deps, limiter: Limiter) =>
     // a key is for programs: it comes as a bearer, never in a cookie
     const kinds = bearer(c) ? (["key", "session"] as const) : (["session"] as const);
     const me = token ? await personOfToken(d.store.db, token, kinds) : undefined;
-    if (!me)
+    if (!me) {
+      const from = clientAddress(c);
+      const wait = token ? limiter.wait("unknown", from) : 0; // right ones always pass: an office shares one address
+      if (wait) return tooMany(c, wait);
+      if (token) limiter.take("unknown", from);
       return isOpenai(c.req.path)
         ? say(
             c,
@@ -83,6 +96,7 @@ export const guard = (d: Deps, limiter: Limiter) =>
             "signed_out",
             "You are not signed in. Open your sign-in link again, or sign in with your password.",
           );
+    }
     if (!rule.includes(me.role))
       return say(
         c,
@@ -95,7 +109,12 @@ export const guard = (d: Deps, limiter: Limiter) =>
     if (wait) return tooMany(c, wait);
     limiter.take(rate, me.id);
     c.set("me", me);
+    const events = replies.get(`${method} ${path}`) === "text/event-stream";
+    if (events && !door.hasRoom(me.id)) return tooMany(c, STREAM_SECONDS);
     await next();
+    const type = c.res.headers.get("content-type") ?? "";
+    if (type.includes("event-stream") || c.res.headers.has("content-disposition"))
+      c.res = door.watch(c.res, { person: me.id, token: token!, kinds, rule });
     if (isAdministrative(method, path) && c.res.ok && !c.var.recorded)
       await recordAct(d.store.db, {
         actor: me.id,

@@ -15,8 +15,12 @@ const statusOf: Readonly<Record<string, Status>> = {
   too_late: 409,
   workflows_away: 503,
   workflows_lost: 503,
+  too_large: 413,
+  too_slow: 408,
+  too_many: 429,
+  busy: 503,
 };
-type Status = 400 | 401 | 403 | 404 | 409 | 410 | 413 | 422 | 429 | 500 | 503 | 507;
+type Status = 400 | 401 | 403 | 404 | 408 | 409 | 410 | 413 | 415 | 422 | 429 | 500 | 503 | 507;
 type Problem = { status: Status; code: string; message: string };
 
 const FULL: Problem = {

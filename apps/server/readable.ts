@@ -3,18 +3,12 @@
  * Files that are streamed in (imports) are checked row by row where they are read.
  */
 import { createMiddleware } from "hono/factory";
-import { findUnstorable, maybeUnstorable, operations, TillerError } from "@tiller/schema";
+import { findUnstorable, maybeUnstorable, TillerError } from "@tiller/schema";
+import { takesFile, wholeBody } from "./bodies.ts";
 import { type Env, routeOf } from "./context.ts";
 
 /** Levels of lists and objects: far above what anybody writes, far below what overflows a stack. */
 const DEEPEST = 100;
-
-/** Whether a route takes a file as its body, not JSON. */
-const streamed = new Set(
-  Object.values(operations).flatMap((o) => ("bodyAs" in o ? [`${o.method} ${o.path}`] : [])),
-);
-export const takesFile = (method: string, path: string): boolean =>
-  streamed.has(`${method} ${path}`);
 
 /** How deep JSON text nests, without parsing it. */
 export function depthOf(json: string): number {
@@ -78,6 +72,6 @@ export const readable = createMiddleware<Env>(async (c, next) => {
     refuse("a name in the query", key);
     for (const v of values) refuse(`query.${key}`, v);
   }
-  if (c.req.raw.body && !takesFile(method, path)) checkJson(await c.req.arrayBuffer());
+  if (c.req.raw.body && !takesFile(method, path)) checkJson(await wholeBody(c));
   await next();
 });

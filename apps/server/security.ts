@@ -1,10 +1,11 @@
 /**
- * What guards the door beside the roles: headers, sizes, rates, cookies. Rates are counted in this process's memory:
- * two server processes let twice as much through, and a restart forgets.
+ * What guards the door beside the roles: headers, rates, cookies, addresses. These rates are counted in this process's
+ * memory: two server processes let twice as much through, and a restart forgets. Guesses at passwords are counted in the
+ * database (store/attempts.ts).
  */
+import { isIP } from "node:net";
 import type { Context } from "hono";
 import { getConnInfo } from "@hono/node-server/conninfo";
-import { bodyLimit } from "hono/body-limit";
 import { setCookie } from "hono/cookie";
 import { createMiddleware } from "hono/factory";
 import { secureHeaders } from "hono/secure-headers";
@@ -16,18 +17,45 @@ export const SESSION = "tiller_session";
 /** Set when a proxy in front of Tiller ends https and says so in x-forwarded-*; else these headers are anybody's word. */
 const behindProxy = () => process.env["TILLER_TRUST_PROXY"] === "1";
 
+/** What a trusted proxy says of the request it got; of several, the first is the one that the person's browser spoke to. */
+const forwarded = (c: Context, name: "proto" | "host"): string | undefined =>
+  behindProxy()
+    ? c.req.header(`x-forwarded-${name}`)?.split(",")[0]?.trim().toLowerCase()
+    : undefined;
+const HOST = /^[\w.-]+(:\d{1,5})?$|^\[[\da-f:]+\](:\d{1,5})?$/;
+
 const isHttps = (c: Context): boolean =>
-  new URL(c.req.url).protocol === "https:" ||
-  (behindProxy() && c.req.header("x-forwarded-proto") === "https");
+  new URL(c.req.url).protocol === "https:" || forwarded(c, "proto") === "https";
+
+/** The host that the person's browser asked for. */
+export function hostOf(c: Context): string {
+  const said = forwarded(c, "host");
+  return said && HOST.test(said) ? said : (c.req.header("host") ?? new URL(c.req.url).host);
+}
+/** Tiller's own address as the person sees it: what links begin with. */
+export const originOf = (c: Context): string => `${isHttps(c) ? "https" : "http"}://${hostOf(c)}`;
 
 export function clientAddress(c: Context): string {
-  const forwarded = behindProxy() && c.req.header("x-forwarded-for")?.split(",").at(-1)?.trim();
-  if (forwarded) return forwarded;
+  const said = behindProxy() && c.req.header("x-forwarded-for")?.split(",").at(-1)?.trim();
+  if (said) return networkOf(said);
   try {
-    return getConnInfo(c).remote.address ?? "unknown";
+    return networkOf(getConnInfo(c).remote.address ?? "unknown");
   } catch {
     return "in-process"; // a test's request has no connection
   }
+}
+
+/** One customer has a /64 of IPv6: its addresses count as one. */
+export function networkOf(address: string): string {
+  if (isIP(address) !== 6 || address.includes(".")) return address;
+  const [head = "", tail = ""] = address.replace(/%.*/, "").split("::");
+  const [left, right] = [head, tail].map((part) => part.split(":").filter(Boolean)) as [
+    string[],
+    string[],
+  ];
+  const zeros = new Array<string>(8 - left.length - right.length).fill("0");
+  const groups = [...left, ...zeros, ...right].map((g) => parseInt(g, 16).toString(16));
+  return `${groups.slice(0, 4).join(":")}::/64`;
 }
 
 export const setSession = (c: Context, token: string): void =>
@@ -73,35 +101,10 @@ export const securityHeaders = createMiddleware(async (c, next) => {
     c.res.headers.set("cache-control", "no-store");
 });
 
-/** Bytes of a request's body, by what its path begins with. */
-const sizes: readonly (readonly [string, number])[] = [
-  ["/api/data/", 4 * 2 ** 30], // imports are streamed
-  ["/api/studio/traces", 512 * 2 ** 20], // an exported run comes back
-  ["/", 2 * 2 ** 20],
-];
-const limited = sizes.map(([start, maxSize]) => ({
-  start,
-  check: bodyLimit({
-    maxSize,
-    onError: (c) =>
-      say(
-        c,
-        413,
-        "too_large",
-        `The request is larger than ${maxSize / 2 ** 20} MB. Send it in parts.`,
-      ),
-  }),
-}));
-export const sizeLimit = createMiddleware((c, next) =>
-  limited.find((l) => c.req.path.startsWith(l.start))!.check(c, next),
-);
-
 /** `burst` at once, and `perMinute` in the long run. Far above what hands can do, far below what hurts. */
 const rates = {
-  /** wrong passwords and unknown links from one address */
-  "sign-in": { burst: 60, perMinute: 6 },
-  /** wrong passwords for one account */
-  account: { burst: 8, perMinute: 0.5 },
+  /** unknown links, invitations and keys from one address */
+  unknown: { burst: 120, perMinute: 12 },
   submission: { burst: 1000, perMinute: 6000 },
   completion: { burst: 200, perMinute: 1200 },
   request: { burst: 2000, perMinute: 12_000 },

@@ -71,6 +71,10 @@ export const Session = z.strictObject({
   seenAt: z.iso.datetime(),
   expiresAt: z.iso.datetime().nullable(),
   current: z.boolean(),
+  madeBy: z
+    .string()
+    .nullable()
+    .describe("pseudonym of who made this link, or the link of this session, for its owner"),
 });
 export type Session = z.infer<typeof Session>;
 

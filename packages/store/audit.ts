@@ -32,15 +32,19 @@ export type AuditFilter = z.infer<typeof AuditFilter>;
 
 const like = (part: string) => `%${part.replace(/[%_\\]/g, "\\$&")}%`;
 
-export function listActs(db: Db, f: AuditFilter): Promise<AuditEntry[]> {
+/** Without `names` no act says which pseudonym took whose invitation: whoever handed it out knows to whom. */
+export function listActs(db: Db, f: AuditFilter, o: { names: boolean }): Promise<AuditEntry[]> {
   const all = sql`true`;
+  const target = o.names
+    ? sql`u.target`
+    : sql`case when u.action = 'invitation.use' then 'an invitation' else u.target end`;
   return db.many(
-    sql`select u.seq, u.at, p.pseudonym as actor, u.action, u.target, u.before, u.after
+    sql`select u.seq, u.at, p.pseudonym as actor, u.action, ${target} as target, u.before, u.after
         from audit u left join person p on p.id = u.actor
         where ${f.before === undefined ? all : sql`u.seq < ${f.before}`}
           and ${f.actor ? sql`p.pseudonym = ${f.actor}` : all}
           and ${f.action ? sql`u.action ilike ${like(f.action)}` : all}
-          and ${f.target ? sql`u.target ilike ${like(f.target)}` : all}
+          and ${f.target ? sql`${target} ilike ${like(f.target)}` : all}
           and ${f.from ? sql`u.at >= ${f.from}` : all} and ${f.to ? sql`u.at < ${f.to}` : all}
         order by u.seq desc limit ${f.limit}`,
     AuditEntry,

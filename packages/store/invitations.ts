@@ -1,9 +1,10 @@
 /** Invitations: a link that one person uses once, before it expires, to get an account with a role. */
 import { randomUUID } from "node:crypto";
-import { hash as argon2 } from "@node-rs/argon2";
 import { z } from "zod";
 import { Invitation, type Invite, type Join, type Me, TillerError, Welcome } from "@tiller/schema";
+import { requireGuess } from "./attempts.ts";
 import { recordAct } from "./audit.ts";
+import { hashPassword } from "./passwords.ts";
 import { ensurePerson, freePseudonym, hashOf, newSecret } from "./people.ts";
 import { addToGroup } from "./control.ts";
 import { setLanguages } from "./rules.ts";
@@ -36,8 +37,14 @@ export async function invite(
   });
 }
 
-export const listInvitations = (db: Db): Promise<Invitation[]> =>
-  db.many(sql`select ${columns} from ${tables} order by i.created_at desc limit 200`, Invitation);
+/** Who took one only where `names` says so: whoever handed it out knows to whom. */
+export async function listInvitations(db: Db, o: { names: boolean }): Promise<Invitation[]> {
+  const all = await db.many(
+    sql`select ${columns} from ${tables} order by i.created_at desc limit 200`,
+    Invitation,
+  );
+  return o.names ? all : all.map((i) => ({ ...i, usedBy: null }));
+}
 
 export async function revokeInvitation(db: Db, actor: string, id: string): Promise<void> {
   await db.transaction(async (tx) => {
@@ -75,7 +82,9 @@ export async function welcome(db: Db, token: string): Promise<Welcome> {
 export async function join(db: Db, token: string, j: Join): Promise<Me> {
   if ((j.handle === undefined) !== (j.password === undefined))
     throw new TillerError("half_account", "give both a name to sign in with and a password.");
-  const password = j.password === undefined ? null : await argon2(j.password);
+  await welcome(db, token); // a hash costs too much for who was not invited
+  if (j.password !== undefined) await requireGuess(db, [{ rate: "change", key: hashOf(token) }]);
+  const password = j.password === undefined ? null : await hashPassword(j.password);
   return db.transaction(async (tx) => {
     const found = await tx.maybe(
       sql`select id, role, groups, languages, paid from invitation where ${open(token)} for update`,

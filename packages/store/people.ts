@@ -3,7 +3,6 @@
  * argon2id with the library's defaults.
  */
 import { createHash, randomBytes, randomInt } from "node:crypto";
-import { hash as argon2, verify } from "@node-rs/argon2";
 import { z } from "zod";
 import {
   Me,
@@ -14,7 +13,9 @@ import {
   Session,
   TillerError,
 } from "@tiller/schema";
+import { requireGuess } from "./attempts.ts";
 import { recordAct } from "./audit.ts";
+import { hashPassword, isPassword } from "./passwords.ts";
 import { type Db, prepared, sql } from "./sql.ts";
 
 export const hashOf = (token: string) => createHash("sha256").update(token).digest("hex");
@@ -70,7 +71,7 @@ export async function issueToken(
   db: Db,
   person: PersonId,
   kind: "link" | "session" | "key",
-  o: { forever?: boolean; agent?: string } = {},
+  o: { forever?: boolean; agent?: string; madeBy?: PersonId | undefined } = {},
 ): Promise<string> {
   const token = `${kind === "key" ? "sk-tiller-" : ""}${newSecret()}`;
   const role = await db.value(
@@ -83,8 +84,8 @@ export async function issueToken(
     key: { whole: null, idle: null },
   }[kind];
   await db.run(
-    sql`insert into token (hash, person, kind, expires_at, idle_seconds, agent)
-        values (${hashOf(token)}, ${person}, ${kind}, now() + make_interval(secs => ${limits.whole}), ${limits.idle}, ${(o.agent ?? "").slice(0, 300)})`,
+    sql`insert into token (hash, person, kind, expires_at, idle_seconds, agent, made_by)
+        values (${hashOf(token)}, ${person}, ${kind}, now() + make_interval(secs => ${limits.whole}), ${limits.idle}, ${(o.agent ?? "").slice(0, 300).toWellFormed()}, ${o.madeBy ?? null})`,
   );
   return token;
 }
@@ -109,6 +110,18 @@ export async function personOfToken(
   return me;
 }
 
+/** Whose link or session this is and who made it, whether or not it was used; undefined where it no longer works. */
+export const standingOf = (
+  db: Db,
+  token: string,
+  kinds: readonly ("link" | "session" | "key")[],
+): Promise<{ role: Role; madeBy: PersonId | null } | undefined> =>
+  db.maybe(
+    sql`select p.role, t.made_by as "madeBy" from token t join person p on p.id = t.person
+        where t.hash = ${hashOf(token)} and t.kind = any(${kinds}) and ${alive}`,
+    z.object({ role: Me.shape.role, madeBy: Me.shape.id.nullable() }),
+  );
+
 export const revokeToken = (db: Db, token: string): Promise<number> =>
   db.run(
     sql`update token set revoked_at = now() where hash = ${hashOf(token)} and revoked_at is null`,
@@ -117,8 +130,8 @@ export const revokeToken = (db: Db, token: string): Promise<number> =>
 /** The sessions, links and keys that still work. */
 export const sessionsOf = (db: Db, person: string, current = ""): Promise<Session[]> =>
   db.many(
-    sql`select t.id, t.kind, t.agent, t.created_at as "createdAt", t.seen_at as "seenAt", t.expires_at as "expiresAt", t.hash = ${hashOf(current)} as current
-        from token t join person p on p.id = t.person where t.person = ${person} and ${alive} order by t.seen_at desc`,
+    sql`select t.id, t.kind, t.agent, t.created_at as "createdAt", t.seen_at as "seenAt", t.expires_at as "expiresAt", t.hash = ${hashOf(current)} as current, m.pseudonym as "madeBy"
+        from token t join person p on p.id = t.person left join person m on m.id = t.made_by where t.person = ${person} and ${alive} order by t.seen_at desc`,
     Session,
   );
 
@@ -142,13 +155,14 @@ export async function setPassword(
   person: PersonId,
   s: { handle: string; password: string; current?: string | undefined; keep?: string | undefined },
 ): Promise<void> {
+  await requireGuess(db, [{ rate: "change", key: person }]);
   const old = await db.value(
     sql`select password from person where id = ${person}`,
     z.string().nullable(),
   );
-  if (old && !(await verify(old, s.current ?? "")))
+  if (old && !(await isPassword(old, s.current ?? "")))
     throw new TillerError("wrong_password", "the current password is not right. Try it again.");
-  const password = await argon2(s.password);
+  const password = await hashPassword(s.password);
   await db.transaction(async (tx) => {
     const taken = await tx.run(
       sql`select 1 from person where handle = ${s.handle} and id <> ${person}`,
@@ -174,8 +188,8 @@ export async function personOfPassword(
     sql`select ${columns}, p.password from person p where p.handle = ${handle.trim().toLowerCase()} and p.password is not null and p.disabled_at is null`,
     Me.extend({ password: z.string() }),
   );
-  decoy ??= argon2(newSecret());
-  const right = await verify(row?.password ?? (await decoy), password);
+  decoy ??= hashPassword(newSecret());
+  const right = await isPassword(row?.password ?? (await decoy), password);
   if (!row || !right) return undefined;
   const { password: _, ...me } = row;
   return me;

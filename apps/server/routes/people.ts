@@ -16,6 +16,8 @@ import {
 import {
   AuditFilter,
   changePerson,
+  giveBack,
+  type Guess,
   invite,
   issueToken,
   join,
@@ -31,27 +33,35 @@ import {
   sessionsOf,
   setPassword,
   sql,
+  standingOf,
+  takeGuess,
   welcome,
 } from "@tiller/store";
 import { type Deps, type Env, tokenOf } from "../context.ts";
-import { clientAddress, type Limiter, SESSION, setSession, tooMany } from "../security.ts";
+import {
+  clientAddress,
+  type Limiter,
+  originOf,
+  SESSION,
+  setSession,
+  tooMany,
+} from "../security.ts";
 
 const home = (me: Me) => (me.role === "rater" ? "/desk" : "/studio");
 
 /** The doors that stand open to everybody: links, passwords, invitations. */
 export const signInRoutes = (d: Deps, limiter: Limiter) => {
   const { db } = d.store;
-  const open = async (c: Context, me: Me) =>
-    setSession(
-      c,
-      await issueToken(db, me.id, "session", { agent: c.req.header("user-agent") ?? "" }),
-    );
-  /** Counts a wrong secret from this address. Right ones always pass: an office shares one address. */
+  const open = async (c: Context, me: Me, madeBy?: PersonId) => {
+    const agent = c.req.header("user-agent") ?? "";
+    setSession(c, await issueToken(db, me.id, "session", { agent, madeBy }));
+  };
+  /** Counts an unknown link from this address. Right ones always pass: an office shares one address. */
   const slowedDown = (c: Context): Response | undefined => {
     const from = clientAddress(c);
-    const wait = limiter.wait("sign-in", from);
+    const wait = limiter.wait("unknown", from);
     if (wait) return tooMany(c, wait);
-    limiter.take("sign-in", from);
+    limiter.take("unknown", from);
     return undefined;
   };
   return (
@@ -59,26 +69,30 @@ export const signInRoutes = (d: Deps, limiter: Limiter) => {
       // a sign-in link gives a session of its own to each browser that opens it
       .get("/sign-in", async (c) => {
         c.header("cache-control", "no-store");
-        const me = await personOfToken(db, c.req.query("token") ?? "", ["link"]);
+        const token = c.req.query("token") ?? "";
+        const me = await personOfToken(db, token, ["link"]);
         if (!me)
           return (
             slowedDown(c) ??
             c.text("This sign-in link is not valid (any more). Ask for a new one.", 401)
           );
-        await open(c, me);
+        const link = await standingOf(db, token, ["link"]);
+        await open(c, me, link?.madeBy ?? undefined);
         return c.redirect(home(me));
       })
       .post("/api/sign-in", async (c) => {
         const { handle, password } = SignIn.parse(await c.req.json());
-        const doors = [
-          ["sign-in", clientAddress(c)],
-          ["account", handle.trim().toLowerCase()],
-        ] as const;
-        const wait = Math.max(...doors.map(([rate, key]) => limiter.wait(rate, key)));
+        const doors: Guess[] = [
+          { rate: "address", key: clientAddress(c) },
+          { rate: "account", key: handle.trim().toLowerCase() },
+        ];
+        const wait = await takeGuess(db, doors); // before the password is looked at
         if (wait) return tooMany(c, wait);
-        const me = await personOfPassword(db, handle, password);
-        if (!me) {
-          for (const [rate, key] of doors) limiter.take(rate, key);
+        const me = await personOfPassword(db, handle, password).catch(async (e: unknown) => {
+          await giveBack(db, doors); // nothing was looked at
+          throw e;
+        });
+        if (!me)
           return c.json(
             {
               code: "wrong_password",
@@ -86,7 +100,7 @@ export const signInRoutes = (d: Deps, limiter: Limiter) => {
             },
             401,
           );
-        }
+        await giveBack(db, doors);
         await open(c, me);
         return c.json({ home: home(me) });
       })
@@ -100,8 +114,13 @@ export const signInRoutes = (d: Deps, limiter: Limiter) => {
         }
       })
       .post("/api/join/:token", async (c) => {
+        const token = c.req.param("token");
         const wanted = Join.parse(await c.req.json());
-        const me = await join(db, c.req.param("token"), wanted);
+        if (!(await welcome(db, token).catch(() => undefined))) {
+          const slow = slowedDown(c);
+          if (slow) return slow;
+        }
+        const me = await join(db, token, wanted);
         await open(c, me);
         return c.json({ home: home(me), pseudonym: me.pseudonym });
       })
@@ -128,6 +147,9 @@ export const accountRoutes = (d: Deps) => {
     });
 };
 
+/** Who sees who people are. */
+const names = (me: Me) => ({ names: me.role === "admin" });
+
 /** Only an admin makes those who run the place; a lead makes raters. */
 function mayMake(me: Me, role: string): void {
   if (me.role !== "admin" && role !== "rater")
@@ -140,28 +162,30 @@ function mayMake(me: Me, role: string): void {
 export const peopleRoutes = (d: Deps) => {
   const { db } = d.store;
   return new Hono<Env>()
-    .get("/", async (c) => c.json(await roster(db, { names: c.var.me.role === "admin" })))
-    .get("/invitations", async (c) => c.json(await listInvitations(db)))
+    .get("/", async (c) => c.json(await roster(db, names(c.var.me))))
+    .get("/invitations", async (c) => c.json(await listInvitations(db, names(c.var.me))))
     .post("/invitations", async (c) => {
       const wanted = Invite.parse(await c.req.json());
       mayMake(c.var.me, wanted.role);
       const { invitation, token } = await invite(db, c.var.me.id, wanted);
       c.set("recorded", true);
-      return c.json({ invitation, link: `${new URL(c.req.url).origin}/join/${token}` });
+      return c.json({ invitation, link: `${originOf(c)}/join/${token}` });
     })
     .post("/invitations/:id/revoke", async (c) => {
       await revokeInvitation(db, c.var.me.id, c.req.param("id"));
       c.set("recorded", true);
       return c.json({ ok: true });
     })
-    .get("/audit", async (c) => c.json(await listActs(db, AuditFilter.parse(c.req.query()))))
+    .get("/audit", async (c) =>
+      c.json(await listActs(db, AuditFilter.parse(c.req.query()), names(c.var.me))),
+    )
     .get("/audit.jsonl", (c) => {
       const filter = AuditFilter.parse({ ...c.req.query(), limit: 1000 });
       c.header("content-disposition", 'attachment; filename="audit.jsonl"');
       return streamText(c, async (stream) => {
         let before = filter.before;
         for (;;) {
-          const page = await listActs(db, { ...filter, before });
+          const page = await listActs(db, { ...filter, before }, names(c.var.me));
           for (const act of page) await stream.writeln(JSON.stringify(act));
           if (page.length < filter.limit) return;
           before = page.at(-1)!.seq;
@@ -176,19 +200,18 @@ export const peopleRoutes = (d: Deps) => {
     })
     .post("/:id/link", async (c) => {
       const who = await db.maybe(
-        sql`select id, pseudonym, role from person where id = ${c.req.param("id")} and disabled_at is null`,
-        z.object({ id: PersonId, pseudonym: z.string(), role: z.string() }),
+        sql`select id, pseudonym from person where id = ${c.req.param("id")} and disabled_at is null`,
+        z.object({ id: PersonId, pseudonym: z.string() }),
       );
       if (!who)
         throw new TillerError(
           "not_found",
           `there is no person ${c.req.param("id")} who may sign in.`,
         );
-      mayMake(c.var.me, who.role);
-      const token = await issueToken(db, who.id, "link");
+      const token = await issueToken(db, who.id, "link", { madeBy: c.var.me.id });
       await recordAct(db, { actor: c.var.me.id, action: "person.link", target: who.pseudonym });
       c.set("recorded", true);
-      return c.json({ link: `${new URL(c.req.url).origin}/sign-in?token=${token}` });
+      return c.json({ link: `${originOf(c)}/sign-in?token=${token}` });
     })
     .get("/:id/sessions", async (c) => c.json(await sessionsOf(db, c.req.param("id"))))
     .post("/:id/sessions/revoke", async (c) => {

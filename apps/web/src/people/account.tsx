@@ -95,6 +95,7 @@ function Sessions() {
                 <span className="quiet small">
                   used {when(s.seenAt)}
                   {s.expiresAt && `, ends ${when(s.expiresAt)}`}
+                  {s.madeBy && `, by a link that ${s.madeBy} made`}
                 </span>
               </span>
               {!s.current && (

@@ -286,7 +286,7 @@ function PersonDialog({
         {signOut.data && <p role="status">{signOut.data.ended} sessions and links ended.</p>}
         <Refused error={error} />
         <div className="actions">
-          {(admin || person.role === "rater") && me.role !== "researcher" && (
+          {admin && (
             <button type="button" className="button" onClick={() => makeLink.mutate()}>
               New sign-in link
             </button>
@@ -348,7 +348,11 @@ function Invitations({ me }: { me: Me }) {
                 {i.groups.length > 0 && ` in ${i.groups.join(", ")}`} {i.note && `· ${i.note}`}{" "}
                 <span className="quiet small">
                   by {i.createdBy},{" "}
-                  {i.usedBy ? `used by ${i.usedBy}` : `until ${when(i.expiresAt)}`}
+                  {i.usedBy
+                    ? `used by ${i.usedBy}`
+                    : i.state === "used"
+                      ? "used"
+                      : `until ${when(i.expiresAt)}`}
                 </span>
               </span>
               {i.state === "open" && (
