@@ -10,10 +10,14 @@ import { judgeAnswers, questionAnswer } from "@tiller/crowd";
 import { workflow } from "@tiller/flow";
 import { corpus, loadTokenizer, normalise, samplePassages } from "@tiller/lm";
 import { type Prompt, prompt } from "@tiller/schema";
+import { inputPath } from "@tiller/store";
 import { baseModel } from "./shared.ts";
 
 const Study = z.strictObject({
-  file: z.string().optional().describe("path of a text file; Moby Dick when absent"),
+  file: z
+    .string()
+    .optional()
+    .describe("a text file below HOME/inputs or another declared folder; Moby Dick when absent"),
   passages: z.int().positive().default(10),
   minPassage: z.int().positive().default(40).describe("tokens"),
   maxPassage: z.int().positive().default(120).describe("tokens"),
@@ -28,7 +32,7 @@ const Study = z.strictObject({
 
 export const readingStudy = workflow("reading-study@1", Study, async (flow, c) => {
   const passages = await flow.step("passages", async () => {
-    const book = c.file ? normalise(await readFile(c.file, "utf8")) : corpus().moby;
+    const book = c.file ? await readBook(c.file) : corpus().moby;
     const tokenizer = await loadTokenizer(baseModel);
     const limits = { minTokens: c.minPassage, maxTokens: c.maxPassage };
     return samplePassages(book, { n: c.passages, seed: flow.seed, tokenizer, ...limits });
@@ -40,6 +44,11 @@ export const readingStudy = workflow("reading-study@1", Study, async (flow, c) =
   );
   return { verdicts: await flow.save("verdicts", verdicts), best: verdicts.map((v) => v.best) };
 });
+
+/** A book at most: it is read whole. */
+const LARGEST = 64 * 2 ** 20;
+const readBook = async (given: string): Promise<string> =>
+  normalise(await readFile(await inputPath(given, { kind: "file", atMost: LARGEST }), "utf8"));
 
 /** One question about one passage. */
 export const readQuestion = workflow(

@@ -15,12 +15,19 @@ import {
   PersonId,
   type TaskId,
 } from "@tiller/schema";
+import { declareInputs, inputPath } from "@tiller/store";
 
 export const baseModel = path.join(path.dirname(fileURLToPath(import.meta.url)), "../models/base");
+declareInputs(path.dirname(baseModel)); // what comes with Tiller
 
 /** The settings of every experiment that lets people compare continuations and learns from it. */
 export const learning = {
-  base: z.string().default(baseModel).describe("checkpoint folder of the model to improve"),
+  base: z
+    .string()
+    .default(baseModel)
+    .describe(
+      "checkpoint folder of the model to improve: that of a job, or below HOME/inputs or another declared folder",
+    ),
   people: z.int().positive().default(3).describe("judgments a pair"),
   minPassage: z.int().positive().default(10).describe("tokens"),
   maxPassage: z.int().positive().default(32).describe("tokens"),
@@ -38,7 +45,7 @@ export async function bookPassages(c: {
   readonly maxPassage: number;
   readonly seed: number;
 }): Promise<{ train: string[]; heldout: string[] }> {
-  const tokenizer = await loadTokenizer(c.base);
+  const tokenizer = await loadTokenizer(await inputPath(c.base, { kind: "folder" }));
   const book = splitTrainHeldout(corpus().moby);
   const limits = { minTokens: c.minPassage, maxTokens: c.maxPassage, tokenizer, seed: c.seed };
   return {

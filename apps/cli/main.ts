@@ -41,6 +41,14 @@ const commands: Record<
     what: "what starts runs by itself: list, add, pause, resume, remove NAME (--schedule --dataset --checkpoint)",
     load: () => import("./trigger.ts"),
   },
+  backup: {
+    what: "a home as one file, while its server runs or not (FILE --home)",
+    load: () => import("./backup.ts"),
+  },
+  restore: {
+    what: "a home out of such a file, checked (FILE --home NEW)",
+    load: () => import("./restore.ts"),
+  },
   quality: {
     what: "what people's answers say: aggregate, screening, preferences (FILE --truth --json ...)",
     load: () => import("./quality.ts"),

@@ -19,6 +19,7 @@ import { renderReport } from "@tiller/server/report.ts";
 import { SamplerPool } from "@tiller/server/sampler.ts";
 import { simulate } from "@tiller/server/simulated-raters.ts";
 import {
+  declareInputs,
   defaultHome,
   ensurePerson,
   expireLeases,
@@ -60,6 +61,7 @@ const READY_MS = 5000;
 export async function run(args: string[]): Promise<number> {
   const o = parseFlags(args, flags);
   const home = path.resolve(o.home ?? defaultHome());
+  if (o.base) declareInputs(o.base);
   const store = await openStore({ home, databaseUrl: process.env["DATABASE_URL"] });
   const sampler = new SamplerPool();
   const stopping = new AbortController();
@@ -82,10 +84,11 @@ export async function run(args: string[]): Promise<number> {
     await Promise.race([store.close(), new Promise((r) => setTimeout(r, 5000))]);
   };
   try {
+    const web = await buildWeb();
+    process.umask(0o077); // what is written from here on, by jobs too, is the owner's alone
     const models = serverModels({ store, sampler, file: o.models });
     const { workflows, models: modelsFile } = o;
     flow = serverFlow({ store, sampler, workflows, models: modelsFile, codeRevision: revision() });
-    const web = await buildWeb();
     const allowed = parseAllowed(process.env["TILLER_WEBHOOK_ALLOW"] ?? "");
     webhooks = await startWebhooks(store, { allowed });
     triggers = await startTriggers({ store, flow });

@@ -23,6 +23,7 @@ const { values } = parseArgs({
   },
 });
 if (!values.home) throw new Error("give the folder: --home DIR");
+process.umask(0o077);
 const store = await openStore({
   home: values.home,
   databaseUrl: process.env["DATABASE_URL"],

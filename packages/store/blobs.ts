@@ -26,14 +26,14 @@ export async function readBlob(home: string, hash: string): Promise<Buffer> {
   const bytes = await readFile(place(home, hash)).catch((cause: unknown) => {
     throw new TillerError(
       "missing_blob",
-      `the blob ${hash} is not in ${home}. Restore the home from a backup.`,
+      `the blob ${hash} is not in ${home}. Restore the home from a backup: tiller restore FILE --home NEW.`,
       { cause },
     );
   });
   if (hashOf(bytes) !== hash)
     throw new TillerError(
       "damaged_blob",
-      `the blob ${hash} in ${home} is damaged. Restore it from a backup.`,
+      `the blob ${hash} in ${home} is damaged. Restore the home from a backup: tiller restore FILE --home NEW.`,
     );
   return bytes;
 }

@@ -4,13 +4,14 @@
  * of ours is adopted, never doubled.
  */
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import {
   chmodSync,
   chownSync,
   cpSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -19,10 +20,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createRequire } from "node:module";
-import { homedir, tmpdir } from "node:os";
+import { homedir, tmpdir, userInfo } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { TillerError } from "@tiller/schema";
+import { buryStale, isPrivate, runningIn } from "./postmaster.ts";
 
 const run = promisify(execFile);
 const require = createRequire(import.meta.url);
@@ -30,31 +32,82 @@ const NOBODY = 65534;
 const asRoot = process.getuid?.() === 0;
 
 /** TILLER_HOME, else /var/lib/tiller as root, else the XDG data folder. */
-export const defaultHome = (): string =>
-  process.env["TILLER_HOME"] ??
-  (asRoot
-    ? "/var/lib/tiller"
-    : path.join(process.env["XDG_DATA_HOME"] ?? path.join(homedir(), ".local/share"), "tiller"));
-
-/** mkdir -p, a level at a time: Node's own recursive mkdir never returns below /proc. */
-function makeFolders(dir: string): void {
-  if (existsSync(dir)) return;
-  makeFolders(path.dirname(dir));
-  mkdirSync(dir);
+export function defaultHome(): string {
+  const { TILLER_HOME, XDG_DATA_HOME } = process.env;
+  if (TILLER_HOME) return TILLER_HOME;
+  if (asRoot) return "/var/lib/tiller";
+  if (XDG_DATA_HOME) return path.join(XDG_DATA_HOME, "tiller");
+  try {
+    return path.join(homedir(), ".local/share/tiller");
+  } catch (cause) {
+    throw new TillerError(
+      "no_home",
+      `user ${process.getuid?.()} has no home folder (no HOME, no line in /etc/passwd). Say where Tiller keeps its data: --home DIR or TILLER_HOME.`,
+      { cause },
+    );
+  }
 }
 
-/** Makes the home and checks that files can be written there. */
-export function prepareHome(home: string): void {
+/** mkdir -p, a level at a time: Node's own recursive mkdir never returns below /proc. */
+function makeFolders(dir: string, mode?: number): void {
+  if (existsSync(dir)) return;
+  makeFolders(path.dirname(dir));
+  mkdirSync(dir, { mode });
+}
+
+/**
+ * Makes the home, or closes one that is there to all other users, and checks that files can be written there.
+ * `embedded`: Postgres' own uid must pass through it.
+ */
+export function prepareHome(home: string, o: { embedded: boolean }): void {
   try {
-    makeFolders(home);
-    writeFileSync(path.join(home, ".writable"), "");
-    if (asRoot) chmodSync(home, statSync(home).mode | 0o011); // Postgres' other uid must pass through
+    makeFolders(home, 0o700);
+    if (statSync(home).mode & 0o1000)
+      throw new TillerError(
+        "shared_home",
+        `${home} is a folder that many share. Give Tiller one of its own, below it, with --home or TILLER_HOME.`,
+      );
+    writeFileSync(path.join(home, ".writable"), "", { mode: 0o600 });
+    if (asRoot && o.embedded) chownSync(home, NOBODY, NOBODY); // root passes anyway; the others do not
+    closeFolder(home);
   } catch (cause) {
+    if (cause instanceof TillerError) throw cause;
     throw new TillerError(
       "home_not_writable",
       `cannot write to the home ${home} (${(cause as NodeJS.ErrnoException).code}). Give another with --home or TILLER_HOME.`,
       { cause },
     );
+  }
+}
+/** What is in a home is its owner's alone: also in one of an older version. Postgres keeps its own folder closed. */
+function closeFolder(home: string): void {
+  const close = (at: string, mode: number) => {
+    try {
+      chmodSync(at, mode);
+    } catch (e) {
+      // a volume's own folder may belong to another user: then what is in it is closed
+      if ((e as NodeJS.ErrnoException).code !== "EPERM") throw e;
+    }
+  };
+  close(home, 0o700);
+  for (const entry of readdirSync(home, { withFileTypes: true })) {
+    const at = path.join(home, entry.name);
+    if (entry.isFile()) close(at, 0o600);
+    else if (entry.isDirectory()) close(at, entry.name === "postgres" && asRoot ? 0o711 : 0o700);
+  }
+}
+
+/** What is left of uploads that a crash cut off. */
+export function clearUploads(home: string, o: { olderThanMs: number }): void {
+  const folder = path.join(home, "uploads");
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) {
+    const at = path.join(folder, name);
+    try {
+      if (Date.now() - statSync(at).mtimeMs >= o.olderThanMs) rmSync(at, { force: true });
+    } catch {
+      // another server took it away
+    }
   }
 }
 
@@ -65,8 +118,8 @@ export interface Embedded {
   stop(): Promise<void>;
 }
 
-/** Starts or adopts the server of this home. */
-export async function startEmbedded(home: string): Promise<Embedded> {
+/** Where npm put Postgres' files, and which Postgres. */
+function embeddedFiles(): { native: string; version: string } {
   const folder = `${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
   let native: string;
   try {
@@ -84,10 +137,23 @@ export async function startEmbedded(home: string): Promise<Embedded> {
   const version = (
     JSON.parse(readFileSync(path.join(native, "../package.json"), "utf8")) as { version: string }
   ).version;
+  return { native, version };
+}
+/** As PG_VERSION of a data folder has it. */
+export const embeddedMajor = (): string => embeddedFiles().version.split(".")[0]!;
+/** User and group of the database's files where Tiller runs as root. */
+export const ownedByPostgres = [NOBODY, NOBODY] as const;
+
+/** Starts or adopts the server of this home. */
+export async function startEmbedded(home: string): Promise<Embedded> {
+  const { native, version } = embeddedFiles();
   const program = path.join(home, "postgres", version);
   const data = path.join(home, "postgres", "data");
   if (!existsSync(path.join(program, ".complete"))) {
+    const mask = process.umask(0o022); // Postgres' own uid runs these
     cpSync(native, program, { recursive: true });
+    if (asRoot) chmodSync(path.dirname(program), 0o711);
+    process.umask(mask);
     const links = JSON.parse(readFileSync(path.join(program, "pg-symlinks.json"), "utf8")) as {
       source: string;
       target: string;
@@ -98,21 +164,16 @@ export async function startEmbedded(home: string): Promise<Embedded> {
     }
     writeFileSync(path.join(program, ".complete"), "");
   }
-  // a socket's path has at most 107 bytes
-  const socketDir =
-    data.length < 80
-      ? data
-      : path.join(
-          tmpdir(),
-          `tiller-${createHash("sha256").update(data).digest("hex").slice(0, 12)}`,
-        );
-  const fresh = `${data}.new-${process.pid}`; // initdb works here, then the folder is renamed: a kill leaves no half database, nor does an initdb that outlives us meet ours
-  for (const dir of existsSync(path.join(data, "PG_VERSION"))
-    ? [socketDir]
-    : [fresh, ...(socketDir === data ? [] : [socketDir])]) {
-    if (dir === fresh) rmSync(fresh, { recursive: true, force: true });
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-    if (asRoot) chownSync(dir, NOBODY, NOBODY);
+  for (const name of ["initdb", "postgres"]) answerForNameless(path.join(program, "bin", name));
+  const uid = asRoot ? NOBODY : (process.getuid?.() ?? 0);
+  const trusted = (folder: string) => isPrivate(folder, uid);
+  const isNew = !existsSync(path.join(data, "PG_VERSION"));
+  // initdb works here, then the folder is renamed: a kill leaves no half database, nor does an initdb that outlives us meet ours
+  const fresh = `${data}.new-${process.pid}`;
+  if (isNew) {
+    rmSync(fresh, { recursive: true, force: true });
+    mkdirSync(fresh, { recursive: true, mode: 0o700 });
+    if (asRoot) chownSync(fresh, NOBODY, NOBODY);
   }
   const options = {
     ...(asRoot ? { uid: NOBODY, gid: NOBODY } : {}),
@@ -135,25 +196,27 @@ export async function startEmbedded(home: string): Promise<Embedded> {
       const why = stderr.trim().split("\n").at(-1) || message;
       throw new TillerError(
         "postgres_failed",
-        `the embedded Postgres' ${name} failed: ${why} ${log}. Is every folder above ${home} open to other users (chmod o+x)? Else give another --home.`,
+        `the embedded Postgres' ${name} failed: ${why} ${log}. ${remedyOf(`${stderr} ${log}`, home)}`,
         { cause },
       );
     }
   };
-  if (!existsSync(path.join(data, "PG_VERSION"))) {
+  if (isNew) {
     await call("initdb", ["-D", fresh, "-U", "tiller", "--auth=trust", "-E", "UTF8", "--no-sync"]);
     rmSync(data, { recursive: true, force: true });
     renameSync(fresh, data);
   }
-  const running = await run(
-    path.join(program, "bin", "pg_ctl"),
-    ["-D", data, "status"],
-    options,
-  ).then(
-    () => true,
-    () => false,
-  );
-  if (!running)
+  const stop = async () => {
+    await call("pg_ctl", ["-D", data, "-w", "-m", "fast", "stop"]);
+  };
+  let running = await runningIn(data, trusted);
+  if (running !== undefined && !trusted(running)) {
+    await stop(); // whoever owns the folder of its socket could be the database's superuser
+    running = undefined;
+  }
+  const socketDir = running ?? socketFolder(data, uid);
+  if (running === undefined) buryStale(data, [data, socketDir]);
+  if (running === undefined)
     await call("pg_ctl", [
       "-D",
       data,
@@ -167,11 +230,73 @@ export async function startEmbedded(home: string): Promise<Embedded> {
       `-k '${socketDir}' -c listen_addresses='' -c max_connections=100 -c jit=off -c shared_buffers=256MB`,
       "start",
     ]);
-  return {
-    socketDir,
-    user: "tiller",
-    stop: async () => {
-      await call("pg_ctl", ["-D", data, "-w", "-m", "fast", "stop"]);
-    },
-  };
+  return { socketDir, user: "tiller", stop };
+}
+
+/**
+ * A folder for the socket, whose path has at most 107 bytes: the data folder, or one below the temporary folder that
+ * nobody else made. Which, is kept beside the data: the server comes back at the same place.
+ */
+function socketFolder(data: string, uid: number): string {
+  if (Buffer.byteLength(data) < 80) return data;
+  const kept = path.join(path.dirname(data), "socket");
+  const hash = createHash("sha256").update(data).digest("hex").slice(0, 12);
+  const names = [
+    ...(existsSync(kept) ? [readFileSync(kept, "utf8").trim()] : []),
+    `tiller-${hash}`,
+    ...[0, 1, 2].map(() => `tiller-${hash}-${randomBytes(6).toString("hex")}`),
+  ].filter((name) => /^tiller-[\w-]+$/.test(name));
+  for (const name of names) {
+    const folder = path.join(tmpdir(), name);
+    try {
+      mkdirSync(folder, { mode: 0o700 });
+      if (asRoot) chownSync(folder, uid, uid);
+    } catch (e) {
+      if ((e as NodeJS.ErrnoException).code !== "EEXIST") throw e;
+    }
+    if (!isPrivate(folder, uid)) continue; // somebody else's
+    writeFileSync(kept, name, { mode: 0o600 });
+    return folder;
+  }
+  throw new TillerError(
+    "no_socket_folder",
+    `no folder for the database's socket in ${tmpdir()}: all of ${names.join(", ")} belong to others. Give a home with a path below 66 characters, or set TMPDIR to a folder of your own.`,
+  );
+}
+
+/**
+ * initdb and the bootstrapping postgres ask for the name of their user, only to print it, and give up where it has none
+ * (a container under a number of its own). Their copies in the home then ask for the first line of /etc/passwd.
+ */
+function answerForNameless(program: string): void {
+  if (process.platform !== "linux" || hasName()) return;
+  const bytes = readFileSync(program);
+  const [asks, instead] = [Buffer.from("\0getpwuid\0"), Buffer.from("\0getpwent\0")];
+  const at = bytes.indexOf(asks);
+  if (at < 0) return; // done before
+  instead.copy(bytes, at);
+  rmSync(program); // a running one keeps its own
+  writeFileSync(program, bytes, { mode: 0o755 });
+}
+const hasName = (): boolean => {
+  try {
+    return asRoot
+      ? readFileSync("/etc/passwd", "utf8").includes(`:${NOBODY}:`)
+      : Boolean(userInfo().username);
+  } catch {
+    return false;
+  }
+};
+
+/** What helps, by what Postgres said. */
+function remedyOf(said: string, home: string): string {
+  if (/No space left|disk is full/i.test(said)) return `Free some space on the disk of ${home}.`;
+  if (/effective user ID/i.test(said))
+    return `User ${process.getuid?.()} has no name: add it to /etc/passwd, or give DATABASE_URL.`;
+  if (/Read-only file system/i.test(said)) return "Give another --home: this one can only be read.";
+  if (/could not (create|map).*shared memory|Cannot allocate memory/i.test(said))
+    return "Give the machine or the container more memory (256 MB are shared).";
+  if (/initialized by PostgreSQL version|incompatible with server/i.test(said))
+    return "Start the Tiller that made this home, or restore a backup.";
+  return `Is every folder above ${home} open to other users (chmod o+x)? Else give another --home.`;
 }

@@ -2,6 +2,7 @@
 export { checkedAddress, parseAllowed } from "./addresses.ts";
 export * from "./attempts.ts";
 export * from "./audit.ts";
+export { writeBackup } from "./backup.ts";
 export * from "./batches.ts";
 export * from "./blobs.ts";
 export { canonical } from "./canonical.ts";
@@ -16,6 +17,7 @@ export * from "./gold.ts";
 export * from "./holds.ts";
 export * from "./invitations.ts";
 export * from "./executors.ts";
+export { declareInputs, inputPath } from "./inputs.ts";
 export * from "./joining.ts";
 export * from "./lab.ts";
 export { isLost, patient } from "./lost.ts";
@@ -42,6 +44,7 @@ export {
   setRoster,
   workEvents,
 } from "./rules.ts";
+export { restoreBackup } from "./restore.ts";
 export * from "./spend.ts";
 export { Db, type Sql, sql } from "./sql.ts";
 export { openStore, type Store } from "./store.ts";

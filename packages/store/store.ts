@@ -2,14 +2,14 @@
  * Opens the database and migrates it. The embedded one is held for one server at a time; a database by DATABASE_URL may
  * be shared by many, which watch each other (executors.ts).
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { callbackify } from "node:util";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { z } from "zod";
 import { type LiveEvent, TillerError } from "@tiller/schema";
-import { type Embedded, prepareHome, startEmbedded } from "./embedded.ts";
+import { clearUploads, type Embedded, prepareHome, startEmbedded } from "./embedded.ts";
 import {
   pulseExecutor,
   executorIsDead,
@@ -22,8 +22,12 @@ import {
 import { type Holder, openHolder } from "./holder.ts";
 import { PatientPool } from "./lost.ts";
 import { NamingClient } from "./named.ts";
+import { declareInputs } from "./inputs.ts";
 import { Db, sql } from "./sql.ts";
 
+/** Left in a home by a restore that did not finish. */
+export const UNFINISHED = ".restoring";
+const UPLOAD_MS = 48 * 3600_000;
 const MINIMUM = 15;
 const LOCK = 7_070_707; // advisory lock: one server a database
 const MIGRATE = 7_070_708;
@@ -55,7 +59,13 @@ export async function openStore(o: {
   /** beside a server that may run: holds nothing, and stops the embedded Postgres only when nobody else uses it */
   guest?: boolean;
 }): Promise<Store> {
-  prepareHome(o.home);
+  if (existsSync(path.join(o.home, UNFINISHED)))
+    throw new TillerError(
+      "half_restored",
+      `the restore into ${o.home} did not finish. Empty the folder, then run tiller restore FILE --home ${o.home} again.`,
+    );
+  prepareHome(o.home, { embedded: !o.databaseUrl });
+  declareInputs(...["inputs", "jobs", "checkpoints"].map((name) => path.join(o.home, name))); // models that were trained here, too
   const embedded = o.databaseUrl ? undefined : await startEmbedded(o.home);
   const config: pg.ClientConfig = embedded
     ? { host: embedded.socketDir, user: embedded.user, database: o.database ?? "postgres" }
@@ -110,6 +120,8 @@ export async function openStore(o: {
   try {
     await migrate(db);
     if (alone) await pulseExecutor(db, executor, { alone });
+    // beside other servers only what nobody can be at any more
+    if (!o.guest) clearUploads(o.home, { olderThanMs: alone ? 0 : UPLOAD_MS });
   } catch (e) {
     await holder.close();
     await pool.end();
@@ -224,6 +236,16 @@ async function heldBy(client: pg.Client): Promise<string> {
   return pid ? ` (process ${pid} on ${host})` : "";
 }
 
+/** The numbered SQL files that this Tiller knows. */
+export const knownMigrations = (): string[] =>
+  readdirSync(migrations)
+    .filter((n) => n.endsWith(".sql"))
+    .toSorted();
+export const appliedMigrations = async (db: Db): Promise<string[]> =>
+  (
+    await db.many(sql`select name from migration order by name`, z.object({ name: z.string() }))
+  ).map((r) => r.name);
+
 /** Applies the numbered SQL files that are new, one transaction each. */
 async function migrate(db: Db): Promise<void> {
   await db.transaction(async (tx) => {
@@ -231,14 +253,8 @@ async function migrate(db: Db): Promise<void> {
     await tx.run(
       sql`create table if not exists migration (name text primary key, at timestamptz not null default now())`,
     );
-    const done = new Set(
-      (await tx.many(sql`select name from migration`, z.object({ name: z.string() }))).map(
-        (r) => r.name,
-      ),
-    );
-    for (const name of readdirSync(migrations)
-      .filter((n) => n.endsWith(".sql"))
-      .toSorted()) {
+    const done = new Set(await appliedMigrations(tx));
+    for (const name of knownMigrations()) {
       if (done.has(name)) continue;
       await tx.run({ text: readFileSync(path.join(migrations, name), "utf8"), values: [] });
       await tx.run(sql`insert into migration (name) values (${name})`);
