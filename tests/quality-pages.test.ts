@@ -154,6 +154,20 @@ test.each([
     await page.getByText("With the newest answers").waitFor();
     await page.getByRole("link", { name: "rater-c0in" }).first().waitFor();
     await look(page, name("agreement"));
+    // whose answers these are stands above them, and others can be chosen: nobody answered before 2001
+    const whose = page.locator(".population");
+    const all = (await whose.locator("summary").textContent())!;
+    expect(all).toMatch(/^About people at the desk here: [\d,]+ answers$/);
+    await whose.locator("summary").click();
+    await page.getByLabel("Before").fill("2001-01-01");
+    await page.getByText("No answers here").waitFor();
+    expect(await whose.locator("summary").textContent()).toMatch(
+      /^About people at the desk here: 0 answers · [\d,]+ others are not counted$/,
+    );
+    await look(page, name("population"));
+    await page.getByRole("button", { name: "Reset" }).click();
+    await page.getByRole("link", { name: "rater-c0in" }).first().waitFor();
+    expect(await whose.locator("summary").textContent()).toBe(all);
     // a cell of the matrix opens what the two disagreed on
     await page.getByRole("button", { name: /^rater-k3tz and rater-c0in: \d+ % of 60/ }).click();
     await page.getByRole("dialog").locator(".disagreement").first().waitFor();

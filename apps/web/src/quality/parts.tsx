@@ -241,7 +241,7 @@ export function PopulationLine({
         {day("since", "From")}
         {day("until", "Before")}
         {asked && (
-          <button type="button" onClick={() => about({})}>
+          <button type="button" className="button" onClick={() => about({})}>
             Reset
           </button>
         )}
