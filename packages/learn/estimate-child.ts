@@ -45,6 +45,8 @@ process.once("message", (message) => {
     state,
     tokenizer,
     tokenizerJson: null,
+    pooling: "mean" as const,
+    pad: undefined,
     chatFiles: {},
   };
   const began = performance.now();

@@ -39,6 +39,10 @@ export interface Model {
   readonly state: State;
   readonly tokenizer: Tokenizer;
   readonly tokenizerJson: unknown;
+  /** of a reward model: over which of the continuation's tokens scores are averaged */
+  readonly pooling: "mean" | "last";
+  /** id that fills rows up in transformers; a text's last token is the last that is not it */
+  readonly pad: number | undefined;
   /** how to chat with it; kept by what is trained from it */
   readonly chatFiles: Readonly<Record<string, string>>;
 }
@@ -78,6 +82,8 @@ export async function loadModel(dir: string): Promise<Model> {
     state,
     tokenizer: loadTokenizerJson(tokenizer, { ...(eos !== undefined && { eos }) }),
     tokenizerJson: tokenizer,
+    pooling: meta.reward?.pooling ?? "mean",
+    pad: typeof config["pad_token_id"] === "number" ? config["pad_token_id"] : undefined,
     chatFiles,
   };
 }
@@ -183,10 +189,14 @@ export interface Continued {
   readonly response: readonly number[];
 }
 
-/** Reward inputs of B rows: ids (B, T), and weights (B, T) that average over the response's tokens. */
+/**
+ * Reward inputs of B rows: ids (B, T), and weights (B, T): those of the response's tokens average over them, or the last
+ * token counts alone, which for transformers is the last that is not its padding.
+ */
 export function rewardInputs(
   rows: readonly Continued[],
   T: number,
+  o: Partial<Pick<Model, "pooling" | "pad">> = {},
 ): { ids: number[]; weights: number[] } {
   const empty = rows.findIndex((r) => !r.response.length);
   if (empty >= 0)
@@ -194,11 +204,16 @@ export function rewardInputs(
       "empty_response",
       `row ${empty} has no response after its ${rows[empty]!.query.length} tokens of prompt: there is nothing to score. Leave it out.`,
     );
-  const weights = rows.flatMap(({ query, response }) =>
-    Array.from({ length: T }, (_, t) =>
-      t >= query.length && t < query.length + response.length ? 1 / response.length : 0,
-    ),
-  );
+  const weights = rows.flatMap(({ query, response }) => {
+    const [from, to] = [query.length, query.length + response.length];
+    if (o.pooling !== "last")
+      return Array.from({ length: T }, (_, t) => (t >= from && t < to ? 1 / (to - from) : 0));
+    const last = Math.max(
+      0,
+      [...query, ...response].findLastIndex((id) => id !== o.pad),
+    );
+    return Array.from({ length: T }, (_, t) => (t === last ? 1 : 0));
+  });
   return {
     ids: pad(
       rows.map((r) => [...r.query, ...r.response]),
@@ -228,11 +243,12 @@ export class Scorer implements Disposable {
   readonly #program: Program;
   readonly #B: number;
   readonly #T: number;
+  readonly #of: Pick<Model, "pooling" | "pad">;
   constructor(m: Model, B: number, T: number) {
     const g = new Graph();
     g.output("scores", rewardOf(m.shape, declare(g, m.specs), g, B, T));
     this.#program = new Program(g, m.state);
-    [this.#B, this.#T] = [B, T];
+    [this.#B, this.#T, this.#of] = [B, T, m];
   }
   score(rows: readonly Continued[]): number[] {
     const out: number[] = [];
@@ -242,6 +258,7 @@ export class Scorer implements Disposable {
         rewardInputs(
           Array.from({ length: this.#B }, (_, b) => part[Math.min(b, part.length - 1)]),
           this.#T,
+          this.#of,
         ),
       );
       for (const score of this.#program.float("scores").subarray(0, part.length)) out.push(score);

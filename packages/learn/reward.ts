@@ -116,7 +116,11 @@ export async function trainReward(
 ): Promise<z.infer<typeof Output>> {
   const { config: c, maxTokens: T, seed } = input;
   const base = await loadModel(input.base);
-  const model: Model = { ...base, specs: [...base.specs, ...headSpecs(base.shape)] };
+  const model: Model = {
+    ...base,
+    pooling: "mean",
+    specs: [...base.specs, ...headSpecs(base.shape)],
+  };
   initParams(model.state, headSpecs(base.shape), rng(seed, "reward head"));
 
   const { rows, counts } = encodePairs(model.tokenizer, input.pairs, {

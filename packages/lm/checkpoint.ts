@@ -9,6 +9,7 @@ import path from "node:path";
 import { z } from "zod";
 import { ModelConfig, type ModelShape, shapeOf } from "./architectures.ts";
 import { readChatFiles } from "./chat-template.ts";
+import { completed, tokenizerConfig } from "./transformers-files.ts";
 import { type Content, diskError, flushFolder, writeFlushed } from "./files.ts";
 import type { Dtype, TensorData, TensorMap } from "./safetensors.ts";
 import {
@@ -29,6 +30,14 @@ export const CheckpointMeta = z.looseObject({
   parent: z.string().nullable().describe("id of the checkpoint it started from"),
   metrics: z.record(z.string(), z.number()),
   config: z.record(z.string(), z.unknown()).describe("what made it"),
+  reward: z
+    .strictObject({
+      pooling: z
+        .enum(["mean", "last"])
+        .describe("the score of a text: of its continuation's tokens on average, or of the last"),
+      bias: z.number().describe("added to every score; transformers' heads have none"),
+    })
+    .optional(),
 });
 export type CheckpointMeta = z.infer<typeof CheckpointMeta>;
 
@@ -45,6 +54,8 @@ export interface NewCheckpointParts {
     readonly parent?: string | null;
     readonly metrics?: Readonly<Record<string, number>>;
     readonly config?: Readonly<Record<string, unknown>>;
+    /** of a reward model; default: mean */
+    readonly pooling?: "mean" | "last";
   };
 }
 
@@ -80,17 +91,32 @@ export async function saveCheckpoint(
   const beside = `${target}.tmp`;
   const old = `${target}.old`;
   const { dtype = "F32", shardBytes = 5e9, chunk } = options;
-  const weights = weightFiles(parts.tensors, { dtype, shardBytes, ...(chunk && { chunk }) });
-  const { kind, parent = null, metrics = {}, config = {} } = parts.meta;
+  const tensors = new Map(parts.tensors);
+  const bias = tensors.get("score.bias")?.data[0];
+  tensors.delete("score.bias"); // stands in tiller.json: transformers' heads have none
+  const weights = weightFiles(tensors, { dtype, shardBytes, ...(chunk && { chunk }) });
+  const { kind, parent = null, metrics = {}, config = {}, pooling = "mean" } = parts.meta;
+  const reward = tensors.has("score.weight") ? { reward: { pooling, bias: bias ?? 0 } } : {};
+  const written = completed(ModelConfig.parse(parts.config), parts.tokenizer, {
+    reward: tensors.has("score.weight"),
+  });
   try {
     await recover(target);
     await rm(beside, { recursive: true, force: true });
     await mkdir(beside, { recursive: true });
     for (const { name, content } of weights.files) await write(path.join(beside, name), content);
-    const meta = CheckpointMeta.parse({ id: weights.id(), kind, parent, metrics, config });
-    await write(path.join(beside, "config.json"), pretty(ModelConfig.parse(parts.config)));
+    const meta = CheckpointMeta.parse({
+      id: weights.id(),
+      kind,
+      parent,
+      metrics,
+      config,
+      ...reward,
+    });
+    await write(path.join(beside, "config.json"), pretty(written));
     await write(path.join(beside, "tokenizer.json"), `${JSON.stringify(parts.tokenizer)}\n`);
-    for (const [name, text] of Object.entries(parts.chatFiles ?? {}))
+    const chatFiles = { ...tokenizerConfig(written, parts.tokenizer), ...parts.chatFiles };
+    for (const [name, text] of Object.entries(chatFiles))
       await write(path.join(beside, name), text);
     await write(path.join(beside, "tiller.json"), pretty(meta));
     await flushFolder(beside);
@@ -131,7 +157,21 @@ export async function loadCheckpoint(dir: string, o: ReadWeights = {}): Promise<
   const { id, file, tensors, unused } = await readWeights(dir, shape, o);
   if (own && own.id !== id)
     throw damaged(file, `its hash is ${id.slice(0, 12)}, tiller.json says ${own.id.slice(0, 12)}`);
-  const meta = own ?? { id, kind: "lm" as const, parent: null, metrics: {}, config: {} };
+  const scored = tensors.has("score.weight");
+  const kind = scored ? ("reward" as const) : ("lm" as const);
+  const meta = own ?? {
+    id,
+    kind,
+    parent: null,
+    metrics: {},
+    config: {},
+    ...(scored && { reward: { pooling: "last" as const, bias: 0 } }), // what transformers computes
+  };
+  if (scored && !tensors.has("score.bias")) {
+    const data = o.place?.("score.bias", [1]) ?? new Float32Array(1);
+    data[0] = meta.reward?.bias ?? 0;
+    tensors.set("score.bias", { shape: [1], data });
+  }
   return { config, shape, tensors, tokenizer, chatFiles, meta, unused };
 }
 

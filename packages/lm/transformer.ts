@@ -89,9 +89,9 @@ export function paramSpecs(c: ModelShape): ParamSpec[] {
 export const parameterCount = (specs: readonly ParamSpec[]): number =>
   specs.reduce((n, s) => n + sizeOf(s.shape), 0);
 
-/** The scalar head of a reward or value model: std 1/sqrt(d+1), bias 0 (Stiennon et al. 2020). */
+/** The scalar head of a reward or value model: std 1/sqrt(d+1), bias 0 (Stiennon et al. 2020); (1, d) as transformers has it. */
 export const headSpecs = (c: ModelShape): ParamSpec[] => [
-  { name: "score.weight", shape: [c.width, 1], init: 1 / Math.sqrt(c.width + 1) },
+  { name: "score.weight", shape: [1, c.width], init: 1 / Math.sqrt(c.width + 1) },
   { name: "score.bias", shape: [1], init: "zero" },
 ];
 
@@ -291,7 +291,9 @@ export const logprobs = (c: ModelShape, p: Params, hidden: Tensor, labels: Tenso
 
 /** Scalar scores of hidden rows (N, d) -> (N). */
 export const scores = (p: Params, hidden: Tensor): Tensor =>
-  reshape(gemm(hidden, of(p, "score.weight"), of(p, "score.bias")), [hidden.shape[0]]);
+  reshape(gemm(hidden, of(p, "score.weight"), of(p, "score.bias"), { transB: true }), [
+    hidden.shape[0],
+  ]);
 
 /** Logits of kinds of hidden rows (N, d) -> (N, classes). */
 export const classLogits = (p: Params, hidden: Tensor): Tensor =>

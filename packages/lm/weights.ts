@@ -119,7 +119,8 @@ export async function readWeights(
       (entry) => {
         const name = asked(f, entry) ? plan.wanted.get(entry.name) : undefined;
         if (name === undefined) return undefined;
-        const { shape } = entry;
+        // a scalar head is (1, d) in transformers' files, (d, 1) in our old ones
+        const shape = name === "score.weight" ? [1, c.width] : entry.shape;
         const own = () => new Float32Array(shape.reduce((a, b) => a * b, 1));
         const data = name === plan.copy ? own() : (o.place?.(name, shape) ?? own());
         tensors.set(name, { shape, data });
@@ -200,6 +201,12 @@ function planned(
     if (has.join() !== shape.join())
       throw damaged(file, `${name} has shape (${has}), config.json says (${shape})`);
   }
+  const score = shapes.get("score.weight");
+  if (score && [...score].sort((a, b) => a - b).join() !== [1, c.width].join())
+    throw new TillerError(
+      "unsupported_model",
+      `${file}: score.weight is (${score}); a head of one score, (1,${c.width}), can be read. Choose a reward model with num_labels 1.`,
+    );
   const embedding = [c.vocab, c.width].join();
   if (copy && shapes.get(copy)!.join() !== embedding)
     throw damaged(file, `${copy} has shape (${shapes.get(copy)}), config.json says (${embedding})`);

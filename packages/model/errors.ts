@@ -32,6 +32,10 @@ export const errorKinds = {
     remedy: "Take the tools out of extra of {name} in models.json: nothing here runs them",
   },
   empty: { retry: false, remedy: "Raise maxTokens, ask more plainly, or choose another model" },
+  no_logprobs: {
+    retry: false,
+    remedy: "Ask without logprobs, or choose a model whose endpoint gives them",
+  },
   endless: { retry: false, remedy: "Ask who runs the endpoint why it does not stop" },
 } as const satisfies Readonly<Record<string, Kind>>;
 export type ErrorKind = keyof typeof errorKinds;

@@ -206,6 +206,14 @@ export function openaiEndpoint(config: OpenAIModel, apiKey: string): Endpoint {
         throw new EndpointError(end, notAnAnswer(where, end, refusal || text, finish), {
           usage: usage(),
         });
+      if (request.logprobs && text !== "" && !logprobs.length)
+        throw new EndpointError(
+          "no_logprobs",
+          `${where} answered without the log-probs asked for`,
+          {
+            usage: usage(),
+          },
+        );
       return {
         text: storable(text),
         finish: end,

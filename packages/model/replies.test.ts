@@ -55,6 +55,19 @@ test.each<[string, object]>([
   }
 });
 
+test("log-probs that an endpoint does not give are an error, never none", async () => {
+  for (const logprobs of [undefined, null, {}, { content: null }, { content: [] }]) {
+    const body = { ...reply({ content: "yes" }) };
+    Object.assign(body.choices[0]!, { logprobs });
+    await using at = await scripted(json(body));
+    await expect(open(at).call("m", question, { logprobs: true })).rejects.toMatchObject({
+      code: "model_no_logprobs",
+      message: expect.stringMatching(/without the log-probs asked for.*Ask without logprobs/s),
+    });
+    expect((await open(at).call("m", question)).logprobs).toBeNull();
+  }
+});
+
 test.each<
   [string, unknown, { promptTokens?: number; completionTokens?: number; estimated: boolean }]
 >([
