@@ -81,6 +81,7 @@ export const access: Readonly<Record<string, Rule>> = {
 
   // quality: figures, gold, disagreements, notes and threads
   "GET /api/quality/fields": staff,
+  "GET /api/quality/populations": staff,
   "GET /api/quality/report": staff,
   "GET /api/quality/live": staff,
   "GET /api/quality/raters/:id": staff,
@@ -165,6 +166,7 @@ export const access: Readonly<Record<string, Rule>> = {
   "POST /api/studio/experiments/:id/release": staff,
   "POST /api/studio/experiments/:id/migrate": lab,
   "GET /api/studio/experiments/:id/record": staff,
+  "GET /api/studio/experiments/:id/result": staff,
   "GET /api/studio/triggers": machines,
   "POST /api/studio/triggers": labMachines,
   "POST /api/studio/triggers/:name/active": labMachines,

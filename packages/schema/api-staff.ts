@@ -17,7 +17,7 @@ import {
   SignIn,
   Welcome,
 } from "./people.ts";
-import { Decide, LiveQuality } from "./quality-report.ts";
+import { Decide, LiveQuality, Populations } from "./quality-report.ts";
 import { Gold, GoldChange } from "./quality.ts";
 import { CheckRequest } from "./task-preview.ts";
 
@@ -26,6 +26,9 @@ const any = z.unknown();
 export const staffOperations = {
   // quality
   qualityFields: get("/api/quality/fields", "what agreement can be asked of", { reply: any }),
+  qualityPopulations: get("/api/quality/populations", "whose answers there are to look at", {
+    reply: Populations,
+  }),
   qualityReport: get("/api/quality/report", "agreement, with intervals", { reply: any }),
   liveQuality: get("/api/quality/live", "reliabilities with the newest answers", {
     reply: LiveQuality,
