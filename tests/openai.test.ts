@@ -258,7 +258,7 @@ test("logit_bias bans and forces, penalties keep from repeating, top_k and min_p
   expect(await text("loop", { ...hot, top_k: 1 })).toBe("abcdefgh");
   expect(await text("loop", { ...hot, min_p: 1 })).toBe("abcdefgh");
   expect(await text("loop", { ...hot, top_p: 0 })).toBe("abcdefgh");
-});
+}, 60_000);
 
 test("best_of gives the likeliest of its candidates a token, and counts all of them", async () => {
   const ask = { prompt: "The whale", max_tokens: 6, temperature: 1, logprobs: 0, seed: 40 };
@@ -370,6 +370,7 @@ test.each<[string, Extra, string]>([
   ["effort", { reasoning_effort: "high" }, "reasoning_effort"],
   ["a tier", { service_tier: "flex" }, "service_tier"],
   ["no message", { messages: [] }, "messages"],
+  ["labels of nothing", { metadata: { a: "b" } }, "metadata"],
   ["a long user", { user: "u".repeat(600) }, "user"],
 ])("refused by name in a chat: %s", async (_, o, param) => {
   await expect(chat(o)).rejects.toMatchObject({ status: 400, param });
@@ -387,9 +388,40 @@ test("fields that mean nothing here are taken: null, empty tools, tiers, labels"
     modalities: ["text"],
     service_tier: "auto",
     user: "u",
-    metadata: { a: "b" },
+    safety_identifier: "s",
+    store: false,
   });
   expect(reply).toMatchObject({ service_tier: "default", choices: [{ index: 0 }] });
+});
+
+test("a stored chat completion comes back, is found by its labels, and is forgotten", async () => {
+  const ask = { store: true, user: "u", seed: 4 };
+  const one = await chat({ ...ask, metadata: { topic: "whales" } });
+  let streamedId = "";
+  for await (const chunk of await client.chat.completions.create({
+    model: "base",
+    messages: [{ role: "user", content: "Hi" }],
+    max_tokens: 2,
+    stream: true,
+    ...ask,
+    metadata: { topic: "ships", ["__proto__"]: "x" },
+  }))
+    streamedId = chunk.id;
+  const kept = await client.chat.completions.retrieve(one.id);
+  expect(kept).toMatchObject({ ...one, user: "u", metadata: { topic: "whales" } });
+  const twin = await client.chat.completions.retrieve(streamedId);
+  expect(twin.choices).toEqual(one.choices);
+  expect(twin.usage).toEqual(one.usage);
+  const ids = async (o: OpenAI.ChatCompletionListParams) =>
+    (await client.chat.completions.list(o)).data.map((c) => c.id);
+  expect(await ids({ metadata: { topic: "ships" } })).toEqual([streamedId]);
+  expect(await ids({ order: "desc" })).toEqual([streamedId, one.id]);
+  expect(await ids({ after: one.id })).toEqual([streamedId]);
+  expect(await ids({ model: "letters" })).toEqual([]);
+  const messages = await client.chat.completions.messages.list(one.id);
+  expect(messages.data.map((m) => m.content)).toEqual(["Hi"]);
+  await client.chat.completions.delete(one.id);
+  await expect(client.chat.completions.retrieve(one.id)).rejects.toMatchObject({ status: 404 });
 });
 
 test("a seed at the end of the numbers gives its choices seeds of their own, and ends nobody", async () => {

@@ -195,6 +195,10 @@ export const access: Readonly<Record<string, Rule>> = {
   "GET /v1/models/:id{.+}": machines,
   "POST /v1/completions": machines,
   "POST /v1/chat/completions": machines,
+  "GET /v1/chat/completions": machines,
+  "GET /v1/chat/completions/:id": machines,
+  "GET /v1/chat/completions/:id/messages": machines,
+  "DELETE /v1/chat/completions/:id": machines,
 
   // the server itself, and the web app's files
   "GET /healthz": "public",

@@ -4,7 +4,7 @@
  * of the cache that steps run on; that has 1, 4 or 16 rows, as many as are needed. What is asked for again is read once.
  */
 import { setImmediate, setTimeout } from "node:timers/promises";
-import type { Model } from "@tiller/learn";
+import type { Model } from "@tiller/learn/model.ts";
 import {
   askedBits,
   checkFinite,

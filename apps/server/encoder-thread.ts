@@ -3,13 +3,10 @@
  * and can run for ever or fill the memory. The thread's owner ends it then.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import {
-  type ChatTemplate,
-  encodePrompt,
-  loadChatTemplate,
-  loadTokenizerJson,
-  plainChat,
-} from "@tiller/lm";
+// not the whole room: the thread needs no tensors, and begins sooner
+import { type ChatTemplate, loadChatTemplate, plainChat } from "@tiller/lm/chat-template.ts";
+import { encodePrompt } from "@tiller/lm/prompt.ts";
+import { loadTokenizerJson } from "@tiller/lm/tokenizer.ts";
 import { TillerError } from "@tiller/schema";
 import type { Encoded, EncoderData, Prompt } from "./encoder.ts";
 

@@ -11,7 +11,7 @@ const CHOICES = 2048; // of all prompts of a request together
 const text = z
   .string()
   .refine((s) => s.isWellFormed(), "has half a surrogate pair, which is no character");
-/** Kept with the record of the request: the database takes every character but NUL. */
+/** Kept with a stored reply: the database takes every character but NUL. */
 const label = (most: number) =>
   text.max(most).refine((s) => !s.includes("\u0000"), "must not contain NUL");
 
@@ -177,6 +177,10 @@ const Chat = z
     path: ["top_logprobs"],
     error: "is only allowed when logprobs is true",
   })
+  .refine((r) => !r.metadata || r.store, {
+    path: ["metadata"],
+    error: "is only allowed when store is true",
+  })
   .refine((r) => typeof r.max_tokens !== "number" || typeof r.max_completion_tokens !== "number", {
     path: ["max_tokens"],
     error: "and max_completion_tokens exclude each other: leave max_tokens out",
@@ -184,6 +188,10 @@ const Chat = z
 type Completion = z.infer<typeof Completion>;
 type Chat = z.infer<typeof Chat>;
 
+interface Kept {
+  readonly labels: Readonly<Record<string, unknown>>;
+  readonly messages: readonly Record<string, unknown>[];
+}
 /** A request of either API, in the sampler's words. */
 export interface Wanted {
   readonly model: string;
@@ -196,8 +204,8 @@ export interface Wanted {
   readonly seed: number | undefined;
   /** all but the prompt, the seed and the folder */
   readonly draw: Omit<GenerateRequest, "path" | "prompt" | "seed">;
-  /** what is kept beside the request */
-  readonly kept: { readonly store: boolean; readonly labels: Readonly<Record<string, unknown>> };
+  /** set: the reply is kept, with these labels and messages */
+  readonly kept: Kept | undefined;
   readonly serviceTier: boolean;
 }
 const drawOf = (r: Completion | Chat) => ({
@@ -232,7 +240,7 @@ export const completionWanted = (r: Completion): Wanted => ({
     logprobs: r.logprobs ?? null,
     echo: r.echo ?? false,
   },
-  kept: { store: false, labels: { user: r.user ?? undefined } },
+  kept: undefined,
   serviceTier: false,
 });
 export const chatWanted = (r: Chat): Wanted => {
@@ -248,15 +256,17 @@ export const chatWanted = (r: Chat): Wanted => {
       capped: typeof most !== "number",
       logprobs: r.logprobs ? (r.top_logprobs ?? 0) : null,
     },
-    kept: {
-      store: r.store ?? false,
-      labels: {
-        user: r.user ?? undefined,
-        metadata: r.metadata ?? undefined,
-        safety_identifier: r.safety_identifier ?? undefined,
-        prompt_cache_key: r.prompt_cache_key ?? undefined,
-      },
-    },
+    kept: r.store
+      ? {
+          labels: {
+            metadata: r.metadata ?? {},
+            user: r.user ?? undefined,
+            safety_identifier: r.safety_identifier ?? undefined,
+            prompt_cache_key: r.prompt_cache_key ?? undefined,
+          },
+          messages: r.messages.map(({ role, content }) => ({ role, content })),
+        }
+      : undefined,
     serviceTier: typeof r.service_tier === "string",
   };
 };

@@ -4,7 +4,7 @@
  * has one.
  */
 import { z } from "zod";
-import { loadModel } from "@tiller/learn";
+import { loadModel } from "@tiller/learn/model.ts";
 import { endTokens, plainChatStop } from "@tiller/lm";
 import { TillerError } from "@tiller/schema";
 import { Batcher, contextOf, errorOf, type Prepared } from "./batcher.ts";

@@ -4,6 +4,7 @@ export * from "./attempts.ts";
 export * from "./audit.ts";
 export { writeBackup } from "./backup.ts";
 export * from "./batches.ts";
+export * from "./completions.ts";
 export * from "./blobs.ts";
 export { canonical } from "./canonical.ts";
 export * from "./control.ts";

@@ -3,6 +3,7 @@ import { type Context, Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import { randomUUID } from "node:crypto";
 import { type Checkpoint, TillerError } from "@tiller/schema";
+import { storeCompletion } from "@tiller/store";
 import type { Deps, Env } from "../context.ts";
 import { findServed, randomSeed, servedCheckpoints } from "../engine.ts";
 import { chatDialect, completionDialect, type Dialect, lengthOf } from "../openai-reply.ts";
@@ -14,6 +15,7 @@ import {
   type Wanted,
 } from "../openai-request.ts";
 import { type OpenaiError, openaiError } from "../openai-error.ts";
+import { personOf, storedRoutes } from "./stored-completions.ts";
 import { type Part, type ReplyToken, textOf } from "../sampler-messages.ts";
 
 type Served = Pick<Deps, "store" | "sampler">;
@@ -78,11 +80,21 @@ interface Choice {
   prompt: ReplyToken[];
   finish: string;
 }
+function grow(choice: Choice, p: Part): void {
+  for (const t of p.prompt ?? []) choice.prompt.push(t);
+  for (const t of p.tokens) choice.tokens.push(t);
+  choice.finish = p.finish ?? choice.finish;
+}
 /** Mean log-prob of its tokens: the best of several is the likeliest a token. */
 const merit = ({ tokens }: Choice): number =>
   tokens.reduce((sum, t) => sum + (t.logprob ?? 0), 0) / Math.max(1, tokens.length);
 
-async function complete(c: Context, d: Served, w: Wanted, dialect: Dialect): Promise<Response> {
+async function complete(
+  c: Context<Env>,
+  d: Served,
+  w: Wanted,
+  dialect: Dialect,
+): Promise<Response> {
   const model = await findServed(d.store.db, w.model);
   if (!model) return unknownModel(c, d, w.model);
   const head = {
@@ -108,6 +120,20 @@ async function complete(c: Context, d: Served, w: Wanted, dialect: Dialect): Pro
       signal,
     );
   const total = w.prompts.length * w.bestOf;
+  /** A reply that is to be kept is kept before it is told to the end. */
+  const keep = async (reply: object) => {
+    if (!w.kept) return;
+    const { labels, messages } = w.kept;
+    const whole = { ...reply, ...labels };
+    await storeCompletion(d.store.db, {
+      id: head.id,
+      person: personOf(c),
+      checkpoint: model.id,
+      labels,
+      messages: messages.map((m, i) => ({ id: `${head.id}-${i}`, ...m })),
+      reply: whole,
+    });
+  };
   const usage = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
   const count = (index: number, p: Part) => {
     if (index % w.bestOf === 0) usage.prompt_tokens += p.promptTokens ?? 0; // its choices share a prompt
@@ -115,6 +141,11 @@ async function complete(c: Context, d: Served, w: Wanted, dialect: Dialect): Pro
     usage.total_tokens = usage.prompt_tokens + usage.completion_tokens;
   };
   const wantsLogprobs = w.draw.logprobs !== null;
+  const shown = ({ tokens, prompt, finish }: Choice, index: number) => {
+    const told = [...prompt, ...tokens];
+    const logprobs = wantsLogprobs ? dialect.logprobs(told, 0) : null;
+    return { ...dialect.whole(textOf(told)), index, logprobs, finish_reason: finish };
+  };
   c.header("x-tiller-checkpoint", model.id);
 
   if (w.stream) {
@@ -132,20 +163,23 @@ async function complete(c: Context, d: Served, w: Wanted, dialect: Dialect): Pro
       const send = (data: unknown) => stream.writeSSE({ data: JSON.stringify(data) });
       const chunk = { ...head, object: dialect.chunk };
       const noUsage = w.includeUsage && { usage: null };
+      const all: Choice[] = [];
       const told = async (index: number) => {
         let [first, offset] = [true, 0];
+        const choice: Choice = (all[index] = { tokens: [], prompt: [], finish: "" });
         const part = async (p: Part) => {
           count(index, p);
+          if (w.kept) grow(choice, p);
           const tokens = [...(p.prompt ?? []), ...p.tokens];
           const text = textOf(tokens);
           const logprobs = wantsLogprobs ? dialect.logprobs(tokens, offset) : null;
           offset += lengthOf(text);
           if (!first && !tokens.length && !p.finish) return;
-          const choice = { ...dialect.delta(text, first), index, logprobs };
+          const delta = { ...dialect.delta(text, first), index, logprobs };
           first = false;
           await send({
             ...chunk,
-            choices: [{ ...choice, finish_reason: p.finish ?? null }],
+            choices: [{ ...delta, finish_reason: p.finish ?? null }],
             ...noUsage,
           });
         };
@@ -155,6 +189,7 @@ async function complete(c: Context, d: Served, w: Wanted, dialect: Dialect): Pro
       };
       try {
         await inWaves(total, told);
+        await keep({ ...head, object: dialect.object, choices: all.map(shown), usage });
         if (w.includeUsage) await send({ ...chunk, choices: [], usage });
       } catch (e) {
         abort.abort();
@@ -170,9 +205,7 @@ async function complete(c: Context, d: Served, w: Wanted, dialect: Dialect): Pro
       const choice: Choice = (all[index] = { tokens: [], prompt: [], finish: "" });
       for await (const p of generate(index)) {
         count(index, p);
-        choice.prompt.push(...(p.prompt ?? []));
-        for (const t of p.tokens) choice.tokens.push(t);
-        choice.finish = p.finish ?? choice.finish;
+        grow(choice, p);
       }
     });
     const given = w.prompts.flatMap((_, i) => {
@@ -180,12 +213,9 @@ async function complete(c: Context, d: Served, w: Wanted, dialect: Dialect): Pro
       if (ranked) candidates.sort((a, b) => merit(b) - merit(a));
       return candidates.slice(0, w.n);
     });
-    const choices = given.map(({ tokens, prompt, finish }, index) => {
-      const shown = [...prompt, ...tokens];
-      const logprobs = wantsLogprobs ? dialect.logprobs(shown, 0) : null;
-      return { ...dialect.whole(textOf(shown)), index, logprobs, finish_reason: finish };
-    });
-    return c.json({ ...head, object: dialect.object, choices, usage });
+    const reply = { ...head, object: dialect.object, choices: given.map(shown), usage };
+    await keep(reply);
+    return c.json({ ...reply, ...(w.kept && { metadata: w.kept.labels["metadata"] }) });
   } catch (e) {
     abort.abort();
     const { status, body } = failed(e);
@@ -193,11 +223,13 @@ async function complete(c: Context, d: Served, w: Wanted, dialect: Dialect): Pro
   }
 }
 
-const methods: Record<string, string> = {
-  "/v1/models": "GET",
-  "/v1/completions": "POST",
-  "/v1/chat/completions": "POST",
-};
+const urls: readonly (readonly [RegExp, string])[] = [
+  [/^\/v1\/models(\/.+)?$/, "GET"],
+  [/^\/v1\/completions$/, "POST"],
+  [/^\/v1\/chat\/completions$/, "GET, POST"],
+  [/^\/v1\/chat\/completions\/[^/]+$/, "GET, DELETE"],
+  [/^\/v1\/chat\/completions\/[^/]+\/messages$/, "GET"],
+];
 
 export const openaiRoutes = (d: Served) =>
   new Hono<Env>()
@@ -218,9 +250,10 @@ export const openaiRoutes = (d: Served) =>
       const r = await readChat(c);
       return r instanceof Response ? r : complete(c, d, chatWanted(r.body), chatDialect);
     })
+    .route("/chat/completions", storedRoutes(d))
     .all("/*", (c) => {
       const { method, path } = c.req;
-      const known = methods[path] ?? (path.startsWith("/v1/models/") ? "GET" : undefined);
+      const known = urls.find(([url]) => url.test(path))?.[1];
       if (!known)
         return c.json(
           openaiError(
