@@ -60,7 +60,8 @@ beforeAll(async () => {
     engine: samplerEngine({ db: store.db, sampler }),
     env: { OWN_KEY: "any" },
   });
-}, 60_000);
+  await client.completions.create({ model: "base", prompt: "The", max_tokens: 1 }); // its process starts
+}, 240_000);
 afterAll(async () => {
   server?.close();
   sampler[Symbol.dispose]();
@@ -142,7 +143,7 @@ test("a checkpoint with a chat template is asked by it, through the API and by t
     temperature: 0,
   });
   expect(own).toMatchObject({ text, model: "talker-1" });
-}, 60_000);
+}, 120_000);
 
 test("what the chat cannot do is refused, and a prompt that does not fit is told", async () => {
   const messages = [{ role: "user" as const, content: "Hello." }];

@@ -71,7 +71,7 @@ const filled = (pattern: string, value = "none") => pattern.replaceAll(/:\w+/g, 
 test("every route has its line in the table, and every line its route", () => {
   const found = routes()
     .map((r) => `${r.method} ${r.path}`)
-    .filter((r) => r !== "ALL /api/*"); // says that there is no such route
+    .filter((r) => !["ALL /api/*", "ALL /v1/*"].includes(r)); // say that there is no such route
   expect(found.filter((r) => !(r in access))).toEqual([]);
   expect(Object.keys(access).filter((r) => !found.includes(r))).toEqual([]);
 });
