@@ -7,9 +7,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { PersonId } from "@tiller/schema";
+import { ExperimentId, PersonId } from "@tiller/schema";
 import {
   cancelInDatabase,
+  createExperiment,
   ensurePerson,
   getExperiment,
   listHeld,
@@ -195,4 +196,29 @@ test("a run that meets a changed workflow fails and says so", async () => {
     expect(endedAt).not.toBeNull();
     expect(error).toMatch(how === "input" ? /not taken any more/ : /new version beside the old/);
   }
+}, 60_000);
+
+test("a run that was written down and never begun is begun; one that was to replace another is not", async () => {
+  const row = (id: string, origin: Record<string, unknown> | null) =>
+    createExperiment(store.db, {
+      id: ExperimentId.parse(id),
+      recipe: "asking@1",
+      title: "Asking",
+      seed: 1,
+      config: {},
+      stages: [],
+      origin,
+    });
+  await row("unbegun", null);
+  await row("unbegun-rewind", { kind: "rewind", experiment: "x", node: "x/y", by: "ruth" });
+  await store.db.run(
+    sql`update experiment set started_at = now() - interval '1 minute' where id like 'unbegun%'`,
+  );
+  await expect.poll(() => batchesOf("unbegun"), { timeout: 30_000 }).toBe(1);
+  await answerAll();
+  expect(await flow.wait("unbegun")).toBe("before");
+  expect(await getExperiment(store.db, "unbegun-rewind")).toMatchObject({
+    state: "cancelled",
+    error: expect.stringMatching(/died before it began.*Do it again/),
+  });
 }, 60_000);

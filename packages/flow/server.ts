@@ -53,6 +53,7 @@ import { openRecorder } from "./recorder.ts";
 import type { Host, RunConfig, WorkflowArgs } from "./host.ts";
 import { branchId, migratedId, refuseId } from "./run-ids.ts";
 import { runWorkflow } from "./run.ts";
+import { beginUnbegun } from "./unbegun.ts";
 import { UnderWay } from "./under-way.ts";
 import { openWaiter } from "./waiter.ts";
 
@@ -358,6 +359,10 @@ export async function launchFlow(o: {
     return id;
   };
 
+  const unbegun = beginUnbegun(db, [...defs.keys()], ({ id, recipe, config }) =>
+    start(recipe, config, { id }),
+  );
+
   /** Ends what runs at or below a node; without `batches` people go on with the work they hold, for whoever takes it over. */
   const end = async (node: string, why: string, o: { batches: boolean }) => {
     const workflows = await db.many(
@@ -494,6 +499,7 @@ export async function launchFlow(o: {
       clearTimeout(quiet);
       rest.close();
       life?.close();
+      unbegun.close();
       waiter.close();
       await recorder.close();
       await Promise.race([DBOS.shutdown(), new Promise((r) => setTimeout(r, 2000))]);
