@@ -47,7 +47,7 @@ export function soundModel(dir: string): void {
   let at = 0;
   const header: Record<string, unknown> = {};
   for (const [name, t] of Object.entries(old)) {
-    if (name === "__metadata__" || /\.h\.[1-9]/.test(name)) continue;
+    if (name === "__metadata__" || /(^|\.)h\.[1-9]/.test(name)) continue;
     const shape = name.includes("wpe") ? [64, 16] : t.shape.map((n) => small[n] ?? n);
     const size = 4 * shape.reduce((a, b) => a * b, 1);
     header[name] = { dtype: "F32", shape, data_offsets: [at, at + size] };
@@ -193,7 +193,7 @@ export const makers = (sound: string): Readonly<Record<string, Make>> => ({
     const at = copied(dir, sound);
     writeFileSync(
       path.join(at, "tokenizer_config.json"),
-      JSON.stringify({ chat_template: wild(r), bos_token: anything(r), eos_token: anything(r) }),
+      JSON.stringify({ chat_template: wild(r), bos_token: r.next() < 0.7 ? "<s>" : anything(r) }),
     );
     return { kind: "tokenizer", path: at };
   },
@@ -204,7 +204,7 @@ export const makers = (sound: string): Readonly<Record<string, Make>> => ({
 
 const lines = (r: Rng, rows: readonly object[]): Buffer => {
   const text = rows
-    .map((row) => JSON.stringify(mutateJson(r, row)))
+    .map((row) => JSON.stringify(r.next() < 0.05 ? mutateJson(r, row) : row))
     .join(r.choose(["\n", "\r\n", "\n\n"]));
   return Buffer.from(r.next() < 0.1 ? text + "[".repeat(200_000) : text);
 };
