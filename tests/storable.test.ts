@@ -1,6 +1,6 @@
 /**
  * Every route and every parameter with what the database cannot keep, and with ids of nothing: a 400 that names the
- * place, a 404, never "our side". In process, on the real database; more values in storable.slow.test.ts.
+ * place, a 404, never "our side". In process, on the real database.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
