@@ -17,6 +17,7 @@ import {
   Sampler,
   saveCheckpoint,
   writeFileSafely,
+  type ModelShape,
 } from "@tiller/lm";
 import { rng, TillerError } from "@tiller/schema";
 import { sizeOf } from "@tiller/tensor";
@@ -63,6 +64,14 @@ export async function run([verb = "", target, ...rest]: string[]): Promise<numbe
 
 const count = (n: number) => n.toLocaleString("en-GB");
 
+/** The windows of the layers, where there are any. */
+function windows(c: ModelShape): string[] {
+  const narrow = c.windows.filter((w) => w !== null);
+  if (!narrow.length) return [];
+  const where = narrow.length < c.layers ? ` in ${narrow.length} of ${c.layers} layers` : "";
+  return [`window of ${[...new Set(narrow)].join(" or ")}${where}`];
+}
+
 async function show(dir: string, rest: string[]): Promise<void> {
   parseFlags(rest, {});
   const { config, shape: c, tensors, meta } = await loadCheckpoint(dir);
@@ -72,7 +81,7 @@ async function show(dir: string, rest: string[]): Promise<void> {
     `${c.norm === "rms" ? "RMS" : "layer"} norm`,
     c.rotary ? `rotary positions on ${c.rotary.dims} of ${c.headDim}` : "learned positions",
     c.activation,
-    ...(c.window ? [`window of ${c.window}`] : []),
+    ...windows(c),
     c.tied ? "tied output" : "own output matrix",
   ];
   console.log(`${config.model_type}, ${meta.kind}, id ${meta.id.slice(0, 12)}`);

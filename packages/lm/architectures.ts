@@ -6,14 +6,7 @@
 import { TillerError } from "@tiller/schema";
 import { z } from "zod";
 import { refuseUncomputed, uncomputed } from "./config-keys.ts";
-
-/** Rotary positions (Su et al. 2021): the first `dims` of each head turn, at the given inverse frequencies. */
-export interface Rotary {
-  /** two a frequency */
-  readonly dims: number;
-  /** in radians a position */
-  readonly frequencies: readonly number[];
-}
+import { RopeParameters, ropeOf, type Rotary, rotaryOf } from "./rope.ts";
 
 export interface ModelShape {
   readonly layout: keyof typeof layouts;
@@ -33,8 +26,8 @@ export interface ModelShape {
   readonly rotary: Rotary | null;
   /** attention and feed-forward read the same input and add up (GPT-NeoX) */
   readonly parallel: boolean;
-  /** tokens a position sees, itself included; null = all before it */
-  readonly window: number | null;
+  /** tokens a position sees in each layer, itself included; null = all before it */
+  readonly windows: readonly (number | null)[];
   /** output weights are the token embedding */
   readonly tied: boolean;
   readonly biases: { readonly qkv: boolean; readonly out: boolean; readonly mlp: boolean };
@@ -137,26 +130,7 @@ const positions = size(2 ** 27);
 const vocab = size(2 ** 23);
 const n = size(2 ** 27);
 const x = z.number().positive();
-const RopeParameters = z.looseObject({
-  rope_theta: x.optional(),
-  rope_type: z.string().nullish(),
-  type: z.string().nullish().describe("rope_type's old name"),
-  factor: x.nullish(),
-  low_freq_factor: x.nullish(),
-  high_freq_factor: x.nullish(),
-  original_max_position_embeddings: n.nullish(),
-  partial_rotary_factor: x.max(1).nullish(),
-  short_factor: z.array(x).max(4096).nullish(),
-  long_factor: z.array(x).max(4096).nullish(),
-  attention_factor: x.nullish(),
-});
-type RopeParameters = z.infer<typeof RopeParameters>;
-/** config.json's table of rotary positions, as transformers chooses it: the old name first, an empty one is none. */
-const ropeOf = (c: {
-  rope_scaling?: RopeParameters | null | undefined;
-  rope_parameters?: RopeParameters | null | undefined;
-}): RopeParameters =>
-  [c.rope_scaling, c.rope_parameters].find((p) => p && Object.keys(p).length > 0) ?? {};
+const original = n.nullish();
 
 const activations = new Map<string, ModelShape["activation"]>([
   ["gelu", "gelu"],
@@ -181,53 +155,6 @@ const unsupported = (what: string, known: string) =>
     "unsupported_model",
     `config.json asks for ${what}; ${known}. Choose another model, or add it to packages/lm/architectures.ts.`,
   );
-
-/** Inverse frequencies of rotary positions: theta^(-2i/dims), scaled as rope_type says. Of odd dims, one more turns. */
-function rotary(dims: number, p: RopeParameters, theta: number): Rotary {
-  const base = p.rope_theta ?? theta;
-  const plain = Array.from({ length: Math.ceil(dims / 2) }, (_, i) => base ** ((-2 * i) / dims));
-  const made = (frequencies: readonly number[]) => ({ dims: 2 * frequencies.length, frequencies });
-  const type = p.rope_type ?? p.type ?? "default";
-  const must = <K extends keyof RopeParameters>(key: K): NonNullable<RopeParameters[K]> => {
-    const value = p[key];
-    if (value !== null && value !== undefined) return value;
-    throw new TillerError(
-      "bad_config",
-      `config.json: rotary positions of type ${type} need ${String(key)}. Take the file from its source again.`,
-    );
-  };
-  const nested = Object.entries(p).find(([, v]) => v && typeof v === "object" && !Array.isArray(v));
-  if (nested) throw uncomputed(`rope_parameters.${nested[0]}`, nested[1]);
-  if (type === "default") return made(plain);
-  if (type === "linear") return made(plain.map((f) => f / must("factor")));
-  if (type === "longrope") {
-    // the same factors at every length, and no other change: any frequencies, as GGUF files have them
-    const [short, long] = [must("short_factor"), must("long_factor")];
-    if (short.join() !== long.join() || (p.attention_factor ?? 0) !== 1)
-      throw unsupported(
-        "rotary positions of type longrope with factors that change with the length, or an attention_factor",
-        "known are those with short_factor as long_factor and attention_factor 1",
-      );
-    if (short.length !== plain.length)
-      throw new TillerError(
-        "bad_config",
-        `config.json: short_factor has ${short.length} numbers, the heads need ${plain.length}. Take the file from its source again.`,
-      );
-    return made(plain.map((f, i) => f / short[i]!));
-  }
-  if (type !== "llama3")
-    throw unsupported(`rotary positions of type ${type}`, "known are default, linear and llama3");
-  // Llama 3.1: long waves are stretched by `factor`, short ones kept, those between blended
-  const context = must("original_max_position_embeddings");
-  const [factor, low, high] = [must("factor"), must("low_freq_factor"), must("high_freq_factor")];
-  return made(
-    plain.map((f) => {
-      const turns = (context * f) / (2 * Math.PI); // in the context it was trained with
-      const keep = Math.min(1, Math.max(0, (turns - low) / (high - low)));
-      return keep * f + (1 - keep) * (f / factor);
-    }),
-  );
-}
 
 const Gpt2 = z.looseObject({
   n_layer: layers,
@@ -255,6 +182,7 @@ const Neox = z.looseObject({
   rotary_emb_base: x.default(10_000),
   rope_parameters: RopeParameters.nullish(),
   rope_scaling: RopeParameters.nullish(),
+  original_max_position_embeddings: original,
   use_parallel_residual: z.boolean().default(true),
   attention_bias: z.boolean().default(true),
   tie_word_embeddings: z.boolean().default(false),
@@ -273,6 +201,7 @@ const Llama = z.looseObject({
   rope_theta: x.default(10_000),
   rope_parameters: RopeParameters.nullish(),
   rope_scaling: RopeParameters.nullish(),
+  original_max_position_embeddings: original,
   attention_bias: z.boolean().nullish(),
   mlp_bias: z.boolean().nullish(),
   sliding_window: n.nullish(),
@@ -282,25 +211,32 @@ const Llama = z.looseObject({
   tie_word_embeddings: z.boolean().default(false),
 });
 
-/** Tokens a position of each layer sees, where all see alike; windows in some layers only are not computed. */
-function windowOf(c: z.infer<typeof Llama>, kin: Kin): number | null {
+/** Tokens a position of each layer sees: by `layer_types`, where the class reads them, else by the class's own rule. */
+function windowsOf(c: z.infer<typeof Llama>, kin: Kin): (number | null)[] {
+  const all = c.num_hidden_layers;
   const given = c.sliding_window === undefined ? (kin.defaults?.window ?? null) : c.sliding_window;
-  const window = kin.window === "use_sliding_window" && !c.use_sliding_window ? null : given;
-  const from = kin.window === "use_sliding_window" ? (c.max_window_layers ?? 28) : 0;
+  if (kin.window !== "use_sliding_window") {
+    // Mistral's class has one window for all; files with others are Ministral's
+    const window = kin.window ? given : null;
+    const kind = window === null ? "full_attention" : "sliding_attention";
+    if (c.layer_types?.some((t) => t !== kind)) throw uncomputed("layer_types", c.layer_types);
+    return Array.from({ length: all }, () => window);
+  }
+  const window = c.use_sliding_window ? given : null;
+  const from = c.max_window_layers ?? 28;
   const types =
     c.layer_types ??
-    Array.from({ length: c.num_hidden_layers }, (_, l) =>
+    Array.from({ length: all }, (_, l) =>
       window !== null && l >= from ? "sliding_attention" : "full_attention",
     );
-  if (types.every((t) => t === "full_attention") && kin.window === "use_sliding_window")
-    return null;
-  if (types.every((t) => t === "sliding_attention") && window !== null) return window;
-  if (types.every((t) => t === "full_attention") && window === null) return null;
-  if (c.layer_types) throw uncomputed("layer_types", c.layer_types);
-  throw unsupported(
-    `windows in layers from ${from} on (use_sliding_window, max_window_layers ${from})`,
-    "windows are known in all layers or none",
-  );
+  if (types.length < all || types.some((t) => t !== "full_attention" && t !== "sliding_attention"))
+    throw uncomputed("layer_types", types);
+  if (window === null && types.includes("sliding_attention"))
+    throw new TillerError(
+      "bad_config",
+      `config.json: layer_types names sliding_attention, but ${c.use_sliding_window ? "there is no sliding_window" : "use_sliding_window is not true"}. Correct the file.`,
+    );
+  return types.slice(0, all).map((t) => (t === "sliding_attention" ? window : null));
 }
 
 interface Kin {
@@ -356,9 +292,14 @@ const llamaLike =
       norm: "rms",
       epsilon: c.rms_norm_eps,
       activation: activation("hidden_act", c.hidden_act),
-      rotary: rotary(headDim, rope, c.rope_theta),
+      rotary: rotaryOf(rope, {
+        dims: headDim,
+        theta: c.rope_theta,
+        positions: c.max_position_embeddings,
+        original: c.original_max_position_embeddings,
+      }),
       parallel: false,
-      window: kin.window || c.layer_types ? windowOf(c, kin) : null,
+      windows: windowsOf(c, kin),
       tied: c.tie_word_embeddings,
       biases: {
         qkv: kin.qkvBias ?? bias,
@@ -369,6 +310,9 @@ const llamaLike =
       attention: { scale: 1 / Math.sqrt(headDim), byLayer: false },
     };
   };
+
+/** No windows. */
+const everywhere = (layers: number): null[] => Array.from({ length: layers }, () => null);
 
 /** One reader a `model_type`. */
 const readers: Readonly<Record<string, (config: unknown) => ModelShape>> = {
@@ -391,7 +335,7 @@ const readers: Readonly<Record<string, (config: unknown) => ModelShape>> = {
       activation: activation("activation_function", c.activation_function),
       rotary: null,
       parallel: false,
-      window: null,
+      windows: everywhere(c.n_layer),
       tied: c.tie_word_embeddings,
       biases: { qkv: true, out: true, mlp: true },
       qkNorm: false,
@@ -421,9 +365,14 @@ const readers: Readonly<Record<string, (config: unknown) => ModelShape>> = {
       norm: "layer",
       epsilon: c.layer_norm_eps,
       activation: activation("hidden_act", c.hidden_act),
-      rotary: rotary(dims, rope, c.rotary_emb_base),
+      rotary: rotaryOf(rope, {
+        dims,
+        theta: c.rotary_emb_base,
+        positions: c.max_position_embeddings,
+        original: c.original_max_position_embeddings,
+      }),
       parallel: c.use_parallel_residual,
-      window: null,
+      windows: everywhere(c.num_hidden_layers),
       tied: c.tie_word_embeddings,
       biases: { qkv: c.attention_bias, out: c.attention_bias, mlp: true },
       qkNorm: false,

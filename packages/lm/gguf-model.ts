@@ -3,7 +3,7 @@
  * ways. llama.cpp keeps weights as (out, in), a Llama head's rotary pairs side by side, and fused queries, keys and
  * values one after another.
  */
-import { largest, TillerError } from "@tiller/schema";
+import { TillerError } from "@tiller/schema";
 import { layoutOf, type ModelConfig, type ModelShape, shapeOf } from "./architectures.ts";
 import {
   decodeGguf,
@@ -13,26 +13,12 @@ import {
   type GgufWritten,
   type Source,
 } from "./gguf.ts";
+import { type Architecture, architectures, uncomputed, unsupported } from "./gguf-architectures.ts";
+import { ropeWritten, scalingWritten, readScaling } from "./gguf-rope.ts";
 import { ggufTokenizer, tokenizerMetadata } from "./gguf-tokenizer.ts";
 import { halvesToPairs, pairsToHalves } from "./llama2c.ts";
 import type { TensorData, TensorMap } from "./safetensors.ts";
 import { paramSpecs } from "./transformer.ts";
-
-/** GGUF's `general.architecture` -> config.json's model_type. Mistral is written as llama. */
-const architectures = {
-  llama: "llama",
-  qwen2: "qwen2",
-  qwen3: "qwen3",
-  gpt2: "gpt2",
-  gptneox: "gpt_neox",
-} as const;
-type Architecture = keyof typeof architectures;
-
-const unsupported = (what: string) =>
-  new TillerError(
-    "unsupported_model",
-    `${what}; GGUF files of ${Object.keys(architectures).join(", ")} can be read and written. Choose another model or format.`,
-  );
 
 /** Keys of an architecture that are read, beside those of `neutral`. */
 const read = new Set(
@@ -40,16 +26,15 @@ const read = new Set(
     "block_count context_length embedding_length feed_forward_length attention.head_count " +
     "attention.head_count_kv attention.key_length attention.layer_norm_epsilon " +
     "attention.layer_norm_rms_epsilon rope.dimension_count rope.freq_base rope.scaling.type " +
-    "rope.scaling.factor rope.scale_linear use_parallel_residual"
+    "rope.scaling.factor rope.scaling.original_context_length rope.scaling.attn_factor " +
+    "rope.scale_linear use_parallel_residual"
   ).split(" "),
 );
 /** Keys that say nothing to a sum, or only at some values. Off (0, false) means not asked for, of any key but `causal`. */
 const neutral: Readonly<Record<string, (value: unknown, c: ModelShape) => boolean>> = {
   vocab_size: (x, c) => x === c.vocab,
   tensor_data_layout: () => true,
-  "rope.scaling.original_context_length": () => true, // of yarn and longrope, which are refused
   "rope.scaling.finetuned": () => true,
-  "rope.scaling.attn_factor": (x) => x === 1,
   "attention.causal": (x) => x === true,
   "attention.value_length": (x, c) => x === c.headDim,
   "attention.scale": (x, c) => Math.abs(Number(x) * Math.sqrt(c.headDim) - 1) < 1e-6,
@@ -77,12 +62,6 @@ function refuseUncomputed(f: Gguf, architecture: Architecture, c: ModelShape, fi
       `${file} is one of ${String(parts)} parts. Join them with llama-gguf-split --merge.`,
     );
 }
-const uncomputed = (file: string, name: string, value: unknown) =>
-  new TillerError(
-    "unsupported_model",
-    `${file} has ${name} ${JSON.stringify(value).slice(0, 200)}, which is not computed here. Choose another model or format.`,
-  );
-
 /** config.json of a file's metadata. */
 function configOf(f: Gguf, architecture: Architecture, vocab: number, file: string): ModelConfig {
   const raw = (key: string): GgufValue | undefined => {
@@ -157,13 +136,16 @@ function configOf(f: Gguf, architecture: Architecture, vocab: number, file: stri
   };
   const headDim = maybe("attention.key_length") ?? width / heads;
   const turned = maybe("rope.dimension_count") ?? headDim;
-  const rope = scaling(f, {
+  const rope = readScaling(f, {
     architecture,
     dims: turned,
     base: maybe("rope.freq_base") ?? 10_000,
     context: wide.max_position_embeddings,
     type: raw("rope.scaling.type"),
     factor: maybe("rope.scaling.factor") ?? maybe("rope.scale_linear"),
+    original: maybe("rope.scaling.original_context_length"),
+    amplitude: maybe("rope.scaling.attn_factor") ?? 1,
+    file,
   });
   if (architecture === "gptneox") {
     if (headDim !== width / heads) throw uncomputed(file, "gptneox.attention.key_length", headDim);
@@ -193,53 +175,6 @@ function configOf(f: Gguf, architecture: Architecture, vocab: number, file: stri
     }),
     ...(architecture === "llama" && { mlp_bias: f.tensors.has("blk.0.ffn_up.bias") }),
     hidden_act: "silu",
-  };
-}
-
-/**
- * Stretched waves: by one factor, or by a tensor of factors, one a frequency. Llama 3's own are known again by trying;
- * any others are what transformers calls longrope, with one table for all lengths.
- */
-function scaling(
-  f: Gguf,
-  o: {
-    readonly architecture: Architecture;
-    readonly dims: number;
-    readonly base: number;
-    readonly context: number;
-    readonly type: GgufValue | undefined;
-    readonly factor: number | undefined;
-  },
-): Record<string, unknown> | null {
-  const type = o.type ?? "linear"; // as llama.cpp has it
-  const linear = type === "linear" && o.factor ? o.factor : 1;
-  const table = o.architecture === "llama" ? f.tensors.get("rope_freqs.weight")?.data : undefined;
-  if (type !== "linear" && type !== "none") return { rope_type: type, factor: o.factor ?? 1 };
-  if (!table) return linear === 1 ? null : { rope_type: "linear", factor: linear };
-  const factors = Array.from(table, (x) => x * linear);
-  const factor = largest(factors);
-  for (let context = 16; linear === 1 && context <= 2 ** 20; context *= 2) {
-    const near = factors.every((x, i) => {
-      const turns = (context * o.base ** ((-2 * i) / o.dims)) / (2 * Math.PI);
-      const keep = Math.min(1, Math.max(0, (turns - 1) / 3));
-      return Math.abs(x * (keep + (1 - keep) / factor) - 1) < 1e-5;
-    });
-    if (near)
-      return {
-        rope_type: "llama3",
-        factor,
-        low_freq_factor: 1,
-        high_freq_factor: 4,
-        original_max_position_embeddings: context,
-      };
-  }
-  return {
-    rope_type: "longrope",
-    factor: 1,
-    short_factor: factors,
-    long_factor: factors,
-    attention_factor: 1,
-    original_max_position_embeddings: o.context,
   };
 }
 
@@ -386,8 +321,9 @@ export function ggufContent(
   const found = Object.entries(architectures).find(([, ours]) => ours === type);
   if (!found) throw unsupported(`a model of type ${type}`);
   const architecture = found[0] as Architecture;
-  if (c.window && c.window < c.positions)
-    throw unsupported(`a window of ${c.window} tokens cannot be written for llama`);
+  const window = c.windows.find((w) => w !== null && w < c.positions);
+  if (window)
+    throw unsupported(`a window of ${window} tokens cannot be written for ${architecture}`);
   if (architecture === "gpt2" && c.activation !== "geluTanh" && c.activation !== "gelu")
     throw unsupported(`GPT-2 with ${c.activation}`);
   if (architecture === "gptneox" && !c.activation.startsWith("gelu"))
@@ -423,24 +359,15 @@ export function ggufContent(
   }
   const extra = new Map<string, TensorData>();
   if (c.rotary) {
-    const base = rotaryBase(m.config);
+    const rope = ropeWritten(m.config);
     metadata.set(key("rope.dimension_count"), c.rotary.dims);
-    metadata.set(key("rope.freq_base"), f32(base));
-    const factors = c.rotary.frequencies.map((f, i) => base ** ((-2 * i) / c.rotary!.dims) / f);
-    const differs = (x: number, y: number) => Math.abs(x / y - 1) > 1e-6;
-    if (factors.every((x) => !differs(x, factors[0]!))) {
-      if (differs(factors[0]!, 1)) {
-        metadata.set(key("rope.scaling.type"), "linear");
-        metadata.set(key("rope.scaling.factor"), f32(factors[0]!));
-      }
-    } else if (architecture !== "llama")
-      throw unsupported(
-        `rotary positions other than plain or linear cannot be written for ${architecture}`,
-      );
-    else
+    metadata.set(key("rope.freq_base"), f32(rope.base));
+    const scaling = scalingWritten(c, rope, architecture);
+    for (const [name, value] of scaling.metadata) metadata.set(key(name), value);
+    if (scaling.factors)
       extra.set("rope_freqs.weight", {
-        shape: [factors.length],
-        data: Float32Array.from(factors),
+        shape: [scaling.factors.length],
+        data: Float32Array.from(scaling.factors),
       });
   }
   if (architecture === "gptneox") metadata.set(key("use_parallel_residual"), c.parallel);
@@ -472,10 +399,3 @@ export function ggufContent(
 /** The same in one piece. */
 export const writeGguf = (...given: Parameters<typeof ggufContent>): Buffer =>
   Buffer.concat([...ggufContent(...given)]);
-
-/** theta, wherever a version of config.json keeps it */
-function rotaryBase(config: ModelConfig): number {
-  const tables = [config["rope_scaling"], config["rope_parameters"]] as { rope_theta?: number }[];
-  const found = tables.find((t) => t && Object.keys(t).length > 0)?.rope_theta;
-  return Number(found ?? config["rope_theta"] ?? config["rotary_emb_base"] ?? 10_000);
-}

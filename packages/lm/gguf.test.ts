@@ -179,7 +179,7 @@ const llama2 = await load("llama2");
 const plain = writeGguf({ ...llama2, tokenizer: byteLevel }, { name: "m" });
 
 test.each([
-  ["llama.rope.scaling.type", "yarn", /rotary positions of type yarn/],
+  ["llama.rope.scaling.type", "longrope", /rope\.scaling\.type "longrope"/],
   ["llama.rope.dimension_count", 4, /llama\.rope\.dimension_count 4/],
   ["llama.expert_count", 8, /llama\.expert_count 8/],
   ["llama.attention.sliding_window", 8, /llama\.attention\.sliding_window 8/],
@@ -275,8 +275,11 @@ test("sizes that no file has are refused before they are made", () => {
 });
 
 const waves = (config: ModelConfig) => shapeOf(config).rotary!.frequencies;
+const yarn = { rope_type: "yarn", factor: 4, original_max_position_embeddings: 16 };
 test.each([
   ["linear", { rope_type: "linear", factor: 4 }],
+  ["yarn", yarn],
+  ["yarn", { ...yarn, attention_factor: 1.25 }],
   [
     "llama3",
     {
@@ -318,6 +321,8 @@ test.each([
     const bytes = writeGguf({ ...llama2, config, tokenizer: byteLevel }, { name: "m" });
     const back = readGguf(bytes, "m.gguf").config;
     waves(back).forEach((f, i) => expect(f / waves(config)[i]!).toBeCloseTo(1, 5));
+    const amplitude = (c: ModelConfig) => shapeOf(c).rotary!.amplitude;
+    expect(amplitude(back)).toBeCloseTo(amplitude(config), 6);
     expect([type, "llama3"]).toContain((back["rope_scaling"] as { rope_type: string }).rope_type);
   }
 });
@@ -329,6 +334,12 @@ test("what llama.cpp would compute in another way is not written", () => {
       { name: "m" },
     );
   expect(refused({ hidden_act: "relu" })).toThrow(/llama with relu/);
-  const scaled = { model_type: "qwen2", rope_parameters: null, rope_scaling: null };
-  expect(refused({ ...scaled, rope_scaling: { rope_type: "yarn" } })).toThrow(/type yarn/);
+  const scaled = (model_type: string, rope_scaling: object) =>
+    refused({ model_type, rope_parameters: null, rope_scaling });
+  expect(scaled("llama", { ...yarn, beta_fast: 8 })).toThrow(/betas of its own/);
+  expect(scaled("llama", { ...yarn, truncate: false })).toThrow(/betas of its own/);
+  const tables = { short_factor: [1, 1, 1, 1], long_factor: [2, 2, 2, 2] };
+  expect(scaled("llama", { rope_type: "longrope", ...tables })).toThrow(/LongRoPE with two tables/);
+  const windows = { use_sliding_window: true, sliding_window: 5, max_window_layers: 1 };
+  expect(refused({ model_type: "qwen2", ...windows })).toThrow(/window of 5 tokens .* for qwen2/);
 });

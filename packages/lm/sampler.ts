@@ -95,7 +95,12 @@ export class Sampler implements Disposable {
     this.#shape = shape;
     this.#state = state;
     this.batch = batch;
-    this.context = Math.min(shape.positions, o.context ?? 2048);
+    // keys in the cache cannot change their frequencies when a text grows past LongRoPE's first table
+    this.context = Math.min(
+      shape.positions,
+      o.context ?? 2048,
+      shape.rotary?.long?.above ?? Infinity,
+    );
   }
 
   #program(S: number): Program {
@@ -127,7 +132,8 @@ export class Sampler implements Disposable {
       ]);
       return reshape(concat([reshape(x, [B, S, heads, D]), zeros], 3), [B, S, heads * wide]);
     };
-    const tables = c.rotary && rotaryTables(g, max, c.rotary.frequencies);
+    const tables =
+      c.rotary && rotaryTables(g, max, c.rotary.frequencies, { amplitude: c.rotary.amplitude });
     const headOrder = layoutOf(c).qkv?.order === "head, kind";
     const parts = (x: Tensor) => {
       const apart = split(
@@ -165,7 +171,7 @@ export class Sampler implements Disposable {
           num_heads: H,
           kv_num_heads: G,
           scale: { float: attentionScale(c, l) },
-          ...(c.window && { local_window_size: c.window }),
+          ...(c.windows[l] && { local_window_size: c.windows[l] }),
         },
         { domain: "com.microsoft" },
       );

@@ -31,6 +31,7 @@ import {
 } from "@tiller/tensor";
 import { attentionScale, layoutOf, type ModelShape } from "./architectures.ts";
 import { eightBitProduct } from "./eight-bits.ts";
+import { frequenciesFor } from "./rope.ts";
 
 export interface ParamSpec {
   readonly name: string;
@@ -245,7 +246,9 @@ export function hiddenStates(c: ModelShape, p: Params, ids: Tensor, o: BlockOpti
     [T],
     "int64",
   );
-  const tables = c.rotary && rotaryTables(ids.graph, T, c.rotary.frequencies);
+  const tables =
+    c.rotary &&
+    rotaryTables(ids.graph, T, frequenciesFor(c.rotary, T), { amplitude: c.rotary.amplitude });
   const turn = (y: Tensor) => (tables ? rotary(y, tables) : y);
   // (B, T, 3, H, D) or (B, T, H, 3, D) -> (3, B, H, T, D)
   const [fused, perm] =
@@ -269,7 +272,7 @@ export function hiddenStates(c: ModelShape, p: Params, ids: Tensor, o: BlockOpti
         : [apart(qkv[0], H, "q"), apart(qkv[1], G, "k"), apart(qkv[2], G)];
     const { watch } = o;
     const out = causalAttention(turn(q), turn(k), v, attentionScale(c, l), {
-      window: c.window,
+      window: c.windows[l]!,
       onWeights: watch && ((weights) => watch(`attention.${l}`, weights)),
     }); // (B, H, T, D)
     return reshape(transpose(out, [0, 2, 1, 3]), [B * T, H * D]);

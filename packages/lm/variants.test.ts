@@ -74,17 +74,16 @@ test.each([
   ["gpt2", { activation_function: "constructor" }, /activation_function constructor/],
   ["gpt2", { add_cross_attention: true }, /add_cross_attention true/],
   ["llama", { hidden_act: "mish" }, /hidden_act mish/],
-  ["llama", rope({ rope_type: "yarn", factor: 4 }), /type yarn/],
-  ["llama", rope({ rope_type: "dynamic", factor: 4 }), /type dynamic/],
+  ["llama", rope({ rope_type: "proportional", factor: 4 }), /type proportional/],
+  ["llama", rope({ rope_type: "mrope", mrope_section: [2, 2] }), /mrope_section \[2,2\]/],
+  ["llama", rope({ rope_type: "dynamic", alpha: 1000 }), /alpha 1000/],
+  ["llama", rope({ rope_type: "yarn" }), /type yarn need factor/],
   ["llama", rope({ rope_type: "toString" }), /type toString/],
   ["llama", rope({ rope_type: "linear" }), /type linear need factor/],
-  ["llama", rope({ rope_type: "llama3", factor: 8 }), /llama3 need original_max_position/],
+  ["llama", rope({ rope_type: "llama3", factor: 8 }), /llama3 need low_freq_factor/],
   ["llama", rope({ full_attention: { rope_type: "default" } }), /rope_parameters\.full_attention/],
-  [
-    "llama",
-    rope({ rope_type: "longrope", short_factor: [1, 1, 1, 1], long_factor: [2, 2, 2, 2] }),
-    /longrope with factors that change/,
-  ],
+  ["llama", rope({ rope_type: "longrope", short_factor: [1], long_factor: [2] }), /1 numbers/],
+  ["llama", rope({ rope_type: "longrope", short_factor: [1, 1, 1, 1] }), /need long_factor/],
   ["llama", { partial_rotary_factor: 0.5 }, /partial_rotary_factor 0\.5/],
   ["llama", rope({ partial_rotary_factor: 0.5 }), /0\.5/],
   ["llama", { sliding_window: 5 }, /sliding_window 5/],
@@ -97,11 +96,17 @@ test.each([
   ["llama", { logits_scaling: 8 }, /logits_scaling 8/],
   ["mistral", { attention_bias: true }, /attention_bias true/],
   ["mistral", { mlp_bias: true }, /mlp_bias true/],
-  ["qwen2", { max_window_layers: 1, layer_types: undefined }, /max_window_layers 1/],
-  ["qwen2", { layer_types: ["full_attention", "sliding_attention"] }, /layer_types/],
+  ["mistral", { layer_types: ["full_attention", "sliding_attention"] }, /layer_types/],
+  ["qwen2", { layer_types: ["full_attention", "chunked_attention"] }, /chunked_attention/],
+  ["qwen2", { layer_types: ["full_attention"] }, /layer_types/],
+  [
+    "qwen2",
+    { use_sliding_window: false, layer_types: ["full_attention", "sliding_attention"] },
+    /use_sliding_window is not true/,
+  ],
   ["qwen3", { mlp_bias: true }, /mlp_bias true/],
   ["gpt_neox", { is_causal: false }, /is_causal false/],
-  ["gpt_neox", rope({ rope_type: "yarn" }), /type yarn/],
+  ["gpt_neox", rope({ rope_type: "yarn" }), /type yarn need factor/],
   ["gpt2", { model_type: "toString" }, /model_type toString; known are/],
   ["gpt2", { model_type: "__proto__" }, /model_type __proto__; known are/],
 ] as const)("%s with %o is refused by name", (type, more, message) => {
@@ -126,4 +131,16 @@ test.each([
   const config = { ...of(type), ...more } as ModelConfig;
   expect(() => shapeOf(config)).toThrow(message);
   expect(() => shapeOf(config)).toThrow(/[Cc]orrect the file/);
+});
+
+test("a cache ends where LongRoPE's first frequencies do; a longer passage is read by the second", () => {
+  const config = golden.models["longrope, long"]!.configs[0]!;
+  const shape = shapeOf(config);
+  expect(shape.rotary?.long?.above).toBe(16);
+  const state = new State();
+  for (const s of paramSpecs(shape)) state.set(s.name, s.shape, value(s.name, s.shape));
+  using sampler = new Sampler(shape, state, 1);
+  expect(sampler.context).toBe(16);
+  const o = { maxTokens: 9, temperature: 0, rngs: [rng(1, "greedy")] };
+  expect(() => sampler.sample([golden.ids.slice(0, 8)], o)).toThrow(/exceed the 16 positions/);
 });

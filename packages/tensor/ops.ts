@@ -308,17 +308,19 @@ export function geluTanh(x: Tensor): Tensor {
   )[0];
 }
 
-/** cos and sin of position x frequency, each (positions, frequencies), as the runtime's rotary kernels want them. */
+/** cos and sin of position x frequency, each (positions, frequencies), as the runtime's rotary kernels want them; times `amplitude`. */
 export function rotaryTables(
   g: Graph,
   positions: number,
   frequencies: readonly number[],
+  { amplitude = 1 }: { readonly amplitude?: number } = {},
 ): { cos: Tensor; sin: Tensor; negativeSin: Tensor } {
   const n = frequencies.length;
   const table = (f: (angle: number) => number) =>
     g.constant(
-      Float32Array.from({ length: positions * n }, (_, i) =>
-        f(Math.floor(i / n) * frequencies[i % n]),
+      Float32Array.from(
+        { length: positions * n },
+        (_, i) => amplitude * f(Math.floor(i / n) * frequencies[i % n]),
       ),
       [positions, n],
     );
@@ -332,7 +334,7 @@ export function rotaryTables(
 /**
  * Rotary positions (Su et al. 2021, halves not interleaved, as in GPT-NeoX) on x (B, H, T, D), at positions 0..T-1; or on
  * x (B, T, H D), with `heads`, at `positions` (B, T). The tables have (positions, R/2); dimensions past R stay. The
- * gradient is the same turn backwards.
+ * gradient is the same turn backwards; an amplitude in the tables is one of both ways.
  */
 export function rotary(
   x: Tensor,

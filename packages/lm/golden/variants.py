@@ -3,6 +3,7 @@ the parameter's name and place, so that none are stored; variants.test.ts makes 
 
     pip install torch==2.13.0 transformers==5.18.0 && python packages/lm/golden/variants.py
 """
+import copy
 import json
 import pathlib
 
@@ -25,6 +26,12 @@ same = dict(
     rope_type="longrope", short_factor=[1.0, 1.5, 2.0, 4.0], long_factor=[1.0, 1.5, 2.0, 4.0], factor=4.0,
     attention_factor=1.0, original_max_position_embeddings=16,
 )  # fmt: skip
+yarn = dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=16)
+two = dict(
+    rope_type="longrope", short_factor=[1.0, 1.1, 1.2, 1.3], long_factor=[1.5, 2.0, 3.0, 4.0],
+    original_max_position_embeddings=24,
+)  # fmt: skip
+mixed = dict(use_sliding_window=True, sliding_window=5)
 variants = {
     "no scale": ("gpt2", {**gpt2, "scale_attn_weights": False}),
     "scale by layer": ("gpt2", {**gpt2, "scale_attn_by_inverse_layer_idx": True, "reorder_and_upcast_attn": True}),
@@ -39,6 +46,17 @@ variants = {
     "linear": ("llama", {**llama, "rope_scaling": {"type": "linear", "factor": 4.0}}),
     "llama3": ("llama", {**llama, "rope_scaling": llama3, "rope_theta": 100.0}),
     "longrope, one table": ("llama", {**llama, "rope_scaling": same}),
+    "yarn": ("llama", {**llama, "rope_scaling": yarn, "rope_theta": 100.0}),
+    "yarn by its old name": ("qwen2", {**llama, "rope_scaling": {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}}),
+    "yarn, betas, no whole borders": ("qwen3", {**llama, "rope_scaling": {**yarn, "beta_fast": 4.0, "beta_slow": 0.5, "truncate": False}, "rope_theta": 50.0}),
+    "yarn, mscale": ("mistral", {**llama, "sliding_window": None, "rope_scaling": {**yarn, "mscale": 2.0, "mscale_all_dim": 0.5}}),
+    "yarn, attention factor, factor by the lengths": ("llama", {**llama, "rope_scaling": {**yarn, "factor": None, "attention_factor": 1.3}}),
+    "yarn, partial": ("gpt_neox", {**neox, "rotary_pct": 0.5, "rope_scaling": yarn}),
+    "longrope, short": ("llama", {**llama, "rope_scaling": two}),
+    "longrope, long": ("llama", {**llama, "rope_scaling": {**two, "original_max_position_embeddings": 16, "factor": 4.0}}),
+    "longrope, attention factor": ("qwen3", {**llama, "rope_scaling": {**two, "attention_factor": 1.2}}),
+    "dynamic within its positions": ("llama", {**llama, "rope_scaling": {"rope_type": "dynamic", "factor": 4.0}}),
+    "llama3 without its context": ("llama", {**llama, "rope_scaling": {k: v for k, v in llama3.items() if not k.startswith("original")}}),
     "biases": ("llama", {**llama, "attention_bias": True, "mlp_bias": True}),
     "heads of 12, one for all": ("llama", {**llama, "head_dim": 12, "num_key_value_heads": 1}),
     "heads of 6, gelu": ("llama", {**llama, "head_dim": 6, "hidden_act": "gelu", "pretraining_tp": 2}),
@@ -48,6 +66,10 @@ variants = {
     "windows everywhere": ("qwen2", {**llama, "use_sliding_window": True, "sliding_window": 5, "max_window_layers": 0}),
     "windows nowhere": ("qwen2", {**llama, "use_sliding_window": True, "sliding_window": 5, "max_window_layers": 2}),
     "qwen3 windows by name": ("qwen3", {**llama, "use_sliding_window": True, "sliding_window": 5, "layer_types": ["sliding_attention"] * 2}),
+    "windows from layer 1 on": ("qwen2", {**llama, **mixed, "max_window_layers": 1}),
+    "windows by name, in turn": ("qwen3", {**llama, **mixed, "num_hidden_layers": 3, "layer_types": ["sliding_attention", "full_attention", "sliding_attention"]}),
+    "windows in turn, heads of 12": ("qwen2", {**llama, **mixed, "head_dim": 12, "layer_types": ["full_attention", "sliding_attention"]}),
+    "windows named, switched off": ("qwen2", {**llama, "use_sliding_window": False, "sliding_window": 5, "max_window_layers": 0}),
     "qwen3 biases": ("qwen3", {**llama, "attention_bias": True}),
 }  # fmt: skip
 
@@ -62,7 +84,7 @@ def value(name: str, shape: torch.Size) -> torch.Tensor:
 ids = [(i * 37 + i * i * 11) % 40 for i in range(20)]
 out = {}
 for name, (kind, fields) in variants.items():
-    config = AutoConfig.for_model(kind, **fields)
+    config = AutoConfig.for_model(kind, **copy.deepcopy(fields))  # it writes into the tables it is given
     model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").float().eval()
     saved = lambda n: n.replace("lm_head", "embed_out") if kind == "gpt_neox" else n.removeprefix("transformer.")
     with torch.no_grad():
