@@ -4,7 +4,7 @@
  * `converted` makes ours of them.
  */
 import type { SchemaElement, SchemaTree } from "hyparquet/src/types.js";
-import { exactNumber } from "./json.ts";
+import { exactNumber, isRaw, shownValue } from "./json.ts";
 import { dateOf, timeOfDay, utc } from "./time.ts";
 
 /** Bytes that are no text in UTF-8. */
@@ -58,6 +58,14 @@ const refused =
     throw new Error(`it holds ${what}, which is not read. Write it as text or numbers`);
   };
 
+/** A map's key as a name in JSON. */
+function keyText(key: unknown): string {
+  if (typeof key === "string") return key;
+  if (typeof key === "number" || typeof key === "boolean") return String(key);
+  if (isRaw(key)) return key.rawJSON;
+  throw new Error(`a map has the key ${shownValue(key)}, which is no name. Write it as a list`);
+}
+
 /** What a leaf's stored value becomes; undefined: it stays. */
 function leaf(e: SchemaElement): Made | undefined {
   const { type, converted_type: old, logical_type: logical } = e;
@@ -74,7 +82,8 @@ function leaf(e: SchemaElement): Made | undefined {
       utc(integer(v), unitOf[logical.unit], { zone: logical.isAdjustedToUTC ? "Z" : "" });
   if (old === "TIMESTAMP_MILLIS") return (v) => utc(integer(v), "ms");
   if (old === "TIMESTAMP_MICROS") return (v) => utc(integer(v), "us");
-  if (type === "INT96") return (v) => utc(integer(v), "ns");
+  // nanoseconds that no one says the zone of: Spark writes UTC, Impala the clock on the wall
+  if (type === "INT96") return (v) => utc(integer(v), "ns", { zone: "" });
   if (
     old === "UINT_64" ||
     (logical?.type === "INTEGER" && logical.bitWidth === 64 && !logical.isSigned)
@@ -110,14 +119,9 @@ export const stored = (schema: readonly SchemaElement[]): SchemaElement[] =>
   schema.map((e) => {
     const { converted_type, logical_type, ...bare } = e;
     if (!e.type) {
-      if (logical_type?.type === "VARIANT") return { ...bare };
-      const container =
-        logical_type?.type === "LIST"
-          ? "LIST"
-          : logical_type?.type === "MAP"
-            ? "MAP"
-            : converted_type;
-      return container ? { ...bare, converted_type: container } : { ...bare };
+      // maps come as lists of key and value: the reader's objects lose keys that are said twice
+      const list = logical_type?.type === "LIST" || converted_type === "LIST";
+      return list ? { ...bare, converted_type: "LIST" } : bare;
     }
     const text =
       converted_type === "UTF8" ||
@@ -158,6 +162,7 @@ export function converted(node: SchemaTree): Made | undefined {
       : one;
   }
   const kind = element.logical_type?.type ?? element.converted_type;
+  if (kind === "VARIANT") return named(refused("variants"));
   const inner = children[0]!;
   if (kind === "LIST" && children.length === 1 && inner.element.repetition_type === "REPEATED") {
     // three levels, or the old two: as hyparquet tells them apart
@@ -168,15 +173,25 @@ export function converted(node: SchemaTree): Made | undefined {
     );
     return item && ((v) => (Array.isArray(v) ? v.map(item) : v));
   }
-  if (kind === "MAP" && inner.children.length === 2) {
-    const value = converted(inner.children[1]!);
-    return (
-      value &&
-      ((v) =>
-        v && typeof v === "object"
-          ? Object.fromEntries(Object.entries(v).map(([k, x]) => [k, value(x)]))
-          : v)
-    );
+  if ((kind === "MAP" || kind === "MAP_KEY_VALUE") && inner.children.length === 2) {
+    const [key, value] = inner.children as [SchemaTree, SchemaTree];
+    const [keyOf, valueOf] = [converted(key), converted(value)];
+    const map = named((v) => {
+      if (typeof v !== "object" || v === null) return v;
+      const entries = (v as Record<string, Record<string, unknown>[]>)[inner.element.name]!;
+      const made = new Map<string, unknown>();
+      for (const entry of entries) {
+        const [k, x] = [entry[key.element.name], entry[value.element.name]];
+        const name = keyText(keyOf ? keyOf(k) : k);
+        if (made.has(name))
+          throw new Error(`a map has the key ${shownValue(name)} twice. Write it as a list`);
+        made.set(name, valueOf ? valueOf(x) : x);
+      }
+      return Object.fromEntries(made);
+    });
+    return element.repetition_type === "REPEATED"
+      ? (v) => (Array.isArray(v) ? v.map(map) : map(v))
+      : map;
   }
   const makes = children.map((c) => [c.element.name, converted(c)] as const).filter(([, m]) => m);
   if (!makes.length) return undefined;

@@ -61,6 +61,8 @@ async function open() {
   const tree = parquetSchema(metadata);
   if (tree.children.length > COLUMNS)
     throw new Refused(`it has ${tree.children.length} columns; at most ${COLUMNS} are read`);
+  if (metadata.schema.some((e) => e.name === "__proto__"))
+    throw new Refused("it has a column or a field called __proto__. Rename it");
   if (!tree.children.length && metadata.num_rows) throw new Refused("it has no columns");
   const rows = metadata.row_groups.reduce((n, g) => n + Number(g.num_rows), 0);
   if (rows !== Number(metadata.num_rows))
@@ -72,8 +74,14 @@ async function open() {
         throw new Refused(
           `it is compressed by ${m.codec}, which is not read. Write it with zstd or snappy`,
         );
-      const end = Number(m.data_page_offset) + Number(m.total_compressed_size);
-      if (!(end <= file.byteLength + 1024 && Number(m.data_page_offset) >= 4))
+      if (!group.num_rows) continue; // writers put no page, or a nothing, where there are no rows
+      // a column begins with its dictionary, where it has one; some writers say 0 for none
+      const [dictionary, data] = [
+        Number(m.dictionary_page_offset ?? 0),
+        Number(m.data_page_offset),
+      ];
+      const begin = dictionary > 0 ? Math.min(dictionary, data) : data;
+      if (!(begin >= 4 && begin + Number(m.total_compressed_size) <= file.byteLength))
         throw new Refused("its metadata points outside of it");
     }
   return { file, metadata, tree };
