@@ -94,6 +94,35 @@ test("ids of nothing, absurd ids and a plausible body of nonsense are nobody's 5
   expect(wrong).toEqual([]);
 }, 120_000);
 
+/** What every object inherits: as an id, in every parameter, as every text of a body and as a key of it. */
+test("names that every object inherits are names like others, on every route", async () => {
+  const wrong: string[] = [];
+  const seen = (what: string, r: { status: number; text: string }) => {
+    if (r.status >= 500) wrong.push(`${what}: ${r.status} ${r.text.slice(0, 150)}`);
+  };
+  for (const name of ["constructor", "__proto__"])
+    for (const s of shapes) {
+      const query = Object.fromEntries(Object.keys(s.query).map((k) => [k, name]));
+      const url = urlOf(s, { param: name, query: { ...query, [name]: name } });
+      if (s.body === undefined) {
+        seen(`${s.name} ${name}`, await send(s.method, url, s.role));
+        continue;
+      }
+      let body: unknown = s.body;
+      for (const place of places(s.body))
+        if (
+          typeof place.reduce<unknown>((x, k) => (x as Record<string, unknown>)[k], s.body) ===
+          "string"
+        )
+          body = put(body, place, name);
+      const keyed = JSON.stringify({ ...(body as object), [name]: "x" });
+      seen(`${s.name} ${name}`, await send(s.method, url, s.role, JSON.stringify(body)));
+      seen(`${s.name} key ${name}`, await send(s.method, urlOf(s), s.role, keyed));
+    }
+  expect(wrong).toEqual([]);
+  expect(Object.keys(Object.prototype)).toEqual([]); // nothing was written there either
+}, 120_000);
+
 test("a reference to nothing is a 404 that names it", async () => {
   const r = await send(
     "POST",

@@ -1,5 +1,5 @@
 /** `tiller`: one file a command. */
-import { TillerError } from "@tiller/schema";
+import { own, TillerError } from "@tiller/schema";
 
 const commands: Record<
   string,
@@ -67,7 +67,7 @@ for (const [name, variable] of [
   process.env[variable] = flag.split("=")[1] ?? given.splice(at, 1)[0] ?? "";
 }
 const [name = "help", ...args] = given;
-const command = commands[name];
+const command = own(commands, name);
 if (!command) {
   console.log(
     `Usage: npm run tiller -- COMMAND\n\n${Object.entries(commands)

@@ -19,7 +19,7 @@ import {
   writeFileSafely,
   type ModelShape,
 } from "@tiller/lm";
-import { rng, TillerError } from "@tiller/schema";
+import { own, rng, TillerError } from "@tiller/schema";
 import { sizeOf } from "@tiller/tensor";
 import { bar } from "./bars.ts";
 import { countFlag, numberFlag, parseFlags } from "./flags.ts";
@@ -50,7 +50,7 @@ const verbs: Readonly<Record<string, Verb>> = {
 };
 
 export async function run([verb = "", target, ...rest]: string[]): Promise<number> {
-  const known = verbs[verb];
+  const known = own(verbs, verb);
   if (!known || !target || target.startsWith("--"))
     throw new TillerError(
       "bad_command",

@@ -27,7 +27,7 @@ import {
   screening,
 } from "@tiller/crowd";
 import { csvLine } from "@tiller/data";
-import { type Estimate, median, TillerError, wilson } from "@tiller/schema";
+import { type Estimate, median, own, TillerError, wilson } from "@tiller/schema";
 import { csvFlags, type CsvFlags, numberCell, readCsv } from "./csv.ts";
 import { countFlag, numberFlag, parseFlags } from "./flags.ts";
 import { table } from "./table.ts";
@@ -54,7 +54,7 @@ const verbs: Record<
 };
 
 export async function run([verb = "", file, ...rest]: string[]): Promise<number> {
-  const found = verbs[verb];
+  const found = own(verbs, verb);
   if (!found || !file || file.startsWith("--"))
     throw new TillerError(
       "bad_command",

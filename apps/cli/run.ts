@@ -33,7 +33,8 @@ type Verb = keyof typeof verbs;
 const usage = Object.entries(verbs)
   .map(([verb, { what }]) => `  tiller run ${verb} ${what}`.trimEnd())
   .join("\n");
-const isVerb = (verb: string | undefined): verb is Verb => verb !== undefined && verb in verbs;
+const isVerb = (verb: string | undefined): verb is Verb =>
+  verb !== undefined && Object.hasOwn(verbs, verb);
 
 export async function run([verb, ...args]: string[]): Promise<number> {
   if (!isVerb(verb)) throw new TillerError("bad_command", `say what to do:\n${usage}`);

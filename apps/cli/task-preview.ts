@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
-import { CheckRequest, type PreviewReply, type TaskPreview } from "@tiller/schema";
+import { CheckRequest, own, type PreviewReply, type TaskPreview } from "@tiller/schema";
 
 export type ChildMessage =
   | { kind: "tasks"; tasks: TaskPreview[] }
@@ -135,7 +135,7 @@ export async function startPreview(o: {
         ? undefined
         : await readFile(path.join(o.web, name)).catch(() => undefined);
       if (!bytes) return c.text("Not found", 404);
-      c.header("content-type", types[name.split(".").at(-1)!] ?? "application/octet-stream");
+      c.header("content-type", own(types, name.split(".").at(-1)!) ?? "application/octet-stream");
       return c.body(bytes);
     });
   return new Promise((resolve, reject) => {

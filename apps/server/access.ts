@@ -4,6 +4,7 @@
  * forgetting one never opens anything.
  */
 import type { Role } from "@tiller/schema";
+import { own } from "@tiller/schema";
 
 const people = ["rater", "lead", "researcher", "admin"] as const;
 const staff = ["lead", "researcher", "admin"] as const;
@@ -220,7 +221,7 @@ const areas: readonly (readonly [string, Rule])[] = [
 ];
 
 export const ruleOf = (method: string, path: string): Rule =>
-  access[`${method} ${path}`] ?? areas.find(([start]) => path.startsWith(start))![1];
+  own(access, `${method} ${path}`) ?? areas.find(([start]) => path.startsWith(start))![1];
 
 /** Changes by those who run the place are kept in the audit log; people's own work and model calls are not. */
 export const isAdministrative = (method: string, path: string): boolean => {

@@ -26,6 +26,7 @@ import { taskRoutes } from "./routes/tasks.ts";
 import { traceRoutes } from "./routes/trace.ts";
 import { workRoutes } from "./routes/work.ts";
 import { Limiter, securityHeaders } from "./security.ts";
+import { own } from "@tiller/schema";
 
 const types: Record<string, string> = {
   html: "text/html; charset=utf-8",
@@ -114,7 +115,7 @@ export function createApp(d: Deps): Hono<Env> {
         file === "index.html" ? "The web app is not built. Run npm run build:web." : "Not found",
         404,
       );
-    c.header("content-type", types[file.split(".").at(-1)!] ?? "application/octet-stream");
+    c.header("content-type", own(types, file.split(".").at(-1)!) ?? "application/octet-stream");
     c.header(
       "cache-control",
       file.startsWith("assets/") ? "public, max-age=31536000, immutable" : "no-cache",

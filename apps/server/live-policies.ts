@@ -3,7 +3,7 @@
  * about people's reliability is learnt from past answers, and refreshed as they come in.
  */
 import { dawidSkene, decide, labelTable, posteriorOf, signalsOf, topicSkill } from "@tiller/crowd";
-import type { StoredPolicy } from "@tiller/schema";
+import { type StoredPolicy, at as valueAt } from "@tiller/schema";
 import {
   askReview,
   type Db,
@@ -82,7 +82,7 @@ export function policiesAtWork(db: Db) {
     const { labels: before, reliability } = await known(policy);
     if (!sizes.has(at.batch)) sizes.set(at.batch, await tasksIn(db, at.batch));
     return async (tx, { value }) => {
-      const mine = (value as Record<string, unknown>)[body.field];
+      const mine = valueAt(value, body.field);
       if (mine === undefined || mine === null || typeof mine === "object") return undefined;
       const said = [
         ...(await saidAbout(tx, { task: at.task, field: body.field })),

@@ -2,7 +2,7 @@
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { z } from "zod";
-import { TillerError } from "@tiller/schema";
+import { own, TillerError } from "@tiller/schema";
 import { isLost } from "@tiller/store";
 import { isOpenai, openaiError } from "./openai-error.ts";
 
@@ -108,7 +108,7 @@ function problemOf(e: unknown, c: Context): Problem {
   if (e instanceof SyntaxError && c.req.method !== "GET")
     return { status: 400, code: "bad_request", message: `The body is not JSON: ${e.message}.` };
   if (e instanceof TillerError)
-    return { status: statusOf[e.code] ?? 400, code: e.code, message: e.message };
+    return { status: own(statusOf, e.code) ?? 400, code: e.code, message: e.message };
   const code = codeOf(e);
   if (isLost(e)) {
     console.error(`${c.req.method} ${c.req.path}: the database was away: ${(e as Error).message}`);

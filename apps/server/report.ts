@@ -1,6 +1,6 @@
 /** The report as one self-contained HTML file: tables, and plots drawn as SVG here, so that it opens anywhere. */
 import { createHash } from "node:crypto";
-import { largest, type MetricPoint, type Report, smallest } from "@tiller/schema";
+import { largest, type MetricPoint, own, type Report, smallest } from "@tiller/schema";
 
 const escape = (s: string) =>
   s.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]!);
@@ -67,7 +67,10 @@ function chart(title: string, xLabel: string, lines: readonly Line[]): string {
   return `<figure><figcaption>${escape(title)}</figcaption>${legend}<svg viewBox="0 0 ${W} ${H}" role="img" aria-label="${escape(title)}">${axes}${drawn}</svg></figure>`;
 }
 const series = (points: readonly MetricPoint[], key: string) =>
-  points.flatMap((p) => (p.values[key] === undefined ? [] : [[p.step, p.values[key]] as const]));
+  points.flatMap((p) => {
+    const value = own(p.values, key);
+    return value === undefined ? [] : [[p.step, value] as const];
+  });
 
 const css = `:root{color-scheme:light dark;--ink:#1c2420;--quiet:#5d6a63;--line:#d9ded9;--page:#fbfaf7;--card:#fff;--good:#1f6f54;--bad:#a3452f}
 @media(prefers-color-scheme:dark){:root{--ink:#e6eae6;--quiet:#9aa7a0;--line:#323a36;--page:#141816;--card:#1b211e;--good:#6fc3a3;--bad:#e08c76}}

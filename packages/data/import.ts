@@ -13,6 +13,7 @@ import {
   type Imported,
   importNames,
   maybeUnstorable,
+  own,
   TillerError,
 } from "@tiller/schema";
 import { Db, type Store } from "@tiller/store";
@@ -195,7 +196,7 @@ async function incoming(r: ImportRequest): Promise<Incoming> {
   }
   const experiment = r.experiment ?? `imported-${how.name.replace(/\..*$/, "")}`;
   const named = (s: SourceRow, m: Mapped): Mapped =>
-    r.rater === undefined ? m : { ...m, rater: idOf(s.row[r.rater], r.rater, s.line) };
+    r.rater === undefined ? m : { ...m, rater: idOf(own(s.row, r.rater), r.rater, s.line) };
   if (Object.hasOwn(converters, r.format)) {
     const { type, convert, cells } = converters[r.format as keyof typeof converters];
     const store = answersIn({ experiment, type, at: r.now });
@@ -207,10 +208,10 @@ async function incoming(r: ImportRequest): Promise<Incoming> {
       "bad_format",
       `there is no format ${r.format}. Give ${importNames.join(", ")}, or a mapping file that ends in .json.`,
     );
-  const { type, own, rowsOf } = await readMapping(r.format);
+  const { type, own: itsOwn, rowsOf } = await readMapping(r.format);
   const store = answersIn({ experiment, type, at: r.now });
   const rows = eachOf(readRows(r.file, how), (s) => rowsOf(s).map((m) => store(s, named(s, m))));
-  return { rows, foreign: true, ...(own ? { type } : {}) };
+  return { rows, foreign: true, ...(itsOwn ? { type } : {}) };
 }
 
 async function* eachOf(

@@ -38,6 +38,22 @@ const one = async (columns: object, row: object | string) =>
   (await mapped({ ...pair, ...columns }, typeof row === "string" ? row : JSON.stringify(row)))[0]!;
 const csv = async (columns: object, content: string) =>
   (await mapped({ ...pair, ...columns }, content, { name: "rows.csv" }))[0]!;
+test.each(["constructor", "__proto__", "toString", "hasOwnProperty"])(
+  "a column %s is one that the row has, and fills a field of its own or is refused",
+  async (name) => {
+    expect(
+      (await one({ "input.note": { from: name } }, `{"${name}": "x"}`))["input"],
+    ).toMatchObject({ note: "x" });
+    await expect(one({ "input.note": { from: name } }, `{"n": 1}`)).rejects.toThrow(
+      `there is no column ${name}`,
+    );
+    const filled = one({ [`input.${name}.text`]: { from: "n" } }, `{"n": "x"}`);
+    if (/^(__proto__|constructor)$/.test(name)) await expect(filled).rejects.toThrow(/fills input/);
+    else expect((await filled)["input"]).toMatchObject({ [name]: { text: "x" } });
+    expect(Object.keys(Object.prototype)).toEqual([]);
+  },
+);
+
 const view = (...ask: object[]) => ({
   type: {
     name: "k",

@@ -10,7 +10,7 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
-import { type Field, problemsOf, TillerError, View } from "@tiller/schema";
+import { type Field, problemsOf, setOwn, TillerError, View } from "@tiller/schema";
 import { importedComparison, type ImportedType, pairValue } from "./imported-types.ts";
 import { shownValue, someOf } from "./json.ts";
 import { idOf, type Mapped } from "./mapped.ts";
@@ -90,11 +90,11 @@ export async function readMapping(file: string): Promise<{
     for (const [column, rule] of Object.entries(mapping.columns)) {
       const found = valueOf(rule, row, line, tables);
       const [first, ...rest] = column.split(".") as [string, ...string[]];
-      if (first === "input") put(input, rest, found);
+      if (first === "input") put(input, rest as [string, ...string[]], found);
       else if (first === "value") {
         const said = answered(fields.get(rest.join(".")), found, { column, line, cells });
-        if (said !== undefined) put(value, rest, said);
-      } else own[column] = ownColumn(column, found, { line, cells });
+        if (said !== undefined) put(value, rest as [string, ...string[]], said);
+      } else setOwn(own, column, ownColumn(column, found, { line, cells }));
     }
     const problem =
       shownProblem(type.view, input) ??
@@ -272,9 +272,10 @@ async function lookup(file: string, o: Lookup): Promise<Map<string, unknown>> {
 
 function put(
   into: Record<string, unknown>,
-  [key, ...rest]: readonly string[],
+  [key, ...rest]: readonly [string, ...string[]],
   value: unknown,
 ): void {
-  if (!rest.length) into[key!] = value;
-  else put((into[key!] ??= {}) as Record<string, unknown>, rest, value);
+  if (!rest.length) return setOwn(into, key, value);
+  if (!Object.hasOwn(into, key)) setOwn(into, key, {});
+  put(into[key] as Record<string, unknown>, rest as [string, ...string[]], value);
 }

@@ -4,6 +4,7 @@
  */
 import {
   type AgentSpec,
+  own,
   type Answer,
   type AnswerId,
   chat,
@@ -23,7 +24,6 @@ import type { Answered, AskOptions } from "./define.ts";
 import { noModels } from "./failures.ts";
 import { fault } from "./fault.ts";
 import type { OpContext, Ops } from "./op.ts";
-import { own } from "./values.ts";
 
 type Task = TaskDef<any, any>;
 type Item = { readonly id: string; readonly input: unknown };

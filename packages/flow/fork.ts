@@ -3,7 +3,7 @@
  * before the node ended, but for the node itself, what is below it and the workflows around it, which run again and
  * find their calls recorded. So answers that people gave beside it are not asked again.
  */
-import { TillerError } from "@tiller/schema";
+import { setOwn, TillerError } from "@tiller/schema";
 import {
   type OpRow,
   opsOf,
@@ -68,7 +68,7 @@ export async function carryFor(
       carried: { results: {} },
       left: await openOf(() => true),
     };
-  if (b.input !== undefined) inputs[path] = b.input;
+  if (b.input !== undefined) setOwn(inputs, path, b.input);
 
   const results: Record<string, unknown> = {};
   const below = await placeRoots(store.db, b.node); // a deep place says where it is only by a hash
@@ -77,8 +77,8 @@ export async function carryFor(
     !startsIn(o.id, below) && (at.endedAt === null || o.startedAt < at.endedAt);
   for (const o of ops)
     if (kept.has(o.kind) && o.state === "done" && !around.has(o.id) && stands(o))
-      results[pathOf(experiment, o.id)] = await resolveValue(store.home, o.output);
-  if (b.output !== undefined) results[path] = b.output;
+      setOwn(results, pathOf(experiment, o.id), await resolveValue(store.home, o.output));
+  if (b.output !== undefined) setOwn(results, path, b.output);
   const open = old.adopt ? await openBatchesOf(store, experiment, ops, stands) : {};
   const left = await openOf((o) => !stands(o));
   return { input: old.input, carried: { results, inputs, batches: open }, left };
@@ -111,7 +111,7 @@ export async function recordedResults(
   const results: Record<string, unknown> = {};
   for (const op of ops)
     if (wanted.has(op.kind) && op.state === "done" && op.id !== experiment)
-      results[pathOf(experiment, op.id)] = await resolveValue(store.home, op.output);
+      setOwn(results, pathOf(experiment, op.id), await resolveValue(store.home, op.output));
   return o.batches
     ? { results, batches: await openBatchesOf(store, experiment, ops, () => true) }
     : { results };

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DBOS, Error as Dbos } from "@dbos-inc/dbos-sdk";
 import {
   type NodeLink,
+  own,
   type Prompt,
   type Rng,
   rng as seeded,
@@ -29,7 +30,7 @@ import type { Host, RunConfig, WorkflowArgs } from "./host.ts";
 import { type Place, Places } from "./place.ts";
 import { isCancelled, recordedTurns } from "./record.ts";
 import { Turns } from "./turns.ts";
-import { briefly, digest, keep, own } from "./values.ts";
+import { briefly, digest, keep } from "./values.ts";
 
 /** What a call tells of itself while it runs. */
 export interface OpNotes {

@@ -7,6 +7,7 @@ import type { z } from "zod";
 import {
   type AgentSpec,
   type ExperimentId,
+  own,
   type Prompt,
   type Rng,
   rng as seeded,
@@ -36,7 +37,7 @@ import { type OpContext, Ops } from "./op.ts";
 import * as options from "./options.ts";
 import { checked } from "./options.ts";
 import { recordedBeyond } from "./record.ts";
-import { briefly, digest, keep, own } from "./values.ts";
+import { briefly, digest, keep } from "./values.ts";
 
 export async function runWorkflow(
   host: Host,

@@ -12,6 +12,7 @@ import {
   Bug,
   ExperimentId,
   KnownWorkflow,
+  own,
   type Recording,
   TillerError,
 } from "@tiller/schema";
@@ -465,7 +466,7 @@ export async function launchFlow(o: {
     migrate: async ({ experiment, to, by }) => {
       const old = await getExperiment(db, experiment);
       const def = defOf(to);
-      const over = def.migrate[old.recipe];
+      const over = own(def.migrate, old.recipe);
       if (!over)
         throw new TillerError(
           "no_migration",

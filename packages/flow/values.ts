@@ -106,10 +106,6 @@ export function digest(value: unknown): string | undefined {
   }
 }
 
-/** A field by a text that comes from people: what every object inherits is none of it. */
-export const own = <T>(from: Readonly<Record<string, T>> | undefined, key: string): T | undefined =>
-  from && Object.hasOwn(from, key) ? from[key] : undefined;
-
 export const briefly = (value: unknown): string => {
   const text = typeof value === "string" ? value : jsonText(value ?? "");
   return text.length > BRIEF ? `${text.slice(0, BRIEF)}…`.toWellFormed() : text;

@@ -69,14 +69,14 @@ export function ggufTokenizer(metadata: ReadonlyMap<string, GgufValue>, file: st
       { unk: t.unknown_token_id, bos: t.bos_token_id ?? 1, eos: t.eos_token_id ?? 2 },
       { addBos: t.add_bos_token ?? true, addSpace: t.add_space_prefix ?? true },
     );
-  const cut = splits[t.pre];
+  const cut = Object.hasOwn(splits, t.pre) ? splits[t.pre] : undefined;
   if (!cut)
     throw new TillerError(
       "unknown_tokenizer",
       `${file}: text is cut in the manner of ${t.pre}; known are ${Object.keys(splits).join(", ")}. Import the model's Hugging Face folder instead.`,
     );
   const bos = t.add_bos_token ? t.bos_token_id : undefined;
-  if (bos !== undefined && !(bos in t.tokens))
+  if (bos !== undefined && t.tokens[bos] === undefined)
     throw new TillerError(
       "unknown_tokenizer",
       `${file}: a text begins with token ${bos}, there are ${t.tokens.length}. Take the file from its source again.`,

@@ -49,7 +49,7 @@ export function completed(
   if (config.model_type === "gpt2")
     for (const key of ["resid_pdrop", "embd_pdrop", "attn_pdrop", "summary_first_dropout"])
       if (!own(key)) out[key] = 0;
-  const name = classes[config.model_type];
+  const name = Object.hasOwn(classes, config.model_type) ? classes[config.model_type] : undefined;
   if (name)
     out["architectures"] = [
       name +

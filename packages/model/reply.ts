@@ -11,6 +11,7 @@ import {
   type TokenLogprob,
   type Usage,
 } from "./endpoint.ts";
+import { own } from "@tiller/schema";
 
 const ChatLogprobs = z
   .looseObject({
@@ -106,7 +107,9 @@ export function usageOf(told: unknown, messages: readonly Message[], text: strin
       let at: unknown = told;
       for (const key of path)
         at =
-          typeof at === "object" && at !== null ? (at as Record<string, unknown>)[key] : undefined;
+          typeof at === "object" && at !== null
+            ? own(at as Record<string, unknown>, key)
+            : undefined;
       const read = Count.safeParse(at);
       if (read.success) return read.data;
     }

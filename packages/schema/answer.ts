@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import type { Field, Limit, View } from "./task.ts";
+import { own } from "./own.ts";
 
 type Kind = Field["kind"];
 type Of<K extends Kind> = Extract<Field, { kind: K }>;
@@ -56,7 +57,7 @@ export const at = (value: unknown, path: string): unknown =>
 /** The value with another one at a dotted path; undefined takes it away. */
 export function put(value: Draft, path: string, set: unknown): Draft {
   const [key, ...rest] = path.split(".") as [string, ...string[]];
-  const inner = rest.length ? put((value[key] ?? {}) as Draft, rest.join("."), set) : set;
+  const inner = rest.length ? put((own(value, key) ?? {}) as Draft, rest.join("."), set) : set;
   const { [key]: _, ...others } = value;
   return inner === undefined ? others : { ...value, [key]: inner };
 }

@@ -13,6 +13,7 @@ import {
   type TaskDef,
   type View,
 } from "./task.ts";
+import { own } from "./own.ts";
 
 type InputOf<D> = D extends TaskDef<infer I, unknown> ? I : never;
 type OutputOf<D> = D extends TaskDef<unknown, infer O> ? O : never;
@@ -40,10 +41,8 @@ export function compose<P extends Parts, const S extends string = never>(o: {
   const shared: readonly string[] = o.share ?? [];
   const parts = Object.entries(o.parts);
   const view = joined(parts, shared);
-  const partInput = (input: unknown, name: string): unknown => ({
-    ...Object.fromEntries(
-      shared.flatMap((k) => (has(o.parts[name]!, k) ? [[k, at(input, k)]] : [])),
-    ),
+  const partInput = (input: unknown, name: string, def: TaskDef): unknown => ({
+    ...Object.fromEntries(shared.flatMap((k) => (has(def, k) ? [[k, at(input, k)]] : []))),
     ...(at(input, name) as Draft),
   });
   const partValue = (value: unknown, def: TaskDef, name: string): unknown => {
@@ -54,10 +53,10 @@ export function compose<P extends Parts, const S extends string = never>(o: {
       ? { ...own, revealed: revealed.slice(0, reveals) }
       : own;
   };
-  const aggregate: Record<string, Aggregation> = {};
+  const aggregate: [string, Aggregation][] = [];
   for (const [name, def] of parts)
     for (const [field, how] of Object.entries(def.aggregate ?? {}))
-      aggregate[`${name}.${field}`] = how;
+      aggregate.push([`${name}.${field}`, how]);
   return remembered({
     name: o.name,
     version: o.version,
@@ -66,12 +65,12 @@ export function compose<P extends Parts, const S extends string = never>(o: {
     input: inputOf(parts, shared) as unknown as z.ZodType<ComposedInput<P, S>>,
     output: outputOf(view) as unknown as z.ZodType<ComposedOutput<P>>,
     view,
-    aggregate,
+    aggregate: Object.fromEntries(aggregate),
     samples: o.samples ?? (samplesOf(parts, shared) as ComposedInput<P, S>[]),
     simulate(input, how) {
       let [answer, reveals]: [Draft, unknown[]] = [{}, []];
       for (const [name, def] of parts) {
-        const { revealed, ...own } = def.simulate(partInput(input, name), how) as Draft;
+        const { revealed, ...own } = def.simulate(partInput(input, name, def), how) as Draft;
         answer = put(answer, name, own);
         if (Array.isArray(revealed) && revealed.length > reveals.length) reveals = revealed;
       }
@@ -79,7 +78,8 @@ export function compose<P extends Parts, const S extends string = never>(o: {
     },
     check(input, output) {
       const said = parts.flatMap(
-        ([name, def]) => def.check?.(partInput(input, name), partValue(output, def, name)) ?? [],
+        ([name, def]) =>
+          def.check?.(partInput(input, name, def), partValue(output, def, name)) ?? [],
       );
       return said.length ? said.join(" ") : undefined;
     },
@@ -93,12 +93,14 @@ const shapeOf = (def: TaskDef): Readonly<Record<string, z.ZodType>> => {
     `the input of ${def.name} is not an object, so it cannot be a part of a composed task. Use z.strictObject.`,
   );
 };
-const has = (def: TaskDef, key: string): boolean => key in shapeOf(def);
+const has = (def: TaskDef, key: string): boolean => Object.hasOwn(shapeOf(def), key);
 
 function inputOf(parts: readonly [string, TaskDef][], shared: readonly string[]): z.ZodType {
   const owner = (key: string): z.ZodType => {
-    const found = parts.find(([, d]) => has(d, key));
-    if (found) return shapeOf(found[1])[key]!;
+    for (const [, d] of parts) {
+      const shape = own(shapeOf(d), key);
+      if (shape) return shape;
+    }
     throw new TillerError(
       "nothing_to_share",
       `no part has the input ${key}; there are ${parts.map(([n, d]) => `${n}: ${Object.keys(shapeOf(d)).join(", ")}`).join("; ")}. Correct \`share\`.`,
@@ -144,13 +146,13 @@ function joined(parts: readonly [string, TaskDef][], shared: readonly string[]):
 function samplesOf(parts: readonly [string, TaskDef][], shared: readonly string[]): Draft[] {
   const n = Math.min(...parts.map(([, d]) => d.samples.length));
   return Array.from({ length: n }, (_, i) => {
-    const all: Record<string, unknown> = {};
+    const all = new Map<string, unknown>();
     for (const [name, d] of parts) {
       const sample = d.samples[i] as Draft;
-      const own = Object.entries(sample).filter(([k]) => !shared.includes(k));
-      for (const k of shared) if (k in sample) all[k] ??= sample[k];
-      all[name] = Object.fromEntries(own);
+      const rest = Object.entries(sample).filter(([k]) => !shared.includes(k));
+      for (const k of shared) if (!all.has(k) && Object.hasOwn(sample, k)) all.set(k, sample[k]);
+      all.set(name, Object.fromEntries(rest));
     }
-    return all;
+    return Object.fromEntries(all);
   });
 }

@@ -16,6 +16,7 @@ export * from "./pay.ts";
 export * from "./people.ts";
 export * from "./models.ts";
 export type { Operation } from "./operation.ts";
+export * from "./own.ts";
 export * from "./policy.ts";
 export * from "./prompt.ts";
 export * from "./quality.ts";

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { listAt } from "./answer.ts";
 import { rng } from "./rng.ts";
 import type { View } from "./task.ts";
+import { own } from "./own.ts";
 
 const Sides = z.tuple([z.enum(["a", "b"]), z.enum(["a", "b"])]).readonly();
 const Places = z.array(z.int().min(0)).readonly();
@@ -37,8 +38,10 @@ export function drawShown(l: {
 }
 
 /** Whether b stood on the left of this pair. */
-export const swapIn = (shown: Shown | null | undefined, name: string, swap: boolean): boolean =>
-  shown?.[name] ? shown[name][0] === "b" : swap;
+export const swapIn = (shown: Shown | null | undefined, name: string, swap: boolean): boolean => {
+  const drawn = own(shown, name);
+  return drawn ? drawn[0] === "b" : swap;
+};
 
 /** The places of n items, top to bottom; without a record of them the input's order, or with `swap` the reverse. */
 export function orderIn(
@@ -46,7 +49,7 @@ export function orderIn(
   name: string,
   { n, swap }: { n: number; swap: boolean },
 ): readonly number[] {
-  const drawn = shown?.[name] as readonly number[] | undefined;
+  const drawn = own(shown, name) as readonly number[] | undefined;
   if (drawn?.length === n) return drawn;
   return swap ? range(n).toReversed() : range(n);
 }

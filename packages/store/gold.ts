@@ -13,6 +13,7 @@ import {
   GoldAnswer,
   type GoldChange,
   GoldEvent,
+  own,
   type PersonId,
   TaskId,
   TillerError,
@@ -261,7 +262,7 @@ export function meetsGold(
     unknown
   >;
   return Object.entries(g.expected).every(([key, wanted]) => {
-    const said = answer[key];
+    const said = own(answer, key);
     return typeof wanted === "number" && typeof said === "number"
       ? Math.abs(said - wanted) <= g.tolerance + 1e-9
       : said !== undefined && canonical(said) === canonical(wanted);

@@ -5,11 +5,13 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import {
+  at,
   type Counted,
   type Decide,
   Disagreement,
   type Field,
   type Measured,
+  own,
   type PersonId,
   type Population,
   type Populations,
@@ -104,11 +106,14 @@ export async function populationsOf(
   };
 }
 const titleOfSource = (source: string, title: string): string =>
-  ({
-    people: "people at the desk here",
-    simulated: "simulated raters",
-    all: "everyone, imports too",
-  })[source] ?? `import ${title}`;
+  own(
+    {
+      people: "people at the desk here",
+      simulated: "simulated raters",
+      all: "everyone, imports too",
+    },
+    source,
+  ) ?? `import ${title}`;
 
 /** The population with its source decided: people, or where none answered simulated raters, or else the largest import. */
 export async function countedIn(
@@ -212,7 +217,7 @@ export async function qualityData(
   const counted = (x: { person: string; at: number }) => ofSource.has(x.person) && inTime(x.at);
   const gold = (await goldAnswers(db, { type: o.type }))
     .map((g) => {
-      const said = degree ? Number((g.value as Record<string, unknown>)[degree]) : Number.NaN;
+      const said = degree ? Number(at(g.value, degree)) : Number.NaN;
       return {
         person: g.person as string,
         task: g.task as string,

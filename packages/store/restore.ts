@@ -118,7 +118,7 @@ async function unpack(file: string, home: string): Promise<{ head: Head; files: 
   }
   // written before a folder was replaced
   for (const name of found.keys())
-    if (!(name in manifest.files)) await rm(path.join(home, name), { force: true });
+    if (!Object.hasOwn(manifest.files, name)) await rm(path.join(home, name), { force: true });
   return { head, files: Object.keys(manifest.files).length };
 }
 

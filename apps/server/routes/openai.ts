@@ -2,7 +2,7 @@
 import { type Context, Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import { randomUUID } from "node:crypto";
-import { type Checkpoint, TillerError } from "@tiller/schema";
+import { type Checkpoint, own, TillerError } from "@tiller/schema";
 import { storeCompletion } from "@tiller/store";
 import type { Deps, Env } from "../context.ts";
 import { findServed, randomSeed, servedCheckpoints } from "../engine.ts";
@@ -37,7 +37,7 @@ function failed(e: unknown): { status: 400 | 500 | 503; body: OpenaiError } {
     console.error(e);
     return { status: 500, body: openaiError(500, "internal", message) };
   }
-  const { status, code = e.code, param } = faults[e.code] ?? { status: 500 };
+  const { status, code = e.code, param } = own(faults, e.code) ?? { status: 500 };
   return { status, body: openaiError(status, code, message, param) };
 }
 

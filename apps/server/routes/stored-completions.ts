@@ -9,6 +9,7 @@ import {
 } from "@tiller/store";
 import type { Deps, Env } from "../context.ts";
 import { openaiError } from "../openai-error.ts";
+import { setOwn } from "@tiller/schema";
 
 /** Who asked; nobody where the routes run without the guard. */
 export const personOf = (c: Context<Env>): string | null =>
@@ -46,8 +47,7 @@ export const storedRoutes = (d: Pick<Deps, "store">) => {
       const metadata: Record<string, string> = {};
       for (const [key, value] of Object.entries(c.req.query())) {
         const label = /^metadata\[(.+)\]$/.exec(key)?.[1];
-        if (label === undefined) flat[key] = value;
-        else Object.defineProperty(metadata, label, { value, enumerable: true });
+        setOwn(label === undefined ? flat : metadata, label ?? key, value);
       }
       const query = Query.safeParse(flat);
       if (!query.success) {

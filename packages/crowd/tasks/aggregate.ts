@@ -7,13 +7,14 @@ import {
   at,
   type Field,
   listAt,
+  own,
   type Shown,
+  smallest,
   type Span,
   swapIn,
   type TaskDef,
   textAt,
   textOf,
-  smallest,
 } from "@tiller/schema";
 import { bradleyTerry } from "../bradley-terry.ts";
 import { labelTable } from "../labels.ts";
@@ -55,9 +56,9 @@ const byDefault: { [K in Field["kind"]]: Aggregation } = {
 export const aggregationsOf = (def: TaskDef): ReadonlyMap<string, Aggregation> =>
   new Map(
     def.view.ask.flatMap((f): [string, Aggregation][] => [
-      [f.name, def.aggregate?.[f.name] ?? byDefault[f.kind]],
+      [f.name, own(def.aggregate, f.name) ?? byDefault[f.kind]],
       ...(f.kind === "pair" && f.confidence
-        ? [[f.confidence, def.aggregate?.[f.confidence] ?? "mean"] as [string, Aggregation]]
+        ? [[f.confidence, own(def.aggregate, f.confidence) ?? "mean"] as [string, Aggregation]]
         : []),
     ]),
   );

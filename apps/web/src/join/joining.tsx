@@ -3,7 +3,15 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { z } from "zod";
-import { type Draft, initialValue, Joining, JoiningReply, textAt, type View } from "@tiller/schema";
+import {
+  type Draft,
+  initialValue,
+  Joining,
+  JoiningReply,
+  own,
+  textAt,
+  type View,
+} from "@tiller/schema";
 import { get, post } from "../api.ts";
 import { Badge, Empty, Failed, Loading, Meter } from "../design/components.tsx";
 import { Markdown } from "../design/markdown.tsx";
@@ -153,7 +161,7 @@ function Explained({ item, value, told, go }: Told & { go: () => void }) {
           <div key={name}>
             <dt>{item.view.ask.find((f) => f.name === name)?.label ?? name}</dt>
             <dd>
-              You: <b>{worded(item, name, value[name])}</b>
+              You: <b>{worded(item, name, own(value, name))}</b>
             </dd>
             <dd>
               Researchers: <b>{worded(item, name, expected)}</b>

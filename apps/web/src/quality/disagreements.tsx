@@ -2,7 +2,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { z } from "zod";
-import { Decide, Disagreement } from "@tiller/schema";
+import { at, Decide, Disagreement, put } from "@tiller/schema";
 import { get, post } from "../api.ts";
 import { Badge, Empty, Failed, Loading } from "../design/components.tsx";
 import { InputTexts, Page, query, short, useWhich, type Which } from "./parts.tsx";
@@ -137,7 +137,7 @@ function Item({
 /** One of the values that were given, why, and whether it becomes gold. */
 function Settle({ d, field, done }: { d: Disagreement; field: string; done: () => void }) {
   const client = useQueryClient();
-  const key = (v: unknown) => short((v as Record<string, unknown> | null)?.[field]);
+  const key = (v: unknown) => short(at(v, field));
   const options = [...new Set(d.said.map((s) => key(s.value)))];
   const [choice, choose] = useState(options[0] ?? "");
   const [reason, setReason] = useState("");
@@ -145,7 +145,12 @@ function Settle({ d, field, done }: { d: Disagreement; field: string; done: () =
   const save = useMutation({
     mutationFn: () => {
       const given = d.said.find((s) => key(s.value) === choice)!.value as Record<string, unknown>;
-      const body = Decide.parse({ task: d.task, value: { [field]: given[field] }, reason, gold });
+      const body = Decide.parse({
+        task: d.task,
+        value: put({}, field, at(given, field)),
+        reason,
+        gold,
+      });
       return post("/api/quality/decisions", body, Disagreement);
     },
     onSuccess: async () => {

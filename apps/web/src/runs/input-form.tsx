@@ -1,5 +1,6 @@
 /** A form from a flat JSON schema: texts, numbers, switches and choices; what is nested is written as JSON. */
 import { z } from "zod";
+import { own } from "@tiller/schema";
 
 const Property = z
   .object({
@@ -70,7 +71,7 @@ export function InputForm({
             {f.required && <span className="quiet"> (needed)</span>}
             {f.description && <span className="quiet">, {f.description}</span>}
           </span>
-          <Field field={f} value={value[f.name]} set={(x) => set(f.name, x)} />
+          <Field field={f} value={own(value, f.name)} set={(x) => set(f.name, x)} />
         </label>
       ))}
     </div>

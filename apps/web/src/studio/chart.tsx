@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import type uPlot from "uplot";
 import { z } from "zod";
-import { MetricPoint } from "@tiller/schema";
+import { MetricPoint, own } from "@tiller/schema";
 import { get } from "../api.ts";
 import { onLive } from "./live.ts";
 import { loadPlot, type Plot } from "./plot.ts";
@@ -82,7 +82,7 @@ export function Chart({
       const steps = [...rows.keys()].toSorted((a, b) => a - b);
       plot.setData([
         steps,
-        ...series.map((s) => steps.map((step) => rows.get(step)![s.key] ?? null)),
+        ...series.map((s) => steps.map((step) => own(rows.get(step), s.key) ?? null)),
       ] as uPlot.AlignedData);
     };
     draw();
@@ -134,7 +134,7 @@ function Newest(p: { points: readonly MetricPoint[]; series: readonly Series[]; 
           Step {last.step}:{" "}
           {p.series
             .flatMap((s) => {
-              const value = last.values[s.key];
+              const value = own(last.values, s.key);
               return value === undefined ? [] : [`${s.label} ${value.toPrecision(4)}`];
             })
             .join(", ")}

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { z } from "zod";
-import { Experiment, RaterRow, Run, Sample, type Stage } from "@tiller/schema";
+import { Experiment, own, RaterRow, Run, Sample, type Stage } from "@tiller/schema";
 import { get } from "../api.ts";
 import { ExportButton } from "../data/export.tsx";
 import {
@@ -52,7 +52,7 @@ export function ExperimentPage() {
     );
   const { data } = e;
   const s = data.summary;
-  const plotted = (runs.data ?? []).filter((r) => charts[r.kind]);
+  const plotted = (runs.data ?? []).filter((r) => Object.hasOwn(charts, r.kind));
   const dataset = runs.data?.find((r) => r.dataset)?.dataset;
   return (
     <main>
@@ -139,7 +139,7 @@ function StageRow({ stage: s }: { stage: Stage }) {
 }
 
 function Curves({ run }: { run: Run }) {
-  const title = { reward: "Reward model", ppo: "PPO" }[run.kind] ?? run.kind;
+  const title = own({ reward: "Reward model", ppo: "PPO" }, run.kind) ?? run.kind;
   return (
     <section className="stack">
       <div className="row spread">
@@ -154,7 +154,7 @@ function Curves({ run }: { run: Run }) {
         </span>
       </div>
       <div className="grid">
-        {charts[run.kind]!.map((c) => (
+        {own(charts, run.kind)?.map((c) => (
           <Chart key={c.title} run={run.id} {...c} />
         ))}
       </div>

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { z } from "zod";
 import { get } from "../api.ts";
 import { Card, Empty, Failed, Loading } from "../design/components.tsx";
+import { own } from "@tiller/schema";
 
 const Models = z.object({ data: z.array(z.object({ id: z.string(), checkpoint: z.string() })) });
 const Chunk = z.object({
@@ -59,7 +60,7 @@ export function Playground() {
     try {
       for (const m of models.data?.data ?? [])
         await stream(m.id, prompt, seed, (t) =>
-          setTexts((old) => ({ ...old, [m.id]: (old[m.id] ?? "") + t })),
+          setTexts((old) => ({ ...old, [m.id]: (own(old, m.id) ?? "") + t })),
         );
     } catch (e) {
       setError(e as Error);
@@ -107,7 +108,7 @@ export function Playground() {
               aside={<span className="quiet small">{m.checkpoint.slice(0, 12)}</span>}
             >
               <p className="read">
-                {texts[m.id] ?? <span className="quiet">Nothing written yet.</span>}
+                {own(texts, m.id) ?? <span className="quiet">Nothing written yet.</span>}
               </p>
             </Card>
           ))}
