@@ -9,7 +9,14 @@ import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { exportAnswers, importAnswers, SchemaFile } from "@tiller/data";
-import { dirtPolicies, ExportRequest, fileKinds, importNames, TillerError } from "@tiller/schema";
+import {
+  dirtInWords,
+  dirtPolicies,
+  ExportRequest,
+  fileKinds,
+  importNames,
+  TillerError,
+} from "@tiller/schema";
 import { defaultHome, openStore, type Store } from "@tiller/store";
 import { csvFlags, separatorOf } from "./csv.ts";
 import { parseFlags } from "./flags.ts";
@@ -84,12 +91,6 @@ async function exportTo(args: string[]): Promise<number> {
     );
   return 0;
 }
-
-const dirtInWords = {
-  equal: "have the same text chosen and rejected",
-  repeat: "say again what a row before said",
-  "both-ways": "choose otherwise than a row before of the same pair",
-} as const;
 
 async function importFrom([file, ...args]: string[]): Promise<number> {
   if (!file || file.startsWith("--"))

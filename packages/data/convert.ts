@@ -20,6 +20,7 @@ const later = (at: Date, line: number): string =>
 /** Of one experiment, and one kind of work. */
 export function answersIn(o: { experiment: string; type: ImportedType; at: Date }) {
   return ({ line }: SourceRow, m: Mapped): SourceRow => {
+    const type = m.type ?? o.type;
     const batch = `${o.experiment}/${m.batch ?? "rows"}`;
     const task = `${batch}/${digest(m.task ?? m.input)}`;
     const rater = m.rater ?? "label";
@@ -30,8 +31,8 @@ export function answersIn(o: { experiment: string; type: ImportedType; at: Date 
       // the same row has the same id: a second import of the file changes nothing
       answer: `${o.experiment}/${digest([task, rater, m.value])}`,
       task,
-      type: o.type.name,
-      typeVersion: o.type.version,
+      type: type.name,
+      typeVersion: type.version,
       instructionsVersion: "",
       experiment: o.experiment,
       batch,

@@ -4,9 +4,14 @@
  * and every answer of somebody who chose both ways. What is done is counted either way; `fail` refuses.
  */
 import { z } from "zod";
-import { type DirtPolicy, type Imported, TillerError } from "@tiller/schema";
+import {
+  type DirtKind,
+  dirtKinds,
+  type DirtPolicy,
+  type Imported,
+  TillerError,
+} from "@tiller/schema";
 import type pg from "pg";
-import { type DirtKind, dirtKinds } from "./mapped.ts";
 
 type Found = { found: number; leftOut: number; lines: number[] };
 const LINES = 10;

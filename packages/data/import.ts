@@ -101,7 +101,15 @@ export async function importAnswers(store: Store, r: ImportRequest): Promise<Imp
       await client.query<{ name: string }>(inserts.types, [
         JSON.stringify(
           r.types ??
-            (type ? [type] : [importedComparison, ...Object.values(converters).map((c) => c.type)]),
+            (type
+              ? [type]
+              : [
+                  importedComparison,
+                  ...Object.values(converters).flatMap((c) => [
+                    c.type,
+                    ...(c.also ? [c.also] : []),
+                  ]),
+                ]),
         ),
       ])
     ).rows.map((x) => x.name);
@@ -201,7 +209,9 @@ async function incoming(r: ImportRequest): Promise<Incoming> {
     const { type, convert, cells } = converters[r.format as keyof typeof converters];
     const store = answersIn({ experiment, type, at: r.now });
     const rows = readRows(r.file, { ...how, columns: cells });
-    return { rows: eachOf(rows, (s) => [store(s, named(s, convert(s)))]), foreign: true };
+    const made = (s: SourceRow) =>
+      [convert(s)].flat().map((m) => (m instanceof BadRow ? m : store(s, named(s, m))));
+    return { rows: eachOf(rows, made), foreign: true };
   }
   if (!r.format.endsWith(".json"))
     throw new TillerError(
@@ -216,7 +226,7 @@ async function incoming(r: ImportRequest): Promise<Incoming> {
 
 async function* eachOf(
   rows: AsyncIterable<SourceRow>,
-  made: (s: SourceRow) => SourceRow[],
+  made: (s: SourceRow) => (SourceRow | BadRow)[],
 ): AsyncGenerator<SourceRow | BadRow> {
   for await (const s of rows)
     try {

@@ -106,3 +106,70 @@ export const importedRanking: ImportedType = {
   inputSchema: z.toJSONSchema(z.looseObject({ passage: z.string(), items: z.array(Text) })),
   outputSchema: z.toJSONSchema(z.looseObject({ order: z.array(z.int()) })),
 };
+
+/** An answer that somebody wrote: the last turn of a conversation. */
+export const importedWriting: ImportedType = {
+  name: "written-answer",
+  version: "imported",
+  title: "What is a good answer?",
+  instructions: "",
+  view: {
+    show: [{ kind: "text", from: "passage" }],
+    ask: [{ kind: "text", name: "text", label: "Answer" }],
+  },
+  inputSchema: z.toJSONSchema(z.looseObject({ passage: z.string() })),
+  outputSchema: z.toJSONSchema(z.looseObject({ text: z.string() })),
+};
+
+export const feedbackAspects = [
+  "instruction_following",
+  "honesty",
+  "truthfulness",
+  "helpfulness",
+] as const;
+export const importedFeedback: ImportedType = {
+  name: "ultrafeedback",
+  version: "imported",
+  title: "How good is the answer?",
+  instructions: "",
+  view: {
+    show: [
+      { kind: "text", from: "passage" },
+      { kind: "text", from: "response.text", label: "Answer" },
+    ],
+    ask: feedbackAspects.map((aspect) => ({
+      kind: "slider",
+      name: aspect,
+      label: `${aspect[0]!.toUpperCase()}${aspect.slice(1).replace("_", " ")}`,
+      min: 1,
+      max: 5,
+      optional: true,
+    })),
+  },
+  inputSchema: z.toJSONSchema(z.looseObject({ passage: z.string(), response: Text })),
+  outputSchema: z.toJSONSchema(z.looseObject({})),
+};
+const stepLabels = ["good", "neutral", "bad", "unrated"] as const;
+export const importedSteps: ImportedType = {
+  name: "solution-steps",
+  version: "imported",
+  title: "Is each step right?",
+  instructions: "",
+  view: {
+    show: [{ kind: "text", from: "passage" }],
+    ask: [
+      {
+        kind: "steps",
+        name: "labels",
+        label: "Steps",
+        from: "steps",
+        options: stepLabels.map((value) => ({
+          value,
+          label: `${value[0]!.toUpperCase()}${value.slice(1)}`,
+        })),
+      },
+    ],
+  },
+  inputSchema: z.toJSONSchema(z.looseObject({ passage: z.string(), steps: z.array(z.string()) })),
+  outputSchema: z.toJSONSchema(z.looseObject({ labels: z.array(z.enum(stepLabels)) })),
+};

@@ -1,4 +1,6 @@
 /** An answer as a converter or a mapping has it, before it has ids; and how ids and numbers are taken from files. */
+import type { DirtKind } from "@tiller/schema";
+import type { ImportedType } from "./imported-types.ts";
 import { isRaw, shownValue } from "./json.ts";
 import { BadRow } from "./row.ts";
 
@@ -15,13 +17,12 @@ export interface Mapped {
   readonly weight?: number | undefined;
   readonly input: Readonly<Record<string, unknown>>;
   readonly value: Readonly<Record<string, unknown>>;
+  /** the kind of work, where a format's rows are of several */
+  readonly type?: ImportedType | undefined;
   /** what the format has no place for; goes out again with the task or the answer */
   readonly source?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** Faults that published sets are known to have: whether such rows come in is the import's policy. */
-export const dirtKinds = ["equal", "repeat", "both-ways"] as const;
-export type DirtKind = (typeof dirtKinds)[number];
 /** A row that a policy may leave out. */
 export class DirtyRow extends BadRow {
   readonly kind: DirtKind;

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { DirtyRow, type Mapped } from "./mapped.ts";
+import { shownValue } from "./json.ts";
 import { BadRow } from "./row.ts";
 
 export const Messages = z.array(z.looseObject({ role: z.string(), content: z.string() })).min(1);
@@ -44,6 +45,67 @@ export function implicitPrompt(chosen: string, rejected: string): string {
   return chosen.slice(0, Math.max(0, i));
 }
 
+const roles: Readonly<Record<string, string>> = {
+  human: "user",
+  user: "user",
+  prompter: "user",
+  gpt: "assistant",
+  chatgpt: "assistant",
+  assistant: "assistant",
+  model: "assistant",
+  system: "system",
+  developer: "developer",
+  tool: "tool",
+  function: "function",
+  function_call: "function_call",
+  function_response: "function_response",
+  observation: "observation",
+};
+const Turn = z.looseObject({
+  role: z.string().nullish(),
+  from: z.string().nullish(),
+  content: z.unknown().optional(),
+  value: z.unknown().optional(),
+});
+/** Turns as messages: from and value (ShareGPT) or role and content, parts of text put together. Nobody's turn is left out. */
+export function messagesOf(given: unknown, name: string, line: number): Messages {
+  const turns = z.array(Turn).safeParse(given);
+  if (!turns.success)
+    throw new BadRow(
+      line,
+      `${name}: ${shownValue(given)} is no list of turns, {"from", "value"} or {"role", "content"}`,
+    );
+  return turns.data.map(({ role, from, content, value, ...more }, i) => {
+    const at = `${name}.${i}`;
+    const who = role ?? from;
+    const known = typeof who === "string" && Object.hasOwn(roles, who) ? roles[who] : undefined;
+    if (known === undefined)
+      throw new BadRow(
+        line,
+        `${at}: ${shownValue(who)} is no role that is known (${Object.keys(roles).join(", ")}). Rename it`,
+      );
+    const text = turnText(content ?? value, Boolean(more["tool_calls"]), at, line);
+    return { role: known, content: text, ...more };
+  });
+}
+const Part = z.looseObject({ type: z.literal("text"), text: z.string() });
+function turnText(said: unknown, calls: boolean, at: string, line: number): string {
+  if (typeof said === "string") return said;
+  if ((said === null || said === undefined) && calls) return ""; // a call of a tool says nothing else
+  const parts = z.array(Part).safeParse(said);
+  if (parts.success) return parts.data.map((p) => p.text).join("");
+  throw new BadRow(
+    line,
+    `${at}: ${shownValue(said)} is no text. Pictures and sound are not taken; leave such rows out`,
+  );
+}
+
+/** A conversation as raters read it, and with its roles where it has several turns. */
+export const asked = (prompt: string | Messages) => {
+  const { text, messages } = read(prompt, "user");
+  return { passage: text, ...(messages ? { messages } : {}) };
+};
+
 const render = (x: Messages) => x.map((m) => `${m.role}: ${m.content}`).join("\n\n");
 const isBare = (x: Messages, role: string) =>
   x.length === 1 && x[0]!.role === role && Object.keys(x[0]!).length === 2;
@@ -78,11 +140,16 @@ export function preferred(
   if (Array.isArray(chosen) && Array.isArray(rejected)) {
     const n = shared(chosen, rejected);
     if (prompt === undefined && n === 0)
-      throw new BadRow(line, "chosen and rejected share no first messages, so there is no prompt");
+      throw new DirtyRow(
+        line,
+        "no-answer",
+        "chosen and rejected share no first messages, so there is no prompt",
+      );
     if (n > 0) {
       if (n === chosen.length || n === rejected.length)
-        throw new BadRow(
+        throw new DirtyRow(
           line,
+          "no-answer",
           "chosen and rejected are one conversation, and one ends in the other",
         );
       const begun = chosen.slice(0, n);
@@ -103,7 +170,6 @@ export function preferred(
     prompt = implicitPrompt(x, y);
     [chosen, rejected] = [x.slice(prompt.length), y.slice(prompt.length)];
   }
-  const { text: passage, messages } = read(prompt, "user");
   const [better, worse] = [read(chosen, "assistant"), read(rejected, "assistant")];
   if (same(better, worse)) throw new DirtyRow(line, "equal", "chosen and rejected are the same");
   // the chosen one must not always be the same side: the texts say which
@@ -113,11 +179,37 @@ export function preferred(
       : better.text < worse.text;
   const [a, b] = first ? [better, worse] : [worse, better];
   return {
-    input: { passage, ...(messages ? { messages } : {}), a, b },
+    input: { ...asked(prompt), a, b },
     value: { choice: first ? "a" : "b" },
     source,
   };
 }
+
+/** Two texts or conversations and what was said of them; the sides stay as they are. */
+export const pair = (
+  prompt: string | Messages,
+  [x, y]: readonly [
+    { text: string | Messages; sample?: string | undefined },
+    { text: string | Messages; sample?: string | undefined },
+  ],
+  choice: "a" | "b" | "tie",
+  line: number,
+): Pick<Mapped, "input" | "value"> => {
+  const made = preferred({ prompt, chosen: x.text, rejected: y.text }, line, {});
+  const turned = made.value["choice"] === "b";
+  const [first, second] = [
+    made.input[turned ? "b" : "a"],
+    made.input[turned ? "a" : "b"],
+  ] as object[];
+  return {
+    input: {
+      ...made.input,
+      a: { ...first, ...(x.sample === undefined ? {} : { sample: x.sample }) },
+      b: { ...second, ...(y.sample === undefined ? {} : { sample: y.sample }) },
+    },
+    value: { choice },
+  };
+};
 
 /** "\n\nHuman: ...\n\nAssistant: ...", as HH-RLHF and Nectar write conversations. */
 export function transcript(text: string, name: string, line: number): Messages {

@@ -2,60 +2,27 @@
  * Published preference sets in their own shapes, the faults that they have, and everything that we write coming back.
  * On the real database.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { openStore, sql, type Store } from "@tiller/store";
-import { ExportRequest, fileKinds, formatNames } from "@tiller/schema";
-import { exportAnswers, importAnswers } from "./index.ts";
-import type { ImportRequest } from "./import.ts";
+import { sql, type Store } from "@tiller/store";
+import { fileKinds, formatNames } from "@tiller/schema";
+import { assistant, openSets, type Sets, system, user } from "./fixtures/sets.ts";
+import { importAnswers } from "./index.ts";
 
-const home = mkdtempSync(path.join(tmpdir(), "tiller-published-"));
-let store: Store;
+let sets: Sets;
+let [home, store] = ["", undefined as unknown as Store];
 beforeAll(async () => {
-  store = await openStore({ home });
+  sets = await openSets();
+  ({ home, store } = sets);
 }, 120_000);
 afterAll(async () => {
-  await store?.close();
-  rmSync(home, { recursive: true, force: true });
+  await sets?.[Symbol.asyncDispose]();
 });
-let nth = 0;
-const load = (
-  rows: readonly object[] | string | Buffer,
-  format: string,
-  experiment: string,
-  o: Partial<ImportRequest> & { as?: string } = {},
-) => {
-  const file = path.join(home, `${nth++}.${o.as ?? "jsonl"}`);
-  writeFileSync(
-    file,
-    Array.isArray(rows) ? rows.map((r) => JSON.stringify(r)).join("\n") : (rows as string),
-  );
-  return importAnswers(store, {
-    file,
-    format,
-    experiment,
-    dry: false,
-    now: new Date("2026-01-01T00:00:00Z"),
-    ...o,
-  });
-};
-const bytesOf = async (request: object) => {
-  const out = await exportAnswers(store, ExportRequest.parse(request));
-  return buffer(out.stream);
-};
-const rowsOf = async (request: object) =>
-  (await bytesOf(request))
-    .toString()
-    .split("\n")
-    .filter(Boolean)
-    .map((l) => JSON.parse(l) as Record<string, never>);
-const user = (content: string) => ({ role: "user", content });
-const assistant = (content: string) => ({ role: "assistant", content });
-const system = (content: string) => ({ role: "system", content });
+const load = (...given: Parameters<Sets["load"]>) => sets.load(...given);
+const bytesOf = (request: object) => sets.bytesOf(request);
+const rowsOf = (request: object) => sets.rowsOf(request);
 
 describe("shapes", () => {
   test("UltraFeedback and its children: the prompt beside whole conversations", async () => {

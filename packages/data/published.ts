@@ -1,44 +1,13 @@
 /** Published sets as answers of ours, one table row a format: what it must have, and how its rows are read. */
 import { z } from "zod";
 import type { ImportName } from "@tiller/schema";
-import type { Column } from "./columns.ts";
-import {
-  helpsteerAxes,
-  importedAxes,
-  importedComparison,
-  importedRanking,
-  importedRatings,
-  type ImportedType,
-} from "./imported-types.ts";
-import { idOf, type Mapped } from "./mapped.ts";
-import { Messages, preferred, PreferenceRow, TextOrMessages, transcript } from "./messages.ts";
+import { arena, oasst, ranked, sharegpt } from "./conversations.ts";
+import { cell, type Converter, converter, without } from "./converter.ts";
+import { importedAxes, importedComparison } from "./imported-types.ts";
+import { idOf } from "./mapped.ts";
+import { Messages, pair, preferred, PreferenceRow, transcript } from "./messages.ts";
+import { helpsteerRatings, prm800k, stepwise, ultrafeedback } from "./ratings.ts";
 import { BadRow, parsedRow, type SourceRow } from "./row.ts";
-
-type Cell = Pick<Column, "name" | "kind" | "nullable">;
-interface Converter {
-  readonly type: ImportedType;
-  /** columns that CSV and Parquet hold as text of another kind */
-  readonly cells?: readonly Cell[];
-  /** a row as it is read; what must be there is checked, further columns become its source */
-  readonly convert: (s: SourceRow) => Mapped;
-}
-const cell = (kind: Cell["kind"], ...names: string[]): Cell[] =>
-  names.map((name) => ({ name, kind, nullable: true }));
-const without = (row: Readonly<Record<string, unknown>>, ...names: readonly string[]) =>
-  Object.fromEntries(
-    Object.entries(row).filter(([k, v]) => !names.includes(k) && v !== null && v !== undefined),
-  );
-
-const converter = <T>(
-  type: ImportedType,
-  schema: z.ZodType<T>,
-  convert: (row: T, line: number, all: SourceRow["row"]) => Mapped,
-  cells?: readonly Cell[],
-): Converter => ({
-  type,
-  ...(cells ? { cells } : {}),
-  convert: ({ row, line }) => convert(parsedRow(schema, row, line), line, row),
-});
 
 const looksListed = (x: unknown) =>
   typeof x === "string" && /^\s*\[\s*\{\s*['"](role|content|from|value)['"]/.test(x);
@@ -83,32 +52,6 @@ const hh = converter(importedComparison, HhRow, (row, line, all) =>
     without(all, "chosen", "rejected"),
   ),
 );
-
-/** Two texts or conversations and what was said of them; the sides stay as they are. */
-const pair = (
-  prompt: string | Messages,
-  [x, y]: readonly [
-    { text: string | Messages; sample?: string | undefined },
-    { text: string | Messages; sample?: string | undefined },
-  ],
-  choice: "a" | "b" | "tie",
-  line: number,
-): Pick<Mapped, "input" | "value"> => {
-  const made = preferred({ prompt, chosen: x.text, rejected: y.text }, line, {});
-  const turned = made.value["choice"] === "b";
-  const [first, second] = [
-    made.input[turned ? "b" : "a"],
-    made.input[turned ? "a" : "b"],
-  ] as object[];
-  return {
-    input: {
-      ...made.input,
-      a: { ...first, ...(x.sample === undefined ? {} : { sample: x.sample }) },
-      b: { ...second, ...(y.sample === undefined ? {} : { sample: y.sample }) },
-    },
-    value: { choice },
-  };
-};
 
 const label = z.union([z.string(), z.number()]).transform(String);
 const Info = z.looseObject({
@@ -249,22 +192,6 @@ const helpsteer = converter(
     ...cell("json", "context", "individual_preference"),
   ],
 );
-const RatingsRow = z.looseObject({
-  prompt: z.string(),
-  response: z.string(),
-  ...Object.fromEntries(helpsteerAxes.map((axis) => [axis, z.number().min(0).max(4)])),
-}) as z.ZodType<{ prompt: string; response: string } & Record<string, unknown>>;
-const helpsteerRatings = converter(
-  importedRatings,
-  RatingsRow,
-  (row, _, all) => ({
-    input: { passage: row.prompt, response: { text: row.response } },
-    value: Object.fromEntries(helpsteerAxes.map((axis) => [axis, row[axis]])),
-    source: without(all, "prompt", "response", ...helpsteerAxes),
-  }),
-  cell("number", ...helpsteerAxes),
-);
-
 /** Stanford Human Preferences: labels 1, A has the higher score. */
 const ShpRow = z.looseObject({
   history: z.string(),
@@ -287,96 +214,6 @@ const shp = converter(
   cell("number", "labels"),
 );
 
-/** Chatbot Arena and MT-Bench: two conversations and who won. */
-const ArenaRow = z.looseObject({
-  model_a: z.string(),
-  model_b: z.string(),
-  winner: z.enum(["model_a", "model_b", "tie", "tie (bothbad)", "both_bad", "bothbad"]),
-  conversation_a: Messages,
-  conversation_b: Messages,
-});
-const arena = converter(
-  importedComparison,
-  ArenaRow,
-  (row, line, all) => {
-    const { conversation_a: x, conversation_b: y, winner } = row;
-    // each user's message is in both: the first is the prompt, what follows are the two conversations
-    const prompt = x.slice(
-      0,
-      x.findIndex((m) => m.role === "assistant"),
-    );
-    if (!prompt.length || JSON.stringify(prompt) !== JSON.stringify(y.slice(0, prompt.length)))
-      throw new BadRow(
-        line,
-        "conversation_a and conversation_b do not begin with the same question",
-      );
-    const choice = winner === "model_a" ? "a" : winner === "model_b" ? "b" : "tie";
-    const made = pair(
-      prompt,
-      [
-        { text: x.slice(prompt.length), sample: row.model_a },
-        { text: y.slice(prompt.length), sample: row.model_b },
-      ],
-      choice,
-      line,
-    );
-    const judge = all["judge"] ?? all["judged_by"];
-    return {
-      ...made,
-      ...(judge === undefined || judge === null ? {} : { rater: idOf(judge, "judge", line) }),
-      value: { ...made.value, ...(choice === "tie" && winner !== "tie" ? { bothBad: true } : {}) },
-      source: without(
-        all,
-        "model_a",
-        "model_b",
-        "winner",
-        "conversation_a",
-        "conversation_b",
-        "judge",
-        "judged_by",
-      ),
-    };
-  },
-  cell("json", "conversation_a", "conversation_b"),
-);
-
-/** Nectar and other lists of answers with ranks, 1 the best. */
-const RankedRow = z.looseObject({
-  prompt: TextOrMessages,
-  answers: z
-    .array(z.looseObject({ answer: z.string(), rank: z.number(), model: z.string().nullish() }))
-    .min(2)
-    .max(9),
-});
-const ranked = converter(
-  importedRanking,
-  RankedRow,
-  (row, line, all) => {
-    const ranks = row.answers.map((a) => a.rank);
-    if (new Set(ranks).size < ranks.length)
-      throw new BadRow(line, `two answers have one rank (${ranks.join(", ")})`);
-    const prompt =
-      typeof row.prompt === "string" && row.prompt.startsWith("\n\nHuman:")
-        ? transcript(row.prompt.replace(/\n\nAssistant:\s*$/, ""), "prompt", line)
-        : row.prompt;
-    return {
-      input: {
-        passage:
-          typeof prompt === "string"
-            ? prompt
-            : prompt.length === 1
-              ? prompt[0]!.content
-              : prompt.map((m) => `${m.role}: ${m.content}`).join("\n\n"),
-        ...(typeof prompt === "string" || prompt.length === 1 ? {} : { messages: prompt }),
-        items: row.answers.map((a) => ({ text: a.answer, sample: a.model ?? undefined })),
-      },
-      value: { order: ranks.map((_, i) => i).toSorted((i, j) => ranks[i]! - ranks[j]!) },
-      source: without(all, "prompt", "answers"),
-    };
-  },
-  cell("json", "answers"),
-);
-
 export const converters: Readonly<Record<Exclude<ImportName, "answers">, Converter>> = {
   trl: preference,
   "trl-implicit": preference,
@@ -389,4 +226,9 @@ export const converters: Readonly<Record<Exclude<ImportName, "answers">, Convert
   shp,
   arena,
   ranked,
+  oasst,
+  sharegpt,
+  ultrafeedback,
+  prm800k,
+  stepwise,
 };

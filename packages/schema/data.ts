@@ -18,11 +18,28 @@ export const importNames = [
   "shp",
   "arena",
   "ranked",
+  "oasst",
+  "sharegpt",
+  "ultrafeedback",
+  "prm800k",
+  "stepwise",
 ] as const;
 export type ImportName = (typeof importNames)[number];
 /** Rows that published sets are known to have: kept where they can be and told, left out and told, or refused. */
 export const dirtPolicies = ["report", "skip", "fail"] as const;
 export type DirtPolicy = (typeof dirtPolicies)[number];
+/** Faults that published sets are known to have: whether such rows come in is the import's policy. */
+export const dirtInWords = {
+  equal: "have the same text chosen and rejected",
+  repeat: "say again what a row before said",
+  "both-ways": "choose otherwise than a row before of the same pair",
+  "no-answer":
+    "say nothing that is an answer: unrated, unranked, or a conversation without its end",
+  tied: "rank two answers the same",
+  "too-many": "rank more answers than a ranking takes, nine",
+} as const;
+export type DirtKind = keyof typeof dirtInWords;
+export const dirtKinds = Object.keys(dirtInWords) as [DirtKind, ...DirtKind[]];
 
 /** GET /api/data/export */
 export const ExportRequest = z.strictObject({
@@ -57,7 +74,7 @@ export const ImportQuery = z.strictObject({
     .enum(dirtPolicies)
     .default("report")
     .describe(
-      "equal pairs, repeated rows, pairs chosen both ways: keep what can be kept, leave out, or refuse",
+      "known faults of published sets (equal pairs, repeated rows, pairs chosen both ways, rows without an answer): keep what can be kept, leave out, or refuse",
     ),
   encoding: z.string().max(40).optional().describe("of JSONL and CSV; UTF-8 unless said"),
   separator: z.string().length(1).optional().describe("of CSV; a comma unless said"),
@@ -76,7 +93,7 @@ export const Imported = z.strictObject({
   dirt: z
     .array(
       z.object({
-        kind: z.enum(["equal", "repeat", "both-ways"]),
+        kind: z.enum(dirtKinds),
         found: z.number().describe("rows of this kind"),
         leftOut: z.number().describe("of them"),
         lines: z.array(z.number()).describe("where the first of them stand"),
