@@ -32,7 +32,7 @@ interface Verb {
 const verbs: Readonly<Record<string, Verb>> = {
   show: { usage: "show DIR", run: show },
   import: {
-    usage: `import PATH --out DIR [--tokenizer FILE] [--dtype ${dtypes.join("|")}]`,
+    usage: `import PATH --out DIR [--tokenizer FILE] [--base DIR] [--dtype ${dtypes.join("|")}]`,
     run: bring,
   },
   pull: { usage: "pull OWNER/NAME --out DIR [--revision main]", run: pull },
@@ -119,13 +119,23 @@ async function show(dir: string, rest: string[]): Promise<void> {
 }
 
 async function bring(source: string, rest: string[]): Promise<void> {
-  const { out, tokenizer, dtype } = parseFlags(rest, {
+  const { out, tokenizer, base, dtype } = parseFlags(rest, {
     out: z.string(),
     tokenizer: z.string().optional(),
+    base: z.string().optional(),
     dtype: z.enum(dtypes).default("F32"),
   });
-  const model = await importModel(source, { ...(tokenizer && { tokenizer }) });
-  const meta = { kind: "lm" as const, config: { importedFrom: path.basename(source) } };
+  const model = await importModel(source, {
+    ...(tokenizer && { tokenizer }),
+    ...(base !== undefined && { base }),
+  });
+  const { kind = "lm", reward } = model.meta ?? {};
+  const meta = {
+    kind,
+    ...(reward && { pooling: reward.pooling }),
+    parent: model.meta?.id ?? null,
+    config: { importedFrom: path.basename(source), ...(base && { base: path.basename(base) }) },
+  };
   const { id } = await saveCheckpoint(out, { ...model, meta }, { dtype });
   console.log(
     `${out}: ${model.config.model_type}, ${model.tensors.size} tensors, id ${id.slice(0, 12)}`,

@@ -5,12 +5,12 @@
  * that spells one ("<|im_end|>") cannot end its own turn.
  */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { TillerError } from "@tiller/schema";
 import { JinjaTemplate } from "./jinja.ts";
 import { Dict, fromUser, refused, str, type Value } from "./jinja-values.ts";
+import { CONFIG_LIMIT, jsonOf, readPart } from "./parts.ts";
 import { strftime } from "./strftime.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { Text } from "./written-text.ts";
@@ -54,9 +54,9 @@ const text = (named: z.infer<typeof Named>): string =>
 async function jsonAt<T>(file: string, schema: z.ZodType<T>): Promise<T | undefined> {
   if (!existsSync(file)) return undefined;
   try {
-    return schema.parse(JSON.parse(await readFile(file, "utf8")));
+    return schema.parse(jsonOf(file, await readPart(file, CONFIG_LIMIT)));
   } catch (cause) {
-    throw unusable(file, cause);
+    throw cause instanceof TillerError ? cause : unusable(file, cause);
   }
 }
 const unusable = (file: string, cause: unknown) =>
@@ -66,18 +66,20 @@ const unusable = (file: string, cause: unknown) =>
     { cause },
   );
 
+const textAt = async (file: string) => (await readPart(file, CONFIG_LIMIT)).toString();
+
 /** What a folder holds about chatting; a checkpoint made from it keeps them. */
 export async function readChatFiles(dir: string): Promise<Record<string, string>> {
   const names = ["chat_template.jinja", "tokenizer_config.json", "generation_config.json"];
   const there = names.filter((name) => existsSync(path.join(dir, name)));
-  const texts = await Promise.all(there.map((name) => readFile(path.join(dir, name), "utf8")));
+  const texts = await Promise.all(there.map((name) => textAt(path.join(dir, name))));
   return Object.fromEntries(there.map((name, i) => [name, texts[i]]));
 }
 
 /** The template's source in a checkpoint's folder; undefined where there is none. */
 async function sourceIn(dir: string): Promise<string | undefined> {
   const own = path.join(dir, "chat_template.jinja");
-  if (existsSync(own)) return readFile(own, "utf8");
+  if (existsSync(own)) return textAt(own);
   const found = (await jsonAt(path.join(dir, "tokenizer_config.json"), TokenizerConfig))
     ?.chat_template;
   if (typeof found === "string") return found;

@@ -1,5 +1,5 @@
 /** Safetensors and checkpoint folders: exact values back, every damage noticed, a full disk harmless. */
-import { mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import fc from "fast-check";
@@ -7,6 +7,7 @@ import { afterAll, expect, test } from "vitest";
 import { gpt2Config, shapeOf } from "./architectures.ts";
 import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { type Content, writeFlushed } from "./files.ts";
+import { importModel } from "./import.ts";
 import {
   decodeSafetensors,
   dtypes,
@@ -356,3 +357,32 @@ test.each(["model.safetensors", "config.json", "tokenizer.json", "tiller.json"])
     ).toEqual([]);
   },
 );
+
+test("a small file that nests too deep or is too long is refused before it is parsed", async () => {
+  for (const name of ["config.json", "tokenizer.json", "tiller.json", "adapter_config.json"]) {
+    const dir = await mkdtemp(path.join(home, "deep-"));
+    await saveCheckpoint(dir, parts(1));
+    const deep = `{"model_type": "gpt2", "x": ${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
+    await writeFile(path.join(dir, name), deep);
+    const read = name.startsWith("adapter")
+      ? importModel(dir, { base: path.join(home, "F32") })
+      : loadCheckpoint(dir);
+    await expect(read, name).rejects.toThrow(/nest 100001 deep, at most 200 are read/);
+  }
+  const dir = await mkdtemp(path.join(home, "long-"));
+  await saveCheckpoint(dir, parts(1));
+  for (const name of ["generation_config.json", "chat_template.jinja", "config.json"]) {
+    const file = path.join(dir, name);
+    await writeFile(file, "");
+    await truncate(file, 2 ** 33); // sparse
+    await expect(loadCheckpoint(dir), name).rejects.toThrow(/8589934592 bytes, at most 16000000/);
+    await rm(file);
+  }
+});
+
+test("brackets in texts are no depth", async () => {
+  const dir = path.join(home, "brackets");
+  const more = { x: `\\"${"[".repeat(1000)}`, ["{".repeat(500)]: 1 };
+  await saveCheckpoint(dir, { ...parts(1), config: { ...config, ...more } });
+  expect((await loadCheckpoint(dir)).config).toMatchObject(more);
+});

@@ -6,20 +6,15 @@
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
+import { TillerError } from "@tiller/schema";
 import { z } from "zod";
 import { ModelConfig, type ModelShape, shapeOf } from "./architectures.ts";
 import { readChatFiles } from "./chat-template.ts";
 import { completed, tokenizerConfig } from "./transformers-files.ts";
 import { type Content, diskError, flushFolder, writeFlushed } from "./files.ts";
 import type { Dtype, TensorData, TensorMap } from "./safetensors.ts";
-import {
-  damaged,
-  jsonOf,
-  readPart,
-  type ReadWeights,
-  readWeights,
-  weightFiles,
-} from "./weights.ts";
+import { CONFIG_LIMIT, damaged, jsonOf, readPart } from "./parts.ts";
+import { type ReadWeights, readWeights, weightFiles } from "./weights.ts";
 
 export const CheckpointMeta = z.looseObject({
   id: z
@@ -142,6 +137,11 @@ export async function saveCheckpoint(
  */
 export async function loadCheckpoint(dir: string, o: ReadWeights = {}): Promise<LoadedCheckpoint> {
   await recover(path.resolve(dir));
+  if (existsSync(path.join(dir, "adapter_config.json")))
+    throw new TillerError(
+      "adapter",
+      `${dir} is an adapter of PEFT: parts to be added to a base model. Merge it: tiller model import ${dir} --base BASE --out DIR.`,
+    );
   const at = (name: string) => path.join(dir, name);
   const config = await readConfig(at("config.json"));
   const shape = shapeOf(config);
@@ -151,7 +151,7 @@ export async function loadCheckpoint(dir: string, o: ReadWeights = {}): Promise<
     await readPart(at("tokenizer.json")),
   );
   const own = existsSync(at("tiller.json"))
-    ? parsed(CheckpointMeta, at("tiller.json"), await readPart(at("tiller.json")))
+    ? parsed(CheckpointMeta, at("tiller.json"), await readPart(at("tiller.json"), CONFIG_LIMIT))
     : undefined;
   const chatFiles = await readChatFiles(dir);
   const { id, file, tensors, unused } = await readWeights(dir, shape, o);
@@ -177,11 +177,12 @@ export async function loadCheckpoint(dir: string, o: ReadWeights = {}): Promise<
 
 /** A config.json on its own. */
 export const readConfig = async (file: string): Promise<ModelConfig> =>
-  parsed(ModelConfig, file, await readPart(file));
+  parsed(ModelConfig, file, await readPart(file, CONFIG_LIMIT));
 
 const pretty = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
-function parsed<T>(schema: z.ZodType<T>, file: string, bytes: Buffer): T {
+/** JSON of a checkpoint's file by its schema. */
+export function parsed<T>(schema: z.ZodType<T>, file: string, bytes: Buffer): T {
   const result = schema.safeParse(jsonOf(file, bytes));
   if (result.success) return result.data;
   const [issue] = result.error.issues;

@@ -19,6 +19,7 @@ export { decodeAfter, encodeAfter, encodePrompt, type Prompt } from "./prompt.ts
 export { importModel } from "./import.ts";
 export { addLora, type LoraOptions, loraSpecs, mergedWeight } from "./lora.ts";
 export { writeFileSafely } from "./files.ts";
+export { type NewAdapter, saveAdapter } from "./peft.ts";
 export * from "./safetensors.ts";
 export * from "./sampler.ts";
 export * from "./text.ts";

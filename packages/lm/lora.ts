@@ -18,7 +18,7 @@ export interface LoraOptions {
 export const LORA_SCALE = "lora.scale";
 
 /** Linear layers inside the blocks: name, inputs, outputs. */
-function linears(c: ModelShape): { name: string; from: number; to: number }[] {
+export function linears(c: ModelShape): { name: string; from: number; to: number }[] {
   return paramSpecs(c)
     .filter((s) => s.shape.length === 2 && /\.\d+\./.test(s.name))
     .map(({ name, shape: [a, b] }) => ({
@@ -70,15 +70,34 @@ export function mergedWeight(
   if (!found) return own;
   const { from, to } = found;
   const [scale, { inOut }] = [valueOf(LORA_SCALE)![0]!, layoutOf(c)];
-  const rank = a.length / from;
   const w = own.slice();
-  for (let o = 0; o < to; o++)
-    for (let i = 0; i < from; i++) {
-      let sum = 0;
-      for (let r = 0; r < rank; r++) sum += b[o * rank + r]! * a[r * from + i]!;
-      w[inOut ? i * to + o : o * from + i]! += scale * sum;
-    }
+  addLowRank(w, { a, b, scale, from, to, inOut });
   return w;
+}
+
+/** w += scale B A, where w is (out, in), or (in, out) for `inOut`; sums in double precision. */
+export function addLowRank(
+  w: Float32Array,
+  o: {
+    readonly a: Float32Array;
+    readonly b: Float32Array;
+    readonly scale: number;
+    readonly from: number;
+    readonly to: number;
+    readonly inOut: boolean;
+  },
+): void {
+  const { a, b, from, to } = o;
+  const rank = a.length / from;
+  const row = new Float64Array(from);
+  for (let out = 0; out < to; out++) {
+    row.fill(0);
+    for (let r = 0; r < rank; r++) {
+      const factor = o.scale * b[out * rank + r]!;
+      for (let i = 0; i < from; i++) row[i]! += factor * a[r * from + i]!;
+    }
+    for (let i = 0; i < from; i++) w[o.inOut ? i * to + out : out * from + i]! += row[i]!;
+  }
 }
 
 /** Adds every adapter into its layer's weights and sets B to zero: the same model without the detour. */

@@ -4,7 +4,6 @@
  * tokens are never made from text: a prompt that spells "<|endoftext|>" stays plain characters, unless `encode` is told
  * which characters come from a template. Added tokens that are not special ("<think>") are text and match in any.
  */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { largest, TillerError } from "@tiller/schema";
 import { z } from "zod";
@@ -13,6 +12,7 @@ import { bounded } from "./bounded.ts";
 import { idLimit } from "./bpe-merge.ts";
 import { bytesOfLetters, byteToken, decoder, type Token } from "./decoders.ts";
 import { normalizer } from "./normalizers.ts";
+import { jsonOf, readPart } from "./parts.ts";
 import { patterns } from "./patterns.ts";
 import { preTokenizer } from "./pre-tokenizers.ts";
 import { damaged, tokenModel } from "./token-models.ts";
@@ -36,17 +36,8 @@ export interface Tokenizer {
 }
 
 export async function loadTokenizer(dir: string): Promise<Tokenizer> {
-  const path = join(dir, "tokenizer.json");
-  try {
-    return loadTokenizerJson(JSON.parse(await readFile(path, "utf8")));
-  } catch (cause) {
-    if (cause instanceof TillerError) throw cause;
-    throw new TillerError(
-      "damaged_checkpoint",
-      `${path} cannot be read as a tokenizer (${(cause as Error).message}). Restore the checkpoint folder.`,
-      { cause },
-    );
-  }
+  const file = join(dir, "tokenizer.json");
+  return loadTokenizerJson(jsonOf(file, await readPart(file)));
 }
 
 const Json = z.looseObject({

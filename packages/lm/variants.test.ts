@@ -9,6 +9,7 @@ import { Graph, Program, State } from "@tiller/tensor";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { ModelConfig, shapeOf } from "./architectures.ts";
+import { value } from "./golden/formula.ts";
 import { Sampler } from "./sampler.ts";
 import { declare, hiddenStates, logits, paramSpecs } from "./transformer.ts";
 
@@ -25,15 +26,6 @@ const Golden = z.strictObject({
 });
 const file = path.join(import.meta.dirname, "golden", "variants.json");
 const golden = Golden.parse(JSON.parse(readFileSync(file, "utf8")));
-
-/** The formula of golden/variants.py. */
-function value(name: string, shape: readonly number[]): Float32Array {
-  const seed = Buffer.from(name).reduce((n, c) => n + c, 0) % 97;
-  const one = /norm|\.ln_|^ln_f/.test(name) && name.endsWith("weight") ? 1 : 0;
-  const length = shape.reduce((a, b) => a * b, 1);
-  const height = shape.length === 1 ? 0.1 : 0.4;
-  return Float32Array.from({ length }, (_, i) => Math.sin(seed + 1.37 * i) * height + one);
-}
 
 test.each(Object.entries(golden.models))("%s", (_, { configs, logits: wanted, greedy }) => {
   const { ids } = golden;

@@ -9,7 +9,8 @@ import path from "node:path";
 import { TillerError } from "@tiller/schema";
 import { z } from "zod";
 import { layoutOf, type ModelShape } from "./architectures.ts";
-import { bytesOf, type Content, hashing, Ranged } from "./files.ts";
+import { bytesOf, type Content, hashing } from "./files.ts";
+import { damaged, jsonOf, readPart } from "./parts.ts";
 import {
   type Dtype,
   type Entry,
@@ -24,37 +25,8 @@ import { paramSpecs } from "./transformer.ts";
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
 const Index = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
-/** Files that are read as one text: configurations, tokenizers, indices. The largest known has 35 MB. */
-const PART_LIMIT = 256_000_000;
-
 export const sha256 = (bytes: Uint8Array | string): string =>
   createHash("sha256").update(bytes).digest("hex");
-export const damaged = (file: string, what: string, cause?: unknown): TillerError =>
-  new TillerError(
-    "damaged_checkpoint",
-    `${file} is damaged: ${what}. Restore the folder from a copy or make the checkpoint again.`,
-    { cause },
-  );
-/** The bytes of a small file of a checkpoint; one that cannot be read is damage. */
-export async function readPart(file: string): Promise<Buffer> {
-  await using opened = await Ranged.open(file, (what, cause) => damaged(file, what, cause));
-  if (opened.size > PART_LIMIT)
-    throw new TillerError(
-      "too_large",
-      `${file} has ${opened.size} bytes, at most ${PART_LIMIT} are read as one text. Is it the right file?`,
-    );
-  const bytes = Buffer.alloc(opened.size);
-  await opened.read(bytes, 0);
-  return bytes;
-}
-
-export function jsonOf(file: string, bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString());
-  } catch (cause) {
-    throw damaged(file, "it is no JSON", cause);
-  }
-}
 
 export interface Weights {
   /** the file or index, for messages */
