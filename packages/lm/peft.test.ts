@@ -55,7 +55,7 @@ function computed(config: ModelConfig, tensors: TensorMap): number[] {
   g.output("z", reward ? scores(p, hidden) : logits(shape, p, hidden));
   using program = new Program(g, state);
   program.run({ ids });
-  return [...program.float("z").slice(reward ? -1 : -40)];
+  return Array.from(program.float("z").subarray(reward ? -1 : -40));
 }
 const near = (got: readonly number[], wanted: readonly number[]) => {
   expect(got).toHaveLength(wanted.length);

@@ -31,6 +31,15 @@ export interface Engine {
   complete(request: EngineRequest, signal: AbortSignal): AsyncIterable<EnginePart>;
 }
 
+/** A token without the log-prob that was asked for is no reply: whoever adds them up would count too few. */
+function givenOr(logprob: number | undefined, token: string): number {
+  if (logprob !== undefined) return logprob;
+  throw new EndpointError(
+    "no_logprobs",
+    `the sampler gave no log-prob of the token ${JSON.stringify(token)}`,
+  );
+}
+
 export function localEndpoint(config: LocalModel, engine: Engine): Endpoint {
   const found = async () => {
     const checkpoint = await engine.resolve(config.checkpoint);
@@ -72,12 +81,14 @@ export function localEndpoint(config: LocalModel, engine: Engine): Endpoint {
           completionTokens += part.tokens.length;
           const delta = part.tokens.map((t) => t.text).join("");
           text += delta;
-          for (const { text: token, logprob } of part.tokens)
-            if (logprob !== undefined) logprobs.push({ token, logprob });
+          if (r.logprobs)
+            for (const { text: token, logprob } of part.tokens)
+              logprobs.push({ token, logprob: givenOr(logprob, token) });
           if (delta) onText?.(delta);
         }
       } catch (e) {
         signal.throwIfAborted();
+        if (e instanceof EndpointError) throw e;
         if (e instanceof TillerError && e.code !== "sampler_crashed") {
           const kind = e.code === "too_long" ? "too_long" : "refused";
           throw new EndpointError(kind, e.message, { cause: e });

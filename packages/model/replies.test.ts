@@ -68,6 +68,22 @@ test("log-probs that an endpoint does not give are an error, never none", async 
   }
 });
 
+test("a token in the middle without its log-prob is an error too", async () => {
+  for (const [token_logprobs, fine] of [
+    [[-0.5, null, -1], false],
+    [[-0.5], false],
+    [null, false],
+    [[null, -0.25, -1], true], // of an echoed prompt
+  ] as const) {
+    const body = { choices: [{ text: "a b c", finish_reason: "stop" }], usage: null };
+    Object.assign(body.choices[0]!, { logprobs: { tokens: ["a", " b", " c"], token_logprobs } });
+    await using at = await scripted(json(body));
+    const call = open(at, { api: "completions" }).call("m", question, { logprobs: true });
+    if (fine) expect((await call).logprobs!.map((x) => x.logprob)).toEqual([-0.25, -1]);
+    else await expect(call).rejects.toMatchObject({ code: "model_no_logprobs" });
+  }
+});
+
 test.each<
   [string, unknown, { promptTokens?: number; completionTokens?: number; estimated: boolean }]
 >([

@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import {
+  EndpointError,
   estimateTokens,
   promptEstimate,
   type Message,
@@ -79,10 +80,14 @@ export function logprobsOf(c: Choice): TokenLogprob[] {
   const chat = ChatLogprobs.parse(c.logprobs)?.content;
   if (chat) return chat.map(({ token, logprob }) => ({ token, logprob }));
   const { tokens, token_logprobs: values } = TextLogprobs.parse(c.logprobs) ?? {};
-  // the first token of an echoed prompt has no log-prob
   return (tokens ?? []).flatMap((token, i) => {
-    const logprob = values?.[i];
-    return typeof logprob === "number" ? [{ token, logprob }] : [];
+    const logprob = values?.[i] ?? null;
+    if (logprob !== null) return [{ token, logprob }];
+    if (i === 0 && values) return []; // the first token of an echoed prompt has none
+    throw new EndpointError(
+      "no_logprobs",
+      `the endpoint gave no log-prob of the token ${JSON.stringify(token)}, number ${i + 1} of ${tokens!.length}`,
+    );
   });
 }
 
