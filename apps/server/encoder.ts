@@ -1,4 +1,7 @@
-/** The thread that makes token ids of prompts: one prompt at a time, each with a time limit. */
+/**
+ * The thread that makes token ids of prompts: one prompt at a time, each with a limit of the thread's own processor time,
+ * so that a busy machine refuses nothing that an idle one takes.
+ */
 import { Worker } from "node:worker_threads";
 import { TillerError } from "@tiller/schema";
 
@@ -24,6 +27,7 @@ const ENCODE_MS = 20_000;
 const LOAD_MS = 60_000;
 const CANCELLED_MS = 500; // what a prompt whose client has gone may still take
 const HEAP_MB = 2048;
+const CLOCK = 60; // limits by the clock, for a thread that neither computes nor ends
 
 interface Job {
   readonly prompt: Prompt;
@@ -31,6 +35,13 @@ interface Job {
   readonly failed: (e: Error) => void;
   readonly key: number;
 }
+
+/** What a thread has taken of the processor; one that has ended takes no more. */
+const processorMs = (worker: Worker): Promise<number> =>
+  worker.cpuUsage().then(
+    ({ user, system }) => (user + system) / 1000,
+    () => 0,
+  );
 
 export class Encoder {
   readonly #data: EncoderData;
@@ -58,6 +69,12 @@ export class Encoder {
     const at = this.#waiting.findIndex((job) => job.key === key);
     if (at >= 0) this.#waiting.splice(at, 1);
     else if (this.#current?.key === key && this.#ready) this.#limit(CANCELLED_MS);
+  }
+
+  /** Ends the thread; what waits is never answered. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#worker?.terminate();
   }
 
   #next(): void {
@@ -88,9 +105,19 @@ export class Encoder {
     return worker;
   }
 
+  /** From now on the current prompt may take `ms` of processor time. */
   #limit(ms: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#giveUp(`did not end within ${ms / 1000} s`), ms);
+    const [worker, began] = [this.#worker!, performance.now()];
+    const before = processorMs(worker);
+    const look = async () => {
+      const used = (await processorMs(worker)) - (await before);
+      if (timer !== this.#timer) return; // the prompt has ended, or has another limit
+      if (used >= ms || performance.now() - began >= CLOCK * ms)
+        return this.#giveUp(`did not end within ${ms / 1000} s`);
+      timer = this.#timer = setTimeout(() => void look(), Math.max(20, ms - used));
+    };
+    let timer = (this.#timer = setTimeout(() => void look(), ms));
   }
 
   /** A new thread for the prompts that wait. */
