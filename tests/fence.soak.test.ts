@@ -102,6 +102,7 @@ test.each([
   ["forgotten", "done", undefined],
   ["forgotten-fails", "failed", /nobody reads this/],
   ["rejected", "failed", left],
+  ["rejected-last", "failed", left],
   ["rejected-text", "failed", /only a text/],
   ["timer", "failed", left],
   ["tick", "failed", left],

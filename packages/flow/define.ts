@@ -98,6 +98,17 @@ export interface StageHandle {
   progress(done: number, total: number, note?: string): Promise<void>;
 }
 
+/** A saved model, as a workflow names it. */
+export interface NewCheckpoint {
+  readonly name: string;
+  readonly kind: Checkpoint["kind"];
+  readonly id: string;
+  readonly path: string;
+  readonly run: RunId | null;
+  readonly parent: string | null;
+  readonly metrics: Record<string, number>;
+}
+
 /** What a workflow may do. Everything with an effect goes through here; names are stable, they key what is recorded. */
 export interface Flow {
   /** the run's id */
@@ -150,15 +161,7 @@ export interface Flow {
   save(name: string, value: unknown): Promise<DatasetId>;
   /** Saves a dataset version of labelled pairs; returns its content hash. */
   dataset(name: string, rows: readonly LabelledPair[]): Promise<DatasetId>;
-  checkpoint(c: {
-    name: string;
-    kind: Checkpoint["kind"];
-    id: string;
-    path: string;
-    run: RunId | null;
-    parent: string | null;
-    metrics: Record<string, number>;
-  }): Promise<CheckpointId>;
+  checkpoint(c: NewCheckpoint): Promise<CheckpointId>;
   metrics(run: RunId): Promise<MetricPoint[]>;
   report(r: Report): Promise<void>;
 }

@@ -11,8 +11,8 @@ export interface Doer {
   readonly run: string | undefined;
   /** the workflow's id, or in words what is being done */
   readonly what: string;
-  /** ends the workflow with this error; nothing that it still does counts */
-  fail(why: TillerError): void;
+  /** ends it with this error; nothing that it still does counts. A workflow puts its own end here, which leaves nothing behind */
+  fail: (why: TillerError) => void;
 }
 const doers = new AsyncLocalStorage<Doer>();
 const within = doers.run.bind(doers);

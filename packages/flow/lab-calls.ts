@@ -1,6 +1,5 @@
 /** The calls of a flow that belong to the lab: headings, jobs, datasets, checkpoints, the report. */
 import {
-  type Checkpoint,
   CheckpointId,
   DatasetId,
   type JobDef,
@@ -24,7 +23,7 @@ import {
   startRun,
   whileFull,
 } from "@tiller/store";
-import type { StageHandle, WorkflowDef } from "./define.ts";
+import type { NewCheckpoint, StageHandle, WorkflowDef } from "./define.ts";
 import { isControl, nodeError } from "./failures.ts";
 import { runIdOf, runJob } from "./jobs.ts";
 import type { Ops } from "./op.ts";
@@ -53,7 +52,10 @@ export class LabFlow {
     this.ops.behind(() => this.showStage(name, s));
   }
 
-  async stage<T>(name: string, act: (s: StageHandle) => Promise<T>): Promise<T> {
+  stage<T>(name: string, act: (s: StageHandle) => Promise<T>): Promise<T> {
+    return this.ops.given("flow.stage", name, () => this.#stage(name, act));
+  }
+  async #stage<T>(name: string, act: (s: StageHandle) => Promise<T>): Promise<T> {
     const known = this.#def.stages.find((s) => s.name === name);
     if (!known)
       throw new TillerError(
@@ -93,11 +95,15 @@ export class LabFlow {
     input: NoInfer<I>,
     o: { stage?: string; dataset?: string; parent?: string } = {},
   ): Promise<{ run: RunId; output: O }> {
-    try {
-      checked(`flow.job ${JSON.stringify(name)}`, JobOptions, o);
-    } catch (e) {
-      return Promise.reject(e as Error);
-    }
+    return this.ops.given("flow.job", name, () => this.#job(name, def, input, o));
+  }
+  #job<I, O>(
+    name: string,
+    def: JobDef<I, O>,
+    input: I,
+    o: { stage?: string; dataset?: string; parent?: string },
+  ): Promise<{ run: RunId; output: O }> {
+    checked(`flow.job ${JSON.stringify(name)}`, JobOptions, o);
     const { host, args } = this.ops;
     const { store, stopping: signal, codeRevision } = host;
     const { experiment } = args;
@@ -138,7 +144,10 @@ export class LabFlow {
     );
   }
 
-  async save(name: string, value: unknown): Promise<DatasetId> {
+  save(name: string, value: unknown): Promise<DatasetId> {
+    return this.ops.given("flow.save", name, () => this.#save(name, value));
+  }
+  async #save(name: string, value: unknown): Promise<DatasetId> {
     const { db, home } = this.ops.host.store;
     const { experiment } = this.ops.args;
     const rows: unknown[] = Array.isArray(value) ? value : [value];
@@ -160,7 +169,10 @@ export class LabFlow {
     return DatasetId.parse(id);
   }
 
-  async dataset(name: string, rows: readonly LabelledPair[]): Promise<DatasetId> {
+  dataset(name: string, rows: readonly LabelledPair[]): Promise<DatasetId> {
+    return this.ops.given("flow.dataset", name, () => this.#dataset(name, rows));
+  }
+  async #dataset(name: string, rows: readonly LabelledPair[]): Promise<DatasetId> {
     const { db, home } = this.ops.host.store;
     const { experiment } = this.ops.args;
     const id = await this.ops.op(
@@ -179,37 +191,37 @@ export class LabFlow {
     return DatasetId.parse(id);
   }
 
-  async checkpoint(p: {
-    name: string;
-    kind: Checkpoint["kind"];
-    id: string;
-    path: string;
-    run: RunId | null;
-    parent: string | null;
-    metrics: Record<string, number>;
-  }): Promise<CheckpointId> {
-    const { db } = this.ops.host.store;
-    const id = CheckpointId.parse(p.id);
-    const parent = p.parent === null ? null : CheckpointId.parse(p.parent);
-    await this.ops.op(
-      "save",
-      `checkpoint ${p.name}`,
-      async (c) => {
-        c.note({ links: [{ kind: "checkpoint", id }], brief: p.name });
-        await saveCheckpointRow(db, { ...p, id, parent });
-      },
-      { about: id },
-    );
-    return id;
+  checkpoint(p: NewCheckpoint): Promise<CheckpointId> {
+    return this.ops.given("flow.checkpoint", p.name, async () => {
+      const { db } = this.ops.host.store;
+      const id = CheckpointId.parse(p.id);
+      const parent = p.parent === null ? null : CheckpointId.parse(p.parent);
+      await this.ops.op(
+        "save",
+        `checkpoint ${p.name}`,
+        async (c) => {
+          c.note({ links: [{ kind: "checkpoint", id }], brief: p.name });
+          await saveCheckpointRow(db, { ...p, id, parent });
+        },
+        { about: id },
+      );
+      return id;
+    });
   }
 
   metrics(run: RunId): Promise<MetricPoint[]> {
     const { db } = this.ops.host.store;
-    return this.ops.op("step", `metrics ${run}`, () => getMetrics(db, run));
+    return this.ops.given("flow.metrics", run, () =>
+      this.ops.op("step", `metrics ${run}`, () => getMetrics(db, run)),
+    );
   }
-  async report(r: Report): Promise<void> {
+  report(r: Report): Promise<void> {
     const { db } = this.ops.host.store;
-    await this.ops.op("save", "report", () => saveReport(db, r));
+    return this.ops.given("flow.report", "report", () =>
+      this.ops.op("save", "report", async () => {
+        await saveReport(db, r);
+      }),
+    );
   }
 }
 

@@ -94,6 +94,8 @@ export class Ops {
   /** recorded steps begun so far, and whether one of them was on record */
   begun = 0;
   replayed = false;
+  /** failed calls that the workflow has not asked for so far */
+  readonly #unheard: { readonly result: Result<unknown>; readonly call: string; readonly why: unknown }[] = [];
   #rng: Rng | undefined;
   #broken: { readonly why: unknown } | undefined;
   #onBroken: ((why: unknown) => void) | undefined;
@@ -130,13 +132,40 @@ export class Ops {
     this.#onBroken?.(why);
     return why;
   }
-  /** Runs the workflow's own code, until it ends or breaks. */
+  /** Runs the workflow's own code, until it ends or breaks. What comes after its end counts no more. */
   async code<T>(run: () => Promise<T>): Promise<T> {
     const broken = new Promise<never>((_, fail) => (this.#onBroken = fail));
     this.turns?.open();
-    const made = await Promise.race([run(), broken]);
-    if (this.#broken) throw this.#broken.why;
-    return made;
+    try {
+      const made = await Promise.race([run(), broken]);
+      this.turns?.close();
+      const forgotten = this.#unheard.find((f) => !f.result.asked);
+      await new Promise((r) => setImmediate(r)); // by then a rejected promise that nobody has is reported
+      if (this.#broken) throw this.#broken.why;
+      if (forgotten && this.turns) throw leftBehind(forgotten.call, forgotten.why);
+      return made;
+    } finally {
+      this.turns?.close();
+    }
+  }
+  /** Begins a call and gives its result to the workflow; a refusal before it begins comes as any other failure of it. */
+  given<T>(call: string, name: unknown, begin: () => Promise<T>): Promise<T> {
+    let made: Promise<T>;
+    try {
+      made = begin();
+    } catch (e) {
+      made = Promise.reject(e as Error);
+    }
+    if (!this.turns) {
+      made.catch(() => {}); // of a run with the old rules: in the trace alone
+      return made;
+    }
+    const result = new Result(made);
+    made.catch((why: unknown) => {
+      if (!result.asked && !isControl(why))
+        this.#unheard.push({ result, call: `${call} ${JSON.stringify(String(name).slice(0, 60))}`, why });
+    });
+    return result;
   }
   /** Does something for the trace that the workflow does not wait for; in order, and before it ends. */
   behind(act: () => Promise<void>): void {
@@ -189,9 +218,7 @@ export class Ops {
     act: (c: OpContext) => Promise<T> | T,
     o: OpOptions = {},
   ): Promise<T> {
-    const result = new Call<T>(this, place, kind, name, act, o).run();
-    result.catch(() => {}); // one that nobody awaits fails in the trace, not the process
-    return result;
+    return new Call<T>(this, place, kind, name, act, o).run();
   }
   /** Calls made in `act` stand under this node. It records nothing itself. */
   async section<T>(
@@ -223,6 +250,32 @@ export class Ops {
     }
   }
 }
+
+/** What a workflow has of a call: it knows whether anybody ever asked for it. */
+class Result<T> extends Promise<T> {
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise;
+  }
+  asked = false;
+  constructor(made: Promise<T>) {
+    super((resolve, reject) => void made.then(resolve, reject));
+    super.then(undefined, () => {}); // one that nobody asks for fails the workflow at its end, not the process now
+  }
+  override then<A = T, B = never>(
+    onResult?: ((value: T) => A | PromiseLike<A>) | null,
+    onError?: ((why: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    this.asked = true;
+    return super.then(onResult, onError);
+  }
+}
+/** A failure must not vanish: it ends the workflow, the first time and on a replay. */
+const leftBehind = (call: string, why: unknown) =>
+  new TillerError(
+    "left_behind",
+    `${call} failed, and the workflow ended without ever awaiting it: ${nodeError(why).message.replace(/\.$/, "")}. Await every call and promise, and catch what may fail.`,
+    { cause: why },
+  );
 
 class Call<T> implements OpContext {
   readonly #ops: Ops;

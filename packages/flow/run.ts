@@ -30,6 +30,7 @@ import type {
   StepContext,
   WorkflowDef,
 } from "./define.ts";
+import { doer } from "./fence.ts";
 import { failed, isControl, nodeError, noModels } from "./failures.ts";
 import type { Host, WorkflowArgs } from "./host.ts";
 import { LabFlow } from "./lab-calls.ts";
@@ -59,6 +60,8 @@ export async function runWorkflow(
     replayed: false,
   } as const;
   recorder.write({ ...node, state: "running", endedAt: null, input });
+  const who = doer();
+  if (who) who.fail = (why) => void ops.break(why);
   try {
     const made = await ops.code(async () =>
       def.run(new WorkflowFlow(def, ops), def.input.parse(args.input)),
@@ -136,7 +139,7 @@ class WorkflowFlow extends LabFlow implements Flow {
   }
 
   step<T>(name: string, body: (c: StepContext) => Promise<T> | T, o: Retry = {}): Promise<T> {
-    return refusing(() =>
+    return this.ops.given("flow.step", name, () =>
       this.ops.op(
         "step",
         name,
@@ -148,7 +151,10 @@ class WorkflowFlow extends LabFlow implements Flow {
   now(): Promise<number> {
     return this.step("now", () => this.ops.host.now());
   }
-  async sleep(name: string, seconds: number): Promise<void> {
+  sleep(name: string, seconds: number): Promise<void> {
+    return this.ops.given("flow.sleep", name, () => this.#sleep(name, seconds));
+  }
+  async #sleep(name: string, seconds: number): Promise<void> {
     checked(`flow.sleep ${said(name)}`, options.SleepSeconds, { seconds });
     const { ops } = this;
     const { host } = ops;
@@ -177,8 +183,8 @@ class WorkflowFlow extends LabFlow implements Flow {
   }
   // no async functions on the way to people: what waits for days should keep little
   ask<I, O>(task: TaskDef<I, O>, input: NoInfer<I>, o: AskOptions = {}): Promise<Asked<O>> {
-    return refusing(() => {
-      const name = o.name ?? task.name;
+    const name = o.name ?? task.name;
+    return this.ops.given("flow.ask", name, () => {
       checked(`flow.ask ${said(name)}`, options.AskOptions, o);
       const { ops } = this;
       const spec = this.#agentOf(task.name, o.agent);
@@ -200,7 +206,7 @@ class WorkflowFlow extends LabFlow implements Flow {
     items: readonly { readonly id: string; readonly input: NoInfer<I> }[],
     o: AskOptions & { readonly stage?: string } = {},
   ): Promise<AskedItem<I, O>[]> {
-    return refusing(() => {
+    return this.ops.given("flow.askAll", name, () => {
       const call = `flow.askAll ${said(name)}`;
       const { stage } = checked(call, options.AskAllOptions, o);
       checked(
@@ -235,7 +241,7 @@ class WorkflowFlow extends LabFlow implements Flow {
   }
 
   model<T = string>(model: string, prompt: Prompt, o: ModelOptions<T> = {}): Promise<T> {
-    return refusing(() => {
+    return this.ops.given("flow.model", o.name ?? model, () => {
       const { host, args } = this.ops;
       const { name, attempts, waitSeconds, ...more } = o;
       checked(`flow.model ${said(name ?? model)}`, options.ModelOptions, o);
@@ -267,13 +273,21 @@ class WorkflowFlow extends LabFlow implements Flow {
     });
   }
 
-  async child<S extends z.ZodType, R>(
+  child<S extends z.ZodType, R>(
     def: WorkflowDef<S, R>,
     input: z.input<S>,
     o: ChildOptions = {},
   ): Promise<R> {
-    const { ops } = this;
     const name = o.name ?? def.name.split("@")[0]!;
+    return this.ops.given("flow.child", name, () => this.#child(name, def, input, o));
+  }
+  async #child<S extends z.ZodType, R>(
+    name: string,
+    def: WorkflowDef<S, R>,
+    input: z.input<S>,
+    o: ChildOptions,
+  ): Promise<R> {
+    const { ops } = this;
     checked(`flow.child ${said(name)}`, options.ChildOptions, o);
     const depth = (ops.args.depth ?? 0) + 1;
     if (depth > DEEPEST)
@@ -329,11 +343,19 @@ class WorkflowFlow extends LabFlow implements Flow {
     return resolveValue(home, stored);
   }
 
-  async map<T, R>(
+  map<T, R>(
     name: string,
     items: readonly T[],
     body: (item: T, index: number) => Promise<R>,
     o: { readonly concurrency?: number } = {},
+  ): Promise<R[]> {
+    return this.ops.given("flow.map", name, () => this.#map(name, items, body, o));
+  }
+  async #map<T, R>(
+    name: string,
+    items: readonly T[],
+    body: (item: T, index: number) => Promise<R>,
+    o: { readonly concurrency?: number },
   ): Promise<R[]> {
     const { concurrency } = checked(`flow.map ${said(name)}`, options.MapOptions, o);
     const { places } = this.ops;
@@ -369,11 +391,3 @@ const said = (name: unknown): string => {
   checked("a call of the flow", options.Name, name, "its name");
   return JSON.stringify(String(name).slice(0, 60));
 };
-/** What is refused before a call begins comes as any other failure of it. */
-function refusing<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return call();
-  } catch (e) {
-    return Promise.reject(e as Error);
-  }
-}

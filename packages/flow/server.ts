@@ -243,6 +243,8 @@ export async function launchFlow(o: {
       // no recorded step: a workflow that changed finds its places taken, and must end all the same
       const end = (how: Parameters<typeof endExperiment>[2]) =>
         outside(() => patient(() => endExperiment(db, args.experiment, how), stopping.signal));
+      const leave = () =>
+        outside(() => patient(() => leaveBehind(db, args.experiment), stopping.signal));
       try {
         const { ends } = args;
         if (root && ends) await outside(() => patient(() => replaced(ends), stopping.signal));
@@ -253,13 +255,16 @@ export async function launchFlow(o: {
         await recorder.flush(); // a workflow that has ended is not run again: its trace must be whole
         if (root) {
           await end({ state: "done", ...(await keptResult(home, stored)) });
-          await outside(() => patient(() => leaveBehind(db, args.experiment), stopping.signal));
+          await leave();
         }
         return stored;
       } catch (e) {
         if (stopping.signal.aborted) return new Promise<never>(() => {}); // unfinished, it goes on at the next start
         await recorder.flush();
-        if (root && !isControl(e)) await end({ state: "failed", error: nodeError(e).message });
+        if (root && !isControl(e)) {
+          await end({ state: "failed", error: nodeError(e).message });
+          await leave();
+        }
         throw e;
       } finally {
         if (here.get(args.id) === running.get(args)) here.delete(args.id); // not one that was released since

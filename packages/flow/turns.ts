@@ -44,6 +44,7 @@ export class Turns {
   #waiting: Map<number, Waiting> | undefined;
   #loading: Promise<void> | undefined;
   #scheduled = false;
+  #closed = false;
 
   constructor(load: () => Promise<readonly Recorded[]>) {
     this.#load = load;
@@ -51,6 +52,11 @@ export class Turns {
   /** The workflow begins, or goes on by something it was given. */
   open(): void {
     this.#beat = thisBeat();
+  }
+  /** The workflow has ended: nothing is handed out any more. */
+  close(): void {
+    this.#closed = true;
+    this.#waiting = undefined;
   }
   get underWay(): number {
     return this.#underWay;
@@ -79,6 +85,7 @@ export class Turns {
   async take(r: Recorded, o: { replayed: boolean }): Promise<void> {
     if (this.#underWay > 1) await this.#known();
     if (o.replayed) this.#asking--;
+    if (this.#closed) return new Promise<never>(() => {});
     this.#last = Math.max(this.#last, r.turn);
     const known = this.#due.find((d) => d.turn === r.turn);
     if (known) known.here = true;

@@ -163,10 +163,10 @@ export async function releaseKnown(db: Db, known: readonly string[]): Promise<st
   return back;
 }
 
-/** What a run left under way when it returned: nobody waits for it, and what it asked leaves the desks. */
+/** What a run left under way when it ended: nobody waits for it, and what it asked leaves the desks. */
 export async function leaveBehind(db: Db, run: string): Promise<number> {
   const left = await db.many(
-    sql`update node set state = 'cancelled', ended_at = now(), brief = 'the workflow returned without awaiting it', seq = nextval('node_seq')
+    sql`update node set state = 'cancelled', ended_at = now(), brief = 'its workflow ended without awaiting it', seq = nextval('node_seq')
         where experiment = ${run} and id <> ${run} and state in ('running', 'waiting') returning id`,
     z.object({ id: z.string() }),
   );

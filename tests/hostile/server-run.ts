@@ -19,6 +19,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const START_MS = 180_000;
 const ANSWER_MS = 60_000; // the longest answer, on a busy machine
 const HEALTH_MS = 20_000; // the longest that others wait
+const HEAP_MEGABYTES = 1000; // of a process
 const MEGABYTES = 4000; // the server with all its children, Postgres too
 const LANES = 3; // requests under way at once
 const SHOWN = 20;
@@ -27,6 +28,8 @@ const TOKENS = ["key-researcher", "key-api", "link-rater", "link-admin"]; // wha
 interface Server {
   readonly child: ChildProcess;
   readonly address: string;
+  /** the end of what it wrote to its log */
+  readonly log: () => string;
 }
 async function start(home: string): Promise<Server> {
   rmSync(path.join(home, "address"), { force: true });
@@ -34,6 +37,8 @@ async function start(home: string): Promise<Server> {
   const child = spawn(process.execPath, [...args, "--workflows", "tests/hostile/workflows.ts"], {
     cwd: root,
     stdio: ["ignore", "ignore", "pipe"],
+    // little memory for each process, so that a workflow which takes all of it is soon found out
+    env: { ...process.env, NODE_OPTIONS: `--max-old-space-size=${HEAP_MEGABYTES}` },
   });
   let said = "";
   child.stderr.on("data", (b: Buffer) => (said = (said + b.toString()).slice(-3000)));
@@ -48,7 +53,7 @@ async function start(home: string): Promise<Server> {
       throw new Error(`the server does not start (${child.exitCode}): ${said}`);
     await sleep(200);
   }
-  return { child, address: readFileSync(file, "utf8").trim() };
+  return { child, address: readFileSync(file, "utf8").trim(), log: () => said };
 }
 async function stop({ child }: Server): Promise<void> {
   if (child.exitCode !== null) return;
@@ -107,7 +112,7 @@ export async function server(o: {
   const faults = new Map<string, string>();
   const fault = (key: string, detail: string, n = 0) => {
     if (!faults.has(key))
-      faults.set(key, `${key} (--seed ${o.seed} --from ${n})\n${detail.slice(0, 1500)}`);
+      faults.set(key, `${key} (--seed ${o.seed} --from ${n})\n${detail.slice(0, 4000)}`);
   };
   const statuses: Record<string, number> = {};
   const longest = { answer: 0, health: 0, memory: 0 };
@@ -187,7 +192,7 @@ export async function server(o: {
         if (status >= 500)
           fault(
             `${status} from ${hostile.name}`,
-            `${hostile.path}\n${JSON.stringify(hostile.init.body)?.slice(0, 500)}\n${text}`,
+            `${hostile.path}\n${JSON.stringify(hostile.init.body)?.slice(0, 500)}\n${text}\n${running.log()}`,
             number,
           );
         else if (status >= 400 && !Error_.safeParse(safeJson(text)).success && text)
@@ -207,9 +212,10 @@ export async function server(o: {
   };
   const health = async () => {
     while (!over) {
+      const began = Date.now();
       const { status, ms } = await ask("/healthz").catch((e: unknown) => ({
-        status: String(e),
-        ms: ANSWER_MS,
+        status: `${String(e)} ${String((e as Error).cause ?? "")}`,
+        ms: Date.now() - began,
       }));
       longest.health = Math.max(longest.health, ms);
       if (status !== 200) fault("/healthz", String(status), n);
@@ -222,8 +228,9 @@ export async function server(o: {
     }
   };
   const workflows = async () => {
+    const order = rng(o.seed, "kinds").shuffle(kinds);
     for (let k = 0; !over; k++) {
-      const kind = kinds[k % kinds.length]!;
+      const kind = order[k % order.length]!;
       const id = await run("hostile@1", { kind }).catch((e: unknown) => {
         fault(`a run of "${kind}" cannot be started`, String(e), n);
         return undefined;
@@ -236,7 +243,7 @@ export async function server(o: {
       ]);
       if (bad === "running") {
         fault(`a run of "${kind}" is running for ever`, id ?? "", n);
-        await ask("/api/studio/cancel", {
+        await ask(`/api/studio/experiments/${id}/cancel`, {
           method: "POST",
           headers: { ...roles[0]!, "content-type": "application/json" },
           body: JSON.stringify({ node: id }),
