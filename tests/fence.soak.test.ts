@@ -167,6 +167,11 @@ test("meanwhile the server answered, and the others came to their end", async ()
   expect(slowest).toBeLessThan(20_000); // a locked one answers not at all
   writeFileSync(gate, "");
   await expect.poll(async () => (await runOf(good))?.state, { timeout: 60_000 }).toBe("done");
+  const recording = await api(
+    `experiments/${good}/record`,
+    z.looseObject({ workflow: z.string() }),
+  );
+  expect(recording).toMatchObject({ workflow: "h-good@1", input: { gate }, results: {} });
 }, 120_000);
 
 test("held, the run is out of the way of a start; without a server it is listed, released and cancelled", async () => {

@@ -12,7 +12,7 @@ import { isControl } from "./failures.ts";
 import { doer, doing } from "./fence.ts";
 import { forbid, forbidEnding, lockGlobals } from "./lock.ts";
 import type { FlowServer } from "./server.ts";
-import { type FromChild, packError, ToChild, unpackError } from "./wire.ts";
+import { type FromChild, packError, ToChild, unpackArgs, unpackError } from "./wire.ts";
 import { type LastWords, WORDS_BYTES } from "./words.ts";
 
 const BEAT_MS = 250;
@@ -89,7 +89,7 @@ export async function serveFlow(
     if (m.type === "call") {
       try {
         const call = flow[m.method] as (...args: unknown[]) => Promise<unknown>;
-        const value = await doing({ what: inWords(m) }, () => call(...m.args));
+        const value = await doing({ what: inWords(m) }, () => call(...unpackArgs(m.args)));
         send({ type: "result", id: m.id, value });
       } catch (e) {
         send({ type: "error", id: m.id, error: packError(e) });
@@ -128,7 +128,7 @@ export async function serveFlow(
   for (const m of early) void act(m);
 }
 const inWords = (m: Extract<ToChild, { type: "call" }>): string => {
-  const about = m.args[0];
+  const about = m.args[0]?.value;
   return `${m.method} ${typeof about === "string" ? about : JSON.stringify(about)}`.slice(0, 200);
 };
 

@@ -10,7 +10,7 @@ import type { KnownWorkflow, Recording } from "@tiller/schema";
 import { ExperimentId, TillerError } from "@tiller/schema";
 import { buryExecutor, patient, type Store, strikeRun } from "@tiller/store";
 import type { FlowServer } from "./server.ts";
-import { FromChild, type Method, packError, type ToChild, unpackError } from "./wire.ts";
+import { FromChild, type Method, packArgs, packError, type ToChild, unpackError } from "./wire.ts";
 import { type LastWords, readWords } from "./words.ts";
 
 /** A process that says nothing for so many seconds is ended from outside: its own watchdog failed. */
@@ -240,7 +240,7 @@ class Fence {
   #pass(call: Call): void {
     clearTimeout(call.timer);
     call.sent++;
-    this.send({ type: "call", id: call.id, method: call.method, args: call.args });
+    this.send({ type: "call", id: call.id, method: call.method, args: packArgs(call.args) });
   }
   #take(id: number): Call | undefined {
     const call = this.#calls.get(id);

@@ -79,7 +79,9 @@ test.each(Object.keys(calls))("a failed %s that nobody awaits fails the run", as
   await expect(flow.wait(id)).rejects.toMatchObject({
     code: "left_behind",
     message: expect.stringMatching(
-      new RegExp(`^flow\\.${call} ".*" failed, and the workflow ended without.*catch what may fail`),
+      new RegExp(
+        `^flow\\.${call} ".*" failed, and the workflow ended without.*catch what may fail`,
+      ),
     ),
   });
   const late = await flow.start(leaving, { call, how: "late" });

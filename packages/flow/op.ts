@@ -95,7 +95,11 @@ export class Ops {
   begun = 0;
   replayed = false;
   /** failed calls that the workflow has not asked for so far */
-  readonly #unheard: { readonly result: Result<unknown>; readonly call: string; readonly why: unknown }[] = [];
+  readonly #unheard: {
+    readonly result: Result<unknown>;
+    readonly call: string;
+    readonly why: unknown;
+  }[] = [];
   #rng: Rng | undefined;
   #broken: { readonly why: unknown } | undefined;
   #onBroken: ((why: unknown) => void) | undefined;
@@ -163,7 +167,11 @@ export class Ops {
     const result = new Result(made);
     made.catch((why: unknown) => {
       if (!result.asked && !isControl(why))
-        this.#unheard.push({ result, call: `${call} ${JSON.stringify(String(name).slice(0, 60))}`, why });
+        this.#unheard.push({
+          result,
+          call: `${call} ${JSON.stringify(String(name).slice(0, 60))}`,
+          why,
+        });
     });
     return result;
   }
@@ -261,6 +269,7 @@ class Result<T> extends Promise<T> {
     super((resolve, reject) => void made.then(resolve, reject));
     super.then(undefined, () => {}); // one that nobody asks for fails the workflow at its end, not the process now
   }
+  // oxlint-disable-next-line unicorn/no-thenable -- a promise has one: this one takes note of being asked
   override then<A = T, B = never>(
     onResult?: ((value: T) => A | PromiseLike<A>) | null,
     onError?: ((why: unknown) => B | PromiseLike<B>) | null,

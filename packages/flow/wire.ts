@@ -46,12 +46,18 @@ export function unpackError(e: ErrorOver): Error {
   return Object.assign(error, e.code ? { code: e.code } : {});
 }
 
+/** Arguments of a call, one an object: JSON has no word for one that is left out, and makes null of it. */
+const Args = z.array(z.strictObject({ value: z.unknown().optional() }));
+export const packArgs = (args: readonly unknown[]): z.infer<typeof Args> =>
+  args.map((value) => ({ value }));
+export const unpackArgs = (args: z.infer<typeof Args>): unknown[] => args.map((a) => a.value);
+
 export const ToChild = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("call"),
     id: z.int(),
     method: z.enum(methods),
-    args: z.array(z.unknown()),
+    args: Args,
   }),
   z.strictObject({ type: z.literal("answered"), batch: z.string(), done: z.int() }),
   /** a part of what the process wanted; `end` after the last one */
