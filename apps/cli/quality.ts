@@ -101,17 +101,18 @@ async function aggregate(file: string, rest: string[]): Promise<number> {
   const { best, losses } = chooseMethod(t);
   const results = (Object.keys(methods) as MethodName[]).map((key) => {
     const began = performance.now();
-    const { posterior } = methods[key].infer(t);
+    const { posterior, fit } = methods[key].infer(t);
     const seconds = (performance.now() - began) / 1000;
     const score = truth ? scoreAgainst(t, posterior, truth) : undefined;
     const interval = score && wilson(score.accuracy * score.n, score.n);
-    return { name: key, posterior, seconds, score, interval, heldOut: losses.get(key)! };
+    return { name: key, posterior, fit, seconds, score, interval, heldOut: losses.get(key)! };
   });
   if (flags.out) writeLabels(flags.out, t, results.find((r) => r.name === best)!.posterior);
 
   if (flags.json) {
-    const shown = results.map(({ name, seconds, score, interval, heldOut }) => ({
+    const shown = results.map(({ name, fit, seconds, score, interval, heldOut }) => ({
       name,
+      converged: fit.converged,
       accuracy: score?.accuracy ?? null,
       accuracyLow: interval?.low ?? null,
       accuracyHigh: interval?.high ?? null,
@@ -142,7 +143,13 @@ async function aggregate(file: string, rest: string[]): Promise<number> {
     ),
   );
   console.log(`\n* predicts answers it has not seen best: use this one.`);
+  cutOff(results.filter((r) => !r.fit.converged).map((r) => methods[r.name].title));
   return 0;
+}
+/** Fits that ended at their limit of steps. */
+function cutOff(titles: readonly string[]): void {
+  if (titles.length)
+    console.log(`${titles.join(", ")}: cut off at the limit of steps; with more, labels may move.`);
 }
 
 const again = (n: number): string =>
@@ -196,8 +203,9 @@ async function aggregateNumbers(
     );
   const repeated = answers.length - onceEach(answers).length;
   if (flags.json) {
-    const shown = results.map(({ name, heldOutLoss, score, seconds }) => ({
+    const shown = results.map(({ name, heldOutLoss, score, seconds, result }) => ({
       name,
+      converged: result.converged,
       heldOutLoss,
       ...score,
       seconds,
@@ -220,6 +228,7 @@ async function aggregateNumbers(
     ),
   );
   console.log(`\n* predicts answers it has not seen best: use this one.`);
+  cutOff(results.filter((r) => !r.result.converged).map((r) => r.title));
   return 0;
 }
 

@@ -6,7 +6,8 @@
 import { z } from "zod";
 import { largest, rng } from "@tiller/schema";
 import { type LabelTable, without } from "./labels.ts";
-import { dawidSkene, type Inferred } from "./truth.ts";
+import type { Inferred } from "./em.ts";
+import { dawidSkene } from "./truth.ts";
 
 export const OverlapPolicy = z.strictObject({
   least: z.int().positive().default(2).describe("answers every task gets"),

@@ -24,6 +24,17 @@ const table: Record<string, Record<string, string>> = {
   "calibration.ts": { calibrate: "measures.test.ts", biasOf: "here" },
   "choose.ts": { heldOutLoss: "here", chooseMethod: "here" },
   "compare-models.ts": { comparePairModels: "here" },
+  "em.ts": {
+    votes: "here, by majority",
+    agreement: "here, by majority",
+    coin: "here, by majority",
+    expect: "em.test.ts, by objective",
+    shares: "here, by dawidSkene",
+    uniform: "not a statistic: a vector",
+    argmax: "not a statistic: a place",
+  },
+  "glad.ts": { glad: "em.test.ts" },
+  "mace.ts": { mace: "em.test.ts", digamma: "here" },
   "drift.ts": { driftOf: "measures.test.ts", overTime: "measures.test.ts" },
   "labels.ts": {
     labelTable: "here",
@@ -67,8 +78,6 @@ const table: Record<string, Record<string, string>> = {
   "truth.ts": {
     majority: "here",
     dawidSkene: "here",
-    digamma: "here",
-    argmax: "not a statistic: a place",
   },
   "../schema/statistics.ts": {
     largest: "../schema/statistics.test.ts",

@@ -24,6 +24,8 @@ export interface NumberResult {
   readonly tasks: ReadonlyMap<string, Inferred>;
   /** of `weighted` only: how far off, and to which side, a person usually is */
   readonly workers: ReadonlyMap<string, { bias: number; spread: number; n: number }>;
+  /** nothing moved any more; false: it was cut off at its limit of steps */
+  readonly converged: boolean;
 }
 
 /** Spread of single answers about their task's mean, over all tasks; the same for everyone. */
@@ -117,7 +119,7 @@ function simple(all: readonly NumberAnswer[], how: "mean" | "median"): NumberRes
       return [task, { value: quantile(sorted, 0.5), sd: Math.sqrt((wide * variance) / n), n }];
     }),
   );
-  return { tasks, workers: new Map() };
+  return { tasks, workers: new Map(), converged: true };
 }
 
 /** Pseudo-answers of ordinary spread that everyone starts with, and how strongly biases are drawn to zero. */
@@ -138,7 +140,8 @@ export function weightedMean(all: readonly NumberAnswer[]): NumberResult {
   const variance = byTask.map(([, rows]) => ordinary / rows.length);
   const spread = byWorker.map((name) => shrunk(seen.get(name)!, ordinary)); // squared
   const bias = byWorker.map((name) => seen.get(name)!.bias);
-  for (let iteration = 0; iteration < 500; iteration++) {
+  let converged = false;
+  for (let step = 0; !converged && step < 500; step++) {
     // people, given the truths
     const [n, off, square] = [0, 0, 0].map(() => byWorker.map(() => 0)) as [
       number[],
@@ -181,10 +184,11 @@ export function weightedMean(all: readonly NumberAnswer[]): NumberResult {
       value[i] = sum / precision;
       variance[i] = 1 / precision;
     });
-    if (change < 1e-7 * Math.sqrt(ordinary)) break;
+    converged = change < 1e-7 * Math.sqrt(ordinary);
   }
   const counts = Map.groupBy(answers, (a) => a.worker);
   return {
+    converged,
     tasks: new Map(
       byTask.map(([task, rows], i) => [
         task,

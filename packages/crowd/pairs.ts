@@ -5,6 +5,8 @@
  * person's reliability has a Beta(4, 2) prior, which keeps a person with few answers near the middle.
  */
 
+import type { Fit } from "./em.ts";
+
 export interface PairJudgment {
   readonly task: string;
   readonly rater: string;
@@ -19,6 +21,8 @@ export interface Reliability {
   readonly answers: number;
 }
 export interface PairLabels {
+  /** how the fit ended; the objective is the log-likelihood plus the prior's logarithm */
+  readonly fit: Fit;
   readonly pairs: ReadonlyMap<string, { pB: number; judgments: number }>;
   readonly raters: ReadonlyMap<string, Reliability>;
 }
@@ -43,7 +47,10 @@ export function aggregatePairs(
   );
   const pB = new Map<string, number>();
   const right = new Map<string, number>();
-  for (let i = 0; i < (o.iterations ?? 50); i++) {
+  const objective: number[] = [];
+  let converged = false;
+  while (!converged && objective.length < (o.iterations ?? 1000)) {
+    let value = 0;
     for (const [task, js] of byTask) {
       const logOdds = js.reduce(
         (sum, j) =>
@@ -55,7 +62,16 @@ export function aggregatePairs(
         0,
       );
       pB.set(task, 1 / (1 + Math.exp(-logOdds)));
+      // log(exp(forB) + exp(forA)), where both sum to what everyone's being right and wrong says
+      const both = js.reduce((sum, j) => {
+        const p = reliability.get(j.rater)!;
+        return j.choice === "tie" ? sum : sum + Math.log(p * (1 - p));
+      }, 0);
+      value += both / 2 + Math.abs(logOdds) / 2 + Math.log1p(Math.exp(-Math.abs(logOdds)));
     }
+    for (const p of reliability.values())
+      value += (PRIOR.right - 1) * Math.log(p) + (PRIOR.wrong - 1) * Math.log(1 - p);
+    objective.push(value);
     let change = 0;
     for (const [rater, js] of byRater) {
       const sided = js.filter((j) => j.choice !== "tie");
@@ -63,12 +79,13 @@ export function aggregatePairs(
         (n, j) => n + (j.choice === "b" ? pB.get(j.task)! : 1 - pB.get(j.task)!),
         0,
       );
-      const next = (agreed + PRIOR.right - 1) / (sided.length + PRIOR.right + PRIOR.wrong - 2);
+      const found = (agreed + PRIOR.right - 1) / (sided.length + PRIOR.right + PRIOR.wrong - 2);
+      const next = Math.min(0.99, Math.max(0.01, found));
       change = Math.max(change, Math.abs(next - reliability.get(rater)!));
-      reliability.set(rater, Math.min(0.99, Math.max(0.01, next)));
+      reliability.set(rater, next);
       right.set(rater, agreed);
     }
-    if (change < 1e-6) break;
+    converged = change < 1e-6;
   }
   const raters = new Map(
     [...byRater].map(([rater, js]) => {
@@ -87,6 +104,7 @@ export function aggregatePairs(
     }),
   );
   return {
+    fit: { converged, steps: objective.length, objective },
     pairs: new Map(
       [...byTask].map(([task, js]) => [task, { pB: pB.get(task)!, judgments: js.length }]),
     ),

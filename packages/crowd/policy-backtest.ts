@@ -6,7 +6,8 @@
 import { type Backtest, type Policy, rng } from "@tiller/schema";
 import { type Label, labelTable, type LabelTable, without } from "./labels.ts";
 import { decide, ruleText, scoringOf, signalsOf } from "./policy.ts";
-import { dawidSkene, type Inferred } from "./truth.ts";
+import type { Inferred } from "./em.ts";
+import { dawidSkene } from "./truth.ts";
 
 const resamplesFor = (tasks: number) => (tasks > 20_000 ? 200 : 1000);
 /** Heavier than for whole data sets: after a few answers a person's confusions are hardly known. */

@@ -4,7 +4,7 @@
  */
 import { largest, Policy, type PolicyRule, type PolicySignal, policySignals } from "@tiller/schema";
 import type { LabelTable } from "./labels.ts";
-import type { Inferred } from "./truth.ts";
+import type { Inferred } from "./em.ts";
 
 export type Signals = Readonly<Record<PolicySignal, number>>;
 

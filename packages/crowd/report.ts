@@ -95,7 +95,7 @@ export function study(given: QualityData) {
   const t = labelTable(d.rows.map(label));
   const raters = labelTable(d.rows.filter((r) => isRater(r.person)).map(label));
   const method = methodFor(d);
-  const { posterior } = methods[method].infer(raters);
+  const { posterior, fit } = methods[method].infer(raters);
   const reliability = reliabilities(raters, posterior);
   const fast = tooFast(
     d.rows.map((r) => ({
@@ -152,6 +152,7 @@ export function study(given: QualityData) {
     };
   };
   return {
+    converged: fit.converged,
     d,
     t,
     raters,
@@ -253,6 +254,7 @@ export function overview(s: Study): Omit<QualityReport, "computedAt" | "seconds"
     answers: d.rows.length,
     tasks: t.tasks.length,
     method: methods[s.method].title,
+    converged: s.converged,
     raters: agreementWithin(raters, o),
     researchers: agreementBetween(t, s.isRater, (w) => !s.isRater(w), o),
     amongResearchers: agreementWithin(

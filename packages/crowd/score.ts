@@ -1,7 +1,7 @@
 /** How near inferred classes come to known ones. */
 import { TillerError } from "@tiller/schema";
 import type { LabelTable } from "./labels.ts";
-import { argmax } from "./truth.ts";
+import { argmax } from "./em.ts";
 
 export interface Score {
   /** tasks whose truth is known and that have an answer */

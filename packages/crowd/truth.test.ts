@@ -7,7 +7,8 @@ import { rng } from "@tiller/schema";
 import { heldOutLoss } from "./choose.ts";
 import { type Label, labelTable } from "./labels.ts";
 import { scoreAgainst } from "./score.ts";
-import { digamma, type MethodName, methods } from "./truth.ts";
+import { digamma } from "./mace.ts";
+import { type MethodName, methods } from "./truth.ts";
 
 const all = Object.keys(methods) as MethodName[];
 const label: fc.Arbitrary<Label> = fc.record({

@@ -102,6 +102,7 @@ export const QualityReport = z.object({
   seconds: z.number().describe("what it took to compute"),
   population: Counted.describe("whose answers all figures here are about"),
   method: z.string().describe("of aggregation, chosen by held-out likelihood"),
+  converged: z.boolean().describe("false: its fit was cut off at its limit of steps"),
   raters: AgreementReport.describe("raters with each other"),
   researchers: AgreementReport.describe("raters with researchers, blind"),
   amongResearchers: AgreementReport,

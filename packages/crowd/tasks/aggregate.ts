@@ -19,7 +19,8 @@ import {
 import { bradleyTerry } from "../bradley-terry.ts";
 import { labelTable } from "../labels.ts";
 import { aggregatePairs } from "../pairs.ts";
-import { argmax, type MethodName, methods } from "../truth.ts";
+import { argmax } from "../em.ts";
+import { type MethodName, methods } from "../truth.ts";
 
 export interface GivenAnswer {
   readonly task: string;
@@ -122,7 +123,7 @@ const byMethod: Join = (answers, field, method) => {
     { labels: known },
   );
   const { labels } = table;
-  const { posterior } = methods[method as MethodName].infer(table);
+  const { posterior, fit } = methods[method as MethodName].infer(table);
   return table.tasks.map((task, i) => {
     const best = argmax(posterior, i, labels.length);
     return {
@@ -131,6 +132,7 @@ const byMethod: Join = (answers, field, method) => {
       support: {
         answers: table.start[i + 1]! - table.start[i]!,
         share: posterior[i * labels.length + best]!,
+        ...cutOff(fit),
       },
     };
   });
@@ -146,6 +148,10 @@ const yesNo = [
   { value: "true", label: "" },
 ] as const;
 
+/** Where a fit was cut off at its limit of steps, each of its results says so. */
+const cutOff = (fit: { readonly converged: boolean }): Record<string, number> =>
+  fit.converged ? {} : { notConverged: 1 };
+
 /** Sides are symmetric and a tie speaks for neither. */
 const pairs: Join = (answers) => {
   const found = aggregatePairs(
@@ -158,7 +164,7 @@ const pairs: Join = (answers) => {
   return [...found.pairs].map(([task, { pB, judgments }]) => ({
     task,
     value: Math.abs(pB - 0.5) < 1e-9 ? "tie" : pB > 0.5 ? "b" : "a",
-    support: { answers: judgments, share: Math.max(pB, 1 - pB), pB },
+    support: { answers: judgments, share: Math.max(pB, 1 - pB), pB, ...cutOff(found.fit) },
   }));
 };
 
@@ -178,7 +184,14 @@ const scored: Join = (answers, field) => {
     const [scoreA, scoreB] = [model.score.get(first.a) ?? 0, model.score.get(first.b) ?? 0];
     const pB = 1 / (1 + Math.exp(scoreA - scoreB));
     const value = Math.abs(pB - 0.5) < 1e-9 ? "tie" : pB > 0.5 ? "b" : "a";
-    const support = { answers: some.length, share: Math.max(pB, 1 - pB), pB, scoreA, scoreB };
+    const support = {
+      answers: some.length,
+      share: Math.max(pB, 1 - pB),
+      pB,
+      scoreA,
+      scoreB,
+      ...cutOff(model),
+    };
     return { value, support };
   })(answers, field, "bradley-terry");
 };

@@ -147,6 +147,8 @@ function Report({ r, which }: { r: QualityReport; which: Which }) {
         <p className="quiet small">
           Reliabilities come from {r.method}, which predicts held-out answers best here. An answer
           that is doubted stays and weighs less.
+          {!r.converged &&
+            ` ${r.method} was cut off at its limit of steps: with more, these figures would move.`}
         </p>
         <Weights which={which} />
       </Card>
