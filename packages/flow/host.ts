@@ -16,6 +16,8 @@ export interface Host {
   /** batches known to be posted: a restart posts none of them again */
   readonly posted: Set<string>;
   readonly codeRevision: string;
+  /** where this home was before it was restored here */
+  readonly formerHomes: readonly string[];
   readonly stopping: AbortSignal;
   readonly underWay: UnderWay;
   /** the database's clock, in milliseconds */

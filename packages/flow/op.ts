@@ -30,7 +30,7 @@ import type { Host, RunConfig, WorkflowArgs } from "./host.ts";
 import { type Place, Places } from "./place.ts";
 import { isCancelled, recordedTurns } from "./record.ts";
 import { Turns } from "./turns.ts";
-import { briefly, digest, keep } from "./values.ts";
+import { briefly, digest, isDigestOf, keep } from "./values.ts";
 
 /** What a call tells of itself while it runs. */
 export interface OpNotes {
@@ -323,9 +323,16 @@ class Call<T> implements OpContext {
       place: place.place,
       startedAt: ops.now(),
     };
-    const about = o.about ?? o.input;
-    if (ops.turns && (place.about !== undefined || about !== undefined))
-      this.#of = digest([place.about ?? null, about ?? null]);
+    if (ops.turns && this.#asked !== undefined) this.#of = digest(this.#asked);
+  }
+  get #asked(): unknown {
+    const about = this.#o.about ?? this.#o.input;
+    const { about: item } = this.#place;
+    return item === undefined && about === undefined ? undefined : [item ?? null, about ?? null];
+  }
+  #isAsked(of: string): boolean {
+    const { formerHomes, store } = this.#ops.host;
+    return this.#of === undefined || isDigestOf(of, this.#asked, { home: store.home, formerHomes });
   }
   get id(): string {
     return this.#place.id;
@@ -374,7 +381,7 @@ class Call<T> implements OpContext {
       fault("op.recorded");
       if (!this.#entered) this.#ops.replayed = true;
       const { of, turn } = record;
-      if (of !== undefined && this.#of !== undefined && of !== this.#of) throw changed(this.#name);
+      if (of !== undefined && of !== this.#of && !this.#isAsked(of)) throw changed(this.#name);
       const value = "error" in record ? undefined : await resolveValue(host.store.home, record);
       if (!this.#entered) await this.#keepInput(); // a crash may have lost the node
       this.#turn = turn;

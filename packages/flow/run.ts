@@ -38,7 +38,7 @@ import { type OpContext, Ops } from "./op.ts";
 import * as options from "./options.ts";
 import { checked } from "./options.ts";
 import { recordedBeyond } from "./record.ts";
-import { briefly, digest, keep } from "./values.ts";
+import { briefly, digest, isDigestOf, keep } from "./values.ts";
 
 export async function runWorkflow(
   host: Host,
@@ -333,7 +333,7 @@ class WorkflowFlow extends LabFlow implements Flow {
     }
     const stored = await host.runChild(def, args, spread);
     const { of } = stored as { of?: string };
-    if (of !== undefined && of !== digest(args.input))
+    if (of !== undefined && !isDigestOf(of, args.input, { home, formerHomes: host.formerHomes }))
       throw this.ops.break(
         new TillerError(
           "changed_workflow",

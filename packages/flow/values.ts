@@ -1,7 +1,15 @@
 /** Values on their way into the record: JSON, exactly, or refused with the path of what JSON cannot hold. */
 import { createHash } from "node:crypto";
+import path from "node:path";
 import { TillerError } from "@tiller/schema";
-import { canonical, jsonText, type ShownValue, whileFull, writeBlob } from "@tiller/store";
+import {
+  canonical,
+  jsonText,
+  repathed,
+  type ShownValue,
+  whileFull,
+  writeBlob,
+} from "@tiller/store";
 
 const BLOB_BYTES = 64_000; // larger values go to a blob, by hash
 const BRIEF = 140; // characters of what came out, in the tree
@@ -97,13 +105,30 @@ const CANONICAL = 1_000_000; // characters: beyond them the order of keys counts
 
 /** What a value is, in 16 hex digits; undefined where JSON cannot say. */
 export function digest(value: unknown): string | undefined {
+  const text = safeJson(value);
+  return text === undefined ? undefined : digestOf(text);
+}
+/** Whether this is what was digested: the paths of a restored home were others then. */
+export function isDigestOf(
+  of: string,
+  value: unknown,
+  at: { readonly home: string; readonly formerHomes: readonly string[] },
+): boolean {
+  const text = safeJson(value);
+  if (text === undefined || of === digestOf(text)) return true;
+  const home = path.resolve(at.home);
+  return at.formerHomes.some((was) => of === digestOf(repathed(text, home, was)));
+}
+function safeJson(value: unknown): string | undefined {
   try {
-    const text = JSON.stringify(value) ?? "null";
-    const same = text.length > CANONICAL ? text : canonical(JSON.parse(text));
-    return createHash("sha256").update(same).digest("hex").slice(0, 16);
+    return JSON.stringify(value) ?? "null";
   } catch {
     return undefined;
   }
+}
+function digestOf(text: string): string {
+  const same = text.length > CANONICAL ? text : canonical(JSON.parse(text));
+  return createHash("sha256").update(same).digest("hex").slice(0, 16);
 }
 
 export const briefly = (value: unknown): string => {

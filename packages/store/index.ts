@@ -25,6 +25,7 @@ export { isLost, patient } from "./lost.ts";
 export * from "./nodes.ts";
 export * from "./ledger.ts";
 export * from "./people.ts";
+export { formerHomes, repathed } from "./moved-home.ts";
 export * from "./places.ts";
 export * from "./progress.ts";
 export * from "./policies.ts";

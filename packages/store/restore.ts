@@ -11,7 +11,7 @@ import {
   readdirSync,
   writeFileSync,
 } from "node:fs";
-import { mkdir, open, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, open, readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import type { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
@@ -20,8 +20,8 @@ import { z } from "zod";
 import { TillerError } from "@tiller/schema";
 import { DATA, HEAD, Head, MANIFEST, Manifest, platform } from "./backup.ts";
 import { embeddedMajor, ownedByPostgres } from "./embedded.ts";
-import { writeWhole } from "./files.ts";
-import { type Db, sql } from "./sql.ts";
+import { moveHome } from "./moved-home.ts";
+import { sql } from "./sql.ts";
 import { knownMigrations, openStore, UNFINISHED } from "./store.ts";
 
 export interface Restored {
@@ -44,7 +44,7 @@ export async function restoreBackup(file: string, home: string): Promise<Restore
     if (process.getuid?.() === 0) await ownAll(path.join(home, DATA));
     await rm(path.join(home, UNFINISHED));
     await using store = await openStore({ home, guest: true });
-    await move(store.db, home, head.home);
+    await moveHome(store.db, home, head.home);
     const count = (q: ReturnType<typeof sql>) => store.db.value(q, z.number());
     return {
       head,
@@ -175,39 +175,3 @@ async function ownAll(folder: string): Promise<void> {
     chownSync(path.join(entry.parentPath, entry.name), ...ownedByPostgres);
   chownSync(folder, ...ownedByPostgres);
 }
-
-/** Rows and jobs name files by the home's path: those of the old one now lead to the new one. */
-async function move(db: Db, home: string, old: string): Promise<void> {
-  const to = path.resolve(home);
-  if (old === to) return;
-  // in JSON a path is a text of its own
-  const [was, is] = [JSON.stringify(`${old}/`).slice(0, -1), JSON.stringify(`${to}/`).slice(0, -1)];
-  const some = `%${was.replaceAll(/[%_\\]/g, "\\$&")}%`;
-  await db.transaction(async (tx) => {
-    await tx.run(
-      sql`update checkpoint set path = ${to} || substr(path, ${old.length + 1}) where path like ${`${old.replaceAll(/[%_\\]/g, "\\$&")}/%`}`,
-    );
-    for (const [table, column, type] of moved)
-      if (await tx.value(sql`select to_regclass(${table}) is not null`, z.boolean()))
-        await tx.run({
-          text: `update ${table} set ${column} = replace(${column}::text, $1, $2)::${type} where ${column}::text like $3`,
-          values: [was, is, some],
-        });
-  });
-  const jobs = path.join(home, "jobs");
-  if (!existsSync(jobs)) return;
-  for (const job of await readdir(jobs))
-    for (const name of ["input.json", "result.json"]) {
-      const at = path.join(jobs, job, name);
-      const text = await readFile(at, "utf8").catch(() => undefined);
-      if (text?.includes(was)) await writeWhole(at, text.replaceAll(was, is), { mode: 0o600 });
-    }
-}
-/** Where the record of runs keeps results, and with them paths. */
-const moved = [
-  ["dbos.operation_outputs", "output", "text"],
-  ["dbos.workflow_status", "inputs", "text"],
-  ["dbos.workflow_status", "output", "text"],
-  ["node", "input", "jsonb"],
-  ["node", "output", "jsonb"],
-] as const;
