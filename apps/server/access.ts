@@ -149,6 +149,7 @@ export const access: Readonly<Record<string, Rule>> = {
   "GET /api/studio/experiments/:id/trace": machines,
   "GET /api/studio/experiments/:id/trace/run": machines,
   "GET /api/studio/experiments/:id/trace/node": staff,
+  "GET /api/studio/experiments/:id/trace/part": staff,
   "GET /api/studio/experiments/:id/trace/search": staff,
   "GET /api/studio/experiments/:id/trace/digests": staff,
   "GET /api/studio/experiments/:id/trace/comments": staff,

@@ -8,6 +8,7 @@ import { isOpenai, openaiError } from "./openai-error.ts";
 
 const statusOf: Readonly<Record<string, Status>> = {
   not_found: 404,
+  left_out: 404,
   not_allowed: 403,
   invitation_closed: 410,
   unknown_lease: 409,

@@ -45,7 +45,7 @@ import { LeaseId } from "./ids.ts";
 import { ModelList, ModelPage } from "./models.ts";
 import { get, type Operation, post } from "./operation.ts";
 import { NodeComment, TracePage } from "./trace.ts";
-import { NodeDigest, NodeView, TracedRun, TraceFound } from "./trace-view.ts";
+import { NodeDigest, nodeParts, NodeView, TracedRun, TraceFound } from "./trace-view.ts";
 import {
   DeskProgress,
   Judgment,
@@ -233,10 +233,18 @@ export const operations = {
     query: z.strictObject({ id: z.string() }),
     reply: NodeView,
   }),
+  tracePart: get(
+    "/api/studio/experiments/:id/trace/part",
+    "a node's input, output, prompt or answers, whole, as a file",
+    {
+      query: z.strictObject({ id: z.string(), part: z.enum(nodeParts) }),
+      replyAs: "application/json",
+    },
+  ),
   searchTrace: get(
     "/api/studio/experiments/:id/trace/search",
     "nodes whose texts hold these words",
-    { query: z.strictObject({ q: z.string() }), reply: z.array(TraceFound) },
+    { query: z.strictObject({ q: z.string() }), reply: TraceFound },
   ),
   traceDigests: get(
     "/api/studio/experiments/:id/trace/digests",

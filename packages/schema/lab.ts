@@ -39,7 +39,9 @@ export const Experiment = z.strictObject({
   title: z.string(),
   state: z.enum(runStates),
   seed: z.number(),
-  config: z.record(z.string(), z.unknown()).describe("its input; in lists empty where large"),
+  config: z
+    .record(z.string(), z.unknown())
+    .describe("its input; empty where large: the root node has it"),
   startedAt: z.iso.datetime(),
   endedAt: z.iso.datetime().nullable(),
   error: z.string().nullable(),

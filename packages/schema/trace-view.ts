@@ -14,7 +14,7 @@ export const TracedRun = z.strictObject({
   title: z.string(),
   state: z.enum(runStates),
   seed: z.number(),
-  config: z.unknown(),
+  config: z.unknown().describe("empty where it is large: it is the root's input"),
   result: z.unknown().describe("null where it is large: see resultBytes"),
   resultBytes: z.number().nullable().default(null),
   agents: Agents,
@@ -55,11 +55,22 @@ export const NodeWait = z.strictObject({
 });
 export type NodeWait = z.infer<typeof NodeWait>;
 
+export const nodeParts = ["input", "output", "prompt", "answers"] as const;
+export type NodePart = (typeof nodeParts)[number];
+/** A part of a node that is too large for a page: GET .../trace/part gives it whole. */
+export const LargePart = z.strictObject({
+  part: z.enum(nodeParts),
+  bytes: z.number().describe("of its JSON"),
+  begins: z.string().describe("its first characters"),
+});
+export type LargePart = z.infer<typeof LargePart>;
+
 /** GET /api/studio/experiments/:id/trace/node?id=NODE */
 export const NodeView = NodeDetail.extend({
   answered: z.array(NodeAnswer),
   wait: NodeWait.nullable(),
   comments: z.array(NodeComment),
+  large: z.array(LargePart).default([]).describe("left out above, for their size"),
 });
 export type NodeView = z.infer<typeof NodeView>;
 
@@ -137,5 +148,6 @@ export const NodeRest = NodeView.pick({
   attempts: true,
   answered: true,
   comments: true,
+  large: true,
 });
 export type NodeRest = z.infer<typeof NodeRest>;

@@ -52,6 +52,7 @@ export { Db, type Sql, sql } from "./sql.ts";
 export { openStore, type Store } from "./store.ts";
 export * from "./trace.ts";
 export * from "./trace-file.ts";
+export { nodePart, resultText, runResult, type Whole } from "./trace-values.ts";
 export * from "./triggers.ts";
 export * from "./work.ts";
 export { startWebhooks } from "./webhook-sender.ts";

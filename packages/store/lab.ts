@@ -87,18 +87,6 @@ export async function keptResult(
   const result = await resolveValue(home, stored);
   return { result, resultBytes: Buffer.byteLength(jsonText(result)) };
 }
-/** A run's whole result as JSON, however large; "null" until there is one. */
-export async function resultText(db: Db, home: string, id: string): Promise<string> {
-  const { blob, text } = found(
-    await db.maybe(
-      sql`select result_blob as blob, result::text as text from experiment where id = ${id}`,
-      z.object({ blob: z.string().nullable(), text: z.string().nullable() }),
-    ),
-    "experiment",
-    id,
-  );
-  return blob === null ? (text ?? "null") : (await readBlob(home, blob)).toString("utf8");
-}
 
 /** What a run was given beside its input. */
 export const experimentExtras = (db: Db, id: string) =>
@@ -126,6 +114,8 @@ const stageColumns = sql`name, title, state, done, total, note, started_at as "s
 const SENT_BYTES = sql`64000`;
 /** Of a run in table `e`: nothing in place of a large one, which is asked for by itself. */
 export const smallResult = sql`case when pg_column_size(e.result) <= ${SENT_BYTES} then e.result end`;
+/** Of a run in table `e`: nothing in place of a large input, which its root node has. */
+export const smallConfig = sql`case when pg_column_size(e.config) <= ${SENT_BYTES} then e.config else '{}' end`;
 export const resultBytes = sql`coalesce(e.result_bytes, pg_column_size(e.result))`;
 const experimentColumns = sql`e.id, e.recipe, e.title, e.state, e.seed, e.config, e.started_at as "startedAt", e.ended_at as "endedAt", e.error, e.summary, ${smallResult} as result, ${resultBytes} as "resultBytes", e.agents, e.budget, e.origin,
   coalesce((select jsonb_agg(jsonb_build_object('name', s.name, 'title', s.title, 'state', s.state, 'done', s.done, 'total', s.total, 'note', s.note,
@@ -137,6 +127,17 @@ export const listExperiments = (db: Db): Promise<Experiment[]> =>
     sql`select x.*, null as result, case when pg_column_size(x.config) <= ${SENT_BYTES} then x.config else '{}' end as config
         from (select ${experimentColumns} from experiment e where e.id <> 'measuring') x order by x."startedAt" desc`,
     Experiment,
+  );
+/** As pages get it: its input where it is small. */
+export const shownExperiment = async (db: Db, id: string): Promise<Experiment> =>
+  found(
+    await db.maybe(
+      sql`select x.*, case when pg_column_size(x.config) <= ${SENT_BYTES} then x.config else '{}' end as config
+          from (select ${experimentColumns} from experiment e where e.id = ${id}) x`,
+      Experiment,
+    ),
+    "experiment",
+    id,
   );
 export const getExperiment = async (db: Db, id: string): Promise<Experiment> =>
   found(

@@ -19,8 +19,8 @@ import {
 import { writeBlob } from "./blobs.ts";
 import { Db, sql } from "./sql.ts";
 import type { Store } from "./store.ts";
-import { resultText } from "./lab.ts";
 import { getTracedRun, lightColumns, nodeRests } from "./trace.ts";
+import { FILED_BYTES, resultText } from "./trace-values.ts";
 
 const BLOCK_BYTES = 512_000; // of JSON, before compression: a larger node has a block of its own
 const FETCH = 200; // full nodes read at a time
@@ -69,8 +69,12 @@ async function* pieces(
   home: string,
   { id, viewer }: { id: string; viewer: ViewerFiles },
 ): AsyncGenerator<string> {
-  const result: unknown = JSON.parse(await resultText(db, home, id)); // all of it, also a large one
-  const run = { ...(await getTracedRun(db, id)), result };
+  const traced = await getTracedRun(db, id);
+  const result =
+    (traced.resultBytes ?? 0) > FILED_BYTES
+      ? null
+      : (JSON.parse(await resultText(db, home, id)) as unknown);
+  const run = { ...traced, result };
   const nodes = await db.many(
     sql`select ${lightColumns} from node n where n.experiment = ${id} order by n.seq`,
     TraceNode,
@@ -94,7 +98,9 @@ async function* pieces(
   let bytes = 0;
   for (let at = 0; at < nodes.length; at += FETCH) {
     const ids = nodes.slice(at, at + FETCH).map((n) => n.id);
-    for (const [i, rest] of (await nodeRests(db, home, ids)).entries()) {
+    let i = -1;
+    for await (const rest of nodeRests(db, home, ids)) {
+      i++;
       const size = JSON.stringify(rest).length;
       if (block.length && bytes + size > BLOCK_BYTES) {
         yield element(`block-${starts.length - 1}`, await packed(block));
@@ -228,16 +234,15 @@ export async function importTrace(
         experiment = await freeId(db, head.run.id);
         const old = head.run.id;
         rename = below(old, experiment);
-        await insertRun(
-          db,
-          { ...head.run, id: experiment as TracedRun["id"] },
-          {
+        await insertRun(db, home, {
+          run: { ...head.run, id: experiment as TracedRun["id"] },
+          imported: {
             from: old,
             state: head.run.state,
             exportedAt: head.exportedAt,
             by: o.by,
           },
-        );
+        });
       } else if (!head || !rename) throw notOurs("its head is missing");
       else if (id === "nodes") {
         if (ids) throw notOurs("its nodes come twice");
@@ -313,10 +318,16 @@ async function freeId(db: Db, id: string): Promise<string> {
 const json = (x: unknown) => JSON.stringify(x);
 
 /** A run that was under way when it was exported does not go on here: it counts as cancelled. */
-async function insertRun(db: Db, run: TracedRun, imported: object): Promise<void> {
+async function insertRun(
+  db: Db,
+  home: string,
+  { run, imported }: { run: TracedRun; imported: object },
+): Promise<void> {
   const state = run.state === "running" || run.state === "held" ? "cancelled" : run.state;
-  await db.run(sql`insert into experiment (id, recipe, title, state, seed, config, result, agents, budget, origin, code_revision, started_at, ended_at, error)
-    values (${run.id}, ${run.recipe}, ${run.title}, ${state}, ${run.seed}, ${json(run.config ?? {})}, ${json(run.result ?? null)}, ${json(run.agents)}, ${json(run.budget)},
+  const text = json(run.result ?? null);
+  const blob = text.length > INLINE_BYTES ? await writeBlob(home, Buffer.from(text)) : null;
+  await db.run(sql`insert into experiment (id, recipe, title, state, seed, config, result, result_blob, result_bytes, agents, budget, origin, code_revision, started_at, ended_at, error)
+    values (${run.id}, ${run.recipe}, ${run.title}, ${state}, ${run.seed}, ${json(run.config ?? {})}, ${blob ? null : text}, ${blob}, ${run.result === null ? null : Buffer.byteLength(text)}, ${json(run.agents)}, ${json(run.budget)},
       ${json({ imported, before: run.origin ?? null })}, ${run.codeRevision}, ${run.startedAt}, ${run.endedAt}, ${run.error})`);
 }
 
@@ -346,7 +357,7 @@ async function insertRests(
     rows.push({ ...r, input: await stored(r.input), output: await stored(r.output) });
   await db.run(sql`update node n set input = nullif(x.input, 'null'::jsonb), output = nullif(x.output, 'null'::jsonb), prompt = nullif(x.prompt, 'null'::jsonb), links = x.links, attempts = x.attempts
     from jsonb_to_recordset(${json(rows)}::jsonb) as x(id text, input jsonb, output jsonb, prompt jsonb, links jsonb, attempts int) where n.id = x.id and n.experiment = ${experiment}`);
-  const kept = rows.filter((r) => r.answered.length || r.comments.length);
-  await db.run(sql`insert into node_import (node, experiment, answered, comments)
-    select x.id, ${experiment}, x.answered, x.comments from jsonb_to_recordset(${json(kept)}::jsonb) as x(id text, answered jsonb, comments jsonb)`);
+  const kept = rows.filter((r) => r.answered.length || r.comments.length || r.large.length);
+  await db.run(sql`insert into node_import (node, experiment, answered, comments, large)
+    select x.id, ${experiment}, x.answered, x.comments, x.large from jsonb_to_recordset(${json(kept)}::jsonb) as x(id text, answered jsonb, comments jsonb, large jsonb)`);
 }

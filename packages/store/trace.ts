@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import {
+  LargePart,
   NodeAnswer,
   NodeComment,
   NodeDetail,
@@ -19,15 +20,23 @@ import {
   TraceNode,
   type TracePage,
 } from "@tiller/schema";
-import { readBlob } from "./blobs.ts";
-import { resultBytes, smallResult } from "./lab.ts";
+import { blobBytes, readBlob } from "./blobs.ts";
+import { resultBytes, smallConfig, smallResult } from "./lab.ts";
 import { type Db, sql } from "./sql.ts";
+import {
+  boundedJson,
+  FILED_BYTES,
+  Large,
+  SHOWN_BYTES,
+  shownValue,
+  Stored,
+} from "./trace-values.ts";
 
 const PAGE = 20_000; // nodes a page: about 8 MB
 export const lightColumns = sql`n.id, n.experiment, n.parent, n.kind, n.name, n.place, n.state, n.agent, n.cached, n.started_at as "startedAt", n.ended_at as "endedAt",
   n.cost, n.tokens, n.answers, n.wanted, n.error, n.brief, n.seq`;
 
-const runColumns = sql`e.id, e.recipe, e.title, e.state, e.seed, e.config, ${smallResult} as result, ${resultBytes} as "resultBytes", e.agents, e.budget, e.origin, e.code_revision as "codeRevision",
+const runColumns = sql`e.id, e.recipe, e.title, e.state, e.seed, ${smallConfig} as config, ${smallResult} as result, ${resultBytes} as "resultBytes", e.agents, e.budget, e.origin, e.code_revision as "codeRevision",
   e.started_at as "startedAt", e.ended_at as "endedAt", e.error, coalesce(e.origin ? 'imported', false) as imported`;
 
 export async function getTracedRun(db: Db, id: string): Promise<TracedRun> {
@@ -49,19 +58,11 @@ export async function tracePage(db: Db, experiment: string, after: number): Prom
   return { nodes, seq: nodes.at(-1)?.seq ?? after, more: nodes.length === PAGE };
 }
 
-const Stored = z
-  .union([z.strictObject({ value: z.unknown() }), z.strictObject({ blob: z.string() })])
-  .nullable();
-const StoredNode = NodeDetail.extend({ input: Stored, output: Stored });
-type StoredNode = z.infer<typeof StoredNode>;
-const fullColumns = sql`${lightColumns}, n.input, n.output, n.prompt, n.links, n.attempts`;
-
-/** The value itself, out of its blob when it is large; null when there is none (yet). */
-async function resolve(home: string, stored: z.infer<typeof Stored>): Promise<unknown> {
-  if (stored === null) return null;
-  if (!("blob" in stored)) return stored.value ?? null;
-  return JSON.parse((await readBlob(home, stored.blob)).toString("utf8")) as unknown;
-}
+const StoredNode = NodeDetail.extend({ input: Stored, output: Stored, largePrompt: Large });
+const fullColumns = (most: number) => {
+  const prompt = boundedJson(sql`n.prompt`, most);
+  return sql`${lightColumns}, n.input, n.output, ${prompt.whole} as prompt, ${prompt.large} as "largePrompt", n.links, n.attempts`;
+};
 
 const answerColumns = sql`a.task, t.place - 1 as place, p.pseudonym, p.simulated, a.value, a.active_seconds as "activeSeconds", a.at`;
 const AnswerOfNode = z
@@ -70,79 +71,106 @@ const AnswerOfNode = z
   .transform(({ batch, node, ...answer }) => ({ batch, node, answer: NodeAnswer.parse(answer) }));
 const Kept = z.object({
   node: z.string(),
-  answered: z.array(NodeAnswer),
+  answered: z.array(NodeAnswer).nullable(),
+  manyAnswers: Large,
+  large: z.array(LargePart).describe("too large for the file that it came in"),
   comments: z.array(NodeComment),
 });
 const commentColumns = sql`c.id, c.node, p.pseudonym as author, c.text, c.at`;
 
-/** Full nodes by id, in the order asked for, with answers and comments: four queries however many they are. */
-async function fullNodes(
+/**
+ * Full nodes by id, in the order asked for, with answers and comments: five queries however many they are. Values are
+ * read one node at a time, and what is larger than `most` bytes is only said to be there.
+ */
+async function* fullNodes(
   db: Db,
   home: string,
-  ids: readonly string[],
-): Promise<(NodeDetail & NodeRest)[]> {
+  { ids, most }: { ids: readonly string[]; most: number },
+): AsyncGenerator<NodeDetail & NodeRest> {
   const wanted = [...ids];
   const nodes = await db.many(
-    sql`select ${fullColumns} from node n where n.id = any(${wanted})`,
+    sql`select ${fullColumns(most)} from node n where n.id = any(${wanted})`,
     StoredNode,
   );
   // a run that goes on in place of another has batches which the other posted
   const nodeOfBatch = new Map(
     nodes.flatMap((n) => n.links.filter((l) => l.kind === "batch").map((l) => [l.id, n.id])),
   );
+  const asked = sql`from batch b join task t on t.batch = b.id join answer a on a.task = t.id and a.undone_at is null
+        where b.node = any(${wanted}) or b.id = any(${[...nodeOfBatch.keys()]})`;
+  const sizes = await db.many(
+    sql`select b.id as batch, b.node, sum(octet_length(a.value::text))::int8 as bytes ${asked} group by b.id`,
+    z.object({ batch: z.string(), node: z.string().nullable(), bytes: z.number() }),
+  );
   const answers = await db.many(
-    sql`select b.id as batch, b.node, ${answerColumns} from batch b join task t on t.batch = b.id join answer a on a.task = t.id and a.undone_at is null join person p on p.id = a.person
-        where b.node = any(${wanted}) or b.id = any(${[...nodeOfBatch.keys()]}) order by t.place, a.at, a.id`,
+    sql`select x.batch, x.node, ${answerColumns} from (
+          select b.id as batch, b.node, t.place, a.*, sum(octet_length(a.value::text)) over (partition by b.id order by t.place, a.at, a.id) as "upTo" ${asked}) a
+          join task t on t.id = a.task join person p on p.id = a.person, lateral (select a.batch, a.node) x
+        where a."upTo" <= ${most} order by t.place, a.at, a.id`,
     AnswerOfNode,
   );
   const comments = await db.many(
     sql`select ${commentColumns} from node_comment c join person p on p.id = c.person where c.node = any(${wanted}) order by c.at, c.id`,
     NodeComment,
   );
+  const answered = boundedJson(sql`answered`, most);
   const kept = await db.many(
-    sql`select node, answered, comments from node_import where node = any(${wanted})`,
+    sql`select node, ${answered.whole} as answered, ${answered.large} as "manyAnswers", large, comments from node_import where node = any(${wanted})`,
     Kept,
   );
-  const answersOf = Map.groupBy(answers, (a) => nodeOfBatch.get(a.batch) ?? a.node ?? "");
+  const owner = (a: { batch: string; node: string | null }) =>
+    nodeOfBatch.get(a.batch) ?? a.node ?? "";
+  const answersOf = Map.groupBy(answers, owner);
+  const sizesOf = Map.groupBy(sizes, owner);
   const commentsOf = Map.groupBy(comments, (c) => c.node);
   const keptOf = new Map(kept.map((k) => [k.node, k]));
   const byId = new Map(nodes.map((n) => [n.id, n]));
-  const full = async (n: StoredNode) => ({
-    ...n,
-    input: await resolve(home, n.input),
-    output: await resolve(home, n.output),
-    answered: keptOf.get(n.id)?.answered ?? (answersOf.get(n.id) ?? []).map((a) => a.answer),
-    comments: [...(keptOf.get(n.id)?.comments ?? []), ...(commentsOf.get(n.id) ?? [])],
-  });
-  const out = [];
   for (const id of wanted) {
     const n = byId.get(id);
-    if (n) out.push(await full(n));
+    if (!n) continue;
+    const { largePrompt, ...node } = n;
+    const input = await shownValue(home, n.input, { part: "input", most });
+    const output = await shownValue(home, n.output, { part: "output", most });
+    const old = keptOf.get(id);
+    const own = (sizesOf.get(id) ?? []).filter((s) => s.bytes > most);
+    const bytes = own.reduce((sum, s) => sum + s.bytes, 0);
+    const tooMany = old ? old.manyAnswers : bytes ? { bytes, begins: "" } : null;
+    yield {
+      ...node,
+      input: input.value,
+      output: output.value,
+      answered: old ? (old.answered ?? []) : (answersOf.get(id) ?? []).map((a) => a.answer),
+      comments: [...(old?.comments ?? []), ...(commentsOf.get(id) ?? [])],
+      large: [
+        ...(old?.large ?? []),
+        ...(input.large ? [input.large] : []),
+        ...(output.large ? [output.large] : []),
+        ...(largePrompt ? [{ part: "prompt" as const, ...largePrompt }] : []),
+        ...(tooMany ? [{ part: "answers" as const, ...tooMany }] : []),
+      ],
+    };
   }
-  return out;
 }
 
-/** What a block of the exported file holds of these nodes. */
-export const nodeRests = async (db: Db, home: string, ids: readonly string[]) =>
-  (await fullNodes(db, home, ids)).map(
-    ({ id, input, output, prompt, links, attempts, answered, comments }): NodeRest => ({
-      id,
-      input,
-      output,
-      prompt,
-      links,
-      attempts,
-      answered,
-      comments,
-    }),
-  );
+/** What blocks of the exported file hold of these nodes. */
+export async function* nodeRests(
+  db: Db,
+  home: string,
+  ids: readonly string[],
+): AsyncGenerator<NodeRest> {
+  for await (const n of fullNodes(db, home, { ids, most: FILED_BYTES })) {
+    const { id, input, output, prompt, links, attempts, answered, comments, large } = n;
+    yield { id, input, output, prompt, links, attempts, answered, comments, large };
+  }
+}
 
 export async function getNode(
   db: Db,
   home: string,
   o: { experiment: string; node: string },
 ): Promise<NodeView> {
-  const [node] = await fullNodes(db, home, [o.node]);
+  let node: (NodeDetail & NodeRest) | undefined;
+  for await (const n of fullNodes(db, home, { ids: [o.node], most: SHOWN_BYTES })) node = n;
   if (!node || node.experiment !== o.experiment)
     throw new TillerError(
       "not_found",
@@ -247,8 +275,9 @@ export async function searchTrace(
     }
     for (const hash of b.blobs) {
       if (!seen.has(hash)) {
+        bytes += await blobBytes(home, hash);
+        if (bytes > BLOB_BUDGET) break;
         const text = (await readBlob(home, hash)).toString("utf8");
-        bytes += text.length;
         seen.set(hash, text.toLowerCase().includes(needle));
       }
       if (seen.get(hash)) ids.add(b.id);

@@ -1,15 +1,9 @@
 /** Data in and out for staff and services: export and import as streams, webhooks and their deliveries. */
-import { randomUUID } from "node:crypto";
-import { createWriteStream } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
-import path from "node:path";
 import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import type { ReadableStream } from "node:stream/web";
 import { Hono } from "hono";
 import { z } from "zod";
 import { exportAnswers, importAnswers } from "@tiller/data";
-import { ExportRequest, ImportQuery, NewWebhook, TillerError, WebhookChange } from "@tiller/schema";
+import { ExportRequest, ImportQuery, NewWebhook, WebhookChange } from "@tiller/schema";
 import {
   checkedAddress,
   createWebhook,
@@ -20,6 +14,7 @@ import {
   setWebhookEnabled,
 } from "@tiller/store";
 import type { Deps, Env } from "../context.ts";
+import { spooled } from "../spool.ts";
 
 const DELIVERIES = 100; // a page
 const allowed = () => parseAllowed(process.env["TILLER_WEBHOOK_ALLOW"] ?? "");
@@ -43,38 +38,24 @@ export const dataRoutes = (d: Deps) => {
     })
     .post("/import", async (c) => {
       const q = ImportQuery.parse(c.req.query());
-      const { body } = c.req.raw;
-      if (!body)
-        throw new TillerError("no_file", "the request has no body. Send the file as the body.");
-      // kept on disk while it is read: a file may be larger than memory, and Parquet is read from its end
-      const folder = path.join(d.store.home, "uploads");
-      const file = path.join(folder, randomUUID());
-      await mkdir(folder, { recursive: true });
-      try {
-        await pipeline(
-          Readable.fromWeb(body as unknown as ReadableStream<Uint8Array>),
-          createWriteStream(file),
-        );
-        return c.json(
-          await importAnswers(d.store, {
-            file,
-            name: q.name,
-            format: q.format,
-            kind: q.as,
-            experiment: q.experiment,
-            rater: q.rater,
-            raterPrefix: q.raterPrefix,
-            dirt: q.dirt,
-            encoding: q.encoding,
-            separator: q.separator,
-            signal: c.req.raw.signal, // who left waits for nothing
-            dry: q.dry,
-            now: new Date(),
-          }),
-        );
-      } finally {
-        await rm(file, { force: true });
-      }
+      const counts = await spooled(d.store.home, c.req.raw.body, (file) =>
+        importAnswers(d.store, {
+          file,
+          name: q.name,
+          format: q.format,
+          kind: q.as,
+          experiment: q.experiment,
+          rater: q.rater,
+          raterPrefix: q.raterPrefix,
+          dirt: q.dirt,
+          encoding: q.encoding,
+          separator: q.separator,
+          signal: c.req.raw.signal, // who left waits for nothing
+          dry: q.dry,
+          now: new Date(),
+        }),
+      );
+      return c.json(counts);
     })
     .get("/webhooks", async (c) => c.json(await listWebhooks(db)))
     .post("/webhooks", async (c) => {

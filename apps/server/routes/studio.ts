@@ -7,7 +7,6 @@ import {
   anyRows,
   datasetRows,
   getDataset,
-  getExperiment,
   getMetrics,
   getReport,
   getRun,
@@ -19,9 +18,11 @@ import {
   listRuns,
   listSamples,
   raterProfiles,
-  resultText,
+  runResult,
+  shownExperiment,
 } from "@tiller/store";
 import { type Deps, type Env } from "../context.ts";
+import { sendWhole } from "../whole.ts";
 import { REPORT_POLICY, renderReport } from "../report.ts";
 
 const number = (text: string | undefined, fallback: number, max: number) =>
@@ -31,14 +32,10 @@ export const studioRoutes = (d: Deps) => {
   const { db, home } = d.store;
   return new Hono<Env>()
     .get("/experiments", async (c) => c.json(await listExperiments(db)))
-    .get("/experiments/:id", async (c) => c.json(await getExperiment(db, c.req.param("id"))))
+    .get("/experiments/:id", async (c) => c.json(await shownExperiment(db, c.req.param("id"))))
     .get("/experiments/:id/result", async (c) => {
       const id = ExperimentId.parse(c.req.param("id"));
-      const text = await resultText(db, home, id);
-      const name = encodeURIComponent(`${id}.result.json`);
-      c.header("content-type", "application/json");
-      c.header("content-disposition", `attachment; filename*=UTF-8''${name}`);
-      return c.body(text);
+      return sendWhole(c, await runResult(db, home, id), `${id}.result.json`);
     })
     .get("/experiments/:id/raters", async (c) => {
       const judgments = await judgmentsOf(db, {

@@ -1,10 +1,11 @@
 /** The trace of a run: its nodes as they change, one in full, comments, search, the file to take away, and back. */
+import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { Hono } from "hono";
 import { stream } from "hono/streaming";
 import { z } from "zod";
-import { ExperimentId, NodeComment, TillerError } from "@tiller/schema";
+import { ExperimentId, NodeComment, nodeParts, TillerError } from "@tiller/schema";
 import {
   addComment,
   exportTrace,
@@ -12,15 +13,19 @@ import {
   getTracedRun,
   importTrace,
   listComments,
+  nodePart,
   outputDigests,
   searchTrace,
   tracePage,
   type ViewerFiles,
 } from "@tiller/store";
 import type { Deps, Env } from "../context.ts";
+import { spooled } from "../spool.ts";
+import { sendWhole } from "../whole.ts";
 
 const After = z.coerce.number().int().min(0).default(0);
 const NodeId = z.string().min(1).max(4000);
+const Part = z.enum(nodeParts);
 const Search = z.string().min(2).max(200);
 const NewComment = NodeComment.pick({ node: true, text: true });
 
@@ -56,6 +61,13 @@ export const traceRoutes = (d: Deps) => {
         }),
       ),
     )
+    .get("/experiments/:id/trace/part", async (c) => {
+      const experiment = run(c.req.param("id"));
+      const node = NodeId.parse(c.req.query("id"));
+      const part = Part.parse(c.req.query("part"));
+      const whole = await nodePart(db, home, { experiment, node, part });
+      return sendWhole(c, whole, `${node.replaceAll("/", ".")}.${part}.json`);
+    })
     .get("/experiments/:id/trace/search", async (c) =>
       c.json(
         await searchTrace(db, home, {
@@ -89,12 +101,9 @@ export const traceRoutes = (d: Deps) => {
       });
     })
     .post("/traces", async (c) => {
-      const body = c.req.raw.body;
-      if (!body)
-        throw new TillerError(
-          "no_file",
-          "the request has no file. Send the exported file as its body.",
-        );
-      return c.json(await importTrace(d.store, body, { by: c.var.me.pseudonym }));
+      const made = await spooled(home, c.req.raw.body, (file) =>
+        importTrace(d.store, createReadStream(file), { by: c.var.me.pseudonym }),
+      );
+      return c.json(made);
     });
 };

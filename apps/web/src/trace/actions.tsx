@@ -227,6 +227,11 @@ function ActionDialog(p: {
                 rows={10}
                 spellCheck={false}
                 aria-label={`The ${part}`}
+                placeholder={
+                  node.large.some((l) => l.part === part)
+                    ? "It is too large to be edited here. Left empty it stays as it was."
+                    : undefined
+                }
                 className={now.json ? "code" : "read"}
                 value={now.text}
                 onChange={(e) => edit({ text: e.target.value, json: now.json })}

@@ -1,7 +1,7 @@
 /** One node in full: what went in and came out, who answered, the prompt with its filled parts, errors, links, comments. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
-import type { NodeAnswer, NodeLink, NodeView, NodeWait, Prompt } from "@tiller/schema";
+import type { LargePart, NodeAnswer, NodeLink, NodeView, NodeWait, Prompt } from "@tiller/schema";
 import { Badge, Empty, Failed, Loading, when } from "../design/components.tsx";
 import { ActionBar } from "./actions.tsx";
 import { ago, compact, kindNames, money, span, stateNames, stateTone } from "./format.ts";
@@ -135,6 +135,9 @@ function Body(p: DetailProps & { node: NodeView }) {
       )}
       {n.wait && <Waiting wait={n.wait} now={p.now} />}
       {n.answered.length > 0 && <Answers list={n.answered} />}
+      {n.large.map((l) => (
+        <LargeValue key={l.part} node={n.id} large={l} source={p.source} />
+      ))}
       {!nothing(n.output) && (
         <Section title="Output" aside={<Copy value={n.output} />}>
           <Value value={n.output} />
@@ -162,16 +165,59 @@ function Body(p: DetailProps & { node: NodeView }) {
           </ul>
         </Section>
       )}
-      {nothing(n.output) && nothing(n.input) && !n.prompt && !n.wait && n.answered.length === 0 && (
-        <p className="quiet small">
-          {p.branch.children.length
-            ? `${p.branch.sum.nodes - 1} steps are inside.`
-            : "Nothing went in or came out."}
-        </p>
-      )}
+      {n.large.length === 0 &&
+        nothing(n.output) &&
+        nothing(n.input) &&
+        !n.prompt &&
+        !n.wait &&
+        n.answered.length === 0 && (
+          <p className="quiet small">
+            {p.branch.children.length
+              ? `${p.branch.sum.nodes - 1} steps are inside.`
+              : "Nothing went in or came out."}
+          </p>
+        )}
       {n.attempts > 1 && !n.error && <p className="small quiet">Tried {n.attempts} times.</p>}
       <Comments source={p.source} node={n} />
     </>
+  );
+}
+
+const partNames = {
+  input: "Input",
+  output: "Output",
+  prompt: "Prompt",
+  answers: "People's answers",
+};
+
+function LargeValue({
+  node,
+  large: l,
+  source,
+}: {
+  node: string;
+  large: LargePart;
+  source: TraceSource;
+}) {
+  const size = `${(l.bytes / 1e6).toFixed(1)} MB`;
+  return (
+    <Section
+      title={partNames[l.part]}
+      aside={
+        source.part && (
+          <a className="button plain small" href={source.part(node, l.part)} download>
+            Download ({size})
+          </a>
+        )
+      }
+    >
+      {l.begins && <div className="value-text trace-begins">{l.begins} …</div>}
+      <p className="quiet small">
+        {source.part
+          ? `${l.part === "answers" ? "Together they are" : "It is"} too large to be shown whole.`
+          : `It is too large for this file (${size}). It is on the server that the run is from.`}
+      </p>
+    </Section>
   );
 }
 
@@ -287,7 +333,11 @@ function Compared({
               It is {stateNames[here.state]} here and {stateNames[there.data.state]} there.
             </p>
           )}
-          <TextDiff before={asText(there.data.output)} after={asText(here.output)} />
+          {[here, there.data].some((n) => n.large.some((l) => l.part === "output")) ? (
+            <p>An output is too large to be compared here. Download both.</p>
+          ) : (
+            <TextDiff before={asText(there.data.output)} after={asText(here.output)} />
+          )}
         </>
       )}
     </Section>

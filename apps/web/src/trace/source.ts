@@ -6,6 +6,7 @@ import { z } from "zod";
 import {
   NodeComment,
   NodeDigest,
+  type NodePart,
   NodeView,
   TraceFound,
   TracedRun,
@@ -36,6 +37,8 @@ export interface TraceSource {
     settled: (error?: Error) => void;
   }): () => void;
   node(id: string): Promise<NodeView>;
+  /** where a large part of a node comes from, whole; absent: the file has it not */
+  part?: (id: string, part: NodePart) => string;
   search(text: string): Promise<TraceFound>;
   /** absent: the trace cannot be changed */
   comment?: (node: string, text: string) => Promise<NodeComment>;
@@ -120,6 +123,7 @@ export function liveSource(run: TracedRun): TraceSource {
       };
     },
     node: (node) => get(api(id, `/node${query("id", node)}`), NodeView),
+    part: (node, part) => api(id, `/part${query("id", node)}&part=${part}`),
     search: (text) => get(api(id, `/search${query("q", text)}`), TraceFound),
     comment: (node, text) => post(api(id, "/comments"), { node, text }, NodeComment),
     ...(run.imported
