@@ -11,7 +11,7 @@ import { serve, type ServerType } from "@hono/node-server";
 import { z } from "zod";
 import { simulatedRaters } from "@tiller/crowd";
 import { startTriggers } from "@tiller/flow";
-import { PersonId, type Role, Summary, TillerError } from "@tiller/schema";
+import { own, PersonId, type Role, Summary, TillerError } from "@tiller/schema";
 import { createApp, serverOptions } from "@tiller/server/app.ts";
 import { serverModels } from "@tiller/server/engine.ts";
 import { serverFlow } from "@tiller/server/flow.ts";
@@ -230,6 +230,37 @@ async function keptToken(store: Store, person: string, kind: "link" | "key"): Pr
   return token;
 }
 
+const listenFaults: Readonly<Record<string, readonly [code: string, why: string]>> = {
+  EADDRINUSE: ["port_taken", "{at} is taken. Stop what uses it, or give another with --port."],
+  EACCES: [
+    "port_refused",
+    "{at} needs more rights than this user has. Give one above 1023 with --port.",
+  ],
+  EADDRNOTAVAIL: [
+    "bad_host",
+    "{at} cannot be listened on: this machine has no such address. Give another --host.",
+  ],
+  EAFNOSUPPORT: [
+    "bad_host",
+    "{at} cannot be listened on: this machine has no such address. Give another --host.",
+  ],
+  ENOTFOUND: [
+    "bad_host",
+    "{at} cannot be listened on: no address is known by this name. Give another --host.",
+  ],
+  EAI_AGAIN: [
+    "bad_host",
+    "{at} cannot be listened on: no address is known by this name. Give another --host.",
+  ],
+};
+/** How this machine reaches what listens there: on its loopback or on all addresses by `localhost`, else by the address. */
+export const nameOf = (host: string): string =>
+  /^(?:127\.|0\.0\.0\.0$|::1?$|localhost$)/.test(host)
+    ? "localhost"
+    : host.includes(":")
+      ? `[${host}]`
+      : host;
+
 function listen(
   fetch: (r: Request) => Response | Promise<Response>,
   { host, port }: { host: string; port: number },
@@ -237,20 +268,14 @@ function listen(
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const server = serve({ fetch, port, hostname: host, serverOptions }, (info) =>
-      resolve(`http://localhost:${info.port}`),
+      resolve(`http://${nameOf(host)}:${info.port}`),
     );
     opened(server);
-    server.on("error", (e: NodeJS.ErrnoException) =>
-      reject(
-        e.code === "EADDRINUSE"
-          ? new TillerError(
-              "port_taken",
-              `port ${port} is taken. Stop what uses it, or give another with --port.`,
-              { cause: e },
-            )
-          : e,
-      ),
-    );
+    server.on("error", (cause: NodeJS.ErrnoException) => {
+      const [code, why] = own(listenFaults, cause.code ?? "") ?? [];
+      const at = `port ${port} of ${host}`;
+      reject(code && why ? new TillerError(code, why.replace("{at}", at), { cause }) : cause);
+    });
   });
 }
 

@@ -12,15 +12,17 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import pg from "pg";
 import { afterAll, expect, test } from "vitest";
 import { z } from "zod";
 import { inputPath, openStore, sql } from "./index.ts";
-import { prepareHome } from "./embedded.ts";
+import { prepareHome, startEmbedded } from "./embedded.ts";
 import { socketOf } from "./postmaster.ts";
 
 const root = process.getuid?.() === 0;
@@ -141,6 +143,86 @@ test.runIf(root && process.platform === "linux")(
     expect(`${ran.stdout}${ran.stderr}`).toBe("1\n");
   },
 );
+
+const codeOf = async (at: string): Promise<[string, string]> => {
+  try {
+    await works(at);
+    return ["works", ""];
+  } catch (e) {
+    return [(e as { code: string }).code, (e as Error).message];
+  }
+};
+test.each([
+  ["without PG_VERSION", (at: string) => rmSync(path.join(at, "PG_VERSION"))],
+  ["with an empty pg_control", (at: string) => truncateSync(path.join(at, "global/pg_control"))],
+  [
+    "without its log of changes",
+    (at: string) => rmSync(path.join(at, "pg_wal"), { recursive: true }),
+  ],
+])(
+  "a database %s is named, left as it is, and works once the files are back",
+  async (_, damage) => {
+    const kept = path.join(folder, "kept");
+    cpSync(data, kept, { recursive: true, preserveTimestamps: true });
+    damage(data);
+    const [code, message] = await codeOf(home);
+    expect([code, message]).toEqual([
+      "damaged_database",
+      expect.stringContaining("tiller restore"),
+    ]);
+    expect(existsSync(path.join(data, "base/1"))).toBe(true); // nothing was made anew
+    rmSync(data, { recursive: true });
+    cpSync(kept, data, { recursive: true });
+    if (root) execFileSync("chown", ["-R", "65534:65534", data]);
+    rmSync(kept, { recursive: true });
+    expect(Number(await works())).toBeGreaterThan(10);
+  },
+  60_000,
+);
+
+test("the home of a newer Tiller is refused before anything changes, and its Postgres is stopped", async () => {
+  const mark = async (act: ReturnType<typeof sql>) => {
+    await using store = await openStore({ home });
+    await store.db.run(act);
+  };
+  await mark(sql`insert into migration (name) values ('999-later.sql')`);
+  expect(await codeOf(home)).toEqual([
+    "newer_home",
+    expect.stringMatching(/999-later.*Start the newer one/),
+  ]);
+  expect(existsSync(path.join(data, "postmaster.pid"))).toBe(false);
+  const admin = new pg.Client({ host: data, user: "tiller", database: "postgres" });
+  const running = await startEmbedded(home);
+  await admin.connect();
+  await admin.query("delete from migration where name = '999-later.sql'");
+  await admin.end();
+  await running.stop();
+  expect(Number(await works())).toBeGreaterThan(10);
+}, 60_000);
+
+test.each(["it's", 'a "quote"', "$HOME", "`id`", "new\nline"])(
+  "a home called %j, which a shell would read, is refused",
+  (name) => {
+    const at = path.join(folder, name);
+    expect(() => prepareHome(at, { embedded: true })).toThrow(/Give another with --home/);
+    expect(existsSync(at)).toBe(false);
+    prepareHome(at, { embedded: false });
+  },
+);
+
+test.runIf(root)("a home of somebody else names both users", () => {
+  const theirs = path.join(folder, "theirs");
+  mkdirSync(theirs, { mode: 0o755 });
+  const index = path.join(import.meta.dirname, "embedded.ts");
+  const code = `const { prepareHome } = await import(${JSON.stringify(index)});
+    try { prepareHome(${JSON.stringify(theirs)}, { embedded: true }) } catch (e) { console.log(e.message) }`;
+  const ran = spawnSync(
+    "setpriv",
+    ["--reuid=23456", "--regid=0", "--clear-groups", process.execPath, "--input-type=module"],
+    { input: code, env: { PATH: process.env["PATH"] }, encoding: "utf8" },
+  );
+  expect(ran.stdout).toMatch(/EACCES; it belongs to user 0, this is 23456\). Start as the user/);
+});
 
 test("an input names files below declared folders only, by their real path", async () => {
   const inputs = path.join(home, "inputs");

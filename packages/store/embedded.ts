@@ -8,11 +8,14 @@ import { createHash, randomBytes } from "node:crypto";
 import {
   chmodSync,
   chownSync,
+  closeSync,
   cpSync,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
+  readSync,
   renameSync,
   rmSync,
   statSync,
@@ -24,6 +27,7 @@ import { homedir, tmpdir, userInfo } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { TillerError } from "@tiller/schema";
+import { diskFull, isFull } from "./files.ts";
 import { buryStale, isPrivate, runningIn } from "./postmaster.ts";
 
 const run = promisify(execFile);
@@ -60,6 +64,13 @@ function makeFolders(dir: string, mode?: number): void {
  * `embedded`: Postgres' own uid must pass through it.
  */
 export function prepareHome(home: string, o: { embedded: boolean }): void {
+  // pg_ctl hands the path to a shell
+  const strange = /['"$`\\\r\n]/.exec(home)?.[0];
+  if (strange !== undefined && o.embedded)
+    throw new TillerError(
+      "bad_home",
+      `the path of the home, ${JSON.stringify(home)}, has the character ${JSON.stringify(strange)}, with which Postgres cannot be started. Give another with --home or TILLER_HOME.`,
+    );
   try {
     makeFolders(home, 0o700);
     if (statSync(home).mode & 0o1000)
@@ -72,11 +83,24 @@ export function prepareHome(home: string, o: { embedded: boolean }): void {
     closeFolder(home);
   } catch (cause) {
     if (cause instanceof TillerError) throw cause;
+    if (isFull(cause)) throw diskFull(home, cause);
+    const { code = "" } = cause as NodeJS.ErrnoException;
     throw new TillerError(
       "home_not_writable",
-      `cannot write to the home ${home} (${(cause as NodeJS.ErrnoException).code}). Give another with --home or TILLER_HOME.`,
+      `cannot write to the home ${home} (${code}${whose(home)}). ${code === "EACCES" || code === "EPERM" ? "Start as the user whose it is, or give" : "Give"} another with --home or TILLER_HOME.`,
       { cause },
     );
+  }
+}
+/** ", owned by user 12", where it is another's. */
+function whose(home: string): string {
+  try {
+    const { uid } = statSync(home);
+    return uid === process.getuid?.()
+      ? ""
+      : `; it belongs to user ${uid}, this is ${process.getuid?.()}`;
+  } catch {
+    return "";
   }
 }
 /** What is in a home is its owner's alone: also in one of an older version. Postgres keeps its own folder closed. */
@@ -151,9 +175,14 @@ export async function startEmbedded(home: string): Promise<Embedded> {
   const data = path.join(home, "postgres", "data");
   if (!existsSync(path.join(program, ".complete"))) {
     const mask = process.umask(0o022); // Postgres' own uid runs these
-    cpSync(native, program, { recursive: true });
+    try {
+      cpSync(native, program, { recursive: true });
+    } catch (e) {
+      throw isFull(e) ? diskFull(program, e) : e;
+    } finally {
+      process.umask(mask);
+    }
     if (asRoot) chmodSync(path.dirname(program), 0o711);
-    process.umask(mask);
     const links = JSON.parse(readFileSync(path.join(program, "pg-symlinks.json"), "utf8")) as {
       source: string;
       target: string;
@@ -167,7 +196,12 @@ export async function startEmbedded(home: string): Promise<Embedded> {
   for (const name of ["initdb", "postgres"]) answerForNameless(path.join(program, "bin", name));
   const uid = asRoot ? NOBODY : (process.getuid?.() ?? 0);
   const trusted = (folder: string) => isPrivate(folder, uid);
-  const isNew = !existsSync(path.join(data, "PG_VERSION"));
+  const isNew = !existsSync(data) || readdirSync(data).length === 0;
+  if (!isNew && !existsSync(path.join(data, "PG_VERSION")))
+    throw new TillerError(
+      "damaged_database",
+      `${data} is no whole database: it has no PG_VERSION, though it has other files. Nothing was changed. ${RESTORE}`,
+    );
   // initdb works here, then the folder is renamed: a kill leaves no half database, nor does an initdb that outlives us meet ours
   const fresh = `${data}.new-${process.pid}`;
   if (isNew) {
@@ -185,18 +219,21 @@ export async function startEmbedded(home: string): Promise<Embedded> {
       TZ: "UTC",
     },
   };
+  const logBytes = sizeOf(path.join(data, "log")); // what it says from here on is about this start
   const call = async (name: string, args: string[]) => {
     try {
       return await run(path.join(program, "bin", name), args, options);
     } catch (cause) {
       const { stderr = "", message } = cause as { stderr?: string; message: string };
-      const log = existsSync(path.join(data, "log"))
-        ? readFileSync(path.join(data, "log"), "utf8").trim().split("\n").slice(-3).join(" | ")
-        : "";
-      const why = stderr.trim().split("\n").at(-1) || message;
+      const said = `${stderr}\n${logged(data, logBytes)}`;
+      const lines = said.split("\n").filter((l) => l.trim());
+      const why = lines.filter((l) => /\b(?:FATAL|PANIC|DETAIL|error):/.test(l));
+      const words = (why.length ? why.slice(0, 3) : [lines.at(-1) ?? message])
+        .join(" | ")
+        .replace(/\.$/, "");
       throw new TillerError(
-        "postgres_failed",
-        `the embedded Postgres' ${name} failed: ${why} ${log}. ${remedyOf(`${stderr} ${log}`, home)}`,
+        isDamage(said) ? "damaged_database" : "postgres_failed",
+        `the embedded Postgres' ${name} failed: ${words}. ${remedyOf(said, home)}`,
         { cause },
       );
     }
@@ -206,6 +243,7 @@ export async function startEmbedded(home: string): Promise<Embedded> {
     rmSync(data, { recursive: true, force: true });
     renameSync(fresh, data);
   }
+  closeData(data);
   const stop = async () => {
     await call("pg_ctl", ["-D", data, "-w", "-m", "fast", "stop"]);
   };
@@ -252,7 +290,12 @@ function socketFolder(data: string, uid: number): string {
       mkdirSync(folder, { mode: 0o700 });
       if (asRoot) chownSync(folder, uid, uid);
     } catch (e) {
-      if ((e as NodeJS.ErrnoException).code !== "EEXIST") throw e;
+      if ((e as NodeJS.ErrnoException).code !== "EEXIST")
+        throw new TillerError(
+          "no_socket_folder",
+          `no folder for the database's socket can be made in ${tmpdir()} (${(e as NodeJS.ErrnoException).code}). Set TMPDIR to a folder that is there, or give a home with a path below 66 characters.`,
+          { cause: e },
+        );
     }
     if (!isPrivate(folder, uid)) continue; // somebody else's
     writeFileSync(kept, name, { mode: 0o600 });
@@ -288,8 +331,42 @@ const hasName = (): boolean => {
   }
 };
 
+/** Postgres refuses a folder that others may look into, as a copy of a home may have it. */
+function closeData(data: string): void {
+  try {
+    chmodSync(data, 0o700);
+  } catch (e) {
+    if ((e as NodeJS.ErrnoException).code !== "EPERM") throw e; // another user's: Postgres says so
+  }
+}
+
+const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+/** What the log says behind its first `from` bytes, the end of it. */
+function logged(data: string, from: number): string {
+  const file = path.join(data, "log");
+  const size = sizeOf(file);
+  if (size <= from) return "";
+  const bytes = Buffer.alloc(Math.min(size - from, 20_000));
+  const handle = openSync(file, "r");
+  try {
+    readSync(handle, bytes, 0, bytes.length, size - bytes.length);
+  } finally {
+    closeSync(handle);
+  }
+  return bytes.toString("utf8");
+}
+
+const RESTORE =
+  "Files of it are damaged or missing: see that its disk is sound, then restore a backup into a new home (tiller restore FILE --home NEW).";
+const isDamage = (said: string): boolean =>
+  !/No space left|Permission denied|Read-only file system/i.test(said) &&
+  /\bPANIC\b|pg_control|not a valid data directory|could not (?:find the database system|locate a valid checkpoint|access (?:directory|the server configuration|status of transaction)|open (?:file|directory)|read (?:file|block))|(?:required WAL|pg_\w+)"? .*does not exist|invalid page/i.test(
+    said,
+  );
+
 /** What helps, by what Postgres said. */
 function remedyOf(said: string, home: string): string {
+  if (isDamage(said)) return RESTORE;
   if (/No space left|disk is full/i.test(said)) return `Free some space on the disk of ${home}.`;
   if (/effective user ID/i.test(said))
     return `User ${process.getuid?.()} has no name: add it to /etc/passwd, or give DATABASE_URL.`;
@@ -298,5 +375,9 @@ function remedyOf(said: string, home: string): string {
     return "Give the machine or the container more memory (256 MB are shared).";
   if (/initialized by PostgreSQL version|incompatible with server/i.test(said))
     return "Start the Tiller that made this home, or restore a backup.";
-  return `Is every folder above ${home} open to other users (chmod o+x)? Else give another --home.`;
+  if (/Permission denied|not found in the same directory/i.test(said))
+    return asRoot
+      ? `Is every folder above ${home} open to other users (chmod o+x)? Else give another --home.`
+      : `Files in ${home} belong to another user: start as that one, or give another --home.`;
+  return `Its log is ${path.join(home, "postgres/data/log")}.`;
 }

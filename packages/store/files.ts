@@ -39,9 +39,9 @@ async function flushFolder(folder: string): Promise<void> {
   }
 }
 
-const isFull = (e: unknown): boolean =>
+export const isFull = (e: unknown): boolean =>
   ["ENOSPC", "EDQUOT"].includes(String((e as { code?: unknown }).code));
-const diskFull = (file: string, cause: unknown) =>
+export const diskFull = (file: string, cause: unknown) =>
   new TillerError(
     "disk_full",
     `no space is left to write ${file}; what was there before is unchanged. Free some disk space; what waits for it goes on by itself.`,

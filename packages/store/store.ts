@@ -113,7 +113,9 @@ export async function openStore(o: {
     const why = (cause as Error).message || (cause as { code?: string }).code;
     throw new TillerError(
       "database_unreachable",
-      `cannot reach the database at ${where} (${why}). Check that it runs and that DATABASE_URL is right.`,
+      o.databaseUrl
+        ? `cannot reach the database at ${where} (${why}). Check that it runs and that DATABASE_URL is right.`
+        : `the database of ${where} does not answer as it should (${why}). Its log is ${path.join(o.home, "postgres/data/log")}; if files of it are damaged, restore a backup (tiller restore FILE --home NEW).`,
       { cause },
     );
   });
@@ -123,8 +125,9 @@ export async function openStore(o: {
     // beside other servers only what nobody can be at any more
     if (!o.guest) clearUploads(o.home, { olderThanMs: alone ? 0 : UPLOAD_MS });
   } catch (e) {
-    await holder.close();
     await pool.end();
+    await holder.close();
+    if (alone) await stop(embedded).catch(() => {}); // it is held here: nobody else uses it
     throw e;
   }
   const listeners = new Set<(event: LiveEvent) => void>();
@@ -254,7 +257,14 @@ async function migrate(db: Db): Promise<void> {
       sql`create table if not exists migration (name text primary key, at timestamptz not null default now())`,
     );
     const done = new Set(await appliedMigrations(tx));
-    for (const name of knownMigrations()) {
+    const known = knownMigrations();
+    const newer = [...done].filter((name) => !known.includes(name));
+    if (newer.length)
+      throw new TillerError(
+        "newer_home",
+        `the database was used by a newer Tiller: this one does not know ${newer.slice(0, 3).join(", ")}. Nothing was changed. Start the newer one, or restore a backup from before (tiller restore FILE --home NEW).`,
+      );
+    for (const name of known) {
       if (done.has(name)) continue;
       await tx.run({ text: readFileSync(path.join(migrations, name), "utf8"), values: [] });
       await tx.run(sql`insert into migration (name) values (${name})`);
