@@ -161,6 +161,31 @@ test("a paused trigger starts nothing, nor what it missed once it is resumed; it
   await one!.close();
 }, 60_000);
 
+test.each([
+  ["* * * * * *", /schedule: "\* \* \* \* \* \*" is no schedule: it has not five fields/],
+  ["0 0 0 1 1 * 2030", /has not five fields/],
+  ["2030-06-01T00:00:00", /has not five fields/],
+  ["@reboot", /has not five fields/],
+  ["", /"" is no schedule/],
+  ["constructor", /has not five fields/],
+  ["NaN * * * *", /illegal characters/],
+  ["*/0 * * * *", /is no schedule.*0/],
+  ["-5 * * * *", /is no schedule/],
+  ["60 * * * *", /60/],
+  ["0 0 30 2 *", /schedule: "0 0 30 2 \*" names no time to come/],
+  [`${"1,".repeat(50_000)}1 * * * *`, /has 100009 characters, and at most 200/],
+])("the schedule %.40s is refused by its name", async (schedule, why) => {
+  await expect(add("bad", { schedule })).rejects.toThrow(why);
+});
+test.each(["0 6 * * MON", " 0 6 * * MON\n", "@daily", "0 0 L * *", "0 0 29 2 *"])(
+  "the schedule %j is taken",
+  async (schedule) => {
+    await add("good", { schedule });
+    expect((await listTriggers(store.db)).find((t) => t.name === "good")?.nextAt).not.toBeNull();
+    await removeTrigger(store.db, "good");
+  },
+);
+
 test("what is wrong with a trigger is said when it is made", async () => {
   await expect(add("bad", { schedule: "every day" })).rejects.toThrow(/is no schedule.*Write/s);
   await expect(add("bad", { schedule: "0 6 1 1 *" }, { where: 1 })).rejects.toThrow(

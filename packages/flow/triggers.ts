@@ -39,13 +39,15 @@ function nextTime(cron: string, now: Date): Date | null {
   try {
     return new Cron(cron, { timezone: "UTC" }).nextRun(now);
   } catch (cause) {
-    throw new TillerError(
-      "bad_schedule",
-      `"${cron}" is no schedule: ${(cause as Error).message.replace(/\.$/, "")}. Write minute, hour, day, month and weekday, as in "0 6 * * MON".`,
-      { cause },
-    );
+    throw noSchedule(cron, (cause as Error).message.replace(/\.$/, ""), cause);
   }
 }
+const noSchedule = (cron: string, why: string, cause?: unknown) =>
+  new TillerError(
+    "bad_schedule",
+    `schedule: "${shortened(cron)}" is no schedule: ${why}. Write minute, hour, day, month and weekday, as in "0 6 * * MON".`,
+    { cause },
+  );
 
 /** Checks a trigger against the workflows there are, and keeps it. */
 export async function newTrigger(
@@ -58,14 +60,23 @@ export async function newTrigger(
   );
   await addTrigger(o.store.db, o.by, t, firstTime(t.on, o.now));
 }
+/** Five fields or a word for them: what croner takes beside (seconds, years, a single date) starts runs by the second, or once. */
+const SCHEDULE = /^(@(hourly|daily|midnight|weekly|monthly|yearly|annually)|\S+(\s+\S+){4})$/i;
+const SCHEDULE_LENGTH = 200;
+const shortened = (text: string) => (text.length > 60 ? `${text.slice(0, 60)}…` : text);
+
 /** The first time of a schedule; null where something else sets it off. */
 function firstTime(on: TriggerOn, now: Date): Date | null {
   if (!("schedule" in on)) return null;
+  const { length } = on.schedule;
+  if (length > SCHEDULE_LENGTH)
+    throw noSchedule(on.schedule, `it has ${length} characters, and at most ${SCHEDULE_LENGTH}`);
+  if (!SCHEDULE.test(on.schedule.trim())) throw noSchedule(on.schedule, "it has not five fields");
   const next = nextTime(on.schedule, now);
   if (!next)
     throw new TillerError(
       "bad_schedule",
-      `"${on.schedule}" names no time to come. Give one that does.`,
+      `schedule: "${on.schedule}" names no time to come. Give one that does.`,
     );
   return next;
 }

@@ -20,7 +20,7 @@ import {
   StoredProgramme,
 } from "./joining.ts";
 import { get, type Operation, post } from "./operation.ts";
-import { Backtest, Policy } from "./policy.ts";
+import { Backtest, NewPolicy } from "./policy.ts";
 
 const any = z.unknown();
 const Ok = z.looseObject({ ok: z.boolean() });
@@ -65,7 +65,7 @@ export const workOperations = {
     reply: any,
   }),
   savePolicy: post("/api/work/policies", "a policy's next version, as a draft", {
-    body: z.strictObject({ name: z.string(), body: Policy }),
+    body: z.strictObject({ name: z.string(), body: NewPolicy }),
     reply: any,
   }),
   backtestPolicy: post("/api/work/policies/backtest", "tries it on past answers", {

@@ -54,6 +54,23 @@ export type Policy = z.infer<typeof Policy>;
 
 const Change = z.strictObject({ change: z.number(), low: z.number(), high: z.number() });
 
+/** As it is saved. What was saved before these bounds is still read. */
+export const NewPolicy = Policy.superRefine(({ rules, most, perTask }, c) => {
+  const refuse = (path: (string | number)[], message: string) =>
+    c.addIssue({ code: "custom", path, message });
+  for (const [i, { when }] of rules.entries())
+    for (const [k, { signal, value }] of when.entries()) {
+      const highest = signal === "answers" ? 100 : 1;
+      if (value < 0 || value > highest)
+        refuse(
+          ["rules", i, "when", k, "value"],
+          `is ${value}, and ${signal} (${policySignals[signal]}) lies between 0 and ${highest}`,
+        );
+    }
+  if (perTask !== undefined && perTask > most)
+    refuse(["perTask"], `is ${perTask}, and no task gets more than ${most} (most)`);
+});
+
 /** What a policy would have done with answers recorded earlier. Intervals are 95 %, by bootstrap over tasks. */
 export const Backtest = z.strictObject({
   tasks: z.number(),

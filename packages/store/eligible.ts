@@ -24,7 +24,7 @@ export const lanesOf = (person: Sql): Sql => sql`(
           when 'reserved' then m.place is null or (u.experiment is not null and not m.named)
           when 'requires' then not exists (select 1 from qualification q where q.person = ${person} and q.name = u.body->>'qualification' and q.level >= (u.body->>'level')::float8)
           when 'quota' then ${quotaHolds(person)}
-            and (u.body->>'perDay')::int <= coalesce((select d.taken from day_count d where d.person = ${person} and d.kind = coalesce(u.kind, '') and d.day = ${today}), 0)
+            and (u.body->>'perDay')::numeric <= coalesce((select d.taken from day_count d where d.person = ${person} and d.kind = coalesce(u.kind, '') and d.day = ${today}), 0)
         end))`;
 
 const isTheirs = (row: Sql, person: Sql) =>
@@ -35,7 +35,7 @@ const quotaHolds = (person: Sql) =>
 
 /** The least quota of the person for a kind ('' is all kinds together); null when there is none. */
 export const quotaOf = (person: Sql, kind: Sql): Sql => sql`(
-  select min((u.body->>'perDay')::int) from work_rule u
+  select least(min((u.body->>'perDay')::numeric), 2147483647)::int from work_rule u
   where u.ended_at is null and u.body->>'rule' = 'quota' and coalesce(u.kind, '') = ${kind} and ${quotaHolds(person)})`;
 
 /** Languages of tasks that the person may get: any ('') and their own. */

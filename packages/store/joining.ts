@@ -208,7 +208,7 @@ export const admit = (db: Db, by: PersonId, o: { person: PersonId; why: string }
 export async function judgeStanding(db: Db, person: PersonId): Promise<void> {
   const way = await wayOf(db, person);
   const rules = await db.many(
-    sql`select kind, (body->>'below')::float8 as below, (body->>'least')::int as least from work_rule where ended_at is null and body->>'rule' = 'suspend'`,
+    sql`select kind, (body->>'below')::float8 as below, (body->>'least')::float8 as least from work_rule where ended_at is null and body->>'rule' = 'suspend'`,
     z.object({ kind: z.string().nullable(), below: z.number(), least: z.number() }),
   );
   const onProbation = way?.step === "probation";

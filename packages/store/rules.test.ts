@@ -167,6 +167,20 @@ test("a quota holds in two tabs at once, frees itself on a skip, and counts a ki
   expect(await take(await person())).toBeDefined();
 });
 
+test("a quota beyond all numbers of the database is none, and locks no desk", async () => {
+  const mary = await person();
+  await post({ tasks: 2 });
+  const huge = [3e9, Number.MAX_SAFE_INTEGER].map((perDay) =>
+    addRule(store.db, lead, { kind: null, body: { rule: "quota", perDay, who: { person: mary } } }),
+  );
+  const rules = await Promise.all(huge);
+  const lease = await take(mary);
+  expect(lease).toBeDefined();
+  await skipTask(store.db, mary, { lease: lease!.lease, reason: "other" });
+  expect((await deskProgress(store.db, mary)).available).toBeGreaterThan(0);
+  for (const rule of rules) await endRule(store.db, lead, rule);
+});
+
 test("someone on the roster works their queues in order; a reserved queue is for those it names", async () => {
   const [mary, john] = [await person(), await person()];
   await post({ tasks: 2, people: 2 });

@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import { z } from "zod";
 import { backtest, readyPolicies } from "@tiller/crowd";
-import { ExperimentId, Move, PersonId, Policy, RuleBody, TillerError } from "@tiller/schema";
+import { ExperimentId, Move, NewPolicy, PersonId, RuleBody, TillerError } from "@tiller/schema";
 import {
   addRule,
   endRule,
@@ -29,7 +29,7 @@ const NewRule = z.strictObject({
 });
 const Named = z.strictObject({
   name: z.string().regex(/^[a-z][a-z0-9-]{0,60}$/, "is lower-case words with hyphens"),
-  body: Policy,
+  body: NewPolicy,
 });
 const Version = z.strictObject({ name: z.string(), version: z.int() });
 
