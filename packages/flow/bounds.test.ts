@@ -4,8 +4,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { PersonId } from "@tiller/schema";
+import { defineJob, PersonId } from "@tiller/schema";
 import {
+  cancelInDatabase,
+  declareInputs,
   ensurePerson,
   getExperiment,
   getTracedRun,
@@ -91,6 +93,21 @@ const refused: Record<string, Refused> = {
     (f) => f.step("s", () => 1, { attempt: 3 } as object),
     /has no option attempt/,
   ],
+  "a folder that no job may read": [
+    (f) => f.job("j", reading, { from: "/etc", to: `${f.home}/out` }),
+    /there is no folder "\/etc" below .*TILLER_INPUTS/,
+  ],
+  "a folder that no job may write": [
+    (f) => f.job("j", reading, { from: f.home, to: `${f.home}-beside` }),
+    /the read job would write to .*-beside \(to\), and writes only below/,
+  ],
+  "a checkpoint of anywhere": [
+    (f) => {
+      const about = { kind: "lm", run: null, parent: null, metrics: {} } as const;
+      return f.checkpoint({ name: "c", id: "0".repeat(64), path: "/etc", ...about });
+    },
+    /there is no folder "\/etc" below/,
+  ],
   "a Map": [(f) => f.step("s", () => ({ a: [new Map()] })), /the value at a\[0\] is a Map/],
   "NaN in a value": [(f) => f.step("s", () => ({ loss: NaN })), /the value at loss is NaN/],
   "a bigint": [(f) => f.step("s", () => 5n), /the value is a bigint/],
@@ -103,12 +120,21 @@ const refused: Record<string, Refused> = {
     /the value at self is a part of itself/,
   ],
 };
+const reading = defineJob({
+  kind: "read",
+  module: import.meta.url,
+  entry: "never",
+  input: z.object({ from: z.string(), to: z.string() }),
+  output: z.any(),
+  folders: { reads: ["from"], writes: ["to"] },
+});
 const bounds = workflow("bounds@1", z.object({ what: z.string() }), (f, { what }) =>
   refused[what]![0](f),
 );
 
 beforeAll(async () => {
   store = await openStore({ home });
+  declareInputs(home);
   const workflows = [deep, chain, large, keys, bounds];
   flow = await launchFlow({ store, workflows, codeRevision: "test" });
   await ensurePerson(store.db, { id: "rita", name: "Rita", pseudonym: "rita", role: "rater" });
@@ -137,15 +163,19 @@ const answered = async () => {
 };
 
 test("25 workflows inside one another have bounded ids, are asked, answered and cancelled as others are", async () => {
-  const [done, gone] = await Promise.all(
-    ["down", "gone"].map((id) => flow.start(deep, { depth: 25 }, { id })),
+  const [done, gone, aside] = await Promise.all(
+    ["down", "gone", "aside"].map((id) => flow.start(deep, { depth: 25 }, { id })),
   );
-  await waiting(2);
+  await waiting(3);
   const level15 = (await opsOf(store.db, gone!)).find((o) =>
     o.id.endsWith("level 15 of a rather long name"),
   );
   await flow.cancel({ node: level15!.id, by: "test" });
   await expect(flow.wait(gone!)).rejects.toMatchObject({ code: "cancelled" });
+  await cancelInDatabase(store.db, level15!.id.replace("gone", "aside"), "no server runs");
+  const left = sql`select count(*)::int from dbos.workflow_status where starts_with(workflow_uuid, 'aside/') and status = 'PENDING'`;
+  expect(await store.db.value(left, z.number())).toBeLessThanOrEqual(11); // those around it, which hear of it
+  await expect(flow.wait(aside!)).rejects.toMatchObject({ code: "cancelled" });
   await answered();
   expect(await flow.wait(done!)).toBe("yes");
   const ids = (await opsOf(store.db, done!)).map((o) => o.id);

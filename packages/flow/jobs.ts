@@ -14,6 +14,7 @@ import { type JobDef, type MetricPoint, RunId, type Sample, TillerError } from "
 import {
   addMetrics,
   addSamples,
+  inputPath,
   runProgress,
   type Store,
   whileFull,
@@ -57,12 +58,27 @@ interface JobRun<I, O> {
 }
 const ATTEMPTS = 3;
 
+/** A fork may put any text in place of a result: what a job is to read or write lies where this server may. */
+async function refuseFolders<I, O>({ store, def, input }: JobRun<I, O>): Promise<void> {
+  const { reads = [], writes = [] } = def.folders ?? {};
+  for (const field of reads) await inputPath(String(input[field]), { kind: "folder" });
+  for (const field of writes) {
+    const at = path.resolve(String(input[field]));
+    if (!at.startsWith(`${path.resolve(store.home)}${path.sep}`))
+      throw new TillerError(
+        "not_below_home",
+        `the ${def.kind} job would write to ${at} (${String(field)}), and writes only below ${store.home}. Name a folder there.`,
+      );
+  }
+}
+
 export async function runJob<I, O>(o: JobRun<I, O>): Promise<O> {
   const dir = path.join(o.store.home, "jobs", o.run);
   mkdirSync(dir, { recursive: true });
   const resultFile = path.join(dir, "result.json");
   const finished = await readFile(resultFile, "utf8").catch(() => undefined);
   if (finished !== undefined) return o.def.output.parse(JSON.parse(finished)); // done before a crash: not again
+  await refuseFolders(o);
   const input = JSON.stringify(o.input);
   await whileFull(() => writeWhole(path.join(dir, "input.json"), input), o.signal);
 

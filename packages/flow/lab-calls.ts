@@ -1,4 +1,5 @@
 /** The calls of a flow that belong to the lab: headings, jobs, datasets, checkpoints, the report. */
+import { existsSync } from "node:fs";
 import {
   CheckpointId,
   DatasetId,
@@ -14,6 +15,7 @@ import {
   endRun,
   getExperiment,
   getMetrics,
+  inputPath,
   patient,
   saveCheckpointRow,
   saveDataset,
@@ -201,6 +203,7 @@ export class LabFlow {
         `checkpoint ${p.name}`,
         async (c) => {
           c.note({ links: [{ kind: "checkpoint", id }], brief: p.name });
+          if (existsSync(p.path)) await inputPath(p.path, { kind: "folder" }); // it will be served
           await saveCheckpointRow(db, { ...p, id, parent });
         },
         { about: id },

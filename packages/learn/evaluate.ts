@@ -50,6 +50,7 @@ export const evaluateJob = defineJob({
   entry: "evaluate",
   input: Input,
   output: Output,
+  folders: { reads: ["base", "policy", "reward"], writes: [] },
 });
 
 export async function evaluate(

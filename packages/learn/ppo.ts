@@ -133,6 +133,7 @@ export const ppoJob = defineJob({
   entry: "ppo",
   input: Input,
   output: Output,
+  folders: { reads: ["base", "reward"], writes: ["out"] },
 });
 
 const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-5 };

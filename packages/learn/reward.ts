@@ -105,6 +105,7 @@ export const rewardJob = defineJob({
   entry: "trainReward",
   input: Input,
   output: Output,
+  folders: { reads: ["base"], writes: ["out"] },
 });
 
 const ADAM = { beta1: 0.9, beta2: 0.95, epsilon: 1e-5 };

@@ -22,6 +22,7 @@ export const sampleJob = defineJob({
   entry: "sample",
   input: Input,
   output: Output,
+  folders: { reads: ["checkpoint"], writes: [] },
 });
 
 export async function sample(

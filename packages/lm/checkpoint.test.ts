@@ -311,6 +311,25 @@ test("killed between the two renames of a save, the old checkpoint comes back", 
   expect((await readdir(home)).filter((name) => name.startsWith("killed"))).toEqual(["killed"]);
 });
 
+test("saves of one name at once, with readers in between, all end, and one of them stays whole", async () => {
+  const dir = path.join(home, "shared");
+  await saveCheckpoint(dir, parts(0));
+  const other = `${dir}.other`; // its folders are no business of the first
+  await saveCheckpoint(other, parts(5));
+  let reading = true;
+  const reader = (async () => {
+    while (reading) await loadCheckpoint(dir).catch(() => {}); // two names of a moment: it may be told to be damaged
+  })();
+  const saves = Array.from({ length: 8 }, (_, i) => saveCheckpoint(dir, parts(1 + (i % 3))));
+  const ids = (await Promise.all(saves)).map((m) => m.id);
+  reading = false;
+  await reader;
+  expect(ids).toContain((await loadCheckpoint(dir)).meta.id);
+  expect((await loadCheckpoint(other)).tensors).toEqual(tensors(5));
+  const left = (await readdir(home)).filter((name) => name.startsWith("shared"));
+  expect(left).toEqual(["shared", "shared.other"]);
+});
+
 test("a flipped bit of the weights, a missing or foreign file are told with a remedy", async () => {
   const dir = path.join(home, "flip");
   await saveCheckpoint(dir, parts(1));

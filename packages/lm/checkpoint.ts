@@ -3,8 +3,9 @@
  * tiller.json beside them: what it is, where it comes from, and its id, the sha256 of the weights file.
  * The folder is written beside its place and renamed, so there is never half a checkpoint.
  */
+import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { TillerError } from "@tiller/schema";
 import { z } from "zod";
@@ -83,8 +84,8 @@ export async function saveCheckpoint(
 ): Promise<CheckpointMeta> {
   const write = options.write ?? writeFlushed;
   const target = path.resolve(dir);
-  const beside = `${target}.tmp`;
-  const old = `${target}.old`;
+  const own = randomUUID().slice(0, 8); // two may save under one name at once
+  const beside = `${target}.${own}.tmp`;
   const { dtype = "F32", shardBytes = 5e9, chunk } = options;
   const tensors = new Map(parts.tensors);
   const bias = tensors.get("score.bias")?.data[0];
@@ -97,7 +98,7 @@ export async function saveCheckpoint(
   });
   try {
     await recover(target);
-    await rm(beside, { recursive: true, force: true });
+    await removeLeft(target);
     await mkdir(beside, { recursive: true });
     for (const { name, content } of weights.files) await write(path.join(beside, name), content);
     const meta = CheckpointMeta.parse({
@@ -115,15 +116,9 @@ export async function saveCheckpoint(
       await write(path.join(beside, name), text);
     await write(path.join(beside, "tiller.json"), pretty(meta));
     await flushFolder(beside);
-    const replaced = await moved(target, old);
-    try {
-      await rename(beside, target);
-    } catch (cause) {
-      if (replaced) await rename(old, target);
-      throw cause;
-    }
+    const replaced = await replace(target, beside, own);
     await flushFolder(path.dirname(target));
-    await rm(old, { recursive: true, force: true });
+    for (const old of replaced) await rm(old, { recursive: true, force: true });
     return meta;
   } catch (cause) {
     await rm(beside, { recursive: true, force: true });
@@ -193,20 +188,65 @@ export function parsed<T>(schema: z.ZodType<T>, file: string, bytes: Buffer): T 
   );
 }
 
-/** Killed between the two renames of a save: the old folder goes back to its place. */
-async function recover(target: string): Promise<void> {
-  if (existsSync(target) || !existsSync(`${target}.old`)) return;
-  await rename(`${target}.old`, target);
+const codeOf = (e: unknown) => (e as NodeJS.ErrnoException).code;
+/** Puts `beside` in the place of `target`; another save of the name, or a reader that recovers it, may be as quick. */
+async function replace(target: string, beside: string, own: string): Promise<string[]> {
+  const replaced: string[] = [];
+  for (;;) {
+    const old = `${target}.${own}-${replaced.length}.old`;
+    if (await moved(target, old)) replaced.push(old);
+    try {
+      await rename(beside, target);
+      return replaced;
+    } catch (cause) {
+      if (codeOf(cause) === "ENOTEMPTY" || codeOf(cause) === "EEXIST") continue;
+      const last = replaced.at(-1);
+      if (last) await rename(last, target).catch(() => {}); // a reader may have put it back
+      throw cause;
+    }
+  }
 }
-
 /** False when there is nothing to move. */
 async function moved(from: string, to: string): Promise<boolean> {
   try {
-    await rm(to, { recursive: true, force: true });
     await rename(from, to);
     return true;
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return false;
+    if (codeOf(cause) === "ENOENT") return false;
     throw cause;
   }
+}
+
+const BESIDE = /^\.([0-9a-f]{8}(-\d+)?\.)?(old|tmp)$/;
+/** Folders beside a checkpoint that saves of it made, by how their names end. */
+async function besides(target: string): Promise<{ old: string[]; tmp: string[] }> {
+  const [folder, base] = [path.dirname(target), path.basename(target)];
+  const names = (await readdir(folder).catch(() => [])).filter(
+    (n) => n.startsWith(base) && BESIDE.test(n.slice(base.length)),
+  );
+  const ending = (end: string) =>
+    names.filter((n) => n.endsWith(end)).map((n) => path.join(folder, n));
+  return { old: ending(".old"), tmp: ending(".tmp") };
+}
+const changedAt = async (folder: string) =>
+  (await stat(folder).catch(() => undefined))?.mtimeMs ?? 0;
+/** Killed between the two renames of a save: the old folder, the last one there was, goes back to its place. */
+async function recover(target: string): Promise<void> {
+  if (existsSync(target)) return;
+  const { old } = await besides(target);
+  const times = await Promise.all(old.map(changedAt));
+  const last = old[times.indexOf(Math.max(...times))];
+  if (last !== undefined)
+    await rename(last, target).catch((e: unknown) => {
+      if (!["ENOENT", "ENOTEMPTY", "EEXIST"].includes(String(codeOf(e)))) throw e; // a save put a newer one there
+    });
+}
+const LEFT_MS = 86_400_000;
+/** What killed saves left: half a checkpoint of a day ago or more, and what was replaced. */
+async function removeLeft(target: string): Promise<void> {
+  const { old, tmp } = await besides(target);
+  for (const left of tmp)
+    if (Date.now() - (await changedAt(left)) > LEFT_MS)
+      await rm(left, { recursive: true, force: true });
+  if (existsSync(target)) for (const left of old) await rm(left, { recursive: true, force: true });
 }

@@ -31,6 +31,11 @@ export interface JobDef<I, O> {
   readonly entry: string;
   readonly input: z.ZodType<I>;
   readonly output: z.ZodType<O>;
+  /** fields of its input that name folders: they must lie where the server may read, and below its home to be written */
+  readonly folders?: {
+    readonly reads: readonly (keyof I)[];
+    readonly writes: readonly (keyof I)[];
+  };
 }
 
 /** Declares a job; `run` must be exported from `module` under the name `entry`. */

@@ -9,6 +9,7 @@ import { z } from "zod";
 import { cancelBatches } from "./batches.ts";
 import { endExperiment } from "./lab.ts";
 import { cancelNodes } from "./nodes.ts";
+import { atOrBelow } from "./places.ts";
 import { type Db, type Sql, sql } from "./sql.ts";
 
 const ASIDE = "set aside";
@@ -18,8 +19,9 @@ export const MOST_DEATHS = 2;
 const COUNTED = "1 hour";
 
 const open = sql`status in ('PENDING', 'ENQUEUED', 'DELAYED')`;
-const at = (node: string): Sql =>
-  sql`(workflow_uuid = ${node} or starts_with(workflow_uuid, ${`${node}/`}))`;
+/** All of a run: every place of it begins with its id. */
+const at = (run: string): Sql =>
+  sql`(workflow_uuid = ${run} or starts_with(workflow_uuid, ${`${run}/`}))`;
 /** Before the first start of a server there are no workflows. */
 const hasWorkflows = (db: Db): Promise<boolean> =>
   db.value(sql`select to_regclass('dbos.workflow_status') is not null`, z.boolean());
@@ -80,7 +82,7 @@ export async function cancelInDatabase(db: Db, node: string, why: string): Promi
   await unended(db, run, "cancelled");
   if (await hasWorkflows(db))
     await db.run(
-      sql`update dbos.workflow_status set status = 'CANCELLED', owner_xid = null, queue_name = null, started_at_epoch_ms = null, completed_at = (extract(epoch from now()) * 1000)::bigint where ${at(node)} and ${open}`,
+      sql`update dbos.workflow_status set status = 'CANCELLED', owner_xid = null, queue_name = null, started_at_epoch_ms = null, completed_at = (extract(epoch from now()) * 1000)::bigint where ${atOrBelow(sql`workflow_uuid`, node)} and ${open}`,
     );
   await cancelBatches(db, node);
   await cancelNodes(db, node, why);
