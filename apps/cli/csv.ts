@@ -19,10 +19,13 @@ export const numberCell = z.string().transform((text, c) => {
 export interface CsvFlags {
   readonly encoding?: string | undefined;
   readonly separator?: string | undefined;
+  readonly guarded?: boolean | undefined;
 }
 export const csvFlags = {
   encoding: z.string().min(1).optional(),
   separator: z.string().min(1).optional(),
+  /** the file is one that Tiller wrote: apostrophes before formulas come off */
+  guarded: z.boolean().optional(),
 };
 /** What --separator says, as the one character that it is. */
 export function separatorOf(given: string | undefined): string | undefined {
@@ -51,6 +54,7 @@ export async function readCsv<S extends z.ZodRawShape>(
     kind: "csv",
     encoding: o.encoding,
     separator: separatorOf(o.separator),
+    guarded: o.guarded,
     trim: true,
   } as const;
   try {

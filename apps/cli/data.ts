@@ -22,7 +22,7 @@ import { csvFlags, separatorOf } from "./csv.ts";
 import { parseFlags } from "./flags.ts";
 
 const usage = `tiller data import FILE [--as ${importNames.join("|")}|MAPPING.json] [--experiment ID] [--rater COLUMN] [--rater-prefix TEXT]
-                   [--dirt ${dirtPolicies.join("|")}] [--encoding NAME] [--separator CHARACTER] [--dry-run]
+                   [--dirt ${dirtPolicies.join("|")}] [--encoding NAME] [--separator CHARACTER] [--guarded] [--dry-run]
 tiller data export --out FILE [--format ${ExportRequest.shape.format.unwrap().options.join("|")}] [--as jsonl|csv|parquet, with .gz if wanted]
                    [--experiment ID] [--batch ID] [--type NAME] [--since TIME] [--until TIME] [--undone mark]`;
 
@@ -119,6 +119,7 @@ async function importFrom([file, ...args]: string[]): Promise<number> {
     dirt: o.dirt,
     encoding: o.encoding,
     separator: separatorOf(o.separator),
+    guarded: o.guarded ?? (types !== undefined || undefined), // beside what we wrote lies its schema
     types,
     dry: o["dry-run"],
     now: new Date(),
@@ -127,7 +128,7 @@ async function importFrom([file, ...args]: string[]): Promise<number> {
     ? ` in the experiment ${report.experiments.join(", ")}`
     : "";
   console.log(
-    `${report.rows} rows read. ${report.dry ? "This would add" : "Added"} ${report.answers} answers to ${report.tasks} tasks by ${report.people} people${into}; ${report.known} answers were here already.`,
+    `${report.rows} rows read. ${report.dry ? "This would add" : "Added"} ${report.answers} answers to ${report.tasks} tasks by ${report.people} people${into}; ${report.known} answers were here already, unchanged.`,
   );
   for (const { kind, found, leftOut, lines } of report.dirt)
     console.log(

@@ -7,7 +7,7 @@
  *   preferences FILE.csv      comparisons with the columns a,b,worker,choice (a, b, tie): agreement, and which model
  *                             predicts judgments that it has not seen
  *
- * Files may be packed by gzip or zstd. Text is UTF-8 unless --encoding says what it is; cells are separated by commas unless
+ * --guarded: Tiller wrote the file before its CSV said so, and apostrophes before formulas come off. Files may be packed by gzip or zstd. Text is UTF-8 unless --encoding says what it is; cells are separated by commas unless
  * --separator says by what.
  */
 import { writeFileSync } from "node:fs";
@@ -26,7 +26,7 @@ import {
   scoreNumbers,
   screening,
 } from "@tiller/crowd";
-import { csvLine } from "@tiller/data";
+import { csvHeader, csvLine } from "@tiller/data";
 import { type Estimate, median, own, TillerError, wilson } from "@tiller/schema";
 import { csvFlags, type CsvFlags, numberCell, readCsv } from "./csv.ts";
 import { countFlag, numberFlag, parseFlags } from "./flags.ts";
@@ -163,7 +163,7 @@ function writeLabels(file: string, t: ReturnType<typeof labelTable>, posterior: 
   const lines = t.tasks.flatMap((task, i) =>
     t.labels.map((l, k) => csvLine([task, l, Number(posterior[i * K + k].toFixed(6))])),
   );
-  writeFileSync(file, `task,label,probability\n${lines.join("")}`);
+  writeFileSync(file, `${csvHeader(["task", "label", "probability"])}${lines.join("")}`);
 }
 
 async function aggregateNumbers(
@@ -199,7 +199,7 @@ async function aggregateNumbers(
   if (flags.out)
     writeFileSync(
       flags.out,
-      `task,value,sd\n${[...best.result.tasks].map(([task, x]) => csvLine([task, x.value, x.sd])).join("")}`,
+      `${csvHeader(["task", "value", "sd"])}${[...best.result.tasks].map(([task, x]) => csvLine([task, x.value, x.sd])).join("")}`,
     );
   const repeated = answers.length - onceEach(answers).length;
   if (flags.json) {

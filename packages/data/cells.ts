@@ -1,6 +1,6 @@
 /**
  * The cells of every CSV that Tiller writes. A text that a spreadsheet would run as a formula gets an apostrophe in
- * front, which spreadsheets take for "this is text"; our own reader takes it away again. A text that already has
+ * front, which spreadsheets take for "this is text"; where a file is known to be ours our reader takes it away again. A text that already has
  * apostrophes in front of such a sign gets one more, so that what is read is what was written. Plain numbers stay.
  */
 const runs = /^'*[=+\-@\t\r\n\uff0b\uff0d\uff1d\uff20]/;
@@ -21,5 +21,15 @@ export function csvCell(value: string | number): string {
   const text = typeof value === "string" ? guardCell(value) : String(value);
   return /[",;\t\n\r]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
+/**
+ * The line of column names. The last stands in quotes that it does not need, and no other does: so a reader of ours knows
+ * that the guard comes off, other readers see no difference, and in others' files an apostrophe is the text's own.
+ */
+export const csvHeader = (names: readonly string[]): string =>
+  `${names.map((n, i) => (i === names.length - 1 ? `"${n}"` : n)).join(",")}\n`;
+export const isOurs = (names: readonly string[], quoted: readonly boolean[]): boolean =>
+  names.length > 1 &&
+  names.every((n, i) => /^[\w.]+$/.test(n) && quoted[i] === (i === names.length - 1));
+
 export const csvLine = (cells: readonly (string | number)[]): string =>
   `${cells.map(csvCell).join(",")}\n`;

@@ -54,6 +54,7 @@ export function answersIn(o: { experiment: string; type: ImportedType; at: Date 
       // a time that the file does not say must not make the same row differ tomorrow
       ...(m.at === undefined ? { timeUnknown: true } : {}),
       ...(m.rater === undefined ? { unnamed: true } : {}),
+      ...(m.task === undefined ? { byContent: true } : {}),
     });
     return { line, row, text };
   };

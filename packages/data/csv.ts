@@ -4,18 +4,22 @@
  */
 import { clipped, someOf } from "./json.ts";
 import { BadRow } from "./row.ts";
-import { unguardCell } from "./cells.ts";
+import { isOurs, unguardCell } from "./cells.ts";
 
 export interface CsvOptions {
   readonly separator?: string | undefined;
   /** spaces around cells that are not in quotes are taken away */
   readonly trim?: boolean;
+  /** we wrote it: the apostrophe that guards formulas comes off (cells.ts). Unless said, as the header says it */
+  readonly guarded?: boolean | undefined;
   /** characters that a row may have */
   readonly longest: number;
 }
 export interface CsvRow {
   readonly line: number;
   readonly cells: readonly string[];
+  /** of the first row: which cells stand in quotes */
+  readonly quoted?: readonly boolean[] | undefined;
 }
 const MOST_COLUMNS = 10_000;
 
@@ -32,6 +36,8 @@ export async function* csvRows(
   let state: "start" | "plain" | "quoted" | "closed" | "ended" = "start";
   let afterReturn = false;
   let size = 0;
+  let rows = 0;
+  let headerQuotes: boolean[] = []; // of the first row's cells, whether they stand in quotes
 
   const endCell = () => {
     if (cells.length >= MOST_COLUMNS)
@@ -39,16 +45,23 @@ export async function* csvRows(
         begun,
         `more than ${MOST_COLUMNS} columns. Is ${JSON.stringify(separator)} the separator?`,
       );
-    cells.push(unguardCell(trim && (state === "start" || state === "plain") ? cell.trim() : cell));
+    const quoted = state !== "start" && state !== "plain";
+    if (!rows) headerQuotes.push(quoted);
+    cells.push(trim && !quoted ? cell.trim() : cell);
     cell = "";
     state = "start";
   };
   const endRow = (): CsvRow | undefined => {
     endCell();
-    const row = { line: begun, cells };
+    const row = { line: begun, cells, quoted: rows ? undefined : headerQuotes };
     cells = [];
     size = 0;
-    return row.cells.every((c) => c === "") ? undefined : row;
+    if (row.cells.every((c) => c === "")) {
+      headerQuotes = [];
+      return undefined;
+    }
+    rows++;
+    return row;
   };
   const tooLong = () =>
     new BadRow(
@@ -144,9 +157,11 @@ export async function* csvRecords(
   o: CsvOptions,
 ): AsyncGenerator<{ line: number; record: Record<string, string>; columns: readonly string[] }> {
   let columns: readonly string[] | undefined;
-  for await (const { line, cells } of csvRows(pieces, o)) {
+  let guarded = o.guarded;
+  for await (const { line, cells, quoted } of csvRows(pieces, o)) {
     if (!columns) {
       columns = headerOf(cells, line, o.separator ?? ",");
+      guarded ??= isOurs(cells, quoted ?? []);
       continue;
     }
     if (cells.length !== columns.length)
@@ -155,7 +170,8 @@ export async function* csvRecords(
         `${cells.length} cells where the header has ${columns.length} (${someOf(columns)})`,
       );
     const record: Record<string, string> = Object.create(null) as Record<string, string>;
-    for (const [i, name] of columns.entries()) record[name] = cells[i]!;
+    for (const [i, name] of columns.entries())
+      record[name] = guarded ? unguardCell(cells[i]!) : cells[i]!;
     yield { line, record, columns };
   }
   if (!columns)

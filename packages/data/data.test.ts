@@ -219,7 +219,11 @@ describe("rows that cannot be used", () => {
   const row = (change: object) => JSON.stringify({ ...good, ...change });
   test.each([
     ["not JSON", [row({}), "{"], /line 2: not JSON/],
-    ["a missing column", [JSON.stringify({ answer: "y1" })], /line 1: task: Invalid input/],
+    [
+      "a missing column",
+      [JSON.stringify({ answer: "y1" })],
+      /line 1: there is no task; there are answer/,
+    ],
     ["an unknown column", [row({ more: 1 })], /line 1: Unrecognized key: "more"/],
     ["a wrong kind", [row({}), row({ answer: "y2", swap: "yes" })], /line 2: swap: Invalid input/],
     ["NUL", [row({ value: { a: ["b\0"] } })], /line 1: value\.a\.0 has a NUL character/],
@@ -291,7 +295,7 @@ describe("rows that cannot be used", () => {
     expect(lines((await exported(two, {})).bytes)).toMatchObject([{ rater: "other-w1" }]);
     await two.db.run(sql`update answer set value = '{}'`);
     await expect(importAnswers(two, { ...request, raterPrefix: "other-" })).rejects.toThrow(
-      "answer y1 is here already and differs",
+      "answer y1 is here already with another value: {}",
     );
   });
 });

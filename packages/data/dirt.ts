@@ -100,7 +100,8 @@ export async function dealWith(client: pg.ClientBase, dirt: Dirt, name: string):
   // what the rows of one task say differently of it belongs to the answers
   await client.query(
     `update staged set row = jsonb_set(row #- '{input,source}', '{value,source}', row #> '{input,source}')
-     where row #> '{input,source}' is not null and row->>'task' in
-       (select row->>'task' from staged group by 1 having count(distinct coalesce(row #> '{input,source}', 'null')) > 1)`,
+     where row #> '{input,source}' is not null and (row->>'task' in
+       (select row->>'task' from staged group by 1 having count(distinct coalesce(row #> '{input,source}', 'null')) > 1)
+       or exists (select from task t where t.id = row->>'task' and t.input->'source' is distinct from row #> '{input,source}'))`,
   );
 }

@@ -7,7 +7,7 @@ import { createGzip } from "node:zlib";
 import pg from "pg";
 import { type ExportRequest, type FileKind, TillerError } from "@tiller/schema";
 import type { Store } from "@tiller/store";
-import { guardSql } from "./cells.ts";
+import { csvHeader, guardSql } from "./cells.ts";
 import type { Column } from "./columns.ts";
 import { copied, pages } from "./copy.ts";
 import { type Format, formats } from "./formats.ts";
@@ -138,7 +138,7 @@ export async function exportAnswers(store: Store, r: ExportRequest): Promise<Exp
     async function* encoded() {
       if (r.as === "csv") {
         // RFC 4180 as Postgres writes it: a null is empty, an empty text is ""
-        yield Buffer.from(`${format.columns.map((c) => c.name).join(",")}\n`);
+        yield Buffer.from(csvHeader(format.columns.map((c) => c.name)));
         counted.rows = yield* copied(client, query);
         return;
       }

@@ -29,12 +29,19 @@ export const checks: readonly Check[] = [
     say: (type) => `${type} has two versions of instructions. Give one of them another typeVersion`,
   },
   {
-    find: `select line, row->>'answer' as what from staged join answer a on a.id = row->>'answer' join person p on p.id = a.person
-           where (a.task, a.value, p.pseudonym, a.swap, a.active_seconds, a.idle_seconds, a.weight, a.at, a.undone_at) is distinct from
-             (row->>'task', row->'value', row->>'rater', (row->>'swap')::boolean, (row->>'activeSeconds')::float8, (row->>'idleSeconds')::float8,
-              (row->>'weight')::float8, case when row ? 'timeUnknown' then a.at else (row->>'at')::timestamptz end, (row->>'undoneAt')::timestamptz) order by line`,
-    say: (answer) =>
-      `answer ${answer} is here already and differs. Answers are not changed by an import`,
+    // weights are worked out here anew: they may have changed since
+    find: `select line, concat(row->>'answer', ' is here already with another ', fields) as what from staged join answer a on a.id = row->>'answer' join person p on p.id = a.person,
+           lateral (select concat_ws(', ',
+             case when a.task <> row->>'task' then 'task' end,
+             case when a.value <> row->'value' then 'value: ' || left(a.value::text, 120) end,
+             case when p.pseudonym <> row->>'rater' then 'rater' end,
+             case when a.swap <> (row->>'swap')::boolean then 'swap' end,
+             case when a.active_seconds <> (row->>'activeSeconds')::float8 then 'activeSeconds' end,
+             case when a.idle_seconds <> (row->>'idleSeconds')::float8 then 'idleSeconds' end,
+             case when a.at <> (row->>'at')::timestamptz then 'at' end,
+             case when a.undone_at is distinct from (row->>'undoneAt')::timestamptz then 'undoneAt' end) as fields) f
+           where fields <> '' order by line`,
+    say: (what) => `answer ${what}. Answers are not changed by an import`,
   },
   {
     find: `select min(line) as line, concat(row->>'rater', ' on ', row->>'task') as what from staged
@@ -45,7 +52,8 @@ export const checks: readonly Check[] = [
   },
   {
     find: `select min(line) as line, t.id as what from staged join task t on t.id = row->>'task'
-           where (t.input, t.batch, t.type, t.type_version) is distinct from (row->'input', row->>'batch', row->>'type', row->>'typeVersion') group by 2 order by 1`,
+           where (case when row ? 'byContent' then t.input - 'source' else t.input end, t.batch, t.type, t.type_version) is distinct from
+             (case when row ? 'byContent' then (row->'input') - 'source' else row->'input' end, row->>'batch', row->>'type', row->>'typeVersion') group by 2 order by 1`,
     say: (task) => `task ${task} is here already and differs. Give it another id`,
   },
   {

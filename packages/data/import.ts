@@ -19,6 +19,7 @@ import {
 import { Db, type Store } from "@tiller/store";
 import type pg from "pg";
 import { from as copyFrom } from "pg-copy-streams";
+import { recognise, withoutKnown } from "./again.ts";
 import { answersIn } from "./convert.ts";
 import { dealWith, Dirt } from "./dirt.ts";
 import { AnswerRow, formats } from "./formats.ts";
@@ -54,6 +55,8 @@ export interface ImportRequest {
   readonly encoding?: string | undefined;
   /** of CSV: what stands between cells; a comma unless said */
   readonly separator?: string | undefined;
+  /** of CSV: whether Tiller wrote it, so that its guard against formulas comes off; unless said, as its header says */
+  readonly guarded?: boolean | undefined;
   readonly dry: boolean;
   readonly now: Date;
   /** ends the work; nothing is kept then */
@@ -78,7 +81,12 @@ export async function importAnswers(store: Store, r: ImportRequest): Promise<Imp
         `update staged set row = jsonb_set(row, '{rater}', to_jsonb($1::text || (row->>'rater')))`,
         [r.raterPrefix],
       );
-    if (foreign) await dealWith(client, dirt, name);
+    let unchanged = 0;
+    if (foreign) {
+      await recognise(client);
+      await dealWith(client, dirt, name);
+      unchanged = await withoutKnown(client, name);
+    }
     const db = new Db(client as unknown as ConstructorParameters<typeof Db>[0]);
     await client.query("create index on staged ((row->>'answer')); analyze staged");
     for (const { find, say } of checks) {
@@ -135,7 +143,7 @@ export async function importAnswers(store: Store, r: ImportRequest): Promise<Imp
     return {
       rows: read,
       answers: fresh,
-      known: kept - fresh,
+      known: kept - fresh + unchanged,
       tasks,
       people,
       batches,
@@ -192,6 +200,7 @@ async function incoming(r: ImportRequest): Promise<Incoming> {
     name: r.name ?? path.basename(r.file),
     encoding: r.encoding,
     separator: r.separator,
+    guarded: r.guarded ?? (r.format === "answers" || undefined), // exports of before have no mark
     signal: r.signal,
   };
   if (r.format === "answers") {

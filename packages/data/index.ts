@@ -1,5 +1,5 @@
 /** Answers in and out of files; tables of text for whoever reads or writes them. */
-export { csvLine } from "./cells.ts";
+export { csvHeader, csvLine } from "./cells.ts";
 export { exportAnswers } from "./export.ts";
 export { importAnswers } from "./import.ts";
 export { readRows } from "./read.ts";

@@ -366,7 +366,7 @@ describe("known faults", () => {
     });
     await load([both[0]!], "trl", "d6", { rater: "annotator" });
     await expect(load([both[1]!], "trl", "d6", { rater: "annotator" })).rejects.toThrow(
-      /line 1: d6:x on d6\/rows\/\w+: answered it before, in another file/,
+      /line 1: d6:x on d6\/rows\/\w+: said .* here, and the file says/,
     );
     await expect(load([p], "trl", "d7", { rater: "annotator" })).rejects.toThrow(
       "line 1: annotator: undefined is neither text nor a whole number",

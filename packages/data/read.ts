@@ -38,6 +38,8 @@ export interface ReadOptions {
   readonly separator?: string | undefined;
   /** of CSV: spaces around cells are taken away */
   readonly trim?: boolean;
+  /** of CSV: whether Tiller wrote it, so that its guard against formulas comes off; unless said, as its header says */
+  readonly guarded?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -108,7 +110,12 @@ async function* fromCsv(
 ): AsyncGenerator<SourceRow> {
   const separator = o.separator ?? (/\.tsv(\.gz|\.zst)?$/i.test(name) ? "\t" : ",");
   const pieces = textOf(unpacked(file, name), { name, encoding: o.encoding });
-  const options = { separator, trim: o.trim ?? false, longest: LONGEST };
+  const options = {
+    separator,
+    trim: o.trim ?? false,
+    guarded: o.guarded,
+    longest: LONGEST,
+  };
   for await (const { line, record } of csvRecords(pieces, options))
     yield { ...typed(record, line, kinds), cells: true };
 }

@@ -78,6 +78,13 @@ export const ImportQuery = z.strictObject({
     ),
   encoding: z.string().max(40).optional().describe("of JSONL and CSV; UTF-8 unless said"),
   separator: z.string().length(1).optional().describe("of CSV; a comma unless said"),
+  guarded: z
+    .stringbool()
+    .or(z.boolean())
+    .optional()
+    .describe(
+      "whether Tiller wrote the CSV, so that apostrophes before formulas come off; unless said, as its header says",
+    ),
   dry: z.stringbool().or(z.boolean()).default(false).describe("only say what would happen"),
 });
 export const Imported = z.strictObject({

@@ -50,6 +50,7 @@ export const dataRoutes = (d: Deps) => {
           dirt: q.dirt,
           encoding: q.encoding,
           separator: q.separator,
+          guarded: q.guarded,
           signal: c.req.raw.signal, // who left waits for nothing
           dry: q.dry,
           now: new Date(),
