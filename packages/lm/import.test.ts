@@ -1,9 +1,10 @@
 /** Models of llama2.c: a made-up one in every layout, and the pretrained one of ../shared where it is. */
-import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { rng } from "@tiller/schema";
 import { State } from "@tiller/tensor";
 import { shapeOf } from "./architectures.ts";
@@ -14,6 +15,14 @@ import { Sampler } from "./sampler.ts";
 import { sentencePieceJson } from "./sentencepiece.ts";
 import { loadTokenizerJson } from "./tokenizer.ts";
 import { paramSpecs } from "./transformer.ts";
+
+const scratch = mkdtempSync(path.join(tmpdir(), "tiller-import-"));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+const readBin = async (content: Buffer) => {
+  const file = path.join(scratch, "m.bin");
+  await writeFile(file, content);
+  return readLlama2c(file);
+};
 
 /** A .bin of 2 layers, width 16, 2 heads over 1 key-value head, with weights 0, 1, 2 ... */
 function bin(vocab: number): Buffer {
@@ -33,8 +42,8 @@ function bin(vocab: number): Buffer {
 test.each([
   ["shared", 6],
   ["its own", -6],
-])("a .bin with %s output matrix fills every tensor of the architecture", (_, vocab) => {
-  const { config, tensors } = readLlama2c(bin(vocab), "m.bin");
+])("a .bin with %s output matrix fills every tensor of the architecture", async (_, vocab) => {
+  const { config, tensors } = await readBin(bin(vocab));
   const specs = paramSpecs(shapeOf(config));
   expect(new Set(tensors.keys())).toEqual(new Set(specs.map((s) => s.name)));
   for (const { name, shape } of specs) expect(tensors.get(name)?.shape, name).toEqual(shape);
@@ -57,10 +66,10 @@ test("turning rotary pairs to halves and back changes nothing", () => {
 test("a cut file, a foreign file and a tokenizer of another model are told with a remedy", async () => {
   const whole = bin(6);
   for (const end of [0, 27, 28, whole.length - 1])
-    expect(() => readLlama2c(whole.subarray(0, end), "m.bin")).toThrow(
+    await expect(readBin(whole.subarray(0, end))).rejects.toThrow(
       /m\.bin is no model of llama2\.c, version 0: it has \d+ bytes/,
     );
-  expect(() => readLlama2c(Buffer.alloc(4000, 255), "m.bin")).toThrow(/its header says d = -1/);
+  await expect(readBin(Buffer.alloc(4000, 255))).rejects.toThrow(/its header says d = -1/);
   expect(() => readLlama2cTokenizer(Buffer.alloc(30), 512, "tok.bin")).toThrow(
     /ends after \d of 512/,
   );

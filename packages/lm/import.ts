@@ -50,7 +50,7 @@ export async function importModel(
       "no_tokenizer",
       `${path.basename(source)} holds no tokenizer. Give llama2.c's tokenizer file with --tokenizer.`,
     );
-  const { config, tensors } = readLlama2c(await readPart(source), source);
+  const { config, tensors } = await readLlama2c(source);
   const vocab = Number(config["vocab_size"]);
   const tokenizer = readLlama2cTokenizer(await readPart(o.tokenizer), vocab, o.tokenizer);
   return { config, tensors, tokenizer };

@@ -3,7 +3,7 @@
  * of their own, whose memory stays near one copy of the weights. Needs 4 GB of memory and 5 GB of disk.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, statSync, truncateSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -86,4 +86,53 @@ test("a trainer's state above 2 GiB is written and read; a buffer above 2 GiB th
   expect(read["unused"]).toEqual(["h.0.attn.bias"]);
   expect(read.peak).toBeLessThan(7e8);
   rmSync(path.join(home, "s"), { recursive: true });
+}, 600_000);
+
+test("a GGUF file of 2.2 GB is written out of a checkpoint, and comes back number by number", () => {
+  apart(`${model}
+    await lm.writeFileSafely(path.join(home, "m.gguf"), lm.ggufContent({ config, tensors, tokenizer: {
+      ...tokenizer, added_tokens: [] } }, { name: "m" }));`);
+  const { size } = statSync(path.join(home, "m.gguf"));
+  expect(size).toBeGreaterThan(2 ** 31);
+  const read = apart(`${model}
+    const m = await lm.importModel(path.join(home, "m.gguf"));
+    out.wrong = [...m.tensors.values()].reduce((n, t) => n + wrong(t), 0);
+    out.names = [...m.tensors.keys()]; out.wanted = [...tensors.keys()];`);
+  expect(read["wrong"]).toBe(0);
+  expect(read["names"]).toEqual(read["wanted"]);
+  expect(read.peak).toBeLessThan(1.3 * size + 6e8);
+  // half as wide, as most files are
+  const half = apart(`${model}
+    await lm.writeFileSafely(path.join(home, "h.gguf"), lm.ggufContent({ config, tensors, tokenizer }, {
+      name: "m", matrices: "Q8_0" }));
+    const m = await lm.importModel(path.join(home, "h.gguf"));
+    let worst = 0; const wte = m.tensors.get("wte.weight").data;
+    for (let i = 0; i < wte.length; i++) worst = Math.max(worst, Math.abs(wte[i] - at(i)));
+    out.worst = worst;`);
+  expect(half["worst"]).toBeLessThan(0.003); // a 127th of the largest of a block, halved
+  console.log(`${size} bytes of GGUF: reading took ${read.peak} bytes of memory`);
+  rmSync(path.join(home, "m.gguf"));
+  rmSync(path.join(home, "h.gguf"));
+}, 900_000);
+
+test("a .bin of llama2.c of 2.2 GB is read", () => {
+  // the vocabulary's matrix is the file; zeros are sparse
+  const [d, vocab] = [1024, 530_000];
+  const header = Buffer.alloc(28);
+  [d, 16, 1, 8, 8, vocab, 16].forEach((x, i) => header.writeInt32LE(x, 4 * i));
+  const file = path.join(home, "m.bin");
+  writeFileSync(file, header);
+  const floats = vocab * d + 2 * d * d + 2 * d * d + 3 * 16 * d + 2 * d + d + 16 * 128;
+  truncateSync(file, 28 + 4 * floats);
+  const pieces = Buffer.alloc(4 + vocab * 9);
+  for (let i = 0; i < vocab; i++) {
+    pieces.writeInt32LE(1, 4 + 9 * i + 4);
+    pieces.writeUInt8(97 + (i % 26), 4 + 9 * i + 8);
+  }
+  writeFileSync(path.join(home, "tok.bin"), pieces);
+  const read = apart(`
+    const m = await lm.importModel(path.join(home, "m.bin"), { tokenizer: path.join(home, "tok.bin") });
+    out.length = m.tensors.get("model.embed_tokens.weight").data.length;`);
+  expect(read["length"]).toBe(d * vocab);
+  rmSync(file);
 }, 600_000);

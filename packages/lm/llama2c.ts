@@ -5,6 +5,7 @@
  */
 import { TillerError } from "@tiller/schema";
 import { type ModelConfig, shapeOf } from "./architectures.ts";
+import { bytesOf, Ranged } from "./files.ts";
 import type { TensorData } from "./safetensors.ts";
 import { type Piece, sentencePieceJson } from "./sentencepiece.ts";
 
@@ -39,15 +40,18 @@ function swapRows(
   return out;
 }
 
-/** config.json and tensors of a .bin file's bytes; `file` is for messages. */
-export function readLlama2c(
-  bytes: Buffer,
+const HEADER = 28;
+/** config.json and tensors of a .bin file, read tensor by tensor. */
+export async function readLlama2c(
   file: string,
-): { config: ModelConfig; tensors: Map<string, TensorData> } {
-  if (bytes.length < 28) throw bad(file, `it has ${bytes.length} bytes`);
+): Promise<{ config: ModelConfig; tensors: Map<string, TensorData> }> {
+  await using bytes = await Ranged.open(file, (what) => bad(file, what));
+  if (bytes.size < HEADER) throw bad(file, `it has ${bytes.size} bytes`);
+  const header = Buffer.alloc(HEADER);
+  await bytes.read(header, 0);
   const [d, inner, layers, heads, kvHeads, signedVocab, positions] = Array.from(
     { length: 7 },
-    (_, i) => bytes.readInt32LE(4 * i),
+    (_, i) => header.readInt32LE(4 * i),
   );
   const vocab = Math.abs(signedVocab);
   const sizes = { d, inner, layers, heads, kvHeads, vocab, positions };
@@ -78,30 +82,32 @@ export function readLlama2c(
     layers * (2 * d * d + 2 * kvHeads * D * d + 3 * inner * d + 2 * d) +
     d +
     positions * D;
-  if (bytes.length !== 28 + 4 * wanted)
-    throw bad(file, `it has ${bytes.length} bytes, its header asks for ${28 + 4 * wanted}`);
-  const all = new Float32Array(new Uint8Array(bytes).buffer, 28);
-  let at = 0;
-  const take = (n: number) => all.subarray(at, (at += n));
+  if (bytes.size !== HEADER + 4 * wanted)
+    throw bad(file, `it has ${bytes.size} bytes, its header asks for ${HEADER + 4 * wanted}`);
+  let at = HEADER;
   const tensors = new Map<string, TensorData>();
-  const one = (name: string, shape: number[], turn = (w: Float32Array) => w) =>
-    tensors.set(name, { shape, data: turn(take(shape.reduce((a, b) => a * b, 1))) });
-  const each = (name: string, shape: number[], turn?: (w: Float32Array) => Float32Array) => {
-    for (let l = 0; l < layers; l++) one(`model.layers.${l}.${name}.weight`, shape, turn);
+  const one = async (name: string, shape: number[], turn = (w: Float32Array) => w) => {
+    const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
+    await bytes.read(bytesOf(data), at);
+    at += data.byteLength;
+    tensors.set(name, { shape, data: turn(data) });
   };
-  one("model.embed_tokens.weight", [vocab, d]);
-  each("input_layernorm", [d]);
-  each("self_attn.q_proj", [heads * D, d], (w) => pairsToHalves(w, heads, d));
-  each("self_attn.k_proj", [kvHeads * D, d], (w) => pairsToHalves(w, kvHeads, d));
-  each("self_attn.v_proj", [kvHeads * D, d]);
-  each("self_attn.o_proj", [d, heads * D]);
-  each("post_attention_layernorm", [d]);
-  each("mlp.gate_proj", [inner, d]);
-  each("mlp.down_proj", [d, inner]);
-  each("mlp.up_proj", [inner, d]);
-  one("model.norm.weight", [d]);
-  take(positions * D); // the rotary tables of old files
-  if (signedVocab < 0) one("lm_head.weight", [vocab, d]);
+  const each = async (name: string, shape: number[], turn?: (w: Float32Array) => Float32Array) => {
+    for (let l = 0; l < layers; l++) await one(`model.layers.${l}.${name}.weight`, shape, turn);
+  };
+  await one("model.embed_tokens.weight", [vocab, d]);
+  await each("input_layernorm", [d]);
+  await each("self_attn.q_proj", [heads * D, d], (w) => pairsToHalves(w, heads, d));
+  await each("self_attn.k_proj", [kvHeads * D, d], (w) => pairsToHalves(w, kvHeads, d));
+  await each("self_attn.v_proj", [kvHeads * D, d]);
+  await each("self_attn.o_proj", [d, heads * D]);
+  await each("post_attention_layernorm", [d]);
+  await each("mlp.gate_proj", [inner, d]);
+  await each("mlp.down_proj", [d, inner]);
+  await each("mlp.up_proj", [inner, d]);
+  await one("model.norm.weight", [d]);
+  at += 4 * positions * D; // the rotary tables of old files
+  if (signedVocab < 0) await one("lm_head.weight", [vocab, d]);
   return { config, tensors };
 }
 

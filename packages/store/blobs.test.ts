@@ -6,7 +6,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, expect, test } from "vitest";
 import { TillerError } from "@tiller/schema";
-import { readBlob, writeBlob } from "./blobs.ts";
+import { blobLines, linePieces, readBlob, writeBlob } from "./blobs.ts";
 import { whileFull, writeWhole } from "./files.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-blobs-"));
@@ -37,6 +37,30 @@ test("a blob that was damaged is written anew by the next writer of the same val
   await expect(readBlob(home, hash)).rejects.toMatchObject({ code: "damaged_blob" });
   expect(await writeBlob(home, bytes)).toBe(hash);
   expect(await readBlob(home, hash)).toEqual(bytes);
+});
+
+test("lines go in and out in pieces, whatever their length, with the hash of the whole", async () => {
+  const lines = Array.from({ length: 2500 }, (_, i) => (i % 7 ? `é${i}` : ""));
+  lines[1200] = "x".repeat(3_000_000); // longer than a piece that is read
+  const hash = await writeBlob(home, linePieces(lines));
+  const whole = Buffer.from(lines.map((l) => `${l}\n`).join(""));
+  expect(await writeBlob(home, whole)).toBe(hash);
+  expect(await readBlob(home, hash)).toEqual(whole);
+  expect(await Array.fromAsync(blobLines(home, hash))).toEqual(lines);
+  const open = await writeBlob(home, Buffer.from("a\n\nb"));
+  expect(await Array.fromAsync(blobLines(home, open))).toEqual(["a", "", "b"]);
+  expect(await Array.fromAsync(blobLines(home, await writeBlob(home, linePieces([]))))).toEqual([]);
+
+  truncateSync(fileOf(hash), 5_000);
+  await expect(Array.fromAsync(blobLines(home, hash))).rejects.toMatchObject({
+    code: "damaged_blob",
+  });
+  expect(await writeBlob(home, linePieces(lines))).toBe(hash);
+  expect(await Array.fromAsync(blobLines(home, hash))).toEqual(lines);
+  rmSync(fileOf(hash));
+  await expect(Array.fromAsync(blobLines(home, hash))).rejects.toMatchObject({
+    code: "missing_blob",
+  });
 });
 
 test("a file keeps its old content until the new is whole, and nothing stays beside", async () => {

@@ -10,14 +10,16 @@ import { TillerError } from "@tiller/schema";
 
 export async function writeWhole(
   file: string,
-  bytes: Uint8Array | string,
+  content: Uint8Array | string | Iterable<Uint8Array>,
   o: { readonly mode?: number } = {},
 ): Promise<void> {
   const part = `${file}.${randomUUID()}.part`;
   try {
     const handle = await open(part, "wx", o.mode);
     try {
-      await handle.writeFile(bytes);
+      if (typeof content === "string" || content instanceof Uint8Array)
+        await handle.writeFile(content);
+      else for (const piece of content) await handle.writeFile(piece); // goes on where the last ended
       await handle.sync();
     } finally {
       await handle.close();

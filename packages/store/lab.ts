@@ -17,7 +17,7 @@ import {
   Summary,
   TillerError,
 } from "@tiller/schema";
-import { blobBytes, readBlob, writeBlob } from "./blobs.ts";
+import { blobBytes, blobLines, linePieces, readBlob, writeBlob } from "./blobs.ts";
 import { rowsId } from "./canonical.ts";
 import { jsonText, resolveValue, type StoredValue } from "./nodes.ts";
 import { type Db, sql } from "./sql.ts";
@@ -239,7 +239,7 @@ export async function saveDataset(
 ): Promise<string> {
   const lines = d.rows.map((r) => json(r));
   const id = rowsId(lines);
-  const blob = await writeBlob(home, Buffer.from(lines.map((l) => `${l}\n`).join("")));
+  const blob = await writeBlob(home, linePieces(lines));
   const judgments = d.rows.reduce((n, r) => n + r.judgments.length, 0);
   await db.run(
     sql`insert into dataset (id, name, experiment, rows, judgments, blob) values (${id}, ${d.name}, ${d.experiment}, ${d.rows.length}, ${judgments}, ${blob}) on conflict do nothing`,
@@ -254,7 +254,7 @@ export async function saveRows(
 ): Promise<string> {
   const lines = d.rows.map((r) => jsonText(r));
   const id = rowsId(lines);
-  const blob = await writeBlob(home, Buffer.from(lines.map((l) => `${l}\n`).join("")));
+  const blob = await writeBlob(home, linePieces(lines));
   await db.run(
     sql`insert into dataset (id, name, experiment, rows, judgments, blob, kind) values (${id}, ${d.name}, ${d.experiment}, ${d.rows.length}, 0, ${blob}, 'rows') on conflict do nothing`,
   );
@@ -274,11 +274,9 @@ export async function anyRows(db: Db, home: string, id: string): Promise<unknown
     "dataset",
     id,
   );
-  return (await readBlob(home, blob))
-    .toString("utf8")
-    .split("\n")
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as unknown);
+  const rows: unknown[] = [];
+  for await (const line of blobLines(home, blob)) if (line) rows.push(JSON.parse(line));
+  return rows;
 }
 export const datasetRows = async (db: Db, home: string, id: string): Promise<LabelledPair[]> =>
   (await anyRows(db, home, id)).map((row) => LabelledPair.parse(row));
