@@ -151,13 +151,9 @@ test("what the chat cannot do is refused, and a prompt that does not fit is told
     client.chat.completions.create({
       model: "base",
       messages,
-      response_format: { type: "json_object" },
+      tools: [{ type: "function", function: { name: "f" } }],
     }),
-  ).rejects.toMatchObject({
-    status: 400,
-    code: "unsupported_parameter",
-    param: "response_format.type",
-  });
+  ).rejects.toMatchObject({ status: 400, code: "unsupported_parameter", param: "tools" });
   await expect(client.chat.completions.create({ model: "nobody", messages })).rejects.toThrow(
     "404 The model nobody does not exist. There are: talker, base.",
   );

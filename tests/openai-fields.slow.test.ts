@@ -145,6 +145,10 @@ const right: Record<string, fc.Arbitrary<unknown>> = {
   stream: fc.boolean(),
   max_tokens: fc.integer({ min: 0, max: 6 }),
   user: fc.string({ maxLength: 20 }),
+  response_format: fc.constantFrom(
+    { type: "json_object" },
+    { type: "json_schema", json_schema: { name: "x", schema: { type: "integer", minimum: 0 } } },
+  ),
 };
 const request = fc.constantFrom("completions", "chat/completions").chain((api) => {
   const names = own[api as keyof typeof own];

@@ -327,12 +327,7 @@ test("what fits is the model's own: chat without max_tokens takes what is left, 
 test.each<[string, Extra, string, string?]>([
   ["suffix", { suffix: "zzz" }, "unsupported_parameter"],
   ["an unknown field", { flibber: 1 }, "unknown_parameter", "flibber"],
-  [
-    "JSON",
-    { response_format: { type: "json_object" } },
-    "unsupported_parameter",
-    "response_format.type",
-  ],
+  ["a grammar", { response_format: { type: "grammar" } }, "invalid_value", "response_format.type"],
   ["an empty stop", { stop: "" }, "invalid_value", "stop"],
   ["an empty stop among others", { stop: ["a", ""] }, "invalid_value", "stop.1"],
   ["five stops", { stop: ["1", "2", "3", "4", "5"] }, "invalid_value", "stop"],
@@ -358,9 +353,9 @@ test.each<[string, Extra, string, string?]>([
 test.each<[string, Extra, string]>([
   ["tools", { tools: [{ type: "function", function: { name: "f", parameters: {} } }] }, "tools"],
   [
-    "a schema",
-    { response_format: { type: "json_schema", json_schema: {} } },
-    "response_format.type",
+    "a schema without a name",
+    { response_format: { type: "json_schema", json_schema: { schema: {} } } },
+    "response_format.json_schema.name",
   ],
   ["a role of tools", { messages: [{ role: "tool", content: "1" }] }, "messages.0.role"],
   ["nothing said", { messages: [{ role: "assistant", content: null }] }, "messages.0.content"],

@@ -10,10 +10,15 @@ import {
   checkFinite,
   draw,
   type DrawOptions,
+  Grammar,
+  type GrammarState,
+  jsonGrammar,
   type Logprob,
   parameterCount,
   readLogprobs,
   Sampler,
+  TokenBytes,
+  TokenGrammar,
 } from "@tiller/lm";
 import { type Rng, rng, TillerError } from "@tiller/schema";
 import { promptTokens, Reply, type Told, type Vocabulary } from "./reply.ts";
@@ -25,6 +30,8 @@ const FROZEN_BYTES = 100e6;
 const CACHE_BYTES = 512e6; // keys and values of several rows
 const LONG_BYTES = 2e9; // of one long row
 const GATHER_MS = 2; // how long the first request waits for others
+const SHAPES = 8; // of replies that are remembered
+const SHAPE_STATES = 20_000; // a shape that texts have led to more of begins anew
 const READ_MS = 50; // how long prompts are read before those that write go on
 
 /** Positions that a reply can have here: the model's, as far as the cache for them is affordable. */
@@ -49,6 +56,9 @@ interface Row {
   readonly rng: Rng;
   readonly options: DrawOptions;
   readonly seen: { readonly sampled: Map<number, number>; readonly prompt: ReadonlySet<number> };
+  /** where the reply must be of a shape: which tokens may come next, and how far it is */
+  readonly shape: TokenGrammar | undefined;
+  state: GrammarState | undefined;
   /** positions that the whole reply needs */
   readonly needs: number;
   /** tokens whose keys and values are in the cache */
@@ -69,6 +79,9 @@ export class Batcher {
   #read:
     | { prompt: readonly number[]; temperature: number; logits: Float32Array; p: Float32Array }
     | undefined;
+  /** made for the first reply of a shape */
+  #tokens: TokenBytes | undefined;
+  readonly #shapes = new Map<string, TokenGrammar>();
   #busy = false;
   /** the request whose prompt is being read */
   #joining: { readonly request: number; cancelled: boolean } | undefined;
@@ -161,6 +174,7 @@ export class Batcher {
       }
       const { logits, p } = await this.#readPrompt(asked);
       if (joining.cancelled) return true;
+      const shape = this.#shapeOf(asked);
       this.#send(begin);
       const row: Row = {
         asked,
@@ -168,6 +182,8 @@ export class Batcher {
         rng: rng(asked.seed, "serve"),
         options: { ...asked, bias: new Map(asked.bias) },
         seen: { sampled: new Map(), prompt: new Set(asked.prompt) },
+        shape,
+        state: shape?.grammar.start,
         needs,
         at: asked.prompt.length,
         last: 0,
@@ -264,6 +280,26 @@ export class Batcher {
     return this.#read;
   }
 
+  /** Replies of one shape share what is known of it. */
+  #shapeOf({ json }: Prepared): TokenGrammar | undefined {
+    if (!json) return undefined;
+    const key = JSON.stringify(json);
+    const known = this.#shapes.get(key);
+    if (known && known.grammar.states < SHAPE_STATES) return known;
+    const { tokenizer, shape } = this.#model;
+    this.#tokens ??= new TokenBytes(tokenizer);
+    const { rules, first } = jsonGrammar(json.schema);
+    const made = new TokenGrammar(new Grammar(rules, first), this.#tokens, {
+      bytes: (id) => tokenizer.bytes(id),
+      ends: this.#ends,
+      vocab: shape.vocab,
+    });
+    this.#shapes.delete(key);
+    if (this.#shapes.size >= SHAPES) this.#shapes.delete(this.#shapes.keys().next().value!);
+    this.#shapes.set(key, made);
+    return made;
+  }
+
   /** The prompt's tokens, each with its log-prob after those before it, where log-probs are asked for. */
   async #echoed({ prompt, logprobs, text }: Prepared) {
     const told: Told[] = [{ id: prompt[0] }];
@@ -291,8 +327,10 @@ export class Batcher {
   /** A row's next token, from what follows its last one. */
   #take(row: Row, logits: Float32Array, p: Float32Array): void {
     checkFinite(p);
-    const { asked, options, seen } = row;
-    const id = draw(logits, { ...options, seen, probabilities: p }, row.rng);
+    const { asked, options, seen, shape, state } = row;
+    const allowed = state && shape?.mask(state);
+    const id = draw(logits, { ...options, allowed, seen, probabilities: p }, row.rng);
+    row.state = state && shape?.after(state, id);
     seen.sampled.set(id, (seen.sampled.get(id) ?? 0) + 1);
     row.last = id;
     const { tokens, finish } = row.reply.add(this.#told(logits, 0, { id, top: asked.logprobs }));

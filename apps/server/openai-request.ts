@@ -4,6 +4,9 @@
  */
 import type { Context } from "hono";
 import { z } from "zod";
+import { Grammar } from "@tiller/lm/grammar.ts";
+import { jsonGrammar } from "@tiller/lm/json-schema.ts";
+import { TillerError } from "@tiller/schema";
 import { openaiError } from "./openai-error.ts";
 import { type GenerateRequest, plainDraw } from "./sampler-messages.ts";
 
@@ -40,6 +43,17 @@ const none = (field: string) =>
 const never = (field: string) =>
   z.enum(["none", "auto"], `is not supported: ${refused[field]}`).nullish();
 
+/** What of a schema cannot be enforced is told at the door, not by the model's process. */
+function enforced(schema: unknown, c: z.core.$RefinementCtx): void {
+  try {
+    const { rules, first } = jsonGrammar(schema);
+    new Grammar(rules, first);
+  } catch (e) {
+    if (!(e instanceof TillerError)) throw e;
+    c.addIssue({ code: "custom", message: `is not supported: ${e.message.replace(/\.$/, "")}` });
+  }
+}
+
 const count = (least: number, most: number) => z.int().min(least).max(most);
 const common = {
   model: z.string(),
@@ -70,9 +84,24 @@ const common = {
     .nullish(),
   user: label(512).nullish(),
   response_format: z
-    .strictObject({
-      type: z.literal("text", "only text is supported: ask for JSON in the prompt and parse it"),
-    })
+    .discriminatedUnion(
+      "type",
+      [
+        z.strictObject({ type: z.literal("text") }),
+        z.strictObject({ type: z.literal("json_object") }),
+        z.strictObject({
+          type: z.literal("json_schema"),
+          json_schema: z.strictObject({
+            name: z.string().regex(/^[\w-]{1,64}$/, "must be 1 to 64 letters, digits, _ or -"),
+            description: text.max(10_000).nullish(),
+            // the schema is always kept to, so that false would promise less
+            strict: z.boolean().nullish(),
+            schema: z.record(z.string(), z.unknown()).superRefine(enforced),
+          }),
+        }),
+      ],
+      { error: "must be of type text, json_object or json_schema" },
+    )
     .nullish(),
 };
 /** Checked by hand: a schema would tell each of a million wrong elements. */
@@ -219,7 +248,11 @@ const drawOf = (r: Completion | Chat) => ({
   frequencyPenalty: r.frequency_penalty ?? 0,
   repetitionPenalty: r.repetition_penalty ?? 1,
   stop: [r.stop ?? []].flat(),
+  json: jsonOf(r.response_format),
 });
+const jsonOf = (f: Completion["response_format"]): GenerateRequest["json"] =>
+  !f || f.type === "text" ? null : f.type === "json_object" ? {} : { schema: f.json_schema.schema };
+
 const wantedOf = (r: Completion | Chat) => ({
   model: r.model,
   n: r.n ?? 1,

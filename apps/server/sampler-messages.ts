@@ -27,6 +27,8 @@ export const GenerateRequest = z.strictObject({
   logprobs: z.int().min(0).max(20).nullable(),
   /** tell the prompt's tokens as well */
   echo: z.boolean(),
+  /** the reply is JSON: of the schema, or an object of any kind where there is none */
+  json: z.strictObject({ schema: z.unknown().optional() }).nullable(),
 });
 export type GenerateRequest = z.infer<typeof GenerateRequest>;
 /** What is asked for when nothing is said: the model's own distribution. */
@@ -39,6 +41,7 @@ export const plainDraw = {
   repetitionPenalty: 1,
   logprobs: null,
   echo: false,
+  json: null,
 } satisfies Partial<GenerateRequest>;
 
 const Alternative = z.strictObject({

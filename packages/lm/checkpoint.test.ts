@@ -405,3 +405,39 @@ test("brackets in texts are no depth", async () => {
   await saveCheckpoint(dir, { ...parts(1), config: { ...config, ...more } });
   expect((await loadCheckpoint(dir)).config).toMatchObject(more);
 });
+
+test("of a tied matrix that the file has under the head's name alone, the embedding is made", async () => {
+  const dir = path.join(home, "head-only");
+  const shared = new Map(tensors(1));
+  const { shape, data } = shared.get("wte.weight")!;
+  await saveCheckpoint(dir, { ...parts(1), tensors: shared });
+  await rm(path.join(dir, "tiller.json"));
+  const renamed = new Map(
+    [...shared].map(([n, t]) => [n === "wte.weight" ? "lm_head.weight" : `transformer.${n}`, t]),
+  );
+  await writeSafetensors(path.join(dir, "model.safetensors"), renamed);
+  const loaded = await loadCheckpoint(dir);
+  expect(loaded.tensors.get("wte.weight")).toEqual({ shape, data });
+  expect(loaded.tensors.has("lm_head.weight")).toBe(false);
+  await writeFile(
+    path.join(dir, "config.json"),
+    JSON.stringify({ ...config, tie_word_embeddings: false }),
+  );
+  await expect(loadCheckpoint(dir)).rejects.toThrow(/no tensor wte\.weight/);
+});
+
+test("a note of Git LFS in a file's place is told as what it is", async () => {
+  const note = `version https://git-lfs.github.com/spec/v1\noid sha256:${"0".repeat(64)}\nsize 9\n`;
+  for (const name of ["model.safetensors", "tokenizer.json", "config.json"]) {
+    const dir = await mkdtemp(path.join(home, "lfs-"));
+    await saveCheckpoint(dir, parts(1));
+    await writeFile(path.join(dir, name), note);
+    await expect(loadCheckpoint(dir), name).rejects.toThrow(/Git LFS's note.*git lfs pull/);
+  }
+  for (const name of ["m.gguf", "m.bin"]) {
+    const file = path.join(home, name);
+    await writeFile(file, note);
+    const read = importModel(file, { tokenizer: file });
+    await expect(read, name).rejects.toThrow(/Git LFS's note.*git lfs pull/);
+  }
+});

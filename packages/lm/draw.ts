@@ -19,6 +19,8 @@ export interface DrawOptions {
   readonly presencePenalty?: number;
   readonly frequencyPenalty?: number;
   readonly repetitionPenalty?: number;
+  /** 1 for each token that may be drawn at all; the others cannot, whatever their logits and biases */
+  readonly allowed?: Uint8Array | undefined;
 }
 /** What the penalties look at: how often each token was sampled, and which the prompt has. */
 export interface Seen {
@@ -31,7 +33,7 @@ const ONLY = 100;
 
 /** Whether the logits have to be changed before they are drawn from. */
 export const shapes = (o: DrawOptions): boolean =>
-  Boolean(o.bias?.size || o.presencePenalty || o.frequencyPenalty) ||
+  Boolean(o.bias?.size || o.presencePenalty || o.frequencyPenalty || o.allowed) ||
   (o.repetitionPenalty ?? 1) !== 1;
 
 /** The logits with penalties and biases, as a new array. */
@@ -50,7 +52,20 @@ export function shaped(logits: Float32Array, o: DrawOptions, seen: Seen): Float6
   for (const [id, b] of bias)
     if (b === BAN) out[id] = -Infinity;
     else if (b !== ONLY) out[id] += b;
+  if (o.allowed) allowOnly(out, o.allowed);
   return out;
+}
+
+function allowOnly(logits: Float64Array, allowed: Uint8Array): void {
+  let left = false;
+  for (let id = 0; id < logits.length; id++)
+    if (!allowed[id]) logits[id] = -Infinity;
+    else left ||= logits[id] > -Infinity;
+  if (!left)
+    throw new TillerError(
+      "nothing_allowed",
+      "logit_bias bans every token that response_format allows here. Leave one of them out.",
+    );
 }
 
 /** Softmax of logits over a temperature, in double precision. */

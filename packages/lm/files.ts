@@ -28,6 +28,11 @@ export function* hashing(pieces: Iterable<Uint8Array>, hash: Hash): Generator<Ui
 export const bytesOf = (data: NodeJS.TypedArray): Uint8Array =>
   new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
+/** How a file begins that git left in the place of a large one. */
+export const POINTER = "version https://git-lfs";
+export const pointerText = (file: string): string =>
+  `${file} is Git LFS's note of where the file is, not the file. Fetch it with git lfs pull, or with tiller model pull.`;
+
 /** A file read by ranges. `fault` makes the error of a file that ends before the range does. */
 export class Ranged implements AsyncDisposable {
   readonly size: number;
@@ -45,9 +50,17 @@ export class Ranged implements AsyncDisposable {
     try {
       const handle = await open(file, "r");
       const about = await handle.stat();
-      if (about.isFile()) return new Ranged(handle, about.size, fault);
+      if (about.isFile()) {
+        const opened = new Ranged(handle, about.size, fault);
+        const first = Buffer.alloc(Math.min(POINTER.length, about.size));
+        await opened.read(first, 0);
+        if (first.toString() !== POINTER) return opened;
+        await handle.close();
+        throw new TillerError("git_lfs_pointer", pointerText(file));
+      }
       await handle.close();
     } catch (cause) {
+      if (cause instanceof TillerError) throw cause;
       const { code, message } = cause as NodeJS.ErrnoException;
       throw fault(`it cannot be read (${code ?? message})`, cause);
     }

@@ -4,7 +4,7 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { TillerError } from "@tiller/schema";
-import { CHUNK } from "./files.ts";
+import { CHUNK, POINTER, pointerText } from "./files.ts";
 import { dequantise, type GgmlTypeName, ggmlType, ggmlTypes, quantise } from "./ggml-types.ts";
 import type { TensorData, TensorMap } from "./safetensors.ts";
 
@@ -158,6 +158,8 @@ function header(r: Reader): { metadata: Map<string, GgufValue>; infos: Info[] } 
 export function decodeGguf(from: Uint8Array | Source, file: string): Gguf {
   const source = from instanceof Uint8Array ? inMemory(from) : from;
   const { size } = source;
+  const begins = new TextDecoder().decode(source.read(0, Math.min(size, POINTER.length)));
+  if (begins === POINTER) throw new TillerError("git_lfs_pointer", pointerText(file));
   if (size < 24 || new TextDecoder().decode(source.read(0, 4)) !== "GGUF")
     throw bad(file, "it does not begin with GGUF");
   let read: ReturnType<typeof header> & { end: number };

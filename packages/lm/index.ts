@@ -12,6 +12,8 @@ export {
 } from "./chat-template.ts";
 export * from "./checkpoint.ts";
 export * from "./draw.ts";
+export { Grammar, type GrammarState, TokenBytes, TokenGrammar } from "./grammar.ts";
+export { jsonGrammar } from "./json-schema.ts";
 export { askedBits } from "./eight-bits.ts";
 export { ggufContent, writeGguf } from "./gguf-model.ts";
 export { pullModel } from "./hub.ts";

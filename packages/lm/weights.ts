@@ -167,6 +167,14 @@ function planned(
     shapes.set(plain, shape);
     wanted.set(name, plain);
   }
+  if (copy !== undefined && !shapes.has(names.embed)) {
+    // of two names of one matrix, safetensors kept the head's
+    const named = [...wanted].find(([, plain]) => plain === copy)![0];
+    shapes.set(names.embed, shapes.get(copy)!);
+    shapes.delete(copy);
+    wanted.set(named, names.embed);
+    copy = undefined;
+  }
   for (const [name, shape] of specs) {
     const has = shapes.get(name);
     if (!has) throw damaged(file, `it has no tensor ${name}, which config.json asks for`);

@@ -29,6 +29,10 @@ const faults: Record<string, { status: 400 | 500 | 503; code?: string; param?: s
   bad_prompt: { status: 400 },
   bad_request: { status: 400 },
   prompt_failed: { status: 400 },
+  schema_unsupported: { status: 400, param: "response_format" },
+  format_too_large: { status: 400, param: "response_format" },
+  format_impossible: { status: 400, param: "response_format" },
+  nothing_allowed: { status: 400, param: "logit_bias" },
   sampler_crashed: { status: 503 },
 };
 function failed(e: unknown): { status: 400 | 500 | 503; body: OpenaiError } {
