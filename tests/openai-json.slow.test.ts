@@ -82,7 +82,7 @@ test("every whole reply is of the schema, at any seed and temperature", async ()
     const all = await choices("completions", { ...ask, ...shaped, n: 4, seed, temperature });
     for (const [text, finish] of all) {
       if (finish === "length") {
-        expect(() => JSON.parse(text)).toThrow();
+        expect(() => JSON.parse(text)).toThrow(SyntaxError);
         continue;
       }
       whole++;
@@ -111,7 +111,7 @@ test("without a schema the reply is an object; in a chat, and streamed, as well"
     if (finish === "stop") {
       whole++;
       expect(JSON.parse(text!)).toBeTypeOf("object");
-    } else expect(() => JSON.parse(text!)).toThrow();
+    } else expect(() => JSON.parse(text!)).toThrow(SyntaxError);
     const streamed = await post("chat/completions", { ...chat, stream: true });
     const parts = streamed.text
       .split("\n")
@@ -130,7 +130,7 @@ test("a reply that its length cut off says length, one that a stop word cut off 
     seed: 1,
   });
   expect(length).toBe("length");
-  expect(() => JSON.parse(cut!)).toThrow();
+  expect(() => JSON.parse(cut!)).toThrow(SyntaxError);
   const stop = { stop: ['"kind"'], seed: 1 };
   const [[stopped, why]] = await choices("completions", { ...ask, ...shaped, ...stop });
   expect(why).toBe("stop");

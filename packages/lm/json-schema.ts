@@ -64,7 +64,7 @@ class Builder {
       [set([0xf0, 0xf0]), set([0x90, 0xbf]), tail, tail],
       [set([0xf1, 0xf3]), tail, tail, tail],
       [set([0xf4, 0xf4]), set([0x80, 0x8f]), tail, tail],
-      [set([0x5c, 0x5c]), set(...[...'"\\/bfnrt'].map((c) => [code(c), code(c)] as const))],
+      [set([0x5c, 0x5c]), set(...Array.from(Buffer.from('"\\/bfnrt'), (b): Range => [b, b]))],
       [
         ...literal("\\u"),
         set([0x30, 0x39], [0x41, 0x43], [0x45, 0x46], [0x61, 0x63], [0x65, 0x66]),
@@ -365,7 +365,6 @@ class Builder {
     return this.rule([...literal("{"), this.#space, empty, this.#space, ...literal("}")]);
   }
 }
-const code = (c: string) => c.charCodeAt(0);
 const set = (...bytes: Range[]): Element => ({ bytes });
 const literal = (text: string): Sequence => Array.from(Buffer.from(text), (b) => set([b, b]));
 const isOf = (x: unknown, kind: Kind): boolean =>

@@ -17,7 +17,7 @@ import {
   Summary,
   TillerError,
 } from "@tiller/schema";
-import { blobBytes, blobLines, linePieces, readBlob, writeBlob } from "./blobs.ts";
+import { blobBytes, blobLines, linePieces, writeBlob } from "./blobs.ts";
 import { rowsId } from "./canonical.ts";
 import { jsonText, resolveValue, type StoredValue } from "./nodes.ts";
 import { type Db, sql } from "./sql.ts";
