@@ -68,8 +68,9 @@ export function qualityDesk(config: pg.ClientConfig): QualityDesk {
   const study: QualityDesk["study"] = async (about, { fresh = false } = {}) => {
     const key = keyOf(about);
     const old = kept.get(key);
-    if (old && !fresh && Date.now() - old.at < Math.max(FRESH_MS, 10 * old.took)) return old.json;
-    const began = Date.now();
+    if (old && !fresh && performance.now() - old.at < Math.max(FRESH_MS, 10 * old.took))
+      return old.json;
+    const began = performance.now();
     const json = ask({ ...about, kind: "study" });
     const entry = { at: began, json, took: 0 };
     if (!old || fresh) {
@@ -77,14 +78,14 @@ export function qualityDesk(config: pg.ClientConfig): QualityDesk {
       kept.set(key, entry);
       if (kept.size > KEPT) kept.delete(kept.keys().next().value!);
       json.then(
-        () => (entry.took = Date.now() - began),
+        () => (entry.took = performance.now() - began),
         () => kept.delete(key),
       );
       return json;
     }
     kept.set(key, { ...old, at: began });
     json.then(
-      () => kept.set(key, { at: Date.now(), json, took: Date.now() - began }),
+      () => kept.set(key, { at: performance.now(), json, took: performance.now() - began }),
       () => kept.delete(key),
     );
     return old.json;

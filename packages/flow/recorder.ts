@@ -97,7 +97,9 @@ export function openRecorder(store: Store): Recorder {
   };
   return {
     write: (node) => {
-      merge(node);
+      // a clock that was set back makes nothing end before it began
+      const early = node.endedAt !== null && node.endedAt < node.startedAt;
+      merge(early ? { ...node, endedAt: node.startedAt } : node);
       schedule(FLUSH_MS);
     },
     answers: (node, answers) => {

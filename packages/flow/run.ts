@@ -2,7 +2,6 @@
  * One workflow as it runs: its function once through, from the record as far as that goes. The calls that ask people
  * and models and start other workflows are here; those of the lab are in lab-calls.ts.
  */
-import { setTimeout as wait } from "node:timers/promises";
 import type { z } from "zod";
 import {
   type AgentSpec,
@@ -18,6 +17,7 @@ import {
 import { patient, resolveValue, type StoredValue } from "@tiller/store";
 import { answer } from "./agents.ts";
 import { charged, checkBudgets } from "./budget.ts";
+import { restUntil } from "./clock.ts";
 import type {
   Answered,
   Asked,
@@ -161,10 +161,7 @@ class WorkflowFlow extends LabFlow implements Flow {
     const place = ops.enter(name);
     const until = () => host.now() + 1000 * seconds;
     const end = await ops.at(place, "sleep", name, until, { input: { seconds } });
-    const over = async (signal?: AbortSignal) => {
-      for (let left = end - host.now(); left > 0; left = end - host.now())
-        await wait(Math.min(left, 2 ** 31 - 1), undefined, { ref: false, signal });
-    };
+    const over = (signal?: AbortSignal) => restUntil(end, () => host.now(), signal);
     if (!ops.turns) return over();
     // when it is over is a result too: what it raced against may have come first
     const wake = () =>

@@ -9,6 +9,7 @@ import {
   ensurePerson,
   listTriggers,
   openStore,
+  pendingFirings,
   removeTrigger,
   saveCheckpointRow,
   saveRows,
@@ -159,6 +160,33 @@ test("a paused trigger starts nothing, nor what it missed once it is resumed; it
   await expect(pauseTrigger(store, "nobody")).rejects.toThrow(/no trigger nobody/);
   await expect(resumeTrigger(store, "nobody", new Date())).rejects.toThrow(/no trigger nobody/);
   await one!.close();
+}, 60_000);
+
+test("a clock that was years ahead keeps no schedule from its times, and no time starts two runs", async () => {
+  const before = clock;
+  const one = await startTriggers({ store, flow, now: () => new Date(clock) });
+  await add("hourly", { schedule: "0 * * * *" });
+  const at = async (time: string) => {
+    clock = Date.parse(time);
+    await one.sweep();
+    // the firing may be in the hands of its own look, which the database's word began
+    await expect.poll(() => pendingFirings(store.db)).toBe(0);
+    return (await runsOf("hourly")).map((r) => r.at);
+  };
+  const nextAt = async () =>
+    (await listTriggers(store.db)).find((t) => t.name === "hourly")?.nextAt;
+  const six = "2029-03-01T06:00:00.000Z";
+  await at("2029-03-01T05:30:00Z"); // set back since it was added
+  expect(await at(six)).toEqual([six]);
+  expect(await at("2033-01-01T00:00:30Z")).toHaveLength(2); // what was missed starts one run
+  await at("2029-03-01T05:50:00Z");
+  expect(await nextAt()).toBe(six);
+  expect(await at("2029-03-01T06:00:01Z")).toHaveLength(2); // it fired
+  expect(await at("2029-03-01T07:00:01Z")).toHaveLength(2); // so did the one that was missed
+  expect(await at("2029-03-01T08:00:01Z")).toHaveLength(3);
+  await removeTrigger(store.db, "hourly");
+  await one.close();
+  clock = before;
 }, 60_000);
 
 test.each([

@@ -9,8 +9,10 @@ import { Cron } from "croner";
 import { type NewTrigger, type PersonId, TillerError, type TriggerOn } from "@tiller/schema";
 import {
   addTrigger,
+  bringForward,
   CLAIM_SECONDS,
   claimFirings,
+  databaseTime,
   dueSchedules,
   fireSchedule,
   type Firing,
@@ -21,6 +23,7 @@ import {
   type Store,
   TRIGGER_CHANNEL,
   triggerOn,
+  waitingSchedules,
 } from "@tiller/store";
 import type { FlowServer } from "./server.ts";
 
@@ -32,7 +35,9 @@ export interface Triggers {
 
 /** The process that runs workflows was away: nothing is wrong with the trigger. */
 const passing: ReadonlySet<string> = new Set(["workflows_away", "workflows_lost"]);
-const LONGEST_MS = 3_600_000; // a clock that is set is noticed within the hour
+const LONGEST_MS = 3_600_000; // a clock of the database elsewhere that is set is noticed within the hour
+const CLOCK_MS = 30_000; // this machine's, or its sleep, within this
+const SET_MS = 2000;
 
 /** The next time after `now` that a cron expression names, in UTC. */
 function nextTime(cron: string, now: Date): Date | null {
@@ -51,14 +56,15 @@ const noSchedule = (cron: string, why: string, cause?: unknown) =>
 
 /** Checks a trigger against the workflows there are, and keeps it. */
 export async function newTrigger(
-  o: { store: Store; flow: FlowServer; by: PersonId; now: Date },
+  o: { store: Store; flow: FlowServer; by: PersonId; now?: Date },
   t: NewTrigger,
 ): Promise<void> {
+  const now = o.now ?? (await databaseTime(o.store.db));
   await o.flow.check(
     t.workflow,
-    filled(t.input, "schedule" in t.on ? o.now.toISOString() : "0".repeat(64)),
+    filled(t.input, "schedule" in t.on ? now.toISOString() : "0".repeat(64)),
   );
-  await addTrigger(o.store.db, o.by, t, firstTime(t.on, o.now));
+  await addTrigger(o.store.db, o.by, t, firstTime(t.on, now));
 }
 /** Five fields or a word for them: what croner takes beside (seconds, years, a single date) starts runs by the second, or once. */
 const SCHEDULE = /^(@(hourly|daily|midnight|weekly|monthly|yearly|annually)|\S+(\s+\S+){4})$/i;
@@ -84,8 +90,9 @@ function firstTime(on: TriggerOn, now: Date): Date | null {
 export async function pauseTrigger(store: Store, name: string): Promise<void> {
   await setTriggerActive(store.db, name, { active: false, nextAt: null });
 }
-export async function resumeTrigger(store: Store, name: string, now: Date): Promise<void> {
-  const nextAt = firstTime(await triggerOn(store.db, name), now);
+export async function resumeTrigger(store: Store, name: string, now?: Date): Promise<void> {
+  const at = now ?? (await databaseTime(store.db));
+  const nextAt = firstTime(await triggerOn(store.db, name), at);
   await setTriggerActive(store.db, name, { active: true, nextAt });
 }
 
@@ -99,18 +106,23 @@ const runIdOf = (f: Firing): string =>
 export async function startTriggers(o: {
   store: Store;
   flow: FlowServer;
-  /** for tests: the time that schedules go by */
+  /** for tests: the time that schedules go by, in place of the database's */
   now?: () => Date;
 }): Promise<Triggers> {
   const { store, flow } = o;
   const { db } = store;
-  const now = o.now ?? (() => new Date());
+  const time = async () => o.now?.() ?? (await databaseTime(db));
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
 
   const sweep = async (): Promise<string[]> => {
-    for (const s of await dueSchedules(db, now()))
-      await fireSchedule(db, s, nextTime(s.cron, now()));
+    const now = await time();
+    for (const s of await dueSchedules(db, now)) await fireSchedule(db, s, nextTime(s.cron, now));
+    // a clock that was set back has left what comes next too far ahead; a time that fired does not fire again
+    for (const s of await waitingSchedules(db)) {
+      const next = nextTime(s.cron, now);
+      if (next && next.getTime() < Date.parse(s.at)) await bringForward(db, s, next);
+    }
     const runs: string[] = [];
     for (const f of await claimFirings(db)) {
       const { agents, budget } = f;
@@ -133,7 +145,8 @@ export async function startTriggers(o: {
   const wake = async () => {
     const next = await nextSchedule(db);
     const waits = (await pendingFirings(db)) ? CLAIM_SECONDS * 1000 : LONGEST_MS;
-    const until = next === null ? LONGEST_MS : Math.max(0, Date.parse(next) - now().getTime());
+    const now = await time();
+    const until = next === null ? LONGEST_MS : Math.max(0, Date.parse(next) - now.getTime());
     clearTimeout(timer);
     if (!closed) timer = setTimeout(look, Math.min(until, waits, LONGEST_MS)).unref();
   };
@@ -156,11 +169,18 @@ export async function startTriggers(o: {
       .finally(() => (busy = undefined));
   };
   const ends = [store.holder.listen(TRIGGER_CHANNEL, look), store.holder.onBack(look)];
+  let ahead = Date.now() - performance.now();
+  const clock = setInterval(() => {
+    const before = ahead;
+    ahead = Date.now() - performance.now();
+    if (Math.abs(ahead - before) > SET_MS) look();
+  }, CLOCK_MS).unref();
   look();
   return {
     sweep,
     close: async () => {
       closed = true;
+      clearInterval(clock);
       clearTimeout(timer);
       for (const end of ends) end();
       await busy;

@@ -27,18 +27,18 @@ const nameOf = ({ rate, key }: Guess) =>
   `${rate} ${createHash("sha256").update(key).digest("hex")}`;
 const KEPT_HOURS = 24;
 const SWEEP_MS = 3600_000;
-let swept = 0;
+let swept = -Infinity;
 
 /** Takes one guess at each door, or none at any: then the seconds until there is one. */
 export async function takeGuess(db: Db, doors: readonly Guess[]): Promise<number> {
-  if (Date.now() - swept > SWEEP_MS) {
-    swept = Date.now();
+  if (performance.now() - swept > SWEEP_MS) {
+    swept = performance.now();
     await db.run(sql`delete from attempt where at < now() - make_interval(hours => ${KEPT_HOURS})`);
   }
   const taken: Guess[] = [];
   for (const door of doors) {
     const { burst, perMinute } = guessRates[door.rate];
-    const filled = sql`least(${burst}::float8, a.left_over + extract(epoch from clock_timestamp() - a.at)::float8 / 60 * ${perMinute}::float8)`;
+    const filled = sql`least(${burst}::float8, a.left_over + greatest(0, extract(epoch from clock_timestamp() - a.at)::float8) / 60 * ${perMinute}::float8)`;
     const got = await db.run(
       sql`insert into attempt as a (key, left_over, at) values (${nameOf(door)}, ${burst - 1}, clock_timestamp())
           on conflict (key) do update set left_over = ${filled} - 1, at = clock_timestamp() where ${filled} >= 1`,

@@ -52,11 +52,13 @@ export async function pulseExecutor(
   me: string,
   o: { alone: boolean },
 ): Promise<{ lives: boolean; dead: string[] }> {
+  // who was silent itself may have slept, or the clock was set: it judges nobody's silence before its next beat
+  const spoke = sql`exists (select 1 from executor m where m.id = ${me} and m.seen_at > now() - make_interval(secs => ${SILENT_SECONDS / 2}))`;
   const { lives, dead } = await db.one(
     sql`with mine as (update executor set seen_at = now() where id = ${me} and dead_at is null returning id),
           dead as (update executor e set dead_at = now() where e.dead_at is null and e.id <> ${me}
             and (${o.alone} or pg_postmaster_start_time() < now() - make_interval(secs => ${SILENT_SECONDS})
-              and (e.seen_at < now() - make_interval(secs => ${SILENT_SECONDS}) or e.seen_at < now() - make_interval(secs => ${LOST_SECONDS}) and ${free}))
+              and (e.seen_at < now() - make_interval(secs => ${SILENT_SECONDS}) and ${spoke} or abs(extract(epoch from now() - e.seen_at)) > ${LOST_SECONDS} and ${free}))
             returning e.id)
         select exists (select 1 from mine) as lives, array(select id from dead) as dead`,
     z.object({ lives: z.boolean(), dead: z.array(z.string()) }),

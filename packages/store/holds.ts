@@ -168,7 +168,7 @@ export async function releaseKnown(db: Db, known: readonly string[]): Promise<st
 /** What a run left under way when it ended: nobody waits for it, and what it asked leaves the desks. */
 export async function leaveBehind(db: Db, run: string): Promise<number> {
   const left = await db.many(
-    sql`update node set state = 'cancelled', ended_at = now(), brief = 'its workflow ended without awaiting it', seq = nextval('node_seq')
+    sql`update node set state = 'cancelled', ended_at = greatest(now(), started_at), brief = 'its workflow ended without awaiting it', seq = nextval('node_seq')
         where experiment = ${run} and id <> ${run} and state in ('running', 'waiting') returning id`,
     z.object({ id: z.string() }),
   );
@@ -179,7 +179,7 @@ export async function leaveBehind(db: Db, run: string): Promise<number> {
 /** A run whose workflow has ended on record while the run itself says that it goes on: its end is written now. */
 export const settleEnded = (db: Db): Promise<number> =>
   db.run(
-    sql`update experiment e set state = case w.status when 'CANCELLED' then 'cancelled' else 'failed' end, ended_at = now(),
+    sql`update experiment e set state = case w.status when 'CANCELLED' then 'cancelled' else 'failed' end, ended_at = greatest(now(), e.started_at),
           error = coalesce(e.error, 'its workflow ended with ' || w.status || ' and left no other word. Its trace shows how far it came.')
         from dbos.workflow_status w where w.workflow_uuid = e.id and e.state in ('running', 'held') and w.status in ('ERROR', 'CANCELLED', 'MAX_RECOVERY_ATTEMPTS_EXCEEDED')
           and w.updated_at < (extract(epoch from now()) * 1000)::bigint - 30000`,

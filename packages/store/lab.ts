@@ -72,7 +72,7 @@ export const endExperiment = (
 ): Promise<number> => {
   const summary = Summary.safeParse(o.result);
   return db.run(
-    sql`update experiment set state = ${o.state}, ended_at = now(), error = ${o.error ?? null}, result = ${o.result === undefined ? null : jsonText(o.result)},
+    sql`update experiment set state = ${o.state}, ended_at = greatest(now(), started_at), error = ${o.error ?? null}, result = ${o.result === undefined ? null : jsonText(o.result)},
           result_blob = ${o.resultBlob ?? null}, result_bytes = ${o.resultBytes ?? null},
           summary = ${summary.success ? json(summary.data) : null} where id = ${id} and state in ('running', 'held')`,
   );
@@ -190,7 +190,7 @@ export const endRun = (
   o: { state: "done" | "failed"; error?: string; output?: string },
 ): Promise<number> =>
   db.run(
-    sql`update run set state = ${o.state}, error = ${o.error ?? null}, output = ${o.output ?? null}, ended_at = now() where id = ${id}`,
+    sql`update run set state = ${o.state}, error = ${o.error ?? null}, output = ${o.output ?? null}, ended_at = greatest(now(), started_at) where id = ${id}`,
   );
 export const getRun = async (db: Db, id: string): Promise<Run> =>
   found(await db.maybe(sql`select ${runColumns} from run r where r.id = ${id}`, Run), "run", id);

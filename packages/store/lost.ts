@@ -61,13 +61,13 @@ export class PatientPool extends pg.Pool {
     this.on("connect", (client) => client.on("error", mark));
   }
   async #wait(): Promise<pg.PoolClient> {
-    const until = Date.now() + PATIENCE_MS;
+    const until = performance.now() + PATIENCE_MS;
     for (;;)
       try {
         return await super.connect();
       } catch (e) {
         mark(e);
-        if (!isLost(e) || this.ending || Date.now() > until) throw e;
+        if (!isLost(e) || this.ending || performance.now() > until) throw e;
         await sleep(50 + Math.random() * 200);
       }
   }

@@ -78,7 +78,7 @@ export async function writeNodes(db: Db, nodes: readonly NodeWrite[]): Promise<v
       select ${columns}, nextval('node_seq') from behind, jsonb_to_recordset(${rows}::jsonb) as r(id text, experiment text, parent text, kind text, name text, place int, state text,
         agent text, cached boolean, started_at timestamptz, ended_at timestamptz, cost float8, tokens int, answers int, wanted int, error jsonb, brief text, input jsonb,
         output jsonb, prompt jsonb, links jsonb, attempts int)
-      on conflict (id) do update set state = excluded.state, ended_at = excluded.ended_at, seq = excluded.seq, error = excluded.error,
+      on conflict (id) do update set state = excluded.state, ended_at = case when excluded.ended_at < node.started_at then node.started_at else excluded.ended_at end, seq = excluded.seq, error = excluded.error,
         agent = coalesce(excluded.agent, node.agent), cached = excluded.cached, cost = greatest(excluded.cost, node.cost), tokens = greatest(excluded.tokens, node.tokens),
         answers = greatest(excluded.answers, node.answers), wanted = greatest(excluded.wanted, node.wanted), brief = excluded.brief,
         input = coalesce(excluded.input, node.input), output = coalesce(excluded.output, node.output), prompt = coalesce(excluded.prompt, node.prompt),
@@ -99,7 +99,7 @@ export const nodeAnswers = (db: Db, counts: readonly (readonly [string, number])
 /** Every unfinished node at or below a place. */
 export const cancelNodes = (db: Db, node: string, why: string): Promise<number> =>
   db.run(
-    sql`update node set state = 'cancelled', ended_at = now(), brief = ${why}, seq = nextval('node_seq')
+    sql`update node set state = 'cancelled', ended_at = greatest(now(), started_at), brief = ${why}, seq = nextval('node_seq')
         where ${atOrBelow(sql`id`, node)} and state in ('running', 'waiting')`,
   );
 

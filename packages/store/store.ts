@@ -163,7 +163,7 @@ export async function openStore(o: {
 }
 /** Connects; tries again for `patience` ms, since an adopted server may still be starting. */
 async function connect(config: pg.ClientConfig, patience: number): Promise<pg.Client> {
-  const until = Date.now() + patience;
+  const until = performance.now() + patience;
   for (;;) {
     const client = new pg.Client({ ...config, connectionTimeoutMillis: 8000 });
     try {
@@ -171,7 +171,7 @@ async function connect(config: pg.ClientConfig, patience: number): Promise<pg.Cl
       return client;
     } catch (e) {
       await client.end().catch(() => {});
-      if (Date.now() >= until) throw e;
+      if (performance.now() >= until) throw e;
       await new Promise((r) => setTimeout(r, 200));
     }
   }

@@ -24,6 +24,10 @@ const columns = sql`t.id, t.name, t.workflow, t.input, t.agents, t.budget, t.fir
 export const listTriggers = (db: Db): Promise<Trigger[]> =>
   db.many(sql`select ${columns} from trigger t order by t.name`, Trigger);
 
+/** The time that schedules go by, the same for every server. */
+export const databaseTime = async (db: Db): Promise<Date> =>
+  new Date(await db.value(sql`select clock_timestamp()`, z.iso.datetime()));
+
 export async function addTrigger(
   db: Db,
   by: PersonId,
@@ -98,6 +102,15 @@ export const fireSchedule = (
         sql`insert into trigger_firing (trigger, event) values (${s.id}, ${s.at}) on conflict do nothing`,
       );
   });
+/** Every schedule that waits for its time. */
+export const waitingSchedules = (db: Db): Promise<{ id: string; cron: string; at: string }[]> =>
+  db.many(
+    sql`select id, fires_on ->> 'schedule' as cron, next_at as at from trigger where active and next_at is not null`,
+    z.object({ id: z.string(), cron: z.string(), at: z.iso.datetime() }),
+  );
+/** Moves a schedule that was not moved meanwhile to an earlier time. */
+export const bringForward = (db: Db, s: { id: string; at: string }, next: Date): Promise<number> =>
+  db.run(sql`update trigger set next_at = ${next} where id = ${s.id} and next_at = ${s.at}`);
 export const nextSchedule = (db: Db): Promise<string | null> =>
   db.value(sql`select min(next_at) from trigger where active`, z.iso.datetime().nullable());
 
@@ -114,7 +127,7 @@ export type Firing = z.infer<typeof Firing>;
 export const claimFirings = (db: Db): Promise<Firing[]> =>
   db.many(
     sql`update trigger_firing f set claimed_at = now() from trigger t
-        where t.id = f.trigger and f.state = 'pending' and (f.claimed_at is null or f.claimed_at < now() - make_interval(secs => ${CLAIM_SECONDS}))
+        where t.id = f.trigger and f.state = 'pending' and (f.claimed_at is null or f.claimed_at < now() - make_interval(secs => ${CLAIM_SECONDS}) or f.claimed_at > now())
         returning t.id, t.name, t.workflow, t.input, t.agents, t.budget, f.event`,
     Firing,
   );

@@ -50,9 +50,9 @@ function shared<T>(
     o.stale && entry.known !== undefined ? Promise.resolve(entry.known) : entry.value;
   return {
     get: () => {
-      if (last && Date.now() - last.at < ms) return serve(last);
+      if (last && performance.now() - last.at < ms) return serve(last);
       const old = last;
-      const mine: NonNullable<typeof last> = { at: Date.now(), value: make() };
+      const mine: NonNullable<typeof last> = { at: performance.now(), value: make() };
       const known = old?.known ?? o.empty;
       if (known !== undefined) mine.known = known;
       last = mine;

@@ -84,14 +84,14 @@ export const runRoutes = (d: Deps) => {
     )
     .get("/triggers", async (c) => c.json(await listTriggers(db)))
     .post("/triggers", async (c) => {
-      const about = { store: d.store, flow: d.flow, by: c.var.me.id, now: new Date() };
+      const about = { store: d.store, flow: d.flow, by: c.var.me.id };
       await newTrigger(about, NewTrigger.parse(await c.req.json()));
       return c.json({ ok: true });
     })
     .post("/triggers/:name/active", async (c) => {
       const { active } = SetTrigger.parse(await c.req.json());
       const name = c.req.param("name");
-      await (active ? resumeTrigger(d.store, name, new Date()) : pauseTrigger(d.store, name));
+      await (active ? resumeTrigger(d.store, name) : pauseTrigger(d.store, name));
       return c.json({ ok: true });
     })
     .delete("/triggers/:name", async (c) => {
