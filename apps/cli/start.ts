@@ -23,6 +23,7 @@ import {
   defaultHome,
   ensurePerson,
   expireLeases,
+  forgetOldCompletions,
   getExperiment,
   getReport,
   issueToken,
@@ -33,6 +34,7 @@ import {
   setQualification,
   settleDropped,
   startWebhooks,
+  storedDays,
   type Store,
   writeWhole,
 } from "@tiller/store";
@@ -62,6 +64,7 @@ export async function run(args: string[]): Promise<number> {
   const o = parseFlags(args, flags);
   const home = path.resolve(o.home ?? defaultHome());
   if (o.base) declareInputs(o.base);
+  const days = storedDays(process.env);
   const store = await openStore({ home, databaseUrl: process.env["DATABASE_URL"] });
   const sampler = new SamplerPool();
   const stopping = new AbortController();
@@ -160,6 +163,7 @@ export async function run(args: string[]): Promise<number> {
     const tidy = async () => {
       await expireLeases(store.db);
       await settleDropped(store.db);
+      if (days) await forgetOldCompletions(store.db, days);
       await flow?.nudge();
     };
     const sweep = setInterval(() => void tidy().catch(() => {}), SWEEP_MS);

@@ -1,5 +1,6 @@
 /** Chat completions that were asked to be kept (`store: true`), each for the person or program that asked. */
 import { z } from "zod";
+import { TillerError } from "@tiller/schema";
 import { type Db, sql } from "./sql.ts";
 
 export const StoredCompletion = z.object({
@@ -9,6 +10,19 @@ export const StoredCompletion = z.object({
   messages: z.array(z.record(z.string(), z.unknown())),
 });
 export type StoredCompletion = z.infer<typeof StoredCompletion>;
+
+const DAYS = 30;
+/** How many days a stored completion is kept: TILLER_STORED_DAYS, 30 where it says nothing; 0: for ever. */
+export function storedDays(env: NodeJS.ProcessEnv): number {
+  const given = env["TILLER_STORED_DAYS"];
+  if (given === undefined || given === "") return DAYS;
+  const days = Number(given);
+  if (/^\d+(\.\d+)?$/.test(given) && days <= 36_500) return days;
+  throw new TillerError(
+    "bad_setting",
+    `TILLER_STORED_DAYS is ${JSON.stringify(given)}: give the days that stored chat completions are kept, from 0 (for ever) to 36500.`,
+  );
+}
 
 export interface CompletionFilter {
   readonly person: string | null;
@@ -45,6 +59,12 @@ export function storedCompletions(db: Db, f: CompletionFilter): Promise<StoredCo
     StoredCompletion,
   );
 }
+
+/** Removes what is older than so many days; how many there were. */
+export const forgetOldCompletions = (db: Db, days: number): Promise<number> =>
+  db.run(
+    sql`delete from stored_completion where at < clock_timestamp() - make_interval(secs => ${days * 86_400})`,
+  );
 
 /** False where there was none. */
 export const forgetCompletion = async (db: Db, person: string | null, id: string) =>

@@ -18,6 +18,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -121,6 +122,12 @@ function closeFolder(home: string): void {
   }
 }
 
+const ROOM = 2 ** 20;
+const freeBytes = (home: string): number => {
+  const { bavail, bsize } = statfsSync(home);
+  return bavail * bsize;
+};
+
 /** What is left of uploads that a crash cut off. */
 export function clearUploads(home: string, o: { olderThanMs: number }): void {
   const folder = path.join(home, "uploads");
@@ -178,7 +185,8 @@ export async function startEmbedded(home: string): Promise<Embedded> {
     try {
       cpSync(native, program, { recursive: true });
     } catch (e) {
-      throw isFull(e) ? diskFull(program, e) : e;
+      // Node's copy says "EIO" where there is no room
+      throw isFull(e) || freeBytes(home) < ROOM ? diskFull(program, e) : e;
     } finally {
       process.umask(mask);
     }
