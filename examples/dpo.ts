@@ -15,7 +15,7 @@ const dpo: Loss = ({ g, batch, hidden, logprobs }) => {
   const policy = t.sum(t.mul(t.reshape(each, [B, 2, T]), weights!), [2]); // (B, 2)
   const rewards = t.mul(t.sub(policy, reference!), beta);
   const margin = t.sum(t.mul(rewards, g.constant([1, -1], [1, 2])), [1]); // (B)
-  return { loss: t.neg(t.mean(t.logSigmoid(margin))), seen: { policy, margin } };
+  return { loss: t.neg(t.mean(t.logSigmoid(margin))), metrics: { policy, margin } };
 };
 
 using trainer = await Trainer.open("models/base", { optimiser: { kind: "adamw", clip: 1 } });
@@ -45,9 +45,9 @@ const batch: Batch = { ...inPairs, reference: { shape: [pairs.length, 2], data: 
 const steps = Number(process.argv[2] ?? 20);
 for (let step = 1; step <= steps; step++) {
   // one pair at a time: the loss is a mean over pairs, which are the batch's rows, so parts add up to the whole
-  const { loss, seen } = trainer.forwardBackward(batch, dpo, { micro: 1 });
+  const { loss, metrics } = trainer.forwardBackward(batch, dpo, { micro: 1 });
   trainer.optimStep({ lr: 1e-4 });
   console.log(
-    `step ${step}: loss ${loss.toFixed(3)} margins ${[...seen["margin"]!].map((m) => m.toFixed(2)).join(" ")}`,
+    `step ${step}: loss ${loss.toFixed(3)} margins ${[...metrics["margin"]!].map((m) => m.toFixed(2)).join(" ")}`,
   );
 }

@@ -13,7 +13,7 @@ const loss: Loss = ({ g, batch, hidden, logits }) => {
   const likelihood = t.neg(t.mean(t.tokenLogprobs(z, t.reshape(labels!, [z.shape[0]!]))));
   const others = t.log(t.clamp(t.sub(g.scalar(1), t.softmax(z)), 1e-5, 1)); // log(1 - p)
   const unlikelihood = t.neg(t.mean(t.sum(t.mul(others, t.reshape(repeats!, z.shape)), [1])));
-  return { loss: t.add(likelihood, unlikelihood), seen: { likelihood, unlikelihood } };
+  return { loss: t.add(likelihood, unlikelihood), metrics: { likelihood, unlikelihood } };
 };
 
 using trainer = await Trainer.open("models/base", { optimiser: { kind: "adamw", clip: 1 } });
@@ -31,9 +31,9 @@ for (let step = 1; step <= steps; step++) {
   const [from, to] = [0, 1].map((k) => windows.map((w) => w.slice(k, k + T)));
   const repeats = { shape: [B, T, V], data: mask };
   const batch = { ids: tokens(from!, T), labels: tokens(to!, T), repeats };
-  const { seen } = trainer.forwardBackward(batch, loss);
+  const { metrics } = trainer.forwardBackward(batch, loss);
   trainer.optimStep({ lr: 3e-4 * rateAt({ shape: "cosine", steps, warmup: 3, end: 0.1 }, step) });
-  const told = Object.entries(seen).map(([name, [value]]) => `${name} ${value!.toFixed(3)}`);
+  const told = Object.entries(metrics).map(([name, [value]]) => `${name} ${value!.toFixed(3)}`);
   if (step === 1 || step % 10 === 0 || step === steps) console.log(`step ${step}:`, ...told);
 }
 const start = tokenizer.encode("The whale");

@@ -1,12 +1,11 @@
 /**
  * Better continuations: Ziegler et al. 2019 in miniature. Continue passages of a book so that people like the
- * continuation better (here: a more positive tone), with a KL leash to the model we started from.
+ * continuation better (here: a more positive tone), with a KL penalty to the model we started from.
  *
  *   passages -> two continuations each -> three people compare -> labels -> reward model -> PPO -> evaluation -> served
  *
  * Copy this file to make an experiment of your own. Run: npm start
  */
-import path from "node:path";
 import { z } from "zod";
 import { comparison, hiddenTaste } from "@tiller/crowd";
 import { workflow } from "@tiller/flow";
@@ -21,7 +20,7 @@ import {
   wilson,
 } from "@tiller/learn";
 import type { Report, Summary } from "@tiller/schema";
-import { bookPassages, forReward, labelPairs, learning, pairsOf } from "./shared.ts";
+import { bookPassages, labelPairs, learning, pairsOf, promptsOf } from "./shared.ts";
 
 export const Config = z.strictObject({
   ...learning,
@@ -49,7 +48,7 @@ export const smallConfig: Config = Config.parse({
 });
 
 export const betterContinuations = workflow(
-  "better-continuations@2",
+  "better-continuations@3",
   Config,
   async (flow, c) => {
     const { seed } = flow;
@@ -58,31 +57,12 @@ export const betterContinuations = workflow(
     const { train, heldout } = await flow.stage("passages", async () =>
       flow.step("passages", () => bookPassages({ ...c, train: c.pairs, seed })),
     );
+    const { base, continuation, maxPassage: maxPrompt } = c;
+    const prompts = await flow.save("passages", promptsOf(train));
 
     const samples = await flow.stage("samples", async () => {
-      const { output } = await flow.job(
-        "samples",
-        sampleJob,
-        {
-          checkpoint: c.base,
-          prompts: train,
-          each: 2,
-          continuation: c.continuation,
-          seed,
-          batch: 64,
-        },
-        { stage: "samples" },
-      );
-      await flow.checkpoint({
-        name: "base",
-        kind: "lm",
-        id: output.checkpoint,
-        path: c.base,
-        run: null,
-        parent: null,
-        metrics: {},
-      });
-      return output;
+      const input = { checkpoint: base, prompts, each: 2, continuation, seed };
+      return (await flow.job("samples", sampleJob, input, { stage: "samples" })).output;
     });
 
     const answers = await flow.stage("people", () => {
@@ -93,79 +73,41 @@ export const betterContinuations = workflow(
       });
     });
 
-    const { pairs, dataset, careless, raters } = await flow.stage("quality", async () => {
+    const { dataset, careless, raters } = await flow.stage("quality", async () => {
       const { pairs: rows, raters: quality } = labelPairs(answers);
       const found = quality.filter((r) => r.flag === "careless").map((r) => r.pseudonym);
       return {
-        pairs: rows,
         dataset: await flow.dataset("comparisons", rows),
         careless: found,
         raters: quality,
       };
     });
 
-    const longest = c.maxPassage + c.continuation.maxTokens;
-    const reward = await flow.stage("reward", async () => {
-      const input = {
-        config: c.reward,
-        base: c.base,
-        pairs: pairs.map(forReward),
-        maxTokens: longest,
-        seed,
-        out: path.join(flow.home, "checkpoints", flow.experiment, "reward"),
-      };
-      const { run, output } = await flow.job("reward", rewardJob, input, {
-        stage: "reward",
-        dataset,
-        parent: samples.checkpoint,
-      });
-      await flow.checkpoint({
-        name: "reward",
-        kind: "reward",
-        id: output.id,
-        path: output.path,
-        run,
-        parent: samples.checkpoint,
-        metrics: output.metrics,
-      });
-      return { ...output, run };
+    const reward = await flow.stage("reward", () => {
+      const maxTokens = maxPrompt + continuation.maxTokens;
+      const input = { config: c.reward, base, pairs: dataset, maxTokens, seed };
+      return flow.job("reward", rewardJob, input, { stage: "reward" });
     });
 
-    const policy = await flow.stage("policy", async () => {
-      const input = {
-        config: c.ppo,
-        continuation: c.continuation,
-        base: c.base,
-        reward: reward.path,
-        prompts: train,
-        maxPrompt: c.maxPassage,
-        seed,
-        out: path.join(flow.home, "checkpoints", flow.experiment, "policy"),
-      };
-      const { run, output } = await flow.job("policy", ppoJob, input, {
-        stage: "policy",
-        dataset,
-        parent: reward.id,
-      });
-      return { ...output, run };
+    const models = { base, reward: reward.output.checkpoint };
+    const policy = await flow.stage("policy", () => {
+      const input = { ...models, config: c.ppo, continuation, prompts, maxPrompt, seed };
+      return flow.job("policy", ppoJob, input, { stage: "policy" });
     });
 
     const report = await flow.stage("evaluation", async () => {
-      const input = {
-        base: c.base,
-        policy: policy.path,
-        reward: reward.path,
-        prompts: heldout,
-        continuation: c.continuation,
-        maxPrompt: c.maxPassage,
-        bestOf: c.bestOf,
-        seed,
-        batch: 64,
-      };
-      const { output } = await flow.job("evaluation", evaluateJob, input, {
-        stage: "evaluation",
-        parent: policy.id,
-      });
+      const written = { policy: policy.output.checkpoint, continuation, maxPrompt, seed };
+      const { output } = await flow.job(
+        "evaluation",
+        evaluateJob,
+        {
+          ...models,
+          ...written,
+          prompts: await flow.save("held out", promptsOf(heldout)),
+          bestOf: c.bestOf,
+        },
+        { stage: "evaluation" },
+      );
       const metrics = {
         reward: await flow.metrics(reward.run),
         ppo: await flow.metrics(policy.run),
@@ -196,14 +138,9 @@ export const betterContinuations = workflow(
     });
 
     await flow.stage("serve", () =>
-      flow.checkpoint({
+      flow.publish(policy.output.checkpoint, {
         name: "policy",
-        kind: "policy",
-        id: policy.id,
-        path: policy.path,
-        run: policy.run,
-        parent: samples.checkpoint,
-        metrics: { ...policy.metrics, winRate: report.summary.winRate },
+        metrics: { winRate: report.summary.winRate },
       }),
     );
     return report.summary;
@@ -220,8 +157,22 @@ export const betterContinuations = workflow(
       { name: "evaluation", title: "Evaluation" },
       { name: "serve", title: "Served" },
     ],
+    // people's answers go on; what was trained by the old jobs is trained anew
+    migrate: {
+      "better-continuations@2": ({ input, carried }) => ({
+        input: Config.parse(input),
+        carried: { ...carried, results: untrained(carried.results) },
+      }),
+    },
   },
 );
+/** What a run of @2 has that does not rest on its jobs' folders. */
+const untrained = (results: Readonly<Record<string, unknown>>) =>
+  Object.fromEntries(
+    ["started", "passages", "samples", "comparisons", "dataset comparisons"].flatMap((at) =>
+      Object.hasOwn(results, at) ? [[at, results[at]]] : [],
+    ),
+  );
 
 type Items = z.infer<typeof evaluateJob.output>["items"];
 

@@ -6,13 +6,12 @@
  *
  * Ends when the win rate over the base no longer rises, when the policy is too far from the base, or after all rounds.
  */
-import path from "node:path";
 import { z } from "zod";
 import { comparison } from "@tiller/crowd";
 import { workflow } from "@tiller/flow";
 import { evaluateJob, ppoJob, rewardJob, sampleJob } from "@tiller/learn";
 import { ComparisonValue, PersonId } from "@tiller/schema";
-import { bookPassages, forReward, judgesOf, labelPairs, learning, pairsOf } from "./shared.ts";
+import { bookPassages, judgesOf, labelPairs, learning, pairsOf, promptsOf } from "./shared.ts";
 
 const Config = z.strictObject({
   ...learning,
@@ -22,13 +21,13 @@ const Config = z.strictObject({
   train: z.int().positive().default(800).describe("passages compared in each round"),
   heldout: z.int().positive().default(100).describe("passages the policy is judged on each round"),
 });
-export const iteratedFeedback = workflow("iterated-feedback@1", Config, async (flow, config) => {
-  const rounds: { policy: string; id: string; winRate: number; kl: number }[] = [];
+export const iteratedFeedback = workflow("iterated-feedback@2", Config, async (flow, config) => {
+  const rounds: { id: string; winRate: number; kl: number }[] = [];
   let seen: PersonId[] = [];
   let stopped: string | undefined;
   while (!stopped) {
     const last = rounds.at(-1);
-    const policy = last?.policy ?? config.base;
+    const policy = last?.id ?? config.base;
     const input = { config, round: rounds.length + 1, policy, seen };
     const { people, ...made } = await flow.child(feedbackRound, input, { name: "round" });
     rounds.push(made);
@@ -40,40 +39,39 @@ export const iteratedFeedback = workflow("iterated-feedback@1", Config, async (f
   const near = rounds.filter((r) => r.kl <= config.klLimit);
   const best = near.toSorted((a, b) => b.winRate - a.winRate)[0];
   if (best) {
-    const { id, winRate, kl, policy } = best;
-    const about = { kind: "policy", id, path: policy, run: null, parent: null } as const;
-    await flow.checkpoint({ name: "iterated policy", ...about, metrics: { winRate, kl } });
+    const { id, winRate, kl } = best;
+    await flow.publish(id, { name: "iterated policy", metrics: { winRate, kl } });
   }
-  const shown = rounds.map(({ id, winRate, kl }) => ({ id, winRate, kl }));
-  return { rounds: shown, stopped, best: best?.id ?? null, people: seen.length };
+  return { rounds, stopped, best: best?.id ?? null, people: seen.length };
 });
 
 /** Once around: from one policy to the next, and who judged on the way. */
 export const feedbackRound = workflow(
-  "feedback-round@1",
+  "feedback-round@2",
   z.strictObject({ config: Config, round: z.int(), policy: z.string(), seen: z.array(PersonId) }),
   async (flow, { config, round, policy, seen }) => {
     const { people, base, continuation, maxPassage: maxPrompt } = config;
     const seed = flow.seed + round;
-    const out = path.join(flow.home, "checkpoints", flow.id);
     const { train, heldout } = await flow.step("passages", () => bookPassages({ ...config, seed }));
+    const prompts = await flow.save("passages", promptsOf(train));
 
-    const toWrite = { checkpoint: policy, prompts: train, each: 2, continuation, seed, batch: 64 };
+    const toWrite = { checkpoint: policy, prompts, each: 2, continuation, seed };
     const { texts } = (await flow.job("samples", sampleJob, toWrite)).output;
     const who = { people, not: seen };
     const compared = await flow.askAll("comparisons", comparison, pairsOf(train, texts), who);
 
-    const pairs = labelPairs(compared).pairs.map(forReward);
+    const pairs = await flow.dataset("comparisons", labelPairs(compared).pairs);
     const maxTokens = maxPrompt + continuation.maxTokens;
-    const toJudge = { config: config.reward, base, pairs, maxTokens, seed, out: `${out}/reward` };
-    const reward = (await flow.job("reward", rewardJob, toJudge)).output.path;
+    const toJudge = { config: config.reward, base, pairs, maxTokens, seed };
+    const reward = (await flow.job("reward", rewardJob, toJudge)).output.checkpoint;
 
-    const rl = { config: config.ppo, base: policy, reward, prompts: train, out: `${out}/policy` };
     const shared = { continuation, maxPrompt, seed };
-    const made = (await flow.job("policy", ppoJob, { ...rl, ...shared })).output;
+    const rl = { config: config.ppo, base: policy, reward, prompts };
+    const id = (await flow.job("policy", ppoJob, { ...rl, ...shared })).output.checkpoint;
 
-    const arms = { base, policy: made.path, reward, prompts: heldout, bestOf: 1, batch: 64 };
-    const { items } = (await flow.job("evaluation", evaluateJob, { ...arms, ...shared })).output;
+    const judging = await flow.save("held out", promptsOf(heldout));
+    const arms = { base, policy: id, reward, prompts: judging, bestOf: 1, ...shared };
+    const { items } = (await flow.job("evaluation", evaluateJob, arms)).output;
     const duels = items.map((x) => [x.base.text, x.policy.text]);
     const others = { people, not: [...seen, ...judgesOf(compared)] };
     const judged = await flow.askAll("judgments", comparison, pairsOf(heldout, duels), others);
@@ -84,7 +82,7 @@ export const feedbackRound = workflow(
     );
     const kl = mean(items.map((x) => x.policy.kl));
     const judges = [...judgesOf(compared), ...judgesOf(judged)];
-    return { id: made.id, policy: made.path, winRate: mean(votes), kl, people: judges };
+    return { id, winRate: mean(votes), kl, people: judges };
   },
 );
 

@@ -97,8 +97,8 @@ const judgment = (task: TaskId, a: Answered<unknown>): Judgment => ({
   at: a.at,
 });
 
-/** A labelled pair as the reward model reads it. */
-export const forReward = ({ passage, a, b, pB }: LabelledPair) => ({ passage, a, b, pB });
+/** Passages as rows of a dataset of prompts. */
+export const promptsOf = (passages: readonly string[]) => passages.map((prompt) => ({ prompt }));
 
 /** Everyone who answered. */
 export const judgesOf = (asked: readonly AskedItem<unknown, unknown>[]): PersonId[] => [

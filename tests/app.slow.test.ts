@@ -141,8 +141,8 @@ test("curves are drawn where the browser's language is no language tag, and the 
     experiment: ExperimentId.parse("desk-test"),
     kind: "reward",
     config: {},
-    dataset: null,
-    parent: null,
+    inputs: [],
+    metrics: {},
     codeRevision: "test",
   });
   const points = [1, 2, 3].map((step) => ({ step, values: { loss: 1 / step, accuracy: 0.5 } }));

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { launchFlow } from "@tiller/flow";
+import { checkpointMeta } from "@tiller/lm";
 import { serverModels } from "@tiller/server/engine.ts";
 import { SamplerPool } from "@tiller/server/sampler.ts";
 import { CheckpointId } from "@tiller/schema";
@@ -31,7 +32,13 @@ await saveCheckpointRow(store.db, {
   metrics: {},
 });
 const models = serverModels({ store, sampler });
-const flow = await launchFlow({ store, workflows: recipes, models, codeRevision: "recorded" });
+const flow = await launchFlow({
+  store,
+  workflows: recipes,
+  models,
+  codeRevision: "recorded",
+  identify: checkpointMeta,
+});
 try {
   console.log(
     "| recipe | seconds | asks and model calls and jobs | tokens | outcome |\n|---|---|---|---|---|",
@@ -43,8 +50,7 @@ try {
     const result = await flow.wait(await flow.start(workflow, input, { id, seed: 1, agents }));
     const seconds = (performance.now() - started) / 1000;
     const recording = await flow.record(id, { jobs: true });
-    // where this machine keeps its files is nobody's business
-    const text = JSON.stringify({ recording, result }, undefined, 1).replaceAll(home, "HOME");
+    const text = JSON.stringify({ recording, result }, undefined, 1);
     writeFileSync(path.join(folder, `${id}.json`), `${text}\n`);
     const calls = Object.keys(recording.results).length;
     const { tokens } = await spentBelow(store.db, id);

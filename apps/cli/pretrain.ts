@@ -28,10 +28,12 @@ export async function run(args: string[]): Promise<number> {
   process.once("SIGINT", () => abort.abort());
   let shown = 0;
   const result = await pretrain(
-    { config, out: path.resolve(out) },
+    { config },
     {
       dir,
-      home,
+      out: path.resolve(out),
+      checkpoint: (id) => id,
+      rows: async () => [],
       progress: (done, total, note = "") => {
         if (process.stdout.isTTY) process.stdout.write(`\r${bar(done, total)} ${note}\x1b[K`);
         else if (done - shown >= total / 20 || done === total) {
@@ -50,8 +52,9 @@ export async function run(args: string[]): Promise<number> {
     path.join(out, "loss.jsonl"),
     points.map((p) => `${JSON.stringify({ step: p.step, ...p.values })}\n`).join(""),
   );
+  const [loss, bits] = ["heldoutLoss", "bitsPerByte"].map((k) => result.metrics[k]!.toFixed(3));
   console.log(
-    `\n${result.path}: held-out loss ${result.loss.toFixed(3)} nats a token, ${result.bitsPerByte.toFixed(3)} bits a byte, id ${result.id.slice(0, 12)}`,
+    `\n${out}: held-out loss ${loss} nats a token, ${bits} bits a byte, id ${result.checkpoint.slice(0, 12)}`,
   );
   return 0;
 }

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { launchFlow } from "@tiller/flow";
 import { serveFlow } from "@tiller/flow/child.ts";
 import { loadFenced } from "@tiller/flow/load.ts";
+import { checkpointMeta } from "@tiller/lm";
 import { openStore } from "@tiller/store";
 import { recipes } from "../../recipes/index.ts";
 import { serverModels } from "./engine.ts";
@@ -31,6 +32,7 @@ await serveFlow(args, async (parent) => {
     workflows: [...recipes, ...own],
     codeRevision,
     models,
+    identify: checkpointMeta,
     onAside: (lines) => parent.say(...lines),
   });
   return { store, flow };

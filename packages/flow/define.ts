@@ -4,8 +4,6 @@ import {
   type AgentSpec,
   type AnswerId,
   type Budget,
-  type Checkpoint,
-  type CheckpointId,
   type DatasetId,
   type ExperimentId,
   type JobDef,
@@ -98,17 +96,6 @@ export interface StageHandle {
   progress(done: number, total: number, note?: string): Promise<void>;
 }
 
-/** A saved model, as a workflow names it. */
-export interface NewCheckpoint {
-  readonly name: string;
-  readonly kind: Checkpoint["kind"];
-  readonly id: string;
-  readonly path: string;
-  readonly run: RunId | null;
-  readonly parent: string | null;
-  readonly metrics: Record<string, number>;
-}
-
 /** What a workflow may do. Everything with an effect goes through here; names are stable, they key what is recorded. */
 export interface Flow {
   /** the run's id */
@@ -116,7 +103,6 @@ export interface Flow {
   /** this workflow's place in the trace */
   readonly id: string;
   readonly seed: number;
-  readonly home: string;
   /** Seeded by the run's seed and the place: in a step's body by the step, else by the workflow. */
   readonly rng: Rng;
   /** Runs at least once; its JSON result is recorded once. */
@@ -150,18 +136,26 @@ export interface Flow {
   ): Promise<R[]>;
   /** Shows progress under one heading. Not recorded itself: what it calls is. */
   stage<T>(name: string, body: (s: StageHandle) => Promise<T>): Promise<T>;
-  /** A long computation in a process of its own; goes on from its snapshot after a crash. */
-  job<I, O>(
+  /**
+   * A long computation in a process of its own; goes on from its snapshot after a crash. Its input names datasets by the id
+   * that `save` or `dataset` gave, checkpoints by the id of a job's output, or a model's folder, which is registered first.
+   * What it reads and what it makes is recorded as lineage.
+   */
+  job<I extends z.ZodType, O extends z.ZodType>(
     name: string,
     def: JobDef<I, O>,
-    input: NoInfer<I>,
-    o?: { stage?: string; dataset?: string; parent?: string },
-  ): Promise<{ run: RunId; output: O }>;
+    input: z.input<I>,
+    o?: { stage?: string },
+  ): Promise<{ run: RunId; output: z.output<O> }>;
   /** Keeps a value under a name for the studio and for others; returns its content hash. */
   save(name: string, value: unknown): Promise<DatasetId>;
   /** Saves a dataset version of labelled pairs; returns its content hash. */
   dataset(name: string, rows: readonly LabelledPair[]): Promise<DatasetId>;
-  checkpoint(c: NewCheckpoint): Promise<CheckpointId>;
+  /** Names a checkpoint for those who choose a model, and adds figures to its own. It is registered since its job ended. */
+  publish(
+    checkpoint: string,
+    o: { readonly name: string; readonly metrics?: Readonly<Record<string, number>> },
+  ): Promise<void>;
   metrics(run: RunId): Promise<MetricPoint[]>;
   report(r: Report): Promise<void>;
 }

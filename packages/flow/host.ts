@@ -1,9 +1,10 @@
 /** What all workflows of a process share, and what one run is given. */
 import type { Models } from "@tiller/model";
 import type { Agents, ExperimentId } from "@tiller/schema";
-import type { Store, StoredValue } from "@tiller/store";
+import type { Identify, Store, StoredValue } from "@tiller/store";
 import type { BudgetScope } from "./budget.ts";
 import type { Carried, WorkflowDef } from "./define.ts";
+import type { Executor } from "./executor.ts";
 import type { Recorder } from "./recorder.ts";
 import type { UnderWay } from "./under-way.ts";
 import type { Waiter } from "./waiter.ts";
@@ -18,6 +19,10 @@ export interface Host {
   readonly codeRevision: string;
   /** where this home was before it was restored here */
   readonly formerHomes: readonly string[];
+  /** where jobs run */
+  readonly executor: Executor;
+  /** reads a model's folder; undefined: none is read here */
+  readonly identify: Identify | undefined;
   readonly stopping: AbortSignal;
   readonly underWay: UnderWay;
   /** the database's clock, in milliseconds */

@@ -1,13 +1,15 @@
-/** The child process of one job: imports its module, runs its entry, writes the result, ends. Dies with its parent. */
+/** The child process of one job: finds its definition, parses its input, runs it, writes the result, ends. Dies with its parent. */
 import { readFile } from "node:fs/promises";
 import { setPriority } from "node:os";
 import path from "node:path";
-import { type JobContext, TillerError } from "@tiller/schema";
+import { pathToFileURL } from "node:url";
+import { type z } from "zod";
+import { type Artefact, type JobContext, type JobDef, TillerError } from "@tiller/schema";
 import { whileFull, writeWhole } from "@tiller/store/files.ts";
+import { files, LocalJob, type Message, moduleFile } from "./executor.ts";
 import { jobFault } from "./fault.ts";
-import type { Message } from "./jobs.ts";
 
-const [module, entry, dir, home] = process.argv.slice(2) as [string, string, string, string];
+const dir = process.argv[2]!;
 const send = (m: Message) => process.send?.(m);
 const abort = new AbortController();
 process.on("disconnect", () => process.exit(1)); // the server is gone; snapshots stay
@@ -17,10 +19,34 @@ try {
   // not allowed here; then at the common priority
 }
 
+const job = LocalJob.parse(JSON.parse(await readFile(path.join(dir, files.job), "utf8")));
+function place(kind: Artefact["kind"], id: string): string {
+  const found = job.artefacts.find((a) => a.kind === kind && a.id === id);
+  if (!found)
+    throw new TillerError(
+      "not_named",
+      `the ${job.kind} job reads the ${kind} ${id}, which its input does not name. Make it a field of the input: ${kind === "checkpoint" ? "CheckpointRef" : "DatasetRef"}.`,
+    );
+  return found.path;
+}
+async function rows<T>(id: string, Row: z.ZodType<T>): Promise<T[]> {
+  const lines = (await readFile(place("dataset", id), "utf8")).split("\n").filter(Boolean);
+  return lines.map((line, i) => {
+    const row = Row.safeParse(JSON.parse(line));
+    if (row.success) return row.data;
+    const [issue] = row.error.issues;
+    throw new TillerError(
+      "wrong_rows",
+      `row ${i} of ${lines.length} of the dataset ${id} is not what the ${job.kind} job reads: ${issue?.path.join(".") || "the row"}: ${issue?.message}. Give it a dataset of that kind.`,
+    );
+  });
+}
 const samplesOf = new Map<number, number>(); // numbered within their step: a replayed step writes the same ids
 const context: JobContext = {
   dir,
-  home,
+  out: path.join(dir, files.out),
+  checkpoint: (id) => place("checkpoint", id),
+  rows,
   progress: (done, total, note = "") => send({ type: "progress", done, total, note }),
   metric: (step, values) => send({ type: "metric", step, values }),
   sample: (s) => {
@@ -31,14 +57,20 @@ const context: JobContext = {
   fault: jobFault,
   signal: abort.signal,
 };
+const isJob = (x: unknown): x is JobDef =>
+  typeof x === "object" && x !== null && "kind" in x && x.kind === job.kind && "run" in x;
 try {
-  const run = (
-    (await import(module)) as Record<string, (input: unknown, c: JobContext) => Promise<unknown>>
-  )[entry]!;
-  const input: unknown = JSON.parse(await readFile(path.join(dir, "input.json"), "utf8"));
-  const result = await run(input, context);
+  const file = moduleFile(job.module);
+  const exported = (await import(pathToFileURL(file).href)) as object;
+  const def = Object.values(exported).find(isJob);
+  if (!def)
+    throw new TillerError(
+      "unknown_job",
+      `${job.module} exports no job of kind ${job.kind}. Export what defineJob returns.`,
+    );
+  const result = def.output.parse(await def.run(def.input.parse(job.input), context));
   const text = JSON.stringify(result);
-  await whileFull(() => writeWhole(path.join(dir, "result.json"), text));
+  await whileFull(() => writeWhole(path.join(dir, files.result), text));
   await new Promise<void>((resolve) =>
     process.send!({ type: "done" } satisfies Message, () => resolve()),
   );

@@ -1,7 +1,6 @@
 /** The calls of a flow that belong to the lab: headings, jobs, datasets, checkpoints, the report. */
-import { existsSync } from "node:fs";
+import type { z } from "zod";
 import {
-  CheckpointId,
   DatasetId,
   type JobDef,
   type LabelledPair,
@@ -15,9 +14,8 @@ import {
   endRun,
   getExperiment,
   getMetrics,
-  inputPath,
   patient,
-  saveCheckpointRow,
+  publishCheckpoint,
   saveDataset,
   saveReport,
   saveRows,
@@ -25,11 +23,11 @@ import {
   startRun,
   whileFull,
 } from "@tiller/store";
-import type { NewCheckpoint, StageHandle, WorkflowDef } from "./define.ts";
+import type { StageHandle, WorkflowDef } from "./define.ts";
 import { isControl, nodeError } from "./failures.ts";
-import { runIdOf, runJob } from "./jobs.ts";
+import { resolved, runIdOf, runJob } from "./jobs.ts";
 import type { Ops } from "./op.ts";
-import { checked, JobOptions, Progress } from "./options.ts";
+import { checked, JobOptions, Progress, PublishOptions } from "./options.ts";
 import { exactText } from "./values.ts";
 
 export class LabFlow {
@@ -91,25 +89,25 @@ export class LabFlow {
     }
   }
 
-  job<I, O>(
+  job<I extends z.ZodType, O extends z.ZodType>(
     name: string,
     def: JobDef<I, O>,
-    input: NoInfer<I>,
-    o: { stage?: string; dataset?: string; parent?: string } = {},
-  ): Promise<{ run: RunId; output: O }> {
+    input: z.input<I>,
+    o: { stage?: string } = {},
+  ): Promise<{ run: RunId; output: z.output<O> }> {
     return this.ops.given("flow.job", name, () => this.#job(name, def, input, o));
   }
-  #job<I, O>(
+  #job<I extends z.ZodType, O extends z.ZodType>(
     name: string,
     def: JobDef<I, O>,
-    input: I,
-    o: { stage?: string; dataset?: string; parent?: string },
-  ): Promise<{ run: RunId; output: O }> {
-    checked(`flow.job ${JSON.stringify(name)}`, JobOptions, o);
+    input: z.input<I>,
+    o: { stage?: string },
+  ): Promise<{ run: RunId; output: z.output<O> }> {
+    const call = `flow.job ${JSON.stringify(name)}`;
+    checked(call, JobOptions, o);
     const { host, args } = this.ops;
-    const { store, stopping: signal, codeRevision } = host;
+    const { store, executor, identify, stopping: signal, codeRevision } = host;
     const { experiment } = args;
-    const config = shortened(input);
     const onProgress = async (done: number, total: number, note: string) => {
       if (o.stage) await this.showStage(o.stage, { done, total, note });
     };
@@ -120,29 +118,23 @@ export class LabFlow {
         const run = runIdOf(c.id);
         const link = { kind: "run", id: run } as const;
         c.note({ links: [link] }, true);
-        const about = { dataset: o.dataset ?? null, parent: o.parent ?? null };
-        await startRun(store.db, {
-          id: run,
-          experiment,
-          kind: def.kind,
-          config,
-          codeRevision,
-          ...about,
-        });
+        const given = await resolved(store, def, input, { call, identify });
+        const { kind, metrics } = def;
+        const about = { inputs: given.artefacts, metrics, config: shortened(given.input) };
+        await startRun(store.db, { id: run, experiment, kind, codeRevision, ...about });
         if (o.stage) await this.showStage(o.stage, { run });
         try {
-          const output = await runJob({ store, run, def, input, signal, onProgress });
-          const made = (output as { id?: unknown } | null)?.id;
-          const checkpoint = typeof made === "string" ? { output: made } : {};
-          if (typeof made === "string") c.note({ links: [link, { kind: "checkpoint", id: made }] });
-          await endRun(store.db, run, { state: "done", ...checkpoint });
+          const where = { store, executor, run, name, codeRevision, onProgress, signal };
+          const { output, made } = await runJob({ ...where, def, ...given });
+          if (made !== undefined) c.note({ links: [link, { kind: "checkpoint", id: made }] });
+          await endRun(store.db, run, { state: "done", ...(made && { output: made }) });
           return { run, output };
         } catch (e) {
           await endRun(store.db, run, { state: "failed", error: (e as Error).message });
           throw e;
         }
       },
-      { input: config, about: { job: def.kind, input } },
+      { input: shortened(input), about: { job: def.kind, input } },
     );
   }
 
@@ -193,22 +185,28 @@ export class LabFlow {
     return DatasetId.parse(id);
   }
 
-  checkpoint(p: NewCheckpoint): Promise<CheckpointId> {
-    return this.ops.given("flow.checkpoint", p.name, async () => {
+  publish(
+    checkpoint: string,
+    o: { readonly name: string; readonly metrics?: Readonly<Record<string, number>> },
+  ): Promise<void> {
+    return this.ops.given("flow.publish", checkpoint, async () => {
       const { db } = this.ops.host.store;
-      const id = CheckpointId.parse(p.id);
-      const parent = p.parent === null ? null : CheckpointId.parse(p.parent);
+      const { name, metrics = {} } = checked("flow.publish", PublishOptions, o);
       await this.ops.op(
         "save",
-        `checkpoint ${p.name}`,
+        `publish ${name}`,
         async (c) => {
-          c.note({ links: [{ kind: "checkpoint", id }], brief: p.name });
-          if (existsSync(p.path)) await inputPath(p.path, { kind: "folder" }); // it will be served
-          await saveCheckpointRow(db, { ...p, id, parent });
+          c.note({ links: [{ kind: "checkpoint", id: checkpoint }], brief: name });
+          const known = await publishCheckpoint(db, checkpoint, { name, metrics });
+          // in a replay jobs answer from their record, and what they made is not here
+          if (!known && !this.ops.config.carried.closed)
+            throw new TillerError(
+              "not_found",
+              `there is no checkpoint ${checkpoint} to publish as ${name}. Pass the checkpoint of a job's output.`,
+            );
         },
-        { about: id },
+        { about: { checkpoint, name, metrics } },
       );
-      return id;
     });
   }
 

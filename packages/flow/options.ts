@@ -44,10 +44,10 @@ export const ChildOptions = z.strictObject({
   spread: z.boolean().optional(),
 });
 export const MapOptions = z.strictObject({ concurrency: z.int().min(1).optional() });
-export const JobOptions = z.strictObject({
-  stage: z.string().optional(),
-  dataset: z.string().optional(),
-  parent: z.string().optional(),
+export const JobOptions = z.strictObject({ stage: z.string().optional() });
+export const PublishOptions = z.strictObject({
+  name: z.string().min(1).max(200),
+  metrics: z.record(z.string(), z.number()).optional(),
 });
 export const Progress = z.strictObject({
   done: z.number().min(0),

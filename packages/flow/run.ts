@@ -131,9 +131,6 @@ class WorkflowFlow extends LabFlow implements Flow {
   get seed(): number {
     return this.ops.args.seed;
   }
-  get home(): string {
-    return this.ops.host.store.home;
-  }
   get rng(): Rng {
     return this.ops.rng;
   }

@@ -27,6 +27,7 @@ import {
   formerHomes,
   getExperiment,
   holdRun,
+  type Identify,
   jsonText,
   keptResult,
   leaveBehind,
@@ -52,6 +53,7 @@ import { type Branch, carryFor, recordedResults } from "./fork.ts";
 import { guardLife, type Life } from "./life.ts";
 import { compactAtRest, QUEUE_MS, quietDbos } from "./quiet.ts";
 import { openRecorder } from "./recorder.ts";
+import { type Executor, LocalExecutor } from "./executor.ts";
 import type { Host, RunConfig, WorkflowArgs } from "./host.ts";
 import { branchId, migratedId, refuseId } from "./run-ids.ts";
 import { runWorkflow } from "./run.ts";
@@ -127,6 +129,10 @@ export async function launchFlow(o: {
   workflows: readonly AnyWorkflow[];
   codeRevision: string;
   models?: Models | undefined;
+  /** where jobs run; default: child processes of this one */
+  executor?: Executor;
+  /** reads a model's folder, so that jobs can be given and can make one */
+  identify?: Identify;
   /** workflows of the shared queue that run here at once */
   workerConcurrency?: number;
   /** runs that wait for code which is not here, or no longer do */
@@ -176,6 +182,8 @@ export async function launchFlow(o: {
     posted: await openBatches(db),
     codeRevision: o.codeRevision,
     formerHomes: await formerHomes(db),
+    identify: o.identify,
+    executor: o.executor ?? new LocalExecutor(store, o.identify),
     stopping: stopping.signal,
     underWay: new UnderWay(stopping.signal),
     now: () => clock.now(),

@@ -57,8 +57,8 @@ const byLogits: Loss = ({ batch, hidden, logits }) => {
 test("a label of -100 counts for nothing: as if its weight were 0, in the mean too", async () => {
   const run = async (batch: Batch, o = {}) => {
     using t = await Trainer.open(base);
-    const { loss, seen } = t.forwardBackward(batch, nextTokenLoss, o);
-    return { loss, seen, d: gradients(t) };
+    const { loss, metrics } = t.forwardBackward(batch, nextTokenLoss, o);
+    return { loss, metrics, d: gradients(t) };
   };
   const batch = nextTokens(rows);
   const ignored = relabelled(batch, 1, -100);
@@ -68,7 +68,7 @@ test("a label of -100 counts for nothing: as if its weight were 0, in the mean t
   expect(weightOf(ignored)).toBe(weightOf(batch) - 1);
   const [a, b] = [await run(ignored), await run(unweighted)];
   expect(a.loss).toBeCloseTo(b.loss, 6);
-  expect(Math.abs(a.seen["logprobs"]![1]!)).toBe(0);
+  expect(Math.abs(a.metrics["logprobs"]![1]!)).toBe(0);
   expectSame(b.d, a.d);
   for (const micro of [1, 2]) {
     const c = await run(ignored, { micro });
@@ -102,20 +102,20 @@ test("parts add up to the whole without being told how: uneven ones, and one whe
   const odd = [...rows.slice(0, 2), { tokens: [3, 4, 5], from: 3 }, ...rows.slice(2)];
   const run = async (micro?: number) => {
     using t = await Trainer.open(base);
-    const { loss, seen } = t.forwardBackward(
+    const { loss, metrics } = t.forwardBackward(
       nextTokens(odd),
       nextTokenLoss,
       micro ? { micro } : {},
     );
-    return { loss, seen: seen["logprobs"]!, d: gradients(t) };
+    return { loss, metrics: metrics["logprobs"]!, d: gradients(t) };
   };
   const whole = await run();
   for (const micro of [1, 2, 4]) {
     const parts = await run(micro);
     expect(parts.loss, `micro ${micro}`).toBeCloseTo(whole.loss, 5);
     expectSame(whole.d, parts.d);
-    expect(parts.seen).toHaveLength(whole.seen.length); // a row keeps its place
-    for (const at of [0, 1, 5 * 16]) expect(parts.seen[at]).toBeCloseTo(whole.seen[at]!, 5);
+    expect(parts.metrics).toHaveLength(whole.metrics.length); // a row keeps its place
+    for (const at of [0, 1, 5 * 16]) expect(parts.metrics[at]).toBeCloseTo(whole.metrics[at]!, 5);
   }
 });
 
@@ -142,8 +142,8 @@ const heads = headSpecs(shapeOf(config));
 test("compared texts in parts add up to the whole; the reward is read at each text's own last token", async () => {
   const run = async (batch: Batch, micro?: number) => {
     using t = await Trainer.open(base, { heads, seed: 9 });
-    const { loss, seen } = t.forwardBackward(batch, comparisonLoss, micro ? { micro } : {});
-    return { loss, rewards: seen["rewards"]!, d: gradients(t) };
+    const { loss, metrics } = t.forwardBackward(batch, comparisonLoss, micro ? { micro } : {});
+    return { loss, rewards: metrics["rewards"]!, d: gradients(t) };
   };
   const whole = await run(inAll);
   for (const [batch, micro] of [
@@ -161,10 +161,10 @@ test("compared texts in parts add up to the whole; the reward is read at each te
   using t = await Trainer.open(base, { heads, seed: 9 });
   const alone: Loss = ({ batch, hidden, scores }) => {
     const all = scores(hidden(batch["ids"]!));
-    return { loss: mean(all), seen: { all } };
+    return { loss: mean(all), metrics: { all } };
   };
   texts.flat().forEach((x, i) => {
-    const { all } = t.forwardBackward({ ids: tokens([x], x.length) }, alone).seen as {
+    const { all } = t.forwardBackward({ ids: tokens([x], x.length) }, alone).metrics as {
       all: Float32Array;
     };
     expect(all.at(-1)).toBeCloseTo(whole.rewards[i]!, 5);
@@ -187,9 +187,9 @@ test("a loss of one's own in parts: places in the rows by rowsAt, its weight by 
     ({ batch, hidden, classes }: Parameters<Loss>[0]) => {
       const { ids, at, kind } = batch;
       const z = classes(gather(hidden(ids!), rowsAt(at!, T)));
-      return { loss: neg(mean(tokenLogprobs(z, kind!))), seen: { z } };
+      return { loss: neg(mean(tokenLogprobs(z, kind!))), metrics: { z } };
     },
-    { weigh: (b: Batch) => sizeOf(b["kind"]!.shape) },
+    { normaliser: (b: Batch) => sizeOf(b["kind"]!.shape) },
   );
   const flat = texts.flat();
   const batch: Batch = {
@@ -202,8 +202,8 @@ test("a loss of one's own in parts: places in the rows by rowsAt, its weight by 
       heads: classifierSpecs(shapeOf(config), 3),
       seed: 3,
     });
-    const { loss, seen } = t.forwardBackward(batch, own, { micro });
-    return { loss, z: seen["z"]!, d: gradients(t) };
+    const { loss, metrics } = t.forwardBackward(batch, own, { micro });
+    return { loss, z: metrics["z"]!, d: gradients(t) };
   };
   const whole = await run(6);
   const parts = await run(4);

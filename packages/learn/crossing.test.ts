@@ -10,7 +10,8 @@ import { headSpecs, initParams, loadCheckpoint, readSafetensors, saveCheckpoint 
 import { rng } from "@tiller/schema";
 import { afterAll, expect, test } from "vitest";
 import { smallConfig, saveSmallModel } from "./fixtures/small-model.ts";
-import { loadModel, Scorer, weightsOf } from "./model.ts";
+import { loadModel, weightsOf } from "./model.ts";
+import { Scorer } from "./score.ts";
 
 const scratch = mkdtempSync(path.join(tmpdir(), "tiller-crossing-"));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));

@@ -3,27 +3,19 @@
  * the base for best-of-n, apart from the one it is compared with (Gao et al. 2022). Rewards by the reward model, KL by the sampled k1 estimator.
  */
 import { z } from "zod";
-import { decodeAfter, Sampler } from "@tiller/lm";
-import { defineJob, type JobContext, rng, TillerError } from "@tiller/schema";
-import {
-  checkSameTokens,
-  Continuation,
-  cut,
-  encodePrompts,
-  loadModel,
-  Logprober,
-  type Model,
-  Scorer,
-  sentenceEnds,
-} from "./model.ts";
+import { decodeAfter } from "@tiller/lm";
+import { CheckpointRef, DatasetRef, defineJob, type JobContext, rng } from "@tiller/schema";
+import { checkSameTokens, encodePrompts, loadModel, PromptRow } from "./model.ts";
+import { Actor, Continuation } from "./rollout.ts";
+import { Logprober, Scorer } from "./score.ts";
 
 const Input = z.strictObject({
-  base: z.string(),
-  policy: z.string(),
-  reward: z.string(),
-  prompts: z.array(z.string()).min(1),
+  base: CheckpointRef,
+  policy: CheckpointRef,
+  reward: CheckpointRef,
+  prompts: DatasetRef.describe("rows of prompts"),
   continuation: Continuation,
-  maxPrompt: z.int(),
+  maxPrompt: z.int().positive(),
   bestOf: z.int().positive(),
   seed: z.int(),
   batch: z.int().positive().default(64),
@@ -47,10 +39,9 @@ const Output = z.strictObject({
 export const evaluateJob = defineJob({
   kind: "evaluate",
   module: import.meta.url,
-  entry: "evaluate",
   input: Input,
   output: Output,
-  folders: { reads: ["base", "policy", "reward"], writes: [] },
+  run: evaluate,
 });
 
 export async function evaluate(
@@ -58,84 +49,68 @@ export async function evaluate(
   job: JobContext,
 ): Promise<z.infer<typeof Output>> {
   const [base, policy, reward] = [
-    await loadModel(input.base),
-    await loadModel(input.policy),
-    await loadModel(input.reward),
+    await loadModel(job.checkpoint(input.base)),
+    await loadModel(job.checkpoint(input.policy)),
+    await loadModel(job.checkpoint(input.reward)),
   ];
-  const { maxTokens: R, minTokens, temperature } = input.continuation;
-  const T = input.maxPrompt + R;
-  const { tokenizer } = base;
   checkSameTokens(base, policy, "policy");
   checkSameTokens(base, reward, "reward model");
-  const ends = sentenceEnds(tokenizer);
-  const prompts = encodePrompts(tokenizer, input.prompts, input.maxPrompt).map((p) => p.ids);
-  const B = Math.min(input.batch, input.prompts.length);
-  const dims = { B, T, R };
-  using referee = new Logprober(base, dims, temperature);
+  const { continuation, seed } = input;
+  const { maxTokens: R, temperature } = continuation;
+  const T = input.maxPrompt + R;
+  const { tokenizer } = base;
+  const texts = (await job.rows(input.prompts, PromptRow)).map((r) => r.prompt);
+  const prompts = encodePrompts(tokenizer, texts, input.maxPrompt).map((p) => p.ids);
+  const B = Math.min(input.batch, prompts.length);
   using judge = new Scorer(reward, B, T);
-  const total = input.prompts.length * (input.bestOf + 2);
+  using referee = new Logprober(base, { B, T, R }, temperature);
+  using baseActor = new Actor(base, B, continuation, { frozen: true });
+  using policyActor = new Actor(policy, B, continuation, { frozen: true });
+  const total = prompts.length * (input.bestOf + 2);
   let done = 0;
 
-  using baseSampler = new Sampler(base.shape, base.state, B, { frozen: true });
-  using policySampler = new Sampler(policy.shape, policy.state, B, { frozen: true });
-  using actor = new Logprober(policy, dims, temperature);
-  const write = async (m: Model, name: string): Promise<z.infer<typeof Written>[]> => {
-    const sampler = m === policy ? policySampler : baseSampler;
+  const write = async (actor: Actor, name: string): Promise<z.infer<typeof Written>[]> => {
     const out: z.infer<typeof Written>[] = [];
-    for (let at = 0; at < input.prompts.length; at += B) {
+    for (let at = 0; at < prompts.length; at += B) {
       if (job.signal.aborted) throw new Error("stopped");
-      const n = Math.min(B, input.prompts.length - at);
-      const queries = Array.from({ length: B }, (_, b) => prompts[at + Math.min(b, n - 1)]);
-      const { tokens } = sampler.sample(queries, {
-        maxTokens: R,
-        temperature,
-        rngs: queries.map((_, b) => rng(input.seed, "evaluate", name, at + b)),
-      });
-      const responses = tokens.map((t) =>
-        t.slice(0, cut(t, ends, tokenizer.eos, minTokens).length),
-      );
+      const queries = prompts.slice(at, at + B);
+      const rngs = queries.map((_, b) => rng(seed, "evaluate", name, at + b));
+      const { episodes } = actor.draw(queries, rngs);
       // the base's KL to itself is 0
-      const [mine, theirs] =
-        m === policy
-          ? [actor.logprobs(queries, responses), referee.logprobs(queries, responses)]
-          : [undefined, undefined];
-      const rewards = judge.score(queries.map((query, b) => ({ query, response: responses[b] })));
-      const odd = rewards.findIndex((r) => !Number.isFinite(r));
-      if (odd >= 0)
-        throw new TillerError(
-          "not_finite",
-          `the reward model ${reward.id} gives ${rewards[odd]} to a continuation of prompt ${at + Math.min(odd, n - 1)}. Train it again with a lower rate, or choose another.`,
-        );
-      for (let b = 0; b < n; b++) {
-        let kl = 0;
-        if (mine && theirs)
-          for (let t = 0; t < responses[b].length; t++) kl += mine[b * R + t] - theirs[b * R + t];
+      const theirs =
+        actor === policyActor
+          ? referee.logprobs(
+              queries,
+              episodes.map((e) => e.response),
+            )
+          : undefined;
+      const rewards = judge.score(episodes);
+      for (const [b, e] of episodes.entries())
         out.push({
           text: decodeAfter(
             tokenizer,
-            queries[b],
-            responses[b].filter((t) => t !== tokenizer.eos),
+            e.query,
+            e.response.filter((t) => t !== tokenizer.eos),
           ),
-          tokens: responses[b],
-          reward: rewards[b],
-          kl,
+          tokens: [...e.response],
+          reward: rewards[b]!,
+          kl: theirs ? e.logprobs.reduce((kl, l, t) => kl + l - theirs[b * R + t]!, 0) : 0,
         });
-      }
-      job.progress((done += n), total);
+      job.progress((done += queries.length), total);
       await new Promise((r) => setImmediate(r));
     }
     return out;
   };
 
-  const policyTexts = await write(policy, "policy");
+  const policyTexts = await write(policyActor, "policy");
   const baseTexts: z.infer<typeof Written>[][] = [];
-  for (let k = 0; k <= input.bestOf; k++) baseTexts.push(await write(base, `base ${k}`));
+  for (let k = 0; k <= input.bestOf; k++) baseTexts.push(await write(baseActor, `base ${k}`));
   return {
-    items: input.prompts.map((prompt, i) => ({
+    items: texts.map((prompt, i) => ({
       prompt,
-      base: baseTexts[0][i],
-      policy: policyTexts[i],
-      bestOf: baseTexts.slice(1).map((texts) => texts[i]),
+      base: baseTexts[0]![i]!,
+      policy: policyTexts[i]!,
+      bestOf: baseTexts.slice(1).map((written) => written[i]!),
     })),
   };
 }

@@ -4,12 +4,15 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Sampler } from "@tiller/lm";
-import { type JobContext, rng } from "@tiller/schema";
-import { evaluate } from "./evaluate.ts";
-import { Continuation, cut, loadModel, Logprober } from "./model.ts";
-import { ppo, PpoConfig } from "./ppo.ts";
-import { pretrain, PretrainConfig } from "./pretrain.ts";
-import { RewardConfig, trainReward } from "./reward.ts";
+import { rng } from "@tiller/schema";
+import { evaluateJob } from "./evaluate.ts";
+import { context as contextIn, runJob } from "./fixtures/context.ts";
+import { loadModel } from "./model.ts";
+import { ppoJob } from "./ppo.ts";
+import { pretrainJob } from "./pretrain.ts";
+import { rewardJob } from "./reward.ts";
+import { cut } from "./rollout.ts";
+import { Logprober } from "./score.ts";
 import { saveSmallModel, smallConfig } from "./fixtures/small-model.ts";
 
 const dir = mkdtempSync(path.join(tmpdir(), "tiller-learn-"));
@@ -19,24 +22,10 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 const config = smallConfig({ layers: 1, positions: 64 });
 beforeAll(() => saveSmallModel(base, config));
 
-/** A context that records metrics and, like a kill, throws at the nth pass of a fault point. */
-function context(name: string, dieAt?: { point: string; pass: number }) {
-  const metrics: Record<string, number>[] = [];
-  let passes = 0;
-  const job: JobContext = {
-    dir: path.join(dir, name),
-    home: dir,
-    progress: () => {},
-    metric: (_, values) => void metrics.push(values),
-    sample: () => {},
-    fault: (point) => {
-      if (dieAt?.point === point && ++passes === dieAt.pass) throw new Error("killed");
-    },
-    signal: new AbortController().signal,
-  };
-  return { job, metrics };
-}
-const bytes = (folder: string) => readFileSync(path.join(folder, "model.safetensors"));
+const context = (name: string, dieAt?: { point: string; pass: number }) =>
+  contextIn(path.join(dir, name), { pairs, prompts: prompts.map((prompt) => ({ prompt })) }, dieAt);
+const made = (name: string) => path.join(dir, name, "checkpoint");
+const bytes = (name: string) => readFileSync(path.join(made(name), "model.safetensors"));
 const words = ["good", "hope", "war", "sea", "whale", "night"];
 const prompts = [
   "The ship lay still.",
@@ -74,41 +63,30 @@ const random = rng(5, "pairs");
 const pairs = Array.from({ length: 96 }, () => {
   const [a, b] = [random.choose(words), random.choose(words)];
   return {
+    task: "",
+    judgments: [],
     passage: random.choose(prompts),
     a: ` It was ${a}.`,
     b: ` It was ${b}.`,
     pB: a === b ? 0.5 : b === "hope" ? 0.95 : a === "hope" ? 0.05 : 0.5,
   };
 });
-const rewardInput = (name: string, config: object = {}) => ({
-  config: RewardConfig.parse({ batch: 8, epochs: 6, lr: 3e-3, saveEvery: 3, ...config }),
+const rewardInput = {
+  config: { batch: 8, epochs: 6, lr: 3e-3, saveEvery: 3 },
   base,
-  pairs,
+  pairs: "pairs",
   maxTokens: 32,
   seed: 1,
-  out: path.join(dir, name),
-});
+};
 
 test("the reward model starts near ln 2, learns which word is liked; a model has KL 0 to itself", async () => {
-  const { job, metrics } = context("reward-job");
-  const { path: out } = await trainReward(rewardInput("reward"), job);
+  const { job, metrics } = context("reward");
+  await runJob(rewardJob, rewardInput, job);
   expect(Math.abs(metrics[0]!["loss"]! - Math.LN2)).toBeLessThan(0.1); // the head is small, not 0
-  const items = (
-    await evaluate(
-      {
-        base,
-        policy: base,
-        reward: out,
-        prompts,
-        continuation: Continuation.parse({ maxTokens: 8, minTokens: 2 }),
-        maxPrompt: 16,
-        bestOf: 2,
-        seed: 1,
-        batch: 4,
-      },
-      context("evaluate").job,
-    )
-  ).items;
+  const arms = { base, policy: base, reward: made("reward"), prompts: "prompts" };
+  const rest = { continuation: { maxTokens: 8, minTokens: 2 }, maxPrompt: 16, bestOf: 2, seed: 1 };
+  const { job: last } = context("evaluate");
+  const { items } = await runJob(evaluateJob, { ...arms, ...rest, batch: 4 }, last);
   for (const x of items) {
     expect(x.policy.kl).toBeCloseTo(0, 4); // the policy is the base here
     expect(x.bestOf).toHaveLength(2);
@@ -117,27 +95,19 @@ test("the reward model starts near ln 2, learns which word is liked; a model has
   expect(metrics.at(-1)!["validationAccuracy"]).toBe(1);
 });
 
-const ppoInput = (name: string) => ({
-  config: PpoConfig.parse({
-    iterations: 4,
-    batch: 8,
-    minibatch: 4,
-    epochs: 2,
-    saveEvery: 1,
-    klTarget: 2,
-  }),
-  continuation: Continuation.parse({ maxTokens: 8, minTokens: 2, temperature: 1 }),
+const ppoInput = {
+  config: { iterations: 4, batch: 8, minibatch: 4, epochs: 2, saveEvery: 1, klTarget: 2 },
+  continuation: { maxTokens: 8, minTokens: 2, temperature: 1 },
   base,
-  reward: path.join(dir, "reward"),
-  prompts,
+  reward: made("reward"),
+  prompts: "prompts",
   maxPrompt: 16,
   seed: 1,
-  out: path.join(dir, name),
-});
+};
 
 test("PPO: KL 0 at the start; the first update of the run has ratio 1 and approximate KL 0", async () => {
-  const { job, metrics } = context("ppo-job");
-  await ppo(ppoInput("policy"), job);
+  const { job, metrics } = context("policy");
+  await runJob(ppoJob, ppoInput, job);
   expect(metrics[0]!["kl"]).toBeCloseTo(0, 4);
   expect(metrics[0]!["firstApproxKl"]).toBeLessThan(1e-9);
   expect(metrics.at(-1)!["kl"]).not.toBeCloseTo(0, 4);
@@ -148,21 +118,21 @@ test.each([1, 2, 3])(
   async (pass) => {
     const name = `ppo-killed-${pass}`;
     const { job } = context(name, { point: "ppo.iteration", pass });
-    await expect(ppo(ppoInput(name), job)).rejects.toThrow("killed");
-    await ppo(ppoInput(name), context(name).job);
-    expect(bytes(path.join(dir, name)).equals(bytes(path.join(dir, "policy")))).toBe(true);
+    await expect(runJob(ppoJob, ppoInput, job)).rejects.toThrow("killed");
+    await runJob(ppoJob, ppoInput, context(name).job);
+    expect(bytes(name).equals(bytes("policy"))).toBe(true);
   },
 );
 
 test("the reward model killed on the way ends with the same bytes", async () => {
   const { job } = context("reward-killed", { point: "reward.step", pass: 7 });
-  await expect(trainReward(rewardInput("reward-killed"), job)).rejects.toThrow("killed");
-  await trainReward(rewardInput("reward-killed"), context("reward-killed").job);
-  expect(bytes(path.join(dir, "reward-killed")).equals(bytes(path.join(dir, "reward")))).toBe(true);
+  await expect(runJob(rewardJob, rewardInput, job)).rejects.toThrow("killed");
+  await runJob(rewardJob, rewardInput, context("reward-killed").job);
+  expect(bytes("reward-killed").equals(bytes("reward"))).toBe(true);
 });
 
 test("pretraining lowers the loss, and killed on the way ends with the same bytes", async () => {
-  const config = PretrainConfig.parse({
+  const config = {
     layers: 1,
     width: 32,
     heads: 2,
@@ -174,14 +144,11 @@ test("pretraining lowers the loss, and killed on the way ends with the same byte
     warmup: 5,
     evalEvery: 30,
     saveEvery: 10,
-  });
-  const straight = context("pretrain-job");
-  const out = path.join(dir, "pretrained");
-  const { loss } = await pretrain({ config, out }, straight.job);
-  expect(loss).toBeLessThan(Math.log(300) - 0.5);
-  const killed = path.join(dir, "pretrained-killed");
+  };
+  const { metrics } = await runJob(pretrainJob, { config }, context("pretrained").job);
+  expect(metrics["heldoutLoss"]).toBeLessThan(Math.log(300) - 0.5);
   const { job } = context("pretrain-killed", { point: "pretrain.step", pass: 17 });
-  await expect(pretrain({ config, out: killed }, job)).rejects.toThrow("killed");
-  await pretrain({ config, out: killed }, context("pretrain-killed").job);
-  expect(bytes(killed).equals(bytes(out))).toBe(true);
+  await expect(runJob(pretrainJob, { config }, job)).rejects.toThrow("killed");
+  await runJob(pretrainJob, { config }, context("pretrain-killed").job);
+  expect(bytes("pretrain-killed").equals(bytes("pretrained"))).toBe(true);
 }, 120_000);

@@ -23,7 +23,8 @@ import {
   type Tensor,
 } from "@tiller/tensor";
 import { largest } from "@tiller/schema";
-import { type Batch, bucket, type Forward, type Loss, tokens } from "./trainer.ts";
+import { type Batch, bucket, tokens } from "./batch.ts";
+import type { Forward, Loss } from "./step.ts";
 
 /** Rows of tokens to learn to go on with; `from`: the first one that counts, so that a prompt does not. */
 export interface Row {
@@ -64,28 +65,59 @@ export const nextTokenLoss: Loss = Object.assign(
     const n = sizeOf(ids.shape);
     const logprobs = reshape(of(hidden(ids), reshape(labels, [n])), ids.shape); // 0 where the label is -100
     const total = sum(mul(weights, counted(labels)));
-    return { loss: neg(div(sum(mul(logprobs, weights)), total)), seen: { logprobs } };
+    return { loss: neg(div(sum(mul(logprobs, weights)), total)), metrics: { logprobs } };
   },
-  { weigh: weightOf },
+  { normaliser: weightOf },
 );
 
-/**
- * -[p log s(b - a) + (1 - p) log s(a - b)] of compared texts (Stiennon et al. 2020): ids (B, 2, T), a before b; `last`
- * (B, 2), the place of each text's last token in its own row of T, or in all rows one after another (B 2 T);
- * p (B), the probability that b is better. Sees `rewards` (B, 2).
- */
-export const comparisonLoss: Loss = ({ g, batch, hidden, scores }) => {
-  const { ids, last, p } = batch as Record<"ids" | "last" | "p", Tensor>;
-  const [B, , T] = ids.shape as [number, number, number];
-  const rows = gather(hidden(reshape(ids, [2 * B, T])), rowsAt(reshape(last, [2 * B]), T));
-  const rewards = reshape(scores(rows), [B, 2]);
-  const margin = sum(mul(rewards, g.constant([-1, 1], [1, 2])), [1]); // b - a
-  const one = g.scalar(1);
-  return {
-    loss: neg(mean(add(mul(p, logSigmoid(margin)), mul(sub(one, p), logSigmoid(neg(margin)))))),
-    seen: { rewards },
-  };
+/** The rewards (2 B) of compared texts: pooled by `weights` (B, 2, T), or read at `last` (B, 2). */
+function comparedRewards({ g, batch, hidden, scores }: Forward): Tensor {
+  const { ids, last, weights } = batch as Record<"ids" | "last" | "weights", Tensor | undefined>;
+  const [B, , T] = ids!.shape as [number, number, number];
+  const states = hidden(reshape(ids!, [2 * B, T]));
+  if (!weights) return scores(gather(states, rowsAt(reshape(last!, [2 * B]), T)));
+  const perToken = reshape(scores(states), [2 * B, T]);
+  return sum(mul(perToken, reshape(weights, [2 * B, T])), [1]);
+}
+const total = (xs: ArrayLike<number>): number => {
+  let t = 0;
+  for (let i = 0; i < xs.length; i++) t += xs[i]!;
+  return t;
 };
+
+/**
+ * -[p log s(b - a) + (1 - p) log s(a - b)] of compared texts (Stiennon et al. 2020): ids (B, 2, T), a before b; p (B), the
+ * probability that b is better. A text's reward is the head's at its last token, `last` (B, 2), the place in its own row of
+ * T or in all rows one after another (B 2 T), or pooled by `weights` (B, 2, T). `weight` (B), where given: what each pair
+ * counts. Metrics: `rewards` (B, 2).
+ */
+export const comparisonLoss: Loss = Object.assign(
+  (f: Forward) => {
+    const { g, batch } = f;
+    const { p, weight } = batch as Record<"p" | "weight", Tensor>;
+    const rewards = reshape(comparedRewards(f), [p!.shape[0]!, 2]);
+    const margin = sum(mul(rewards, g.constant([-1, 1], [1, 2])), [1]); // b - a
+    const one = g.scalar(1);
+    const each = add(mul(p!, logSigmoid(margin)), mul(sub(one, p!), logSigmoid(neg(margin))));
+    const averaged = weight ? div(sum(mul(each, weight)), sum(weight)) : mean(each);
+    return { loss: neg(averaged), metrics: { rewards } };
+  },
+  {
+    normaliser: (batch: Batch) =>
+      batch["weight"] ? total(batch["weight"].data) : batch["p"]!.shape[0]!,
+  },
+);
+/** Places (B, R) in each row of T tokens -> rows (B R) of (B T), for `gather` of hidden states. */
+export function rowsIn(places: Tensor, T: number): Tensor {
+  const [B, R] = places.shape as [number, number];
+  const starts = places.graph.constant(
+    Array.from({ length: B }, (_, b) => b * T),
+    [B, 1],
+    "int64",
+  );
+  const rows = places.graph.op("Add", [places, starts], [[B, R]], {}, { dtype: "int64" })[0]!;
+  return reshape(rows, [B * R]);
+}
 /**
  * One place in each text (N) -> rows of (N T), for `gather` of hidden states. Places counted through all rows may be those of a part out of a batch's middle, so
  * whole rows are taken off; where they do not name one text after another, the row is one that is not there.

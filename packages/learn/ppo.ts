@@ -1,76 +1,52 @@
 /**
- * PPO against a reward model with a KL leash (Ziegler et al. 2019; Schulman et al. 2017).
+ * PPO against a reward model with a KL penalty (Ziegler et al. 2019; Schulman et al. 2017).
  * Policy and value share a trunk, the value head starts at zero, and the reference is the model we start from.
  * Differences from Ziegler et al.: prompts are padded on the right (causal attention makes that exact), a
- * sample is cut at the first sentence end after `minTokens` (theirs: at a period after 16), the KL horizon is
- * shorter to fit a few thousand episodes, and log-probs are recomputed by the training graph, so that the first
- * ratio is 1. docs/papers.md goes through the whole checklist.
+ * sample is cut at the first sentence end after `minTokens` (theirs: at a period after 16), and the KL horizon is
+ * shorter to fit a few thousand episodes. Log-probs and values are the sampler's, kept as they were drawn: they agree with
+ * the training graph's to 1e-5, so the first ratio is 1. docs/papers.md goes through the whole checklist.
  */
-import path from "node:path";
 import { z } from "zod";
+import { copyParams, headSpecs, paramSpecs } from "@tiller/lm";
 import {
-  copyParams,
-  declare,
-  headSpecs,
-  hiddenStates,
-  initParams,
-  logits,
-  paramSpecs,
-  Sampler,
-  saveCheckpoint,
-  scores,
-} from "@tiller/lm";
-import {
-  CheckpointId,
+  CheckpointRef,
+  DatasetRef,
   defineJob,
   type JobContext,
   largest,
+  metric,
+  NewCheckpoint,
   rng,
-  TillerError,
 } from "@tiller/schema";
 import {
   abs,
-  adamw,
-  adamwInputs,
   add,
   clamp,
   div,
   exp,
   gather,
-  Graph,
   greater,
-  log,
   max,
   maximum,
   minimum,
   mul,
   neg,
-  Program,
-  softmax,
+  reshape,
   square,
   State,
   sub,
   sum,
   type Tensor,
-  tokenLogprobs,
 } from "@tiller/tensor";
+import { type Field, tokens } from "./batch.ts";
 import { adaptiveKl, gae, maskedMean, maskedVar, whiten } from "./formulas.ts";
-import {
-  checkSameTokens,
-  Continuation,
-  cut,
-  encodePrompts,
-  loadModel,
-  Logprober,
-  type Model,
-  pad,
-  responseRows,
-  scaled,
-  Scorer,
-  sentenceEnds,
-  weightsOf,
-} from "./model.ts";
-import { loadSnapshot, saveSnapshot } from "./snapshot.ts";
+import { train } from "./job.ts";
+import { rowsIn } from "./losses.ts";
+import { checkSameTokens, encodePrompts, loadModel, PromptRow } from "./model.ts";
+import { Actor, Continuation, type Episode } from "./rollout.ts";
+import { Logprober, Scorer } from "./score.ts";
+import type { Loss } from "./step.ts";
+import { Trainer } from "./trainer.ts";
 
 export const PpoConfig = z
   .strictObject({
@@ -115,258 +91,271 @@ export const PpoConfig = z
 const Input = z.strictObject({
   config: PpoConfig,
   continuation: Continuation,
-  base: z.string(),
-  reward: z.string(),
-  prompts: z.array(z.string()).min(1),
+  base: CheckpointRef,
+  reward: CheckpointRef,
+  prompts: DatasetRef.describe("rows of prompts"),
   maxPrompt: z.int().positive().describe("tokens; longer prompts lose their beginning"),
   seed: z.int(),
-  out: z.string(),
-});
-const Output = z.strictObject({
-  id: CheckpointId,
-  path: z.string(),
-  metrics: z.record(z.string(), z.number()),
 });
 export const ppoJob = defineJob({
   kind: "ppo",
   module: import.meta.url,
-  entry: "ppo",
   input: Input,
-  output: Output,
-  folders: { reads: ["base", "reward"], writes: ["out"] },
+  output: NewCheckpoint,
+  run: ppo,
+  metrics: {
+    score: metric("Reward score", "reward", { better: "up" }),
+    rlhfReward: metric("Reward less the KL penalty", "reward", { better: "up" }),
+    scoreSpread: metric("Standard deviation of the score", "reward"),
+    kl: metric("KL to the base (k1)", "kl", { unit: "nats a continuation", better: "down" }),
+    k3: metric("KL to the base (k3)", "kl", { unit: "nats a continuation", better: "down" }),
+    beta: metric("KL coefficient", "kl coefficient"),
+    entropy: metric("Entropy", "entropy", { unit: "nats a token" }),
+    length: metric("Length", "length", { unit: "tokens" }),
+    ended: metric("Ended by a sentence or end-of-text", "ended", {
+      unit: "fraction",
+      better: "up",
+    }),
+    shortened: metric("Prompts cut at their beginning", "prompts", { unit: "prompts" }),
+    policyLoss: metric("Policy loss", "losses"),
+    valueLoss: metric("Value loss", "losses", { better: "down" }),
+    explainedVariance: metric("Explained variance of the returns", "value", { better: "up" }),
+    approxKl: metric("KL of an update, approximate", "update", { unit: "nats a token" }),
+    firstApproxKl: metric("The same in the first minibatch", "update", { unit: "nats a token" }),
+    clipFraction: metric("Clipped ratios", "clipping", { unit: "fraction" }),
+    ratioMax: metric("Largest ratio", "ratio"),
+    gradNorm: metric("Gradient norm", "gradient"),
+    lr: metric("Learning rate", "learning rate"),
+    episodesPerSecond: metric("Episodes a second", "speed", { better: "up" }),
+    sampling: metric("Seconds sampling", "seconds", { unit: "s" }),
+    scoring: metric("Seconds scoring", "seconds", { unit: "s" }),
+    update: metric("Seconds updating", "seconds", { unit: "s" }),
+  },
 });
 
-const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-5 };
-const Cursor = z.strictObject({
-  iteration: z.int(),
+const Loop = z.strictObject({
   beta: z.number(),
-  updates: z.int(),
-  last: z.record(z.string(), z.number()).default({}).describe("metrics of that iteration"),
+  last: z.record(z.string(), z.number()).describe("metrics of the last iteration"),
 });
 
-export async function ppo(
-  input: z.infer<typeof Input>,
-  job: JobContext,
-): Promise<z.infer<typeof Output>> {
-  const { config: c, seed } = input;
-  const { maxTokens: R, minTokens, temperature } = input.continuation;
+export async function ppo(input: z.infer<typeof Input>, job: JobContext): Promise<NewCheckpoint> {
+  const { config: c, seed, continuation } = input;
+  const { maxTokens: R, temperature } = continuation;
   const [B, M, T] = [c.batch, c.minibatch, input.maxPrompt + R];
-  const reference = await loadModel(input.base);
-  const rewardModel = await loadModel(input.reward);
-  const policy: Model = {
-    ...reference,
-    specs: [...paramSpecs(reference.shape), ...headSpecs(reference.shape)],
-    state: new State(),
-  };
-  copyParams(reference.state, policy.state, paramSpecs(reference.shape));
-  initParams(
-    policy.state,
-    headSpecs(reference.shape).map((s) => ({ ...s, init: "zero" as const })),
-    rng(seed),
-  );
-  const { tokenizer } = policy;
-  const ends = sentenceEnds(tokenizer);
+  const reference = await loadModel(job.checkpoint(input.base));
+  const rewardModel = await loadModel(job.checkpoint(input.reward));
   checkSameTokens(reference, rewardModel, "reward model");
-  const encoded = encodePrompts(tokenizer, input.prompts, input.maxPrompt);
+  const { tokenizer } = reference;
+  const texts = (await job.rows(input.prompts, PromptRow)).map((r) => r.prompt);
+  const encoded = encodePrompts(tokenizer, texts, input.maxPrompt);
   const prompts = encoded.map((p) => p.ids);
   const shortened = encoded.filter((p) => p.cut).length;
 
-  using sampler = new Sampler(policy.shape, policy.state, B);
-  using rollout = rolloutProgram(policy, { B, T, R }, temperature);
+  const state = new State();
+  copyParams(reference.state, state, paramSpecs(reference.shape));
+  const value = headSpecs(reference.shape).map((s) => ({ ...s, init: "zero" as const }));
+  using trainer = new Trainer(
+    { ...reference, specs: paramSpecs(reference.shape), state },
+    { seed, heads: value, optimiser: { kind: "adamw", epsilon: 1e-5, clip: 1 } },
+  );
+  const policy = { ...trainer.model, specs: [...trainer.model.specs, ...value] };
+  using actor = new Actor(policy, B, continuation, { critic: true });
   using referee = new Logprober(reference, { B, T, R }, temperature);
   using judge = new Scorer(rewardModel, B, T);
-  using update = updateProgram(policy, { B: M, T, R }, temperature, c);
+  const loss = ppoLoss(c, temperature);
+  const updates = c.iterations * c.epochs * (B / M);
 
-  const snapshot = path.join(job.dir, "snapshot.safetensors");
-  const saved = await loadSnapshot(snapshot, { policy: policy.state }, Cursor);
-  let { beta, updates } = saved ?? { beta: c.beta, updates: 0 };
-  let last: Record<string, number> = saved?.last ?? {};
-  const perIteration = c.epochs * (B / M);
-  const stopped = (last["kl"] ?? 0) > c.stopKl; // killed between that and the end
+  const { last } = await train(job, trainer, {
+    name: "ppo",
+    step: "iteration",
+    steps: c.iterations,
+    saveEvery: c.saveEvery,
+    lr: c.lr,
+    Loop,
+    start: { beta: c.beta, last: {} },
+    run: (iteration, { beta }) => {
+      const random = rng(seed, "ppo", iteration);
+      const started = performance.now();
 
-  for (
-    let iteration = (saved?.iteration ?? 0) + 1;
-    iteration <= c.iterations && !stopped;
-    iteration++
-  ) {
-    if (job.signal.aborted) throw new Error("stopped");
-    const started = performance.now();
-    const random = rng(seed, "ppo", iteration);
+      // 1. continue passages with the policy
+      const queries = Array.from({ length: B }, () => random.choose(prompts));
+      const rngs = queries.map((_, b) => rng(seed, "ppo", iteration, b));
+      const { episodes } = actor.draw(queries, rngs, { updates: trainer.step });
+      const sampled = performance.now();
 
-    // 1. continue passages with the policy
-    const queries = Array.from({ length: B }, () => random.choose(prompts));
-    const sampled = sampler.sample(queries, {
-      maxTokens: R,
-      temperature,
-      rngs: queries.map((_, b) => rng(seed, "ppo", iteration, b)),
-    });
-    const cuts = sampled.tokens.map((t) => cut(t, ends, tokenizer.eos, minTokens));
-    const responses = sampled.tokens.map((t, b) => t.slice(0, cuts[b].length));
-    const mask = Float32Array.from({ length: B * R }, (_, i) =>
-      i % R < cuts[Math.floor(i / R)].length ? 1 : 0,
-    );
+      // 2. log-probs of the reference, scores
+      const spread = (of: (e: Episode) => ArrayLike<number>) => rectangle(episodes.map(of), R);
+      const mask = spread((e) => e.response.map(() => 1));
+      const [logprobs, values] = [spread((e) => e.logprobs), spread((e) => e.values)];
+      const refLogprobs = referee.logprobs(
+        queries,
+        episodes.map((e) => e.response),
+      );
+      const score = judge.score(episodes).map((s, b) => (episodes[b]!.ended ? s : c.unendedScore));
+      const scored = performance.now();
 
-    // 2. log-probs and values now, log-probs of the reference, scores
-    const ids = queries.map((q, b) => [...q, ...responses[b]]);
-    const { rows, labels } = responseRows(
-      queries.map((q) => q.length),
-      responses,
-      R,
-      T,
-    );
-    rollout.run({ ids: pad(ids, T), rows, labels });
-    const logprobs = rollout.float("logprobs").slice(); // (B, R)
-    const values = rollout.float("values").map((v, i) => v * mask[i]);
-    const entropy = maskedMean(rollout.float("entropy"), mask);
-    const refLogprobs = referee.logprobs(queries, responses);
-    const score = judge
-      .score(queries.map((query, b) => ({ query, response: responses[b] })))
-      .map((s, b) => {
-        if (!Number.isFinite(s))
-          throw new TillerError(
-            "not_finite",
-            `the reward model ${rewardModel.id} gives ${s} to episode ${b} of iteration ${iteration}, a continuation of ${responses[b].length} tokens. Train it again with a lower rate, or choose another.`,
-          );
-        return cuts[b].ended ? s : c.unendedScore;
-      });
+      // 3. rewards: the KL penalty at every token, the score at the last
+      const kl = logprobs.map((l, i) => (l - refLogprobs[i]!) * mask[i]!);
+      const rewards = kl.map((k) => -beta * k);
+      episodes.forEach((e, b) => (rewards[b * R + e.response.length - 1]! += score[b]!));
+      const { advantages, returns } = gaeRows(rewards, values, mask, R, c);
+      const whitened = whiten(advantages, mask); // once a rollout batch, as Huang et al.
 
-    // 3. rewards: the leash at every token, the score at the last
-    const kl = logprobs.map((l, i) => (l - refLogprobs[i]) * mask[i]);
-    const rewards = kl.map(
-      (k, i) =>
-        -beta * k + (i % R === cuts[Math.floor(i / R)].length - 1 ? score[Math.floor(i / R)] : 0),
-    );
-    const { advantages, returns } = gaeRows(rewards, values, mask, R, c);
-    const whitened = whiten(advantages, mask); // once a rollout batch, as Huang et al.
-
-    // 4. clipped updates
-    const stats: Record<string, number[]> = {};
-    for (let epoch = 0; epoch < c.epochs; epoch++) {
-      const order = random.shuffle(Array.from({ length: B }, (_, b) => b));
-      for (let k = 0; k + M <= B; k += M) {
-        const pick = order.slice(k, k + M);
-        const take = (x: ArrayLike<number>) =>
-          pick.flatMap((b) => Array.from({ length: R }, (_, t) => x[b * R + t]));
-        const at = responseRows(
-          pick.map((b) => queries[b].length),
-          pick.map((b) => responses[b]),
-          R,
-          T,
-        );
-        updates++;
-        const lr = c.lr * (1 - (updates - 1) / (c.iterations * perIteration));
-        update.run({
-          ids: pad(
-            pick.map((b) => ids[b]),
-            T,
-          ),
-          ...at,
-          mask: take(mask),
-          oldLogprobs: take(logprobs),
-          oldValues: take(values),
-          advantages: take(whitened),
-          returns: take(returns),
-          ...adamwInputs(updates, lr, ADAM),
-        });
-        for (const name of [
-          "policyLoss",
-          "valueLoss",
-          "approxKl",
-          "clipFraction",
-          "ratioMax",
-          "gradNorm",
-        ])
-          (stats[name] ??= []).push(update.float(name)[0]);
-        stats["lr"] = [lr];
+      // 4. clipped updates
+      const rows = { logprobs, values, mask, advantages: whitened, returns };
+      const logged: Record<string, number[]> = {};
+      let lr = 0;
+      for (let epoch = 0; epoch < c.epochs; epoch++) {
+        const order = random.shuffle(Array.from({ length: B }, (_, b) => b));
+        for (let k = 0; k < B; k += M) {
+          lr = c.lr * (1 - trainer.step / updates);
+          const batch = minibatch(order.slice(k, k + M), episodes, rows, { R, T });
+          const { metrics } = trainer.forwardBackward(batch, loss);
+          const { gradNorm } = trainer.optimStep({ lr });
+          const now = {
+            ...Object.fromEntries(Object.entries(metrics).map(([n, x]) => [n, largest(x)])),
+            gradNorm,
+          };
+          for (const [name, x] of Object.entries(now)) (logged[name] ??= []).push(x);
+        }
       }
-    }
+      const updated = performance.now();
 
-    // 5. the leash, and the record
-    const klSum = sumOf(kl) / B;
-    const scoreMean = sumOf(score) / B;
-    const k3 = sumOf(kl.map((k, i) => mask[i] * (Math.exp(-k) - 1 + k))) / B;
-    last = {
-      score: scoreMean,
-      scoreSpread: Math.sqrt(sumOf(score.map((s) => (s - scoreMean) ** 2)) / B),
-      shortened,
-      rlhfReward: scoreMean - beta * klSum,
-      kl: klSum,
-      k3,
-      entropy,
-      beta,
-      length: sumOf(cuts.map((x) => x.length)) / B,
-      ended: cuts.filter((x) => x.ended).length / B,
-      explainedVariance:
-        1 -
-        maskedVar(
-          returns.map((r, i) => r - values[i]),
+      // 5. the KL controller, and the record
+      const klSum = sumOf(kl) / B;
+      const scoreMean = sumOf(score) / B;
+      const residuals = returns.map((r, i) => r - values[i]!);
+      const metrics: Record<string, number> = {
+        score: scoreMean,
+        scoreSpread: Math.sqrt(sumOf(score.map((s) => (s - scoreMean) ** 2)) / B),
+        shortened,
+        rlhfReward: scoreMean - beta * klSum,
+        kl: klSum,
+        k3: sumOf(kl.map((k, i) => mask[i]! * (Math.exp(-k) - 1 + k))) / B,
+        entropy: maskedMean(
+          spread((e) => e.entropies),
           mask,
-        ) /
-          Math.max(1e-8, maskedVar(returns, mask)),
-      ...Object.fromEntries(
-        Object.entries(stats).map(([name, xs]) => [
-          name,
-          name === "ratioMax" ? largest(xs) : sumOf(xs) / xs.length,
-        ]),
-      ),
-      firstApproxKl: stats["approxKl"][0],
-      episodesPerSecond: B / ((performance.now() - started) / 1000),
-    };
-    const odd = ["policyLoss", "valueLoss", "gradNorm", "kl"].find(
-      (k) => !Number.isFinite(last[k]),
-    );
-    if (odd)
-      throw new TillerError(
-        "not_finite",
-        `${odd} became ${last[odd]} at iteration ${iteration}. Lower lr (${c.lr}).`,
-      );
-    if (c.klTarget > 0)
-      beta = adaptiveKl(beta, { kl: klSum, target: c.klTarget, steps: B, horizon: c.klHorizon });
-    job.metric(iteration, last);
-    if (iteration === 1 || iteration % c.samplesEvery === 0)
-      for (const b of [0, 1, 2])
-        job.sample({
-          step: iteration,
-          prompt: tokenizer.decode(queries[b]),
-          text: tokenizer.decode(responses[b]),
-          scores: { reward: score[b], kl: sumOf(kl.subarray(b * R, b * R + R)) },
-        });
-    job.progress(
-      iteration,
-      c.iterations,
-      `reward ${scoreMean.toFixed(2)}, KL ${klSum.toFixed(1)} nats`,
-    );
-    if (iteration % c.saveEvery === 0)
-      await saveSnapshot(snapshot, { policy: policy.state }, { iteration, beta, updates, last });
-    job.fault("ppo.iteration");
-    if (klSum > c.stopKl) {
-      job.progress(
-        c.iterations,
-        c.iterations,
-        `stopped at iteration ${iteration}: KL ${klSum.toFixed(1)} nats`,
-      );
-      break;
-    }
-    await new Promise((r) => setImmediate(r));
-  }
-
-  const saveable: Model = { ...policy, specs: paramSpecs(policy.shape) };
-  const metrics = Object.fromEntries(
-    ["score", "kl", "entropy"].flatMap((k) => (last[k] === undefined ? [] : [[k, last[k]]])),
-  );
-  const { id } = await saveCheckpoint(input.out, {
-    config: policy.config,
-    tensors: weightsOf(saveable),
-    tokenizer: policy.tokenizerJson,
-    chatFiles: policy.chatFiles,
-    meta: {
-      kind: "policy",
-      parent: reference.id,
-      metrics,
-      config: { ...c, reward: rewardModel.id, seed },
+        ),
+        beta,
+        length: sumOf(mask) / B,
+        ended: episodes.filter((e) => e.ended).length / B,
+        explainedVariance:
+          1 - maskedVar(residuals, mask) / Math.max(1e-8, maskedVar(returns, mask)),
+        ...Object.fromEntries(
+          Object.entries(logged).map(([name, xs]) => [
+            name,
+            name === "ratioMax" ? largest(xs) : sumOf(xs) / xs.length,
+          ]),
+        ),
+        firstApproxKl: logged["approxKl"]![0]!,
+        lr,
+        sampling: (sampled - started) / 1000,
+        scoring: (scored - sampled) / 1000,
+        update: (updated - scored) / 1000,
+        episodesPerSecond: B / ((updated - started) / 1000),
+      };
+      if (iteration === 1 || iteration % c.samplesEvery === 0)
+        for (const [b, e] of episodes.slice(0, 3).entries())
+          job.sample({
+            step: iteration,
+            prompt: tokenizer.decode(e.query),
+            text: tokenizer.decode(e.response),
+            scores: { reward: score[b]!, kl: sumOf(kl.subarray(b * R, b * R + R)) },
+          });
+      const steered = { kl: klSum, target: c.klTarget, steps: B, horizon: c.klHorizon };
+      return {
+        metrics,
+        note: `reward ${scoreMean.toFixed(2)}, KL ${klSum.toFixed(1)} nats`,
+        loop: { beta: c.klTarget > 0 ? adaptiveKl(beta, steered) : beta, last: metrics },
+        ...(klSum > c.stopKl && { stop: `KL ${klSum.toFixed(1)} nats` }),
+      };
     },
   });
-  return { id: CheckpointId.parse(id), path: input.out, metrics };
+
+  const metrics = Object.fromEntries(["score", "kl", "entropy"].map((k) => [k, last[k]!]));
+  const config = { ...c, reward: rewardModel.id, seed };
+  return trainer.saveModel(job.out, { kind: "policy", metrics, config });
+}
+
+/**
+ * Clipped surrogate and clipped value loss, averaged over the minibatch's tokens. ids (B, T); at, labels, mask,
+ * oldLogprobs, oldValues, advantages, returns (B, R), `at` the place whose token predicts each response token.
+ */
+export const ppoLoss = (
+  c: Pick<z.infer<typeof PpoConfig>, "clip" | "valueClip" | "valueCoefficient">,
+  temperature: number,
+): Loss =>
+  Object.assign(
+    ({ batch, hidden, logprobs: of, scores }: Parameters<Loss>[0]): ReturnType<Loss> => {
+      const [B, T] = batch["ids"]!.shape as [number, number];
+      const [, R] = batch["at"]!.shape as [number, number];
+      const flat = (name: string): Tensor => reshape(batch[name]!, [B * R]);
+      const rows = gather(hidden(batch["ids"]!), rowsIn(batch["at"]!, T));
+      const [logprobs, values] = [of(rows, flat("labels"), temperature), scores(rows)];
+      const [mask, old, oldValues] = [flat("mask"), flat("oldLogprobs"), flat("oldValues")];
+      const [advantages, returns] = [flat("advantages"), flat("returns")];
+      const average = (x: Tensor) => div(sum(mul(x, mask)), sum(mask));
+      const logRatio = mul(sub(logprobs, old), mask); // 0 at padding: the ratio is exactly 1 there
+      const ratio = exp(logRatio);
+      const clipped = mul(clamp(ratio, 1 - c.clip, 1 + c.clip), advantages);
+      const policyLoss = neg(average(minimum(mul(ratio, advantages), clipped)));
+      const near = add(oldValues, clamp(sub(values, oldValues), -c.valueClip, c.valueClip));
+      const errors = maximum(square(sub(values, returns)), square(sub(near, returns)));
+      const valueLoss = mul(average(errors), 0.5);
+      return {
+        loss: add(policyLoss, mul(valueLoss, c.valueCoefficient)),
+        metrics: {
+          policyLoss,
+          valueLoss,
+          approxKl: mul(average(square(logRatio)), 0.5),
+          clipFraction: average(greater(abs(sub(ratio, 1)), c.clip)),
+          ratioMax: max(reshape(ratio, [B, R]), [1]),
+        },
+      };
+    },
+    { normaliser: (b: Parameters<NonNullable<Loss["normaliser"]>>[0]) => sumOf(b["mask"]!.data) },
+  );
+
+/** The rows `pick` of a rollout batch as the loss reads them. */
+function minibatch(
+  pick: readonly number[],
+  episodes: readonly Episode[],
+  rows: Readonly<Record<"logprobs" | "values" | "mask" | "advantages" | "returns", Float32Array>>,
+  { R, T }: { R: number; T: number },
+): Record<string, Field> {
+  const of = pick.map((b) => episodes[b]!);
+  const shape = [pick.length, R];
+  const take = (x: Float32Array): Field => {
+    const data = new Float32Array(pick.length * R);
+    pick.forEach((b, i) => data.set(x.subarray(b * R, b * R + R), i * R));
+    return { shape, data };
+  };
+  const at = of.flatMap((e) =>
+    Array.from({ length: R }, (_, t) => Math.min(T - 1, e.query.length - 1 + t)),
+  );
+  return {
+    ids: tokens(
+      of.map((e) => [...e.query, ...e.response]),
+      T,
+    ),
+    at: { shape, data: Int32Array.from(at), dtype: "int64" },
+    labels: tokens(
+      of.map((e) => e.response),
+      R,
+    ),
+    mask: take(rows.mask),
+    oldLogprobs: take(rows.logprobs),
+    oldValues: take(rows.values),
+    advantages: take(rows.advantages),
+    returns: take(rows.returns),
+  };
+}
+
+/** Rows of at most R numbers -> (B R), filled up with 0. */
+function rectangle(rows: readonly ArrayLike<number>[], R: number): Float32Array {
+  const out = new Float32Array(rows.length * R);
+  rows.forEach((row, b) => out.set(row, b * R));
+  return out;
 }
 
 const sumOf = (xs: ArrayLike<number>): number => {
@@ -396,74 +385,4 @@ function gaeRows(
     returns.set(row.returns, at);
   }
   return { advantages, returns };
-}
-
-interface Dims {
-  readonly B: number;
-  readonly T: number;
-  readonly R: number;
-}
-
-/** The policy's log-probs (N), values (N) and logits (N, V) at the N = B R response positions. */
-function policyHeads(g: Graph, m: Model, { B, T, R }: Dims, temperature: number) {
-  const p = declare(g, m.specs);
-  const hidden = gather(
-    hiddenStates(m.shape, p, g.input("ids", [B, T], "int64")),
-    g.input("rows", [B * R], "int64"),
-  );
-  const z = scaled(logits(m.shape, p, hidden), temperature);
-  return {
-    p,
-    z,
-    logprobs: tokenLogprobs(z, g.input("labels", [B * R], "int64")),
-    values: scores(p, hidden),
-  };
-}
-
-function rolloutProgram(m: Model, dims: Dims, temperature: number): Program {
-  const g = new Graph();
-  const { z, logprobs, values } = policyHeads(g, m, dims, temperature);
-  const q = softmax(z);
-  g.output("logprobs", logprobs);
-  g.output("values", values);
-  g.output("entropy", neg(sum(mul(q, log(maximum(q, 1e-20))), [-1])));
-  return new Program(g, m.state);
-}
-
-function updateProgram(
-  m: Model,
-  dims: Dims,
-  temperature: number,
-  c: z.infer<typeof PpoConfig>,
-): Program {
-  const g = new Graph();
-  const N = dims.B * dims.R;
-  const { p, logprobs, values } = policyHeads(g, m, dims, temperature);
-  const [mask, old, oldValues, advantages, returns] = [
-    "mask",
-    "oldLogprobs",
-    "oldValues",
-    "advantages",
-    "returns",
-  ].map((name) => g.input(name, [N])) as [Tensor, Tensor, Tensor, Tensor, Tensor];
-  const count = sum(mask);
-  const average = (x: Tensor) => div(sum(mul(x, mask)), count); // over the whole minibatch's tokens
-  const logRatio = mul(sub(logprobs, old), mask); // 0 at padding: the ratio is exactly 1 there
-  const ratio = exp(logRatio);
-  const policyLoss = neg(
-    average(minimum(mul(ratio, advantages), mul(clamp(ratio, 1 - c.clip, 1 + c.clip), advantages))),
-  );
-  const clippedValues = add(oldValues, clamp(sub(values, oldValues), -c.valueClip, c.valueClip));
-  const valueLoss = mul(
-    average(maximum(square(sub(values, returns)), square(sub(clippedValues, returns)))),
-    0.5,
-  );
-  const loss = add(policyLoss, mul(valueLoss, c.valueCoefficient));
-  g.output("policyLoss", policyLoss);
-  g.output("valueLoss", valueLoss);
-  g.output("approxKl", mul(average(square(logRatio)), 0.5));
-  g.output("clipFraction", average(greater(abs(sub(ratio, 1)), c.clip)));
-  g.output("ratioMax", max(ratio));
-  adamw(loss, p, { ...ADAM, clip: 1 });
-  return new Program(g, m.state);
 }

@@ -14,17 +14,26 @@ import {
   gpt2Config,
   loadTokenizerJson,
   paramSpecs,
-  saveCheckpoint,
   shapeOf,
   splitTrainHeldout,
   trainBpe,
   writeFileSafely,
 } from "@tiller/lm";
-import { declare, hiddenStates, initParams, logprobs } from "@tiller/lm";
-import { defineJob, fromState, type JobContext, rng, TillerError } from "@tiller/schema";
-import { adamw, adamwInputs, Graph, mean, neg, Program, sizeOf, State } from "@tiller/tensor";
+import { initParams } from "@tiller/lm";
+import {
+  defineJob,
+  fromState,
+  type JobContext,
+  metric,
+  NewCheckpoint,
+  rng,
+  TillerError,
+} from "@tiller/schema";
+import { sizeOf, State } from "@tiller/tensor";
+import { train } from "./job.ts";
+import { nextTokenLoss, nextTokens } from "./losses.ts";
 import { rateAt } from "./schedules.ts";
-import { loadSnapshot, saveSnapshot } from "./snapshot.ts";
+import { Trainer } from "./trainer.ts";
 
 export const PretrainConfig = z.strictObject({
   seed: z.int().default(1).describe("of the initial weights and the order of batches"),
@@ -52,28 +61,27 @@ export const PretrainConfig = z.strictObject({
   saveEvery: z.int().positive().default(200),
 });
 export type PretrainConfig = z.infer<typeof PretrainConfig>;
-export const PretrainResult = z.strictObject({
-  path: z.string(),
-  id: z.string(),
-  loss: z.number(),
-  bitsPerByte: z.number(),
-});
-
+const Input = z.strictObject({ config: PretrainConfig });
 export const pretrainJob = defineJob({
   kind: "pretrain",
   module: import.meta.url,
-  entry: "pretrain",
-  input: z.strictObject({ config: PretrainConfig, out: z.string() }),
-  output: PretrainResult,
+  input: Input,
+  output: NewCheckpoint,
+  run: pretrain,
+  metrics: {
+    loss: metric("Loss", "loss", { unit: "nats a token", better: "down" }),
+    heldoutLoss: metric("Held-out loss", "loss", { unit: "nats a token", better: "down" }),
+    gradNorm: metric("Gradient norm", "gradient"),
+    lr: metric("Learning rate", "learning rate"),
+  },
 });
 
-const ADAM = { beta1: 0.9, beta2: 0.95 };
-const Cursor = z.strictObject({ step: z.int(), rng: z.array(z.number()) });
+const Loop = z.strictObject({ rng: z.array(z.number()), heldoutLoss: z.number().nullable() });
 
 export async function pretrain(
-  { config: c, out }: { config: PretrainConfig; out: string },
+  { config: c }: z.infer<typeof Input>,
   job: JobContext,
-): Promise<z.infer<typeof PretrainResult>> {
+): Promise<NewCheckpoint> {
   mkdirSync(job.dir, { recursive: true });
   const { moby, sotu } = corpus();
   const text = { moby: splitTrainHeldout(moby), sotu: splitTrainHeldout(sotu) };
@@ -109,33 +117,31 @@ export async function pretrain(
   const config = gpt2Config({ ...c, positions: c.context, vocab: c.vocabulary });
   const shape = shapeOf(config);
   const specs = paramSpecs(shape);
-  const [B, T] = [c.batch, c.context];
   const state = new State();
   initParams(state, specs, rng(c.seed, "init"));
-  const build = (train: boolean) => {
-    const g = new Graph();
-    const p = declare(g, specs);
-    const ids = g.input("ids", [B, T], "int64");
-    const labels = g.input("labels", [B * T], "int64");
-    const loss = neg(mean(logprobs(shape, p, hiddenStates(shape, p, ids), labels)));
-    g.output("loss", loss);
-    if (train) adamw(loss, p, { ...ADAM, weightDecay: c.weightDecay, clip: 1 });
-    return new Program(g, state);
+  const model = {
+    id: "",
+    shape,
+    config,
+    specs,
+    state,
+    tokenizer,
+    tokenizerJson,
+    chatFiles: {},
+    pooling: "mean" as const,
+    pad: undefined,
   };
-  using train = build(true);
-  using evaluate = build(false);
+  using trainer = new Trainer(model, {
+    seed: c.seed,
+    optimiser: { kind: "adamw", beta2: 0.95, weightDecay: c.weightDecay },
+  });
 
-  const snapshot = path.join(job.dir, "snapshot.safetensors");
-  const saved = await loadSnapshot(snapshot, { model: state }, Cursor);
-  let random = saved ? fromState(saved.rng) : rng(c.seed, "batches");
-  const window = (from: Int32Array, start: number) => ({
-    ids: from.subarray(start, start + T),
-    labels: from.subarray(start + 1, start + T + 1),
-  });
-  const flat = (rows: { ids: Int32Array; labels: Int32Array }[]) => ({
-    ids: rows.flatMap((r) => [...r.ids]),
-    labels: rows.flatMap((r) => [...r.labels]),
-  });
+  const [B, T] = [c.batch, c.context];
+  const windows = (rows: readonly (readonly [from: Int32Array, start: number])[]) =>
+    nextTokens(
+      rows.map(([from, start]) => ({ tokens: [...from.subarray(start, start + T + 1)] })),
+      { length: T },
+    );
   const count = Math.min(8, Math.floor((tokens.heldout.length - 1) / (B * T))); // batches of held-out text
   if (count < 1)
     throw new TillerError(
@@ -145,64 +151,44 @@ export async function pretrain(
   const heldoutLoss = () => {
     let total = 0;
     for (let k = 0; k < count; k++) {
-      evaluate.run(
-        flat(Array.from({ length: B }, (_, b) => window(tokens.heldout, (k * B + b) * T))),
-      );
-      total += evaluate.float("loss")[0];
+      const rows = Array.from({ length: B }, (_, b) => [tokens.heldout, (k * B + b) * T] as const);
+      total += trainer.forward(windows(rows), nextTokenLoss).loss;
     }
     return total / count;
   };
 
-  for (let step = (saved?.step ?? 0) + 1; step <= c.steps; step++) {
-    if (job.signal.aborted) throw new Error("stopped");
-    const rows = Array.from({ length: B }, () => {
-      const source = random.next() < c.books ? tokens.moby : tokens.sotu;
-      return window(source, random.int(source.length - T - 1));
-    });
-    const lr = c.lr * rateAt({ shape: "cosine", steps: c.steps, warmup: c.warmup, end: 0.1 }, step);
-    train.run({ ...flat(rows), ...adamwInputs(step, lr, ADAM) });
-    const values: Record<string, number> = {
-      loss: train.float("loss")[0],
-      gradNorm: train.float("gradNorm")[0],
-      lr,
-    };
-    if (!Number.isFinite(values["loss"]) || !Number.isFinite(values["gradNorm"]))
-      throw new TillerError(
-        "not_finite",
-        `the loss became ${values["loss"]} (gradient ${values["gradNorm"]}) at step ${step}. Lower lr (${c.lr}).`,
-      );
-    if (step % c.evalEvery === 0 || step === c.steps) values["heldoutLoss"] = heldoutLoss();
-    job.metric(step, values);
-    job.progress(
-      step,
-      c.steps,
-      `loss ${values["loss"].toFixed(3)}${values["heldoutLoss"] ? `, held out ${values["heldoutLoss"].toFixed(3)}` : ""}`,
-    );
-    if (step % c.saveEvery === 0)
-      await saveSnapshot(snapshot, { model: state }, { step, rng: random.state() });
-    job.fault("pretrain.step");
-    await new Promise((r) => setImmediate(r));
-  }
-
-  const loss = heldoutLoss();
-  const bitsPerByte = loss / Math.LN2 / heldoutBytesPerToken;
-  const tensors = new Map(
-    specs.map((s) => [s.name, { shape: s.shape, data: state.get(s.name).data }]),
-  );
-  const { id } = await saveCheckpoint(out, {
-    config,
-    tensors,
-    tokenizer: tokenizerJson,
-    meta: {
-      kind: "lm",
-      parent: null,
-      metrics: {
-        heldoutLoss: loss,
-        bitsPerByte,
-        parameters: specs.reduce((n, s) => n + sizeOf(s.shape), 0),
-      },
-      config: { ...c },
+  const { heldoutLoss: last } = await train(job, trainer, {
+    name: "pretrain",
+    step: "step",
+    steps: c.steps,
+    saveEvery: c.saveEvery,
+    lr: c.lr,
+    Loop,
+    start: { rng: [...rng(c.seed, "batches").state()], heldoutLoss: null },
+    run: (step, at) => {
+      const random = fromState(at.rng);
+      const rows = Array.from({ length: B }, () => {
+        const source = random.next() < c.books ? tokens.moby : tokens.sotu;
+        return [source, random.int(source.length - T - 1)] as const;
+      });
+      const rate = { shape: "cosine", steps: c.steps, warmup: c.warmup, end: 0.1 } as const;
+      const lr = c.lr * rateAt(rate, step);
+      const { loss } = trainer.forwardBackward(windows(rows), nextTokenLoss);
+      const { gradNorm } = trainer.optimStep({ lr });
+      const heldout = step % c.evalEvery === 0 || step === c.steps ? heldoutLoss() : undefined;
+      return {
+        metrics: { loss, gradNorm, lr, ...(heldout !== undefined && { heldoutLoss: heldout }) },
+        note: `loss ${loss.toFixed(3)}${heldout === undefined ? "" : `, held out ${heldout.toFixed(3)}`}`,
+        loop: { rng: [...random.state()], heldoutLoss: heldout ?? at.heldoutLoss },
+      };
     },
   });
-  return { path: out, id, loss, bitsPerByte };
+
+  const loss = last ?? heldoutLoss();
+  const metrics = {
+    heldoutLoss: loss,
+    bitsPerByte: loss / Math.LN2 / heldoutBytesPerToken,
+    parameters: specs.reduce((n, s) => n + sizeOf(s.shape), 0),
+  };
+  return trainer.saveModel(job.out, { metrics, config: { ...c } });
 }

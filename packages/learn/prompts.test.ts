@@ -4,12 +4,14 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { encodeAfter, encodePrompt, headSpecs, Sampler } from "@tiller/lm";
-import type { JobContext } from "@tiller/schema";
-import { evaluate } from "./evaluate.ts";
-import { Continuation, loadModel, Scorer } from "./model.ts";
-import { ppo, PpoConfig } from "./ppo.ts";
-import { encodePairs, RewardConfig, trainReward } from "./reward.ts";
-import { sample } from "./sample.ts";
+import { evaluateJob } from "./evaluate.ts";
+import { context as contextIn, runJob } from "./fixtures/context.ts";
+import { loadModel } from "./model.ts";
+import { PpoConfig, ppoJob } from "./ppo.ts";
+import { encodePairs, rewardJob } from "./reward.ts";
+import { Continuation } from "./rollout.ts";
+import { sampleJob } from "./sample.ts";
+import { Scorer } from "./score.ts";
 import { Trainer } from "./trainer.ts";
 import { saveSmallModel, smallConfig } from "./fixtures/small-model.ts";
 
@@ -19,19 +21,9 @@ beforeAll(() => saveSmallModel(base, smallConfig({ layers: 1, positions: 64 })))
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 let jobs = 0;
-function context() {
-  const metrics: Record<string, number>[] = [];
-  const job: JobContext = {
-    dir: path.join(dir, `job-${++jobs}`),
-    home: dir,
-    progress: () => {},
-    metric: (_, values) => void metrics.push(values),
-    sample: () => {},
-    fault: () => {},
-    signal: new AbortController().signal,
-  };
-  return { job, metrics };
-}
+const context = (datasets: Record<string, readonly unknown[]> = {}) =>
+  contextIn(path.join(dir, `job-${++jobs}`), datasets);
+type Context = ReturnType<typeof context>;
 const out = () => path.join(dir, `out-${++jobs}`);
 const pairs = Array.from({ length: 24 }, (_, i) => ({
   passage: "The sea was calm.",
@@ -39,15 +31,19 @@ const pairs = Array.from({ length: 24 }, (_, i) => ({
   b: ` It was bad ${i}.`,
   pB: i % 2 ? 0.9 : 0.1,
 }));
-const reward = (o: object, config: object = {}) => ({
-  config: RewardConfig.parse({ epochs: 1, batch: 4, validation: 0.25, ...config }),
-  base,
-  pairs,
-  maxTokens: 40,
-  seed: 1,
-  out: out(),
-  ...o,
-});
+/** Trains a reward model on these pairs; the folder it stands in, and what was logged. */
+async function reward(of: readonly object[], config: object = {}, folder = base) {
+  const c = context({ pairs: of.map((p) => ({ task: "", judgments: [], ...p })) });
+  const input = {
+    config: { epochs: 1, batch: 4, validation: 0.25, ...config },
+    base: folder,
+    pairs: "pairs",
+    maxTokens: 40,
+    seed: 1,
+  };
+  const { metrics } = await runJob(rewardJob, input, c.job);
+  return { folder: c.job.out, logged: c.metrics, metrics };
+}
 
 /** the small model with a tokenizer that begins every text with a token, as Llama's does */
 async function saveWithStart(): Promise<{ folder: string; bos: number }> {
@@ -91,23 +87,37 @@ test("sampling, PPO, evaluation and the reward model read a prompt as serving do
     sampled.mockClear();
     return new Set(all);
   };
-  const continuation = Continuation.parse({ maxTokens: 8, minTokens: 2 });
-  await sample(
-    { checkpoint: folder, prompts, each: 1, continuation, seed: 1, batch: 3 },
-    context().job,
-  );
+  const continuation = { maxTokens: 8, minTokens: 2 };
+  const rows = { prompts: prompts.map((prompt) => ({ prompt })) };
+  const drawn = {
+    checkpoint: folder,
+    prompts: "prompts",
+    each: 1,
+    continuation,
+    seed: 1,
+    batch: 3,
+  };
+  await runJob(sampleJob, drawn, context(rows).job);
   expect(asked()).toEqual(new Set(served.map((ids) => ids.join())));
-  const { path: rm } = await trainReward(reward({ base: folder }), context().job);
+  const { folder: rm } = await reward(pairs, {}, folder);
   expect(scored.mock.calls[0]![0][0]!.query).toEqual([
     bos,
     ...tokenizer.encode("The sea was calm."),
   ]);
-  const rest = { continuation, base: folder, reward: rm, prompts, maxPrompt: 8, seed: 1 };
+  const rest = {
+    continuation,
+    base: folder,
+    reward: rm,
+    prompts: "prompts",
+    maxPrompt: 8,
+    seed: 1,
+  };
   scored.mockClear();
-  const config = PpoConfig.parse({ iterations: 1, batch: 16, minibatch: 8 });
-  await ppo({ ...rest, config, out: out() }, context().job);
+  const config = { iterations: 1, batch: 16, minibatch: 8 };
+  await runJob(ppoJob, { ...rest, config }, context(rows).job);
   expect(asked()).toEqual(new Set(cut.map((ids) => ids.join())));
-  await evaluate({ ...rest, policy: folder, bestOf: 1, batch: 3 }, context().job);
+  const arms = { ...rest, policy: folder, bestOf: 1, batch: 3 };
+  await runJob(evaluateJob, arms, context(rows).job);
   expect(asked()).toEqual(new Set(cut.map((ids) => ids.join())));
   expect(scored.mock.calls.flatMap(([rows]) => rows).every((r) => r.query[0] === bos)).toBe(true);
   vi.restoreAllMocks();
@@ -136,11 +146,10 @@ test.each([
   "a passage that %s: both continuations stay whole, and what was cut is counted",
   async (_, length, shortened) => {
     const long = pairs.map((p) => ({ ...p, passage: "x ".repeat(length) }));
-    const { job, metrics } = context();
-    const { metrics: saved } = await trainReward(reward({ pairs: long }), job);
-    expect(metrics[0]).toMatchObject({ shortened, leftOut: 0, same: 0, empty: 0 });
+    const { logged, metrics: saved } = await reward(long);
+    expect(logged[0]).toMatchObject({ shortened, leftOut: 0, same: 0, empty: 0 });
     expect(saved).toMatchObject({ shortened, pairs: 18 });
-    expect(metrics.every((m) => m["gradNorm"]! > 0)).toBe(true);
+    expect(logged.every((m) => m["gradNorm"]! > 0)).toBe(true);
     const { tokenizer } = await loadModel(base);
     const { rows } = encodePairs(tokenizer, long, { maxTokens: 40, long: "cut" });
     for (const [i, { a, b }] of rows.entries()) {
@@ -174,37 +183,44 @@ test("pairs that do not fit are left out or refused, as asked, with numbers; non
   expect(() => take("refuse")).toThrow(
     /pair 1 has a passage of \d+ tokens and a continuation of \d+: more than maxTokens, 30/,
   );
-  await expect(trainReward(reward({ pairs: mixed.slice(2) }), context().job)).rejects.toThrow(
+  await expect(reward(mixed.slice(2))).rejects.toThrow(
     "none of 3 pairs is left: 1 too long, 1 with the same text on both sides, 1 with an empty one, with maxTokens 40",
   );
 });
 
 test("ties only, no pairs, one pair, a batch larger than the set", async () => {
   const tied = pairs.map((p) => ({ ...p, pB: 0.5 }));
-  await expect(trainReward(reward({ pairs: tied }), context().job)).rejects.toThrow(
-    "none of the 18 others has a label further than 0.05 from 1/2",
+  await expect(reward(tied)).rejects.toThrow(
+    "none of the 18 others has a weight and a label further than 0.05 from 1/2",
   );
-  await expect(trainReward(reward({ pairs: [] }), context().job)).rejects.toThrow(
-    "none of 0 pairs can be learned from",
-  );
-  const one = context();
-  const { metrics } = await trainReward(
-    reward({ pairs: pairs.slice(0, 1) }, { epochs: 3, batch: 8 }),
-    one.job,
-  );
-  expect(one.metrics).toHaveLength(3);
-  expect(metrics).toEqual({ pairs: 1, shortened: 0, leftOut: 0, same: 0, empty: 0 }); // nothing was held out: no accuracy
+  await expect(reward([])).rejects.toThrow("none of 0 pairs can be learned from");
+  const one = await reward(pairs.slice(0, 1), { epochs: 3, batch: 8 });
+  expect(one.logged).toHaveLength(3);
+  expect(one.metrics).toEqual({ step: 3, pairs: 1, shortened: 0, leftOut: 0, same: 0, empty: 0 }); // nothing was held out: no accuracy
   // five pairs, batches of eight: as batches of the five, none twice
-  const few = context();
-  await trainReward(reward({ pairs: pairs.slice(0, 5) }, { batch: 8, validation: 0 }), few.job);
-  const same = context();
-  await trainReward(reward({ pairs: pairs.slice(0, 5) }, { batch: 5, validation: 0 }), same.job);
-  expect(few.metrics.map((m) => m["loss"])).toEqual(same.metrics.map((m) => m["loss"]));
+  const few = await reward(pairs.slice(0, 5), { batch: 8, validation: 0 });
+  const same = await reward(pairs.slice(0, 5), { batch: 5, validation: 0 });
+  expect(few.logged.map((m) => m["loss"])).toEqual(same.logged.map((m) => m["loss"]));
+  // batches of two: the last pair makes one of its own, and none is left out
+  expect((await reward(pairs.slice(0, 5), { batch: 2, validation: 0 })).logged).toHaveLength(3);
+});
+
+test("a pair of weight 0 is left out; of weight 2 it counts as if it stood there twice", async () => {
+  const { logged } = await reward(pairs, { validation: 0, batch: 24 });
+  const none = { ...pairs[0]!, pB: 0.97, weight: 0 };
+  const without = await reward([...pairs, none], { validation: 0, batch: 25 });
+  expect(without.metrics["pairs"]).toBe(24);
+  expect(without.logged[0]!["loss"]).toBeCloseTo(logged[0]!["loss"]!, 5);
+  const [first, ...others] = pairs;
+  const twice = await reward([first!, ...pairs], { validation: 0, batch: 25 });
+  const double = await reward([{ ...first!, weight: 2 }, ...others], { validation: 0, batch: 24 });
+  expect(double.logged[0]!["loss"]).toBeCloseTo(twice.logged[0]!["loss"]!, 5);
+  expect(double.logged[0]!["gradNorm"]).toBeCloseTo(twice.logged[0]!["gradNorm"]!, 4);
 });
 
 test("validation on ties alone has a loss and no accuracy", async () => {
   const tied = pairs.map((p) => ({ ...p, pB: p.pB > 0.5 ? 0.6 : 0.4 }));
-  const { metrics } = await trainReward(reward({ pairs: tied }), context().job);
+  const { metrics } = await reward(tied);
   expect(metrics).toHaveProperty("validationLoss");
   expect(metrics).not.toHaveProperty("validationAccuracy");
 });
@@ -228,32 +244,31 @@ async function judge(weight: (i: number) => number, folder = base): Promise<stri
   await t.saveModel(to);
   return to;
 }
-const input = (rm: string, config: object = {}) => ({
-  config: PpoConfig.parse({ iterations: 2, batch: 4, minibatch: 4, saveEvery: 1, ...config }),
-  continuation: Continuation.parse({ maxTokens: 6, minTokens: 6 }),
-  base,
-  reward: rm,
-  prompts: ["The ship lay still.", "Call me."],
-  maxPrompt: 16,
-  seed: 1,
-  out: out(),
-});
+const rows = { prompts: ["The ship lay still.", "Call me."].map((prompt) => ({ prompt })) };
+const ppo = (rm: string, c: Context, config: object = {}, continuation: object = {}) =>
+  runJob(
+    ppoJob,
+    {
+      config: { iterations: 2, batch: 4, minibatch: 4, saveEvery: 1, ...config },
+      continuation: { maxTokens: 6, minTokens: 6, ...continuation },
+      base,
+      reward: rm,
+      prompts: "prompts",
+      maxPrompt: 16,
+      seed: 1,
+    },
+    c.job,
+  );
 
 test("PPO: equal rewards go through and are seen as such; a judge that is not finite, or of other tokens, is refused", async () => {
-  const equal = context();
-  await ppo(input(await judge(() => 0)), equal.job);
+  const equal = context(rows);
+  await ppo(await judge(() => 0), equal);
   for (const m of equal.metrics) expect(Object.values(m).every(Number.isFinite)).toBe(true);
-  const unended = context();
-  await ppo(
-    {
-      ...input(await judge(() => 0)),
-      continuation: Continuation.parse({ maxTokens: 1, minTokens: 1 }),
-    },
-    unended.job,
-  );
+  const unended = context(rows);
+  await ppo(await judge(() => 0), unended, {}, { maxTokens: 1, minTokens: 1 });
   expect(unended.metrics[0]!["scoreSpread"]).toBeLessThan(1);
-  await expect(ppo(input(await judge(() => Number.NaN)), context().job)).rejects.toThrow(
-    /the reward model \S+ gives NaN to episode 0 of iteration 1/,
+  await expect(ppo(await judge(() => Number.NaN), context(rows))).rejects.toThrow(
+    /the reward model \S+ gives NaN to row 0 of 4, a continuation of \d tokens/,
   );
   const other = path.join(dir, "other-tokens");
   cpSync(base, other, { recursive: true });
@@ -263,15 +278,15 @@ test("PPO: equal rewards go through and are seen as such; a judge that is not fi
   const [x, y] = Object.keys(vocab).slice(40, 42) as [string, string];
   [vocab[x], vocab[y]] = [vocab[y]!, vocab[x]!];
   writeFileSync(file, JSON.stringify(json));
-  await expect(ppo(input(await judge((i) => i / 100, other)), context().job)).rejects.toThrow(
+  await expect(ppo(await judge((i) => i / 100, other), context(rows))).rejects.toThrow(
     /token \d+ is ".+" to the base .* and ".+" to the reward model/,
   );
 }, 60_000);
 
 test("PPO killed after its last iteration reports that iteration's figures, not zeros; stopped by KL, it stays stopped", async () => {
   const rm = await judge((i) => i / 50);
-  const straight = await ppo(input(rm), context().job);
-  const { job } = context();
+  const straight = await ppo(rm, context(rows));
+  const { job } = context(rows);
   let passes = 0;
   const dying = {
     ...job,
@@ -279,16 +294,19 @@ test("PPO killed after its last iteration reports that iteration's figures, not 
       if (point === "ppo.iteration" && ++passes === 2) throw new Error("killed");
     },
   };
-  const killed = input(rm);
-  await expect(ppo(killed, dying)).rejects.toThrow("killed");
-  expect((await ppo(killed, job)).metrics).toEqual(straight.metrics);
+  await expect(ppo(rm, { job: dying, metrics: [] })).rejects.toThrow("killed");
+  expect((await ppo(rm, { job, metrics: [] })).metrics).toEqual(straight.metrics);
   expect(straight.metrics["kl"]).not.toBe(0);
 
-  const far = input(rm, { iterations: 9, lr: 0.05, stopKl: 0.5 });
-  const first = context();
-  await ppo(far, first.job);
+  const far = { iterations: 9, lr: 0.05, stopKl: 0.5 };
+  const first = context(rows);
+  await ppo(rm, first, far);
   expect(first.metrics.length).toBeLessThan(9);
-  const again: number[] = [];
-  await ppo(far, { ...first.job, metric: (step) => void again.push(step) });
-  expect(again).toEqual([]);
+  const more: number[] = [];
+  await ppo(
+    rm,
+    { job: { ...first.job, metric: (step) => void more.push(step) }, metrics: [] },
+    far,
+  );
+  expect(more).toEqual([]);
 }, 60_000);

@@ -8,42 +8,25 @@
  * and 1,600 pairs the last token learns nothing (validation accuracy 0.48, against 0.7 and more). Scores of the base's samples are brought to
  * mean 0, variance 1 after training only; doing so before it, as Ziegler et al. do, starts this model from noise.
  */
-import path from "node:path";
 import { z } from "zod";
+import { encodeAfter, encodePrompt, headSpecs, paramSpecs, type Tokenizer } from "@tiller/lm";
 import {
-  declare,
-  encodeAfter,
-  encodePrompt,
-  headSpecs,
-  initParams,
-  saveCheckpoint,
-  type Tokenizer,
-} from "@tiller/lm";
-import { CheckpointId, defineJob, type JobContext, rng, TillerError } from "@tiller/schema";
-import {
-  adamw,
-  adamwInputs,
-  add,
-  Graph,
-  logSigmoid,
-  mean,
-  mul,
-  neg,
-  Program,
-  split,
-  reshape,
-  sub,
-} from "@tiller/tensor";
-import {
-  type Continued,
-  loadModel,
-  type Model,
-  rewardInputs,
-  rewardOf,
-  Scorer,
-  weightsOf,
-} from "./model.ts";
-import { loadSnapshot, saveSnapshot } from "./snapshot.ts";
+  CheckpointRef,
+  DatasetRef,
+  defineJob,
+  type JobContext,
+  LabelledPair,
+  metric,
+  NewCheckpoint,
+  rng,
+  TillerError,
+} from "@tiller/schema";
+import type { Batch } from "./batch.ts";
+import { train } from "./job.ts";
+import { comparisonLoss } from "./losses.ts";
+import { loadModel, type Model } from "./model.ts";
+import { type Continued, rewardInputs, Scorer } from "./score.ts";
+import { Trainer } from "./trainer.ts";
 
 export const RewardConfig = z.strictObject({
   epochs: z.int().positive().default(2).describe("passes over the pairs"),
@@ -80,98 +63,89 @@ export const RewardConfig = z.strictObject({
   evalEvery: z.int().positive().default(75),
   saveEvery: z.int().positive().default(100),
 });
-const Pair = z.strictObject({
-  passage: z.string(),
-  a: z.string(),
-  b: z.string(),
-  pB: z.number().min(0).max(1).describe("probability that b is better"),
-});
+type Pair = Pick<LabelledPair, "passage" | "a" | "b" | "pB" | "weight">;
+interface Compared {
+  readonly a: Continued;
+  readonly b: Continued;
+  /** probability that b is better */
+  readonly pB: number;
+  /** what it counts in the loss */
+  readonly weight: number;
+}
 const Input = z.strictObject({
   config: RewardConfig,
-  base: z.string(),
-  pairs: z.array(Pair),
+  base: CheckpointRef,
+  pairs: DatasetRef.describe("labelled pairs; a pair's weight is what it counts in the loss"),
   maxTokens: z.int().min(2).describe("of a passage and its continuation together"),
   seed: z.int(),
-  out: z.string(),
-});
-const Output = z.strictObject({
-  id: CheckpointId,
-  path: z.string(),
-  metrics: z.record(z.string(), z.number()),
 });
 export const rewardJob = defineJob({
   kind: "reward",
   module: import.meta.url,
-  entry: "trainReward",
   input: Input,
-  output: Output,
-  folders: { reads: ["base"], writes: ["out"] },
+  output: NewCheckpoint,
+  run: trainReward,
+  metrics: {
+    loss: metric("Loss", "loss", { unit: "nats a pair", better: "down" }),
+    validationLoss: metric("Held-out loss", "loss", { unit: "nats a pair", better: "down" }),
+    accuracy: metric("Accuracy", "accuracy", { unit: "fraction", better: "up" }),
+    validationAccuracy: metric("Held-out accuracy", "accuracy", { unit: "fraction", better: "up" }),
+    gradNorm: metric("Gradient norm", "gradient"),
+    lr: metric("Learning rate", "learning rate"),
+    shortened: metric("Pairs whose passage lost its beginning", "pairs", { unit: "pairs" }),
+    leftOut: metric("Pairs too long", "pairs", { unit: "pairs" }),
+    same: metric("Pairs with the same text on both sides", "pairs", { unit: "pairs" }),
+    empty: metric("Pairs with an empty side", "pairs", { unit: "pairs" }),
+  },
 });
-
-const ADAM = { beta1: 0.9, beta2: 0.95, epsilon: 1e-5 };
-const Cursor = z.strictObject({ step: z.int() });
 
 export async function trainReward(
   input: z.infer<typeof Input>,
   job: JobContext,
-): Promise<z.infer<typeof Output>> {
+): Promise<NewCheckpoint> {
   const { config: c, maxTokens: T, seed } = input;
-  const base = await loadModel(input.base);
-  const model: Model = {
-    ...base,
-    pooling: "mean",
-    specs: [...base.specs, ...headSpecs(base.shape)],
-  };
-  initParams(model.state, headSpecs(base.shape), rng(seed, "reward head"));
-
-  const { rows, counts } = encodePairs(model.tokenizer, input.pairs, {
-    maxTokens: T,
-    long: c.long,
-  });
+  const base = await loadModel(job.checkpoint(input.base));
+  const pairs = await job.rows(input.pairs, LabelledPair);
+  const { rows, counts } = encodePairs(base.tokenizer, pairs, { maxTokens: T, long: c.long });
   const shuffled = rng(seed, "split").shuffle(rows);
   const held = Math.floor(rows.length * c.validation);
   const validation = shuffled.slice(0, held);
-  const training = shuffled.slice(held).filter((r) => Math.abs(r.pB - 0.5) > c.undecided);
+  const training = shuffled
+    .slice(held)
+    .filter((r) => Math.abs(r.pB - 0.5) > c.undecided && r.weight > 0);
   if (training.length === 0)
     throw new TillerError(
       "no_labels",
-      `none of ${input.pairs.length} pairs can be learned from: ${said(counts)}, ${held} held out, and none of the ${rows.length - held} others has a label further than ${c.undecided} from 1/2. Collect more judgments.`,
+      `none of ${pairs.length} pairs can be learned from: ${said(counts)}, ${held} held out, and none of the ${rows.length - held} others has a weight and a label further than ${c.undecided} from 1/2. Collect more judgments.`,
     );
-  const P = Math.min(c.batch, training.length);
-  const perEpoch = Math.floor(training.length / P);
+  const B = Math.min(c.batch, training.length);
+  const perEpoch = Math.ceil(training.length / B); // the last of them may be smaller
   const steps = perEpoch * c.epochs;
-  const g = new Graph();
-  const params = declare(g, model.specs);
-  const all = rewardOf(model.shape, params, g, 2 * P, T); // (2P): every a, then every b
-  const [ra, rb] = split(reshape(all, [2, P]), 0, 2).map((t) => reshape(t, [P]));
-  const pB = g.input("pB", [P]);
-  const margin = sub(rb, ra);
-  const loss = neg(
-    mean(add(mul(pB, logSigmoid(margin)), mul(sub(g.scalar(1), pB), logSigmoid(neg(margin))))),
+
+  using trainer = new Trainer(
+    { ...base, specs: paramSpecs(base.shape), pooling: "mean" }, // a head that it had is drawn anew
+    {
+      seed,
+      heads: headSpecs(base.shape),
+      optimiser: {
+        kind: "adamw",
+        beta2: 0.95,
+        epsilon: 1e-5,
+        weightDecay: c.weightDecay,
+        groups: [{ names: "wte.weight", rate: c.embeddingRate }],
+      },
+    },
   );
-  g.output("loss", loss);
-  g.output("margin", margin);
-  adamw(loss, params, {
-    ...ADAM,
-    weightDecay: c.weightDecay,
-    groups: [{ names: "wte.weight", rate: c.embeddingRate }],
-  });
-  using train = new Program(g, model.state);
+  const model = { ...trainer.model, specs: [...trainer.model.specs, ...headSpecs(base.shape)] };
   using scorer = new Scorer(model, 32, T);
-
-  const sample = rng(seed, "normalise")
-    .shuffle(rows)
-    .slice(0, 128)
-    .flatMap((r) => [r.a, r.b]);
-  const snapshot = path.join(job.dir, "snapshot.safetensors");
-  const saved = await loadSnapshot(snapshot, { model: model.state }, Cursor);
-
   const validate = () => {
-    const a = scorer.score(validation.map((r) => r.a));
-    const b = scorer.score(validation.map((r) => r.b));
+    const [a, b] = [
+      scorer.score(validation.map((r) => r.a)),
+      scorer.score(validation.map((r) => r.b)),
+    ];
     let [nll, right, clear] = [0, 0, 0];
     validation.forEach(({ pB }, i) => {
-      const m = b[i] - a[i];
+      const m = b[i]! - a[i]!;
       nll += pB * Math.log1p(Math.exp(-m)) + (1 - pB) * Math.log1p(Math.exp(m));
       if (Math.abs(pB - 0.5) < 0.2) return; // no side clearly preferred
       clear++;
@@ -179,65 +153,73 @@ export async function trainReward(
     });
     return {
       validationLoss: nll / Math.max(1, validation.length),
-      ...(clear && { validationAccuracy: right / clear }), // of none there is no share
+      ...(clear && { validationAccuracy: right / clear }), // of none there is no fraction
     };
   };
 
-  for (let step = (saved?.step ?? 0) + 1; step <= steps; step++) {
-    if (job.signal.aborted) throw new Error("stopped");
-    const [epoch, k] = [Math.floor((step - 1) / perEpoch), (step - 1) % perEpoch];
-    const batch = rng(seed, "epoch", epoch)
-      .shuffle(training)
-      .slice(k * P, k * P + P);
-    const sequences = [...batch.map((r) => r.a), ...batch.map((r) => r.b)];
-    const lr = c.lr * Math.min(1, step / Math.max(1, 0.1 * steps)) * (1 - (step - 1) / steps);
-    train.run({
-      ...rewardInputs(sequences, T),
-      pB: batch.map((r) => r.pB),
-      ...adamwInputs(step, lr, ADAM),
-    });
-    const margins = train.float("margin");
-    const clear = batch.flatMap((r, i) =>
-      Math.abs(r.pB - 0.5) < 0.2 ? [] : ([margins[i] > 0 === r.pB > 0.5 ? 1 : 0] as number[]),
-    );
-    const values: Record<string, number> = {
-      loss: train.float("loss")[0],
-      gradNorm: train.float("gradNorm")[0],
-      lr,
-    };
-    const { loss: now, gradNorm } = values;
-    if (!Number.isFinite(now) || !Number.isFinite(gradNorm))
-      throw new TillerError(
-        "not_finite",
-        `the loss became ${now} (gradient ${gradNorm}) at step ${step} of ${steps}. Lower lr (${c.lr}).`,
-      );
-    if (step === 1) {
-      Object.assign(values, counts);
-      if (gradNorm === 0)
+  await train(job, trainer, {
+    name: "reward",
+    step: "step",
+    steps,
+    saveEvery: c.saveEvery,
+    lr: c.lr,
+    Loop: z.null(),
+    start: null,
+    run: (step) => {
+      const [epoch, k] = [Math.floor((step - 1) / perEpoch), (step - 1) % perEpoch];
+      const batch = rng(seed, "epoch", epoch)
+        .shuffle(training)
+        .slice(k * B, k * B + B);
+      // a tenth of the run up, then down to 0
+      const lr = c.lr * Math.min(1, step / Math.max(1, 0.1 * steps)) * (1 - (step - 1) / steps);
+      const { loss, metrics: out } = trainer.forwardBackward(compared(batch, T), comparisonLoss);
+      const { gradNorm } = trainer.optimStep({ lr });
+      if (step === 1 && gradNorm === 0)
         throw new TillerError(
           "nothing_learns",
-          `the first ${P} pairs have a gradient of 0: to this base both sides of each are the same. Look at the pairs.`,
+          `the first ${batch.length} pairs have a gradient of 0: to this base both sides of each are the same. Look at the pairs.`,
         );
-    }
-    if (clear.length) values["accuracy"] = clear.reduce((x, y) => x + y, 0) / clear.length;
-    if (validation.length && (step % c.evalEvery === 0 || step === steps))
-      Object.assign(values, validate());
-    job.metric(step, values);
-    job.progress(step, steps, `loss ${now!.toFixed(3)}`);
-    if (step % c.saveEvery === 0) await saveSnapshot(snapshot, { model: model.state }, { step });
-    job.fault("reward.step");
-    await new Promise((r) => setImmediate(r));
-  }
-  normalise(model, scorer, sample);
-  const metrics = { ...(validation.length ? validate() : {}), pairs: training.length, ...counts };
-  const { id } = await saveCheckpoint(input.out, {
-    config: model.config,
-    tensors: weightsOf(model),
-    tokenizer: model.tokenizerJson,
-    chatFiles: model.chatFiles,
-    meta: { kind: "reward", parent: base.id, metrics, config: { ...c, seed } },
+      const rewards = out["rewards"]!;
+      const clear = batch.flatMap((r, i) =>
+        Math.abs(r.pB - 0.5) < 0.2 ? [] : [rewards[2 * i + 1]! > rewards[2 * i]! === r.pB > 0.5],
+      );
+      const last = validation.length > 0 && (step % c.evalEvery === 0 || step === steps);
+      const metrics: Record<string, number> = {
+        loss,
+        gradNorm,
+        lr,
+        ...(step === 1 && counts),
+        ...(clear.length && { accuracy: clear.filter(Boolean).length / clear.length }),
+        ...(last && validate()),
+      };
+      return { metrics, note: `loss ${loss.toFixed(3)}`, loop: null };
+    },
   });
-  return { id: CheckpointId.parse(id), path: input.out, metrics };
+
+  const some = rng(seed, "normalise").shuffle(rows).slice(0, 128);
+  normalise(
+    model,
+    scorer,
+    some.flatMap((r) => [r.a, r.b]),
+  );
+  const metrics = { ...(validation.length ? validate() : {}), pairs: training.length, ...counts };
+  const config = { ...c, seed };
+  return trainer.saveModel(job.out, { kind: "reward", metrics, config });
+}
+
+/** Pairs as the loss reads them, scores pooled over each continuation. */
+function compared(rows: readonly Compared[], T: number): Batch {
+  const B = rows.length;
+  const { ids, weights } = rewardInputs(
+    rows.flatMap((r) => [r.a, r.b]),
+    T,
+  );
+  return {
+    ids: { shape: [B, 2, T], data: Int32Array.from(ids), dtype: "int64" },
+    weights: { shape: [B, 2, T], data: Float32Array.from(weights) },
+    p: { shape: [B], data: rows.map((r) => r.pB) },
+    weight: { shape: [B], data: rows.map((r) => r.weight) },
+  };
 }
 
 /**
@@ -246,11 +228,11 @@ export async function trainReward(
  */
 export function encodePairs(
   tokenizer: Tokenizer,
-  pairs: readonly z.infer<typeof Pair>[],
+  pairs: readonly Pair[],
   o: { readonly maxTokens: number; readonly long: z.infer<typeof RewardConfig>["long"] },
 ) {
   const counts = { shortened: 0, leftOut: 0, same: 0, empty: 0 };
-  const rows: { a: Continued; b: Continued; pB: number }[] = [];
+  const rows: Compared[] = [];
   for (const [i, p] of pairs.entries()) {
     const [a, b] = [p.a, p.b].map((text) => encodeAfter(tokenizer, p.passage, text)) as [
       number[],
@@ -275,7 +257,12 @@ export function encodePairs(
       }
       const { ids: query, cut } = fits ? whole : encodePrompt(tokenizer, p.passage, { most });
       if (cut) counts.shortened++;
-      rows.push({ a: { query, response: a }, b: { query, response: b }, pB: p.pB });
+      rows.push({
+        a: { query, response: a },
+        b: { query, response: b },
+        pB: p.pB,
+        weight: p.weight ?? 1,
+      });
     }
   }
   if (pairs.length && !rows.length)
@@ -289,7 +276,7 @@ const said = (n: ReturnType<typeof encodePairs>["counts"]): string =>
   `${n.leftOut} too long, ${n.same} with the same text on both sides, ${n.empty} with an empty one`;
 
 /** Scales the head so that scores of `rows` have mean 0 and variance 1. */
-function normalise(model: Model, scorer: Scorer, rows: readonly Continued[]): void {
+function normalise(model: Pick<Model, "state">, scorer: Scorer, rows: readonly Continued[]): void {
   const s = scorer.score(rows);
   const m = s.reduce((a, b) => a + b, 0) / s.length;
   const std = Math.sqrt(s.reduce((a, b) => a + (b - m) ** 2, 0) / s.length);

@@ -73,7 +73,7 @@ test("how a batch is split or padded changes neither loss nor gradient (to 1e-5)
     } else
       loss = t.forwardBackward(nextTokens(rows, o), nextTokenLoss, {
         ...(o.micro && { micro: o.micro }),
-        weigh: weightOf,
+        normaliser: weightOf,
       }).loss;
     return { loss, d: gradients(t) };
   };
@@ -227,8 +227,8 @@ test("a reward head learns which of two texts is better", async () => {
     t.forwardBackward(batch, comparisonLoss);
     t.optimStep({ lr: 3e-3 });
   }
-  const { seen, loss } = t.forwardBackward(batch, comparisonLoss);
-  const r = seen["rewards"]!;
+  const { metrics, loss } = t.forwardBackward(batch, comparisonLoss);
+  const r = metrics["rewards"]!;
   expect(r[0]).toBeGreaterThan(r[1]!);
   expect(r[2]).toBeGreaterThan(r[3]!);
   expect(loss).toBeLessThan(0.2);
@@ -238,7 +238,7 @@ test("a classifier learns kinds of text, and is saved with its head", async () =
   const words = ["sea", "land", "sky"];
   const kindLoss: Loss = ({ batch, hidden, classes }) => {
     const logits = classes(gather(hidden(batch["ids"]!), batch["last"]!));
-    return { loss: neg(mean(tokenLogprobs(logits, batch["kind"]!))), seen: { logits } };
+    return { loss: neg(mean(tokenLogprobs(logits, batch["kind"]!))), metrics: { logits } };
   };
   const heads = classifierSpecs(shapeOf(config), 3);
   const out = path.join(dir, "classifier");
@@ -258,7 +258,7 @@ test("a classifier learns kinds of text, and is saved with its head", async () =
       t.forwardBackward(batchOf(t), kindLoss);
       t.optimStep({ lr: 3e-3 });
     }
-    logits = t.forwardBackward(batchOf(t), kindLoss).seen["logits"]!;
+    logits = t.forwardBackward(batchOf(t), kindLoss).metrics["logits"]!;
     await t.saveModel(out);
   }
   for (const b of [0, 1, 2]) {
@@ -266,7 +266,7 @@ test("a classifier learns kinds of text, and is saved with its head", async () =
     expect(row.indexOf(Math.max(...row))).toBe(b);
   }
   using again = await Trainer.open(out);
-  expect(again.forwardBackward(batchOf(again), kindLoss).seen["logits"]).toEqual(logits);
+  expect(again.forwardBackward(batchOf(again), kindLoss).metrics["logits"]).toEqual(logits);
 });
 
 test("the stream and the attention of every block can be looked at", async () => {
@@ -277,12 +277,12 @@ test("the stream and the attention of every block can be looked at", async () =>
       16,
     ),
   };
-  const { seen } = t.forwardBackward(batch, ({ batch, hidden }) => {
+  const { metrics } = t.forwardBackward(batch, ({ batch, hidden }) => {
     const watched: Record<string, Tensor> = {};
     const last = hidden(batch["ids"]!, { watch: (name, x) => (watched[name] = x) });
-    return { loss: mean(last), seen: { ...watched, last } };
+    return { loss: mean(last), metrics: { ...watched, last } };
   });
-  expect(Object.keys(seen).toSorted()).toEqual([
+  expect(Object.keys(metrics).toSorted()).toEqual([
     "attention.0",
     "attention.1",
     "hidden.0",
@@ -291,8 +291,8 @@ test("the stream and the attention of every block can be looked at", async () =>
     "last",
   ]);
   const [B, T, H, d] = [texts.length, 16, 2, 32];
-  expect(seen["hidden.1"]!.length).toBe(B * T * d);
-  const attention = seen["attention.1"]!; // (B, H, T, T): each row sums to 1 and sees nothing ahead
+  expect(metrics["hidden.1"]!.length).toBe(B * T * d);
+  const attention = metrics["attention.1"]!; // (B, H, T, T): each row sums to 1 and sees nothing ahead
   expect(attention.length).toBe(B * H * T * T);
   for (let r = 0; r < B * H * T; r++) {
     const row = attention.subarray(r * T, (r + 1) * T);
@@ -304,7 +304,7 @@ test("the stream and the attention of every block can be looked at", async () =>
   const [id] = batch.ids.data as ArrayLike<number> as [number];
   const first = state.get("wte.weight").data.subarray(id * d, (id + 1) * d);
   const place = state.get("wpe.weight").data.subarray(0, d);
-  first.forEach((x, i) => expect(seen["hidden.0"]![i]).toBeCloseTo(x + place[i]!, 6));
+  first.forEach((x, i) => expect(metrics["hidden.0"]![i]).toBeCloseTo(x + place[i]!, 6));
 });
 
 test("recomputing the blocks changes no gradient; dropout does, by the generator alone", async () => {

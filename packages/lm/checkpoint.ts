@@ -170,6 +170,14 @@ export async function loadCheckpoint(dir: string, o: ReadWeights = {}): Promise<
   return { config, shape, tensors, tokenizer, chatFiles, meta, unused };
 }
 
+/** What a checkpoint's folder says of itself; without our tiller.json all of it is read, for the hash. */
+export async function checkpointMeta(dir: string): Promise<CheckpointMeta> {
+  await recover(path.resolve(dir));
+  const file = path.join(dir, "tiller.json");
+  if (existsSync(file)) return parsed(CheckpointMeta, file, await readPart(file));
+  return (await loadCheckpoint(dir)).meta;
+}
+
 /** A config.json on its own. */
 export const readConfig = async (file: string): Promise<ModelConfig> =>
   parsed(ModelConfig, file, await readPart(file, CONFIG_LIMIT));

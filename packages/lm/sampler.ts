@@ -8,7 +8,10 @@ import {
   concat,
   gather,
   Graph,
+  log,
+  maximum,
   mul,
+  neg,
   Program,
   reshape,
   rotary,
@@ -17,6 +20,7 @@ import {
   split,
   softmax,
   type State,
+  sum,
   type Tensor,
 } from "@tiller/tensor";
 import { attentionScale, layoutOf, type ModelShape } from "./architectures.ts";
@@ -31,6 +35,7 @@ import {
   parameterCount,
   type ParamSpec,
   paramSpecs,
+  scores,
 } from "./transformer.ts";
 
 export interface SampleOptions {
@@ -52,6 +57,9 @@ export interface Sampled {
   readonly tokens: number[][];
   /** of each token, under the softmax at the given temperature, before any nucleus cut */
   readonly logprobs: number[][];
+  /** by a sampler with a critic: the scalar head's value before each token, and the entropy in nats of its softmax */
+  readonly values?: number[][];
+  readonly entropies?: number[][];
 }
 
 const PROMPT_PROGRAMS = 24; // lengths of prompts that programs are kept for
@@ -72,9 +80,10 @@ export class Sampler implements Disposable {
   /** its own keys and values: samplers of one state may take turns */
   readonly #cache = `cache.${++samplers}.`;
   readonly #frozen: ReadonlySet<string>;
+  readonly #critic: boolean;
   readonly #matrices: ReturnType<typeof matricesOf>;
 
-  /** `frozen`: the weights stay as they are while this sampler lives; each step is then quicker, for a copy of them. `bits: 8`: as they are at its first step, rounded for the steps (prompts are read as ever). `specs`: the parameters, where there are more than the model's own (adapters). `context` bounds the cache's memory: 2 layers x batch x key-value heads x context x head size floats. */
+  /** `frozen`: the weights stay as they are while this sampler lives; each step is then quicker, for a copy of them. `bits: 8`: as they are at its first step, rounded for the steps (prompts are read as ever). `specs`: the parameters, where there are more than the model's own (adapters, a head). `critic`: the scalar head's values and the entropies are kept beside the log-probs. `context` bounds the cache's memory: 2 layers x batch x key-value heads x context x head size floats. */
   constructor(
     shape: ModelShape,
     state: State,
@@ -84,6 +93,7 @@ export class Sampler implements Disposable {
       readonly specs?: readonly ParamSpec[];
       readonly frozen?: boolean;
       readonly bits?: 8 | undefined;
+      readonly critic?: boolean;
     } = {},
   ) {
     this.#specs = o.specs ?? paramSpecs(shape);
@@ -92,6 +102,7 @@ export class Sampler implements Disposable {
     const frozen = o.frozen && bytes < 1.5e9 ? this.#specs.map((s) => s.name) : [];
     this.#matrices = o.bits === 8 ? matricesOf(shape, this.#specs) : [];
     this.#frozen = new Set([...frozen, ...eightBitNames(this.#matrices)]);
+    this.#critic = o.critic ?? false;
     this.#shape = shape;
     this.#state = state;
     this.batch = batch;
@@ -183,9 +194,15 @@ export class Sampler implements Disposable {
     });
     if (what === "every") g.output("hidden", hidden);
     else {
-      const rows = logits(c, p, S === 1 ? hidden : gather(hidden, last));
+      const ends = S === 1 ? hidden : gather(hidden, last); // (B, d)
+      const rows = logits(c, p, ends);
+      const chances = softmax(mul(rows, g.input("scale", [B, 1])));
       g.output("logits", rows); // (B, V)
-      g.output("probabilities", softmax(mul(rows, g.input("scale", [B, 1]))));
+      g.output("probabilities", chances);
+      if (this.#critic) {
+        g.output("values", scores(p, ends)); // (B)
+        g.output("entropies", neg(sum(mul(chances, log(maximum(chances, 1e-20))), [-1])));
+      }
     }
     // prompts are read by a program a length: a copy of the weights for each would be too much
     quantise(this.#state, matrices);
@@ -321,12 +338,14 @@ export class Sampler implements Disposable {
     const scale = scalesOf([o.temperature], B);
     const prefill = this.#program(S);
     prefill.run({ ...inputs, last, scale });
-    let current = prefill.float("probabilities");
+    let program = prefill;
     const step = this.#program(1);
     const zeros = new Array<number>(B).fill(0);
     const tokens: number[][] = prompts.map(() => []);
     const logprobs: number[][] = prompts.map(() => []);
+    const critic = this.#critic && { values: tokens.map(none), entropies: tokens.map(none) };
     for (let t = 0; t < o.maxTokens; t++) {
+      const current = program.float("probabilities");
       for (let b = 0; b < n; b++) {
         const [token, logprob] = choose(
           current.subarray(b * V, (b + 1) * V),
@@ -337,7 +356,12 @@ export class Sampler implements Disposable {
         tokens[b].push(token);
         logprobs[b].push(logprob);
       }
-      yield { tokens, logprobs };
+      if (critic)
+        for (const [name, kept] of Object.entries(critic)) {
+          const read = program.float(name);
+          for (let b = 0; b < n; b++) kept[b]!.push(read[b]!);
+        }
+      yield { tokens, logprobs, ...critic };
       if (t + 1 === o.maxTokens) return;
       const at = Array.from({ length: B }, (_, b) => row(b).length + t);
       step.run({
@@ -348,7 +372,7 @@ export class Sampler implements Disposable {
         last: zeros,
         scale,
       });
-      current = step.float("probabilities");
+      program = step;
     }
   }
 
@@ -364,6 +388,7 @@ export class Sampler implements Disposable {
   }
 }
 
+const none = (): number[] => [];
 /** The kernel's heads are whole eights: zeros fill them up. */
 const cached = (headDim: number): number => 8 * Math.ceil(headDim / 8);
 /** 1 / temperature of each row; the last stands for those that follow. */

@@ -1,16 +1,79 @@
 /**
- * A job: a long computation in a child process of its own. `flow` spawns it, `learn` defines it.
- * A job module exports `run(input, context)`; it keeps its state under `context.dir` and, started
- * again with the same input and dir, goes on from there. It must be safe to run twice to the end.
+ * A job: a long computation in a process of its own, here or on another machine. `learn` defines jobs, `flow` runs them.
+ * A job keeps its state under `context.dir` and, started again with the same input and folder, goes on from there: it
+ * must be safe to run twice to the end. Its input names checkpoints and datasets by id, never by value or path.
  */
-import type { z } from "zod";
-import type { CheckpointId } from "./ids.ts";
+import { z } from "zod";
+import { CheckpointId, DatasetId } from "./ids.ts";
+
+/** A field of a job's input that names a checkpoint. A workflow may give a model's folder instead: it is registered first. */
+export const CheckpointRef = CheckpointId.meta({ artefact: "checkpoint" });
+/** A field of a job's input that names a dataset version. */
+export const DatasetRef = DatasetId.meta({ artefact: "dataset" });
+export const artefactKinds = ["checkpoint", "dataset"] as const;
+export interface Artefact {
+  readonly kind: (typeof artefactKinds)[number];
+  readonly id: string;
+}
+
+/**
+ * What `value` names by the fields of `schema` that are references, in objects, lists and optional fields, each passed
+ * through `resolve`: the value with what that gives in their places, and all of them without repeats.
+ */
+export async function withArtefacts(
+  schema: z.ZodType,
+  value: unknown,
+  resolve: (a: Artefact) => Promise<string>,
+): Promise<{ value: unknown; artefacts: Artefact[] }> {
+  const found = new Map<string, Artefact>();
+  const walk = async (s: z.ZodType, v: unknown): Promise<unknown> => {
+    const kind = z.enum(artefactKinds).safeParse(s.meta()?.["artefact"]).data;
+    if (kind && typeof v === "string") {
+      const id = await resolve({ kind, id: v });
+      found.set(`${kind} ${id}`, { kind, id });
+      return id;
+    }
+    if (s instanceof z.ZodArray && Array.isArray(v))
+      return Promise.all(v.map((x) => walk(s.element as z.ZodType, x)));
+    if (s instanceof z.ZodObject && typeof v === "object" && v !== null) {
+      const shape = new Map(Object.entries(s.shape as Record<string, z.ZodType>));
+      const fields = Object.entries(v).map(async ([k, x]) => {
+        const field = shape.get(k);
+        return [k, field ? await walk(field, x) : x] as const;
+      });
+      return Object.fromEntries(await Promise.all(fields));
+    }
+    const { innerType } = s.def as { innerType?: z.ZodType }; // optional, nullable, with a default
+    return innerType ? walk(innerType, v) : v;
+  };
+  return { value: await walk(schema, value), artefacts: [...found.values()] };
+}
+
+/** How one metric of a job reads: charts, tables and comparisons of runs follow from it. */
+export const MetricDef = z.strictObject({
+  label: z.string().describe("as people read it"),
+  unit: z.string().describe('"nats", "tokens", "fraction"; empty for a plain number'),
+  group: z.string().describe("metrics of one group share a chart"),
+  better: z.enum(["up", "down"]).nullable().describe("null: neither"),
+});
+export type MetricDef = z.infer<typeof MetricDef>;
+export type MetricDefs = Readonly<Record<string, MetricDef>>;
+/** One line of a job's table of metrics. */
+export const metric = (
+  label: string,
+  group: string,
+  o: { readonly unit?: string; readonly better?: MetricDef["better"] } = {},
+): MetricDef => ({ label, group, unit: o.unit ?? "", better: o.better ?? null });
 
 export interface JobContext {
   /** A folder of the job's own that survives a crash. */
   readonly dir: string;
-  /** Blobs and checkpoints live below this folder. */
-  readonly home: string;
+  /** Where a checkpoint that it makes is saved; the layer registers what stands there at the end, with its lineage. */
+  readonly out: string;
+  /** The folder of a checkpoint that the input names. */
+  checkpoint(id: string): string;
+  /** The rows of a dataset that the input names, each parsed; one that does not fit is an error with its number. */
+  rows<T>(id: string, Row: z.ZodType<T>): Promise<T[]>;
   progress(done: number, total: number, note?: string): void;
   metric(step: number, values: Record<string, number>): void;
   sample(sample: {
@@ -24,26 +87,26 @@ export interface JobContext {
   readonly signal: AbortSignal;
 }
 
-export interface JobDef<I, O> {
+export interface JobDef<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
   readonly kind: string;
-  /** file URL of the module that exports `run` (or `entry`) */
+  /** file URL of the module that exports this definition: the process that runs it finds it there by its kind */
   readonly module: string;
-  readonly entry: string;
-  readonly input: z.ZodType<I>;
-  readonly output: z.ZodType<O>;
-  /** fields of its input that name folders: they must lie where the server may read, and below its home to be written */
-  readonly folders?: {
-    readonly reads: readonly (keyof I)[];
-    readonly writes: readonly (keyof I)[];
-  };
+  /** parsed where the job is called and again where it runs */
+  readonly input: I;
+  readonly output: O;
+  /** what it logs, by name */
+  readonly metrics: MetricDefs;
+  run(input: z.output<I>, job: JobContext): Promise<z.input<O>>;
 }
 
-/** Declares a job; `run` must be exported from `module` under the name `entry`. */
-export const defineJob = <I, O>(def: JobDef<I, O>): JobDef<I, O> => def;
+/** Declares a job; export it from `module`. */
+export const defineJob = <I extends z.ZodType, O extends z.ZodType>(
+  def: Omit<JobDef<I, O>, "metrics"> & { readonly metrics?: MetricDefs },
+): JobDef<I, O> => ({ metrics: {}, ...def });
 
 /** What a job that makes a checkpoint returns about it. */
-export interface NewCheckpoint {
-  readonly id: CheckpointId;
-  readonly path: string;
-  readonly metrics: Record<string, number>;
-}
+export const NewCheckpoint = z.strictObject({
+  checkpoint: CheckpointId,
+  metrics: z.record(z.string(), z.number()),
+});
+export type NewCheckpoint = z.infer<typeof NewCheckpoint>;

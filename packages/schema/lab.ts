@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { Agents, Budget } from "./trace.ts";
 import { AnswerId, CheckpointId, DatasetId, ExperimentId, RunId } from "./ids.ts";
+import { artefactKinds, MetricDef } from "./job.ts";
 
 export const stageStates = ["waiting", "running", "done", "failed"] as const;
 export const Stage = z.strictObject({
@@ -35,7 +36,7 @@ export type Summary = z.infer<typeof Summary>;
 export const runStates = ["running", "held", "done", "failed", "cancelled"] as const;
 export const Experiment = z.strictObject({
   id: ExperimentId,
-  recipe: z.string().describe("workflow name with version, e.g. better-continuations@2"),
+  recipe: z.string().describe("workflow name with version, e.g. better-continuations@3"),
   title: z.string(),
   state: z.enum(runStates),
   seed: z.number(),
@@ -71,8 +72,12 @@ export const Run = z.strictObject({
   state: z.enum(["running", "done", "failed"]),
   config: z.record(z.string(), z.unknown()),
   codeRevision: z.string(),
-  dataset: DatasetId.nullable(),
-  parent: CheckpointId.nullable().describe("the checkpoint it started from"),
+  inputs: z
+    .array(z.strictObject({ kind: z.enum(artefactKinds), id: z.string() }))
+    .describe("all that it read"),
+  metrics: z.record(z.string(), MetricDef).describe("how what it logs reads; empty for older runs"),
+  dataset: DatasetId.nullable().describe("the first dataset that it read"),
+  parent: CheckpointId.nullable().describe("the first checkpoint that it read"),
   output: CheckpointId.nullable(),
   done: z.number(),
   total: z.number(),
@@ -118,6 +123,11 @@ export const LabelledPair = z.strictObject({
   a: z.string(),
   b: z.string(),
   pB: z.number().min(0).max(1).describe("posterior probability that b is better"),
+  weight: z
+    .number()
+    .nonnegative()
+    .optional()
+    .describe("what it counts in a loss; 1 where it does not say"),
   judgments: z.array(AnswerId),
 });
 export type LabelledPair = z.infer<typeof LabelledPair>;
@@ -138,7 +148,8 @@ export type Checkpoint = z.infer<typeof Checkpoint>;
 export const Lineage = z.strictObject({
   checkpoint: Checkpoint,
   run: Run.nullable(),
-  dataset: Dataset.nullable(),
+  dataset: Dataset.nullable().describe("the nearest that people judged, else the nearest"),
+  datasets: z.array(Dataset).describe("all that it and what it came from learned from"),
   raters: z.array(z.strictObject({ pseudonym: z.string(), judgments: z.number() })),
   parents: z.array(Checkpoint).describe("ancestors: policy <- reward model and base"),
 });

@@ -9,7 +9,9 @@ import path from "node:path";
 import { TillerError } from "@tiller/schema";
 import { writeWhole } from "./files.ts";
 
-const place = (home: string, hash: string) => path.join(home, "blobs", hash.slice(0, 2), hash);
+/** Where a blob stands. */
+export const blobFile = (home: string, hash: string): string =>
+  path.join(home, "blobs", hash.slice(0, 2), hash);
 /** What one read of the system takes. */
 const ONE_READ = 2 ** 31 - 1;
 
@@ -36,7 +38,7 @@ export async function writeBlob(home: string, content: Pieces): Promise<string> 
   const sum = createHash("sha256");
   for (const piece of piecesOf(content)) sum.update(piece);
   const hash = sum.digest("hex");
-  const file = place(home, hash);
+  const file = blobFile(home, hash);
   if ((await hashOf(file)) === hash) return hash;
   await mkdir(path.dirname(file), { recursive: true });
   await writeWhole(file, piecesOf(content));
@@ -55,7 +57,7 @@ async function hashOf(file: string): Promise<string | undefined> {
 }
 
 export const blobBytes = async (home: string, hash: string): Promise<number> =>
-  (await stat(place(home, hash)).catch(missing(home, hash))).size;
+  (await stat(blobFile(home, hash)).catch(missing(home, hash))).size;
 
 const missing = (home: string, hash: string) => (cause: unknown) => {
   throw new TillerError(
@@ -71,7 +73,7 @@ const damaged = (home: string, hash: string) =>
   );
 
 export async function readBlob(home: string, hash: string): Promise<Buffer> {
-  await using file = await open(place(home, hash)).catch(missing(home, hash));
+  await using file = await open(blobFile(home, hash)).catch(missing(home, hash));
   const { size } = await file.stat();
   if (size > ONE_READ)
     throw new TillerError(
@@ -86,7 +88,7 @@ export async function readBlob(home: string, hash: string): Promise<Buffer> {
 /** The same, a piece at a time; a damaged one ends with an error. */
 export async function* blobPieces(home: string, hash: string): AsyncGenerator<Uint8Array> {
   const sum = createHash("sha256");
-  await using file = await open(place(home, hash)).catch(missing(home, hash));
+  await using file = await open(blobFile(home, hash)).catch(missing(home, hash));
   for await (const piece of file.createReadStream({ autoClose: false }) as AsyncIterable<Buffer>) {
     sum.update(piece);
     yield piece;

@@ -1,5 +1,6 @@
 /** Postgres, blobs and what is in them. */
 export { checkedAddress, parseAllowed } from "./addresses.ts";
+export * from "./artefacts.ts";
 export * from "./attempts.ts";
 export * from "./audit.ts";
 export { writeBackup } from "./backup.ts";

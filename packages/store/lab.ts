@@ -1,6 +1,6 @@
 /** Experiments, runs, metrics, samples, datasets, checkpoints, reports: writing them once, reading them back. */
 import { z } from "zod";
-import type { Lineage } from "@tiller/schema";
+import type { Artefact, Lineage, MetricDefs } from "@tiller/schema";
 import {
   Agents,
   Budget,
@@ -166,7 +166,8 @@ export async function setStage(
   );
 }
 
-const runColumns = sql`r.id, r.experiment, r.kind, r.state, r.config, r.code_revision as "codeRevision", r.dataset, r.parent, r.output, r.done, r.total, r.started_at as "startedAt", r.ended_at as "endedAt", r.error`;
+const runColumns = sql`r.id, r.experiment, r.kind, r.state, r.config, r.code_revision as "codeRevision", r.dataset, r.parent, r.output, r.metrics,
+  coalesce((select jsonb_agg(jsonb_build_object('kind', i.kind, 'id', i.id) order by i.kind, i.id) from run_input i where i.run = r.id), '[]') as inputs, r.done, r.total, r.started_at as "startedAt", r.ended_at as "endedAt", r.error`;
 export async function startRun(
   db: Db,
   r: {
@@ -175,12 +176,21 @@ export async function startRun(
     kind: string;
     config: unknown;
     codeRevision: string;
-    dataset: string | null;
-    parent: string | null;
+    /** what it reads */
+    inputs: readonly Artefact[];
+    /** how what it logs reads */
+    metrics: MetricDefs;
   },
 ): Promise<void> {
-  await db.run(sql`insert into run (id, experiment, kind, config, code_revision, dataset, parent) values (${r.id}, ${r.experiment}, ${r.kind}, ${json(r.config)}, ${r.codeRevision}, ${r.dataset}, ${r.parent})
-    on conflict (id) do update set state = 'running', error = null`);
+  const first = (kind: Artefact["kind"]) => r.inputs.find((a) => a.kind === kind)?.id ?? null;
+  await db.transaction(async (tx) => {
+    await tx.run(sql`insert into run (id, experiment, kind, config, code_revision, dataset, parent, metrics) values (${r.id}, ${r.experiment}, ${r.kind}, ${json(r.config)}, ${r.codeRevision}, ${first("dataset")}, ${first("checkpoint")}, ${json(r.metrics)})
+      on conflict (id) do update set state = 'running', error = null`);
+    for (const { kind, id } of r.inputs)
+      await tx.run(
+        sql`insert into run_input (run, kind, id) values (${r.id}, ${kind}, ${id}) on conflict do nothing`,
+      );
+  });
 }
 export const runProgress = (db: Db, id: string, done: number, total: number): Promise<number> =>
   db.run(sql`update run set done = ${done}, total = ${total} where id = ${id}`);
@@ -301,35 +311,52 @@ export const getCheckpoint = async (db: Db, id: string): Promise<Checkpoint> =>
     id,
   );
 
-/** The walk back from a checkpoint: run, dataset version, who judged, and the checkpoints it came from. */
+/** Names a registered checkpoint for those who choose a model, and adds figures to its own. */
+export const publishCheckpoint = (
+  db: Db,
+  id: string,
+  o: { name: string; metrics: Readonly<Record<string, number>> },
+): Promise<number> =>
+  db.run(
+    sql`update checkpoint set name = ${o.name}, metrics = metrics || ${json(o.metrics)}::jsonb where id = ${id}`,
+  );
+
+/** The walk back from a checkpoint, nearest first: runs, what each read, the checkpoints it came from, who judged. */
 export async function lineage(db: Db, home: string, id: string): Promise<Lineage> {
   const checkpoint = await getCheckpoint(db, id);
-  const run = checkpoint.run ? await getRun(db, checkpoint.run) : null;
-  const dataset = run?.dataset ? await getDataset(db, run.dataset) : null;
-  // the answers in this dataset version, and no others
-  const answers = dataset
-    ? (await datasetRows(db, home, dataset.id)).flatMap((r) => r.judgments)
-    : [];
-  const raters = answers.length
+  const parents: Checkpoint[] = [];
+  const datasets: Dataset[] = [];
+  const queue: Checkpoint[] = [checkpoint];
+  for (let next = queue.shift(); next; next = queue.shift()) {
+    const run = next.run === null ? null : await getRun(db, next.run);
+    for (const { id: read } of run?.inputs.filter((a) => a.kind === "dataset") ?? [])
+      if (!datasets.some((d) => d.id === read)) datasets.push(await getDataset(db, read));
+    const above = run?.inputs.filter((a) => a.kind === "checkpoint").map((a) => a.id) ?? [];
+    for (const parent of [...above, next.parent ?? ""]) {
+      if (parent === id || parents.some((p) => p.id === parent)) continue;
+      const found = await db.maybe(
+        sql`select ${checkpointColumns} from checkpoint c where c.id = ${parent}`,
+        Checkpoint,
+      );
+      if (found) queue.push(found);
+      if (found) parents.push(found);
+    }
+  }
+  // the answers in these dataset versions, and no others
+  const judged = datasets.filter((d) => d.kind === "pairs");
+  const answers = new Set<string>();
+  for (const d of judged)
+    for (const row of await datasetRows(db, home, d.id))
+      for (const judgment of row.judgments) answers.add(judgment);
+  const raters = answers.size
     ? await db.many(
         sql`select p.pseudonym, count(*)::int as judgments from answer a join person p on p.id = a.person
-            where a.id = any(${answers}) group by p.pseudonym order by 2 desc`,
+            where a.id = any(${[...answers]}) group by p.pseudonym order by 2 desc`,
         z.object({ pseudonym: z.string(), judgments: z.number() }),
       )
     : [];
-  const parents: Checkpoint[] = [];
-  const queue = [run?.parent, checkpoint.parent];
-  for (let next = queue.shift(); queue.length || next; next = queue.shift()) {
-    if (!next || next === id || parents.some((p) => p.id === next)) continue;
-    const parent = await db.maybe(
-      sql`select ${checkpointColumns} from checkpoint c where c.id = ${next}`,
-      Checkpoint,
-    );
-    if (!parent) continue;
-    parents.push(parent);
-    queue.push(parent.parent, parent.run ? (await getRun(db, parent.run)).parent : null);
-  }
-  return { checkpoint, run, dataset, raters, parents };
+  const run = checkpoint.run === null ? null : await getRun(db, checkpoint.run);
+  return { checkpoint, run, dataset: judged[0] ?? datasets[0] ?? null, datasets, raters, parents };
 }
 
 export const saveReport = (db: Db, r: Report): Promise<number> =>

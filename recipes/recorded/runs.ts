@@ -50,7 +50,7 @@ export const recordedRuns: readonly RecordedRun[] = [
   },
   {
     id: "iterated-feedback",
-    workflow: "iterated-feedback@1",
+    workflow: "iterated-feedback@2",
     input: {
       rounds: 2,
       minGain: -1,

@@ -25,7 +25,7 @@ export function LineagePage() {
         <Failed error={q.error} retry={() => void q.refetch()} />
       </main>
     );
-  const { checkpoint: c, run, dataset, raters, parents } = q.data;
+  const { checkpoint: c, run, datasets, raters, parents } = q.data;
   return (
     <main>
       <div>
@@ -64,18 +64,18 @@ export function LineagePage() {
             </details>
           </li>
         )}
-        {dataset && (
-          <li>
+        {datasets.map((d) => (
+          <li key={d.id}>
             <h2>
-              Dataset {dataset.name} {short(dataset.id)}
+              Dataset {d.name} {short(d.id)}
             </h2>
             <p>
-              <Link to="/studio/datasets/$id" params={{ id: dataset.id }}>
-                {dataset.rows} pairs from {dataset.judgments} judgments
+              <Link to="/studio/datasets/$id" params={{ id: d.id }}>
+                {d.judgments ? `${d.rows} pairs from ${d.judgments} judgments` : `${d.rows} rows`}
               </Link>
             </p>
           </li>
-        )}
+        ))}
         {raters.length > 0 && (
           <li>
             <h2>{raters.length} raters</h2>
