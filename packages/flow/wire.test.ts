@@ -4,7 +4,9 @@ import { expect, test } from "vitest";
 import { packArgs, ToChild, unpackArgs } from "./wire.ts";
 
 test("a call's arguments arrive as they were given: one that is left out is not null", () => {
-  const arg = fc.option(fc.jsonValue(), { nil: undefined });
+  // JSON has no -0
+  const value = fc.jsonValue().map((x) => JSON.parse(JSON.stringify(x)) as unknown);
+  const arg = fc.option(value, { nil: undefined });
   fc.assert(
     fc.property(fc.array(arg, { maxLength: 4 }), (args) => {
       const said = { type: "call", id: 1, method: "record", args: packArgs(args) };
