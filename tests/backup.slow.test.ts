@@ -58,7 +58,7 @@ afterAll(async () => {
 
 test("a run that is parked at a question goes on in the restored home", async () => {
   await start(old);
-  const input = ["--input", "{}", "--home", old];
+  const input = ["--input", JSON.stringify({ home: old }), "--home", old];
   const id = /backed-up-[0-9a-f]{8}/.exec(
     (await tiller("run", "start", "backed-up@1", ...input)).stdout,
   )![0];
