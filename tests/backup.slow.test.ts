@@ -58,7 +58,7 @@ afterAll(async () => {
 
 test("a run that is parked at a question goes on in the restored home", async () => {
   await start(old);
-  const input = ["--input", JSON.stringify({ home: old }), "--home", old];
+  const input = ["--input", JSON.stringify({ made: `${old}/jobs/made` }), "--home", old];
   const id = /backed-up-[0-9a-f]{8}/.exec(
     (await tiller("run", "start", "backed-up@1", ...input)).stdout,
   )![0];
@@ -83,7 +83,7 @@ test("a run that is parked at a question goes on in the restored home", async ()
   const result = await resultText(store.db, fresh, id);
   expect(result).not.toContain(old);
   expect(JSON.parse(result)).toMatchObject({
-    home: fresh,
+    made: path.join(fresh, "jobs/made"),
     one: path.join(fresh, "jobs/made/one"),
     counted: 3000,
     said: "yes",

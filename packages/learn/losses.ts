@@ -71,7 +71,7 @@ export const nextTokenLoss: Loss = Object.assign(
 );
 
 /** The rewards (2 B) of compared texts: pooled by `weights` (B, 2, T), or read at `last` (B, 2). */
-function comparedRewards({ g, batch, hidden, scores }: Forward): Tensor {
+function comparedRewards({ batch, hidden, scores }: Forward): Tensor {
   const { ids, last, weights } = batch as Record<"ids" | "last" | "weights", Tensor | undefined>;
   const [B, , T] = ids!.shape as [number, number, number];
   const states = hidden(reshape(ids!, [2 * B, T]));
