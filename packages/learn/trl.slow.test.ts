@@ -18,7 +18,8 @@ import { rng } from "@tiller/schema";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { saveSmallModel, smallConfig } from "./fixtures/small-model.ts";
-import { loadModel, Logprober, Scorer, weightsOf } from "./model.ts";
+import { loadModel, weightsOf } from "./model.ts";
+import { Logprober, Scorer } from "./score.ts";
 
 const python = process.env["TILLER_PYTHON"];
 const scratch = mkdtempSync(path.join(tmpdir(), "tiller-trl-"));
