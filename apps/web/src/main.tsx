@@ -17,6 +17,7 @@ import {
 import { createRoot } from "react-dom/client";
 import { Me } from "@tiller/schema";
 import { ApiError, get } from "./api.ts";
+import { ImportPage } from "./data/import.tsx";
 import { WebhooksPage } from "./data/webhooks.tsx";
 import { Empty, Failed, Loading, ThemeButton } from "./design/components.tsx";
 import { ControlPage } from "./control/page.tsx";
@@ -161,6 +162,7 @@ const routeTree = root.addChildren([
   page("/join/$token", JoinPage),
   page("/studio", Experiments),
   page("/studio/webhooks", WebhooksPage),
+  page("/studio/import", ImportPage),
   page("/playground", Playground),
   page("/studio/experiments/$id", ExperimentPage),
   createRoute({

@@ -2,23 +2,34 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { z } from "zod";
-import { at, Decide, Disagreement, put } from "@tiller/schema";
+import { at, Decide, Disagreement, put, QualityReport } from "@tiller/schema";
 import { get, post } from "../api.ts";
 import { Badge, Empty, Failed, Loading } from "../design/components.tsx";
-import { InputTexts, Page, query, short, useWhich, type Which } from "./parts.tsx";
+import { InputTexts, Page, PopulationLine, query, short, useWhich, type Which } from "./parts.tsx";
 
 const PAGE = 10;
 
 export function DisagreementsPage() {
-  const { fields, which, picker } = useWhich();
+  const { fields, which, picker, about } = useWhich();
+  const counted = useQuery({
+    queryKey: ["quality-population", which && query(which)],
+    queryFn: () =>
+      get(`/api/quality/report?${query(which!)}`, QualityReport.pick({ population: true })),
+    enabled: which !== undefined,
+    placeholderData: (old) => old, // the choice stays open while another is looked for
+  });
   return (
     <Page title="Disagreements" aside={picker}>
       <p className="quiet">
         The most doubtful first. What you settle leaves the list; a rater who said otherwise sees
         your reason.
       </p>
+      {counted.error && <Failed error={counted.error} retry={() => void counted.refetch()} />}
+      {which && counted.data && (
+        <PopulationLine of={counted.data.population} which={which} about={about} />
+      )}
       {which ? (
-        <DisagreementList which={which} />
+        <DisagreementList key={query(which)} which={which} />
       ) : fields.isPending ? (
         <Loading />
       ) : (

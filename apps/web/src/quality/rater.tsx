@@ -5,17 +5,27 @@ import { z } from "zod";
 import { RaterReport, Thread } from "@tiller/schema";
 import { get } from "../api.ts";
 import { Badge, Card, duration, Failed, Loading, percent, when } from "../design/components.tsx";
-import { Scroll, Estimate, Figure, Page, query, Trend, useWhich } from "./parts.tsx";
+import {
+  Scroll,
+  Estimate,
+  Figure,
+  Page,
+  PopulationLine,
+  query,
+  Trend,
+  useWhich,
+} from "./parts.tsx";
 import { NewThread, ThreadView } from "./threads.tsx";
 
 export function RaterPage() {
   const { id } = useParams({ from: "/quality/raters/$id" });
-  const { which, picker } = useWhich();
+  const { which, picker, about: choose } = useWhich();
   const report = useQuery({
     queryKey: ["quality-rater", id, which && query(which)],
     queryFn: () =>
       get(`/api/quality/raters/${encodeURIComponent(id)}?${query(which!)}`, RaterReport),
     enabled: which !== undefined,
+    placeholderData: (old) => old, // the choice stays open while another is looked for
   });
   const about = `/api/quality/threads?about=${encodeURIComponent(id)}`;
   const threads = useQuery({
@@ -30,7 +40,10 @@ export function RaterPage() {
       ) : !r ? (
         <Loading />
       ) : (
-        <Body r={r} />
+        <>
+          <PopulationLine of={r.population} which={which!} about={choose} />
+          <Body r={r} />
+        </>
       )}
       <Card title="Notes and feedback">
         {threads.data?.map((t) => (
@@ -49,8 +62,8 @@ function Body({ r }: { r: RaterReport }) {
     <>
       <p className="quiet small">
         {s.answers} answers, weight {s.weight.toFixed(2)}, median{" "}
-        {s.medianSeconds === null ? "–" : duration(s.medianSeconds)} a task; about{" "}
-        {r.population.title}, as of {when(r.computedAt)}
+        {s.medianSeconds === null ? "–" : duration(s.medianSeconds)} a task; as of{" "}
+        {when(r.computedAt)}
       </p>
       <div className="figure-grid">
         <Figure name="Reliability" of={s.reliability} note="answers" />

@@ -33,9 +33,14 @@ export function Experiments() {
     <main>
       <div className="row spread">
         <h1>Experiments</h1>
-        <Link className="button" to="/studio/webhooks">
-          Webhooks
-        </Link>
+        <span className="row">
+          <Link className="button" to="/studio/import">
+            Import
+          </Link>
+          <Link className="button" to="/studio/webhooks">
+            Webhooks
+          </Link>
+        </span>
       </div>
       {list.isPending ? (
         <Loading />
