@@ -7,6 +7,10 @@
  *   preferences FILE.csv      comparisons with the columns a,b,worker,choice (a, b, tie): agreement, and which model
  *                             predicts judgments that it has not seen
  *
+ * aggregate without a file, with --type and --field, reads the answers of this home. --project, --source, --version, --since and
+ * --until say whose answers are meant (columns of a file: project or experiment, source, version or typeVersion, at); every
+ * output names them, and how many others there are.
+ *
  * --guarded: Tiller wrote the file before its CSV said so, and apostrophes before formulas come off. Files may be packed by gzip or zstd. Text is UTF-8 unless --encoding says what it is; cells are separated by commas unless
  * --separator says by what.
  */
@@ -29,6 +33,14 @@ import {
 import { csvHeader, csvLine } from "@tiller/data";
 import { type Estimate, median, own, TillerError, wilson } from "@tiller/schema";
 import { csvFlags, type CsvFlags, numberCell, readCsv } from "./csv.ts";
+import {
+  inWords,
+  ofHome,
+  ofPopulation,
+  populationColumns,
+  type PopulationFlags,
+  populationFlags,
+} from "./population.ts";
 import { countFlag, numberFlag, parseFlags } from "./flags.ts";
 import { table } from "./table.ts";
 
@@ -37,25 +49,31 @@ const percent = (x: number) => (100 * x).toFixed(2);
 const between = (e: { low: number; high: number }, show: (x: number) => string) =>
   `${show(e.low)} to ${show(e.high)}`;
 
+const whose = "[--project ID] [--source NAME] [--version V] [--since TIME] [--until TIME]";
 const verbs: Record<
   string,
-  { usage: string; run: (file: string, rest: string[]) => Promise<number> }
+  { usage: string; run: (file: string | undefined, rest: string[]) => Promise<number> }
 > = {
   aggregate: {
-    usage: "aggregate ANSWERS.csv [--truth TRUTH.csv] [--numbers] [--json] [--out LABELS.csv]",
+    usage: `aggregate ANSWERS.csv|--type NAME --field NAME [--home DIR] [--truth TRUTH.csv] [--numbers] [--json] [--out LABELS.csv] ${whose}`,
     run: aggregate,
   },
   screening: {
     usage:
-      "screening TEST.csv --test-truth TRUTH.csv --answers ANSWERS.csv --truth TRUTH.csv [--bar 0.8] [--json]",
+      "screening TEST.csv --test-truth TRUTH.csv --answers ANSWERS.csv --truth TRUTH.csv [--bar 0.8] [--json] " +
+      whose,
     run: screen,
   },
-  preferences: { usage: "preferences COMPARISONS.csv [--folds 5] [--json]", run: preferences },
+  preferences: {
+    usage: `preferences COMPARISONS.csv [--folds 5] [--json] ${whose}`,
+    run: preferences,
+  },
 };
 
-export async function run([verb = "", file, ...rest]: string[]): Promise<number> {
+export async function run([verb = "", ...rest]: string[]): Promise<number> {
   const found = own(verbs, verb);
-  if (!found || !file || file.startsWith("--"))
+  const file = rest[0]?.startsWith("--") ? undefined : rest.shift();
+  if (!found || (file === undefined && !(verb === "aggregate" && rest.length)))
     throw new TillerError(
       "bad_command",
       `give a command and a file: ${Object.values(verbs)
@@ -65,11 +83,43 @@ export async function run([verb = "", file, ...rest]: string[]): Promise<number>
   return found.run(file, rest);
 }
 
-const readAnswers = async (file: string, o: CsvFlags) => {
-  const answers = await readCsv(file, { task: name, worker: name, label: name }, o);
-  if (!answers.length) throw new TillerError("no_answers", `${file} has no answers.`);
-  return answers;
+type Asked = CsvFlags & PopulationFlags;
+/** Answers of a file, and of them those that are asked for. */
+async function answersIn<T>(file: string, label: z.ZodType<T>, o: Asked) {
+  const shape = { task: name, worker: name, label, ...populationColumns };
+  return ofPopulation(file, await readCsv(file, shape, o), o);
+}
+type HomeFlags = {
+  type?: string | undefined;
+  field?: string | undefined;
+  home?: string | undefined;
 };
+/** Of a file, or where none is named of this home. */
+async function answersOf<T>(file: string | undefined, label: z.ZodType<T>, o: Asked & HomeFlags) {
+  const { type, field, home } = o;
+  if (file !== undefined) {
+    if (type !== undefined || field !== undefined)
+      throw new TillerError(
+        "bad_flag",
+        `--type and --field are of this home's answers, and ${file} is a file. Leave one of the two out.`,
+      );
+    return answersIn(file, label, o);
+  }
+  if (type === undefined || field === undefined)
+    throw new TillerError("bad_flag", "give a file, or --type and --field of this home's answers.");
+  const { rows, population } = await ofHome({ ...o, type, field, home });
+  return {
+    population,
+    rows: rows.map((r) => {
+      const said = label.safeParse(r.label);
+      if (said.success) return { ...r, label: said.data };
+      throw new TillerError(
+        "bad_label",
+        `${r.worker} on ${r.task}: ${said.error.issues[0]!.message}. Leave --numbers out?`,
+      );
+    }),
+  };
+}
 const readTruth = async (file: string, o: CsvFlags) =>
   truths(file, await readCsv(file, { task: name, truth: name }, o));
 /** One truth a task. */
@@ -86,16 +136,20 @@ function truths<T>(file: string, rows: readonly { task: string; truth: T }[]): M
   return found;
 }
 
-async function aggregate(file: string, rest: string[]): Promise<number> {
+async function aggregate(file: string | undefined, rest: string[]): Promise<number> {
   const flags = parseFlags(rest, {
     truth: z.string().optional(),
     numbers: z.boolean().default(false),
     json: z.boolean().default(false),
     out: z.string().optional(),
+    type: name.optional(),
+    field: name.optional(),
+    home: name.optional(),
+    ...populationFlags,
     ...csvFlags,
   });
   if (flags.numbers) return aggregateNumbers(file, flags);
-  const answers = await readAnswers(file, flags);
+  const { rows: answers, population } = await answersOf(file, name, flags);
   const truth = flags.truth === undefined ? undefined : await readTruth(flags.truth, flags);
   const t = labelTable(answers);
   const { best, losses } = chooseMethod(t);
@@ -122,9 +176,10 @@ async function aggregate(file: string, rest: string[]): Promise<number> {
       heldOutHigh: heldOut.high,
       seconds,
     }));
-    console.log(JSON.stringify({ methods: shown, best, repeated: t.repeated }));
+    console.log(JSON.stringify({ population, methods: shown, best, repeated: t.repeated }));
     return 0;
   }
+  console.log(inWords(population));
   console.log(
     `${t.tasks.length} tasks, ${t.worker.length} answers, ${t.workers.length} workers, labels ${t.labels.join(", ")}\n${again(t.repeated)}`,
   );
@@ -167,16 +222,16 @@ function writeLabels(file: string, t: ReturnType<typeof labelTable>, posterior: 
 }
 
 async function aggregateNumbers(
-  file: string,
-  flags: CsvFlags & { truth?: string | undefined; json: boolean; out?: string | undefined },
+  file: string | undefined,
+  flags: Asked &
+    HomeFlags & { truth?: string | undefined; json: boolean; out?: string | undefined },
 ): Promise<number> {
-  const rows = await readCsv(file, { task: name, worker: name, label: numberCell }, flags);
+  const { rows, population } = await answersOf(file, numberCell, flags);
   const answers = rows.map((r) => ({
     task: r.task,
     worker: r.worker,
     value: r.label,
   }));
-  if (!answers.length) throw new TillerError("no_answers", `${file} has no answers.`);
   const truth =
     flags.truth === undefined
       ? undefined
@@ -210,9 +265,10 @@ async function aggregateNumbers(
       ...score,
       seconds,
     }));
-    console.log(JSON.stringify({ methods: shown, best: best.name, repeated }));
+    console.log(JSON.stringify({ population, methods: shown, best: best.name, repeated }));
     return 0;
   }
+  console.log(inWords(population));
   process.stdout.write(again(repeated));
   console.log(
     table(
@@ -232,28 +288,35 @@ async function aggregateNumbers(
   return 0;
 }
 
+const csvOf = ({ encoding, separator, guarded }: CsvFlags): CsvFlags => ({
+  encoding,
+  separator,
+  guarded,
+});
 const shown = (e: Estimate) => `${percent(e.at)} % (${between(e, percent)}), ${e.n} people`;
-async function screen(file: string, rest: string[]): Promise<number> {
+async function screen(file: string | undefined, rest: string[]): Promise<number> {
   const flags = parseFlags(rest, {
     "test-truth": z.string(),
     answers: z.string(),
     truth: z.string(),
     bar: numberFlag(z.number().min(0).max(1)).default(0.8),
     json: z.boolean().default(false),
+    ...populationFlags,
     ...csvFlags,
   });
+  // who is asked for is a matter of the work; the test is one
+  const { rows: test } = await answersIn(file!, name, csvOf(flags));
+  const { rows: work, population } = await answersIn(flags.answers, name, flags);
   const found = screening(
-    { answers: await readAnswers(file, flags), truth: await readTruth(flags["test-truth"], flags) },
-    {
-      answers: await readAnswers(flags.answers, flags),
-      truth: await readTruth(flags.truth, flags),
-    },
+    { answers: test, truth: await readTruth(flags["test-truth"], flags) },
+    { answers: work, truth: await readTruth(flags.truth, flags) },
     flags.bar,
   );
   if (flags.json) {
-    console.log(JSON.stringify(found));
+    console.log(JSON.stringify({ population, ...found }));
     return 0;
   }
+  console.log(inWords(population));
   const r = found.correlation;
   console.log(
     `${found.people} people took the test and did the work.\n` +
@@ -264,20 +327,17 @@ async function screen(file: string, rest: string[]): Promise<number> {
   return 0;
 }
 
-async function preferences(file: string, rest: string[]): Promise<number> {
+async function preferences(file: string | undefined, rest: string[]): Promise<number> {
   const flags = parseFlags(rest, {
     folds: countFlag(z.int().min(2).max(1000)).default(5),
     json: z.boolean().default(false),
+    ...populationFlags,
     ...csvFlags,
   });
   const choice = z.enum(["a", "b", "tie"]);
   const seconds_ = numberCell.pipe(z.number().min(0)).optional();
-  const rows = await readCsv(
-    file,
-    { a: name, b: name, worker: name, choice, seconds: seconds_ },
-    flags,
-  );
-  if (!rows.length) throw new TillerError("no_answers", `${file} has no comparisons.`);
+  const shape = { a: name, b: name, worker: name, choice, seconds: seconds_, ...populationColumns };
+  const { rows, population } = ofPopulation(file!, await readCsv(file!, shape, flags), flags);
   const decided = rows.filter((r) => r.choice !== "tie");
   const { raw } = agreementWithin(
     decided.map((r) => {
@@ -295,10 +355,17 @@ async function preferences(file: string, rest: string[]): Promise<number> {
   );
   if (flags.json) {
     console.log(
-      JSON.stringify({ judgments: rows.length, agreement: raw, medianSeconds: seconds, models }),
+      JSON.stringify({
+        population,
+        judgments: rows.length,
+        agreement: raw,
+        medianSeconds: seconds,
+        models,
+      }),
     );
     return 0;
   }
+  console.log(inWords(population));
   console.log(
     `${rows.length} comparisons; agreement without ties ${percent(raw.at)} % (${between(raw, percent)}), ${raw.n} pairs` +
       (seconds === null ? "\n" : `; median ${seconds.toFixed(0)} s\n`),
