@@ -1,7 +1,7 @@
 /** The peer: DBOS by itself on the same Postgres. Prints a line of JSON a round. Run by main.ts with DATABASE_URL. */
 import { DBOS } from "@dbos-inc/dbos-sdk";
 import pg from "pg";
-import { inTurns, load, perSecond, type Throughput } from "./shapes.ts";
+import { inTurns, load, throughput } from "./shapes.ts";
 
 const pool = new pg.Pool({ connectionString: process.env["DATABASE_URL"], max: 20 });
 DBOS.setConfig({
@@ -32,10 +32,10 @@ const parent = DBOS.registerWorkflow(
 await DBOS.launch();
 await steps(20); // warm
 await parent(20);
-await inTurns(async (): Promise<Throughput> => ({
-  stepsPerSecond: await perSecond(load.workflows * load.steps, () =>
-    Promise.all(Array.from({ length: load.workflows }, () => steps(load.steps))),
-  ),
-  childrenPerSecond: await perSecond(load.children, () => parent(load.children)),
-}));
+await inTurns(() =>
+  throughput({
+    steps: () => Promise.all(Array.from({ length: load.workflows }, () => steps(load.steps))),
+    children: () => parent(load.children),
+  }),
+);
 process.exit(0);

@@ -102,6 +102,15 @@ try {
         "at least 0.90",
       ]);
     }
+    for (const [key, title] of [
+      ["stepCpu", "work of a step"],
+      ["childCpu", "work of a child"],
+    ] as const) {
+      const [mine, theirs] = [median(ours.map((x) => x[key])), median(bare.map((x) => x[key]))];
+      result[key] = mine;
+      const ratio = (mine / theirs).toFixed(2);
+      rows.push([title, `${mine.toFixed(2)} ms`, `${theirs.toFixed(2)} ms`, ratio, ""]);
+    }
   }
   if (wanted("latency")) {
     const { p50, p99 } = await start("./ours.ts", ["latency", fresh()], await database()).line(

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { launchFlow, workflow } from "@tiller/flow";
 import { defineTask, PersonId } from "@tiller/schema";
 import { ensurePerson, openStore, sql, submitAnswer, takeLease } from "@tiller/store";
-import { inTurns, load, perSecond, type Throughput } from "./shapes.ts";
+import { inTurns, load, throughput } from "./shapes.ts";
 
 const [mode, home, count = "0"] = process.argv.slice(2) as [string, string, string?];
 const N = Number(count);
@@ -70,12 +70,13 @@ const modes: Record<string, () => Promise<void>> = {
   throughput: async () => {
     await run(steps, 20); // warm
     await run(parent, 20);
-    await inTurns(async (): Promise<Throughput> => ({
-      stepsPerSecond: await perSecond(load.workflows * load.steps, () =>
-        Promise.all(Array.from({ length: load.workflows }, () => run(steps, load.steps))),
-      ),
-      childrenPerSecond: await perSecond(load.children, () => run(parent, load.children)),
-    }));
+    await inTurns(() =>
+      throughput({
+        steps: () =>
+          Promise.all(Array.from({ length: load.workflows }, () => run(steps, load.steps))),
+        children: () => run(parent, load.children),
+      }),
+    );
   },
   latency: async () => {
     const me = PersonId.parse("bench");

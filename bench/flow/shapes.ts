@@ -15,6 +15,9 @@ export const load = {
 export const Throughput = z.strictObject({
   stepsPerSecond: z.number(),
   childrenPerSecond: z.number(),
+  /** the process's work for each, in milliseconds: less moved by what else the machine does */
+  stepCpu: z.number(),
+  childCpu: z.number(),
 });
 export type Throughput = z.infer<typeof Throughput>;
 export const Latency = z.strictObject({ p50: z.number(), p99: z.number() });
@@ -27,8 +30,23 @@ export async function inTurns(measure: () => Promise<unknown>): Promise<void> {
   for await (const _ of createInterface({ input: process.stdin }))
     console.log(JSON.stringify(await measure()));
 }
-export const perSecond = async (n: number, act: () => Promise<unknown>): Promise<number> => {
+const measured = async (n: number, act: () => Promise<unknown>) => {
   const began = performance.now();
+  const before = process.cpuUsage();
   await act();
-  return (1000 * n) / (performance.now() - began);
+  const { user, system } = process.cpuUsage(before);
+  return { perSecond: (1000 * n) / (performance.now() - began), cpu: (user + system) / 1000 / n };
 };
+export async function throughput(o: {
+  steps: () => Promise<unknown>;
+  children: () => Promise<unknown>;
+}): Promise<Throughput> {
+  const step = await measured(load.workflows * load.steps, o.steps);
+  const child = await measured(load.children, o.children);
+  return {
+    stepsPerSecond: step.perSecond,
+    childrenPerSecond: child.perSecond,
+    stepCpu: step.cpu,
+    childCpu: child.cpu,
+  };
+}
