@@ -1,7 +1,8 @@
 /**
  * How fast one model is asked: a first-in-first-out queue before a number of places, and token buckets for requests
  * and tokens a minute. A 429 pauses the model for as long as the endpoint asks and halves the places; replies bring
- * them back one by one (additive increase, multiplicative decrease). Limits are per process.
+ * them back one by one (additive increase, multiplicative decrease). Limits
+ * here are this process's; those of all processes together are in shared-rate.ts.
  */
 
 /** A bucket of what may be used at once (ten seconds' worth), filled evenly. It may go into debt, and then waits. */

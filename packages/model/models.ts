@@ -29,6 +29,8 @@ import { backoffMs, type ErrorKind, errorKinds } from "./errors.ts";
 import { Limiter } from "./limiter.ts";
 import { type Engine, localEndpoint } from "./local.ts";
 import { openaiEndpoint } from "./openai.ts";
+import { type SharedRate, sharedRate } from "./shared-rate.ts";
+import { stateTeller } from "./states.ts";
 import { repairTurn, type Shape, shapeOf, withInstruction } from "./structured.ts";
 import { useLog } from "./use.ts";
 
@@ -112,6 +114,8 @@ interface Model {
   readonly config: ModelConfig;
   readonly endpoint: Endpoint;
   readonly limiter: Limiter;
+  /** with all other processes on the database; absent where it has no limit */
+  readonly shared: SharedRate | undefined;
 }
 
 const NONE: Used = { promptTokens: 0, completionTokens: 0, cost: 0, attempts: 0 };
@@ -137,6 +141,8 @@ export function openModels(o: {
   const { db, engine, env = process.env, now = Date.now, random = Math.random } = o;
   const log = db && useLog(db);
   const models = new Map<string, Model>();
+  const tell =
+    db && stateTeller(db, () => new Map([...models].map(([n, m]) => [n, m.limiter.state()])));
   /** calls under way by content, each a promise of its reply */
   const underWay = new Map<string, Promise<Recorded>>();
 
@@ -161,6 +167,7 @@ export function openModels(o: {
       config,
       endpoint: endpointOf(name, config, { engine, env }),
       limiter: new Limiter({ ...config, now }),
+      shared: db && config.kind === "openai" ? sharedRate(db, name, config) : undefined,
     };
     // another call may have made it meanwhile: one limiter a model
     if (!models.has(name)) models.set(name, made);
@@ -289,12 +296,19 @@ export function openModels(o: {
     c: CallOptions<unknown> & { signal: AbortSignal },
     asked: { used: Used },
   ): Promise<Completion> {
-    const { config, endpoint, limiter } = model;
+    const { config, endpoint, limiter, shared } = model;
     const promptTokens = promptEstimate(request.messages);
     const tokens = promptTokens + (request.maxTokens ?? 0);
     for (let attempt = 1; ; attempt++) {
       withinBudget(model, { promptTokens, maxTokens: request.maxTokens ?? 0 }, c, asked.used);
+      tell?.();
       const place = await limiter.acquire({ tokens, signal: c.signal, again: attempt > 1 });
+      try {
+        await shared?.take(tokens, c.signal);
+      } catch (e) {
+        place.done();
+        throw e;
+      }
       asked.used = { ...asked.used, attempts: asked.used.attempts + 1 };
       const pay = (u: Usage) => {
         place.done(u.promptTokens + u.completionTokens);
@@ -315,13 +329,17 @@ export function openModels(o: {
           }),
         });
         pay(done.usage);
+        await shared?.settle(done.usage.promptTokens + done.usage.completionTokens - tokens);
         return done;
       } catch (e) {
         if (!(e instanceof EndpointError)) throw e;
         if (e.usage) pay(e.usage);
         const retry = e.shouldRetry ?? errorKinds[e.kind].retry;
         const wait = backoffMs(attempt, e.retryAfterMs, random());
-        if (e.kind === "rate_limited") limiter.slowDown(wait);
+        if (e.kind === "rate_limited") {
+          limiter.slowDown(wait);
+          await shared?.pause(wait);
+        }
         const patient = (e.retryAfterMs ?? 0) <= config.patienceSeconds * 1000;
         if (!retry || !patient || attempt >= config.attempts)
           throw failed(model, e, attempt, asked.used);

@@ -16,7 +16,7 @@ export const ModelUse = z.strictObject({
 });
 export type ModelUse = z.infer<typeof ModelUse>;
 
-/** A model of models.json as one server sees it right now. */
+/** A model of models.json as all processes that call it see it right now. */
 export const ModelState = z.strictObject({
   name: z.string(),
   kind: z.enum(["openai", "local"]),

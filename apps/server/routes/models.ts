@@ -1,16 +1,22 @@
 /** The studio's view of the models that can be called: their state here, what they were used for, what is kept. */
 import { Hono } from "hono";
-import { modelPage, modelUse } from "@tiller/model";
-import type { ModelList, ModelPage } from "@tiller/schema";
+import { busyModels, modelPage, modelUse } from "@tiller/model";
+import type { ModelList, ModelPage, ModelState } from "@tiller/schema";
 import { TillerError } from "@tiller/schema";
 import type { Deps, Env } from "../context.ts";
 
 const DAYS = 30;
 
+/** The models of models.json, and how busy whoever calls them is: workflows have a process of their own. */
+async function statesNow(d: Pick<Deps, "store" | "models">): Promise<ModelState[]> {
+  const busy = await busyModels(d.store.db);
+  return d.models.states().map((s) => ({ ...s, ...busy.get(s.name) }));
+}
+
 export const modelRoutes = (d: Pick<Deps, "store" | "models">) =>
   new Hono<Env>()
     .get("/", async (c) => {
-      const states = new Map(d.models.states().map((s) => [s.name, s]));
+      const states = new Map((await statesNow(d)).map((s) => [s.name, s]));
       const uses = new Map((await modelUse(d.store.db, DAYS)).map((u) => [u.model, u]));
       const models = [...new Set([...states.keys(), ...uses.keys()])].map((name) => ({
         name,
@@ -21,7 +27,7 @@ export const modelRoutes = (d: Pick<Deps, "store" | "models">) =>
     })
     .get("/:name", async (c) => {
       const name = c.req.param("name");
-      const state = d.models.states().find((s) => s.name === name) ?? null;
+      const state = (await statesNow(d)).find((s) => s.name === name) ?? null;
       const page = await modelPage(d.store.db, name, { days: DAYS, calls: 50 });
       if (!state && !page.days.length)
         throw new TillerError(
