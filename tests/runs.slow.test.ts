@@ -136,6 +136,54 @@ test("a fork with another output goes on from there; the old run stays", async (
   ).toMatchObject({ code: "not_found" });
 }, 60_000);
 
+test("a run is held and released over HTTP; what cannot be held says so", async () => {
+  const run = await started({ book: "Holding" });
+  await asked(run);
+  expect(await api(`/experiments/${run}/release`, {})).toMatchObject({
+    message: expect.stringContaining("nothing to release"),
+  });
+  expect(await api(`/experiments/${run}/hold`, { reason: "a mistake in the guide" })).toEqual({
+    ok: true,
+  });
+  await expect.poll(async () => (await progress(run))?.state).toBe("held");
+  expect((await progress(run))?.error).toMatch(/a mistake in the guide/);
+  expect(await api(`/experiments/none/hold`, {})).toMatchObject({ code: "not_found" });
+  expect(await api(`/experiments/${run}/release`, {})).toEqual({ ok: true });
+  await expect.poll(async () => (await progress(run))?.state).toBe("running");
+  await asked(run);
+  // Prefect 7807: a run that is held can be cancelled, too
+  expect(await api(`/experiments/${run}/hold`, {})).toEqual({ ok: true });
+  await expect.poll(async () => (await progress(run))?.state).toBe("held");
+  expect(await api(`/experiments/${run}/cancel`, { node: run })).toEqual({ ok: true });
+  await expect.poll(async () => (await progress(run))?.state).toBe("cancelled");
+}, 120_000);
+
+test("a run is held and released on its row and on its trace, wide and narrow", async () => {
+  const run = await started({ book: "Emma held" });
+  await asked(run);
+  for (const width of [1280, 390]) {
+    const page = await browser.newPage({ locale: "en-GB", viewport: { width, height: 844 } });
+    page.setDefaultTimeout(20_000);
+    await page.goto(link);
+    await page.goto(`${address}/studio/runs`);
+    const row = page.locator("li.run", { hasText: run });
+    await row.getByRole("button", { name: "Hold" }).click();
+    await row.getByRole("button", { name: "Release" }).waitFor();
+    await row.getByText("So far").waitFor();
+    await shot(page, `held-${width}`);
+    expect(await seriousFaults(page)).toEqual([]);
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(width);
+    await page.goto(`${address}/studio/experiments/${run}/trace`);
+    await page.getByRole("tree").waitFor();
+    await page.getByRole("button", { name: "Release" }).waitFor();
+    await shot(page, `held-trace-${width}`);
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(width);
+    await page.getByRole("button", { name: "Release" }).click();
+    await page.getByRole("button", { name: "Hold" }).waitFor();
+    await page.close();
+  }
+}, 180_000);
+
 test("the form starts a run; the trace cancels it after saying what that does", async () => {
   const page = await browser.newPage({ locale: "en-GB", viewport: { width: 1280, height: 800 } });
   page.setDefaultTimeout(20_000);

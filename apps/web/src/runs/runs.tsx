@@ -9,6 +9,7 @@ import { Badge, Empty, Failed, Loading, Meter, when } from "../design/components
 import { stateTone } from "../studio/experiments.tsx";
 import { ago, compact, money, span } from "../trace/format.ts";
 import { HoldButton } from "./hold.tsx";
+import { RunWords } from "./words.tsx";
 import { importFile } from "./import.ts";
 import "./runs.css";
 
@@ -114,6 +115,14 @@ export function Runs() {
   );
 }
 
+const timeNames = {
+  running: "Ends about",
+  held: "So far",
+  done: "Took",
+  failed: "Failed after",
+  cancelled: "Cancelled after",
+} as const;
+
 function Run({ run: r, now }: { run: RunProgress; now: number }) {
   const share = r.total ? Math.min(1, r.done / r.total) : 0;
   return (
@@ -129,8 +138,8 @@ function Run({ run: r, now }: { run: RunProgress; now: number }) {
           </p>
         </div>
         <div className="row">
-          <HoldButton run={r} />
           <Badge tone={stateTone[r.state]}>{r.state}</Badge>
+          <HoldButton run={r} />
         </div>
       </div>
       {!r.imported && (
@@ -144,7 +153,7 @@ function Run({ run: r, now }: { run: RunProgress; now: number }) {
             </span>
           </div>
           <div title={r.basis}>
-            <span className="quiet">{r.state === "running" ? "Ends about" : "Took"}</span>
+            <span className="quiet">{timeNames[r.state]}</span>
             <b>
               {r.state === "running"
                 ? r.end
@@ -182,11 +191,7 @@ function Run({ run: r, now }: { run: RunProgress; now: number }) {
           )}
         </div>
       )}
-      {r.error && (
-        <p className="trace-error small" role="alert">
-          {r.error}
-        </p>
-      )}
+      {r.error && <RunWords state={r.state} words={r.error} />}
       {r.waits.length > 0 && (
         <div className="run-waits small">
           <b>

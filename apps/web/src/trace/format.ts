@@ -42,7 +42,7 @@ export const stateNames: Record<TraceNode["state"], string> = {
 };
 export const stateTone = {
   running: "warn",
-  held: "bad",
+  held: "warn",
   waiting: "warn",
   done: "good",
   failed: "bad",

@@ -10,6 +10,8 @@ import { liveSource } from "./source.ts";
 import { Place } from "./tree.ts";
 import { Viewer } from "./viewer.tsx";
 
+const bytes = (n: number) =>
+  n < 1e6 ? `${(n / 1000).toFixed(1)} kB` : `${(n / 1e6).toFixed(1)} MB`;
 const route = "/studio/experiments/$id/trace";
 
 export function TracePage() {
@@ -67,7 +69,7 @@ function Page({ run }: { run: TracedRun }) {
               href={`/api/studio/experiments/${encodeURIComponent(id)}/result`}
               download
             >
-              Result ({(run.resultBytes / 1000).toFixed(1)} kB)
+              Result ({bytes(run.resultBytes)})
             </a>
           )}
           <a

@@ -15,6 +15,7 @@ import {
 import type { NodeLink, TraceNode, TracedRun } from "@tiller/schema";
 import { nodeKinds, nodeStates } from "@tiller/schema";
 import { Badge, Empty, Failed, Loading, when } from "../design/components.tsx";
+import { RunWords } from "../runs/words.tsx";
 import { Detail, NoDetail } from "./detail.tsx";
 import { compact, kindNames, money, span, stateNames, stateTone } from "./format.ts";
 import type { OtherRun, TraceSource } from "./source.ts";
@@ -211,11 +212,7 @@ export function Viewer({ source, run = source.run, place, go, link, aside }: Vie
             {aside}
           </div>
         </div>
-        {run.error && (
-          <p className="trace-error small" role="alert">
-            {run.error}
-          </p>
-        )}
+        {run.error && <RunWords state={run.state} words={run.error} />}
         <Filters
           source={source}
           place={place}
