@@ -144,6 +144,47 @@ test("zod's schemas, references and recursion", () => {
   expect(takes(grammarOf(itself), "null")).toBe(true);
 });
 
+test("what ran without an end in other servers has one here", () => {
+  // vllm#52011: any value at all, and the model says digits for ever
+  const any = grammarOf({});
+  expect(takes(any, "9".repeat(15))).toBe(true);
+  for (const number of ["9".repeat(16), `0.${"0".repeat(16)}`, "1e100", `-${"1".repeat(16)}`])
+    expect(any.afterAll(any.start, Buffer.from(number)), number).toBeNull();
+  // vllm#38696, xgrammar#412: white space until the limit
+  const object = grammarOf({ properties: { a: { type: "integer" } }, required: ["a"] });
+  for (const before of ["{", '{"a"', '{"a":', '{"a": 1'])
+    for (const space of ["  ", "\n\n", `\n${" ".repeat(21)}`, "\t", "\r"])
+      expect(object.afterAll(object.start, Buffer.from(before + space)), before).toBeNull();
+  expect(takes(object, `{\n${" ".repeat(20)}"a": 1\n}`)).toBe(true);
+});
+
+test("xgrammar#122: a list of objects by reference, as pydantic writes it", () => {
+  const Step = {
+    properties: {
+      explanation: { title: "Explanation", type: "string" },
+      output: { title: "Output", type: "string" },
+    },
+    required: ["explanation", "output"],
+    title: "Step",
+    type: "object",
+  };
+  const g = grammarOf({
+    $defs: { Step },
+    properties: {
+      steps: { items: { $ref: "#/$defs/Step" }, title: "Steps", type: "array" },
+      final_answer: { title: "Final Answer", type: "string" },
+    },
+    required: ["steps", "final_answer"],
+    title: "MathReasoning",
+    type: "object",
+  });
+  const step = '{"explanation": "add", "output": "8x"}';
+  expect(takes(g, `{"steps": [${step}, ${step}], "final_answer": "x"}`)).toBe(true);
+  expect(takes(g, '{"steps": [], "final_answer": ""}')).toBe(true);
+  expect(takes(g, '{"steps": [{}], "final_answer": ""}')).toBe(false);
+  expect(takes(g, '{"final_answer": ""}')).toBe(false);
+});
+
 test("names that every object has are names like others; values are taken as they stand", () => {
   const s: unknown = JSON.parse(
     '{"type":"object","properties":{"__proto__":{"type":"integer"},"constructor":{"type":"null"}},"required":["toString"]}',

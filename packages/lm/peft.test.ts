@@ -161,6 +161,44 @@ test("tensors that fit no base, or are not whole, are refused by name", async ()
   await expect(importModel(path.join(golden, "neox"), { base })).rejects.toThrow(/no layer/);
 });
 
+test("adapters that others merged wrongly, of public reports, are refused or right", async () => {
+  const [tied, zeros] = [
+    await saveBase("gpt2"),
+    (shape: number[]) => ({ shape, data: new Float32Array(shape[0]! * shape[1]!) }),
+  ];
+  // peft#2018: LoRA on the head of a tied model went into the embedding
+  const head = await changed("gpt2", {}, (t) => {
+    t.set("base_model.model.lm_head.lora_A.weight", zeros([2, 16]));
+    t.set("base_model.model.lm_head.lora_B.weight", zeros([40, 2]));
+  });
+  await expect(importModel(head, { base: tied })).rejects.toThrow(/lm_head\.lora_A.*no layer/);
+  // unsloth#9331: both of a tied model's matrices saved, and one of them lost
+  const both = await changed("gpt2", {}, (t) => {
+    const wte = value("wte.weight", [40, 16]);
+    t.set("base_model.model.transformer.wte.weight", { shape: [40, 16], data: wte });
+    t.set("base_model.model.lm_head.weight", { shape: [40, 16], data: wte.map((x) => x + 1) });
+  });
+  await expect(importModel(both, { base: tied })).rejects.toThrow(/lm_head.*(Untie|no part)/);
+  // peft#1579: an adapter's name within the names, of which PEFT loads nothing
+  const plain = await saveBase("plain");
+  const named = await changed("plain", {}, (t) => {
+    const old = new Map(t);
+    t.clear();
+    for (const [name, x] of old) t.set(name.replace(".weight", ".default.weight"), x);
+  });
+  await expect(importModel(named, { base: plain })).rejects.toThrow(/default\.weight.*no part/);
+  // peft#3744: another rank than the file says for the module
+  const rank = await changed("patterns-rslora", { rank_pattern: {} });
+  await expect(importModel(rank, { base: plain })).rejects.toThrow(
+    /says rank 4 .*tensors have [12]/,
+  );
+  // a vocabulary that was resized while it was trained
+  const grown = await changed("embedding", {}, (t) =>
+    t.set("base_model.model.model.embed_tokens.base_layer.weight", zeros([48, 16])),
+  );
+  await expect(importModel(grown, { base: plain })).rejects.toThrow(/\(48,16\).*\(40,16\)/);
+});
+
 test("an adapter is never taken for a whole model, nor a model for an adapter", async () => {
   const adapter = path.join(golden, "plain");
   const base = await saveBase("plain");
