@@ -7,6 +7,7 @@ import { TillerError } from "@tiller/schema";
 import {
   BEAT_MS,
   buryGone,
+  Db,
   executorIsDead,
   giveBackUnknown,
   heirless,
@@ -19,6 +20,7 @@ import {
   sql,
   type Store,
 } from "@tiller/store";
+import type pg from "pg";
 import { z } from "zod";
 
 const GROUP = 1000; // workflows taken over in one statement
@@ -41,6 +43,8 @@ export async function guardLife(
   },
 ): Promise<Life> {
   const { db, executor } = store;
+  // on a connection of its own: behind ten thousand runs that begin again it would be silent for minutes
+  const own = () => new Db(store.holder.client() as unknown as pg.Pool);
   const takeOver = async (dead: readonly string[]) => {
     for (const id of dead)
       for (;;) {
@@ -71,23 +75,36 @@ export async function guardLife(
   };
   let closed = false;
   let beats = 0;
+  const dead = new Set<string>(); // whose work waits to be taken over
+  let tending = false;
+  /** Beside the beats, which wait for none of it. */
+  const tend = async () => {
+    const found = [...dead];
+    await takeOver(found);
+    for (const id of found) dead.delete(id);
+    if (beats++ % HEIRLESS_BEATS === 0) {
+      if (!store.alone) await takeOver(await heirless(db));
+      await sortOut(false);
+    }
+  };
   const pulse = async () => {
-    const { lives, dead } = await pulseExecutor(db, executor, { alone: false });
-    if (!lives && (await executorIsDead(db, executor))) {
+    const seen = await pulseExecutor(own(), executor, { alone: false });
+    if (!seen.lives && (await executorIsDead(own(), executor))) {
       closed = true;
-      return o.onFenced(
+      o.onFenced(
         new TillerError(
           "fenced",
           "this server was silent for so long that the others took its work over. Start it again.",
         ),
       );
+      return;
     }
-    await takeOver(dead);
-    if (beats++ % HEIRLESS_BEATS === 0) {
-      if (!store.alone) await takeOver(await heirless(db));
-      await sortOut(false);
-    }
-    return undefined;
+    for (const id of seen.dead) dead.add(id);
+    if (tending) return;
+    tending = true;
+    void tend()
+      .catch(() => {}) // a lost database: the next beat finds it again
+      .finally(() => (tending = false));
   };
   await sortOut(true);
   await takeOver(await buryGone(db, executor));
