@@ -14,6 +14,13 @@ import { API, type Checker, type Type, TypeFlags } from "typescript/unstable/syn
 const ours: Readonly<Record<string, readonly string[]>> = {
   "packages/crowd/compare-models.ts": ["pairModels[name]"],
   "packages/crowd/numbers.ts": ["numberMethods[name]"],
+  "packages/data/conversations.ts": ["row[n]", "row[name]"],
+  "packages/data/parquet-values.ts": [
+    "(v as Record<string, Record<string, unknown>[]>)[inner.element.name]",
+    "entry[key.element.name]",
+    "entry[value.element.name]",
+  ],
+  "packages/data/ratings.ts": ['{ "-1": "bad", "0": "neutral", "1": "good" }[String(rating)]'],
   "packages/data/export.ts": ["row[c]"],
   "packages/data/import.ts": ["escapes[c]"],
   "packages/data/json.ts": ["(x as Record<string, unknown>)[key]"], // of its own keys
@@ -22,17 +29,17 @@ const ours: Readonly<Record<string, readonly string[]>> = {
   "packages/model/openai.ts": ["what[kind]"],
   "packages/model/structured.ts": ["jsonSchema[key as keyof JSONSchema]"], // of its own keys
   "packages/flow/failures.ts": ["(e as unknown as Record<string, unknown>)[key]"], // of its own keys
-  "packages/flow/job-child.ts": [
-    "( (await import(module)) as Record<string, (input: unknown, c: JobContext) => Promise<unknown>> )[entry]",
-  ],
   "packages/flow/lock.ts": [
     "(where as Record<PropertyKey, unknown>)[key]",
     "name in globalThis",
     "(where as Record<string, Call | undefined>)[name]",
   ],
   "packages/flow/values.ts": ["(value as Record<string, unknown>)[key]"], // of its own keys
-  "packages/learn/ppo.ts": ["stats[name]", "last[k]", "last[odd]"],
-  "packages/lm/architectures.ts": ["p[key]", "(c as Record<string, unknown>)[key]"],
+  "packages/learn/ppo.ts": ["logged[name]", "batch[name]", "last[k]"],
+  "packages/lm/architectures.ts": ["(c as Record<string, unknown>)[key]"],
+  "packages/lm/json-schema.ts": ["schema[other]"], // of its own keys
+  "packages/lm/peft.ts": ["parts[ending]"], // of its own keys
+  "packages/lm/rope.ts": ["p[key]"],
   "packages/lm/gguf-model.ts": ["m.config[k]"],
   "packages/lm/gguf-tokenizer.ts": ["config[`${key}_token_id`]"],
   "packages/lm/jinja-functions.ts": [
@@ -44,6 +51,7 @@ const ours: Readonly<Record<string, readonly string[]>> = {
   "packages/tensor/graph.ts": ["rules[n.op]"],
   "packages/tensor/telemetry.ts": ["process.env[name]"],
   "apps/cli/csv.ts": ["shape[k]"],
+  "apps/cli/pretrain.ts": ["result.metrics[k]"],
   "apps/cli/task-child.ts": ["key in x"],
   "apps/server/openai-request.ts": ["refused[field]"],
   "apps/server/openapi.ts": [

@@ -259,7 +259,7 @@ const listenFaults: Readonly<Record<string, readonly [code: string, why: string]
 };
 /** How this machine reaches what listens there: on its loopback or on all addresses by `localhost`, else by the address. */
 export const nameOf = (host: string): string =>
-  /^(?:127\.|0\.0\.0\.0$|::1?$|localhost$)/.test(host)
+  /^(?:127\.0\.0\.1|0\.0\.0\.0|::1?|localhost)$/.test(host)
     ? "localhost"
     : host.includes(":")
       ? `[${host}]`

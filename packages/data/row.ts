@@ -1,5 +1,6 @@
 /** A row of a file, and what is wrong with one. */
 import type { z } from "zod";
+import { own } from "@tiller/schema";
 import { shownValue, someOf } from "./json.ts";
 
 export interface SourceRow {
@@ -24,13 +25,13 @@ export class BadRow extends Error {
 const isObject = (x: unknown): x is Readonly<Record<string, unknown>> =>
   typeof x === "object" && x !== null;
 const within = (x: unknown, key: PropertyKey): unknown =>
-  isObject(x) ? x[String(key)] : undefined;
+  isObject(x) ? own(x, String(key)) : undefined;
 
 export function parsedRow<T>(schema: z.ZodType<T>, row: unknown, line: number): T {
   const parsed = schema.safeParse(row);
   if (parsed.success) return parsed.data;
   const { path: at, message, code } = parsed.error.issues[0]!;
-  if (at.length === 1 && isObject(row) && row[String(at[0])] === undefined)
+  if (at.length === 1 && isObject(row) && own(row, String(at[0])) === undefined)
     throw new BadRow(line, `there is no ${String(at[0])}; there are ${someOf(Object.keys(row))}`);
   const found = code === "invalid_union" ? at.reduce<unknown>(within, row) : undefined;
   const value = found === undefined ? "" : `, and it is ${shownValue(found)}`;

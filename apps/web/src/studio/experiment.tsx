@@ -20,6 +20,7 @@ import {
   Stat,
   when,
 } from "../design/components.tsx";
+import { RunWords } from "../runs/words.tsx";
 import { Chart, charts } from "./chart.tsx";
 import { stateTone } from "./experiments.tsx";
 import { useLive } from "./live.ts";
@@ -81,11 +82,7 @@ export function ExperimentPage() {
           <Badge tone={stateTone[data.state]}>{data.state}</Badge>
         </div>
       </div>
-      {data.error && (
-        <p role="alert" className="card" style={{ color: "var(--bad)" }}>
-          {data.error}
-        </p>
-      )}
+      {data.error && <RunWords state={data.state} words={data.error} />}
       {s && (
         <div className="stats">
           <Stat

@@ -17,7 +17,7 @@ import {
 
 export const stateTone = {
   running: "warn",
-  held: "bad",
+  held: "warn",
   done: "good",
   failed: "bad",
   cancelled: undefined,
