@@ -18,6 +18,10 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: "what `tiller model estimate` says beside what a step then takes (--json)",
     load: () => import("./estimate.ts"),
   },
+  learn: {
+    what: "PPO by stage, 1 and 4 epochs, beside an older checkout (--before --rounds --iterations --json)",
+    load: () => import("./learn.ts"),
+  },
   trace: {
     what: "a run of 10,000 steps and 100 MB: pages, search, the exported file in Chromium (--nodes --megabytes --json)",
     load: () => import("./trace.ts"),
