@@ -10,7 +10,7 @@ import { z } from "zod";
 import { comparison } from "@tiller/crowd";
 import { type FlowServer, workflow } from "@tiller/flow";
 import { loadCheckpoint } from "@tiller/lm";
-import { CheckpointId, ExperimentId } from "@tiller/schema";
+import { CheckpointId, ExperimentId, metric } from "@tiller/schema";
 import {
   addMetrics,
   ensurePerson,
@@ -142,7 +142,7 @@ test("curves are drawn where the browser's language is no language tag, and the 
     kind: "reward",
     config: {},
     inputs: [],
-    metrics: {},
+    metrics: { loss: metric("training", "Loss"), accuracy: metric("training", "Accuracy") },
     codeRevision: "test",
   });
   const points = [1, 2, 3].map((step) => ({ step, values: { loss: 1 / step, accuracy: 0.5 } }));

@@ -79,9 +79,9 @@ test("a folder is registered, inputs are recorded by id, what is made has its ru
   expect(run).toMatchObject({ parent: "weights-10", dataset: made.first, output: "weights-16" });
   expect(run.config).toMatchObject({ base: "weights-10", sets: [made.first], times: 2 }); // defaults too
   expect(run.metrics["total"]).toEqual({
-    label: "Total",
+    label: "all",
     unit: "things",
-    group: "total",
+    group: "Total",
     better: "up",
   });
   const rows = await listCheckpoints(store.db);

@@ -69,10 +69,10 @@ export const pretrainJob = defineJob({
   output: NewCheckpoint,
   run: pretrain,
   metrics: {
-    loss: metric("Loss", "loss", { unit: "nats a token", better: "down" }),
-    heldoutLoss: metric("Held-out loss", "loss", { unit: "nats a token", better: "down" }),
-    gradNorm: metric("Gradient norm", "gradient"),
-    lr: metric("Learning rate", "learning rate"),
+    loss: metric("training", "Loss", { unit: "nats a token", better: "down" }),
+    heldoutLoss: metric("held out", "Loss", { unit: "nats a token", better: "down" }),
+    gradNorm: metric("norm", "Gradient norm"),
+    lr: metric("rate", "Learning rate"),
   },
 });
 

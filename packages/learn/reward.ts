@@ -86,16 +86,18 @@ export const rewardJob = defineJob({
   output: NewCheckpoint,
   run: trainReward,
   metrics: {
-    loss: metric("Loss", "loss", { unit: "nats a pair", better: "down" }),
-    validationLoss: metric("Held-out loss", "loss", { unit: "nats a pair", better: "down" }),
-    accuracy: metric("Accuracy", "accuracy", { unit: "fraction", better: "up" }),
-    validationAccuracy: metric("Held-out accuracy", "accuracy", { unit: "fraction", better: "up" }),
-    gradNorm: metric("Gradient norm", "gradient"),
-    lr: metric("Learning rate", "learning rate"),
-    shortened: metric("Pairs whose passage lost its beginning", "pairs", { unit: "pairs" }),
-    leftOut: metric("Pairs too long", "pairs", { unit: "pairs" }),
-    same: metric("Pairs with the same text on both sides", "pairs", { unit: "pairs" }),
-    empty: metric("Pairs with an empty side", "pairs", { unit: "pairs" }),
+    loss: metric("training", "Loss", { unit: "nats a pair", better: "down" }),
+    validationLoss: metric("held out", "Loss", { unit: "nats a pair", better: "down" }),
+    accuracy: metric("training", "Accuracy on the raters' labels", { better: "up" }),
+    validationAccuracy: metric("held out", "Accuracy on the raters' labels", { better: "up" }),
+    gradNorm: metric("norm", "Gradient norm"),
+    lr: metric("rate", "Learning rate"),
+    shortened: metric("passage cut at its beginning", "Pairs that had to change", {
+      unit: "pairs",
+    }),
+    leftOut: metric("too long", "Pairs that had to change", { unit: "pairs" }),
+    same: metric("the same text twice", "Pairs that had to change", { unit: "pairs" }),
+    empty: metric("an empty side", "Pairs that had to change", { unit: "pairs" }),
   },
 });
 

@@ -51,9 +51,9 @@ export async function withArtefacts(
 
 /** How one metric of a job reads: charts, tables and comparisons of runs follow from it. */
 export const MetricDef = z.strictObject({
-  label: z.string().describe("as people read it"),
-  unit: z.string().describe('"nats", "tokens", "fraction"; empty for a plain number'),
-  group: z.string().describe("metrics of one group share a chart"),
+  label: z.string().describe("of its line in the chart"),
+  unit: z.string().describe('"nats a token", "tokens"; empty for a plain number'),
+  group: z.string().describe("the chart that it is drawn in, by its title"),
   better: z.enum(["up", "down"]).nullable().describe("null: neither"),
 });
 export type MetricDef = z.infer<typeof MetricDef>;

@@ -8,5 +8,6 @@ create table run_input (
 create index on run_input (id);
 insert into run_input (run, kind, id) select id, 'dataset', dataset from run where dataset is not null;
 insert into run_input (run, kind, id) select id, 'checkpoint', parent from run where parent is not null;
--- How the metrics that it logs read: name -> label, unit, group, better. Empty: of a run before they were declared.
-alter table run add column metrics jsonb not null default '{}';
+-- How the metrics that it logs read: name -> label, unit, group, better, in the order of their charts (jsonb would lose it).
+-- Empty: of a run before they were declared.
+alter table run add column metrics json not null default '{}';

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import type uPlot from "uplot";
 import { z } from "zod";
-import { MetricPoint, own } from "@tiller/schema";
+import { MetricPoint, own, type Run } from "@tiller/schema";
 import { get } from "../api.ts";
 import { onLive } from "./live.ts";
 import { loadPlot, type Plot } from "./plot.ts";
@@ -144,42 +144,16 @@ function Newest(p: { points: readonly MetricPoint[]; series: readonly Series[]; 
   );
 }
 
-/** Which curves a kind of run has. */
-export const charts: Record<string, readonly { title: string; series: readonly Series[] }[]> = {
-  reward: [
-    {
-      title: "Loss",
-      series: [
-        { key: "loss", label: "training" },
-        { key: "validationLoss", label: "validation" },
-      ],
-    },
-    {
-      title: "Accuracy on the raters' labels",
-      series: [
-        { key: "accuracy", label: "training" },
-        { key: "validationAccuracy", label: "validation" },
-      ],
-    },
-  ],
-  ppo: [
-    {
-      title: "Reward",
-      series: [
-        { key: "score", label: "score" },
-        { key: "rlhfReward", label: "less the leash" },
-      ],
-    },
-    { title: "KL to the base, nats a continuation", series: [{ key: "kl", label: "KL" }] },
-    { title: "Entropy, nats a token", series: [{ key: "entropy", label: "entropy" }] },
-    {
-      title: "Loss",
-      series: [
-        { key: "policyLoss", label: "policy" },
-        { key: "valueLoss", label: "value" },
-      ],
-    },
-    { title: "Clip fraction", series: [{ key: "clipFraction", label: "clipped" }] },
-    { title: "Explained variance", series: [{ key: "explainedVariance", label: "value head" }] },
-  ],
-};
+export interface ChartOf {
+  readonly title: string;
+  readonly series: readonly Series[];
+}
+/** The charts of a run, by what its job declares: a chart a group, in that order. */
+export function chartsOf(metrics: Run["metrics"]): ChartOf[] {
+  const groups = Map.groupBy(Object.entries(metrics), ([, m]) => m.group);
+  return [...groups].map(([group, members]) => {
+    const { unit } = members[0]![1];
+    const series = members.map(([key, m]) => ({ key, label: m.label }));
+    return { title: unit ? `${group}, ${unit}` : group, series };
+  });
+}

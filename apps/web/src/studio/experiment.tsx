@@ -1,9 +1,9 @@
 /** One experiment, live: its pipeline, raters, curves, samples, and the report. */
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
-import { useMemo, useState } from "react";
+import { type ReactNode, useMemo, useState } from "react";
 import { z } from "zod";
-import { Experiment, own, RaterRow, Run, Sample, type Stage } from "@tiller/schema";
+import { Experiment, metric, MetricPoint, RaterRow, Run, Sample, type Stage } from "@tiller/schema";
 import { get } from "../api.ts";
 import { ExportButton } from "../data/export.tsx";
 import {
@@ -21,7 +21,7 @@ import {
   when,
 } from "../design/components.tsx";
 import { RunWords } from "../runs/words.tsx";
-import { Chart, charts } from "./chart.tsx";
+import { Chart, chartsOf } from "./chart.tsx";
 import { stateTone } from "./experiments.tsx";
 import { useLive } from "./live.ts";
 
@@ -53,7 +53,6 @@ export function ExperimentPage() {
     );
   const { data } = e;
   const s = data.summary;
-  const plotted = (runs.data ?? []).filter((r) => Object.hasOwn(charts, r.kind));
   const dataset = runs.data?.find((r) => r.dataset)?.dataset;
   return (
     <main>
@@ -104,7 +103,7 @@ export function ExperimentPage() {
           ))}
         </ol>
       </Card>
-      {plotted.map((r) => (
+      {(runs.data ?? []).map((r) => (
         <Curves key={r.id} run={r} />
       ))}
       <Raters id={id} />
@@ -135,13 +134,29 @@ function StageRow({ stage: s }: { stage: Stage }) {
   );
 }
 
+const SHOWN = 6; // charts that stand open
 function Curves({ run }: { run: Run }) {
-  const title = own({ reward: "Reward model", ppo: "PPO" }, run.kind) ?? run.kind;
+  const declared = Object.keys(run.metrics).length > 0;
+  const points = useQuery({
+    queryKey: ["metrics", run.id],
+    queryFn: () =>
+      get(`/api/studio/runs/${encodeURIComponent(run.id)}/metrics`, z.array(MetricPoint)),
+    enabled: !declared,
+  });
+  // of a run from before metrics were declared: each by its name
+  const metrics = useMemo(() => {
+    const names = [...new Set((points.data ?? []).flatMap((p) => Object.keys(p.values)))];
+    return declared ? run.metrics : Object.fromEntries(names.map((n) => [n, metric(n, n)]));
+  }, [declared, run.metrics, points.data]);
+  const charts = useMemo(() => chartsOf(metrics), [metrics]);
+  if (!charts.length) return null;
+  const name = run.id.split(/[./]/).at(-1)!;
   return (
     <section className="stack">
       <div className="row spread">
-        <h2>{title}</h2>
+        <h2>{name.charAt(0).toUpperCase() + name.slice(1)}</h2>
         <span className="row small">
+          <span className="quiet">{run.kind}</span>
           <Badge tone={stateTone[run.state]}>{run.state}</Badge>
           {run.output && (
             <Link to="/studio/checkpoints/$id" params={{ id: run.output }}>
@@ -151,11 +166,30 @@ function Curves({ run }: { run: Run }) {
         </span>
       </div>
       <div className="grid">
-        {own(charts, run.kind)?.map((c) => (
+        {charts.slice(0, SHOWN).map((c) => (
           <Chart key={c.title} run={run.id} {...c} />
         ))}
       </div>
+      {charts.length > SHOWN && (
+        <Details title={`${charts.length - SHOWN} more curves`}>
+          <div className="grid">
+            {charts.slice(SHOWN).map((c) => (
+              <Chart key={c.title} run={run.id} {...c} />
+            ))}
+          </div>
+        </Details>
+      )}
     </section>
+  );
+}
+/** What is drawn only once it is opened. */
+function Details({ title, children }: { title: string; children: ReactNode }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <details onToggle={(e) => setOpen(e.currentTarget.open)}>
+      <summary className="small">{title}</summary>
+      {open && children}
+    </details>
   );
 }
 
