@@ -19,9 +19,8 @@ import { type Models, ModelsConfig, modelUse, openModels } from "@tiller/model";
 import { says, scripted } from "@tiller/model/fixtures/endpoint.ts";
 import { CheckpointId, prompt } from "@tiller/schema";
 import type { Env } from "@tiller/server/context.ts";
-import { samplerEngine } from "@tiller/server/engine.ts";
+import { samplerEngine, SamplerPool } from "@tiller/serve";
 import { openaiRoutes } from "@tiller/server/routes/openai.ts";
-import { SamplerPool } from "@tiller/server/sampler.ts";
 import { openStore, saveCheckpointRow, sql, type Store } from "@tiller/store";
 
 const base = fileURLToPath(new URL("../models/base", import.meta.url));

@@ -12,7 +12,7 @@ import { z } from "zod";
 import { CheckpointId } from "@tiller/schema";
 import type { Env } from "@tiller/server/context.ts";
 import { openaiRoutes } from "@tiller/server/routes/openai.ts";
-import { SamplerPool } from "@tiller/server/sampler.ts";
+import { SamplerPool } from "@tiller/serve";
 import { openStore, saveCheckpointRow, type Store } from "@tiller/store";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-json-"));

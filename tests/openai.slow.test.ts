@@ -15,7 +15,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { CheckpointId } from "@tiller/schema";
 import type { Env } from "@tiller/server/context.ts";
 import { openaiRoutes } from "@tiller/server/routes/openai.ts";
-import { SamplerPool } from "@tiller/server/sampler.ts";
+import { SamplerPool } from "@tiller/serve";
 import { openStore, saveCheckpointRow, type Store } from "@tiller/store";
 import {
   END,

@@ -7,13 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { SamplerPool } from "@tiller/server/sampler.ts";
-import {
-  type GenerateRequest,
-  type Part,
-  plainDraw,
-  textOf,
-} from "@tiller/server/sampler-messages.ts";
+import { type GenerateRequest, type Part, plainDraw, SamplerPool, textOf } from "@tiller/serve";
 import { byteTokenizer, idsOf, saveSpeaker, speakerOf } from "./fixtures/speaker.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-faults-"));

@@ -13,10 +13,9 @@ import { simulatedRaters } from "@tiller/crowd";
 import { startTriggers } from "@tiller/flow";
 import { own, PersonId, type Role, Summary, TillerError } from "@tiller/schema";
 import { createApp, serverOptions } from "@tiller/server/app.ts";
-import { serverModels } from "@tiller/server/engine.ts";
+import { SamplerPool, serverModels } from "@tiller/serve";
 import { serverFlow } from "@tiller/server/flow.ts";
 import { renderReport } from "@tiller/server/report.ts";
-import { SamplerPool } from "@tiller/server/sampler.ts";
 import { simulate } from "@tiller/server/simulated-raters.ts";
 import {
   declareInputs,

@@ -11,7 +11,7 @@ import { isAdministrative, ruleOf } from "./access.ts";
 import { isOpenai } from "./openai-error.ts";
 import { say } from "./problems.ts";
 import type { Door } from "./door.ts";
-import type { SamplerPool } from "./sampler.ts";
+import type { SamplerPool } from "@tiller/serve";
 import { clientAddress, hostOf, type Limiter, rateOf, SESSION, tooMany } from "./security.ts";
 
 export interface Deps {

@@ -6,9 +6,8 @@ import { loadFenced } from "@tiller/flow/load.ts";
 import { checkpointMeta } from "@tiller/lm";
 import { openStore } from "@tiller/store";
 import { recipes } from "../../recipes/index.ts";
-import { serverModels } from "./engine.ts";
+import { Part, serverModels } from "@tiller/serve";
 import { FlowChildArgs } from "./flow.ts";
-import { Part } from "./sampler-messages.ts";
 
 const args = FlowChildArgs.parse(JSON.parse(z.string().parse(process.argv[2])));
 await serveFlow(args, async (parent) => {

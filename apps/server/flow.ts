@@ -4,8 +4,7 @@ import { z } from "zod";
 import { type FencedFlow, fenceFlow } from "@tiller/flow/fenced.ts";
 import { workflowsFile } from "@tiller/flow/load.ts";
 import type { Store } from "@tiller/store";
-import type { SamplerPool } from "./sampler.ts";
-import { GenerateRequest } from "./sampler-messages.ts";
+import { GenerateRequest, type SamplerPool } from "@tiller/serve";
 
 export const FlowChildArgs = z.strictObject({
   exact: z.boolean(),

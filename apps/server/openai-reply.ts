@@ -1,5 +1,5 @@
 /** How replies look in OpenAI's two APIs: what things are called, and where text and log-probs stand. */
-import type { Alternative, ReplyToken } from "./sampler-messages.ts";
+import type { Alternative, ReplyToken } from "@tiller/serve";
 
 export interface Dialect {
   readonly id: string;

@@ -8,7 +8,7 @@ import { Grammar } from "@tiller/lm/grammar.ts";
 import { jsonGrammar } from "@tiller/lm/json-schema.ts";
 import { TillerError } from "@tiller/schema";
 import { openaiError } from "./openai-error.ts";
-import { type GenerateRequest, plainDraw } from "./sampler-messages.ts";
+import { type GenerateRequest, plainDraw } from "@tiller/serve";
 
 const CHOICES = 2048; // of all prompts of a request together
 const text = z

@@ -8,9 +8,8 @@ import { parseArgs } from "node:util";
 import { serve } from "@hono/node-server";
 import { expireLeases, openStore, settleDropped } from "@tiller/store";
 import { createApp, serverOptions } from "./app.ts";
-import { serverModels } from "./engine.ts";
+import { SamplerPool, serverModels } from "@tiller/serve";
 import { serverFlow } from "./flow.ts";
-import { SamplerPool } from "./sampler.ts";
 
 const SWEEP_MS = 5000;
 

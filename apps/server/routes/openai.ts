@@ -5,7 +5,14 @@ import { randomUUID } from "node:crypto";
 import { type Checkpoint, own, TillerError } from "@tiller/schema";
 import { storeCompletion } from "@tiller/store";
 import type { Deps, Env } from "../context.ts";
-import { findServed, randomSeed, servedCheckpoints } from "../engine.ts";
+import {
+  findServed,
+  type Part,
+  randomSeed,
+  type ReplyToken,
+  servedCheckpoints,
+  textOf,
+} from "@tiller/serve";
 import { chatDialect, completionDialect, type Dialect, lengthOf } from "../openai-reply.ts";
 import {
   chatWanted,
@@ -16,7 +23,6 @@ import {
 } from "../openai-request.ts";
 import { type OpenaiError, openaiError } from "../openai-error.ts";
 import { personOf, storedRoutes } from "./stored-completions.ts";
-import { type Part, type ReplyToken, textOf } from "../sampler-messages.ts";
 
 type Served = Pick<Deps, "store" | "sampler">;
 const AT_ONCE = 16; // choices of one request that are written at once: others' come between
