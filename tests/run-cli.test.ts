@@ -5,14 +5,16 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { run } from "@tiller/cli/run.ts";
-import { run as trigger } from "@tiller/cli/trigger.ts";
+import { runCommand } from "@tiller/cli/run.ts";
+import { triggerCommand } from "@tiller/cli/trigger.ts";
 import { type FlowServer } from "@tiller/flow";
 import { loadWorkflows } from "@tiller/flow/load.ts";
 import { Recording } from "@tiller/schema";
 import { ensurePerson, issueToken, type Store } from "@tiller/store";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 
+const { run } = runCommand;
+const { run: trigger } = triggerCommand;
 const file = "examples/workflows/reading-study-changed.ts";
 let site: TestServer;
 let home: string;

@@ -4,15 +4,12 @@
  */
 import { existsSync } from "node:fs";
 import path from "node:path";
-import { z } from "zod";
 import { TillerError } from "@tiller/schema";
 import { defaultHome, openStore, writeBackup } from "@tiller/store";
-import { parseFlags } from "./flags.ts";
+import { command, verb } from "./command.ts";
+import { homeFlag } from "./flags.ts";
 
-export async function run([file, ...rest]: string[]): Promise<number> {
-  if (!file || file.startsWith("--"))
-    throw new TillerError("bad_command", "say where to: tiller backup FILE [--home DIR]");
-  const o = parseFlags(rest, { home: z.string().min(1).optional() });
+async function backup(o: { home?: string | undefined }, file: string): Promise<number> {
   const [home, out] = [path.resolve(o.home ?? defaultHome()), path.resolve(file)];
   if (!existsSync(home))
     throw new TillerError("no_home", `there is no home ${home}. Name it with --home.`);
@@ -29,3 +26,13 @@ export async function run([file, ...rest]: string[]): Promise<number> {
   );
   return 0;
 }
+
+const what = "a home as one file, while its server runs or not";
+export const backupCommand = command("backup", {
+  "": verb({
+    what: `${what}; a name that ends in .gz is compressed`,
+    takes: ["FILE"],
+    flags: { home: homeFlag },
+    run: backup,
+  }),
+});

@@ -50,8 +50,8 @@ test("flags that are numbers: nothing empty, no spaces, no hex", () => {
     n: countFlag(z.int().min(0)).default(7),
     x: numberFlag(z.number().max(1)).optional(),
   };
-  expect(parseFlags([], flags)).toEqual({ n: 7 });
-  expect(parseFlags(["--n", "12", "--x", "1e-3"], flags)).toEqual({ n: 12, x: 0.001 });
+  expect(parseFlags([], flags).flags).toEqual({ n: 7 });
+  expect(parseFlags(["--n", "12", "--x", "1e-3"], flags).flags).toEqual({ n: 12, x: 0.001 });
   for (const bad of ["", " 5", "0x10", "1e3", "5.0", "five", "-1", "99999999999999999"])
     expect(() => parseFlags([`--n=${bad}`], flags)).toThrow("--n");
   for (const bad of ["", " 0.5", "0x1", "NaN", "Infinity", "0,5", "2"])

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { BadRow, readRows } from "@tiller/data";
 import { decimal } from "@tiller/data/json.ts";
 import { TillerError } from "@tiller/schema";
+import { flag } from "./flags.ts";
 
 /** A cell that holds a number: no empty one, no spaces, no hex. */
 export const numberCell = z.string().transform((text, c) => {
@@ -22,10 +23,20 @@ export interface CsvFlags {
   readonly guarded?: boolean | undefined;
 }
 export const csvFlags = {
-  encoding: z.string().min(1).optional(),
-  separator: z.string().min(1).optional(),
-  /** the file is one that Tiller wrote: apostrophes before formulas come off */
-  guarded: z.boolean().optional(),
+  encoding: flag(
+    z.string().min(1).optional(),
+    "NAME",
+    "of the text (UTF-8, unless this says another)",
+  ),
+  separator: flag(
+    z.string().min(1).optional(),
+    "CHARACTER",
+    "between cells, or tab (a comma, unless this says another)",
+  ),
+  guarded: z
+    .boolean()
+    .optional()
+    .describe("Tiller wrote the file before its CSV said so: apostrophes before formulas come off"),
 };
 /** What --separator says, as the one character that it is. */
 export function separatorOf(given: string | undefined): string | undefined {

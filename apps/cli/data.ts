@@ -18,15 +18,56 @@ import {
   TillerError,
 } from "@tiller/schema";
 import { defaultHome, openStore, type Store } from "@tiller/store";
+import { command, verb } from "./command.ts";
 import { csvFlags, separatorOf } from "./csv.ts";
-import { parseFlags } from "./flags.ts";
+import { flag, homeFlag } from "./flags.ts";
 
-const usage = `tiller data import FILE [--as ${importNames.join("|")}|MAPPING.json] [--experiment ID] [--rater COLUMN] [--rater-prefix TEXT]
-                   [--dirt ${dirtPolicies.join("|")}] [--encoding NAME] [--separator CHARACTER] [--guarded] [--dry-run]
-tiller data export --out FILE [--format ${ExportRequest.shape.format.unwrap().options.join("|")}] [--as jsonl|csv|parquet, with .gz if wanted]
-                   [--experiment ID] [--batch ID] [--type NAME] [--since TIME] [--until TIME] [--undone mark]`;
+const text = z.string().min(1).optional();
+const exportFlags = {
+  out: flag(z.string().min(1), "FILE", "where to"),
+  as: flag(
+    z.string().optional(),
+    `${fileKinds.join("|")}[.gz]`,
+    "how it is written (default: as FILE's name ends)",
+  ),
+  ...pick(ExportRequest.shape),
+  home: homeFlag,
+};
+const importFlags = {
+  as: flag(
+    z.string().default("answers"),
+    `${importNames.join("|")}|MAPPING.json`,
+    "what a row says, or how to read it",
+  ),
+  experiment: flag(text, "ID", "the experiment that the answers are put under"),
+  rater: flag(text, "COLUMN", "the column that says who answered"),
+  "rater-prefix": flag(z.string().optional(), "TEXT", "before every rater's name"),
+  dirt: z.enum(dirtPolicies).default("report").describe("what happens to rows that are doubtful"),
+  ...csvFlags,
+  "dry-run": z.boolean().default(false).describe("say what would happen, and change nothing"),
+  home: homeFlag,
+};
+function pick({
+  format,
+  experiment,
+  batch,
+  type,
+  since,
+  until,
+  undone,
+}: typeof ExportRequest.shape) {
+  return {
+    format,
+    experiment: flag(experiment, "ID", "answers of this experiment only"),
+    batch: flag(batch, "ID", "of this batch only"),
+    type: flag(type, "NAME", "of this kind of work only"),
+    since: flag(since, "TIME", "submitted at this time or later"),
+    until: flag(until, "TIME", "submitted before this time"),
+    undone,
+  };
+}
+type Flags<S extends z.ZodRawShape> = z.infer<z.ZodObject<S>>;
 
-const home = z.string().min(1).optional();
 const openHome = (o: { home?: string | undefined }): Promise<Store> =>
   openStore({
     home: path.resolve(o.home ?? defaultHome()),
@@ -34,31 +75,7 @@ const openHome = (o: { home?: string | undefined }): Promise<Store> =>
     guest: true,
   });
 
-export async function run([verb, ...args]: string[]): Promise<number> {
-  if (verb === "export") return exportTo(args);
-  if (verb === "import") return importFrom(args);
-  throw new TillerError("bad_command", `say export or import:\n${usage}`);
-}
-
-async function exportTo(args: string[]): Promise<number> {
-  const { experiment, batch, type, since, until, undone, format } = ExportRequest.shape;
-  const {
-    out,
-    as,
-    home: _,
-    ...asked
-  } = parseFlags(args, {
-    home,
-    out: z.string().min(1),
-    as: z.string().optional(),
-    experiment,
-    batch,
-    type,
-    since,
-    until,
-    undone,
-    format,
-  });
+async function exportTo({ out, as, home, ...asked }: Flags<typeof exportFlags>): Promise<number> {
   // the name of the file says how it is written, unless --as does
   const [, kind, gz] = /(?:^|\.)(jsonl|csv|parquet)(\.gz)?$/.exec(as ?? path.basename(out)) ?? [];
   if (!kind)
@@ -67,7 +84,7 @@ async function exportTo(args: string[]): Promise<number> {
       `${as ?? out} does not say how to write. Give --as ${fileKinds.join(", --as ")} or one of them with .gz.`,
     );
   const request = ExportRequest.parse({ ...asked, as: kind, gzip: gz !== undefined });
-  await using store = await openHome({ home: _ });
+  await using store = await openHome({ home });
   const began = performance.now();
   const file = await exportAnswers(store, request);
   const part = `${out}.${randomUUID()}.part`; // its own, renamed when it is whole
@@ -92,19 +109,7 @@ async function exportTo(args: string[]): Promise<number> {
   return 0;
 }
 
-async function importFrom([file, ...args]: string[]): Promise<number> {
-  if (!file || file.startsWith("--"))
-    throw new TillerError("bad_command", `give the file: ${usage}`);
-  const o = parseFlags(args, {
-    home,
-    as: z.string().default("answers"),
-    experiment: z.string().min(1).optional(),
-    rater: z.string().min(1).optional(),
-    "rater-prefix": z.string().optional(),
-    dirt: z.enum(dirtPolicies).default("report"),
-    ...csvFlags,
-    "dry-run": z.boolean().default(false),
-  });
+async function importFrom(o: Flags<typeof importFlags>, file: string): Promise<number> {
   const beside = `${file}.schema.json`;
   const types = existsSync(beside)
     ? SchemaFile.parse(JSON.parse(readFileSync(beside, "utf8"))).types
@@ -138,3 +143,17 @@ async function importFrom([file, ...args]: string[]): Promise<number> {
   if (report.dataset) console.log(`The comparisons are the dataset version ${report.dataset}.`);
   return 0;
 }
+
+export const dataCommand = command("data", {
+  export: verb({
+    what: "answers into a file, with the schema beside it",
+    flags: exportFlags,
+    run: exportTo,
+  }),
+  import: verb({
+    what: "answers out of a file, by a format or a mapping",
+    takes: ["FILE"],
+    flags: importFlags,
+    run: importFrom,
+  }),
+});

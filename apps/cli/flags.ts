@@ -23,18 +23,27 @@ export const countFlag = <T extends z.ZodType<unknown, number>>(rule: T) =>
     .transform(Number)
     .pipe(rule);
 
+/** A flag with what `--help` says of it: the value in capitals, and a sentence. */
+export const flag = <T extends z.ZodType>(schema: T, value: string, description: string): T =>
+  schema.meta({ value, description });
+const text = z.string().min(1).optional();
+/** The home that a command is about. */
+export const homeFlag = flag(text, "DIR", "the home (TILLER_HOME, or the user's own)");
+
+/** The flags by their schema, and what stands beside them; after `--` nothing is a flag. */
 export function parseFlags<S extends z.ZodRawShape>(
-  args: string[],
+  args: readonly string[],
   shape: S,
-): z.infer<z.ZodObject<S>> {
+): { flags: z.infer<z.ZodObject<S>>; named: string[] } {
   const known = Object.keys(shape)
     .map((k) => `--${k}`)
     .join(" ");
   try {
     const isFlag = (s: z.ZodType) => s.safeParse(true).success && !s.safeParse("1").success;
-    const { values } = parseArgs({
-      args,
+    const { values, positionals } = parseArgs({
+      args: [...args],
       strict: true,
+      allowPositionals: true,
       options: Object.fromEntries(
         Object.entries(shape).map(([k, s]) => [
           k,
@@ -42,12 +51,17 @@ export function parseFlags<S extends z.ZodRawShape>(
         ]),
       ),
     });
-    return z.strictObject(shape).parse(values) as z.infer<z.ZodObject<S>>;
+    const flags = z.strictObject(shape).parse(values) as z.infer<z.ZodObject<S>>;
+    return { flags, named: positionals };
   } catch (cause) {
     const why =
       cause instanceof z.ZodError
         ? cause.issues.map((i) => `--${i.path.join(".")}: ${i.message}`).join("; ")
         : (cause as Error).message.split(". ")[0];
-    throw new TillerError("bad_flag", `${why}. The flags are ${known}.`, { cause });
+    throw new TillerError(
+      "bad_flag",
+      `${why}. ${known ? `The flags are ${known}.` : "There are no flags here."}`,
+      { cause },
+    );
   }
 }

@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { loadCheckpoint } from "@tiller/lm";
 import { afterAll, expect, test, vi } from "vitest";
-import { run } from "./model.ts";
+import { modelCommand } from "./model.ts";
 
+const { run } = modelCommand;
 const scratch = mkdtempSync(path.join(tmpdir(), "tiller-cli-model-"));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 vi.spyOn(console, "log").mockImplementation(() => {});

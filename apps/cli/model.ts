@@ -19,48 +19,53 @@ import {
   writeFileSafely,
   type ModelShape,
 } from "@tiller/lm";
-import { own, rng, TillerError } from "@tiller/schema";
+import { rng, TillerError } from "@tiller/schema";
 import { sizeOf } from "@tiller/tensor";
 import { bar } from "./bars.ts";
-import { countFlag, numberFlag, parseFlags } from "./flags.ts";
+import { command, verb } from "./command.ts";
+import { countFlag, flag, numberFlag } from "./flags.ts";
 import { table } from "./table.ts";
 
-interface Verb {
-  readonly usage: string;
-  readonly run: (target: string, rest: string[]) => Promise<void>;
-}
-const verbs: Readonly<Record<string, Verb>> = {
-  show: { usage: "show DIR", run: show },
-  import: {
-    usage: `import PATH --out DIR [--tokenizer FILE] [--base DIR] [--dtype ${dtypes.join("|")}]`,
-    run: bring,
-  },
-  pull: { usage: "pull OWNER/NAME --out DIR [--revision main]", run: pull },
-  sample: {
-    usage: "sample DIR [--prompt TEXT] [--tokens 200] [--temperature 1] [--topp 1] [--seed 1]",
-    run: sample,
-  },
-  export: { usage: "export DIR --gguf FILE [--type F32|F16|Q8_0]", run: send },
-  estimate: {
-    usage:
-      "estimate DIR|config.json [--batch 8] [--length 256] [--micro N] [--recompute] [--lora RANK]",
-    run: foretell,
-  },
-  score: { usage: "score DIR --text FILE", run: score },
+const out = flag(z.string(), "DIR", "the folder that is made");
+const importFlags = {
+  out,
+  tokenizer: flag(z.string().optional(), "FILE", "the tokenizer, where PATH has none"),
+  base: flag(z.string().optional(), "DIR", "the model that an adapter is merged into"),
+  dtype: z.enum(dtypes).default("F32").describe("of the weights that are written"),
 };
-
-export async function run([verb = "", target, ...rest]: string[]): Promise<number> {
-  const known = own(verbs, verb);
-  if (!known || !target || target.startsWith("--"))
-    throw new TillerError(
-      "bad_command",
-      `say what to do with which model: ${Object.values(verbs)
-        .map((v) => `tiller model ${v.usage}`)
-        .join("; ")}.`,
-    );
-  await known.run(target, rest);
-  return 0;
-}
+const pullFlags = {
+  out,
+  revision: flag(z.string().optional(), "NAME", "branch, tag or commit (default: main)"),
+};
+const exportFlags = {
+  gguf: flag(z.string(), "FILE", "the file that is made"),
+  type: z.enum(["F32", "F16", "Q8_0"]).default("F16").describe("of the matrices"),
+};
+const sampleFlags = {
+  prompt: flag(z.string().default(""), "TEXT", "what is continued"),
+  tokens: countFlag(z.int().positive()).default(200).describe("at most"),
+  temperature: numberFlag(z.number().nonnegative()).default(1).describe("0: the likeliest token"),
+  topp: numberFlag(z.number().positive().max(1)).default(1).describe("nucleus: probability kept"),
+  seed: countFlag(z.int()).default(1).describe("of the draws"),
+};
+const estimateFlags = {
+  batch: countFlag(z.int().positive()).default(8).describe("rows a step"),
+  length: countFlag(z.int().positive()).default(256).describe("tokens a row"),
+  micro: countFlag(z.int().positive())
+    .optional()
+    .describe("rows at once, where a batch is divided"),
+  recompute: z
+    .boolean()
+    .default(false)
+    .describe("activations are computed again in the backward pass"),
+  lora: flag(
+    countFlag(z.int().positive()).optional(),
+    "RANK",
+    "train an adapter of this rank alone",
+  ),
+};
+const scoreFlags = { text: flag(z.string(), "FILE", "the text") };
+type Flags<S extends z.ZodRawShape> = z.infer<z.ZodObject<S>>;
 
 const count = (n: number) => n.toLocaleString("en-GB");
 
@@ -72,8 +77,7 @@ function windows(c: ModelShape): string[] {
   return [`window of ${[...new Set(narrow)].join(" or ")}${where}`];
 }
 
-async function show(dir: string, rest: string[]): Promise<void> {
-  parseFlags(rest, {});
+async function show(_: object, dir: string): Promise<number> {
   const { config, shape: c, tensors, meta } = await loadCheckpoint(dir);
   const parameters = [...tensors.values()].reduce((sum, t) => sum + sizeOf(t.shape), 0);
   const grouped = c.kvHeads < c.heads ? ` sharing ${c.kvHeads} key-value heads` : "";
@@ -116,15 +120,13 @@ async function show(dir: string, rest: string[]): Promise<void> {
       ]),
     )}`,
   );
+  return 0;
 }
 
-async function bring(source: string, rest: string[]): Promise<void> {
-  const { out, tokenizer, base, dtype } = parseFlags(rest, {
-    out: z.string(),
-    tokenizer: z.string().optional(),
-    base: z.string().optional(),
-    dtype: z.enum(dtypes).default("F32"),
-  });
+async function bring(
+  { out, tokenizer, base, dtype }: Flags<typeof importFlags>,
+  source: string,
+): Promise<number> {
   const model = await importModel(source, {
     ...(tokenizer && { tokenizer }),
     ...(base !== undefined && { base }),
@@ -140,10 +142,10 @@ async function bring(source: string, rest: string[]): Promise<void> {
   console.log(
     `${out}: ${model.config.model_type}, ${model.tensors.size} tensors, id ${id.slice(0, 12)}`,
   );
+  return 0;
 }
 
-async function pull(name: string, rest: string[]): Promise<void> {
-  const { out, revision } = parseFlags(rest, { out: z.string(), revision: z.string().optional() });
+async function pull({ out, revision }: Flags<typeof pullFlags>, name: string): Promise<number> {
   let [shown, at] = ["", 0];
   const commit = await pullModel(name, out, {
     ...(revision && { revision }),
@@ -163,26 +165,17 @@ async function pull(name: string, rest: string[]): Promise<void> {
   console.log(
     `${out}: ${name} at ${commit.slice(0, 12)}, ${config.model_type}, ${tensors.size} tensors, id ${meta.id.slice(0, 12)}`,
   );
+  return 0;
 }
 
-async function send(dir: string, rest: string[]): Promise<void> {
-  const { gguf, type } = parseFlags(rest, {
-    gguf: z.string(),
-    type: z.enum(["F32", "F16", "Q8_0"]).default("F16"),
-  });
+async function send({ gguf, type }: Flags<typeof exportFlags>, dir: string): Promise<number> {
   const name = path.basename(path.resolve(dir));
   await writeFileSafely(gguf, ggufContent(await loadCheckpoint(dir), { name, matrices: type }));
   console.log(`${gguf}: ${type}, ${(statSync(gguf).size / 1e6).toFixed(1)} MB`);
+  return 0;
 }
 
-async function sample(dir: string, rest: string[]): Promise<void> {
-  const o = parseFlags(rest, {
-    prompt: z.string().default(""),
-    tokens: countFlag(z.int().positive()).default(200),
-    temperature: numberFlag(z.number().nonnegative()).default(1),
-    topp: numberFlag(z.number().positive().max(1)).default(1),
-    seed: countFlag(z.int()).default(1),
-  });
+async function sample(o: Flags<typeof sampleFlags>, dir: string): Promise<number> {
   const { shape, state, tokenizer } = await loadModel(dir);
   const prompt = encodePrompt(tokenizer, o.prompt).ids;
   using sampler = new Sampler(shape, state, 1, { frozen: true, bits: askedBits() });
@@ -206,16 +199,10 @@ async function sample(dir: string, rest: string[]): Promise<void> {
     },
   });
   process.stdout.write("\n");
+  return 0;
 }
 
-async function foretell(target: string, rest: string[]): Promise<void> {
-  const o = parseFlags(rest, {
-    batch: countFlag(z.int().positive()).default(8),
-    length: countFlag(z.int().positive()).default(256),
-    micro: countFlag(z.int().positive()).optional(),
-    recompute: z.boolean().default(false),
-    lora: countFlag(z.int().positive()).optional(),
-  });
+async function foretell(o: Flags<typeof estimateFlags>, target: string): Promise<number> {
   const file = target.endsWith(".json") ? target : path.join(target, "config.json");
   if (!existsSync(file))
     throw new TillerError(
@@ -239,10 +226,10 @@ async function foretell(target: string, rest: string[]): Promise<void> {
     console.log(
       "That is more than there is. Give a smaller --batch, --micro, --recompute or --lora.",
     );
+  return 0;
 }
 
-async function score(dir: string, rest: string[]): Promise<void> {
-  const { text: file } = parseFlags(rest, { text: z.string() });
+async function score({ text: file }: Flags<typeof scoreFlags>, dir: string): Promise<number> {
   if (!existsSync(file))
     throw new TillerError("not_found", `there is no text ${file}. Check the path.`);
   const r = perplexity(await loadModel(dir), readFileSync(file, "utf8"));
@@ -250,4 +237,35 @@ async function score(dir: string, rest: string[]): Promise<void> {
     `${r.bitsPerCharacter.toFixed(3)} bits a character, ${r.natsPerToken.toFixed(3)} nats a token ` +
       `(perplexity ${Math.exp(r.natsPerToken).toFixed(1)}) over ${count(r.tokens)} tokens, ${count(r.characters)} characters`,
   );
+  return 0;
 }
+
+export const modelCommand = command("model", {
+  show: verb({ what: "what a model is", takes: ["DIR"], flags: {}, run: show }),
+  import: verb({
+    what: "a file or folder from elsewhere as a checkpoint",
+    takes: ["PATH"],
+    flags: importFlags,
+    run: bring,
+  }),
+  pull: verb({
+    what: "a model from Hugging Face",
+    takes: ["OWNER/NAME"],
+    flags: pullFlags,
+    run: pull,
+  }),
+  sample: verb({ what: "let it write", takes: ["DIR"], flags: sampleFlags, run: sample }),
+  export: verb({ what: "a checkpoint as GGUF", takes: ["DIR"], flags: exportFlags, run: send }),
+  estimate: verb({
+    what: "time and memory of a training step",
+    takes: ["DIR|config.json"],
+    flags: estimateFlags,
+    run: foretell,
+  }),
+  score: verb({
+    what: "how well it predicts a text",
+    takes: ["DIR"],
+    flags: scoreFlags,
+    run: score,
+  }),
+});

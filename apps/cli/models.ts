@@ -5,27 +5,24 @@ import { modelPage, modelsFile, modelUse } from "@tiller/model";
 import { prompt, TillerError } from "@tiller/schema";
 import { SamplerPool, servedCheckpoints, serverModels } from "@tiller/serve";
 import { defaultHome, openStore, type Store } from "@tiller/store";
-import { countFlag, numberFlag, parseFlags } from "./flags.ts";
+import { command, verb } from "./command.ts";
+import { countFlag, flag, homeFlag, numberFlag } from "./flags.ts";
 import { table } from "./table.ts";
 
 const DAYS = 30;
-const where = { home: z.string().min(1).optional(), models: z.string().min(1).optional() };
-const usage = [
-  "tiller models list",
-  "tiller models show NAME",
-  'tiller models try NAME "PROMPT" [--temperature 0.7] [--tokens 200] [--seed 1] [--logprobs] [--cache]',
-].join("; ");
-
-export async function run([verb, ...args]: string[]): Promise<number> {
-  const firstFlag = [...args, "--"].findIndex((a) => a.startsWith("--"));
-  const texts = args.slice(0, firstFlag);
-  const flags = args.slice(texts.length);
-  const [name, words] = texts;
-  if (verb === "list" && !texts.length) return list(flags);
-  if (verb === "show" && name && texts.length === 1) return show(name, flags);
-  if (verb === "try" && name && words && texts.length === 2) return attempt(name, words, flags);
-  throw new TillerError("bad_command", `say what to do: ${usage}.`);
-}
+const where = {
+  models: flag(z.string().min(1).optional(), "FILE", "models.json in another place than the home"),
+  home: homeFlag,
+};
+const tryFlags = {
+  temperature: numberFlag(z.number().min(0).max(2)).optional().describe("of the draws"),
+  tokens: countFlag(z.int().positive()).default(200).describe("at most"),
+  seed: countFlag(z.int()).optional().describe("where the model takes one"),
+  logprobs: z.boolean().default(false).describe("print each token's log-prob"),
+  cache: z.boolean().default(false).describe("answer from the cache, and keep the reply"),
+  ...where,
+};
+type Flags<S extends z.ZodRawShape> = z.infer<z.ZodObject<S>>;
 
 const open = (o: { home?: string | undefined }): Promise<Store> =>
   openStore({
@@ -36,8 +33,7 @@ const open = (o: { home?: string | undefined }): Promise<Store> =>
 const count = (n: number) => n.toLocaleString("en-GB");
 const money = (n: number) => `$${n.toFixed(n > 0 && n < 0.01 ? 5 : 2)}`;
 
-async function list(flags: string[]): Promise<number> {
-  const o = parseFlags(flags, where);
+async function list(o: Flags<typeof where>): Promise<number> {
   await using store = await open(o);
   using sampler = new SamplerPool();
   const models = serverModels({ store, sampler, file: o.models });
@@ -75,8 +71,7 @@ async function list(flags: string[]): Promise<number> {
   return 0;
 }
 
-async function show(name: string, flags: string[]): Promise<number> {
-  const o = parseFlags(flags, where);
+async function show(o: Flags<typeof where>, name: string): Promise<number> {
   await using store = await open(o);
   using sampler = new SamplerPool();
   const models = serverModels({ store, sampler, file: o.models });
@@ -132,15 +127,7 @@ async function show(name: string, flags: string[]): Promise<number> {
 }
 
 /** The words as they come, then what the call took. */
-async function attempt(name: string, words: string, flags: string[]): Promise<number> {
-  const o = parseFlags(flags, {
-    ...where,
-    temperature: numberFlag(z.number().min(0).max(2)).optional(),
-    tokens: countFlag(z.int().positive()).default(200),
-    seed: countFlag(z.int()).optional(),
-    logprobs: z.boolean().default(false),
-    cache: z.boolean().default(false),
-  });
+async function attempt(o: Flags<typeof tryFlags>, name: string, words: string): Promise<number> {
   await using store = await open(o);
   using sampler = new SamplerPool();
   const models = serverModels({ store, sampler, file: o.models });
@@ -172,3 +159,9 @@ async function attempt(name: string, words: string, flags: string[]): Promise<nu
     );
   return 0;
 }
+
+export const modelsCommand = command("models", {
+  list: verb({ what: "all of them, with calls and cost", flags: where, run: list }),
+  show: verb({ what: "one, day by day", takes: ["NAME"], flags: where, run: show }),
+  try: verb({ what: "one call", takes: ["NAME", "PROMPT"], flags: tryFlags, run: attempt }),
+});

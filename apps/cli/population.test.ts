@@ -5,8 +5,9 @@ import path from "node:path";
 import { afterAll, afterEach, expect, test, vi } from "vitest";
 import { importAnswers } from "@tiller/data";
 import { openStore } from "@tiller/store";
-import { run } from "./quality.ts";
+import { qualityCommand } from "./quality.ts";
 
+const { run } = qualityCommand;
 const folder = mkdtempSync(path.join(tmpdir(), "tiller-population-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 afterEach(() => vi.restoreAllMocks());

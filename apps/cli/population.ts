@@ -6,14 +6,16 @@ import path from "node:path";
 import { z } from "zod";
 import { Population, TillerError } from "@tiller/schema";
 import { defaultHome, openStore, qualityData } from "@tiller/store";
+import { flag } from "./flags.ts";
 
 const time = z.iso.datetime({ offset: true });
+const text = z.string().min(1).optional();
 export const populationFlags = {
-  project: z.string().min(1).optional(),
-  source: z.string().min(1).optional(),
-  version: z.string().min(1).optional(),
-  since: time.optional(),
-  until: time.optional(),
+  project: flag(text, "ID", "answers of this project only"),
+  source: flag(text, "NAME", "of this source only"),
+  version: flag(text, "V", "to this version of the kind of work only"),
+  since: flag(time.optional(), "TIME", "submitted at this time or later"),
+  until: flag(time.optional(), "TIME", "submitted before this time"),
 };
 export type PopulationFlags = { readonly [K in keyof typeof populationFlags]?: string | undefined };
 /** The columns that say it; of our own exports the second names. */

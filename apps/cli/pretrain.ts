@@ -7,16 +7,25 @@ import { PretrainConfig } from "@tiller/learn";
 import { pretrain } from "@tiller/learn/pretrain.ts";
 import { defaultHome } from "@tiller/store";
 import { bar } from "./bars.ts";
-import { numberFlag, parseFlags } from "./flags.ts";
+import { command, verb } from "./command.ts";
+import { flag, numberFlag } from "./flags.ts";
 
-export async function run(args: string[]): Promise<number> {
-  const { out, home, ...rest } = parseFlags(args, {
-    out: z.string().default("models/base"),
-    home: z.string().default(defaultHome()),
-    ...Object.fromEntries(
-      Object.keys(PretrainConfig.shape).map((k) => [k, numberFlag(z.number()).optional()]),
-    ),
-  });
+const flags = {
+  out: flag(z.string().default("models/base"), "DIR", "the folder that is made"),
+  home: flag(z.string().default(defaultHome()), "DIR", "where snapshots are kept meanwhile"),
+  ...Object.fromEntries(
+    Object.entries(PretrainConfig.shape).map(([name, field]) => [
+      name,
+      flag(
+        numberFlag(z.number()).optional(),
+        "N",
+        `${field.description} (default: ${field.def.defaultValue})`,
+      ),
+    ]),
+  ),
+};
+
+async function train({ out, home, ...rest }: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
   const config = PretrainConfig.parse(
     Object.fromEntries(Object.entries(rest).filter(([, v]) => v !== undefined)),
   );
@@ -58,3 +67,6 @@ export async function run(args: string[]): Promise<number> {
   );
   return 0;
 }
+
+const what = "the base model from nothing, out of public-domain text; stopped, it goes on";
+export const pretrainCommand = command("pretrain", { "": verb({ what, flags, run: train }) });

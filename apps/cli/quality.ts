@@ -1,18 +1,8 @@
 /**
- * tiller quality: what several people's answers say.
- *
- *   aggregate ANSWERS.csv     labels by every method, and which to use; columns task,worker,label, --truth task,truth;
- *                             with --numbers the label is a number: mean, median, weighted by people
- *   screening TEST.csv ...    whether a screening test tells who will be right in the work
- *   preferences FILE.csv      comparisons with the columns a,b,worker,choice (a, b, tie): agreement, and which model
- *                             predicts judgments that it has not seen
- *
- * aggregate without a file, with --type and --field, reads the answers of this home. --project, --source, --version, --since and
- * --until say whose answers are meant (columns of a file: project or experiment, source, version or typeVersion, at); every
- * output names them, and how many others there are.
- *
- * --guarded: Tiller wrote the file before its CSV said so, and apostrophes before formulas come off. Files may be packed by gzip or zstd. Text is UTF-8 unless --encoding says what it is; cells are separated by commas unless
- * --separator says by what.
+ * tiller quality: what several people's answers say. Of files, or (aggregate with --type and --field) of this home. The columns
+ * of a file: task,worker,label; for preferences a,b,worker,choice (a, b, tie) and seconds if known; project or experiment,
+ * source, version or typeVersion, and at say whose answers are meant. Every output names them, and how many others there are.
+ * Files may be packed by gzip or zstd.
  */
 import { writeFileSync } from "node:fs";
 import { z } from "zod";
@@ -31,7 +21,7 @@ import {
   screening,
 } from "@tiller/crowd";
 import { csvHeader, csvLine } from "@tiller/data";
-import { type Estimate, median, own, TillerError, wilson } from "@tiller/schema";
+import { type Estimate, median, TillerError, wilson } from "@tiller/schema";
 import { csvFlags, type CsvFlags, numberCell, readCsv } from "./csv.ts";
 import {
   inWords,
@@ -41,7 +31,8 @@ import {
   type PopulationFlags,
   populationFlags,
 } from "./population.ts";
-import { countFlag, numberFlag, parseFlags } from "./flags.ts";
+import { command, verb } from "./command.ts";
+import { countFlag, flag, homeFlag, numberFlag } from "./flags.ts";
 import { table } from "./table.ts";
 
 const name = z.string().min(1);
@@ -49,39 +40,39 @@ const percent = (x: number) => (100 * x).toFixed(2);
 const between = (e: { low: number; high: number }, show: (x: number) => string) =>
   `${show(e.low)} to ${show(e.high)}`;
 
-const whose = "[--project ID] [--source NAME] [--version V] [--since TIME] [--until TIME]";
-const verbs: Record<
-  string,
-  { usage: string; run: (file: string | undefined, rest: string[]) => Promise<number> }
-> = {
-  aggregate: {
-    usage: `aggregate ANSWERS.csv|--type NAME --field NAME [--home DIR] [--truth TRUTH.csv] [--numbers] [--json] [--out LABELS.csv] ${whose}`,
-    run: aggregate,
-  },
-  screening: {
-    usage:
-      "screening TEST.csv --test-truth TRUTH.csv --answers ANSWERS.csv --truth TRUTH.csv [--bar 0.8] [--json] " +
-      whose,
-    run: screen,
-  },
-  preferences: {
-    usage: `preferences COMPARISONS.csv [--folds 5] [--json] ${whose}`,
-    run: preferences,
-  },
+const json = z.boolean().default(false).describe("print JSON");
+const aggregateFlags = {
+  truth: flag(z.string().optional(), "FILE", "task,truth: how right each method is"),
+  numbers: z
+    .boolean()
+    .default(false)
+    .describe("labels are numbers: mean, median, weighted by people"),
+  json,
+  out: flag(z.string().optional(), "FILE", "the labels by the best method, as CSV"),
+  type: flag(name.optional(), "NAME", "without a file: the kind of work in this home"),
+  field: flag(name.optional(), "NAME", "without a file: which of its fields"),
+  home: homeFlag,
+  ...populationFlags,
+  ...csvFlags,
 };
-
-export async function run([verb = "", ...rest]: string[]): Promise<number> {
-  const found = own(verbs, verb);
-  const file = rest[0]?.startsWith("--") ? undefined : rest.shift();
-  if (!found || (file === undefined && !(verb === "aggregate" && rest.length)))
-    throw new TillerError(
-      "bad_command",
-      `give a command and a file: ${Object.values(verbs)
-        .map((v) => `tiller quality ${v.usage}`)
-        .join("; ")}`,
-    );
-  return found.run(file, rest);
-}
+const screeningFlags = {
+  "test-truth": flag(z.string(), "FILE", "task,truth of the test"),
+  answers: flag(z.string(), "FILE", "task,worker,label of the work"),
+  truth: flag(z.string(), "FILE", "task,truth of the work"),
+  bar: numberFlag(z.number().min(0).max(1))
+    .default(0.8)
+    .describe("accuracy in the test that passes"),
+  json,
+  ...populationFlags,
+  ...csvFlags,
+};
+const preferencesFlags = {
+  folds: countFlag(z.int().min(2).max(1000)).default(5).describe("of the cross-validation"),
+  json,
+  ...populationFlags,
+  ...csvFlags,
+};
+type Flags<S extends z.ZodRawShape> = z.infer<z.ZodObject<S>>;
 
 type Asked = CsvFlags & PopulationFlags;
 /** Answers of a file, and of them those that are asked for. */
@@ -136,18 +127,7 @@ function truths<T>(file: string, rows: readonly { task: string; truth: T }[]): M
   return found;
 }
 
-async function aggregate(file: string | undefined, rest: string[]): Promise<number> {
-  const flags = parseFlags(rest, {
-    truth: z.string().optional(),
-    numbers: z.boolean().default(false),
-    json: z.boolean().default(false),
-    out: z.string().optional(),
-    type: name.optional(),
-    field: name.optional(),
-    home: name.optional(),
-    ...populationFlags,
-    ...csvFlags,
-  });
+async function aggregate(flags: Flags<typeof aggregateFlags>, file?: string): Promise<number> {
   if (flags.numbers) return aggregateNumbers(file, flags);
   const { rows: answers, population } = await answersOf(file, name, flags);
   const truth = flags.truth === undefined ? undefined : await readTruth(flags.truth, flags);
@@ -294,18 +274,9 @@ const csvOf = ({ encoding, separator, guarded }: CsvFlags): CsvFlags => ({
   guarded,
 });
 const shown = (e: Estimate) => `${percent(e.at)} % (${between(e, percent)}), ${e.n} people`;
-async function screen(file: string | undefined, rest: string[]): Promise<number> {
-  const flags = parseFlags(rest, {
-    "test-truth": z.string(),
-    answers: z.string(),
-    truth: z.string(),
-    bar: numberFlag(z.number().min(0).max(1)).default(0.8),
-    json: z.boolean().default(false),
-    ...populationFlags,
-    ...csvFlags,
-  });
+async function screen(flags: Flags<typeof screeningFlags>, file: string): Promise<number> {
   // who is asked for is a matter of the work; the test is one
-  const { rows: test } = await answersIn(file!, name, csvOf(flags));
+  const { rows: test } = await answersIn(file, name, csvOf(flags));
   const { rows: work, population } = await answersIn(flags.answers, name, flags);
   const found = screening(
     { answers: test, truth: await readTruth(flags["test-truth"], flags) },
@@ -327,17 +298,11 @@ async function screen(file: string | undefined, rest: string[]): Promise<number>
   return 0;
 }
 
-async function preferences(file: string | undefined, rest: string[]): Promise<number> {
-  const flags = parseFlags(rest, {
-    folds: countFlag(z.int().min(2).max(1000)).default(5),
-    json: z.boolean().default(false),
-    ...populationFlags,
-    ...csvFlags,
-  });
+async function preferences(flags: Flags<typeof preferencesFlags>, file: string): Promise<number> {
   const choice = z.enum(["a", "b", "tie"]);
   const seconds_ = numberCell.pipe(z.number().min(0)).optional();
   const shape = { a: name, b: name, worker: name, choice, seconds: seconds_, ...populationColumns };
-  const { rows, population } = ofPopulation(file!, await readCsv(file!, shape, flags), flags);
+  const { rows, population } = ofPopulation(file, await readCsv(file, shape, flags), flags);
   const decided = rows.filter((r) => r.choice !== "tie");
   const { raw } = agreementWithin(
     decided.map((r) => {
@@ -389,3 +354,24 @@ async function preferences(file: string | undefined, rest: string[]): Promise<nu
     );
   return 0;
 }
+
+export const qualityCommand = command("quality", {
+  aggregate: verb({
+    what: "labels by every method, and which to use",
+    takes: ["[ANSWERS.csv]"],
+    flags: aggregateFlags,
+    run: aggregate,
+  }),
+  screening: verb({
+    what: "whether a test tells who will be right in the work",
+    takes: ["TEST.csv"],
+    flags: screeningFlags,
+    run: screen,
+  }),
+  preferences: verb({
+    what: "agreement, and which model predicts comparisons it has not seen",
+    takes: ["COMPARISONS.csv"],
+    flags: preferencesFlags,
+    run: preferences,
+  }),
+});

@@ -8,12 +8,21 @@ import { z } from "zod";
 import { createClient, type TillerClient } from "@tiller/client";
 import { TillerError } from "@tiller/schema";
 import { defaultHome, openStore, type Store } from "@tiller/store";
+import { flag, homeFlag } from "./flags.ts";
 
 export const remoteFlags = {
-  url: z.string().min(1).optional(),
-  token: z.string().min(1).optional(),
-  home: z.string().min(1).optional(),
-  json: z.boolean().default(false),
+  url: flag(
+    z.string().min(1).optional(),
+    "ADDRESS",
+    "of the server (TILLER_URL, or the home's own)",
+  ),
+  token: flag(
+    z.string().min(1).optional(),
+    "KEY",
+    "a researcher's (TILLER_KEY, or the home's own)",
+  ),
+  home: homeFlag,
+  json: z.boolean().default(false).describe("print JSON"),
 };
 type Remote = { readonly [K in "url" | "token" | "home"]?: string | undefined };
 

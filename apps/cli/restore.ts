@@ -1,14 +1,11 @@
 /** tiller restore FILE --home NEW: a home out of a backup. Every file is checked; the folder must be new or empty. */
 import path from "node:path";
 import { z } from "zod";
-import { TillerError } from "@tiller/schema";
 import { restoreBackup } from "@tiller/store";
-import { parseFlags } from "./flags.ts";
+import { command, verb } from "./command.ts";
+import { flag } from "./flags.ts";
 
-export async function run([file, ...rest]: string[]): Promise<number> {
-  if (!file || file.startsWith("--"))
-    throw new TillerError("bad_command", "say what to restore: tiller restore FILE --home NEW");
-  const o = parseFlags(rest, { home: z.string().min(1) });
+async function restore(o: { home: string }, file: string): Promise<number> {
   const home = path.resolve(o.home);
   const { head, files, answers, runs } = await restoreBackup(path.resolve(file), home);
   console.log(
@@ -16,3 +13,13 @@ export async function run([file, ...rest]: string[]): Promise<number> {
   );
   return 0;
 }
+
+const what = "a home out of such a file, every part checked";
+export const restoreCommand = command("restore", {
+  "": verb({
+    what,
+    takes: ["FILE"],
+    flags: { home: flag(z.string().min(1), "NEW", "a folder that is new or empty") },
+    run: restore,
+  }),
+});

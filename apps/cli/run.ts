@@ -7,142 +7,129 @@ import { z } from "zod";
 import type { TillerClient } from "@tiller/client";
 import { Agents, Budget, type RunProgress, TillerError, type TraceNode } from "@tiller/schema";
 import { cancelInDatabase, holdRun, listProgress, releaseRun } from "@tiller/store";
-import { countFlag, parseFlags } from "./flags.ts";
+import { command, verb } from "./command.ts";
+import { countFlag, flag } from "./flags.ts";
 import { jsonFlag, orWithoutServer, remote, remoteFlags } from "./remote.ts";
 import { table } from "./table.ts";
 
-const json = z.string().min(1).optional();
-const verbs = {
-  list: { what: "", flags: {} },
-  show: { what: "ID", flags: {} },
-  workflows: { what: "", flags: {} },
-  start: {
-    what: "NAME --input JSON|@FILE [--agents JSON] [--budget JSON] [--seed N]",
-    flags: { input: json, agents: json, budget: json, seed: countFlag(z.int()).default(1) },
-  },
-  cancel: { what: "NODE [--reason TEXT]", flags: { reason: z.string().optional() } },
-  hold: { what: "ID [--reason TEXT]", flags: { reason: z.string().optional() } },
-  release: { what: "ID", flags: {} },
-  fork: { what: "NODE [--input JSON|--output JSON]", flags: { input: json, output: json } },
-  rewind: { what: "NODE", flags: {} },
-  reask: { what: "NODE", flags: {} },
-  migrate: { what: "ID --to NAME", flags: { to: z.string().min(1) } },
-  record: { what: "ID --out FILE", flags: { out: z.string().min(1) } },
-} as const;
-type Verb = keyof typeof verbs;
-const usage = Object.entries(verbs)
-  .map(([verb, { what }]) => `  tiller run ${verb} ${what}`.trimEnd())
-  .join("\n");
-const isVerb = (verb: string | undefined): verb is Verb =>
-  verb !== undefined && Object.hasOwn(verbs, verb);
+const given = z.string().min(1).optional();
+const input = flag(given, "JSON|@FILE", "what the workflow is given");
+const agents = flag(given, "JSON|@FILE", "who answers which kind of work");
+const budget = flag(given, "JSON|@FILE", "what it may spend");
+const reason = flag(z.string().optional(), "TEXT", "what the record says");
+const startFlags = {
+  input,
+  agents,
+  budget,
+  seed: countFlag(z.int()).default(1).describe("of its randomness"),
+  ...remoteFlags,
+};
+const forkFlags = {
+  input: flag(given, "JSON|@FILE", "another input of an ask or a workflow"),
+  output: flag(given, "JSON|@FILE", "another result of the node"),
+  ...remoteFlags,
+};
+const migrateFlags = { to: flag(z.string().min(1), "NAME", "the newer version"), ...remoteFlags };
+const recordFlags = { out: flag(z.string().min(1), "FILE", "where to"), ...remoteFlags };
+const why = { reason, ...remoteFlags };
+type Flags<S extends z.ZodRawShape> = z.infer<z.ZodObject<S>>;
 
-export async function run([verb, ...args]: string[]): Promise<number> {
-  if (!isVerb(verb)) throw new TillerError("bad_command", `say what to do:\n${usage}`);
-  const named = verbs[verb].what !== "";
-  const [about, ...rest] = named ? args : ["", ...args];
-  if (about === undefined || about.startsWith("--"))
-    throw new TillerError("bad_command", `say which: tiller run ${verb} ${verbs[verb].what}`);
-  const said = <S extends z.ZodRawShape>(flags: S) =>
-    parseFlags(rest, { ...remoteFlags, ...flags });
-  const value = (name: string, given: string | undefined) =>
-    given === undefined ? {} : { [name]: jsonFlag(name, given) };
-  const at = { id: about.split("/")[0]! };
-
-  const acts: { [V in Verb]: () => Promise<string> } = {
-    list: async () => {
-      const o = said(verbs.list.flags);
-      const runs = await orWithoutServer(
-        o,
-        () => remote(o).listProgress(),
-        ({ db }) => listProgress(db, { now: new Date() }),
-      );
-      return o.json ? JSON.stringify(runs) : listed(runs);
-    },
-    show: async () => {
-      const o = said(verbs.show.flags);
-      const tiller = remote(o);
-      const nodes = await nodesOf(tiller, about);
-      if (o.json) return JSON.stringify(nodes);
-      const progress = (await tiller.listProgress()).find((r) => r.id === about);
-      return `${progress ? `${listed([progress])}\n\n` : ""}${tree(nodes)}`;
-    },
-    workflows: async () => {
-      const o = said(verbs.workflows.flags);
-      const known = await remote(o).listWorkflows();
-      if (o.json) return JSON.stringify(known);
-      return table(
-        ["workflow", "title"],
-        known.map((w) => [w.name, w.title]),
-      );
-    },
-    start: async () => {
-      const o = said(verbs.start.flags);
-      const body = {
-        workflow: about,
-        input: o.input === undefined ? {} : jsonFlag("input", o.input),
-        agents: Agents.parse(o.agents === undefined ? {} : jsonFlag("agents", o.agents)),
-        budget: Budget.parse(o.budget === undefined ? {} : jsonFlag("budget", o.budget)),
-        seed: o.seed,
-      };
-      return (await remote(o).startRun({ body })).experiment;
-    },
-    cancel: async () => {
-      const { reason, ...o } = said(verbs.cancel.flags);
-      const why = reason === undefined ? {} : { reason };
-      await orWithoutServer<unknown>(
-        o,
-        () => remote(o).cancelRun({ ...at, body: { node: about, ...why } }),
-        ({ db }) =>
-          cancelInDatabase(
-            db,
-            about,
-            `cancelled from the command line${reason ? `: ${reason}` : ""}`,
-          ),
-      );
-      return `${about} is cancelled, with all below it.`;
-    },
-    hold: async () => {
-      const { reason, ...o } = said(verbs.hold.flags);
-      const why = reason === undefined ? {} : { reason };
-      await orWithoutServer<unknown>(
-        o,
-        () => remote(o).holdRun({ ...at, body: why }),
-        ({ db }) => holdRun(db, at.id, `held from the command line${reason ? `: ${reason}` : ""}`),
-      );
-      return `${at.id} is held. Let it go on: tiller run release ${at.id}`;
-    },
-    release: async () => {
-      const o = said(verbs.release.flags);
-      await orWithoutServer<unknown>(
-        o,
-        () => remote(o).releaseRun(at),
-        ({ db }) => releaseRun(db, at.id),
-      );
-      return `${at.id} is released.`;
-    },
-    fork: async () => {
-      const o = said(verbs.fork.flags);
-      const changed = { ...value("input", o.input), ...value("output", o.output) };
-      return (await remote(o).forkRun({ ...at, body: { node: about, ...changed } })).experiment;
-    },
-    rewind: async () =>
-      (await remote(said(verbs.rewind.flags)).rewindRun({ ...at, body: { node: about } }))
-        .experiment,
-    reask: async () =>
-      (await remote(said(verbs.reask.flags)).reaskRun({ ...at, body: { node: about } })).experiment,
-    migrate: async () => {
-      const { to, ...o } = said(verbs.migrate.flags);
-      return (await remote(o).migrateRun({ ...at, body: { to } })).experiment;
-    },
-    record: async () => {
-      const { out, ...o } = said(verbs.record.flags);
-      const recording = await remote(o).recordRun(at);
-      await writeFile(out, `${JSON.stringify(recording, undefined, 2)}\n`);
-      return `${out}: ${Object.keys(recording.results).length} answers of people and models`;
-    },
+/** The run that a node is of. */
+const runOf = (node: string) => ({ id: node.split("/")[0]! });
+const because = (text: string | undefined) => (text === undefined ? {} : { reason: text });
+const value = (name: string, text: string | undefined) =>
+  text === undefined ? {} : { [name]: jsonFlag(name, text) };
+/** Prints what a verb says. */
+const saying =
+  <O>(act: (o: O, about: string) => Promise<string>) =>
+  async (o: O, about = ""): Promise<number> => {
+    console.log(await act(o, about));
+    return 0;
   };
-  console.log(await acts[verb]());
-  return 0;
+
+async function list(o: Flags<typeof remoteFlags>): Promise<string> {
+  const runs = await orWithoutServer(
+    o,
+    () => remote(o).listProgress(),
+    ({ db }) => listProgress(db, { now: new Date() }),
+  );
+  return o.json ? JSON.stringify(runs) : listed(runs);
+}
+
+async function show(o: Flags<typeof remoteFlags>, id: string): Promise<string> {
+  const tiller = remote(o);
+  const nodes = await nodesOf(tiller, id);
+  if (o.json) return JSON.stringify(nodes);
+  const progress = (await tiller.listProgress()).find((r) => r.id === id);
+  return `${progress ? `${listed([progress])}\n\n` : ""}${tree(nodes)}`;
+}
+
+async function workflows(o: Flags<typeof remoteFlags>): Promise<string> {
+  const known = await remote(o).listWorkflows();
+  if (o.json) return JSON.stringify(known);
+  return table(
+    ["workflow", "title"],
+    known.map((w) => [w.name, w.title]),
+  );
+}
+
+async function start(o: Flags<typeof startFlags>, workflow: string): Promise<string> {
+  const body = {
+    workflow,
+    input: o.input === undefined ? {} : jsonFlag("input", o.input),
+    agents: Agents.parse(o.agents === undefined ? {} : jsonFlag("agents", o.agents)),
+    budget: Budget.parse(o.budget === undefined ? {} : jsonFlag("budget", o.budget)),
+    seed: o.seed,
+  };
+  return (await remote(o).startRun({ body })).experiment;
+}
+
+async function cancel({ reason: text, ...o }: Flags<typeof why>, node: string): Promise<string> {
+  const said = `cancelled from the command line${text ? `: ${text}` : ""}`;
+  await orWithoutServer<unknown>(
+    o,
+    () => remote(o).cancelRun({ ...runOf(node), body: { node, ...because(text) } }),
+    ({ db }) => cancelInDatabase(db, node, said),
+  );
+  return `${node} is cancelled, with all below it.`;
+}
+
+async function hold({ reason: text, ...o }: Flags<typeof why>, about: string): Promise<string> {
+  const { id } = runOf(about);
+  const said = `held from the command line${text ? `: ${text}` : ""}`;
+  await orWithoutServer<unknown>(
+    o,
+    () => remote(o).holdRun({ id, body: because(text) }),
+    ({ db }) => holdRun(db, id, said),
+  );
+  return `${id} is held. Let it go on: tiller run release ${id}`;
+}
+
+async function release(o: Flags<typeof remoteFlags>, about: string): Promise<string> {
+  const { id } = runOf(about);
+  await orWithoutServer<unknown>(
+    o,
+    () => remote(o).releaseRun({ id }),
+    ({ db }) => releaseRun(db, id),
+  );
+  return `${id} is released.`;
+}
+
+async function fork(o: Flags<typeof forkFlags>, node: string): Promise<string> {
+  const changed = { ...value("input", o.input), ...value("output", o.output) };
+  return (await remote(o).forkRun({ ...runOf(node), body: { node, ...changed } })).experiment;
+}
+const rewind = async (o: Flags<typeof remoteFlags>, node: string): Promise<string> =>
+  (await remote(o).rewindRun({ ...runOf(node), body: { node } })).experiment;
+const reask = async (o: Flags<typeof remoteFlags>, node: string): Promise<string> =>
+  (await remote(o).reaskRun({ ...runOf(node), body: { node } })).experiment;
+const migrate = async ({ to, ...o }: Flags<typeof migrateFlags>, about: string): Promise<string> =>
+  (await remote(o).migrateRun({ ...runOf(about), body: { to } })).experiment;
+
+async function record({ out, ...o }: Flags<typeof recordFlags>, about: string): Promise<string> {
+  const recording = await remote(o).recordRun(runOf(about));
+  await writeFile(out, `${JSON.stringify(recording, undefined, 2)}\n`);
+  return `${out}: ${Object.keys(recording.results).length} answers of people and models`;
 }
 
 async function nodesOf(tiller: TillerClient, id: string): Promise<TraceNode[]> {
@@ -190,3 +177,63 @@ function tree(nodes: readonly TraceNode[]): string {
   walk(null, 0);
   return lines.join("\n");
 }
+
+const takes = { node: ["NODE"], run: ["ID"] };
+export const runCommand = command("run", {
+  list: verb({
+    what: "runs, how far they are, what they wait for",
+    flags: remoteFlags,
+    run: saying(list),
+  }),
+  show: verb({
+    what: "one, with its steps",
+    takes: takes.run,
+    flags: remoteFlags,
+    run: saying(show),
+  }),
+  workflows: verb({ what: "what can be started", flags: remoteFlags, run: saying(workflows) }),
+  start: verb({ what: "start one", takes: ["NAME"], flags: startFlags, run: saying(start) }),
+  cancel: verb({
+    what: "a run or a node, with all below it",
+    takes: takes.node,
+    flags: why,
+    run: saying(cancel),
+  }),
+  hold: verb({ what: "set a run aside", takes: takes.run, flags: why, run: saying(hold) }),
+  release: verb({
+    what: "let it go on",
+    takes: takes.run,
+    flags: remoteFlags,
+    run: saying(release),
+  }),
+  fork: verb({
+    what: "a new run from a node of an old one",
+    takes: takes.node,
+    flags: forkFlags,
+    run: saying(fork),
+  }),
+  rewind: verb({
+    what: "a new run that does this node and what follows anew",
+    takes: takes.node,
+    flags: remoteFlags,
+    run: saying(rewind),
+  }),
+  reask: verb({
+    what: "a new run that asks people this once more",
+    takes: takes.node,
+    flags: remoteFlags,
+    run: saying(reask),
+  }),
+  migrate: verb({
+    what: "take a run over to a newer version of its workflow",
+    takes: takes.run,
+    flags: migrateFlags,
+    run: saying(migrate),
+  }),
+  record: verb({
+    what: "keep what people and models answered",
+    takes: takes.run,
+    flags: recordFlags,
+    run: saying(record),
+  }),
+});

@@ -40,27 +40,35 @@ import {
 import { buildWeb } from "@tiller/web/build.ts";
 import { betterContinuations, Config, smallConfig } from "../../recipes/better-continuations.ts";
 import { Progress, summaryTable } from "./bars.ts";
-import { countFlag, parseFlags } from "./flags.ts";
+import { command, verb } from "./command.ts";
+import { countFlag, flag, homeFlag } from "./flags.ts";
 
+const text = z.string().min(1).optional();
 const flags = {
-  once: z.boolean().default(false),
-  json: z.boolean().default(false),
-  small: z.boolean().default(false),
-  port: countFlag(z.int().min(0).max(65535)).default(7070),
-  host: z.string().default("127.0.0.1"), // this machine only, unless asked otherwise
-  home: z.string().min(1).optional(),
-  base: z.string().min(1).optional(), // checkpoint folder of the model to improve
-  seed: countFlag(z.int()).default(1),
-  models: z.string().min(1).optional(), // models.json in another place than the home
-  workflows: z.string().min(1).optional(), // a file of one's own workflows
-  people: z.boolean().default(false), // no first experiment and no simulated raters: people alone answer
+  once: z.boolean().default(false).describe("end when the first experiment has ended"),
+  json: z.boolean().default(false).describe("the last line is JSON, and no other is written"),
+  small: z.boolean().default(false).describe("the first experiment in a minute, to try the parts"),
+  port: countFlag(z.int().min(0).max(65535)).default(7070).describe("0: any that is free"),
+  host: flag(
+    z.string().default("127.0.0.1"),
+    "ADDRESS",
+    "where to listen: this machine only, unless asked otherwise",
+  ),
+  home: homeFlag,
+  base: flag(text, "DIR", "checkpoint folder of the model to improve"),
+  seed: countFlag(z.int()).default(1).describe("of the first experiment"),
+  models: flag(text, "FILE", "models.json in another place than the home"),
+  workflows: flag(text, "FILE", "a file of one's own workflows"),
+  people: z
+    .boolean()
+    .default(false)
+    .describe("no first experiment and no simulated raters: people alone answer"),
 };
 
 const SWEEP_MS = 15_000;
 const READY_MS = 5000;
 
-export async function run(args: string[]): Promise<number> {
-  const o = parseFlags(args, flags);
+async function start(o: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
   const home = path.resolve(o.home ?? defaultHome());
   if (o.base) declareInputs(o.base);
   const days = storedDays(process.env);
@@ -294,3 +302,6 @@ function revision(): string {
     return "unknown";
   }
 }
+
+const what = "the server, and the first experiment unless --people";
+export const startCommand = command("start", { "": verb({ what, flags, run: start }) });

@@ -5,27 +5,16 @@ import { z } from "zod";
 import { taskTypes } from "@tiller/crowd";
 import { TillerError } from "@tiller/schema";
 import { buildWeb } from "@tiller/web/build.ts";
-import { countFlag, parseFlags } from "./flags.ts";
+import { command, verb } from "./command.ts";
+import { countFlag } from "./flags.ts";
 import { startPreview } from "./task-preview.ts";
 
-const USAGE = "tiller task list | new NAME | preview FILE [--port 7071]";
-
-export async function run([what, name, ...rest]: string[]): Promise<number> {
-  if (what === "list") return list();
-  if (what === "new" && name) return begin(name);
-  if (what === "preview" && name) return preview(name, rest);
-  throw new TillerError(
-    "bad_command",
-    `${[what, name].filter(Boolean).join(" ") || "nothing"} is not enough. Usage: ${USAGE}.`,
-  );
-}
-
-function list(): number {
+async function list(): Promise<number> {
   for (const [key, def] of taskTypes) console.log(`${key.padEnd(24)} ${def.title}`);
   return 0;
 }
 
-function begin(name: string): number {
+async function begin(_: object, name: string): Promise<number> {
   if (!/^[a-z][a-z0-9-]*$/.test(name))
     throw new TillerError(
       "bad_name",
@@ -56,10 +45,7 @@ export const ${name.replace(/-(.)/g, (_, c: string) => c.toUpperCase())} = defin
 });
 `;
 
-async function preview(file: string, rest: string[]): Promise<number> {
-  const { port } = parseFlags(rest, {
-    port: countFlag(z.int().min(0).max(65535)).default(7071),
-  });
+async function preview({ port }: { port: number }, file: string): Promise<number> {
   if (!existsSync(file))
     throw new TillerError(
       "not_found",
@@ -73,3 +59,16 @@ async function preview(file: string, rest: string[]): Promise<number> {
   close();
   return 0;
 }
+
+export const taskCommand = command("task", {
+  list: verb({ what: "the ready-made ones", flags: {}, run: list }),
+  new: verb({ what: "begin one, as NAME.ts", takes: ["NAME"], flags: {}, run: begin }),
+  preview: verb({
+    what: "a file's kinds of work in the browser, as you save it",
+    takes: ["FILE"],
+    flags: {
+      port: countFlag(z.int().min(0).max(65535)).default(7071).describe("0: any that is free"),
+    },
+    run: preview,
+  }),
+});

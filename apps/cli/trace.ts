@@ -13,32 +13,34 @@ import { TillerError } from "@tiller/schema";
 import { viewerFiles } from "@tiller/server/routes/trace.ts";
 import { defaultHome, exportTrace, getTracedRun, importTrace, openStore } from "@tiller/store";
 import { buildWeb } from "@tiller/web/build.ts";
-import { parseFlags } from "./flags.ts";
+import { command, verb } from "./command.ts";
+import { flag, homeFlag } from "./flags.ts";
 
-const usage =
-  "tiller trace export RUN [--out FILE] [--home DIR] | tiller trace import FILE [--home DIR]";
-
-export async function run([verb, what, ...rest]: string[]): Promise<number> {
-  if ((verb !== "export" && verb !== "import") || !what || what.startsWith("--"))
-    throw new TillerError("bad_command", `say what to export or import: ${usage}`);
-  const flags = parseFlags(rest, {
-    out: z.string().min(1).optional(),
-    home: z.string().min(1).optional(),
+const openAt = (home: string | undefined) =>
+  openStore({
+    home: path.resolve(home ?? defaultHome()),
+    databaseUrl: process.env["DATABASE_URL"],
   });
-  if (verb === "import") await stat(what).catch(noFile(what));
-  const home = path.resolve(flags.home ?? defaultHome());
-  await using store = await openStore({ home, databaseUrl: process.env["DATABASE_URL"] });
-  if (verb === "import") {
-    const made = await importTrace(store, createReadStream(what), { by: "cli" });
-    console.log(`${made.experiment}: ${made.nodes} steps, for reading in the studio`);
-    return 0;
-  }
-  await getTracedRun(store.db, what);
-  const out = path.resolve(flags.out ?? `${what}.trace.html`);
+
+async function bring(o: { home?: string | undefined }, file: string): Promise<number> {
+  await stat(file).catch(noFile(file));
+  await using store = await openAt(o.home);
+  const made = await importTrace(store, createReadStream(file), { by: "cli" });
+  console.log(`${made.experiment}: ${made.nodes} steps, for reading in the studio`);
+  return 0;
+}
+
+async function send(
+  o: { home?: string | undefined; out?: string | undefined },
+  run: string,
+): Promise<number> {
+  await using store = await openAt(o.home);
+  await getTracedRun(store.db, run);
+  const out = path.resolve(o.out ?? `${run}.trace.html`);
   const part = `${out}.${randomUUID()}.part`; // its own, renamed when it is whole
   try {
     const viewer = await viewerFiles(await buildWeb());
-    await pipeline(Readable.from(exportTrace(store, what, viewer)), createWriteStream(part));
+    await pipeline(Readable.from(exportTrace(store, run, viewer)), createWriteStream(part));
     await rename(part, out);
   } finally {
     await rm(part, { force: true });
@@ -50,3 +52,21 @@ export async function run([verb, what, ...rest]: string[]): Promise<number> {
 const noFile = (file: string) => (cause: unknown) => {
   throw new TillerError("no_file", `there is no file ${file}. Check the path.`, { cause });
 };
+
+export const traceCommand = command("trace", {
+  export: verb({
+    what: "a run as one HTML file",
+    takes: ["RUN"],
+    flags: {
+      out: flag(z.string().min(1).optional(), "FILE", "where to (default: RUN.trace.html)"),
+      home: homeFlag,
+    },
+    run: send,
+  }),
+  import: verb({
+    what: "such a file back into the studio, for reading",
+    takes: ["FILE"],
+    flags: { home: homeFlag },
+    run: bring,
+  }),
+});

@@ -1,66 +1,61 @@
 /** tiller trigger: what starts runs by itself, on the running server. */
 import { z } from "zod";
 import { NewTrigger, TillerError } from "@tiller/schema";
-import { parseFlags } from "./flags.ts";
+import { command, verb } from "./command.ts";
+import { flag } from "./flags.ts";
 import { jsonFlag, remote, remoteFlags } from "./remote.ts";
 import { table } from "./table.ts";
 
-const usage = `  tiller trigger list
-  tiller trigger add NAME --workflow NAME --input JSON|@FILE (--schedule CRON | --dataset NAME | --checkpoint NAME) [--agents JSON] [--budget JSON]
-  tiller trigger pause NAME
-  tiller trigger resume NAME
-  tiller trigger remove NAME`;
 const text = z.string().min(1).optional();
+const addFlags = {
+  workflow: flag(z.string().min(1), "NAME", "what is started"),
+  input: flag(text, "JSON|@FILE", 'what it is given; "$event" is what happened'),
+  schedule: flag(text, "CRON", "on: times, in UTC"),
+  dataset: flag(text, "NAME", "on: a new version of this dataset"),
+  checkpoint: flag(text, "NAME", "on: a new checkpoint of this name"),
+  agents: flag(text, "JSON|@FILE", "who answers which kind of work"),
+  budget: flag(text, "JSON|@FILE", "what a run may spend"),
+  ...remoteFlags,
+};
+type Remote = z.infer<z.ZodObject<typeof remoteFlags>>;
 
-export async function run([verb, ...args]: string[]): Promise<number> {
-  if (verb === "list") {
-    const o = parseFlags(args, remoteFlags);
-    const triggers = await remote(o).listTriggers();
-    if (o.json) console.log(JSON.stringify(triggers));
-    else if (!triggers.length) console.log(`No triggers. Add one:\n${usage}`);
-    else
-      console.log(
-        table(
-          ["trigger", "workflow", "on", "state", "next", "fired", "last"],
-          triggers.map((t) => [
-            t.name,
-            t.workflow,
-            Object.entries(t.on)
-              .map(([k, v]) => `${k} ${String(v)}`)
-              .join(),
-            t.active ? "on" : "paused",
-            t.nextAt?.slice(0, 16) ?? "-",
-            String(t.fired),
-            t.lastError ?? t.lastRun ?? "-",
-          ]),
-        ),
-      );
-    return 0;
-  }
-  const [name, ...rest] = args;
-  if (!["add", "pause", "resume", "remove"].includes(verb ?? "") || !name || name.startsWith("--"))
-    throw new TillerError("bad_command", `say what to do:\n${usage}`);
-  if (verb === "remove") {
-    await remote(parseFlags(rest, remoteFlags)).removeTrigger({ name });
-    console.log(`${name} is removed. Runs that it started go on.`);
-    return 0;
-  }
-  if (verb !== "add") {
-    const active = verb === "resume";
-    await remote(parseFlags(rest, remoteFlags)).setTrigger({ name, body: { active } });
+async function list(o: Remote): Promise<number> {
+  const triggers = await remote(o).listTriggers();
+  if (o.json) console.log(JSON.stringify(triggers));
+  else if (!triggers.length) console.log("No triggers. Add one: tiller trigger add --help");
+  else
+    console.log(
+      table(
+        ["trigger", "workflow", "on", "state", "next", "fired", "last"],
+        triggers.map((t) => [
+          t.name,
+          t.workflow,
+          Object.entries(t.on)
+            .map(([k, v]) => `${k} ${String(v)}`)
+            .join(),
+          t.active ? "on" : "paused",
+          t.nextAt?.slice(0, 16) ?? "-",
+          String(t.fired),
+          t.lastError ?? t.lastRun ?? "-",
+        ]),
+      ),
+    );
+  return 0;
+}
+async function remove(o: Remote, name: string): Promise<number> {
+  await remote(o).removeTrigger({ name });
+  console.log(`${name} is removed. Runs that it started go on.`);
+  return 0;
+}
+const set =
+  (active: boolean) =>
+  async (o: Remote, name: string): Promise<number> => {
+    await remote(o).setTrigger({ name, body: { active } });
     console.log(active ? `${name} is on.` : `${name} is paused: it starts nothing.`);
     return 0;
-  }
-  const o = parseFlags(rest, {
-    ...remoteFlags,
-    workflow: z.string().min(1),
-    input: text,
-    agents: text,
-    budget: text,
-    schedule: text,
-    dataset: text,
-    checkpoint: text,
-  });
+  };
+
+async function add(o: z.infer<z.ZodObject<typeof addFlags>>, name: string): Promise<number> {
   const { schedule, dataset, checkpoint } = o;
   const on = Object.entries({ schedule, dataset, checkpoint }).filter(([, v]) => v !== undefined);
   if (on.length !== 1)
@@ -75,8 +70,22 @@ export async function run([verb, ...args]: string[]): Promise<number> {
     budget: given("budget"),
     on: Object.fromEntries(on),
   });
-  if (!body.success) throw new TillerError("bad_flag", `${z.prettifyError(body.error)}\n${usage}`);
+  if (!body.success) throw new TillerError("bad_flag", z.prettifyError(body.error));
   await remote(o).addTrigger({ body: body.data });
   console.log(`${name} is set.`);
   return 0;
 }
+
+const takes = ["NAME"];
+export const triggerCommand = command("trigger", {
+  list: verb({ what: "all of them, with their last runs", flags: remoteFlags, run: list }),
+  add: verb({
+    what: "one, on --schedule, --dataset or --checkpoint",
+    takes,
+    flags: addFlags,
+    run: add,
+  }),
+  pause: verb({ what: "it starts nothing", takes, flags: remoteFlags, run: set(false) }),
+  resume: verb({ what: "it starts runs again", takes, flags: remoteFlags, run: set(true) }),
+  remove: verb({ what: "forget it; its runs go on", takes, flags: remoteFlags, run: remove }),
+});

@@ -1,0 +1,47 @@
+/** Every command of `tiller`, loaded when it is asked for. */
+import type { Command } from "./command.ts";
+
+export const commands: Readonly<Record<string, { what: string; load: () => Promise<Command> }>> = {
+  start: {
+    what: "the server and the first experiment",
+    load: async () => (await import("./start.ts")).startCommand,
+  },
+  pretrain: {
+    what: "the base model from nothing, out of public-domain text",
+    load: async () => (await import("./pretrain.ts")).pretrainCommand,
+  },
+  model: {
+    what: "look at a checkpoint, bring one in, sample, score",
+    load: async () => (await import("./model.ts")).modelCommand,
+  },
+  models: {
+    what: "the models that can be called, and their cost",
+    load: async () => (await import("./models.ts")).modelsCommand,
+  },
+  task: { what: "kinds of work", load: async () => (await import("./task.ts")).taskCommand },
+  data: {
+    what: "answers out to JSONL, CSV or Parquet, and in",
+    load: async () => (await import("./data.ts")).dataCommand,
+  },
+  trace: {
+    what: "a run as one HTML file that opens offline, and back",
+    load: async () => (await import("./trace.ts")).traceCommand,
+  },
+  run: { what: "runs of workflows", load: async () => (await import("./run.ts")).runCommand },
+  trigger: {
+    what: "what starts runs by itself",
+    load: async () => (await import("./trigger.ts")).triggerCommand,
+  },
+  backup: {
+    what: "a home as one file, while its server runs or not",
+    load: async () => (await import("./backup.ts")).backupCommand,
+  },
+  restore: {
+    what: "a home out of such a file, every part checked",
+    load: async () => (await import("./restore.ts")).restoreCommand,
+  },
+  quality: {
+    what: "what several people's answers say",
+    load: async () => (await import("./quality.ts")).qualityCommand,
+  },
+};
