@@ -121,10 +121,10 @@ test("what is open to raters is theirs, and little is open to everybody", () => 
   for (const [route] of forRaters)
     expect(route).toMatch(/ \/api\/(desk|account|joining|tasks|me\b)/);
   expect(keys.filter(([, rule]) => rule === "public").map(([route]) => route)).toEqual([
-    "GET /sign-in",
     "POST /api/sign-in",
     "GET /api/join/:token",
     "POST /api/join/:token",
+    "GET /sign-in",
     "GET /api/openapi.json",
     "GET /api/docs",
     "GET /healthz",

@@ -8,13 +8,14 @@ import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
-import { exportAnswers, importAnswers, SchemaFile } from "@tiller/data";
+import { exportAnswers, importAnswers } from "@tiller/data";
 import {
   dirtInWords,
   dirtPolicies,
   ExportRequest,
   fileKinds,
   importNames,
+  SchemaFile,
   TillerError,
 } from "@tiller/schema";
 import { defaultHome, openStore, type Store } from "@tiller/store";

@@ -10,6 +10,7 @@ import { idempotent } from "./idempotency.ts";
 import { openapiRoutes } from "./openapi.ts";
 import { boundedBody } from "./bodies.ts";
 import { Door } from "./door.ts";
+import { operationRoutes } from "./operate.ts";
 import { answerTo } from "./problems.ts";
 import { readable } from "./readable.ts";
 import { dataRoutes } from "./routes/data.ts";
@@ -17,8 +18,8 @@ import { deskRoutes } from "./routes/desk.ts";
 import { modelRoutes } from "./routes/models.ts";
 import { joiningRoutes } from "./routes/joining.ts";
 import { openaiRoutes } from "./routes/openai.ts";
-import { feedbackRoutes, qualityRoutes } from "./routes/quality.ts";
-import { ownPayRoutes, payRoutes } from "./routes/pay.ts";
+import { qualityRoutes } from "./routes/quality.ts";
+import { payRoutes } from "./routes/pay.ts";
 import { accountRoutes, peopleRoutes, signInRoutes } from "./routes/people.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { studioRoutes } from "./routes/studio.ts";
@@ -36,6 +37,13 @@ const types: Record<string, string> = {
   svg: "image/svg+xml",
   png: "image/png",
   json: "application/json",
+};
+
+/** Operations that were, and what does the same. */
+const gone: Readonly<Record<string, string>> = {
+  "POST /api/work/moves/preview": "POST /api/control/preview",
+  "POST /api/work/moves": "POST /api/control/move",
+  "POST /api/work/pause": "POST /api/control/people/:id",
 };
 
 /**
@@ -66,29 +74,36 @@ export function createApp(d: Deps): Hono<Env> {
     idempotent(d),
   );
 
-  app.route("/", signInRoutes(d, limiter));
-  app.get("/api/me", (c) => c.json(c.var.me));
-  app.route("/api/account", accountRoutes(d));
-  app.route("/api/account/pay", ownPayRoutes(d));
-  app.route("/api/people", peopleRoutes(d));
-  app.route("/api/desk/feedback", feedbackRoutes(d));
-  app.route("/api/pay", payRoutes(d));
-  app.route("/api/control", controlRoutes(d));
-  app.route("/api", openapiRoutes());
-  app.route("/api/data", dataRoutes(d));
-  app.route("/api/desk", deskRoutes(d));
-  app.route("/api/quality", qualityRoutes(d));
-  app.route("/api/work", workRoutes(d));
-  app.route("/api/joining", joiningRoutes(d));
-  app.route("/api/studio", studioRoutes(d));
-  app.route("/api/studio", traceRoutes(d));
-  app.route("/api/studio", runRoutes(d));
-  app.route("/api/studio/models", modelRoutes(d));
-  app.route("/api/tasks", taskRoutes());
-  app.route("/v1", openaiRoutes(d));
-  app.all("/api/*", (c) =>
-    c.json({ code: "not_found", message: `There is no ${c.req.method} ${c.req.path}.` }, 404),
+  const { link, handlers } = signInRoutes(d, limiter);
+  app.route("/", link);
+  app.route(
+    "/",
+    operationRoutes({
+      ...handlers,
+      ...accountRoutes(d),
+      ...peopleRoutes(d),
+      ...payRoutes(d),
+      ...controlRoutes(d),
+      ...dataRoutes(d),
+      ...deskRoutes(d),
+      ...qualityRoutes(d),
+      ...workRoutes(d),
+      ...joiningRoutes(d),
+      ...studioRoutes(d),
+      ...traceRoutes(d),
+      ...runRoutes(d),
+      ...modelRoutes(d),
+      ...taskRoutes(),
+    }),
   );
+  app.route("/api", openapiRoutes());
+  app.route("/v1", openaiRoutes(d));
+  app.all("/api/*", (c) => {
+    const asked = `${c.req.method} ${c.req.path}`;
+    const now = own(gone, asked);
+    const message = now ? `There is no ${asked} any more. Use ${now}.` : `There is no ${asked}.`;
+    return c.json({ code: "not_found", message }, 404);
+  });
 
   app.get("/healthz", async (c) =>
     c.json({ ok: (await d.store.db.value(sql`select 1`, z.number())) === 1 }),

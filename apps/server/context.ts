@@ -1,7 +1,7 @@
 /** What every route gets (the store, the flow, the sampler, the signed-in person), and the guard in front of them all. */
 import type { FlowServer } from "@tiller/flow";
 import type { Models } from "@tiller/model";
-import { type Me, operations, type Role } from "@tiller/schema";
+import { type Me, operations } from "@tiller/schema";
 import { personOfToken, recordAct, type Store } from "@tiller/store";
 import type { Context } from "hono";
 import { getCookie } from "hono/cookie";
@@ -135,16 +135,3 @@ async function bodyOf(c: Context): Promise<unknown> {
     ),
   );
 }
-
-/** A further narrowing inside a router; admins always pass. The rule itself is in access.ts. */
-export const allow = (_: Deps, roles: readonly Role[]) =>
-  createMiddleware<Env>(async (c, next) => {
-    const { role } = c.var.me;
-    if (role === "admin" || roles.includes(role)) return next();
-    return say(
-      c,
-      403,
-      "not_allowed",
-      `This is for ${roles.join(", ")}; your role is ${role}. Ask the work lead.`,
-    );
-  });

@@ -6,7 +6,6 @@ import { Hono } from "hono";
 import { html, raw } from "hono/html";
 import { z } from "zod";
 import { type Operation, operations } from "@tiller/schema";
-import { ruleOf } from "./access.ts";
 import type { Env } from "./context.ts";
 
 const table: Readonly<Record<string, Operation>> = operations;
@@ -23,7 +22,7 @@ const problem = {
 function document(): Record<string, unknown> {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const [name, o] of Object.entries(table)) {
-    const rule = ruleOf(o.method, o.path);
+    const rule = o.who;
     const query = o.query ? jsonSchema(o.query, "input") : {};
     const required = new Set((query["required"] as string[] | undefined) ?? []);
     const place = (paths[o.path.replace(/:(\w+)/g, "{$1}")] ??= {});
@@ -119,7 +118,7 @@ function page() {
           <pre tabindex="0">${JSON.stringify(jsonSchema(schema, io), undefined, 2)}</pre>`
       : "";
   const one = ([name, o]: [string, Operation]) => {
-    const rule = ruleOf(o.method, o.path);
+    const rule = o.who;
     const query = o.query ? Object.entries(o.query.shape) : [];
     return html`<details id="${name}">
       <summary><b>${o.method}</b><code>${o.path}</code><span>${o.about}</span></summary>

@@ -21,6 +21,7 @@ const statusOf: Readonly<Record<string, Status>> = {
   too_many: 429,
   busy: 503,
   disk_full: 507,
+  wrong_reply: 500, // ours: operate.ts
 };
 type Status = 400 | 401 | 403 | 404 | 408 | 409 | 410 | 413 | 415 | 422 | 429 | 500 | 503 | 507;
 type Problem = { status: Status; code: string; message: string };

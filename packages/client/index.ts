@@ -6,13 +6,14 @@
  *   const experiments = await tiller.listExperiments();
  */
 import { z } from "zod";
-import { type Operation, type OperationName, operations, TillerError } from "@tiller/schema";
+import {
+  type Names,
+  type Operation,
+  type OperationName,
+  operations,
+  TillerError,
+} from "@tiller/schema";
 
-type Names<P extends string> = P extends `${string}:${infer N}/${infer R}`
-  ? N | Names<`/${R}`>
-  : P extends `${string}:${infer N}`
-    ? N
-    : never;
 type Place<P extends string> = [Names<P>] extends [never]
   ? object
   : { readonly [K in Names<P>]: string | number };

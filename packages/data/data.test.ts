@@ -10,8 +10,8 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { openStore, sql, type Store } from "@tiller/store";
-import { ExportRequest, fileKinds } from "@tiller/schema";
-import { exportAnswers, importAnswers, SchemaFile } from "./index.ts";
+import { ExportRequest, fileKinds, SchemaFile } from "@tiller/schema";
+import { exportAnswers, importAnswers } from "./index.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-data-"));
 let one: Store;

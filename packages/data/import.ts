@@ -15,6 +15,7 @@ import {
   maybeUnstorable,
   own,
   TillerError,
+  type TypeInFile,
 } from "@tiller/schema";
 import { Db, type Store } from "@tiller/store";
 import type pg from "pg";
@@ -31,7 +32,6 @@ import { saveImportedPairs } from "./pairs.ts";
 import { converters } from "./published.ts";
 import { kindOfFile, readRows } from "./read.ts";
 import { BadRow, parsedRow, type SourceRow } from "./row.ts";
-import type { TypeInFile } from "./schema-file.ts";
 import { checks, inserts } from "./import-sql.ts";
 
 export interface ImportRequest {

@@ -4,4 +4,3 @@ export { exportAnswers } from "./export.ts";
 export { importAnswers } from "./import.ts";
 export { readRows } from "./read.ts";
 export { BadRow } from "./row.ts";
-export { SchemaFile } from "./schema-file.ts";

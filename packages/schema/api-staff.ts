@@ -1,12 +1,14 @@
 /** The part of the API's table that those who run the place use: quality, people, pay, the control room. */
 import { z } from "zod";
 import { Move, MovePreview } from "./assign.ts";
-import { QueueChange, WorkerChange } from "./control.ts";
-import { OpenThread, ThreadAct } from "./feedback.ts";
-import { get, type Operation, post } from "./operation.ts";
-import { Correction, NewRate, OwnPay, PayRate, Period } from "./pay.ts";
+import { ControlRoom, QueueChange, RecentAnswer, WorkerChange } from "./control.ts";
+import { OpenThread, Thread, ThreadAct } from "./feedback.ts";
+import { PersonId } from "./ids.ts";
+import { get, Ok, type Operation, post, who } from "./operation.ts";
+import { Correction, LedgerEntry, NewRate, OwnPay, PayRate, Payroll, Period } from "./pay.ts";
 import {
   AuditEntry,
+  AuditFilter,
   Invitation,
   Invite,
   Join,
@@ -17,134 +19,239 @@ import {
   SignIn,
   Welcome,
 } from "./people.ts";
-import { Decide, LiveQuality, Populations } from "./quality-report.ts";
-import { Gold, GoldChange } from "./quality.ts";
-import { CheckRequest } from "./task-preview.ts";
+import {
+  Decide,
+  Disagreement,
+  LiveQuality,
+  Measured,
+  Population,
+  Populations,
+  QualityReport,
+  RaterReport,
+} from "./quality-report.ts";
+import { Gold, GoldAnswer, GoldChange, GoldEvent } from "./quality.ts";
+import { CheckReply, CheckRequest, PreviewReply } from "./task-preview.ts";
 
-const any = z.unknown();
+/** What a figure is asked of: a field of a kind of work, and whose answers. */
+const Which = z.object({ type: z.string().min(1), field: z.string().min(1), ...Population.shape });
+const Ended = z.strictObject({ ended: z.number() });
+const Link = z.strictObject({ link: z.string() });
+const PeriodWithNames = Period.safeExtend({
+  names: z.enum(["0", "1"]).optional().describe("1 puts real names in: for admins"),
+});
 
 export const staffOperations = {
   // quality
-  qualityFields: get("/api/quality/fields", "what agreement can be asked of", { reply: any }),
-  qualityPopulations: get("/api/quality/populations", "whose answers there are to look at", {
-    reply: Populations,
+  qualityFields: get("/api/quality/fields", who.staff, "what agreement can be asked of", {
+    reply: z.array(Measured),
   }),
-  qualityReport: get("/api/quality/report", "agreement, with intervals", { reply: any }),
-  liveQuality: get("/api/quality/live", "reliabilities with the newest answers", {
+  qualityPopulations: get(
+    "/api/quality/populations",
+    who.staff,
+    "whose answers there are to look at",
+    { query: Which, reply: Populations },
+  ),
+  qualityReport: get("/api/quality/report", who.staff, "agreement, with intervals", {
+    query: Which.extend({
+      fresh: z.enum(["0", "1"]).default("0").describe("1: computed now, not the last one"),
+    }),
+    reply: QualityReport,
+  }),
+  liveQuality: get("/api/quality/live", who.staff, "reliabilities with the newest answers", {
+    query: Which,
     reply: LiveQuality,
   }),
-  raterQuality: get("/api/quality/raters/:id", "one rater's figures", { reply: any }),
-  disagreements: get("/api/quality/disagreements", "tasks that people answered differently", {
-    reply: any,
+  raterQuality: get("/api/quality/raters/:id", who.staff, "one rater's figures", {
+    query: Which,
+    reply: RaterReport,
   }),
-  decide: post("/api/quality/decisions", "settles such a task", { body: Decide, reply: any }),
-  setWeights: post("/api/quality/weights", "stores what each rater's answers weigh", {
-    body: z.strictObject({ type: z.string(), field: z.string() }),
+  disagreements: get(
+    "/api/quality/disagreements",
+    who.staff,
+    "tasks that people answered differently",
+    {
+      query: Which.extend({
+        first: z.string().optional().describe("a person"),
+        second: z.string().optional().describe("and another: only tasks on which these two differ"),
+        offset: z.coerce.number().int().min(0).default(0),
+        limit: z.coerce.number().int().min(1).max(100).default(20),
+      }),
+      reply: z.array(Disagreement),
+    },
+  ),
+  decide: post("/api/quality/decisions", who.staff, "settles such a task", {
+    body: Decide,
+    reply: Disagreement,
+  }),
+  setWeights: post("/api/quality/weights", who.staff, "stores what each rater's answers weigh", {
+    body: Which,
     reply: z.strictObject({ changed: z.int() }),
   }),
-  listGold: get("/api/quality/gold", "tasks with known answers", { reply: z.array(Gold) }),
-  getGold: get("/api/quality/gold/:id", "one of them with its history", { reply: any }),
-  addGold: post("/api/quality/gold", "adds or changes one", { body: GoldChange, reply: any }),
-  setGoldActive: post("/api/quality/gold/:id/active", "retires or restores one", {
-    body: z.strictObject({ active: z.boolean(), reason: z.string().min(1).max(4000) }),
-    reply: any,
+  listGold: get("/api/quality/gold", who.staff, "tasks with known answers", {
+    query: z.strictObject({ type: z.string().optional() }),
+    reply: z.array(Gold),
   }),
-  listThreads: get("/api/quality/threads", "notes, feedback and disputes", { reply: any }),
-  openThread: post("/api/quality/threads", "opens one", { body: OpenThread, reply: any }),
-  getThread: get("/api/quality/threads/:id", "one with its messages", { reply: any }),
-  answerThread: post("/api/quality/threads/:id", "replies, resolves, reopens", {
+  getGold: get("/api/quality/gold/:id", who.staff, "one of them with its history", {
+    reply: z.strictObject({ gold: Gold, events: z.array(GoldEvent), answers: z.array(GoldAnswer) }),
+  }),
+  addGold: post("/api/quality/gold", who.staff, "adds or changes one", {
+    body: GoldChange,
+    reply: Gold,
+  }),
+  setGoldActive: post("/api/quality/gold/:id/active", who.staff, "retires or restores one", {
+    body: z.strictObject({ active: z.boolean(), reason: z.string().trim().min(1).max(4000) }),
+    reply: Gold,
+  }),
+  listThreads: get("/api/quality/threads", who.staff, "notes, feedback and disputes", {
+    query: z.strictObject({
+      about: PersonId.optional(),
+      task: z.string().optional(),
+      gold: z.string().optional(),
+      states: z.string().optional().describe("names with commas between them"),
+    }),
+    reply: z.array(Thread),
+  }),
+  openThread: post("/api/quality/threads", who.staff, "opens one", {
+    body: OpenThread,
+    reply: Thread,
+  }),
+  getThread: get("/api/quality/threads/:id", who.staff, "one with its messages", { reply: Thread }),
+  answerThread: post("/api/quality/threads/:id", who.staff, "replies, resolves, reopens", {
     body: ThreadAct,
-    reply: any,
+    reply: Thread,
   }),
 
   // people
-  signIn: post("/api/sign-in", "signs in with a handle and a password; the session is a cookie", {
-    body: SignIn,
-    reply: any,
+  signIn: post(
+    "/api/sign-in",
+    who.everybody,
+    "signs in with a handle and a password; the session is a cookie",
+    { body: SignIn, reply: z.strictObject({ home: z.string() }) },
+  ),
+  readInvitation: get("/api/join/:token", who.everybody, "what an invitation is for", {
+    reply: Welcome,
   }),
-  readInvitation: get("/api/join/:token", "what an invitation is for", { reply: Welcome }),
-  join: post("/api/join/:token", "takes an invitation", { body: Join, reply: any }),
-  ownSessions: get("/api/account/sessions", "where one is signed in", { reply: z.array(Session) }),
-  revokeOwnSession: post("/api/account/sessions/:id/revoke", "ends a session of one's own", {
-    reply: any,
+  join: post("/api/join/:token", who.everybody, "takes an invitation", {
+    body: Join,
+    reply: z.strictObject({ home: z.string(), pseudonym: z.string() }),
   }),
-  setPassword: post("/api/account/password", "sets one's password", {
-    body: SetPassword,
-    reply: any,
-  }),
-  signOut: post("/api/account/sign-out", "ends this session", { reply: any }),
-  listPeople: get("/api/people", "everybody", { reply: z.array(RosterPerson) }),
-  changePerson: post("/api/people/:id", "changes a role, switches somebody off or on", {
-    body: PersonChange,
-    reply: any,
-  }),
-  newLink: post("/api/people/:id/link", "a new sign-in link", { reply: any }),
-  sessionsOf: get("/api/people/:id/sessions", "where somebody is signed in", {
+  ownSessions: get("/api/account/sessions", who.people, "where one is signed in", {
     reply: z.array(Session),
   }),
-  revokeSessions: post("/api/people/:id/sessions/revoke", "ends somebody's sessions", {
-    body: z.strictObject({ id: z.string().optional() }),
-    reply: any,
+  revokeOwnSession: post(
+    "/api/account/sessions/:id/revoke",
+    who.people,
+    "ends a session of one's own",
+    { reply: Ended },
+  ),
+  setPassword: post("/api/account/password", who.people, "sets one's password", {
+    body: SetPassword,
+    reply: Ok,
   }),
-  listInvitations: get("/api/people/invitations", "open and used invitations", {
+  signOut: post("/api/account/sign-out", who.people, "ends this session", { reply: Ok }),
+  listPeople: get("/api/people", who.staff, "everybody", { reply: z.array(RosterPerson) }),
+  changePerson: post("/api/people/:id", who.admins, "changes a role, switches somebody off or on", {
+    body: PersonChange,
+    reply: RosterPerson,
+  }),
+  newLink: post("/api/people/:id/link", who.admins, "a new sign-in link", { reply: Link }),
+  sessionsOf: get("/api/people/:id/sessions", who.admins, "where somebody is signed in", {
+    reply: z.array(Session),
+  }),
+  revokeSessions: post("/api/people/:id/sessions/revoke", who.admins, "ends somebody's sessions", {
+    body: z.strictObject({ id: z.string().optional() }),
+    reply: Ended,
+  }),
+  listInvitations: get("/api/people/invitations", who.leads, "open and used invitations", {
     reply: z.array(Invitation),
   }),
-  invite: post("/api/people/invitations", "invites somebody", { body: Invite, reply: any }),
-  revokeInvitation: post("/api/people/invitations/:id/revoke", "takes an invitation back", {
-    reply: any,
+  invite: post("/api/people/invitations", who.leads, "invites somebody", {
+    body: Invite,
+    reply: Link.extend({ invitation: Invitation }),
   }),
-  listAudit: get("/api/people/audit", "who changed what", { reply: z.array(AuditEntry) }),
-  auditFile: get("/api/people/audit.jsonl", "the same as a file", { replyAs: "application/jsonl" }),
+  revokeInvitation: post(
+    "/api/people/invitations/:id/revoke",
+    who.leads,
+    "takes an invitation back",
+    { reply: Ok },
+  ),
+  listAudit: get("/api/people/audit", who.leads, "who changed what", {
+    query: AuditFilter,
+    reply: z.array(AuditEntry),
+  }),
+  auditFile: get("/api/people/audit.jsonl", who.admins, "the same as a file", {
+    query: AuditFilter,
+    replyAs: "application/jsonl",
+  }),
 
   // pay
-  ownPay: get("/api/account/pay", "one's own pay, entry by entry", {
+  ownPay: get("/api/account/pay", who.people, "one's own pay, entry by entry", {
     query: Period,
     reply: OwnPay,
   }),
-  payroll: get("/api/pay", "the payroll of a period", { query: Period, reply: any }),
-  payrollFile: get("/api/pay/payroll.csv", "the same as CSV, for payroll programs", {
+  payroll: get("/api/pay", who.leads, "the payroll of a period", {
+    query: PeriodWithNames,
+    reply: Payroll,
+  }),
+  payrollFile: get("/api/pay/payroll.csv", who.leads, "the same as CSV, for payroll programs", {
+    query: PeriodWithNames,
+    replyAs: "text/csv",
+  }),
+  payEntries: get("/api/pay/entries.csv", who.leads, "the ledger, entry by entry", {
     query: Period,
     replyAs: "text/csv",
   }),
-  payEntries: get("/api/pay/entries.csv", "the ledger, entry by entry", {
-    query: Period,
-    replyAs: "text/csv",
-  }),
-  payRates: get("/api/pay/rates", "what an hour or a piece is paid, over time", {
+  payRates: get("/api/pay/rates", who.leads, "what an hour or a piece is paid, over time", {
     reply: z.array(PayRate),
   }),
-  setPayRate: post("/api/pay/rates", "a new rate, from a day on", { body: NewRate, reply: any }),
-  payOf: get("/api/pay/people/:id", "one person's pay", { query: Period, reply: any }),
-  correctPay: post("/api/pay/people/:id/corrections", "a correcting entry; none is changed", {
-    body: Correction,
-    reply: any,
+  setPayRate: post("/api/pay/rates", who.admins, "a new rate, from a day on", {
+    body: NewRate,
+    reply: z.strictObject({ booked: z.number() }),
   }),
+  payOf: get("/api/pay/people/:id", who.leads, "one person's pay", {
+    query: Period,
+    reply: z.array(LedgerEntry),
+  }),
+  correctPay: post(
+    "/api/pay/people/:id/corrections",
+    who.leads,
+    "a correcting entry; none is changed",
+    { body: Correction, reply: Ok },
+  ),
 
   // the control room
-  controlRoom: get("/api/control", "people, queues with forecasts, alerts", { reply: any }),
-  quickestAnswers: get("/api/control/answers/:person", "a person's quickest answers", {
-    reply: any,
+  controlRoom: get("/api/control", who.staff, "people, queues with forecasts, alerts", {
+    reply: ControlRoom,
   }),
-  previewMove: post("/api/control/preview", "what a move would change", {
+  quickestAnswers: get("/api/control/answers/:person", who.staff, "a person's quickest answers", {
+    reply: z.array(RecentAnswer),
+  }),
+  previewMove: post("/api/control/preview", who.staff, "what a move would change", {
     body: Move,
     reply: MovePreview,
   }),
-  move: post("/api/control/move", "moves a person, a group or a queue", { body: Move, reply: any }),
-  undoMove: post("/api/control/moves/:id/undo", "takes a move back", { reply: any }),
+  move: post("/api/control/move", who.staff, "moves a person, a group or a queue", {
+    body: Move,
+    reply: z.strictObject({ id: z.string() }),
+  }),
+  undoMove: post("/api/control/moves/:id/undo", who.staff, "takes a move back", { reply: Ok }),
   changeWorker: post(
     "/api/control/people/:id",
+    who.staff,
     "pauses somebody, sets groups, languages, qualifications",
-    { body: WorkerChange, reply: any },
+    { body: WorkerChange, reply: Ok },
   ),
-  changeQueue: post("/api/control/queues", "pauses or orders a queue", {
+  changeQueue: post("/api/control/queues", who.staff, "pauses or orders a queue", {
     body: QueueChange,
-    reply: any,
+    reply: Ok,
   }),
 
   // kinds of work
-  listTasks: get("/api/tasks", "the kinds of work with their samples", { reply: any }),
-  checkAnswer: post("/api/tasks/check", "what is wrong with an answer to a sample", {
+  listTasks: get("/api/tasks", who.people, "the kinds of work with their samples", {
+    reply: PreviewReply,
+  }),
+  checkAnswer: post("/api/tasks/check", who.people, "what is wrong with an answer to a sample", {
     body: CheckRequest,
-    reply: any,
+    reply: CheckReply,
   }),
 } as const satisfies Record<string, Operation>;

@@ -12,6 +12,7 @@ import {
   Imported,
   ImportQuery,
   NewWebhook,
+  SchemaFile,
   Webhook,
   WebhookChange,
   WebhookDelivery,
@@ -40,10 +41,10 @@ import {
   Run,
   Sample,
 } from "./lab.ts";
-import { OpenThread, ThreadAct } from "./feedback.ts";
+import { DeskFeedback, OpenThread, Thread, ThreadAct } from "./feedback.ts";
 import { LeaseId } from "./ids.ts";
 import { ModelList, ModelPage } from "./models.ts";
-import { get, type Operation, post } from "./operation.ts";
+import { get, Ok, type Operation, post, who } from "./operation.ts";
 import { NodeComment, TracePage } from "./trace.ts";
 import { NodeDigest, nodeParts, NodeView, TracedRun, TraceFound } from "./trace-view.ts";
 import {
@@ -60,217 +61,287 @@ import {
   UndoReply,
 } from "./work.ts";
 
-const Ok = z.looseObject({ ok: z.boolean() });
-const any = z.unknown();
-const page = z.strictObject({
-  offset: z.coerce.number().optional(),
-  limit: z.coerce.number().optional(),
-});
+const count = (fallback: number, most: number) =>
+  z.coerce.number().int().min(0).max(most).default(fallback);
+/** A time zone's name that Postgres and the browser both know. */
+const Zone = z.string().refine((zone) => {
+  try {
+    return Boolean(Intl.DateTimeFormat("en", { timeZone: zone }));
+  } catch {
+    return false;
+  }
+}, "is not a time zone like Europe/London");
+const NodePath = z.string().min(1).max(4000);
 
 export const operations = {
   // the desk
-  me: get("/api/me", "the signed-in person", { reply: Me }),
-  nextTask: post("/api/desk/next", "a task on loan, or word that there is none", {
-    body: z.strictObject({ holding: z.array(z.string()).max(16).optional() }),
+  me: get("/api/me", who.people, "the signed-in person", { reply: Me }),
+  nextTask: post("/api/desk/next", who.people, "a task on loan, or word that there is none", {
+    body: z.strictObject({ holding: z.array(z.string()).max(16).default([]) }),
     reply: NextReply,
   }),
   submitAnswer: post(
     "/api/desk/answers",
+    who.people,
     "hands in an answer; the same lease again gives the same reply",
     { body: Submit, reply: SubmitReply },
   ),
-  undoAnswer: post("/api/desk/undo", "takes the last answer back, for two minutes", {
+  undoAnswer: post("/api/desk/undo", who.people, "takes the last answer back, for two minutes", {
     body: Undo,
     reply: UndoReply,
   }),
-  skipTask: post("/api/desk/skip", "gives a task back with a reason", {
+  skipTask: post("/api/desk/skip", who.people, "gives a task back with a reason", {
     body: Skip,
     reply: SkipReply,
   }),
-  renewLease: post("/api/desk/renew", "keeps a task longer", {
+  renewLease: post("/api/desk/renew", who.people, "keeps a task longer", {
     body: z.strictObject({ lease: LeaseId }),
     reply: z.strictObject({ renewed: z.boolean() }),
   }),
-  beat: post("/api/desk/beat", "tells the time spent on the task in hand", {
+  beat: post("/api/desk/beat", who.people, "tells the time spent on the task in hand", {
     body: Beat,
     reply: BeatReply,
   }),
-  saveDraft: post("/api/desk/drafts", "keeps an unfinished answer", {
+  saveDraft: post("/api/desk/drafts", who.people, "keeps an unfinished answer", {
     body: SaveDraft,
     reply: SaveDraftReply,
   }),
-  getDraft: get("/api/desk/drafts/:lease", "the unfinished answer", {
+  getDraft: get("/api/desk/drafts/:lease", who.people, "the unfinished answer", {
     reply: SavedDraft.nullable(),
   }),
   readInstructions: post(
     "/api/desk/instructions",
+    who.people,
     "says that a version of the instructions was read",
-    { body: Acknowledge, reply: any },
+    { body: Acknowledge, reply: Ok },
   ),
-  raiseConcern: post("/api/desk/concerns", "flags a task", { body: RaiseConcern, reply: any }),
-  listConcerns: get("/api/desk/concerns", "one's own concerns and what came of them", {
+  raiseConcern: post("/api/desk/concerns", who.people, "flags a task", {
+    body: RaiseConcern,
+    reply: Concern,
+  }),
+  listConcerns: get("/api/desk/concerns", who.people, "one's own concerns and what came of them", {
     reply: z.array(Concern),
   }),
-  progress: get("/api/desk/progress", "one's own figures", { reply: DeskProgress }),
-  ownWork: get("/api/desk/me", "one's own hours and answers", {
-    query: z.strictObject({ zone: z.string().optional() }),
+  progress: get("/api/desk/progress", who.people, "one's own figures", { reply: DeskProgress }),
+  ownWork: get("/api/desk/me", who.people, "one's own hours and answers", {
+    query: z.strictObject({ zone: Zone.default("UTC") }),
     reply: OwnWork,
   }),
-  inbox: get("/api/desk/inbox", "concerns and skipped tasks that wait for an answer", {
+  inbox: get("/api/desk/inbox", who.staff, "concerns and skipped tasks that wait for an answer", {
     reply: Inbox,
   }),
-  answerConcern: post("/api/desk/concerns/:id/reply", "answers a concern", {
-    body: z.strictObject({ reply: z.string().min(1).max(4000) }),
-    reply: any,
+  answerConcern: post("/api/desk/concerns/:id/reply", who.staff, "answers a concern", {
+    body: z.strictObject({ reply: z.string().trim().min(1).max(4000) }),
+    reply: Concern,
   }),
   settleReferral: post(
     "/api/desk/referrals/:lease",
+    who.staff,
     "says what becomes of a task that was passed to researchers",
-    { body: SettleReferral, reply: any },
+    { body: SettleReferral, reply: Ok },
   ),
-  listFeedback: get("/api/desk/feedback", "feedback on one's own answers", { reply: any }),
-  giveFeedback: post("/api/desk/feedback", "opens a thread about one's own answer", {
-    body: OpenThread.omit({ kind: true }),
-    reply: any,
+  listFeedback: get("/api/desk/feedback", who.people, "feedback on one's own answers", {
+    reply: DeskFeedback,
   }),
-  answerFeedback: post("/api/desk/feedback/:id", "replies in a thread", {
+  giveFeedback: post("/api/desk/feedback", who.people, "opens a thread about one's own answer", {
+    body: OpenThread.omit({ kind: true }),
+    reply: Thread,
+  }),
+  answerFeedback: post("/api/desk/feedback/:id", who.people, "replies in a thread", {
     body: ThreadAct,
-    reply: any,
+    reply: Thread,
   }),
 
   // data in and out
   exportAnswers: get(
     "/api/data/export",
+    who.machines,
     "answers as a file, by pseudonym; filtered and in any of the formats",
     { query: ExportRequest, replyAs: "application/octet-stream" },
   ),
   exportSchema: get(
     "/api/data/export/schema",
+    who.machines,
     "what the columns of that file mean, and its kinds of work in full",
-    { query: ExportRequest, reply: any },
+    { query: ExportRequest, reply: SchemaFile },
   ),
-  importAnswers: post("/api/data/import", "answers out of a file, all of them or none", {
-    query: ImportQuery,
-    bodyAs: "application/octet-stream",
-    reply: Imported,
+  importAnswers: post(
+    "/api/data/import",
+    who.machines,
+    "answers out of a file, all of them or none",
+    {
+      query: ImportQuery,
+      bodyAs: "application/octet-stream",
+      reply: Imported,
+    },
+  ),
+  listWebhooks: get("/api/data/webhooks", who.machines, "who is told of what", {
+    reply: z.array(Webhook),
   }),
-  listWebhooks: get("/api/data/webhooks", "who is told of what", { reply: z.array(Webhook) }),
   createWebhook: post(
     "/api/data/webhooks",
+    who.machines,
     "tells a URL of events; the secret is in the reply and nowhere else",
     { body: NewWebhook, reply: CreatedWebhook },
   ),
-  setWebhook: post("/api/data/webhooks/:id", "switches a webhook on or off", {
+  setWebhook: post("/api/data/webhooks/:id", who.machines, "switches a webhook on or off", {
     body: WebhookChange,
     reply: Ok,
   }),
-  listDeliveries: get("/api/data/webhooks/:id/deliveries", "what was sent, newest first", {
-    query: z.strictObject({ before: z.coerce.number().optional() }),
-    reply: z.array(WebhookDelivery),
-  }),
-  redeliver: post("/api/data/webhooks/:id/deliveries/:delivery", "sends a delivery again", {
-    reply: Ok,
-  }),
+  listDeliveries: get(
+    "/api/data/webhooks/:id/deliveries",
+    who.machines,
+    "what was sent, newest first",
+    {
+      query: z.strictObject({ before: z.coerce.number().int().optional() }),
+      reply: z.array(WebhookDelivery),
+    },
+  ),
+  redeliver: post(
+    "/api/data/webhooks/:id/deliveries/:delivery",
+    who.machines,
+    "sends a delivery again",
+    {
+      reply: Ok,
+    },
+  ),
 
   // the lab
-  listExperiments: get("/api/studio/experiments", "all experiments, newest first", {
+  listExperiments: get("/api/studio/experiments", who.staff, "all experiments, newest first", {
     reply: z.array(Experiment),
   }),
-  getExperiment: get("/api/studio/experiments/:id", "one experiment with its stages", {
+  getExperiment: get("/api/studio/experiments/:id", who.staff, "one experiment with its stages", {
     reply: Experiment,
   }),
-  getResult: get("/api/studio/experiments/:id/result", "what its workflow returned, whole", {
-    replyAs: "application/json",
-  }),
+  getResult: get(
+    "/api/studio/experiments/:id/result",
+    who.staff,
+    "what its workflow returned, whole",
+    {
+      replyAs: "application/json",
+    },
+  ),
   listRaters: get(
     "/api/studio/experiments/:id/raters",
+    who.staff,
     "the raters of an experiment with their figures",
     { reply: z.array(RaterRow) },
   ),
-  listRuns: get("/api/studio/experiments/:id/runs", "its jobs", { reply: z.array(Run) }),
-  listSamples: get("/api/studio/experiments/:id/samples", "texts that its models wrote", {
-    query: z.strictObject({ run: z.string().optional(), limit: z.coerce.number().optional() }),
-    reply: z.array(Sample),
-  }),
-  getReport: get("/api/studio/experiments/:id/report", "its report", { reply: Report }),
-  reportPage: get("/api/studio/experiments/:id/report.html", "its report as a page", {
+  listRuns: get("/api/studio/experiments/:id/runs", who.staff, "its jobs", { reply: z.array(Run) }),
+  listSamples: get(
+    "/api/studio/experiments/:id/samples",
+    who.staff,
+    "texts that its models wrote",
+    {
+      query: z.strictObject({ run: z.string().optional(), limit: count(60, 500) }),
+      reply: z.array(Sample),
+    },
+  ),
+  getReport: get("/api/studio/experiments/:id/report", who.staff, "its report", { reply: Report }),
+  reportPage: get("/api/studio/experiments/:id/report.html", who.staff, "its report as a page", {
     replyAs: "text/html",
   }),
-  getRun: get("/api/studio/runs/:id", "one job", { reply: Run }),
-  getMetrics: get("/api/studio/runs/:id/metrics", "a job's curves", {
-    query: z.strictObject({ after: z.coerce.number().optional() }),
+  getRun: get("/api/studio/runs/:id", who.staff, "one job", { reply: Run }),
+  getMetrics: get("/api/studio/runs/:id/metrics", who.staff, "a job's curves", {
+    query: z.strictObject({ after: z.coerce.number().default(-1) }),
     reply: z.array(MetricPoint),
   }),
-  getSample: get("/api/studio/samples/:id", "one text", { reply: Sample }),
-  getDataset: get("/api/studio/datasets/:id", "a dataset version", { reply: Dataset }),
+  getSample: get("/api/studio/samples/:id", who.staff, "one text", { reply: Sample }),
+  getDataset: get("/api/studio/datasets/:id", who.staff, "a dataset version", { reply: Dataset }),
   datasetRows: get(
     "/api/studio/datasets/:id/rows",
+    who.staff,
     "its rows; pairs with the judgments behind them",
     {
-      query: page,
+      query: z.strictObject({ offset: count(0, 1e9), limit: count(50, 200) }),
       reply: z.union([
         z.array(z.looseObject({ ...LabelledPair.shape, judgments: z.array(Judgment) })),
         z.array(z.unknown()),
       ]),
     },
   ),
-  listCheckpoints: get("/api/studio/checkpoints", "all models, newest first", {
+  listCheckpoints: get("/api/studio/checkpoints", who.staff, "all models, newest first", {
     reply: z.array(Checkpoint),
   }),
-  lineage: get("/api/studio/lineage/:id", "the walk back from a checkpoint", { reply: Lineage }),
-  events: get("/api/studio/events", "live events", {
+  lineage: get("/api/studio/lineage/:id", who.staff, "the walk back from a checkpoint", {
+    reply: Lineage,
+  }),
+  events: get("/api/studio/events", who.staff, "live events", {
     query: z.strictObject({ experiment: z.string().optional() }),
     replyAs: "text/event-stream",
   }),
-  tracePage: get("/api/studio/experiments/:id/trace", "nodes of the trace that changed", {
-    query: z.strictObject({ after: z.coerce.number().optional() }),
-    reply: TracePage,
-  }),
-  tracedRun: get("/api/studio/experiments/:id/trace/run", "the run that the trace is of", {
-    reply: TracedRun,
-  }),
-  traceNode: get("/api/studio/experiments/:id/trace/node", "one node in full", {
-    query: z.strictObject({ id: z.string() }),
+  tracePage: get(
+    "/api/studio/experiments/:id/trace",
+    who.machines,
+    "nodes of the trace that changed",
+    {
+      query: z.strictObject({ after: z.coerce.number().int().min(0).default(0) }),
+      reply: TracePage,
+    },
+  ),
+  tracedRun: get(
+    "/api/studio/experiments/:id/trace/run",
+    who.machines,
+    "the run that the trace is of",
+    {
+      reply: TracedRun,
+    },
+  ),
+  traceNode: get("/api/studio/experiments/:experiment/trace/node", who.staff, "one node in full", {
+    query: z.strictObject({ id: NodePath }),
     reply: NodeView,
   }),
   tracePart: get(
-    "/api/studio/experiments/:id/trace/part",
+    "/api/studio/experiments/:experiment/trace/part",
+    who.staff,
     "a node's input, output, prompt or answers, whole, as a file",
     {
-      query: z.strictObject({ id: z.string(), part: z.enum(nodeParts) }),
+      query: z.strictObject({ id: NodePath, part: z.enum(nodeParts) }),
       replyAs: "application/json",
     },
   ),
   searchTrace: get(
     "/api/studio/experiments/:id/trace/search",
+    who.staff,
     "nodes whose texts hold these words",
-    { query: z.strictObject({ q: z.string() }), reply: TraceFound },
+    { query: z.strictObject({ q: z.string().min(2).max(200) }), reply: TraceFound },
   ),
   traceDigests: get(
     "/api/studio/experiments/:id/trace/digests",
+    who.staff,
     "hashes of inputs and outputs, to compare two runs",
     { reply: z.array(NodeDigest) },
   ),
-  traceComments: get("/api/studio/experiments/:id/trace/comments", "comments", {
+  traceComments: get("/api/studio/experiments/:id/trace/comments", who.staff, "comments", {
     reply: z.array(NodeComment),
   }),
-  commentTrace: post("/api/studio/experiments/:id/trace/comments", "comments on a node", {
-    body: NodeComment.pick({ node: true, text: true }),
-    reply: any,
-  }),
+  commentTrace: post(
+    "/api/studio/experiments/:id/trace/comments",
+    who.staff,
+    "comments on a node",
+    { body: NodeComment.pick({ node: true, text: true }), reply: NodeComment },
+  ),
   traceFile: get(
     "/api/studio/experiments/:id/trace/file",
+    who.staff,
     "the run as one file that opens offline",
     { replyAs: "text/html" },
   ),
-  importTrace: post("/api/studio/traces", "takes such a file in", {
+  importTrace: post("/api/studio/traces", who.staff, "takes such a file in", {
     bodyAs: "text/html",
-    reply: any,
+    reply: z.strictObject({ experiment: z.string(), nodes: z.number() }),
   }),
-  listModels: get("/api/studio/models", "language models that may be called, with what they cost", {
-    reply: ModelList,
+  listModels: get(
+    "/api/studio/models",
+    who.staff,
+    "language models that may be called, with what they cost",
+    {
+      reply: ModelList,
+    },
+  ),
+  getModel: get("/api/studio/models/:name", who.staff, "one of them with its calls", {
+    reply: ModelPage,
   }),
-  getModel: get("/api/studio/models/:name", "one of them with its calls", { reply: ModelPage }),
 
   ...runOperations,
   ...workOperations,

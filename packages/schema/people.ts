@@ -90,6 +90,18 @@ export const AuditEntry = z.strictObject({
 });
 export type AuditEntry = z.infer<typeof AuditEntry>;
 
+/** GET /api/people/audit?... */
+export const AuditFilter = z.strictObject({
+  actor: z.string().optional().describe("pseudonym"),
+  action: z.string().optional().describe("a part of its name"),
+  target: z.string().optional().describe("a part of it"),
+  from: z.iso.datetime().optional(),
+  to: z.iso.datetime().optional(),
+  before: z.coerce.number().optional(),
+  limit: z.coerce.number().int().min(1).max(5000).default(100),
+});
+export type AuditFilter = z.infer<typeof AuditFilter>;
+
 /** POST /api/people/:id changes what is named. */
 export const PersonChange = z.strictObject({
   role: Role.optional(),

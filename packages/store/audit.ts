@@ -1,6 +1,5 @@
 /** The audit log: every administrative act, with what was before and after. Rows are only added (a trigger sees to it). */
-import { z } from "zod";
-import { AuditEntry } from "@tiller/schema";
+import { AuditEntry, type AuditFilter } from "@tiller/schema";
 import { type Db, sql } from "./sql.ts";
 
 /** Inside the transaction of the act, where it has one. */
@@ -18,21 +17,9 @@ export const recordAct = (
     values (${act.actor}, ${act.action}, ${act.target}, ${json(act.before)}::jsonb, ${json(act.after)}::jsonb)`);
 const json = (value: unknown) => (value === undefined ? null : JSON.stringify(value));
 
-/** `before`: entries older than this number; newest first. */
-export const AuditFilter = z.strictObject({
-  actor: z.string().optional().describe("pseudonym"),
-  action: z.string().optional().describe("a part of its name"),
-  target: z.string().optional().describe("a part of it"),
-  from: z.iso.datetime().optional(),
-  to: z.iso.datetime().optional(),
-  before: z.coerce.number().optional(),
-  limit: z.coerce.number().int().min(1).max(5000).default(100),
-});
-export type AuditFilter = z.infer<typeof AuditFilter>;
-
 const like = (part: string) => `%${part.replace(/[%_\\]/g, "\\$&")}%`;
 
-/** Without `names` no act says which pseudonym took whose invitation: whoever handed it out knows to whom. */
+/** Newest first; `before`: older than this number. Without `names` no act says which pseudonym took whose invitation: whoever handed it out knows to whom. */
 export function listActs(db: Db, f: AuditFilter, o: { names: boolean }): Promise<AuditEntry[]> {
   const all = sql`true`;
   const target = o.names

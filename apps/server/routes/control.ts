@@ -1,14 +1,6 @@
 /** The control room's API: one snapshot that many may ask for, moves with a preview and undo, people, queues. */
-import { Hono } from "hono";
 import { flagRaters } from "@tiller/crowd";
-import {
-  type ControlRoom,
-  Move,
-  PersonId,
-  QueueChange,
-  type RaterRow,
-  WorkerChange,
-} from "@tiller/schema";
+import { type ControlRoom, PersonId, type RaterRow } from "@tiller/schema";
 import {
   changeQueue,
   changeWorker,
@@ -28,7 +20,8 @@ import {
   undoMove,
 } from "@tiller/store";
 import { alertsOf, completion, pace } from "../alerts.ts";
-import type { Deps, Env } from "../context.ts";
+import type { Deps } from "../context.ts";
+import { type Handlers, ok } from "../operate.ts";
 
 /** Many pages ask at once: they share one answer for a moment. Reliability is worth computing less often. */
 const SNAPSHOT_MS = 1000;
@@ -132,32 +125,32 @@ export const controlRoutes = (d: Deps) => {
     room.drop();
     return value;
   };
-  return new Hono<Env>()
-    .get("/", async (c) => c.json(await room.get()))
-    .get("/answers/:person", async (c) => c.json(await quickestAnswers(db, c.req.param("person"))))
-    .post("/preview", async (c) => {
+  return {
+    controlRoom: () => room.get(),
+    quickestAnswers: (_, { person }) => quickestAnswers(db, person),
+    previewMove: (c, { body }) => {
       c.set("recorded", true); // nothing is changed
-      return c.json(await previewMove(db, Move.parse(await c.req.json())));
-    })
-    .post("/move", async (c) => {
-      const id = await moveOnRecord(db, c.var.me.id, Move.parse(await c.req.json()));
+      return previewMove(db, body);
+    },
+    move: async (c, { body }) => {
+      const id = await moveOnRecord(db, c.var.me.id, body);
       c.set("recorded", true);
-      return changed(c.json({ id }));
-    })
-    .post("/moves/:id/undo", async (c) => {
-      await undoMove(db, c.var.me.id, c.req.param("id"));
+      return changed({ id });
+    },
+    undoMove: async (c, { id }) => {
+      await undoMove(db, c.var.me.id, id);
       c.set("recorded", true);
-      return changed(c.json({ ok: true }));
-    })
-    .post("/people/:id", async (c) => {
-      const change = WorkerChange.parse(await c.req.json());
-      await changeWorker(db, c.var.me.id, PersonId.parse(c.req.param("id")), change);
+      return changed(ok);
+    },
+    changeWorker: async (c, { id, body }) => {
+      await changeWorker(db, c.var.me.id, PersonId.parse(id), body);
       c.set("recorded", true);
-      return changed(c.json({ ok: true }));
-    })
-    .post("/queues", async (c) => {
-      await changeQueue(db, c.var.me.id, QueueChange.parse(await c.req.json()));
+      return changed(ok);
+    },
+    changeQueue: async (c, { body }) => {
+      await changeQueue(db, c.var.me.id, body);
       c.set("recorded", true);
-      return changed(c.json({ ok: true }));
-    });
+      return changed(ok);
+    },
+  } satisfies Partial<Handlers>;
 };

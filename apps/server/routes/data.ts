@@ -1,9 +1,7 @@
 /** Data in and out for staff and services: export and import as streams, webhooks and their deliveries. */
 import { Readable } from "node:stream";
-import { Hono } from "hono";
 import { z } from "zod";
 import { exportAnswers, importAnswers } from "@tiller/data";
-import { ExportRequest, ImportQuery, NewWebhook, WebhookChange } from "@tiller/schema";
 import {
   checkedAddress,
   createWebhook,
@@ -13,37 +11,36 @@ import {
   redeliver,
   setWebhookEnabled,
 } from "@tiller/store";
-import type { Deps, Env } from "../context.ts";
+import type { Deps } from "../context.ts";
+import { type Handlers, ok } from "../operate.ts";
 import { spooled } from "../spool.ts";
 
 const DELIVERIES = 100; // a page
 const allowed = () => parseAllowed(process.env["TILLER_WEBHOOK_ALLOW"] ?? "");
-const Before = z.coerce.number().int().optional();
 
 export const dataRoutes = (d: Deps) => {
   const { db } = d.store;
-  return new Hono<Env>()
-    .get("/export", async (c) => {
-      const file = await exportAnswers(d.store, ExportRequest.parse(c.req.query()));
+  return {
+    exportAnswers: async (c, asked) => {
+      const file = await exportAnswers(d.store, asked);
       c.header("content-type", file.mime);
       c.header("content-disposition", `attachment; filename="${file.name}"`);
       return c.body(Readable.toWeb(file.stream) as globalThis.ReadableStream<Uint8Array>);
-    })
-    .get("/export/schema", async (c) => {
-      const file = await exportAnswers(d.store, ExportRequest.parse(c.req.query()));
+    },
+    exportSchema: async (c, asked) => {
+      const file = await exportAnswers(d.store, asked);
       file.stream.destroy();
       c.header("content-type", "application/json");
       c.header("content-disposition", `attachment; filename="${file.name}.schema.json"`);
       return c.body(file.schema);
-    })
-    .post("/import", async (c) => {
-      const q = ImportQuery.parse(c.req.query());
-      const counts = await spooled(d.store.home, c.req.raw.body, (file) =>
+    },
+    importAnswers: (c, { as, ...q }) =>
+      spooled(d.store.home, c.req.raw.body, (file) =>
         importAnswers(d.store, {
           file,
           name: q.name,
           format: q.format,
-          kind: q.as,
+          kind: as,
           experiment: q.experiment,
           rater: q.rater,
           raterPrefix: q.raterPrefix,
@@ -55,34 +52,20 @@ export const dataRoutes = (d: Deps) => {
           dry: q.dry,
           now: new Date(),
         }),
-      );
-      return c.json(counts);
-    })
-    .get("/webhooks", async (c) => c.json(await listWebhooks(db)))
-    .post("/webhooks", async (c) => {
-      const wanted = NewWebhook.parse(await c.req.json());
-      await checkedAddress(new URL(wanted.url), allowed()); // told now, and checked again at each delivery
-      return c.json(await createWebhook(db, c.var.me.id, wanted));
-    })
-    .post("/webhooks/:id", async (c) => {
-      const { enabled } = WebhookChange.parse(await c.req.json());
-      await setWebhookEnabled(db, c.req.param("id"), { enabled });
-      return c.json({ ok: true });
-    })
-    .get("/webhooks/:id/deliveries", async (c) =>
-      c.json(
-        await listDeliveries(db, c.req.param("id"), {
-          before: Before.parse(c.req.query("before")),
-          limit: DELIVERIES,
-        }),
       ),
-    )
-    .post("/webhooks/:id/deliveries/:delivery", async (c) => {
-      await redeliver(
-        db,
-        c.req.param("id"),
-        z.coerce.number().int().parse(c.req.param("delivery")),
-      );
-      return c.json({ ok: true });
-    });
+    listWebhooks: () => listWebhooks(db),
+    createWebhook: async (c, { body: wanted }) => {
+      await checkedAddress(new URL(wanted.url), allowed()); // told now, and checked again at each delivery
+      return createWebhook(db, c.var.me.id, wanted);
+    },
+    setWebhook: async (_, { id, body: { enabled } }) => {
+      await setWebhookEnabled(db, id, { enabled });
+      return ok;
+    },
+    listDeliveries: (_, { id, before }) => listDeliveries(db, id, { before, limit: DELIVERIES }),
+    redeliver: async (_, { id, delivery }) => {
+      await redeliver(db, id, z.coerce.number().int().parse(delivery));
+      return ok;
+    },
+  } satisfies Partial<Handlers>;
 };

@@ -1,9 +1,8 @@
 /** The studio's view of the models that can be called: their state here, what they were used for, what is kept. */
-import { Hono } from "hono";
 import { busyModels, modelPage, modelUse } from "@tiller/model";
-import type { ModelList, ModelPage, ModelState } from "@tiller/schema";
-import { TillerError } from "@tiller/schema";
-import type { Deps, Env } from "../context.ts";
+import { type ModelState, TillerError } from "@tiller/schema";
+import type { Deps } from "../context.ts";
+import type { Handlers } from "../operate.ts";
 
 const DAYS = 30;
 
@@ -14,8 +13,8 @@ async function statesNow(d: Pick<Deps, "store" | "models">): Promise<ModelState[
 }
 
 export const modelRoutes = (d: Pick<Deps, "store" | "models">) =>
-  new Hono<Env>()
-    .get("/", async (c) => {
+  ({
+    listModels: async () => {
       const states = new Map((await statesNow(d)).map((s) => [s.name, s]));
       const uses = new Map((await modelUse(d.store.db, DAYS)).map((u) => [u.model, u]));
       const models = [...new Set([...states.keys(), ...uses.keys()])].map((name) => ({
@@ -23,10 +22,9 @@ export const modelRoutes = (d: Pick<Deps, "store" | "models">) =>
         state: states.get(name) ?? null,
         use: uses.get(name) ?? null,
       }));
-      return c.json({ models } satisfies ModelList);
-    })
-    .get("/:name", async (c) => {
-      const name = c.req.param("name");
+      return { models };
+    },
+    getModel: async (_, { name }) => {
       const state = (await statesNow(d)).find((s) => s.name === name) ?? null;
       const page = await modelPage(d.store.db, name, { days: DAYS, calls: 50 });
       if (!state && !page.days.length)
@@ -34,5 +32,6 @@ export const modelRoutes = (d: Pick<Deps, "store" | "models">) =>
           "not_found",
           `there is no model ${name}, and there was none in ${DAYS} days. Look at the list of models.`,
         );
-      return c.json({ name, state, ...page } satisfies ModelPage);
-    });
+      return { name, state, ...page };
+    },
+  }) satisfies Partial<Handlers>;

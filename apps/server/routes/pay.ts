@@ -1,8 +1,6 @@
 /** Pay: rates, the payroll of a period, its export, entries and corrections. People see their own at /api/account/pay. */
-import { Hono } from "hono";
 import { streamText } from "hono/streaming";
-import { z } from "zod";
-import { Correction, NewRate, type Payroll, Period, TillerError } from "@tiller/schema";
+import { type Payroll, TillerError } from "@tiller/schema";
 import { csvLine } from "@tiller/data";
 import {
   addRate,
@@ -13,7 +11,8 @@ import {
   payroll,
   recordAct,
 } from "@tiller/store";
-import type { Deps, Env } from "../context.ts";
+import type { Deps } from "../context.ts";
+import { type Handlers, ok } from "../operate.ts";
 
 /** Minor units as the currency writes them: 1234 is 12.34 in euros, 1234 in yen. */
 const money = (minor: number, currency: string): string => {
@@ -69,21 +68,12 @@ function payrollCsv(p: Payroll, names: boolean): string {
   ].join("");
 }
 
-/** `names=1` puts real names in: for admins only. */
-const Query = z.object({ from: z.string(), to: z.string(), names: z.enum(["0", "1"]).optional() });
-
 export const payRoutes = (d: Deps) => {
   const { db } = d.store;
-  return new Hono<Env>()
-    .get("/", async (c) => {
-      const { from, to } = Query.parse(c.req.query());
-      const names = c.var.me.role === "admin";
-      return c.json(await payroll(db, Period.parse({ from, to }), { names }));
-    })
-    .get("/payroll.csv", async (c) => {
-      const q = Query.parse(c.req.query());
-      const period = Period.parse({ from: q.from, to: q.to });
-      const names = q.names === "1";
+  return {
+    payroll: (c, { from, to }) => payroll(db, { from, to }, { names: c.var.me.role === "admin" }),
+    payrollFile: async (c, { names: named, ...period }) => {
+      const names = named === "1";
       if (names && c.var.me.role !== "admin")
         throw new TillerError(
           "not_allowed",
@@ -101,10 +91,9 @@ export const payRoutes = (d: Deps) => {
         `attachment; filename="payroll-${period.from}-to-${period.to}.csv"`,
       );
       return c.body(body);
-    })
-    .get("/entries.csv", (c) => {
-      const { from, to } = Query.parse(c.req.query());
-      const period = Period.parse({ from, to });
+    },
+    payEntries: (c, { from, to }) => {
+      const period = { from, to };
       c.header("content-disposition", `attachment; filename="ledger-${from}-to-${to}.csv"`);
       return streamText(c, async (out) => {
         const names = [
@@ -128,30 +117,20 @@ export const payRoutes = (d: Deps) => {
           after = page.at(-1)!.seq;
         }
       });
-    })
-    .get("/rates", async (c) => c.json(await listRates(db)))
-    .post("/rates", async (c) => {
-      const booked = await addRate(db, c.var.me.id, NewRate.parse(await c.req.json()));
+    },
+    payRates: () => listRates(db),
+    setPayRate: async (c, { body }) => {
+      const booked = await addRate(db, c.var.me.id, body);
       c.set("recorded", true);
-      return c.json(booked);
-    })
-    .get("/people/:id", async (c) => {
-      const { from, to } = Query.parse(c.req.query());
-      const person = c.req.param("id");
-      return c.json(
-        await ledgerEntries(db, { period: Period.parse({ from, to }), person, limit: 500 }),
-      );
-    })
-    .post("/people/:id/corrections", async (c) => {
-      await correctPay(db, c.var.me.id, c.req.param("id"), Correction.parse(await c.req.json()));
+      return booked;
+    },
+    payOf: (_, { id, from, to }) =>
+      ledgerEntries(db, { period: { from, to }, person: id, limit: 500 }),
+    correctPay: async (c, { id, body }) => {
+      await correctPay(db, c.var.me.id, id, body);
       c.set("recorded", true);
-      return c.json({ ok: true });
-    });
+      return ok;
+    },
+    ownPay: (c, { from, to }) => payOf(db, c.var.me.id, { from, to }),
+  } satisfies Partial<Handlers>;
 };
-
-/** A person's own pay, mounted beside the account. */
-export const ownPayRoutes = (d: Deps) =>
-  new Hono<Env>().get("/", async (c) => {
-    const { from, to } = Query.parse(c.req.query());
-    return c.json(await payOf(d.store.db, c.var.me.id, Period.parse({ from, to })));
-  });

@@ -3,18 +3,8 @@ import { type Context, Hono } from "hono";
 import { deleteCookie } from "hono/cookie";
 import { streamText } from "hono/streaming";
 import { z } from "zod";
+import { type Me, PersonId, TillerError } from "@tiller/schema";
 import {
-  Invite,
-  Join,
-  type Me,
-  PersonChange,
-  PersonId,
-  SetPassword,
-  SignIn,
-  TillerError,
-} from "@tiller/schema";
-import {
-  AuditFilter,
   changePerson,
   giveBack,
   type Guess,
@@ -38,6 +28,7 @@ import {
   welcome,
 } from "@tiller/store";
 import { type Deps, type Env, tokenOf } from "../context.ts";
+import { type Handlers, ok } from "../operate.ts";
 import {
   clientAddress,
   type Limiter,
@@ -47,6 +38,7 @@ import {
   tooMany,
 } from "../security.ts";
 
+const ACTS = 1000; // a page of the audit log as a file
 const home = (me: Me) => (me.role === "rater" ? "/desk" : "/studio");
 
 /** The doors that stand open to everybody: links, passwords, invitations. */
@@ -64,87 +56,84 @@ export const signInRoutes = (d: Deps, limiter: Limiter) => {
     limiter.take("unknown", from);
     return undefined;
   };
-  return (
-    new Hono<Env>()
-      // a sign-in link gives a session of its own to each browser that opens it
-      .get("/sign-in", async (c) => {
-        c.header("cache-control", "no-store");
-        const token = c.req.query("token") ?? "";
-        const me = await personOfToken(db, token, ["link"]);
-        if (!me)
-          return (
-            slowedDown(c) ??
-            c.text("This sign-in link is not valid (any more). Ask for a new one.", 401)
-          );
-        const link = await standingOf(db, token, ["link"]);
-        await open(c, me, link?.madeBy ?? undefined);
-        return c.redirect(home(me));
-      })
-      .post("/api/sign-in", async (c) => {
-        const { handle, password } = SignIn.parse(await c.req.json());
-        const doors: Guess[] = [
-          { rate: "address", key: clientAddress(c) },
-          { rate: "account", key: handle.trim().toLowerCase() },
-        ];
-        const wait = await takeGuess(db, doors); // before the password is looked at
-        if (wait) return tooMany(c, wait);
-        const me = await personOfPassword(db, handle, password).catch(async (e: unknown) => {
-          await giveBack(db, doors); // nothing was looked at
-          throw e;
-        });
-        if (!me)
-          return c.json(
-            {
-              code: "wrong_password",
-              message: "Name and password do not match. Try again, or ask for a sign-in link.",
-            },
-            401,
-          );
-        await giveBack(db, doors);
-        await open(c, me);
-        return c.json({ home: home(me) });
-      })
-      .get("/api/join/:token", async (c) => {
-        try {
-          return c.json(await welcome(db, c.req.param("token")));
-        } catch (e) {
-          const slow = slowedDown(c);
-          if (slow) return slow;
-          throw e;
-        }
-      })
-      .post("/api/join/:token", async (c) => {
-        const token = c.req.param("token");
-        const wanted = Join.parse(await c.req.json());
-        if (!(await welcome(db, token).catch(() => undefined))) {
-          const slow = slowedDown(c);
-          if (slow) return slow;
-        }
-        const me = await join(db, token, wanted);
-        await open(c, me);
-        return c.json({ home: home(me), pseudonym: me.pseudonym });
-      })
-  );
+  /** A page, no operation: a sign-in link gives a session of its own to each browser that opens it. */
+  const link = new Hono<Env>().get("/sign-in", async (c) => {
+    c.header("cache-control", "no-store");
+    const token = c.req.query("token") ?? "";
+    const me = await personOfToken(db, token, ["link"]);
+    if (!me)
+      return (
+        slowedDown(c) ??
+        c.text("This sign-in link is not valid (any more). Ask for a new one.", 401)
+      );
+    const standing = await standingOf(db, token, ["link"]);
+    await open(c, me, standing?.madeBy ?? undefined);
+    return c.redirect(home(me));
+  });
+  const handlers = {
+    signIn: async (c, { body: { handle, password } }) => {
+      const doors: Guess[] = [
+        { rate: "address", key: clientAddress(c) },
+        { rate: "account", key: handle.trim().toLowerCase() },
+      ];
+      const wait = await takeGuess(db, doors); // before the password is looked at
+      if (wait) return tooMany(c, wait);
+      const me = await personOfPassword(db, handle, password).catch(async (e: unknown) => {
+        await giveBack(db, doors); // nothing was looked at
+        throw e;
+      });
+      if (!me)
+        return c.json(
+          {
+            code: "wrong_password",
+            message: "Name and password do not match. Try again, or ask for a sign-in link.",
+          },
+          401,
+        );
+      await giveBack(db, doors);
+      await open(c, me);
+      return { home: home(me) };
+    },
+    readInvitation: async (c, { token }) => {
+      try {
+        return await welcome(db, token);
+      } catch (e) {
+        const slow = slowedDown(c);
+        if (slow) return slow;
+        throw e;
+      }
+    },
+    join: async (c, { token, body: wanted }) => {
+      if (!(await welcome(db, token).catch(() => undefined))) {
+        const slow = slowedDown(c);
+        if (slow) return slow;
+      }
+      const me = await join(db, token, wanted);
+      await open(c, me);
+      return { home: home(me), pseudonym: me.pseudonym };
+    },
+  } satisfies Partial<Handlers>;
+  return { link, handlers };
 };
 
 export const accountRoutes = (d: Deps) => {
   const { db } = d.store;
-  return new Hono<Env>()
-    .get("/sessions", async (c) => c.json(await sessionsOf(db, c.var.me.id, tokenOf(c))))
-    .post("/sessions/:id/revoke", async (c) => {
-      const ended = await revokeSessions(db, c.var.me.id, { id: c.req.param("id") });
-      return c.json({ ended });
-    })
-    .post("/password", async (c) => {
-      const wanted = SetPassword.parse(await c.req.json());
+  return {
+    me: (c) => c.var.me,
+    ownSessions: (c) => sessionsOf(db, c.var.me.id, tokenOf(c)),
+    revokeOwnSession: async (c, { id }) => ({
+      ended: await revokeSessions(db, c.var.me.id, { id }),
+    }),
+    setPassword: async (c, { body: wanted }) => {
       await setPassword(db, c.var.me.id, { ...wanted, keep: tokenOf(c) });
-      return c.json({ ok: true });
-    })
-    .post("/sign-out", async (c) => {
+      return ok;
+    },
+    signOut: async (c) => {
       await revokeToken(db, tokenOf(c) ?? "");
       deleteCookie(c, SESSION, { path: "/" });
-      return c.json({ ok: true });
-    });
+      return ok;
+    },
+  } satisfies Partial<Handlers>;
 };
 
 /** Who sees who people are. */
@@ -161,64 +150,51 @@ function mayMake(me: Me, role: string): void {
 
 export const peopleRoutes = (d: Deps) => {
   const { db } = d.store;
-  return new Hono<Env>()
-    .get("/", async (c) => c.json(await roster(db, names(c.var.me))))
-    .get("/invitations", async (c) => c.json(await listInvitations(db, names(c.var.me))))
-    .post("/invitations", async (c) => {
-      const wanted = Invite.parse(await c.req.json());
+  return {
+    listPeople: (c) => roster(db, names(c.var.me)),
+    listInvitations: (c) => listInvitations(db, names(c.var.me)),
+    invite: async (c, { body: wanted }) => {
       mayMake(c.var.me, wanted.role);
       const { invitation, token } = await invite(db, c.var.me.id, wanted);
       c.set("recorded", true);
-      return c.json({ invitation, link: `${originOf(c)}/join/${token}` });
-    })
-    .post("/invitations/:id/revoke", async (c) => {
-      await revokeInvitation(db, c.var.me.id, c.req.param("id"));
+      return { invitation, link: `${originOf(c)}/join/${token}` };
+    },
+    revokeInvitation: async (c, { id }) => {
+      await revokeInvitation(db, c.var.me.id, id);
       c.set("recorded", true);
-      return c.json({ ok: true });
-    })
-    .get("/audit", async (c) =>
-      c.json(await listActs(db, AuditFilter.parse(c.req.query()), names(c.var.me))),
-    )
-    .get("/audit.jsonl", (c) => {
-      const filter = AuditFilter.parse({ ...c.req.query(), limit: 1000 });
+      return ok;
+    },
+    listAudit: (c, filter) => listActs(db, filter, names(c.var.me)),
+    auditFile: (c, filter) => {
       c.header("content-disposition", 'attachment; filename="audit.jsonl"');
       return streamText(c, async (stream) => {
         let before = filter.before;
         for (;;) {
-          const page = await listActs(db, { ...filter, before }, names(c.var.me));
+          const page = await listActs(db, { ...filter, before, limit: ACTS }, names(c.var.me));
           for (const act of page) await stream.writeln(JSON.stringify(act));
-          if (page.length < filter.limit) return;
+          if (page.length < ACTS) return;
           before = page.at(-1)!.seq;
         }
       });
-    })
-    .post("/:id", async (c) => {
-      const change = PersonChange.parse(await c.req.json());
-      const person = await changePerson(db, c.var.me.id, c.req.param("id"), change);
+    },
+    changePerson: async (c, { id, body: change }) => {
+      const person = await changePerson(db, c.var.me.id, id, change);
       c.set("recorded", true);
-      return c.json(person);
-    })
-    .post("/:id/link", async (c) => {
+      return person;
+    },
+    newLink: async (c, { id }) => {
       const who = await db.maybe(
-        sql`select id, pseudonym from person where id = ${c.req.param("id")} and disabled_at is null`,
+        sql`select id, pseudonym from person where id = ${id} and disabled_at is null`,
         z.object({ id: PersonId, pseudonym: z.string() }),
       );
-      if (!who)
-        throw new TillerError(
-          "not_found",
-          `there is no person ${c.req.param("id")} who may sign in.`,
-        );
+      if (!who) throw new TillerError("not_found", `there is no person ${id} who may sign in.`);
       const token = await issueToken(db, who.id, "link", { madeBy: c.var.me.id });
       await recordAct(db, { actor: c.var.me.id, action: "person.link", target: who.pseudonym });
       c.set("recorded", true);
-      return c.json({ link: `${originOf(c)}/sign-in?token=${token}` });
-    })
-    .get("/:id/sessions", async (c) => c.json(await sessionsOf(db, c.req.param("id"))))
-    .post("/:id/sessions/revoke", async (c) => {
-      const { id } = z
-        .strictObject({ id: z.string().optional() })
-        .parse(await c.req.json().catch(() => ({})));
-      const person = c.req.param("id");
+      return { link: `${originOf(c)}/sign-in?token=${token}` };
+    },
+    sessionsOf: (_, { id }) => sessionsOf(db, id),
+    revokeSessions: async (c, { id: person, body: { id } }) => {
       const ended = await revokeSessions(db, person, id ? { id } : { allBut: undefined });
       await recordAct(db, {
         actor: c.var.me.id,
@@ -227,6 +203,7 @@ export const peopleRoutes = (d: Deps) => {
         after: { ended },
       });
       c.set("recorded", true);
-      return c.json({ ended });
-    });
+      return { ended };
+    },
+  } satisfies Partial<Handlers>;
 };

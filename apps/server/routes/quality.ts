@@ -1,16 +1,6 @@
 /** The quality API: figures with intervals, disagreements and their settling, hidden gold, notes and disputes. */
-import { Hono } from "hono";
 import { z } from "zod";
-import {
-  Decide,
-  GoldChange,
-  OpenThread,
-  PersonId,
-  Population,
-  QualityReport,
-  ThreadAct,
-  ThreadState,
-} from "@tiller/schema";
+import { type Me, type Population, QualityReport, ThreadState } from "@tiller/schema";
 import {
   actOnThread,
   decide,
@@ -31,127 +21,69 @@ import {
   settled,
   setWeights,
 } from "@tiller/store";
-import type { Deps, Env } from "../context.ts";
+import type { Deps } from "../context.ts";
+import type { Handlers } from "../operate.ts";
 import { qualityDesk } from "../quality.ts";
 
-const Which = z
-  .object({
-    type: z.string().min(1),
-    field: z.string().min(1),
-    ...Population.shape,
-  })
-  .transform(({ type, field, ...population }) => ({ type, field, population }));
-const Page = z.object({
-  first: z.string().optional(),
-  second: z.string().optional(),
-  offset: z.coerce.number().int().min(0).default(0),
-  limit: z.coerce.number().int().min(1).max(100).default(20),
+const about = ({ type, field, ...population }: { type: string; field: string } & Population) => ({
+  type,
+  field,
+  population,
 });
 const json = (body: string) =>
   new Response(body, { headers: { "content-type": "application/json" } });
+/** Staff at the desk are raters too, of their own answers. */
+const asRater = (me: Me) => ({ id: me.id, role: "rater" as const });
 
 export const qualityRoutes = (d: Deps) => {
   const { db } = d.store;
   const figures = qualityDesk(d.store.config);
-  return new Hono<Env>()
-    .get("/fields", async (c) => c.json(await measuredFields(db)))
-    .get("/report", async (c) => {
-      const about = Which.parse(c.req.query());
-      return json(await figures.study(about, { fresh: c.req.query("fresh") === "1" }));
-    })
-    .get("/populations", async (c) => c.json(await populationsOf(db, Which.parse(c.req.query()))))
-    .get("/live", async (c) => json(await figures.live(Which.parse(c.req.query()))))
-    .get("/raters/:id", async (c) =>
-      json(await figures.rater(Which.parse(c.req.query()), c.req.param("id"))),
-    )
-    .get("/disagreements", async (c) => {
-      const [about, q] = [Which.parse(c.req.query()), Page.parse(c.req.query())];
-      if (q.first && q.second)
-        return c.json(
-          await disagreementsBetween(db, { ...about, ...q, first: q.first, second: q.second }),
-        );
+  return {
+    qualityFields: () => measuredFields(db),
+    qualityReport: async (_, { fresh, ...which }) =>
+      json(await figures.study(about(which), { fresh: fresh === "1" })),
+    qualityPopulations: (_, which) => populationsOf(db, which),
+    liveQuality: async (_, which) => json(await figures.live(about(which))),
+    raterQuality: async (_, { id, ...which }) => json(await figures.rater(about(which), id)),
+    disagreements: async (_, { first, second, offset, limit, ...which }) => {
+      if (first && second)
+        return disagreementsBetween(db, { ...about(which), first, second, offset, limit });
       // the queue: what splits people most and nobody settled
       const report = QualityReport.pick({ disputed: true }).parse(
-        JSON.parse(await figures.study(about)),
+        JSON.parse(await figures.study(about(which))),
       );
       const tasks = report.disputed.map((x) => x.task);
       const done = await settled(db, tasks);
       const open = tasks.filter((t) => !done.has(t));
-      return c.json(await disagreementsOn(db, open.slice(q.offset, q.offset + q.limit)));
-    })
-    .post("/decisions", async (c) =>
-      c.json(await decide(db, c.var.me.id, Decide.parse(await c.req.json()))),
-    )
-    .post("/weights", async (c) => {
-      const about = Which.parse(await c.req.json());
+      return disagreementsOn(db, open.slice(offset, offset + limit));
+    },
+    decide: (c, { body }) => decide(db, c.var.me.id, body),
+    setWeights: async (_, { body }) => {
       const report = QualityReport.pick({ people: true }).parse(
-        JSON.parse(await figures.study(about)),
+        JSON.parse(await figures.study(about(body))),
       );
       const people = report.people.map(({ person, weight }) => ({ person, weight }));
-      return c.json({ changed: await setWeights(db, { type: about.type, people }) });
-    })
-    .get("/gold", async (c) => c.json(await listGold(db, { type: c.req.query("type") })))
-    .get("/gold/:id", async (c) => {
-      const id = c.req.param("id");
+      return { changed: await setWeights(db, { type: body.type, people }) };
+    },
+    listGold: (_, { type }) => listGold(db, { type }),
+    getGold: async (_, { id }) => {
       const gold = await getGold(db, id);
       const answers = (await goldAnswers(db, { type: gold.type })).filter((a) => a.gold === id);
-      return c.json({ gold, events: await goldEvents(db, id), answers });
-    })
-    .post("/gold", async (c) =>
-      c.json(await saveGold(db, c.var.me.id, GoldChange.parse(await c.req.json()))),
-    )
-    .post("/gold/:id/active", async (c) => {
-      const o = z
-        .strictObject({ active: z.boolean(), reason: z.string().trim().min(1).max(4000) })
-        .parse(await c.req.json());
-      return c.json(await setGoldActive(db, c.var.me.id, { ...o, id: c.req.param("id") }));
-    })
-    .get("/threads", async (c) => {
-      const q = z
-        .object({
-          about: PersonId.optional(),
-          task: z.string().optional(),
-          gold: z.string().optional(),
-          states: z.string().optional(),
-        })
-        .parse(c.req.query());
-      const states = q.states ? z.array(ThreadState).parse(q.states.split(",")) : undefined;
-      return c.json(await listThreads(db, c.var.me, { ...q, states }));
-    })
-    .post("/threads", async (c) =>
-      c.json(await openThread(db, c.var.me, OpenThread.parse(await c.req.json()))),
-    )
-    .get("/threads/:id", async (c) => c.json(await getThread(db, c.var.me, c.req.param("id"))))
-    .post("/threads/:id", async (c) =>
-      c.json(
-        await actOnThread(db, c.var.me, c.req.param("id"), ThreadAct.parse(await c.req.json())),
-      ),
-    );
-};
+      return { gold, events: await goldEvents(db, id), answers };
+    },
+    addGold: (c, { body }) => saveGold(db, c.var.me.id, body),
+    setGoldActive: (c, { id, body }) => setGoldActive(db, c.var.me.id, { ...body, id }),
+    listThreads: (c, { states: named, ...q }) => {
+      const states = named ? z.array(ThreadState).parse(named.split(",")) : undefined;
+      return listThreads(db, c.var.me, { ...q, states });
+    },
+    openThread: (c, { body }) => openThread(db, c.var.me, body),
+    getThread: (c, { id }) => getThread(db, c.var.me, id),
+    answerThread: (c, { id, body }) => actOnThread(db, c.var.me, id, body),
 
-/** The rater's side: /api/desk/feedback. Staff at the desk are raters too, of their own answers. */
-export const feedbackRoutes = (d: Deps) => {
-  const { db } = d.store;
-  const asRater = (me: Env["Variables"]["me"]) => ({ id: me.id, role: "rater" as const });
-  return new Hono<Env>()
-    .get("/", async (c) => c.json(await deskFeedback(db, c.var.me)))
-    .post("/", async (c) =>
-      c.json(
-        await openThread(
-          db,
-          asRater(c.var.me),
-          OpenThread.parse({ ...z.looseObject({}).parse(await c.req.json()), kind: "dispute" }),
-        ),
-      ),
-    )
-    .post("/:id", async (c) =>
-      c.json(
-        await actOnThread(
-          db,
-          asRater(c.var.me),
-          c.req.param("id"),
-          ThreadAct.parse(await c.req.json()),
-        ),
-      ),
-    );
+    // the rater's side
+    listFeedback: (c) => deskFeedback(db, c.var.me),
+    giveFeedback: (c, { body }) => openThread(db, asRater(c.var.me), { ...body, kind: "dispute" }),
+    answerFeedback: (c, { id, body }) => actOnThread(db, asRater(c.var.me), id, body),
+  } satisfies Partial<Handlers>;
 };

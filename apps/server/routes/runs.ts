@@ -1,101 +1,76 @@
 /** Runs: how far each is, starting one, what can be done from a node of its trace, and the triggers that start them. */
-import { Hono } from "hono";
 import { newTrigger, pauseTrigger, resumeTrigger } from "@tiller/flow";
-import {
-  AtNode,
-  ExperimentId,
-  HoldRun,
-  MigrateRun,
-  NewTrigger,
-  SetTrigger,
-  StartRun,
-  TillerError,
-} from "@tiller/schema";
+import { ExperimentId, TillerError } from "@tiller/schema";
 import { getTracedRun, listProgress, listTriggers, removeTrigger } from "@tiller/store";
-import type { Deps, Env } from "../context.ts";
+import type { Deps } from "../context.ts";
+import { type Handlers, ok } from "../operate.ts";
 
 export const runRoutes = (d: Deps) => {
   const { db } = d.store;
-  /** The node of a run that may be changed. */
-  const target = async (id: string, body: unknown) => {
-    const at = AtNode.parse(body);
+  /** A node of a run that may be changed; the run's own unless it is said. */
+  const target = async (id: string, node = id) => {
     const run = await getTracedRun(db, ExperimentId.parse(id));
     if (run.imported)
       throw new TillerError(
         "imported_run",
         `${run.id} came out of a file and is for reading only. Start a run of ${run.recipe} anew.`,
       );
-    if (at.node !== run.id && !at.node.startsWith(`${run.id}/`))
+    if (node !== run.id && !node.startsWith(`${run.id}/`))
       throw new TillerError(
         "not_found",
-        `${at.node} is no node of ${run.id}. Reload the trace and choose it again.`,
+        `${node} is no node of ${run.id}. Reload the trace and choose it again.`,
       );
-    return { ...at, id: run.id };
+    return node;
   };
-  return new Hono<Env>()
-    .get("/progress", async (c) => c.json(await listProgress(db, { now: new Date() })))
-    .get("/workflows", (c) => c.json(d.flow.workflows()))
-    .post("/experiments", async (c) => {
-      const { workflow, input, ...o } = StartRun.parse(await c.req.json());
+  const because = (reason: string | undefined) => (reason === undefined ? {} : { reason });
+  return {
+    listProgress: () => listProgress(db, { now: new Date() }),
+    listWorkflows: () => d.flow.workflows(),
+    startRun: async (c, { body: { workflow, input, ...o } }) => {
       const origin = { kind: "studio", by: c.var.me.pseudonym };
-      return c.json({ experiment: await d.flow.start(workflow, input, { ...o, origin }) });
-    })
-    .post("/experiments/:id/fork", async (c) => {
-      const { node, input, output } = await target(c.req.param("id"), await c.req.json());
+      return { experiment: await d.flow.start(workflow, input, { ...o, origin }) };
+    },
+    forkRun: async (c, { id, body: { input, output, ...at } }) => {
+      const node = await target(id, at.node);
       const changed = {
         ...(input === undefined ? {} : { input }),
         ...(output === undefined ? {} : { output }),
       };
-      return c.json(await d.flow.fork({ node, ...changed, by: c.var.me.pseudonym }));
-    })
-    .post("/experiments/:id/rewind", async (c) => {
-      const { node } = await target(c.req.param("id"), await c.req.json());
-      return c.json(await d.flow.rewind({ node, by: c.var.me.pseudonym }));
-    })
-    .post("/experiments/:id/reask", async (c) => {
-      const { node } = await target(c.req.param("id"), await c.req.json());
-      return c.json(await d.flow.reask({ node, by: c.var.me.pseudonym }));
-    })
-    .post("/experiments/:id/cancel", async (c) => {
-      const { node, reason } = await target(c.req.param("id"), await c.req.json());
-      const why = reason === undefined ? {} : { reason };
-      await d.flow.cancel({ node, by: c.var.me.pseudonym, ...why });
-      return c.json({ ok: true });
-    })
-    .post("/experiments/:id/hold", async (c) => {
-      const { id: experiment } = await target(c.req.param("id"), { node: c.req.param("id") });
-      const { reason } = HoldRun.parse(await c.req.json());
-      const why = reason === undefined ? {} : { reason };
-      await d.flow.hold({ experiment, by: c.var.me.pseudonym, ...why });
-      return c.json({ ok: true });
-    })
-    .post("/experiments/:id/release", async (c) => {
-      const { id: experiment } = await target(c.req.param("id"), { node: c.req.param("id") });
-      await d.flow.release({ experiment });
-      return c.json({ ok: true });
-    })
-    .post("/experiments/:id/migrate", async (c) => {
-      const { to } = MigrateRun.parse(await c.req.json());
-      const { id: experiment } = await target(c.req.param("id"), { node: c.req.param("id") });
-      return c.json(await d.flow.migrate({ experiment, to, by: c.var.me.pseudonym }));
-    })
-    .get("/experiments/:id/record", async (c) =>
-      c.json(await d.flow.record(ExperimentId.parse(c.req.param("id")))),
-    )
-    .get("/triggers", async (c) => c.json(await listTriggers(db)))
-    .post("/triggers", async (c) => {
-      const about = { store: d.store, flow: d.flow, by: c.var.me.id };
-      await newTrigger(about, NewTrigger.parse(await c.req.json()));
-      return c.json({ ok: true });
-    })
-    .post("/triggers/:name/active", async (c) => {
-      const { active } = SetTrigger.parse(await c.req.json());
-      const name = c.req.param("name");
+      return d.flow.fork({ node, ...changed, by: c.var.me.pseudonym });
+    },
+    rewindRun: async (c, { id, body }) =>
+      d.flow.rewind({ node: await target(id, body.node), by: c.var.me.pseudonym }),
+    reaskRun: async (c, { id, body }) =>
+      d.flow.reask({ node: await target(id, body.node), by: c.var.me.pseudonym }),
+    cancelRun: async (c, { id, body }) => {
+      const node = await target(id, body.node);
+      await d.flow.cancel({ node, by: c.var.me.pseudonym, ...because(body.reason) });
+      return ok;
+    },
+    holdRun: async (c, { id, body: { reason } }) => {
+      const experiment = await target(id);
+      await d.flow.hold({ experiment, by: c.var.me.pseudonym, ...because(reason) });
+      return ok;
+    },
+    releaseRun: async (_, { id }) => {
+      await d.flow.release({ experiment: await target(id) });
+      return ok;
+    },
+    migrateRun: async (c, { id, body: { to } }) =>
+      d.flow.migrate({ experiment: await target(id), to, by: c.var.me.pseudonym }),
+    recordRun: (_, { id }) => d.flow.record(ExperimentId.parse(id)),
+    listTriggers: () => listTriggers(db),
+    addTrigger: async (c, { body }) => {
+      await newTrigger({ store: d.store, flow: d.flow, by: c.var.me.id }, body);
+      return ok;
+    },
+    setTrigger: async (_, { name, body: { active } }) => {
       await (active ? resumeTrigger(d.store, name) : pauseTrigger(d.store, name));
-      return c.json({ ok: true });
-    })
-    .delete("/triggers/:name", async (c) => {
-      await removeTrigger(db, c.req.param("name"));
-      return c.json({ ok: true });
-    });
+      return ok;
+    },
+    removeTrigger: async (_, { name }) => {
+      await removeTrigger(db, name);
+      return ok;
+    },
+  } satisfies Partial<Handlers>;
 };
