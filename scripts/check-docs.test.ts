@@ -28,6 +28,13 @@ test.each([
   ["![a picture](none.png)", "the link leads to docs/none.png, which is not there"],
   ["[words](engine.md#none)", "docs/engine.md has no heading #none"],
   ["[words](#none)", "docs/trial.md has no heading #none"],
+  ["[words][ref]\n\n[ref]: none.md", "the link leads to docs/none.md, which is not there"],
+  ['<img src="none.png">', "the link leads to docs/none.png, which is not there"],
+  ["[words](none_(b).md)", "the link leads to docs/none_(b).md, which is not there"],
+  ['[words](none.md "a title")', "the link leads to docs/none.md, which is not there"],
+  ["# One\n\n[words](#one-1)", "docs/trial.md has no heading #one-1"],
+  ["~~~\nnpm run nothing\n~~~", "there is no npm run nothing"],
+  ["````\n```\nnpm run nothing\n```\n````", "there is no npm run nothing"],
   ["see decision 99", "there is no decision 99"],
 ])("%s", (text, why) => {
   expect(problems(text).map((p) => p.replace(/^docs\/trial\.md:\d+: /, ""))).toContain(why);
@@ -47,6 +54,12 @@ npm run tiller -- models try critic "Name three; faults && more: ..." --tokens 5
 npm start -- --port 0 --seed=-1
 npm run hostile -- files --minutes 10
 \`\`\`
+
+## The estimator (MLE)
+## From \`<= v1.18.0\`
+## The estimator (MLE)
+
+[one](#the-estimator-mle), [two](#from--v1180), [three](#the-estimator-mle-1) <!-- [old](none.md) -->
 `),
   ).toEqual([]);
 });

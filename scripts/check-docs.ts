@@ -35,7 +35,9 @@ function parts(text: string) {
   const fences: { at: number; lines: string }[] = [];
   const blank = (s: string) => s.replaceAll(/[^\n]/g, " ");
   const lineOf = (at: number) => text.slice(0, at).split("\n").length;
-  const open = text.replaceAll(/^```[^\n]*\n([\s\S]*?)^```/gm, (all, lines: string, at: number) => {
+  const visible = text.replaceAll(/<!--[\s\S]*?-->/g, blank);
+  const fence = /^ {0,3}(`{3,}|~{3,})[^\n]*\n([\s\S]*?)(?:^ {0,3}\1[`~]*\s*?$|(?![\s\S]))/gm;
+  const open = visible.replaceAll(fence, (all, _: string, lines: string, at: number) => {
     fences.push({ at: lineOf(at) + 1, lines });
     return blank(all);
   });
@@ -177,8 +179,20 @@ const slug = (heading: string) =>
     .toLowerCase()
     .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
     .replaceAll(/\s/g, "-");
-const headings = (text: string) =>
-  new Set([...text.matchAll(/^#{1,6} (.*)$/gm)].map(([, h]) => slug(h!)));
+/** The anchors of a text's headings; of headings alike the second is NAME-1. */
+function headings(text: string): Set<string> {
+  const found = new Set<string>();
+  for (const [, heading] of text.matchAll(/^#{1,6} (.*?)(?: #+)?$/gm)) {
+    const name = slug(heading!.replaceAll(/!?\[([^\]]*)\]\([^)]*\)/g, "$1"));
+    let [anchor, n] = [name, 0];
+    while (found.has(anchor)) anchor = `${name}-${++n}`;
+    found.add(anchor);
+  }
+  return found;
+}
+/** Where links lead: in Markdown, by a definition below, and in HTML. */
+const link =
+  /\]\(<?((?:[^()\s<>]|\([^()\s]*\))+)>?(?: +["'][^)]*)?\)|^ {0,3}\[[^\]^]+\]: +<?([^\s>]+)|\b(?:href|src)="([^"]+)"/gm;
 
 /** What is wrong with one document. */
 export function docProblems(tree: Tree, file: string, text: string): string[] {
@@ -198,9 +212,9 @@ export function docProblems(tree: Tree, file: string, text: string): string[] {
       for (const name of spread(code)) if (!isFile(tree, name)) say(at, `there is no file ${name}`);
   }
   // code in the words of a link is blank by now
-  for (const m of prose.matchAll(/\[[^\]]*\]\(([^)\s]+)\)/g)) {
-    const [target = "", anchor] = m[1]!.split("#");
-    if (/^[a-z]+:/.test(target)) continue;
+  for (const m of prose.matchAll(link)) {
+    const [target = "", anchor] = decodeURIComponent(m.slice(1).join("")).split("#");
+    if (/^[a-z]+:/i.test(target)) continue;
     const at = target ? path.posix.join(path.posix.dirname(file), target) : file;
     if (at !== file && !isAt(tree, at))
       say(lineOf(m.index), `the link leads to ${at}, which is not there`);
