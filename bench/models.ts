@@ -16,7 +16,8 @@ import { loadCheckpoint } from "@tiller/lm";
 import { ModelsConfig, openModels } from "@tiller/model";
 import { says, scripted } from "@tiller/model/fixtures/endpoint.ts";
 import { CheckpointId, prompt } from "@tiller/schema";
-import { ensurePerson, issueToken, openStore, saveCheckpointRow } from "@tiller/store";
+import { ensurePerson, issueToken, openStore } from "@tiller/store";
+import { saveCheckpointRow } from "@tiller/lab";
 
 const { values } = parseArgs({
   options: {

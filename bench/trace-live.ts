@@ -6,8 +6,9 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Browser, Route } from "playwright-core";
-import { getTracedRun, sql, type Store, tracePage } from "@tiller/store";
-import { makeTree, storeTree } from "@tiller/store/fixtures/tree.ts";
+import { getTracedRun, tracePage } from "@tiller/flow";
+import { sql, type Store } from "@tiller/store";
+import { makeTree, storeTree } from "@tiller/flow/fixtures/tree.ts";
 import { ExperimentId } from "@tiller/schema";
 
 const dist = fileURLToPath(new URL("../apps/web/dist", import.meta.url));

@@ -26,15 +26,9 @@ import bundled from "@sparticuz/chromium";
 import { chromium } from "playwright-core";
 import { corpus } from "@tiller/lm";
 import type { Rng } from "@tiller/schema";
-import {
-  exportTrace,
-  getNode,
-  importTrace,
-  openStore,
-  searchTrace,
-  tracePage,
-} from "@tiller/store";
-import { makeTree, storeTree } from "@tiller/store/fixtures/tree.ts";
+import { exportTrace, getNode, importTrace, searchTrace, tracePage } from "@tiller/flow";
+import { openStore } from "@tiller/store";
+import { makeTree, storeTree } from "@tiller/flow/fixtures/tree.ts";
 import { liveUpdates } from "./trace-live.ts";
 
 const { values: flags } = parseArgs({

@@ -9,15 +9,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { type FlowServer, launchFlow, Recording } from "@tiller/flow";
 import { PersonId } from "@tiller/schema";
-import {
-  ensurePerson,
-  openStore,
-  setQualification,
-  sql,
-  type Store,
-  submitAnswer,
-  takeLease,
-} from "@tiller/store";
+import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
+import { setQualification, submitAnswer, takeLease } from "@tiller/work";
 import { recipes } from "./index.ts";
 import { recordedRuns } from "./recorded/runs.ts";
 

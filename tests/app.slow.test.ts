@@ -11,16 +11,9 @@ import { comparison } from "@tiller/crowd";
 import { type FlowServer, workflow } from "@tiller/flow";
 import { loadCheckpoint } from "@tiller/lm";
 import { CheckpointId, ExperimentId, metric } from "@tiller/schema";
-import {
-  addMetrics,
-  ensurePerson,
-  issueToken,
-  judgmentsOf,
-  saveCheckpointRow,
-  sql,
-  startRun,
-  type Store,
-} from "@tiller/store";
+import { addMetrics, saveCheckpointRow, startRun } from "@tiller/lab";
+import { ensurePerson, issueToken, sql, type Store } from "@tiller/store";
+import { judgmentsOf } from "@tiller/work";
 import { faults } from "./browser/axe.ts";
 import { launchBrowser } from "./browser/launch.ts";
 import { openServer, type TestServer } from "./fixtures/server.ts";

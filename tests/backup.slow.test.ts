@@ -12,15 +12,10 @@ import { promisify } from "node:util";
 import { afterAll, expect, test } from "vitest";
 import { z } from "zod";
 import { PersonId } from "@tiller/schema";
-import {
-  ensurePerson,
-  getExperiment,
-  openStore,
-  resultText,
-  sql,
-  submitAnswer,
-  takeLease,
-} from "@tiller/store";
+import { ensurePerson, openStore, sql } from "@tiller/store";
+import { getExperiment } from "@tiller/lab";
+import { resultText } from "@tiller/flow";
+import { submitAnswer, takeLease } from "@tiller/work";
 
 const main = fileURLToPath(new URL("../apps/cli/main.ts", import.meta.url));
 const workflows = fileURLToPath(new URL("./fixtures/backed-up.ts", import.meta.url));

@@ -4,21 +4,13 @@
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { type FlowServer, workflow } from "@tiller/flow";
+import { type FlowServer, opsOf, workflow } from "@tiller/flow";
 import { answerTask } from "@tiller/flow/fixtures/tasks.ts";
 import { PersonId } from "@tiller/schema";
 import type { createApp } from "@tiller/server/app.ts";
-import {
-  ensurePerson,
-  getExperiment,
-  issueToken,
-  opsOf,
-  setQualification,
-  sql,
-  type Store,
-  submitAnswer,
-  takeLease,
-} from "@tiller/store";
+import { ensurePerson, issueToken, sql, type Store } from "@tiller/store";
+import { getExperiment } from "@tiller/lab";
+import { setQualification, submitAnswer, takeLease } from "@tiller/work";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 
 let site: TestServer;

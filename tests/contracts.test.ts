@@ -10,13 +10,9 @@ import { ExperimentId, type Me, type Operation, operations } from "@tiller/schem
 import type { Env } from "@tiller/server/context.ts";
 import { type Handlers, operationRoutes } from "@tiller/server/operate.ts";
 import { answerTo } from "@tiller/server/problems.ts";
-import {
-  createExperiment,
-  endExperiment,
-  ensurePerson,
-  issueToken,
-  postBatch,
-} from "@tiller/store";
+import { createExperiment, endExperiment } from "@tiller/lab";
+import { ensurePerson, issueToken } from "@tiller/store";
+import { postBatch } from "@tiller/work";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 
 const table = Object.entries(operations as Readonly<Record<string, Operation>>);

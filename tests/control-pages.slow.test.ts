@@ -16,16 +16,13 @@ import {
   changeQueue,
   changeWorker,
   correctPay,
-  createExperiment,
-  ensurePerson,
-  issueToken,
   postBatch,
-  sql,
   startJoining,
-  type Store,
   submitAnswer,
   takeLease,
-} from "@tiller/store";
+} from "@tiller/work";
+import { createExperiment } from "@tiller/lab";
+import { ensurePerson, issueToken, sql, type Store } from "@tiller/store";
 import { launchBrowser } from "./browser/launch.ts";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 

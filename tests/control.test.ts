@@ -17,16 +17,9 @@ import {
   type Role,
 } from "@tiller/schema";
 import type { Env } from "@tiller/server/context.ts";
-import {
-  createExperiment,
-  ensurePerson,
-  issueToken,
-  postBatch,
-  sql,
-  type Store,
-  submitAnswer,
-  takeLease,
-} from "@tiller/store";
+import { createExperiment } from "@tiller/lab";
+import { ensurePerson, issueToken, sql, type Store } from "@tiller/store";
+import { postBatch, submitAnswer, takeLease } from "@tiller/work";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 
 let site: TestServer;

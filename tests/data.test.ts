@@ -11,18 +11,10 @@ import { z } from "zod";
 import { createClient, type TillerClient } from "@tiller/client";
 import { comparison } from "@tiller/crowd";
 import { ExperimentId, operations, WebhookMessage } from "@tiller/schema";
-import {
-  createExperiment,
-  endExperiment,
-  ensurePerson,
-  issueToken,
-  parseAllowed,
-  postBatch,
-  sql,
-  startWebhooks,
-  type Store,
-} from "@tiller/store";
-import { createWebhook, setWebhookEnabled } from "@tiller/store/webhooks.ts";
+import { createExperiment, endExperiment } from "@tiller/lab";
+import { ensurePerson, issueToken, sql, type Store } from "@tiller/store";
+import { createWebhook, parseAllowed, setWebhookEnabled, startWebhooks } from "@tiller/data";
+import { postBatch } from "@tiller/work";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 
 let site: TestServer;

@@ -5,7 +5,8 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { CheckpointId } from "@tiller/schema";
-import { ensurePerson, issueToken, saveCheckpointRow } from "@tiller/store";
+import { ensurePerson, issueToken } from "@tiller/store";
+import { saveCheckpointRow } from "@tiller/lab";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 import { idsOf, saveSpeaker, speakerOf } from "./fixtures/speaker.ts";
 

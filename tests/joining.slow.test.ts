@@ -11,10 +11,7 @@ import { ExperimentId, type PersonId, Programme } from "@tiller/schema";
 import {
   addRule,
   admit,
-  createExperiment,
-  ensurePerson,
   invite,
-  issueToken,
   join,
   joiningOf,
   listJoining,
@@ -22,9 +19,10 @@ import {
   postBatch,
   saveGold,
   saveProgramme,
-  type Store,
   whyNothing,
-} from "@tiller/store";
+} from "@tiller/work";
+import { createExperiment } from "@tiller/lab";
+import { ensurePerson, issueToken, type Store } from "@tiller/store";
 import { launchBrowser } from "./browser/launch.ts";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 

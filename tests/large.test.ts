@@ -7,17 +7,9 @@ import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { ExperimentId, NodeView } from "@tiller/schema";
-import {
-  createExperiment,
-  endExperiment,
-  ensurePerson,
-  exportTrace,
-  importTrace,
-  issueToken,
-  sql,
-  writeBlob,
-  writeNodes,
-} from "@tiller/store";
+import { createExperiment, endExperiment } from "@tiller/lab";
+import { ensurePerson, issueToken, sql, writeBlob } from "@tiller/store";
+import { exportTrace, importTrace, writeNodes } from "@tiller/flow";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 
 const MB = 1_000_000;

@@ -21,7 +21,8 @@ import { CheckpointId, prompt } from "@tiller/schema";
 import type { Env } from "@tiller/server/context.ts";
 import { samplerEngine, SamplerPool } from "@tiller/serve";
 import { openaiRoutes } from "@tiller/server/routes/openai.ts";
-import { openStore, saveCheckpointRow, sql, type Store } from "@tiller/store";
+import { openStore, sql, type Store } from "@tiller/store";
+import { saveCheckpointRow } from "@tiller/lab";
 
 const base = fileURLToPath(new URL("../models/base", import.meta.url));
 const home = mkdtempSync(path.join(tmpdir(), "tiller-models-"));

@@ -1,14 +1,8 @@
 /** /v1 at the door, in OpenAI's shape: bodies that are too large, too many requests, keys that nobody has; and how long a stored completion stays. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import {
-  ensurePerson,
-  forgetOldCompletions,
-  issueToken,
-  sql,
-  storeCompletion,
-  storedDays,
-} from "@tiller/store";
+import { ensurePerson, issueToken, sql } from "@tiller/store";
+import { forgetOldCompletions, storeCompletion, storedDays } from "@tiller/serve";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 
 let site: TestServer;

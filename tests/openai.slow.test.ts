@@ -16,7 +16,8 @@ import { CheckpointId } from "@tiller/schema";
 import type { Env } from "@tiller/server/context.ts";
 import { openaiRoutes } from "@tiller/server/routes/openai.ts";
 import { SamplerPool } from "@tiller/serve";
-import { openStore, saveCheckpointRow, type Store } from "@tiller/store";
+import { openStore, type Store } from "@tiller/store";
+import { saveCheckpointRow } from "@tiller/lab";
 import {
   END,
   idsOf,

@@ -14,16 +14,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { comparison } from "@tiller/crowd";
 import { ExperimentId, NextReply, rng, SubmitReply } from "@tiller/schema";
-import {
-  createExperiment,
-  ensurePerson,
-  expireLeases,
-  issueToken,
-  openStore,
-  postBatch,
-  sql,
-  type Store,
-} from "@tiller/store";
+import { createExperiment } from "@tiller/lab";
+import { ensurePerson, issueToken, openStore, sql, type Store } from "@tiller/store";
+import { expireLeases, postBatch } from "@tiller/work";
 
 const CLIENTS = 200;
 const TASKS = 100;

@@ -5,14 +5,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { comparison } from "@tiller/crowd";
 import { Backtest, ExperimentId, NextReply, PersonId, Policy, StoredPolicy } from "@tiller/schema";
-import {
-  createExperiment,
-  ensurePerson,
-  issueToken,
-  postBatch,
-  sql,
-  type Store,
-} from "@tiller/store";
+import { createExperiment } from "@tiller/lab";
+import { ensurePerson, issueToken, sql, type Store } from "@tiller/store";
+import { postBatch } from "@tiller/work";
 
 import { launchBrowser } from "./browser/launch.ts";
 import { openServer, type TestServer } from "./fixtures/server.ts";

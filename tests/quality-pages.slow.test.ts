@@ -9,18 +9,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { gradedComparison } from "@tiller/crowd";
 import { ExperimentId, LeaseId, OpenThread, type PersonId, rng, type Role } from "@tiller/schema";
-import {
-  createExperiment,
-  ensurePerson,
-  issueToken,
-  openThread,
-  pickTwin,
-  postBatch,
-  saveGold,
-  sql,
-  type Store,
-  submitAnswer,
-} from "@tiller/store";
+import { createExperiment } from "@tiller/lab";
+import { ensurePerson, issueToken, sql, type Store } from "@tiller/store";
+import { openThread, pickTwin, postBatch, saveGold, submitAnswer } from "@tiller/work";
 import { faults } from "./browser/axe.ts";
 import { launchBrowser } from "./browser/launch.ts";
 import { openServer, type TestServer } from "./fixtures/server.ts";

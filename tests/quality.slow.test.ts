@@ -20,16 +20,9 @@ import {
   Thread,
 } from "@tiller/schema";
 import type { Env } from "@tiller/server/context.ts";
-import {
-  createExperiment,
-  ensurePerson,
-  issueToken,
-  pickTwin,
-  postBatch,
-  sql,
-  type Store,
-  submitAnswer,
-} from "@tiller/store";
+import { createExperiment } from "@tiller/lab";
+import { ensurePerson, issueToken, sql, type Store } from "@tiller/store";
+import { pickTwin, postBatch, submitAnswer } from "@tiller/work";
 import { z } from "zod";
 import { comparison } from "@tiller/crowd";
 import { openServer, type TestServer } from "./fixtures/server.ts";

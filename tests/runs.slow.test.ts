@@ -11,7 +11,7 @@ import { z } from "zod";
 import { workflow } from "@tiller/flow";
 import { RunProgress, type TraceNode, TracePage } from "@tiller/schema";
 import { ensurePerson, issueToken, type Store } from "@tiller/store";
-import { pairType } from "@tiller/store/fixtures/pair.ts";
+import { pairType } from "@tiller/work/fixtures/pair.ts";
 import { launchBrowser } from "./browser/launch.ts";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 

@@ -17,14 +17,9 @@ import {
 import { access, isAdministrative, ruleOf } from "@tiller/server/access.ts";
 import type { Env } from "@tiller/server/context.ts";
 import { Limiter } from "@tiller/server/security.ts";
-import {
-  createExperiment,
-  ensurePerson,
-  issueToken,
-  postBatch,
-  sql,
-  type Store,
-} from "@tiller/store";
+import { createExperiment } from "@tiller/lab";
+import { ensurePerson, issueToken, sql, type Store } from "@tiller/store";
+import { postBatch } from "@tiller/work";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 
 let site: TestServer;

@@ -12,7 +12,8 @@ import { z } from "zod";
 import { faultPoints, launchFlow } from "@tiller/flow";
 import { says, type Scripted, scripted } from "@tiller/model/fixtures/endpoint.ts";
 import { PersonId } from "@tiller/schema";
-import { ensurePerson, openStore, sql, type Store, submitAnswer, takeLease } from "@tiller/store";
+import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
+import { submitAnswer, takeLease } from "@tiller/work";
 import { said, size } from "./faults/tree.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-servers-"));

@@ -6,7 +6,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { defineTask, ExperimentId, NextReply } from "@tiller/schema";
 import { depthOf } from "@tiller/server/readable.ts";
-import { createExperiment, ensurePerson, issueToken, postBatch } from "@tiller/store";
+import { createExperiment } from "@tiller/lab";
+import { ensurePerson, issueToken } from "@tiller/store";
+import { postBatch } from "@tiller/work";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 import { places, put, shapes, urlOf } from "./fixtures/requests.ts";
 

@@ -1,7 +1,7 @@
 /** The tree of the trace: sums, what opens by itself, filters and totals, typing ahead, two runs united. */
 import { expect, test } from "vitest";
 import type { TraceNode } from "@tiller/schema";
-import { makeTree } from "@tiller/store/fixtures/tree.ts";
+import { makeTree } from "@tiller/flow/fixtures/tree.ts";
 import {
   buildTree,
   opensByItself,

@@ -9,7 +9,7 @@ import { pathToFileURL } from "node:url";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ensurePerson, issueToken, type Store } from "@tiller/store";
-import { makeTree, storeTree } from "@tiller/store/fixtures/tree.ts";
+import { makeTree, storeTree } from "@tiller/flow/fixtures/tree.ts";
 import { launchBrowser } from "./browser/launch.ts";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 

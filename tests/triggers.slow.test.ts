@@ -3,8 +3,15 @@ import path from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { type FlowServer, startTriggers, type Triggers, workflow } from "@tiller/flow";
-import { ensurePerson, issueToken, listTriggers, saveRows, sql, type Store } from "@tiller/store";
+import {
+  type FlowServer,
+  listTriggers,
+  startTriggers,
+  type Triggers,
+  workflow,
+} from "@tiller/flow";
+import { ensurePerson, issueToken, sql, type Store } from "@tiller/store";
+import { saveRows } from "@tiller/lab";
 import { faults } from "./browser/axe.ts";
 import { launchBrowser } from "./browser/launch.ts";
 import { openServer, type TestServer } from "./fixtures/server.ts";

@@ -5,7 +5,8 @@
 import path from "node:path";
 import { z } from "zod";
 import { Population, TillerError } from "@tiller/schema";
-import { defaultHome, openStore, qualityData } from "@tiller/store";
+import { defaultHome, openStore } from "@tiller/store";
+import { qualityData } from "@tiller/work";
 import { flag } from "./flags.ts";
 
 const time = z.iso.datetime({ offset: true });

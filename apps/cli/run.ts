@@ -6,7 +6,7 @@ import { writeFile } from "node:fs/promises";
 import { z } from "zod";
 import type { TillerClient } from "@tiller/client";
 import { Agents, Budget, type RunProgress, TillerError, type TraceNode } from "@tiller/schema";
-import { cancelInDatabase, holdRun, listProgress, releaseRun } from "@tiller/store";
+import { cancelInDatabase, holdRun, listProgress, releaseRun } from "@tiller/flow";
 import { command, verb } from "./command.ts";
 import { countFlag, flag } from "./flags.ts";
 import { jsonFlag, orWithoutServer, remote, remoteFlags } from "./remote.ts";

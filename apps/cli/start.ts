@@ -10,10 +10,10 @@ import { fileURLToPath } from "node:url";
 import { serve, type ServerType } from "@hono/node-server";
 import { z } from "zod";
 import { simulatedRaters } from "@tiller/crowd";
-import { startTriggers } from "@tiller/flow";
+import { listHeld, startTriggers } from "@tiller/flow";
 import { own, PersonId, type Role, Summary, TillerError } from "@tiller/schema";
 import { createApp, serverOptions } from "@tiller/server/app.ts";
-import { SamplerPool, serverModels } from "@tiller/serve";
+import { forgetOldCompletions, SamplerPool, serverModels, storedDays } from "@tiller/serve";
 import { serverFlow } from "@tiller/server/flow.ts";
 import { renderReport } from "@tiller/server/report.ts";
 import { simulate } from "@tiller/server/simulated-raters.ts";
@@ -21,22 +21,15 @@ import {
   declareInputs,
   defaultHome,
   ensurePerson,
-  expireLeases,
-  forgetOldCompletions,
-  getExperiment,
-  getReport,
   issueToken,
-  listHeld,
   openStore,
-  parseAllowed,
   personOfToken,
-  setQualification,
-  settleDropped,
-  startWebhooks,
-  storedDays,
   type Store,
   writeWhole,
 } from "@tiller/store";
+import { expireLeases, setQualification, settleDropped } from "@tiller/work";
+import { getExperiment, getReport } from "@tiller/lab";
+import { parseAllowed, startWebhooks } from "@tiller/data";
 import { buildWeb } from "@tiller/web/build.ts";
 import { betterContinuations, Config, smallConfig } from "../../recipes/better-continuations.ts";
 import { Progress, summaryTable } from "./bars.ts";

@@ -6,7 +6,8 @@
 import type { AddressInfo } from "node:net";
 import { parseArgs } from "node:util";
 import { serve } from "@hono/node-server";
-import { expireLeases, openStore, settleDropped } from "@tiller/store";
+import { expireLeases, settleDropped } from "@tiller/work";
+import { openStore } from "@tiller/store";
 import { createApp, serverOptions } from "./app.ts";
 import { SamplerPool, serverModels } from "@tiller/serve";
 import { serverFlow } from "./flow.ts";

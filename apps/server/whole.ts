@@ -1,7 +1,7 @@
 /** A value of any size as a file to take away, sent as it is read. */
 import { Readable } from "node:stream";
 import type { Context } from "hono";
-import type { Whole } from "@tiller/store";
+import type { Whole } from "@tiller/flow";
 
 export function sendWhole(c: Context, { bytes, pieces }: Whole, name: string): Response {
   c.header("content-type", "application/json");

@@ -5,7 +5,8 @@
 import { z } from "zod";
 import { launchFlow, workflow } from "@tiller/flow";
 import { defineTask, PersonId } from "@tiller/schema";
-import { ensurePerson, openStore, sql, submitAnswer, takeLease } from "@tiller/store";
+import { ensurePerson, openStore, sql } from "@tiller/store";
+import { submitAnswer, takeLease } from "@tiller/work";
 import { inTurns, load, throughput } from "./shapes.ts";
 
 const [mode, home, count = "0"] = process.argv.slice(2) as [string, string, string?];

@@ -1,7 +1,9 @@
 /** Work for a bench: a crowd of raters, open tasks, and a past of answered ones, written as the application writes them. */
 import { comparison } from "@tiller/crowd";
 import { ExperimentId, PersonId } from "@tiller/schema";
-import { createExperiment, postBatch, sql, type Store } from "@tiller/store";
+import { createExperiment } from "@tiller/lab";
+import { postBatch } from "@tiller/work";
+import { sql, type Store } from "@tiller/store";
 
 const OVERLAP = 3;
 const BATCH = 10_000;

@@ -6,7 +6,9 @@ import { buffer } from "node:stream/consumers";
 import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
 import { zstdDecompressSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { datasetRows, judgmentsOf, openStore, type Store } from "@tiller/store";
+import { datasetRows } from "@tiller/lab";
+import { judgmentsOf } from "@tiller/work";
+import { openStore, type Store } from "@tiller/store";
 import { ExperimentId, ExportRequest } from "@tiller/schema";
 import { exportAnswers, importAnswers } from "./index.ts";
 

@@ -4,3 +4,12 @@ export { exportAnswers } from "./export.ts";
 export { importAnswers } from "./import.ts";
 export { readRows } from "./read.ts";
 export { BadRow } from "./row.ts";
+export { checkedAddress, parseAllowed } from "./addresses.ts";
+export { startWebhooks } from "./webhook-sender.ts";
+export {
+  createWebhook,
+  listDeliveries,
+  listWebhooks,
+  redeliver,
+  setWebhookEnabled,
+} from "./webhooks.ts";

@@ -1,6 +1,7 @@
 /** The comparisons of an import as a dataset version: one row a pair, with the share of the weight that chose b. */
 import { LabelledPair } from "@tiller/schema";
-import { type Db, saveDataset, sql } from "@tiller/store";
+import { type Db, sql } from "@tiller/store";
+import { saveDataset } from "@tiller/lab";
 import { kindsOfWork } from "./export.ts";
 import { prompt } from "./formats.ts";
 

@@ -16,7 +16,7 @@ import {
   type TaskDef,
   TillerError,
 } from "@tiller/schema";
-import { cancelBatches, postBatch, setQualification, takeAnswers } from "@tiller/store";
+import { cancelBatches, postBatch, setQualification, takeAnswers } from "@tiller/work";
 import { z } from "zod";
 import { approval } from "./approval.ts";
 import { charged, checkBudgets } from "./budget.ts";

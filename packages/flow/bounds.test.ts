@@ -5,21 +5,13 @@ import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { CheckpointRef, defineJob, PersonId } from "@tiller/schema";
-import {
-  cancelInDatabase,
-  declareInputs,
-  ensurePerson,
-  getExperiment,
-  getTracedRun,
-  listExperiments,
-  openStore,
-  opsOf,
-  resultText,
-  sql,
-  type Store,
-  submitAnswer,
-  takeLease,
-} from "@tiller/store";
+import { cancelInDatabase } from "./holds.ts";
+import { declareInputs, ensurePerson, openStore, sql, type Store } from "@tiller/store";
+import { getExperiment, listExperiments } from "@tiller/lab";
+import { getTracedRun } from "./trace.ts";
+import { opsOf } from "./nodes.ts";
+import { resultText } from "./trace-values.ts";
+import { submitAnswer, takeLease } from "@tiller/work";
 import { answerTask } from "./fixtures/tasks.ts";
 import { type Flow, type FlowServer, launchFlow, workflow, type WorkflowDef } from "./index.ts";
 import { segment, shortOf } from "./place.ts";

@@ -2,7 +2,8 @@
 import { z } from "zod";
 import { Budget, TillerError } from "@tiller/schema";
 import { ModelError, type Reply } from "@tiller/model";
-import { type Db, spend, spentBelow } from "@tiller/store";
+import { type Db } from "@tiller/store";
+import { spend, spentBelow } from "./spend.ts";
 
 export const BudgetScope = z.strictObject({
   node: z.string(),

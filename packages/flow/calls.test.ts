@@ -7,17 +7,11 @@ import { z } from "zod";
 import { type Models, ModelsConfig, openModels } from "@tiller/model";
 import { says, scripted, silent } from "@tiller/model/fixtures/endpoint.ts";
 import { PersonId, prompt, TillerError } from "@tiller/schema";
-import {
-  ensurePerson,
-  getExperiment,
-  openStore,
-  opsOf,
-  spentBelow,
-  sql,
-  type Store,
-  submitAnswer,
-  takeLease,
-} from "@tiller/store";
+import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
+import { getExperiment } from "@tiller/lab";
+import { opsOf } from "./nodes.ts";
+import { spentBelow } from "./spend.ts";
+import { submitAnswer, takeLease } from "@tiller/work";
 import { answerTask } from "./fixtures/tasks.ts";
 import { type FlowServer, launchFlow, workflow, type WorkflowDef } from "./index.ts";
 

@@ -10,14 +10,8 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { type Artefact, artefactKinds, type RunId, TillerError } from "@tiller/schema";
-import {
-  artefactPath,
-  type Identify,
-  type ModelFolder,
-  type Store,
-  whileFull,
-  writeWhole,
-} from "@tiller/store";
+import { artefactPath, type Identify, type ModelFolder } from "@tiller/lab";
+import { type Store, whileFull, writeWhole } from "@tiller/store";
 
 export interface JobSpec {
   readonly id: RunId;

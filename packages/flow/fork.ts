@@ -4,15 +4,9 @@
  * find their calls recorded. So answers that people gave beside it are not asked again.
  */
 import { setOwn, TillerError } from "@tiller/schema";
-import {
-  type OpRow,
-  opsOf,
-  placeRoots,
-  resolveValue,
-  settledBatches,
-  sql,
-  type Store,
-} from "@tiller/store";
+import { type OpRow, opsOf } from "./nodes.ts";
+import { placeRoots, resolveValue, sql, type Store } from "@tiller/store";
+import { settledBatches } from "@tiller/work";
 import { z } from "zod";
 import type { Carried } from "./define.ts";
 

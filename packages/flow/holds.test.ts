@@ -10,21 +10,16 @@ import { z } from "zod";
 import { ExperimentId, PersonId } from "@tiller/schema";
 import {
   cancelInDatabase,
-  createExperiment,
-  ensurePerson,
-  getExperiment,
   listHeld,
-  openStore,
   releaseKnown,
   releaseRun,
   setAsideUnknown,
-  sql,
-  type Store,
   strikeRun,
-  submitAnswer,
-  takeLease,
-} from "@tiller/store";
-import { pairType } from "@tiller/store/fixtures/pair.ts";
+} from "./holds.ts";
+import { createExperiment, getExperiment } from "@tiller/lab";
+import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
+import { submitAnswer, takeLease } from "@tiller/work";
+import { pairType } from "@tiller/work/fixtures/pair.ts";
 import { type FlowServer, launchFlow, workflow } from "./index.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-holds-"));

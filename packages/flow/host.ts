@@ -1,7 +1,8 @@
 /** What all workflows of a process share, and what one run is given. */
 import type { Models } from "@tiller/model";
 import type { Agents, ExperimentId } from "@tiller/schema";
-import type { Identify, Store, StoredValue } from "@tiller/store";
+import type { Identify } from "@tiller/lab";
+import type { Store, StoredValue } from "@tiller/store";
 import type { BudgetScope } from "./budget.ts";
 import type { Carried, WorkflowDef } from "./define.ts";
 import type { Executor } from "./executor.ts";

@@ -10,3 +10,11 @@ export {
   type Triggers,
 } from "./triggers.ts";
 export { type FlowServer, launchFlow, type StartOptions } from "./server.ts";
+export * from "./holds.ts";
+export * from "./nodes.ts";
+export * from "./progress.ts";
+export * from "./spend.ts";
+export * from "./trace.ts";
+export * from "./trace-file.ts";
+export { nodePart, resultText, runResult, type Whole } from "./trace-values.ts";
+export * from "./trigger-rows.ts";

@@ -12,15 +12,8 @@ import {
   TillerError,
   withArtefacts,
 } from "@tiller/schema";
-import {
-  getRun,
-  type Identify,
-  lineage,
-  listCheckpoints,
-  openStore,
-  sql,
-  type Store,
-} from "@tiller/store";
+import { getRun, type Identify, lineage, listCheckpoints } from "@tiller/lab";
+import { openStore, sql, type Store } from "@tiller/store";
 import { addJob } from "./fixtures/jobs.ts";
 import { type FlowServer, launchFlow, workflow } from "./index.ts";
 

@@ -22,8 +22,8 @@ import {
   resolveArtefact,
   runProgress,
   saveCheckpointRow,
-  type Store,
-} from "@tiller/store";
+} from "@tiller/lab";
+import { type Store } from "@tiller/store";
 import { type Executor, type JobSpec, moduleOf } from "./executor.ts";
 import { checked } from "./options.ts";
 

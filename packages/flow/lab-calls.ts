@@ -14,15 +14,14 @@ import {
   endRun,
   getExperiment,
   getMetrics,
-  patient,
   publishCheckpoint,
   saveDataset,
   saveReport,
   saveRows,
   setStage,
   startRun,
-  whileFull,
-} from "@tiller/store";
+} from "@tiller/lab";
+import { patient, whileFull } from "@tiller/store";
 import type { StageHandle, WorkflowDef } from "./define.ts";
 import { isControl, nodeError } from "./failures.ts";
 import { resolved, runIdOf, runJob } from "./jobs.ts";

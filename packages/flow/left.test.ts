@@ -8,15 +8,9 @@ import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { PersonId, TillerError } from "@tiller/schema";
-import {
-  ensurePerson,
-  getExperiment,
-  openStore,
-  sql,
-  type Store,
-  submitAnswer,
-  takeLease,
-} from "@tiller/store";
+import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
+import { getExperiment } from "@tiller/lab";
+import { submitAnswer, takeLease } from "@tiller/work";
 import { doer } from "./fence.ts";
 import { answerTask } from "./fixtures/tasks.ts";
 import { type Flow, type FlowServer, launchFlow, workflow } from "./index.ts";

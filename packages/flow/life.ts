@@ -9,17 +9,13 @@ import {
   buryGone,
   Db,
   executorIsDead,
-  giveBackUnknown,
   heirless,
-  listHeld,
   othersLive,
   pulseExecutor,
-  releaseKnown,
-  setAsideUnknown,
-  settleEnded,
   sql,
   type Store,
 } from "@tiller/store";
+import { giveBackUnknown, listHeld, releaseKnown, setAsideUnknown, settleEnded } from "./holds.ts";
 import type pg from "pg";
 import { z } from "zod";
 

@@ -15,14 +15,8 @@ import {
   TillerError,
   type TraceNode,
 } from "@tiller/schema";
-import {
-  isLost,
-  type NodeWrite,
-  patient,
-  resolveValue,
-  shortPlace,
-  type StoredValue,
-} from "@tiller/store";
+import { isLost, patient, resolveValue, shortPlace, type StoredValue } from "@tiller/store";
+import { type NodeWrite } from "./nodes.ts";
 import type { Retry } from "./define.ts";
 import { isControl, nodeError, recorded, revive, revived, stops, type Thrown } from "./failures.ts";
 import { fault } from "./fault.ts";

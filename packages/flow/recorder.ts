@@ -3,7 +3,8 @@
  * of it, the replay writes again.
  */
 import type { ExperimentId } from "@tiller/schema";
-import { nodeAnswers, type NodeWrite, type Store, writeNodes } from "@tiller/store";
+import { nodeAnswers, type NodeWrite, writeNodes } from "./nodes.ts";
+import { type Store } from "@tiller/store";
 
 const FLUSH_MS = 200;
 const RETRY_MS = 1000;

@@ -18,31 +18,29 @@ import {
 } from "@tiller/schema";
 import {
   atOrBelow,
-  batchDeadline,
-  cancelBatches,
-  cancelNodes,
-  createExperiment,
-  endExperiment,
-  experimentExtras,
   formerHomes,
-  getExperiment,
-  holdRun,
-  type Identify,
   jsonText,
-  keptResult,
-  leaveBehind,
-  openBatches,
   patient,
   placeRoots,
-  plainExperiments,
   readBlob,
-  releaseRun,
   resolveValue,
   sql,
   type Store,
   type StoredValue,
   writeBlob,
 } from "@tiller/store";
+import { batchDeadline, cancelBatches, openBatches } from "@tiller/work";
+import { cancelNodes } from "./nodes.ts";
+import {
+  createExperiment,
+  endExperiment,
+  experimentExtras,
+  getExperiment,
+  type Identify,
+  keptResult,
+  plainExperiments,
+} from "@tiller/lab";
+import { holdRun, leaveBehind, releaseRun } from "./holds.ts";
 import type { Models } from "@tiller/model";
 import type { Carried, WorkflowDef } from "./define.ts";
 import { openClock } from "./clock.ts";

@@ -5,17 +5,9 @@ import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { CheckpointId, NewTrigger, PersonId } from "@tiller/schema";
-import {
-  ensurePerson,
-  listTriggers,
-  openStore,
-  pendingFirings,
-  removeTrigger,
-  saveCheckpointRow,
-  saveRows,
-  sql,
-  type Store,
-} from "@tiller/store";
+import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
+import { listTriggers, pendingFirings, removeTrigger } from "./trigger-rows.ts";
+import { saveCheckpointRow, saveRows } from "@tiller/lab";
 import {
   type FlowServer,
   launchFlow,

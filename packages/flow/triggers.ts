@@ -20,11 +20,11 @@ import {
   pendingFirings,
   setTriggerActive,
   settleFiring,
-  type Store,
   TRIGGER_CHANNEL,
   triggerOn,
   waitingSchedules,
-} from "@tiller/store";
+} from "./trigger-rows.ts";
+import { type Store } from "@tiller/store";
 import type { FlowServer } from "./server.ts";
 
 export interface Triggers {

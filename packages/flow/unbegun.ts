@@ -2,7 +2,8 @@
  * Runs that were written down and never begun: their server died between the two. They are begun by whoever looks next;
  * one that was to go on in place of another run, which still goes on itself, is cancelled and says so.
  */
-import { type Db, endExperiment, sql } from "@tiller/store";
+import { type Db, sql } from "@tiller/store";
+import { endExperiment } from "@tiller/lab";
 import { z } from "zod";
 
 const LOOK_MS = 10_000;

@@ -4,7 +4,8 @@
  * parked workflows are a thousand promises in a map.
  */
 import type { Clock } from "./clock.ts";
-import { BATCH_CHANNEL, settledBatches, type Store } from "@tiller/store";
+import { BATCH_CHANNEL, settledBatches } from "@tiller/work";
+import { type Store } from "@tiller/store";
 
 export interface Waiter {
   /** Resolves when the batch has all its answers, is in use or is cancelled; false at the deadline, by the database's clock. */

@@ -12,6 +12,7 @@ import {
   corpus,
   encodePrompt,
   gpt2Config,
+  initParams,
   loadTokenizerJson,
   paramSpecs,
   shapeOf,
@@ -19,7 +20,6 @@ import {
   trainBpe,
   writeFileSafely,
 } from "@tiller/lm";
-import { initParams } from "@tiller/lm";
 import {
   defineJob,
   fromState,

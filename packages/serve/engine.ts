@@ -2,7 +2,8 @@
 import { loadChatTemplate } from "@tiller/lm";
 import { type Engine, type Models, openModels, readModels } from "@tiller/model";
 import type { Checkpoint } from "@tiller/schema";
-import { type Db, listCheckpoints, type Store } from "@tiller/store";
+import { type Db, type Store } from "@tiller/store";
+import { listCheckpoints } from "@tiller/lab";
 import type { SamplerPool } from "./sampler.ts";
 import { plainDraw } from "./sampler-messages.ts";
 

@@ -2,3 +2,4 @@
 export * from "./engine.ts";
 export { SamplerPool } from "./sampler.ts";
 export * from "./sampler-messages.ts";
+export * from "./completions.ts";

@@ -19,14 +19,8 @@ import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { ExperimentId } from "@tiller/schema";
-import {
-  createExperiment,
-  openStore,
-  restoreBackup,
-  sql,
-  type Store,
-  writeBackup,
-} from "./index.ts";
+import { createExperiment } from "@tiller/lab";
+import { openStore, restoreBackup, sql, type Store, writeBackup } from "./index.ts";
 import { writeBlob, readBlob } from "./blobs.ts";
 
 const folder = mkdtempSync(path.join(tmpdir(), "tiller-backup-"));

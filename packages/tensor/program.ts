@@ -4,8 +4,7 @@
  */
 import { TillerError } from "@tiller/schema";
 import { type DType, sizeOf } from "./dtype.ts";
-import type { Graph } from "./graph.ts";
-import { type Tensor } from "./graph.ts";
+import type { Graph, Tensor } from "./graph.ts";
 import { Session, type SessionOptions, Storage } from "./native.ts";
 import { encodeModel, type Named } from "./onnx.ts";
 import { type Bounds, writeIds } from "./picks.ts";

@@ -14,7 +14,8 @@ import { parseArgs } from "node:util";
 import { z } from "zod";
 import { says, scripted } from "@tiller/model/fixtures/endpoint.ts";
 import { PersonId, rng } from "@tiller/schema";
-import { ensurePerson, openStore, sql, submitAnswer, takeLease } from "@tiller/store";
+import { ensurePerson, openStore, sql } from "@tiller/store";
+import { submitAnswer, takeLease } from "@tiller/work";
 import { eventually } from "./eventually.ts";
 import { said, size } from "./tree.ts";
 

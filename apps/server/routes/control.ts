@@ -18,8 +18,8 @@ import {
   recentMoves,
   sampleQueues,
   undoMove,
-} from "@tiller/store";
-import { alertsOf, completion, pace } from "../alerts.ts";
+} from "@tiller/work";
+import { alertsOf, completion, pace } from "@tiller/work/alerts.ts";
 import type { Deps } from "../context.ts";
 import { type Handlers, ok } from "../operate.ts";
 

@@ -1,16 +1,17 @@
 /** Data in and out for staff and services: export and import as streams, webhooks and their deliveries. */
 import { Readable } from "node:stream";
 import { z } from "zod";
-import { exportAnswers, importAnswers } from "@tiller/data";
 import {
   checkedAddress,
   createWebhook,
+  exportAnswers,
+  importAnswers,
   listDeliveries,
   listWebhooks,
   parseAllowed,
   redeliver,
   setWebhookEnabled,
-} from "@tiller/store";
+} from "@tiller/data";
 import type { Deps } from "../context.ts";
 import { type Handlers, ok } from "../operate.ts";
 import { spooled } from "../spool.ts";

@@ -29,9 +29,9 @@ import {
   UNDO_SECONDS,
   undoAnswer,
   whyNothing,
-} from "@tiller/store";
+} from "@tiller/work";
 import type { Deps } from "../context.ts";
-import { policiesAtWork } from "../live-policies.ts";
+import { policiesAtWork } from "@tiller/work/live-policies.ts";
 import { type Handlers, ok } from "../operate.ts";
 
 const RETRY_MS = 3000;

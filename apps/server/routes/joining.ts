@@ -9,7 +9,7 @@ import {
   listJoining,
   listProgrammes,
   saveProgramme,
-} from "@tiller/store";
+} from "@tiller/work";
 import type { Deps } from "../context.ts";
 import { type Handlers, ok } from "../operate.ts";
 

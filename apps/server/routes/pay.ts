@@ -2,15 +2,8 @@
 import { streamText } from "hono/streaming";
 import { type Payroll, TillerError } from "@tiller/schema";
 import { csvLine } from "@tiller/data";
-import {
-  addRate,
-  correctPay,
-  ledgerEntries,
-  listRates,
-  payOf,
-  payroll,
-  recordAct,
-} from "@tiller/store";
+import { addRate, correctPay, ledgerEntries, listRates, payOf, payroll } from "@tiller/work";
+import { recordAct } from "@tiller/store";
 import type { Deps } from "../context.ts";
 import { type Handlers, ok } from "../operate.ts";
 

@@ -8,15 +8,11 @@ import {
   changePerson,
   giveBack,
   type Guess,
-  invite,
   issueToken,
-  join,
   listActs,
-  listInvitations,
   personOfPassword,
   personOfToken,
   recordAct,
-  revokeInvitation,
   revokeSessions,
   revokeToken,
   roster,
@@ -25,8 +21,8 @@ import {
   sql,
   standingOf,
   takeGuess,
-  welcome,
 } from "@tiller/store";
+import { invite, join, listInvitations, revokeInvitation, welcome } from "@tiller/work";
 import { type Deps, type Env, tokenOf } from "../context.ts";
 import { type Handlers, ok } from "../operate.ts";
 import {

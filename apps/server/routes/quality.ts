@@ -20,10 +20,10 @@ import {
   setGoldActive,
   settled,
   setWeights,
-} from "@tiller/store";
+} from "@tiller/work";
 import type { Deps } from "../context.ts";
 import type { Handlers } from "../operate.ts";
-import { qualityDesk } from "../quality.ts";
+import { qualityDesk } from "@tiller/work/quality-thread.ts";
 
 const about = ({ type, field, ...population }: { type: string; field: string } & Population) => ({
   type,

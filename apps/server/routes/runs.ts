@@ -1,7 +1,14 @@
 /** Runs: how far each is, starting one, what can be done from a node of its trace, and the triggers that start them. */
-import { newTrigger, pauseTrigger, resumeTrigger } from "@tiller/flow";
+import {
+  getTracedRun,
+  listProgress,
+  listTriggers,
+  newTrigger,
+  pauseTrigger,
+  removeTrigger,
+  resumeTrigger,
+} from "@tiller/flow";
 import { ExperimentId, TillerError } from "@tiller/schema";
-import { getTracedRun, listProgress, listTriggers, removeTrigger } from "@tiller/store";
 import type { Deps } from "../context.ts";
 import { type Handlers, ok } from "../operate.ts";
 

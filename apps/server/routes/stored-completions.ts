@@ -6,7 +6,7 @@ import {
   type StoredCompletion,
   storedCompletion,
   storedCompletions,
-} from "@tiller/store";
+} from "@tiller/serve";
 import type { Deps, Env } from "../context.ts";
 import { openaiError } from "../openai-error.ts";
 import { setOwn } from "@tiller/schema";

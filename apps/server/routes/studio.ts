@@ -10,16 +10,16 @@ import {
   getReport,
   getRun,
   getSample,
-  judgmentsOf,
   lineage,
   listCheckpoints,
   listExperiments,
   listRuns,
   listSamples,
-  raterProfiles,
-  runResult,
   shownExperiment,
-} from "@tiller/store";
+} from "@tiller/lab";
+import { judgmentsOf } from "@tiller/work";
+import { raterProfiles } from "@tiller/store";
+import { runResult } from "@tiller/flow";
 import type { Deps } from "../context.ts";
 import type { Handlers } from "../operate.ts";
 import { sendWhole } from "../whole.ts";

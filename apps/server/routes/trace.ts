@@ -16,7 +16,7 @@ import {
   searchTrace,
   tracePage,
   type ViewerFiles,
-} from "@tiller/store";
+} from "@tiller/flow";
 import type { Deps } from "../context.ts";
 import type { Handlers } from "../operate.ts";
 import { spooled } from "../spool.ts";

@@ -14,7 +14,7 @@ import {
   savePolicy,
   setPolicyState,
   workEvents,
-} from "@tiller/store";
+} from "@tiller/work";
 import type { Deps } from "../context.ts";
 import { type Handlers, ok } from "../operate.ts";
 

@@ -1,6 +1,5 @@
 /** Everyone with everyone: the share of shared tasks on which two people agreed. A cell opens what they disagreed on. */
-import type { QualityReport } from "@tiller/schema";
-import { wilson } from "@tiller/schema";
+import { type QualityReport, wilson } from "@tiller/schema";
 import { Scroll } from "./parts.tsx";
 
 export function Matrix({

@@ -12,8 +12,13 @@ import {
   useRef,
   useState,
 } from "react";
-import type { NodeLink, TraceNode, TracedRun } from "@tiller/schema";
-import { nodeKinds, nodeStates } from "@tiller/schema";
+import {
+  nodeKinds,
+  type NodeLink,
+  nodeStates,
+  type TracedRun,
+  type TraceNode,
+} from "@tiller/schema";
 import { Badge, Empty, Failed, Loading, when } from "../design/components.tsx";
 import { RunWords } from "../runs/words.tsx";
 import { Detail, NoDetail } from "./detail.tsx";

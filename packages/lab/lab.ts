@@ -1,0 +1,384 @@
+/** Experiments, runs, metrics, samples, datasets, checkpoints, reports: writing them once, reading them back. */
+import { z } from "zod";
+import {
+  Agents,
+  type Artefact,
+  Budget,
+  Checkpoint,
+  Dataset,
+  Experiment,
+  LabelledPair,
+  type Lineage,
+  type MetricDefs,
+  MetricPoint,
+  Report,
+  Run,
+  Sample,
+  type Stage,
+  Stage as StageSchema,
+  Summary,
+  TillerError,
+} from "@tiller/schema";
+import {
+  blobBytes,
+  blobLines,
+  type Db,
+  jsonText,
+  linePieces,
+  resolveValue,
+  sql,
+  type StoredValue,
+  writeBlob,
+} from "@tiller/store";
+import { rowsId } from "@tiller/store/canonical.ts";
+
+const found = <T>(x: T | undefined, what: string, id: string): T => {
+  if (x === undefined)
+    throw new TillerError("not_found", `there is no ${what} ${id}. Look it up in the studio.`);
+  return x;
+};
+const json = (x: unknown) => JSON.stringify(x);
+
+export async function createExperiment(
+  db: Db,
+  e: {
+    id: string;
+    recipe: string;
+    title: string;
+    seed: number;
+    config: unknown;
+    stages: readonly { name: string; title: string }[];
+    agents?: Agents;
+    budget?: Budget;
+    /** blob of what is known from another run */
+    carried?: string | null;
+    origin?: Record<string, unknown> | null;
+    codeRevision?: string;
+  },
+): Promise<void> {
+  await db.transaction(async (tx) => {
+    await tx.run(
+      sql`insert into experiment (id, recipe, title, seed, config, agents, budget, carried, origin, code_revision)
+          values (${e.id}, ${e.recipe}, ${e.title}, ${e.seed}, ${json(e.config)}, ${json(e.agents ?? {})}, ${json(e.budget ?? {})}, ${e.carried ?? null},
+            ${e.origin ? json(e.origin) : null}, ${e.codeRevision ?? null}) on conflict do nothing`,
+    );
+    for (const [place, s] of e.stages.entries())
+      await tx.run(
+        sql`insert into stage (experiment, name, place, title) values (${e.id}, ${s.name}, ${place}, ${s.title}) on conflict do nothing`,
+      );
+  });
+}
+export const endExperiment = (
+  db: Db,
+  id: string,
+  o: {
+    state: "done" | "failed" | "cancelled";
+    error?: string;
+    result?: unknown;
+    /** in place of a large one */
+    resultBlob?: string;
+    resultBytes?: number;
+  },
+): Promise<number> => {
+  const summary = Summary.safeParse(o.result);
+  return db.run(
+    sql`update experiment set state = ${o.state}, ended_at = greatest(now(), started_at), error = ${o.error ?? null}, result = ${o.result === undefined ? null : jsonText(o.result)},
+          result_blob = ${o.resultBlob ?? null}, result_bytes = ${o.resultBytes ?? null},
+          summary = ${summary.success ? json(summary.data) : null} where id = ${id} and state in ('running', 'held')`,
+  );
+};
+/** A result as the row of its run keeps it. */
+export async function keptResult(
+  home: string,
+  stored: StoredValue,
+): Promise<{ result?: unknown; resultBlob?: string; resultBytes: number }> {
+  if ("blob" in stored)
+    return { resultBlob: stored.blob, resultBytes: await blobBytes(home, stored.blob) };
+  const result = await resolveValue(home, stored);
+  return { result, resultBytes: Buffer.byteLength(jsonText(result)) };
+}
+
+/** What a run was given beside its input. */
+export const experimentExtras = (db: Db, id: string) =>
+  db.one(
+    sql`select agents, carried, budget, recipe from experiment where id = ${id}`,
+    z.object({
+      agents: Agents,
+      carried: z.string().nullable(),
+      budget: Budget,
+      recipe: z.string(),
+    }),
+  );
+
+/** Runs under way that have no agents of their own and nothing carried over. */
+export const plainExperiments = async (db: Db): Promise<string[]> =>
+  (
+    await db.many(
+      sql`select id from experiment where state in ('running', 'held') and agents = '{}' and carried is null`,
+      z.object({ id: z.string() }),
+    )
+  ).map((e) => e.id);
+
+const stageColumns = sql`name, title, state, done, total, note, started_at as "startedAt", ended_at as "endedAt", run`;
+/** Beyond this size, as Postgres keeps it, a value is not sent with its run. */
+const SENT_BYTES = sql`64000`;
+/** Of a run in table `e`: nothing in place of a large one, which is asked for by itself. */
+export const smallResult = sql`case when pg_column_size(e.result) <= ${SENT_BYTES} then e.result end`;
+/** Of a run in table `e`: nothing in place of a large input, which its root node has. */
+export const smallConfig = sql`case when pg_column_size(e.config) <= ${SENT_BYTES} then e.config else '{}' end`;
+export const resultBytes = sql`coalesce(e.result_bytes, pg_column_size(e.result))`;
+const experimentColumns = sql`e.id, e.recipe, e.title, e.state, e.seed, e.config, e.started_at as "startedAt", e.ended_at as "endedAt", e.error, e.summary, ${smallResult} as result, ${resultBytes} as "resultBytes", e.agents, e.budget, e.origin,
+  coalesce((select jsonb_agg(jsonb_build_object('name', s.name, 'title', s.title, 'state', s.state, 'done', s.done, 'total', s.total, 'note', s.note,
+    'startedAt', to_char(s.started_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'endedAt', to_char(s.ended_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'run', s.run) order by s.place)
+    from stage s where s.experiment = e.id), '[]') as stages`;
+export const listExperiments = (db: Db): Promise<Experiment[]> =>
+  db.many(
+    // no results, and no inputs that are large: each is asked for by itself
+    sql`select x.*, null as result, case when pg_column_size(x.config) <= ${SENT_BYTES} then x.config else '{}' end as config
+        from (select ${experimentColumns} from experiment e where e.id <> 'measuring') x order by x."startedAt" desc`,
+    Experiment,
+  );
+/** As pages get it: its input where it is small. */
+export const shownExperiment = async (db: Db, id: string): Promise<Experiment> =>
+  found(
+    await db.maybe(
+      sql`select x.*, case when pg_column_size(x.config) <= ${SENT_BYTES} then x.config else '{}' end as config
+          from (select ${experimentColumns} from experiment e where e.id = ${id}) x`,
+      Experiment,
+    ),
+    "experiment",
+    id,
+  );
+export const getExperiment = async (db: Db, id: string): Promise<Experiment> =>
+  found(
+    await db.maybe(
+      sql`select ${experimentColumns} from experiment e where e.id = ${id}`,
+      Experiment,
+    ),
+    "experiment",
+    id,
+  );
+
+/** Changes a stage; `running` keeps the first start, `done` and `failed` set the end. */
+export async function setStage(
+  db: Db,
+  experiment: string,
+  name: string,
+  s: Partial<Pick<Stage, "state" | "done" | "total" | "note" | "run">>,
+): Promise<Stage> {
+  return db.one(
+    sql`update stage set state = coalesce(${s.state ?? null}, state), done = coalesce(${s.done ?? null}, done), total = coalesce(${s.total ?? null}, total),
+          note = coalesce(${s.note ?? null}, note), run = coalesce(${s.run ?? null}, run),
+          started_at = case when ${s.state ?? null}::text = 'running' then coalesce(started_at, now()) else started_at end,
+          ended_at = case when ${s.state ?? null}::text in ('done', 'failed') then now() when ${s.state ?? null}::text = 'running' then null else ended_at end
+        where experiment = ${experiment} and name = ${name} returning ${stageColumns}`,
+    StageSchema,
+  );
+}
+
+const runColumns = sql`r.id, r.experiment, r.kind, r.state, r.config, r.code_revision as "codeRevision", r.dataset, r.parent, r.output, r.metrics,
+  coalesce((select jsonb_agg(jsonb_build_object('kind', i.kind, 'id', i.id) order by i.kind, i.id) from run_input i where i.run = r.id), '[]') as inputs, r.done, r.total, r.started_at as "startedAt", r.ended_at as "endedAt", r.error`;
+export async function startRun(
+  db: Db,
+  r: {
+    id: string;
+    experiment: string | null;
+    kind: string;
+    config: unknown;
+    codeRevision: string;
+    /** what it reads */
+    inputs: readonly Artefact[];
+    /** how what it logs reads */
+    metrics: MetricDefs;
+  },
+): Promise<void> {
+  const first = (kind: Artefact["kind"]) => r.inputs.find((a) => a.kind === kind)?.id ?? null;
+  await db.transaction(async (tx) => {
+    await tx.run(sql`insert into run (id, experiment, kind, config, code_revision, dataset, parent, metrics) values (${r.id}, ${r.experiment}, ${r.kind}, ${json(r.config)}, ${r.codeRevision}, ${first("dataset")}, ${first("checkpoint")}, ${json(r.metrics)})
+      on conflict (id) do update set state = 'running', error = null`);
+    for (const { kind, id } of r.inputs)
+      await tx.run(
+        sql`insert into run_input (run, kind, id) values (${r.id}, ${kind}, ${id}) on conflict do nothing`,
+      );
+  });
+}
+export const runProgress = (db: Db, id: string, done: number, total: number): Promise<number> =>
+  db.run(sql`update run set done = ${done}, total = ${total} where id = ${id}`);
+export const endRun = (
+  db: Db,
+  id: string,
+  o: { state: "done" | "failed"; error?: string; output?: string },
+): Promise<number> =>
+  db.run(
+    sql`update run set state = ${o.state}, error = ${o.error ?? null}, output = ${o.output ?? null}, ended_at = greatest(now(), started_at) where id = ${id}`,
+  );
+export const getRun = async (db: Db, id: string): Promise<Run> =>
+  found(await db.maybe(sql`select ${runColumns} from run r where r.id = ${id}`, Run), "run", id);
+export const listRuns = (db: Db, experiment: string): Promise<Run[]> =>
+  db.many(
+    sql`select ${runColumns} from run r where r.experiment = ${experiment} order by r.started_at`,
+    Run,
+  );
+
+/** A step's values replace those a lost process wrote for it: replaying after a crash doubles nothing. */
+export const addMetrics = (db: Db, run: string, points: readonly MetricPoint[]): Promise<number> =>
+  db.run(sql`insert into metric (run, step, "values") select ${run}, (x->>'step')::int, x->'values' from jsonb_array_elements(${json(points)}::jsonb) x
+    on conflict (run, step) do update set "values" = excluded."values"`);
+export const getMetrics = (db: Db, run: string, after = -1): Promise<MetricPoint[]> =>
+  db.many(
+    sql`select step, "values" from metric where run = ${run} and step > ${after} order by step`,
+    MetricPoint,
+  );
+
+export async function addSamples(db: Db, samples: readonly Sample[]): Promise<void> {
+  for (const s of samples)
+    await db.run(sql`insert into sample (id, run, checkpoint, step, prompt, text, scores) values (${s.id}, ${s.run}, ${s.checkpoint}, ${s.step}, ${s.prompt}, ${s.text}, ${json(s.scores)})
+      on conflict (id) do update set text = excluded.text, scores = excluded.scores`);
+}
+const sampleColumns = sql`s.id, s.run, s.checkpoint, s.step, s.prompt, s.text, s.scores`;
+export const listSamples = (
+  db: Db,
+  o: { experiment: string; run?: string | undefined; limit: number },
+): Promise<Sample[]> =>
+  db.many(
+    sql`select ${sampleColumns} from sample s join run r on r.id = s.run where r.experiment = ${o.experiment} and (${o.run ?? null}::text is null or s.run = ${o.run ?? null}) order by s.step desc, s.id limit ${o.limit}`,
+    Sample,
+  );
+export const getSample = async (db: Db, id: string): Promise<Sample> =>
+  found(
+    await db.maybe(sql`select ${sampleColumns} from sample s where s.id = ${id}`, Sample),
+    "sample",
+    id,
+  );
+
+/** A dataset version: its id is the hash of its rows, whatever order their keys come in. */
+export async function saveDataset(
+  db: Db,
+  home: string,
+  d: { name: string; experiment: string | null; rows: readonly LabelledPair[] },
+): Promise<string> {
+  const lines = d.rows.map((r) => json(r));
+  const id = rowsId(lines);
+  const blob = await writeBlob(home, linePieces(lines));
+  const judgments = d.rows.reduce((n, r) => n + r.judgments.length, 0);
+  await db.run(
+    sql`insert into dataset (id, name, experiment, rows, judgments, blob) values (${id}, ${d.name}, ${d.experiment}, ${d.rows.length}, ${judgments}, ${blob}) on conflict do nothing`,
+  );
+  return id;
+}
+/** Keeps any rows under a name; the id is the hash of their content. */
+export async function saveRows(
+  db: Db,
+  home: string,
+  d: { name: string; experiment: string | null; rows: readonly unknown[] },
+): Promise<string> {
+  const lines = d.rows.map((r) => jsonText(r));
+  const id = rowsId(lines);
+  const blob = await writeBlob(home, linePieces(lines));
+  await db.run(
+    sql`insert into dataset (id, name, experiment, rows, judgments, blob, kind) values (${id}, ${d.name}, ${d.experiment}, ${d.rows.length}, 0, ${blob}, 'rows') on conflict do nothing`,
+  );
+  return id;
+}
+const datasetColumns = sql`id, name, kind, experiment, rows, judgments, created_at as "createdAt"`;
+export const getDataset = async (db: Db, id: string): Promise<Dataset> =>
+  found(
+    await db.maybe(sql`select ${datasetColumns} from dataset where id = ${id}`, Dataset),
+    "dataset",
+    id,
+  );
+/** Rows of any dataset, as they were saved. */
+export async function anyRows(db: Db, home: string, id: string): Promise<unknown[]> {
+  const { blob } = found(
+    await db.maybe(sql`select blob from dataset where id = ${id}`, z.object({ blob: z.string() })),
+    "dataset",
+    id,
+  );
+  const rows: unknown[] = [];
+  for await (const line of blobLines(home, blob)) if (line) rows.push(JSON.parse(line));
+  return rows;
+}
+export const datasetRows = async (db: Db, home: string, id: string): Promise<LabelledPair[]> =>
+  (await anyRows(db, home, id)).map((row) => LabelledPair.parse(row));
+
+const checkpointColumns = sql`c.id, c.name, c.kind, c.path, c.run, c.parent, c.created_at as "createdAt", c.metrics`;
+export async function saveCheckpointRow(db: Db, c: Omit<Checkpoint, "createdAt">): Promise<void> {
+  await db.run(sql`insert into checkpoint (id, name, kind, path, run, parent, metrics) values (${c.id}, ${c.name}, ${c.kind}, ${c.path}, ${c.run}, ${c.parent}, ${json(c.metrics)})
+    on conflict (id) do update set metrics = excluded.metrics, path = excluded.path`);
+}
+export const listCheckpoints = (db: Db): Promise<Checkpoint[]> =>
+  db.many(
+    sql`select ${checkpointColumns} from checkpoint c order by c.created_at desc`,
+    Checkpoint,
+  );
+export const getCheckpoint = async (db: Db, id: string): Promise<Checkpoint> =>
+  found(
+    await db.maybe(
+      sql`select ${checkpointColumns} from checkpoint c where c.id = ${id}`,
+      Checkpoint,
+    ),
+    "checkpoint",
+    id,
+  );
+
+/** Names a registered checkpoint for those who choose a model, and adds figures to its own. */
+export const publishCheckpoint = (
+  db: Db,
+  id: string,
+  o: { name: string; metrics: Readonly<Record<string, number>> },
+): Promise<number> =>
+  db.run(
+    sql`update checkpoint set name = ${o.name}, metrics = metrics || ${json(o.metrics)}::jsonb where id = ${id}`,
+  );
+
+/** The walk back from a checkpoint, nearest first: runs, what each read, the checkpoints it came from, who judged. */
+export async function lineage(db: Db, home: string, id: string): Promise<Lineage> {
+  const checkpoint = await getCheckpoint(db, id);
+  const parents: Checkpoint[] = [];
+  const datasets: Dataset[] = [];
+  const queue: Checkpoint[] = [checkpoint];
+  for (let next = queue.shift(); next; next = queue.shift()) {
+    const run = next.run === null ? null : await getRun(db, next.run);
+    for (const { id: read } of run?.inputs.filter((a) => a.kind === "dataset") ?? [])
+      if (!datasets.some((d) => d.id === read)) datasets.push(await getDataset(db, read));
+    const above = run?.inputs.filter((a) => a.kind === "checkpoint").map((a) => a.id) ?? [];
+    for (const parent of [...above, next.parent ?? ""]) {
+      if (parent === id || parents.some((p) => p.id === parent)) continue;
+      const found = await db.maybe(
+        sql`select ${checkpointColumns} from checkpoint c where c.id = ${parent}`,
+        Checkpoint,
+      );
+      if (found) queue.push(found);
+      if (found) parents.push(found);
+    }
+  }
+  // the answers in these dataset versions, and no others
+  const judged = datasets.filter((d) => d.kind === "pairs");
+  const answers = new Set<string>();
+  for (const d of judged)
+    for (const row of await datasetRows(db, home, d.id))
+      for (const judgment of row.judgments) answers.add(judgment);
+  const raters = answers.size
+    ? await db.many(
+        sql`select p.pseudonym, count(*)::int as judgments from answer a join person p on p.id = a.person
+            where a.id = any(${[...answers]}) group by p.pseudonym order by 2 desc`,
+        z.object({ pseudonym: z.string(), judgments: z.number() }),
+      )
+    : [];
+  const run = checkpoint.run === null ? null : await getRun(db, checkpoint.run);
+  return { checkpoint, run, dataset: judged[0] ?? datasets[0] ?? null, datasets, raters, parents };
+}
+
+export const saveReport = (db: Db, r: Report): Promise<number> =>
+  db.run(
+    sql`insert into report (experiment, body) values (${r.experiment}, ${json(r)}) on conflict (experiment) do update set body = excluded.body`,
+  );
+export const getReport = async (db: Db, experiment: string): Promise<Report> =>
+  found(
+    await db.maybe(
+      sql`select body from report where experiment = ${experiment}`,
+      z.object({ body: Report }),
+    ),
+    "report of experiment",
+    experiment,
+  ).body;

@@ -1,0 +1,110 @@
+/**
+ * What comes with an answer, before it is stored: its value, as its kind, its view and its code want it, and the seconds
+ * that its sender may claim. One look at the database for both.
+ */
+import { z } from "zod";
+import {
+  type Draft,
+  type PersonId,
+  problemsOf,
+  type Submit,
+  TillerError,
+  View,
+} from "@tiller/schema";
+import { type Db, type Sql, sql } from "@tiller/store";
+import { prepared } from "@tiller/store/sql.ts";
+
+/** What the code of a kind of work says against an answer; `crowd` has it, where it is known. */
+export type CheckAnswer = (
+  type: string,
+  version: string,
+  input: unknown,
+  value: unknown,
+) => readonly string[];
+export interface Claim {
+  readonly lease: string;
+  readonly activeSeconds: number;
+  readonly idleSeconds: number;
+}
+
+/**
+ * Seconds since the lease was given out, less what the same person claimed for other work of that while; null where
+ * nothing bounds them: simulated raters pretend to take time.
+ */
+const passed = (person: PersonId, lease: string): Sql => sql`(
+  with l as (select l.created_at from lease l join person p on p.id = l.person where l.id = ${lease} and l.person = ${person} and not p.simulated),
+    work as (
+      select x.created_at, a.at, a.active_seconds as active from answer a join lease x on x.id = a.lease
+      where a.person = ${person} and a.undone_at is null and a.lease <> ${lease} and a.at >= (select created_at from l)
+      union all select x.created_at, k.at, k.active_seconds from skip k join lease x on x.id = k.lease
+      where x.person = ${person} and x.created_at > (select created_at from l) - interval '1 day' and k.at >= (select created_at from l)),
+    start as (select created_at from l union select work.created_at from work, l where work.created_at < l.created_at)
+  select min(extract(epoch from now() - s.created_at) - coalesce((
+    select sum(greatest(0, w.active - greatest(0, extract(epoch from s.created_at - w.created_at)))) from work w), 0))::float8 from start s)`;
+
+const cut = (s: Claim, passed: number | null): { activeSeconds: number; idleSeconds: number } => {
+  if (passed === null) return { activeSeconds: s.activeSeconds, idleSeconds: s.idleSeconds };
+  const activeSeconds = Math.min(s.activeSeconds, Math.max(0, passed));
+  return {
+    activeSeconds,
+    idleSeconds: Math.min(s.idleSeconds, Math.max(0, passed - activeSeconds)),
+  };
+};
+
+/** What a client may claim for a lease that it does not answer. */
+export const boundTime = async (db: Db, person: PersonId, s: Claim) =>
+  cut(s, await db.value(prepared(sql`select ${passed(person, s.lease)}`), z.number().nullable()));
+
+const kinds = new Map<string, { output: z.ZodType; view: View | null }>(); // by type and version: they never change
+const kindOf = async (db: Db, type: string, version: string) => {
+  const key = `${type}@${version}`;
+  const kind =
+    kinds.get(key) ??
+    (await db.one(
+      sql`select output_schema as output, view from task_type where name = ${type} and version = ${version}`,
+      z.object({
+        output: z
+          .record(z.string(), z.unknown())
+          .nullable()
+          .transform((x) => (x ? z.fromJSONSchema(x) : z.unknown())),
+        view: View.nullable(),
+      }),
+    ));
+  kinds.set(key, kind);
+  return kind;
+};
+
+/** The answer with its value parsed and, if `bound`, its time cut to what passed; a clear error when it does not fit. */
+export async function parseAnswer(
+  db: Db,
+  person: PersonId,
+  s: Submit,
+  o: { check?: CheckAnswer | undefined; bound?: boolean | undefined },
+): Promise<Submit> {
+  const found = await db.maybe(
+    prepared(sql`select t.type, t.type_version as version, t.input, ${o.bound ? passed(person, s.lease) : sql`null::float8`} as passed
+        from lease l join task t on t.id = l.task where l.id = ${s.lease}`),
+    z.object({
+      type: z.string(),
+      version: z.string(),
+      input: z.unknown(),
+      passed: z.number().nullable(),
+    }),
+  );
+  if (!found) return s; // an unknown lease: its storing says so
+  const { type, version, input } = found;
+  const kind = await kindOf(db, type, version);
+  const parsed = kind.output.safeParse(s.value);
+  const problems = parsed.success
+    ? [
+        ...(kind.view ? problemsOf(kind.view, input, parsed.data as Draft) : []),
+        ...(o.check?.(type, version, input, parsed.data) ?? []),
+      ]
+    : parsed.error.issues.map((i) => `${i.path.join(".") || "answer"}: ${i.message}`);
+  if (!parsed.success || problems.length)
+    throw new TillerError(
+      "bad_answer",
+      `the answer does not fit ${type}@${version}: ${[...new Set(problems)].join("; ")}. Correct it and send it again.`,
+    );
+  return { ...s, ...cut(s, found.passed), value: parsed.data };
+}

@@ -1,0 +1,30 @@
+/** People's work: desks, claims, rules, quality, pay; who gets what and what it is worth. */
+export * from "./batches.ts";
+export * from "./control.ts";
+export { boundTime } from "./claim.ts";
+export * from "./desk.ts";
+export { forecastQueues, previewMove } from "./forecast.ts";
+export * from "./feedback.ts";
+export * from "./gold.ts";
+export * from "./invitations.ts";
+export * from "./joining.ts";
+export * from "./ledger.ts";
+export * from "./policies.ts";
+export * from "./quality.ts";
+export {
+  addRule,
+  endRule,
+  listGroups,
+  listRoster,
+  listRules,
+  listWorkers,
+  moveWork,
+  setGroup,
+  setLanguages,
+  setPaused,
+  setPriority,
+  setQualification,
+  setRoster,
+  workEvents,
+} from "./rules.ts";
+export * from "./work.ts";

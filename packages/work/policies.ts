@@ -1,0 +1,155 @@
+/** Delegation policies in the database, and the past answers they are tried on. What they decide is in packages/crowd. */
+import { z } from "zod";
+import {
+  type Backtest,
+  type ExperimentId,
+  type PersonId,
+  type Policy,
+  StoredPolicy,
+  TillerError,
+} from "@tiller/schema";
+import { recordWork } from "./rules.ts";
+import { type Db, sql } from "@tiller/store";
+
+const columns = sql`p.name, p.version, p.state, p.body, p.backtest, p.at`;
+
+export const listPolicies = (db: Db): Promise<StoredPolicy[]> =>
+  db.many(sql`select ${columns} from policy p order by p.name, p.version desc`, StoredPolicy);
+
+/** A new version of a policy, as a draft. The same body again is the version it was. */
+export const savePolicy = (
+  db: Db,
+  by: PersonId,
+  o: { name: string; body: Policy },
+): Promise<StoredPolicy> =>
+  db.transaction(async (tx) => {
+    await tx.run(sql`select pg_advisory_xact_lock(hashtext(${`policy ${o.name}`}))`);
+    const body = JSON.stringify(o.body);
+    const same = await tx.maybe(
+      sql`select ${columns} from policy p where name = ${o.name} and body = ${body}::jsonb order by version desc limit 1`,
+      StoredPolicy,
+    );
+    if (same) return same;
+    const made = await tx.one(
+      sql`insert into policy as p (name, version, body, by) select ${o.name}, coalesce(max(version), 0) + 1, ${body}::jsonb, ${by} from policy where name = ${o.name} returning ${columns}`,
+      StoredPolicy,
+    );
+    await recordWork(tx, by, "policy", { name: o.name, version: made.version });
+    return made;
+  });
+
+export const keepBacktest = (
+  db: Db,
+  o: { name: string; version: number; backtest: Backtest },
+): Promise<number> =>
+  db.run(
+    sql`update policy set backtest = ${JSON.stringify(o.backtest)} where name = ${o.name} and version = ${o.version}`,
+  );
+
+/** Puts a version to work, or takes it out. Only one that was tried on past answers goes live. */
+export const setPolicyState = (
+  db: Db,
+  by: PersonId,
+  o: { name: string; version: number; state: "live" | "retired" },
+): Promise<void> =>
+  db.transaction(async (tx) => {
+    const policy = await tx.maybe(
+      sql`select ${columns} from policy p where name = ${o.name} and version = ${o.version} for update`,
+      StoredPolicy,
+    );
+    if (!policy)
+      throw new TillerError(
+        "not_found",
+        `there is no version ${o.version} of the policy ${o.name}. Look at the list.`,
+      );
+    if (o.state === "live" && !policy.backtest)
+      throw new TillerError(
+        "not_tried",
+        `version ${o.version} of ${o.name} was not tried on past answers. Try it first.`,
+      );
+    if (o.state === "live")
+      await tx.run(
+        sql`update policy set state = 'retired' where state = 'live' and (name = ${o.name}
+              or (body->>'kind' = ${policy.body.kind} and body->>'experiment' is not distinct from ${policy.body.experiment}))`,
+      );
+    await tx.run(
+      sql`update policy set state = ${o.state} where name = ${o.name} and version = ${o.version}`,
+    );
+    if (o.state === "retired")
+      await tx.run(sql`delete from skill where kind = ${policy.body.kind}`);
+    await recordWork(tx, by, `policy ${o.state}`, { name: o.name, version: o.version });
+  });
+
+export const livePolicies = (db: Db): Promise<StoredPolicy[]> =>
+  db.many(sql`select ${columns} from policy p where p.state = 'live'`, StoredPolicy);
+
+const PastRow = z.object({
+  task: z.string(),
+  worker: z.string(),
+  label: z.string(),
+  topic: z.string(),
+  truth: z.string().nullable(),
+});
+/** Answers to one closed question of a kind of work, with what researchers settled; the newest 100,000. */
+export const pastAnswers = (
+  db: Db,
+  o: { kind: string; experiment: ExperimentId | null; field: string },
+): Promise<z.infer<typeof PastRow>[]> =>
+  db.many(
+    sql`select a.task, a.person as worker, a.value->>${o.field} as label, t.topic,
+          (select d.value->>${o.field} from decision d where d.task = a.task order by d.at desc limit 1) as truth
+        from answer a join task t on t.id = a.task join batch b on b.id = t.batch
+        where t.type = ${o.kind} and (${o.experiment}::text is null or b.experiment = ${o.experiment}) and t.gold is null and t.twin_of is null and t.again_of is null
+          and a.undone_at is null and jsonb_typeof(a.value->${o.field}) in ('string', 'number', 'boolean')
+        order by a.at desc limit 100000`,
+    PastRow,
+  );
+
+const Situation = z.object({
+  task: z.string(),
+  kind: z.string(),
+  experiment: z.string(),
+  batch: z.string(),
+  wanted: z.number(),
+  measuring: z.boolean(),
+});
+/** Where a lease's task stands; cheap enough for every submission under a policy. */
+export const situationOf = (
+  db: Db,
+  lease: string,
+): Promise<z.infer<typeof Situation> | undefined> =>
+  db.maybe(
+    sql`select t.id as task, t.type as kind, b.experiment, b.id as batch, b.wanted, t.gold is not null or t.twin_of is not null or t.again_of is not null as measuring
+        from lease l join task t on t.id = l.task join batch b on b.id = t.batch where l.id = ${lease}`,
+    Situation,
+  );
+export const saidAbout = (
+  db: Db,
+  o: { task: string; field: string },
+): Promise<{ worker: string; label: string }[]> =>
+  db.many(
+    sql`select person as worker, value->>${o.field} as label from answer where task = ${o.task} and undone_at is null and value->>${o.field} is not null`,
+    z.object({ worker: z.string(), label: z.string() }),
+  );
+export const tasksIn = (db: Db, batch: string): Promise<number> =>
+  db.value(sql`select count(*)::int from task where batch = ${batch}`, z.number());
+
+/** Asks for a researcher's look at a task. */
+export const askReview = (db: Db, o: { task: string; why: string }): Promise<number> =>
+  db.run(
+    sql`insert into task_review (task, why) values (${o.task}, ${o.why}) on conflict do nothing`,
+  );
+
+/** Replaces what is known about who is good at which topic of a kind. */
+export const saveSkills = (
+  db: Db,
+  o: { kind: string; skills: readonly { person: string; topic: string; advantage: number }[] },
+): Promise<void> =>
+  db.transaction(async (tx) => {
+    await tx.run(sql`select pg_advisory_xact_lock(hashtext(${`skill ${o.kind}`}))`);
+    await tx.run(sql`delete from skill where kind = ${o.kind}`);
+    await tx.run(
+      sql`insert into skill (person, kind, topic, advantage) select x.person, ${o.kind}, x.topic, x.advantage
+          from jsonb_to_recordset(${JSON.stringify(o.skills)}::jsonb) as x(person text, topic text, advantage float8)`,
+    );
+  });

@@ -1,0 +1,584 @@
+/**
+ * Who has which task, and what they answered. Exact overlap: a task's `taken` moves in the same statement as the
+ * lease that takes it, so no task ever has more live leases and answers than it wants people.
+ */
+import { v7 } from "uuid";
+import { z } from "zod";
+import {
+  Answer,
+  type DeskProgress,
+  type ExperimentId,
+  Judgment,
+  Lease,
+  type LeaseId,
+  type PersonId,
+  requireStorable,
+  type Requirement,
+  type Role,
+  type SkipReason,
+  type Submit,
+  type TaskDef,
+  type TaskId,
+  TillerError,
+} from "@tiller/schema";
+import { parseAnswer, type CheckAnswer } from "./claim.ts";
+import { languagesOf, lanesOf, mayHave, quotaOf, today } from "./eligible.ts";
+import { GOLD_SHARE, pickGold, pickTwin, twinOf } from "./gold.ts";
+import { type Db, type Sql, sql } from "@tiller/store";
+import { prepared } from "@tiller/store/sql.ts";
+import { countLeftTicks, countTicks, TICKS_ABOVE } from "./ticks.ts";
+
+export const LEASE_MINUTES = 15;
+export const UNDO_SECONDS = 120;
+const MAX_HELD = 4;
+
+/** What of a kind of work the store keeps: everything but its code. */
+export type TaskType = Pick<
+  TaskDef,
+  "name" | "version" | "title" | "instructions" | "view" | "input" | "output"
+>;
+
+export interface PostedTask {
+  readonly id: string;
+  readonly input: unknown;
+  readonly draft?: unknown;
+  /** only for people who have it on record */
+  readonly language?: string;
+  /** what skill is estimated by */
+  readonly topic?: string;
+  /** answers that the input was made from: nobody who saw one of their tasks, or what those were made from, gets this one */
+  readonly upstream?: readonly string[];
+  /** people who may not get it */
+  readonly excluded?: readonly string[];
+}
+
+/** Posts the tasks of one `ask`. Posting the same batch again changes nothing. */
+export async function postBatch(
+  db: Db,
+  b: {
+    id: string;
+    experiment: ExperimentId;
+    type: TaskType;
+    people: number;
+    inputs: readonly PostedTask[];
+    node?: string;
+    deadline?: Date | undefined;
+    /** higher goes first, before any deadline */
+    priority?: number | undefined;
+    requires?: readonly Requirement[] | undefined;
+    /** who may not get these tasks */
+    excluded?: readonly string[];
+    upstream?: readonly string[];
+  },
+): Promise<void> {
+  const { type } = b;
+  const schemaOf = (s: z.ZodType) => JSON.stringify(z.toJSONSchema(s, { unrepresentable: "any" }));
+  const deadline = b.deadline?.toISOString() ?? null;
+  requireStorable(
+    { title: type.title, instructions: type.instructions, view: type.view },
+    type.name,
+  );
+  for (const { id, input, draft } of b.inputs)
+    requireStorable({ [id]: { input, draft } }, type.name);
+  await db.transaction(async (tx) => {
+    // with no lock on a kind that is known: all who ask wait for each other's commits else
+    await tx.run(
+      prepared(sql`insert into task_type (name, version, title, instructions, view, input_schema, output_schema)
+          select ${type.name}, ${type.version}, ${type.title}, ${type.instructions}, ${JSON.stringify(type.view)}::jsonb, ${schemaOf(type.input)}::jsonb, ${schemaOf(type.output)}::jsonb
+          where not exists (select from task_type where name = ${type.name} and version = ${type.version} and view is not null)
+          on conflict (name, version) do update set title = excluded.title, view = excluded.view, input_schema = excluded.input_schema, output_schema = excluded.output_schema
+          where task_type.view is null`),
+    );
+    await tx.run(sql`insert into lane (kind) values (${type.name}) on conflict do nothing`);
+    const fresh = await tx.run(
+      sql`insert into batch (id, experiment, type, wanted, node, deadline, priority)
+          values (${b.id}, ${b.experiment}, ${type.name}, ${b.inputs.length * b.people}, ${b.node ?? null}, ${deadline}, ${b.priority ?? 0}) on conflict do nothing`,
+    );
+    if (!fresh) return;
+    // shared: a queue that gets a lane of its own meanwhile waits, and then finds these tasks
+    await tx.run(
+      sql`select 1 from lane where kind = ${type.name} and experiment is null for share`,
+    );
+    await tx.run(sql`insert into task (id, batch, place, type, type_version, input, people, draft, excluded, lane, language, topic, requires, urgency)
+      select ${b.id} || '/' || (x->>'id'), ${b.id}, n, ${type.name}, ${type.version}, x->'input', ${b.people}, x->'draft',
+        ${[...(b.excluded ?? [])]}::text[] || array(select jsonb_array_elements_text(coalesce(x->'excluded', '[]'))),
+        (select id from lane where kind = ${type.name} and (experiment = ${b.experiment} or experiment is null) order by experiment nulls last limit 1),
+        coalesce(x->>'language', ''), coalesce(x->>'topic', ''), ${b.requires?.length ? JSON.stringify(b.requires) : null}::jsonb,
+        ${urgency(sql`${b.priority ?? 0}::int`, sql`${deadline}::timestamptz`)}
+      from jsonb_array_elements(${JSON.stringify(b.inputs)}::jsonb) with ordinality as e(x, n)`);
+    for (const x of b.inputs) {
+      const upstream = [...(b.upstream ?? []), ...(x.upstream ?? [])];
+      if (upstream.length) await nameUpstream(tx, `${b.id}/${x.id}`, upstream);
+    }
+  });
+}
+/** One number that sorts tasks: priority first (higher is earlier), then the deadline. */
+export const urgency = (priority: Sql, deadline: Sql): Sql =>
+  sql`(-100000000000 * ${priority}::bigint + coalesce(extract(epoch from ${deadline})::bigint, 90000000000))`;
+
+const nameUpstream = async (db: Db, task: string, answers: readonly string[]): Promise<void> => {
+  const found = await db.run(
+    sql`insert into task_upstream (task, upstream)
+        select distinct ${task}, u.task from answer a cross join lateral (select a.task union select v.upstream from task_upstream v where v.task = a.task) u
+        where a.id = any(${[...answers]}) and u.task <> ${task} on conflict do nothing`,
+  );
+  if (found) await db.run(sql`update task set derived = true where id = ${task}`);
+};
+
+const leaseRow = sql`l.id as lease, t.id as task, t.type, t.type_version as "typeVersion", k.title, k.instructions, k.view, t.input, t.draft, l.swap, l.expires_at as "expiresAt"`;
+
+export interface TakeOptions {
+  readonly holding?: readonly string[];
+  readonly swap: boolean;
+  readonly id?: string;
+  /** of the person; researchers get blind copies of what raters judged first */
+  readonly role?: Role;
+  /** uniform in [0, 1): decides whether hidden gold comes; absent: none */
+  readonly random?: number;
+}
+
+/** A lease the person holds already and does not name in `holding`, else a new one; undefined when there is nothing. */
+export async function takeLease(
+  db: Db,
+  person: PersonId,
+  o: TakeOptions,
+): Promise<Lease | undefined> {
+  const holding = [...(o.holding ?? [])];
+  const held: Lease[] = [];
+  const rows = await db.many(
+    prepared(sql`select ${leaseRow} from lease l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version
+        where l.person = ${person} and l.state = 'live' and l.expires_at > now() order by l.created_at limit ${MAX_HELD + 1}`),
+    LeaseRow,
+  );
+  for (const row of rows) {
+    const lease = await shownOrAside(db, row);
+    if (lease) held.push(lease);
+  }
+  const known = held.find((l) => !holding.includes(l.lease));
+  if (known) return known;
+  if (held.length >= MAX_HELD)
+    throw new TillerError(
+      "too_many_leases",
+      `you hold ${held.length} tasks already. Answer or skip one first.`,
+    );
+  const measuring = await pickMeasuring(db, person, o);
+  if (measuring) {
+    const lease = await shownOrAside(db, await db.maybe(takeNamed(person, measuring, o), LeaseRow));
+    if (lease) return lease;
+  }
+  attempts: for (let attempt = 0; attempt < 5; attempt++)
+    try {
+      const explore = Math.random() < EXPLORE;
+      for (const window of windows) {
+        const row = await db.maybe(prepared(takeNext(person, { ...o, explore, window })), LeaseRow);
+        const lease = await shownOrAside(db, row);
+        if (lease) return lease;
+        if (row) continue attempts; // that one is set aside: there may be others
+      }
+      return undefined;
+    } catch (e) {
+      const { code } = e as { code?: string };
+      if (code === "23514") return undefined; // the day's quota was reached in another tab
+      if (code !== "23505") throw e; // the same person took it in another tab
+    }
+  return undefined;
+}
+
+const LeaseRow = z.looseObject({ lease: z.string(), task: z.string() });
+/** The lease; a task that cannot be shown is set aside, and locks nobody's desk. */
+async function shownOrAside(
+  db: Db,
+  row: z.infer<typeof LeaseRow> | undefined,
+): Promise<Lease | undefined> {
+  if (!row) return undefined;
+  const parsed = Lease.safeParse(row);
+  if (parsed.success) return parsed.data;
+  const why = `it cannot be shown: ${z.prettifyError(parsed.error)}`;
+  const body = JSON.stringify({ task: row.task, why });
+  await db.run(
+    sql`with gone as (update lease set state = 'expired' where id = ${row.lease} and state = 'live' returning *), ${giveBack}`,
+  );
+  await db.run(sql`update task set lane = null where id = ${row.task}`);
+  await db.run(
+    sql`insert into work_event (by, action, body) values (null, 'task_set_aside', ${body})`,
+  );
+  await db.run(
+    sql`update node set brief = ${`task ${row.task} is set aside, ${why}`.slice(0, 500)}, seq = nextval('node_seq')
+        where id = (select b.node from task t join batch b on b.id = t.batch where t.id = ${row.task}) and state = 'waiting'`,
+  );
+  return undefined;
+}
+
+/** While someone is new, one task in four is gold. */
+const PROBATION_SHARE = 0.25;
+
+/** A task that only measures, when it is time for one: to a researcher a blind copy, to a rater hidden gold among other work. */
+async function pickMeasuring(
+  db: Db,
+  person: PersonId,
+  o: TakeOptions,
+): Promise<TaskId | undefined> {
+  if (o.role === "researcher") {
+    const asked = await db.maybe(
+      sql`select r.task from task_review r where not exists (
+            select 1 from task t join lease l on l.task = t.id where (t.id = r.task or t.twin_of = r.task) and (l.person = ${person} or (t.twin_of = r.task and l.state in ('live', 'answered'))))
+          order by r.at limit 1`,
+      z.object({ task: z.string() }),
+    );
+    return asked ? twinOf(db, asked.task) : pickTwin(db, person);
+  }
+  const { random } = o;
+  if (random === undefined || random >= PROBATION_SHARE) return undefined;
+  const me = sql`${person}::text`;
+  const { stage, types } = await db.one(
+    prepared(sql`select coalesce((select stage from worker where person = ${me}), 'active') as stage,
+          array(select distinct lanes.kind from ${lanesOf(me)} lanes cross join ${languagesOf(me)} as my(language) cross join lateral (
+            select 1 from task t where t.lane = lanes.lane and t.language = my.language and t.taken < t.people and ${mayHave(me)}
+            order by t.urgency, t.seq limit 1) x) as types`),
+    z.object({ stage: z.string(), types: z.array(z.string()) }),
+  );
+  const share = stage === "probation" ? PROBATION_SHARE : GOLD_SHARE;
+  return types.length ? pickGold(db, person, { random, share, types }) : undefined;
+}
+
+/** A lease on a task by its name. */
+const takeNamed = (person: PersonId, task: TaskId, o: TakeOptions): Sql =>
+  sql`with picked as (select t.id, t.type from task t where t.id = ${task} and t.taken < t.people for update of t),
+      ${leasePicked(sql`${person}::text`, o)}`;
+
+/** Looked at together: few at first, then more than others can have locked at one moment. */
+const windows = [sql`8`, sql`64`] as const;
+/** Share of tasks that go to whoever comes, whatever a policy says about who is best suited. */
+const EXPLORE = 0.1;
+
+/** The lease on the task in `picked`, and the counts that move with it. */
+const leasePicked = (me: Sql, o: TakeOptions): Sql => sql`counted as (
+        insert into day_count as d (person, kind, day, taken, most)
+        select ${me}, k.kind, ${today}, 1, ${quotaOf(me, sql`k.kind`)} from picked cross join lateral (values (''), (picked.type)) as k(kind)
+        on conflict (person, kind, day) do update set taken = d.taken + 1, most = excluded.most),
+      bumped as (update task set taken = taken + 1 from picked where task.id = picked.id),
+      l as (insert into lease (id, task, person, swap, expires_at)
+        select ${o.id ?? v7()}, picked.id, ${me}, ${o.swap}, now() + make_interval(mins => ${LEASE_MINUTES}) from picked returning *)
+    select ${leaseRow} from l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version`;
+
+/**
+ * The next task: of the first open ones in each of the person's lanes, the best that nobody else is taking right now.
+ * Every rule is in here, and so are the counts that must move with the lease.
+ */
+const takeNext = (person: PersonId, o: TakeOptions & { explore: boolean; window: Sql }): Sql => {
+  const me = sql`${person}::text`;
+  return sql`with lanes as materialized (select * from ${lanesOf(me)} x),
+      head as materialized (
+        select c.*, lanes.place, coalesce(s.advantage, 0) as advantage
+        from lanes cross join ${languagesOf(me)} as my(language) cross join lateral (
+          select t.id, t.type, t.topic, t.urgency, t.seq from task t
+          where t.lane = lanes.lane and t.language = my.language and t.taken < t.people and ${mayHave(me)}
+          order by t.urgency, t.seq limit ${o.window}) c
+        left join skill s on s.person = ${me} and s.kind = c.type and s.topic = c.topic and not ${o.explore}),
+      picked as (
+        select t.id, t.type from head join task t on t.id = head.id
+        where t.taken < t.people and t.lane is not null
+        order by head.place, head.urgency, head.advantage desc, head.seq limit 1 for update of t skip locked),
+      ${leasePicked(me, o)}`;
+};
+
+export const renewLease = (db: Db, person: PersonId, lease: LeaseId): Promise<number> =>
+  db.run(
+    sql`update lease set expires_at = now() + make_interval(mins => ${LEASE_MINUTES}) where id = ${lease} and person = ${person} and state = 'live'`,
+  );
+
+/**
+ * The leases in `gone` lose their places; a task is open again. Tasks before days, and days
+ * in order: as everywhere, so that no two statements wait for each other.
+ */
+const giveBack = sql`freed as (
+    update task set taken = taken - g.n from (select task, count(*)::int as n from gone group by task) g where task.id = g.task returning task.id, task.type),
+  back as (insert into day_count as d (person, kind, day, taken)
+  select gone.person, k.kind, (gone.created_at at time zone 'utc')::date, count(*)::int from gone join freed on freed.id = gone.task
+    cross join lateral (values (''), (freed.type)) as k(kind) group by 1, 2, 3 order by 1, 2, 3
+  on conflict (person, kind, day) do update set taken = greatest(0, d.taken - excluded.taken))
+  select count(*)::int from gone`;
+
+/** Gives back what nobody renewed; adds up what a crash left uncounted. One server at a time. Returns the leases ended. */
+export async function expireLeases(db: Db): Promise<number> {
+  await countLeftTicks(db);
+  return db.transaction(async (tx) => {
+    if (!(await tx.value(sql`select pg_try_advisory_xact_lock(${SWEEP})`, z.boolean()))) return 0;
+    return tx.value(
+      sql`with gone as (update lease set state = 'expired' where state = 'live' and expires_at < now() returning *), ${giveBack}`,
+      z.number(),
+    );
+  });
+}
+const SWEEP = 7_070_710;
+
+export interface Submitted {
+  readonly answer: string;
+  readonly at: string;
+  readonly experiment: ExperimentId;
+  readonly batch: string;
+  readonly done: number;
+  readonly wanted: number;
+  /** the lease was answered before, with this */
+  readonly earlier?: { readonly value: unknown };
+}
+const SubmittedRow = z.object({
+  answer: z.string(),
+  at: z.string(),
+  experiment: z.string(),
+  batch: z.string(),
+  done: z.number(),
+  wanted: z.number(),
+});
+
+/** Adds an answer in `t` (type, created_at of its lease) to its person's day, or takes it out. */
+const countAnswer = (person: PersonId, n: 1 | -1, seconds: number | Sql): Sql =>
+  sql`insert into day_count as d (person, kind, day, answered, seconds)
+      select ${person}, k.kind, (t.created_at at time zone 'utc')::date, ${n}::int, ${seconds}::float8 from t cross join lateral (values (''), (t.type)) as k(kind) order by 2
+      on conflict (person, kind, day) do update set answered = d.answered + excluded.answered, seconds = d.seconds + excluded.seconds`;
+
+/** How many people a task should have, given the answer that just comes; undefined: as many as before. */
+export type DecidePeople = (
+  tx: Db,
+  answered: { lease: LeaseId; value: unknown },
+) => Promise<number | undefined>;
+
+/** The answer, its place, and all counts in one statement. `more`: places the task gets beside, or loses, with it. */
+const storeAnswer = (
+  db: Db,
+  person: PersonId,
+  s: Submit,
+  o: { more?: number } = {},
+): Promise<(z.infer<typeof SubmittedRow> & { ticked: boolean }) | undefined> => {
+  const change = o.more
+    ? sql`b as (update batch set done = done + 1, wanted = wanted + ${o.more} where id = (select batch from t) returning *),
+          p as (update task set people = people + ${o.more} where id = (select task from t)),`
+    : sql`b as (update batch set done = done + 1 where id = (select batch from t) and wanted - done <= ${TICKS_ABOVE} returning *),`;
+  return db.maybe(
+    prepared(sql`with l as (update lease set state = 'answered' where id = ${s.lease} and person = ${person} and state = 'live' returning *),
+          a as (insert into answer (id, task, lease, person, value, swap, active_seconds, idle_seconds)
+            select ${v7()}, task, id, person, ${JSON.stringify(s.value)}::jsonb, swap, ${s.activeSeconds}, ${s.idleSeconds} from l returning *),
+          t as (select a.id, a.at, a.task, t.batch, t.type, l.created_at from a join task t on t.id = a.task cross join l),
+          d as (${countAnswer(person, 1, s.activeSeconds)}),
+          ${change}
+          tick as (insert into batch_tick (batch, n) select t.batch, 1 from t where not exists (select 1 from b) returning *)
+        select t.id as answer, t.at, o.experiment, o.id as batch, coalesce(b.done, o.done) as done, coalesce(b.wanted, o.wanted) as wanted, exists (select 1 from tick) as ticked
+        from t join batch o on o.id = t.batch left join b on b.id = o.id`),
+    SubmittedRow.extend({ ticked: z.boolean() }),
+  );
+};
+
+/** The same under a policy: the task is locked while it decides, so the places change with the answer and never after it. */
+const storeDeciding = (db: Db, person: PersonId, s: Submit, decide: DecidePeople) =>
+  db.transaction(async (tx) => {
+    const live = await tx.run(
+      sql`select 1 from lease where id = ${s.lease} and person = ${person} and state = 'live' for update`,
+    );
+    if (!live) return undefined;
+    const task = await tx.one(
+      sql`select t.people, t.taken from task t join batch b on b.id = t.batch
+          where t.id = (select task from lease where id = ${s.lease}) for update of t`,
+      z.object({ people: z.number(), taken: z.number() }),
+    );
+    const people = await decide(tx, { lease: s.lease, value: s.value });
+    // never below the places that are taken: whoever is at it finishes
+    const more = people === undefined ? 0 : Math.max(people, task.taken) - task.people;
+    return storeAnswer(tx, person, s, { more });
+  });
+
+/**
+ * Stores an answer. The same lease again returns the stored one: a retry after a lost reply is safe. `bound`: its seconds
+ * are what a client claims, and cut to what passed.
+ */
+export async function submitAnswer(
+  db: Db,
+  person: PersonId,
+  sent: Submit,
+  o: { check?: CheckAnswer; bound?: boolean; decide?: DecidePeople | undefined } = {},
+): Promise<Submitted> {
+  const { decide } = o;
+  const s = await parseAnswer(db, person, sent, o);
+  const stored = (where: typeof leaseRow) =>
+    db.maybe(
+      sql`select a.id as answer, a.at, b.experiment, b.id as batch, b.done, b.wanted, jsonb_build_object('value', a.value) as earlier from answer a join task t on t.id = a.task join batch b on b.id = t.batch where a.undone_at is null and ${where}`,
+      SubmittedRow.extend({ earlier: z.object({ value: z.unknown() }) }),
+    ) as Promise<Submitted | undefined>;
+  const fresh = await (decide ? storeDeciding(db, person, s, decide) : storeAnswer(db, person, s));
+  if (fresh) {
+    const { ticked, ...row } = fresh;
+    if (!ticked) return row as Submitted;
+    // another process may have added ours up
+    const count = (await countTicks(db, row.batch)) ?? (await batchProgress(db, row.batch));
+    return { ...row, ...count } as Submitted;
+  }
+  const old = await stored(sql`a.lease = ${s.lease} and a.person = ${person}`);
+  if (old) return old;
+  const state = await db.maybe(
+    sql`select state from lease where id = ${s.lease} and person = ${person}`,
+    z.object({ state: z.string() }),
+  );
+  if (state?.state === "live" || state?.state === "answered")
+    return submitAnswer(db, person, sent, o); // a retry beside this one moved it between the two looks
+  if (state?.state !== "expired")
+    throw new TillerError(
+      "unknown_lease",
+      `lease ${s.lease} is not yours or was skipped. Take the next task.`,
+    );
+  // late, but the work was done: take the place again when nobody else has it. The lease is locked first: of
+  // several retries one takes the place, the others then find its answer
+  const revived = await db
+    .transaction(async (tx) => {
+      const again = await tx.run(
+        sql`update lease set state = 'live' where id = ${s.lease} and state = 'expired'`,
+      );
+      if (!again) return true;
+      const place = await tx.run(
+        sql`update task set taken = taken + 1 where id = (select task from lease where id = ${s.lease}) and taken < people`,
+      );
+      if (!place) await tx.run(sql`update lease set state = 'expired' where id = ${s.lease}`);
+      return place > 0;
+    })
+    .catch((e: unknown) => {
+      if ((e as { code?: string }).code === "23505") return false; // the same person took the task again
+      throw e;
+    });
+  if (!revived)
+    throw new TillerError(
+      "lease_expired",
+      `the task of lease ${s.lease} was given out again after ${LEASE_MINUTES} minutes. Take the next task.`,
+    );
+  return submitAnswer(db, person, sent, o);
+}
+
+/** Takes an answer back within two minutes and makes its lease live again, unless the answers are in use. */
+export async function undoAnswer(db: Db, person: PersonId, answer: string): Promise<Lease> {
+  const lease = await db.transaction(async (tx) => {
+    // the batch first: a second undo, or the use of the answers, waits here and then sees what came of this one
+    const open = await tx.run(
+      sql`select 1 from batch where consumed_at is null and id = (select t.batch from answer a join task t on t.id = a.task where a.id = ${answer} and a.person = ${person}) for update`,
+    );
+    if (!open) return undefined;
+    return tx.maybe(
+      sql`with a as (update answer set undone_at = now() where id = ${answer} and person = ${person} and undone_at is null
+              and at > now() - make_interval(secs => ${UNDO_SECONDS}) returning lease, task, active_seconds),
+            b as (update batch set done = done - 1 where id = (select t.batch from task t join a on a.task = t.id)),
+            t as (select t.type, a.active_seconds as seconds, l.created_at from a join task t on t.id = a.task join lease l on l.id = a.lease),
+            d as (${countAnswer(person, -1, sql`(select -seconds from t)`)}),
+            l as (update lease set state = 'live', expires_at = now() + make_interval(mins => ${LEASE_MINUTES}) from a where lease.id = a.lease returning lease.*)
+          select ${leaseRow} from l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version`,
+      Lease,
+    );
+  });
+  if (!lease)
+    throw new TillerError(
+      "too_late",
+      `answer ${answer} can no longer be undone: two minutes are over, or it is in use. Tell the work lead if it was wrong.`,
+    );
+  return lease;
+}
+
+/** Puts a task back for somebody else; this person does not see it again. */
+export async function skipTask(
+  db: Db,
+  person: PersonId,
+  s: { lease: LeaseId; reason: SkipReason; comment?: string | undefined },
+): Promise<void> {
+  const n = await db.value(
+    sql`with gone as (update lease set state = 'skipped' where id = ${s.lease} and person = ${person} and state = 'live' returning *),
+          k as (insert into skip (lease, reason, comment) select id, ${s.reason}, ${s.comment ?? null} from gone), ${giveBack}`,
+    z.number(),
+  );
+  if (!n)
+    throw new TillerError(
+      "unknown_lease",
+      `lease ${s.lease} is not yours, or it is over. Take the next task.`,
+    );
+}
+
+/** Answers of any kind of work, in the order of their tasks. */
+export const answersOf = (
+  db: Db,
+  where: { batch: string } | { experiment: ExperimentId } | { answers: readonly string[] },
+): Promise<Answer[]> =>
+  db.many(
+    prepared(sql`select a.id as answer, a.task, t.type, t.type_version as "typeVersion", a.person as rater, p.pseudonym, a.value, a.swap,
+          a.active_seconds as "activeSeconds", a.idle_seconds as "idleSeconds", a.at
+        from answer a join task t on t.id = a.task join batch b on b.id = t.batch join person p on p.id = a.person
+        where a.undone_at is null and ${whichAnswers(where)} order by t.place, a.at, a.id`),
+    Answer,
+  );
+const whichAnswers = (
+  where: { batch: string } | { experiment: ExperimentId } | { answers: readonly string[] },
+) =>
+  "batch" in where
+    ? sql`t.batch = ${where.batch}`
+    : "experiment" in where
+      ? sql`b.experiment = ${where.experiment}`
+      : sql`a.id = any(${[...where.answers]})`;
+
+const judgmentColumns = sql`a.id as answer, a.task, t.type_version as "typeVersion", a.person as rater, p.pseudonym, a.value->>'choice' as choice, a.swap,
+  a.active_seconds as "activeSeconds", a.idle_seconds as "idleSeconds", a.at`;
+
+export const judgmentsOf = (
+  db: Db,
+  where: { batch: string } | { experiment: ExperimentId } | { answers: readonly string[] },
+): Promise<Judgment[]> =>
+  db.many(
+    sql`select ${judgmentColumns} from answer a join task t on t.id = a.task join batch b on b.id = t.batch join person p on p.id = a.person
+        where a.undone_at is null and a.value->>'choice' is not null and ${whichAnswers(where)}
+        order by t.place, a.at, a.id`,
+    Judgment,
+  );
+
+/** Fixes a complete batch's answers for use; false while some are missing. */
+export const consumeBatch = async (db: Db, batch: string): Promise<boolean> =>
+  (await db.run(
+    sql`update batch set consumed_at = coalesce(consumed_at, now()) where id = ${batch} and done >= wanted`,
+  )) > 0;
+
+/** Complete batches whose workflow has not taken the answers: it may have missed the word in a crash. */
+export const waitingBatches = (
+  db: Db,
+): Promise<{ batch: string; done: number; wanted: number }[]> =>
+  db.many(
+    sql`select b.id as batch, b.done, b.wanted from batch b join experiment e on e.id = b.experiment
+        where b.done >= b.wanted and b.consumed_at is null and e.state = 'running'`,
+    z.object({ batch: z.string(), done: z.number(), wanted: z.number() }),
+  );
+
+export const batchProgress = (db: Db, batch: string): Promise<{ done: number; wanted: number }> =>
+  db.one(
+    prepared(sql`select done, wanted from batch where id = ${batch}`),
+    z.object({ done: z.number(), wanted: z.number() }),
+  );
+
+/** Available tasks are counted up to here. */
+const COUNTED = 500;
+
+/** The person's own numbers. Agreement is with the majority of the others on tasks that two others answered. */
+export async function deskProgress(db: Db, person: PersonId): Promise<DeskProgress> {
+  const Row = z.object({
+    answered: z.number(),
+    answeredToday: z.number(),
+    skipped: z.number(),
+    activeSeconds: z.number(),
+    available: z.number(),
+  });
+  const me = sql`${person}::text`;
+  const row = await db.one(
+    sql`select coalesce(sum(answered), 0)::int as answered, coalesce(sum(answered) filter (where day = ${today}), 0)::int as "answeredToday", coalesce(sum(seconds), 0)::float8 as "activeSeconds",
+          (select count(*)::int from skip join lease on lease.id = skip.lease where lease.person = ${person}) as skipped,
+          (select least(${COUNTED}, count(*))::int from ${lanesOf(me)} lanes cross join ${languagesOf(me)} as my(language) cross join lateral (
+            select 1 from task t where t.lane = lanes.lane and t.language = my.language and t.taken < t.people and ${mayHave(me)} limit ${COUNTED}) x) as available
+        from day_count where person = ${person} and kind = ''`,
+    Row,
+  );
+  const shared = await db.one(
+    sql`select count(*)::int as n, coalesce(avg(case when mine = theirs then 1.0 else 0.0 end), 0)::float8 as share from (
+          select a.value->>'choice' as mine, mode() within group (order by o.value->>'choice') as theirs
+          from answer a join answer o on o.task = a.task and o.person <> a.person and o.undone_at is null
+          where a.person = ${person} and a.undone_at is null group by a.id having count(*) >= 2) x`,
+    z.object({ n: z.number(), share: z.number() }),
+  );
+  return { ...row, agreement: shared.n >= 10 ? shared.share : null };
+}
