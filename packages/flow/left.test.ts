@@ -37,12 +37,18 @@ const Left = z.object({
   call: z.string(),
   how: z.enum(["forgotten", "late", "race", "asked"]),
 });
+/** Those that are recorded have a node by then; the others are refused before they begin. */
+async function failed(run: string, call: string): Promise<void> {
+  const nodes = sql`select count(*)::int from node where experiment = ${run} and state = 'failed'`;
+  if (["step", "child", "map", "model"].includes(call))
+    await expect.poll(() => store.db.value(nodes, z.number()), { timeout: 20_000 }).not.toBe(0);
+}
 let executions = 0;
 const leaving = workflow("leaving@1", Left, async (f, { call, how }) => {
   executions++;
   const left = calls[call]!(f);
-  // long enough for a child to fail; what is under way at the end is cancelled
-  await f.step("beside", () => new Promise((r) => setTimeout(r, call === "child" ? 500 : 0)));
+  // until it has failed: what is under way at the end is cancelled
+  await f.step("beside", () => (how === "forgotten" ? failed(f.experiment, call) : undefined));
   if (how === "late") return left.catch((e: Error) => `caught: ${e.message}`);
   if (how === "race") return Promise.race([Promise.resolve("other"), left]);
   if (how === "asked") await f.ask(answerTask, question);
