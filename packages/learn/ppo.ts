@@ -72,14 +72,22 @@ export const PpoConfig = z
       .positive()
       .default(12)
       .describe("nats; training ends at the first rollout batch past this"),
-    unendedScore: z
+    missingEosPenalty: z
       .number()
-      .default(-1)
-      .describe("replaces the score of a continuation that never ends a sentence"),
+      .default(1)
+      .describe("minus this replaces the score of a continuation that never ends a sentence"),
+    unendedScore: z.number().optional().describe("older name of minus missingEosPenalty"),
     saveEvery: z.int().positive().default(5),
     samplesEvery: z.int().positive().default(5),
   })
-  .check(({ value: { batch, minibatch }, issues }) => {
+  .check(({ value: { batch, minibatch, missingEosPenalty: penalty, unendedScore }, issues }) => {
+    if (unendedScore !== undefined && ![1, 0 - unendedScore].includes(penalty))
+      issues.push({
+        code: "custom",
+        input: unendedScore,
+        path: ["unendedScore"],
+        message: `unendedScore ${unendedScore} is the older name of missingEosPenalty ${0 - unendedScore}, and missingEosPenalty is ${penalty}. Leave unendedScore out`,
+      });
     if (batch % minibatch)
       issues.push({
         code: "custom",
@@ -87,7 +95,10 @@ export const PpoConfig = z
         path: ["minibatch"],
         message: `minibatch ${minibatch} does not divide batch ${batch}: ${batch % minibatch} episodes a pass would never be learned from. Choose a divisor of ${batch}`,
       });
-  });
+  })
+  .transform(({ unendedScore, ...c }) =>
+    unendedScore === undefined ? c : { ...c, missingEosPenalty: 0 - unendedScore },
+  );
 const Input = z.strictObject({
   config: PpoConfig,
   continuation: Continuation,
@@ -191,7 +202,9 @@ export async function ppo(input: z.infer<typeof Input>, job: JobContext): Promis
         queries,
         episodes.map((e) => e.response),
       );
-      const score = judge.score(episodes).map((s, b) => (episodes[b]!.ended ? s : c.unendedScore));
+      const score = judge
+        .score(episodes)
+        .map((s, b) => (episodes[b]!.ended ? s : 0 - c.missingEosPenalty));
       const scored = performance.now();
 
       // 3. rewards: the KL penalty at every token, the score at the last

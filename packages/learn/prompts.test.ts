@@ -236,6 +236,25 @@ test("configurations that learn nothing of what they sample are refused with num
   expect(Continuation.parse({ maxTokens: 12 }).minTokens).toBe(12);
 });
 
+test("the older name of the missing-EOS penalty means the same, and parses the same a second time", () => {
+  expect(PpoConfig.parse({}).missingEosPenalty).toBe(1);
+  for (const [unendedScore, missingEosPenalty] of [
+    [-1, 1],
+    [-2.5, 2.5],
+    [0, 0],
+    [0.5, -0.5],
+  ] as const) {
+    const read = PpoConfig.parse({ unendedScore });
+    expect(read).toEqual(PpoConfig.parse({ missingEosPenalty }));
+    expect(read).not.toHaveProperty("unendedScore");
+    expect(PpoConfig.parse(read)).toEqual(read); // a job's input is parsed where it is called and where it runs
+  }
+  expect(PpoConfig.parse({ unendedScore: -2, missingEosPenalty: 2 }).missingEosPenalty).toBe(2);
+  expect(() => PpoConfig.parse({ unendedScore: -2, missingEosPenalty: 3 })).toThrow(
+    /older name of missingEosPenalty 2, and missingEosPenalty is 3/,
+  );
+});
+
 /** the base with a head of these values, as a reward model */
 async function judge(weight: (i: number) => number, folder = base): Promise<string> {
   const to = out();
