@@ -159,7 +159,7 @@ export type Attend = (qkv: Projected, layer: number, params: Params) => Tensor;
 export interface BlockOptions {
   /** of the embeddings and of what attention and feed-forward add to the stream; `key`: int64 scalar, new at every step */
   readonly dropout?: { readonly rate: number; readonly key: Tensor };
-  /** keep only what goes from block to block, and compute the rest again on the way back */
+  /** keep only what goes from block to block, and compute the rest again in the backward pass */
   readonly recompute?: boolean;
   /** is shown `hidden.L` (N, d), the stream before block L and after the last, and `attention.L` (B, H, T, T) */
   readonly watch?: (name: string, x: Tensor) => void;

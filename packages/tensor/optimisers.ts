@@ -70,7 +70,7 @@ export const Optimiser = z.discriminatedUnion("kind", [
   }),
   z.strictObject({
     kind: z.literal("adafactor"),
-    /** second moments fade by 1 - t^this */
+    /** second moments decay by 1 - t^this */
     decay: z.number().negative().default(-0.8),
     /** of the second moment, and the least scale of a parameter */
     epsilon: z.tuple([z.number().positive(), z.number().positive()]).default([1.1920929e-7, 1e-3]),
@@ -172,7 +172,7 @@ const rules: { readonly [K in Optimiser["kind"]]: (one: One, o: Of<K>) => Tensor
     const { g, p, d, once } = one;
     const fresh = once("fresh", (input) => input("fresh"));
     const old = once("old", () => sub(g.scalar(1), fresh));
-    const fade = (kind: string, shape: readonly number[], next: Tensor) => {
+    const decayed = (kind: string, shape: readonly number[], next: Tensor) => {
       const value = add(mul(moment(one, kind, shape), old), mul(next, fresh));
       g.update(`${kind}:${one.name}`, value);
       return value;
@@ -180,11 +180,11 @@ const rules: { readonly [K in Optimiser["kind"]]: (one: One, o: Of<K>) => Tensor
     const rho = once(`rho ${one.rate}`, (input) => minimum(rateOf(one), input("cap")));
     const alpha = mul(maximum(rms(p), o.epsilon[1]), rho);
     const second = () => {
-      if (p.shape.length < 2) return fade("v", p.shape, square(d));
+      if (p.shape.length < 2) return decayed("v", p.shape, square(d));
       const [rows, columns] = [sizeOf(p.shape.slice(0, -1)), p.shape.at(-1)!];
       const d2 = square(reshape(d, [rows, columns]));
-      const row = fade("row", [rows, 1], mean(d2, [1], { keep: true }));
-      const column = fade("column", [1, columns], mean(d2, [0], { keep: true }));
+      const row = decayed("row", [rows, 1], mean(d2, [1], { keep: true }));
+      const column = decayed("column", [1, columns], mean(d2, [0], { keep: true }));
       return reshape(div(gemm(row, column), maximum(mean(row), o.epsilon[0])), p.shape);
     };
     const u = div(d, sqrt(maximum(second(), o.epsilon[0] ** 2)));

@@ -322,7 +322,7 @@ function Samples({ id, runs }: { id: string; runs: readonly Run[] }) {
   );
 }
 
-/** The way back from a sample, once its run has made a checkpoint. */
+/** The lineage of a sample, once its run has made a checkpoint. */
 const Origin = ({ run }: { run: Run | undefined }) =>
   run?.output ? (
     <>
