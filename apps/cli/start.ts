@@ -160,14 +160,14 @@ async function start(o: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
       await eventually(() => started.start(betterContinuations, config, { id, seed: o.seed }));
       simulating = simulate({ address, seats, seed: o.seed, signal: stopping.signal });
     }
-    const tidy = async () => {
+    const sweep = async () => {
       await expireLeases(store.db);
       await settleDropped(store.db);
       if (days) await forgetOldCompletions(store.db, days);
-      await flow?.nudge();
+      await flow?.lookForMissed();
     };
-    const sweep = setInterval(() => void tidy().catch(() => {}), SWEEP_MS);
-    await tidy().catch(() => {});
+    const sweeping = setInterval(() => void sweep().catch(() => {}), SWEEP_MS);
+    await sweep().catch(() => {});
     const progress = new Progress();
     const draw = async () =>
       progress.draw(await getExperiment(store.db, id), {
@@ -194,7 +194,7 @@ async function start(o: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
       await finish(store, id, Summary.parse(summary), o.json);
       if (!o.once) await stopped;
     }
-    clearInterval(sweep);
+    clearInterval(sweeping);
     return summary || !o.once ? 0 : 1;
   } finally {
     await close();

@@ -7,7 +7,7 @@ import { randomUUID } from "node:crypto";
 import { closeSync, openSync, rmSync } from "node:fs";
 import path from "node:path";
 import { ExperimentId, type KnownWorkflow, type Recording, TillerError } from "@tiller/schema";
-import { buryExecutor, patient, type Store } from "@tiller/store";
+import { declareDead, patient, type Store } from "@tiller/store";
 import { strikeRun } from "./holds.ts";
 import type { FlowServer } from "./server.ts";
 import { FromChild, type Method, packArgs, packError, type ToChild, unpackError } from "./wire.ts";
@@ -43,7 +43,7 @@ const again = new Set<Method>([
   "check",
   "start",
   "wait",
-  "nudge",
+  "lookForMissed",
   "cancel",
   "hold",
   "release",
@@ -82,7 +82,7 @@ export function fenceFlow(o: FencedOptions): FencedFlow {
     wait: (id) => call("wait", id),
     answered: ({ batch, done }) => fence.send({ type: "answered", batch, done }),
     // a process that is being started looks by itself
-    nudge: async () => (fence.isReady ? call("nudge") : undefined),
+    lookForMissed: async () => (fence.isReady ? call("lookForMissed") : undefined),
     fork: (f) => call("fork", f),
     rewind: (f) => call("rewind", f),
     reask: (f) => call("reask", f),
@@ -281,7 +281,7 @@ class Fence {
         else this.#exact = true; // the next one keeps books
         say(`the process that runs workflows ended: ${why}. It is started again.`);
       }
-      if (executor) await patient(() => buryExecutor(store.db, executor), stop);
+      if (executor) await patient(() => declareDead(store.db, executor), stop);
     } catch (e) {
       say(`what the end of that process left could not be written down: ${(e as Error).message}`);
     }

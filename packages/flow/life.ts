@@ -1,15 +1,15 @@
 /**
- * This server among the others: it says that it lives, buries the dead, and takes their workflows over. A server that
- * finds itself buried stops: DBOS's ownership tokens and the closed connections keep what it still does from counting.
+ * This server among the others: it says that it lives, declares the silent dead, and takes their workflows over. A server that
+ * finds itself declared dead stops: DBOS's ownership tokens and the closed connections keep what it still does from counting.
  */
 import { DBOS } from "@dbos-inc/dbos-sdk";
 import { TillerError } from "@tiller/schema";
 import {
   BEAT_MS,
-  buryGone,
+  declareGoneDead,
   Db,
   executorIsDead,
-  heirless,
+  deadOwners,
   othersLive,
   pulseExecutor,
   sql,
@@ -21,7 +21,7 @@ import { z } from "zod";
 
 const GROUP = 1000; // workflows taken over in one statement
 const PASS_MS = 500;
-const HEIRLESS_BEATS = 12; // whoever buries takes over at once; this finds what a dead one buried
+const DEAD_OWNER_BEATS = 12; // whoever declares one dead takes over at once; this finds what it left when it died itself
 
 export interface Life {
   /** Something that is not here was claimed: it is passed on in a moment. */
@@ -78,8 +78,8 @@ export async function guardLife(
     const found = [...dead];
     await takeOver(found);
     for (const id of found) dead.delete(id);
-    if (beats++ % HEIRLESS_BEATS === 0) {
-      if (!store.alone) await takeOver(await heirless(db));
+    if (beats++ % DEAD_OWNER_BEATS === 0) {
+      if (!store.alone) await takeOver(await deadOwners(db));
       await sortOut(false);
     }
   };
@@ -103,8 +103,8 @@ export async function guardLife(
       .finally(() => (tending = false));
   };
   await sortOut(true);
-  await takeOver(await buryGone(db, executor));
-  await takeOver(await heirless(db)); // of an earlier process on this database
+  await takeOver(await declareGoneDead(db, executor));
+  await takeOver(await deadOwners(db)); // of an earlier process on this database
   let timer: NodeJS.Timeout;
   const next = () => {
     timer = setTimeout(() => {

@@ -89,8 +89,8 @@ export interface FlowServer {
   wait(id: string): Promise<unknown>;
   /** To be called after an answer, for what people see; the waiting workflow hears of it from the database. */
   answered(a: { batch: string; done: number }): void;
-  /** Looks for complete batches whose word was lost. */
-  nudge(): Promise<void>;
+  /** Looks for complete batches whose notification was missed. */
+  lookForMissed(): Promise<void>;
   /** A new run from just before a node, with another input or output there; what does not follow from it is kept. */
   fork(o: {
     node: string;
@@ -462,7 +462,7 @@ export async function launchFlow(o: {
     wait: async (id) => resolveValue(home, await outside(() => resultOf(id))),
     answered: ({ batch, done }) => recorder.answers(batch, done),
     waiting: () => waiter.size(),
-    nudge: () => waiter.look(),
+    lookForMissed: () => waiter.look(),
     fork: (f) => branch({ kind: "fork", ...f }, f.by, false),
     rewind: (f) => branch({ kind: "rewind", ...f }, f.by, true),
     reask: (f) => branch({ kind: "reask", ...f }, f.by, false),

@@ -10,7 +10,7 @@ export const methods = [
   "check",
   "start",
   "wait",
-  "nudge",
+  "lookForMissed",
   "fork",
   "rewind",
   "reask",

@@ -29,7 +29,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { TillerError } from "@tiller/schema";
 import { diskFull, isFull } from "./files.ts";
-import { buryStale, isPrivate, runningIn } from "./postmaster.ts";
+import { releaseDeadLock, isPrivate, runningIn } from "./postmaster.ts";
 
 const run = promisify(execFile);
 const require = createRequire(import.meta.url);
@@ -261,7 +261,7 @@ export async function startEmbedded(home: string): Promise<Embedded> {
     running = undefined;
   }
   const socketDir = running ?? socketFolder(data, uid);
-  if (running === undefined) buryStale(data, [data, socketDir]);
+  if (running === undefined) releaseDeadLock(data, [data, socketDir]);
   if (running === undefined)
     await call("pg_ctl", [
       "-D",

@@ -68,7 +68,7 @@ export async function pulseExecutor(
 }
 
 /** Declares dead, at once, those of this machine whose process is gone: a server that starts again waits for nobody. */
-export async function buryGone(db: Db, me: string): Promise<string[]> {
+export async function declareGoneDead(db: Db, me: string): Promise<string[]> {
   const here = await db.many(
     sql`select id, pid from executor where host = ${hostname()} and dead_at is null and id <> ${me}`,
     z.object({ id: z.string(), pid: z.number() }),
@@ -97,8 +97,8 @@ async function endConnections(db: Db, ids: readonly string[]): Promise<void> {
     );
 }
 
-/** Dead servers that still own unfinished workflows: whoever buried them may have died before taking these over. */
-export const heirless = async (db: Db): Promise<string[]> =>
+/** Dead servers that still own unfinished workflows: whoever declared them dead may have died before taking these over. */
+export const deadOwners = async (db: Db): Promise<string[]> =>
   (
     await db.many(
       sql`select distinct w.executor_id as id from dbos.workflow_status w join executor e on e.id = w.executor_id
@@ -115,7 +115,7 @@ export const othersLive = (db: Db, me: string): Promise<boolean> =>
   );
 
 /** Declares one dead whose process is known to have ended, and ends its connections. */
-export async function buryExecutor(db: Db, id: string): Promise<void> {
+export async function declareDead(db: Db, id: string): Promise<void> {
   await retireExecutor(db, id);
   await endConnections(db, [id]);
 }

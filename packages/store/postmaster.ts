@@ -78,7 +78,7 @@ const DEAD = [4_194_303, 4_194_302, 4_194_301]; // no Linux gives a higher numbe
  * Makes files that a server left behind say that it is dead. Postgres then looks itself whether children of it are left,
  * by the shared memory that the file names, and takes the file away.
  */
-export function buryStale(data: string, socketFolders: readonly string[]): void {
+export function releaseDeadLock(data: string, socketFolders: readonly string[]): void {
   const file = path.join(data, "postmaster.pid");
   const was = text(file);
   if (was !== undefined) {

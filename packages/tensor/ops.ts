@@ -441,7 +441,7 @@ function indexOf(op: string, labels: Tensor, n: number, V: number) {
 }
 
 /**
- * `tokenLogprobs` of the logits hidden @ weight^T: hidden (N, d), weight (V, d), labels (N) int64 -> (N), 0 of -100. The backward works
+ * `tokenLogprobs` of the logits hidden @ weight^T: hidden (N, d), weight (V, d), labels (N) int64 -> (N), 0 of -100. The backward pass works
  * on the softmax alone: no second array of (N, V), and no pass over one but those of its two products.
  */
 export function linearLogprobs(hidden: Tensor, weight: Tensor, labels: Tensor): Tensor {
