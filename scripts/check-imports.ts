@@ -81,7 +81,7 @@ export const allowed: Readonly<Record<string, readonly string[]>> = {
     "serve",
     "recipes",
   ],
-  "apps/web": ["schema", "server (types)"],
+  "apps/web": ["schema", "client", "server (types)"],
   "apps/cli": [
     "schema",
     "tensor",

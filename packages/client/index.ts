@@ -32,6 +32,8 @@ interface CallOptions {
   /** the same key again is answered as the first time and does nothing twice */
   readonly idempotencyKey?: string;
   readonly signal?: AbortSignal;
+  /** goes on when the page that sent it is left */
+  readonly keepalive?: boolean;
 }
 type Method<O extends Operation> =
   object extends Input<O>
@@ -39,43 +41,60 @@ type Method<O extends Operation> =
     : (input: Input<O>) => Promise<Output<O>>;
 export type TillerClient = { readonly [K in OperationName]: Method<(typeof operations)[K]> };
 
+/** The server's refusal in its own words, or a reply that is not Tiller's. */
+export class ApiError extends TillerError {
+  readonly status: number;
+  constructor(status: number, code: string, message: string) {
+    super(code, message);
+    this.status = status;
+  }
+}
 const Refusal = z.object({ code: z.string(), message: z.string() });
+
+/** Path and query of a call: what a link to a file needs. */
+export function addressOf(operation: Operation, asked: Readonly<Record<string, unknown>>): string {
+  const query = new Map(Object.entries(asked).filter(([, v]) => v !== undefined));
+  const path = operation.path.replace(/:(\w+)/g, (_, name: string) => {
+    const value = String(query.get(name));
+    query.delete(name);
+    return encodeURIComponent(value);
+  });
+  const rest = new URLSearchParams([...query].map(([name, value]) => [name, String(value)]));
+  return rest.size ? `${path}?${rest}` : path;
+}
 
 export function createClient(o: {
   baseURL: string;
-  /** an API key or a session */
-  token: string;
+  /** an API key or a session; a page of Tiller's own has its cookie in its place */
+  token?: string;
   fetch?: typeof fetch;
 }): TillerClient {
   const call =
     (operation: Operation) =>
     async (input: Readonly<Record<string, unknown>> = {}): Promise<unknown> => {
-      const { body, idempotencyKey, signal, ...rest } = input as CallOptions & { body?: unknown };
-      const query = new Map(Object.entries(rest).filter(([, v]) => v !== undefined));
-      const path = operation.path.replace(/:(\w+)/g, (_, name: string) => {
-        const value = String(query.get(name));
-        query.delete(name);
-        return encodeURIComponent(value);
-      });
-      const url = new URL(o.baseURL.replace(/\/$/, "") + path);
-      for (const [name, value] of query) url.searchParams.set(name, String(value));
+      const { body, idempotencyKey, signal, keepalive, ...rest } = input as CallOptions & {
+        body?: unknown;
+      };
+      const url = new URL(o.baseURL.replace(/\/$/, "") + addressOf(operation, rest));
       const raw = operation.bodyAs !== undefined;
       const reply = await (o.fetch ?? fetch)(url, {
         method: operation.method,
         headers: {
-          authorization: `Bearer ${o.token}`,
+          ...(o.token === undefined ? {} : { authorization: `Bearer ${o.token}` }),
           ...(body === undefined ? {} : { "content-type": operation.bodyAs ?? "application/json" }),
           ...(idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey }),
         },
         ...(body === undefined ? {} : { body: raw ? (body as BodyInit) : JSON.stringify(body) }),
         ...(raw ? { duplex: "half" } : {}), // a stream as a body
         ...(signal ? { signal } : {}),
+        ...(keepalive ? { keepalive } : {}),
       });
       if (!reply.ok) {
         const said = Refusal.safeParse(await reply.json().catch(() => undefined));
         throw said.success
-          ? new TillerError(said.data.code, said.data.message)
-          : new TillerError(
+          ? new ApiError(reply.status, said.data.code, said.data.message)
+          : new ApiError(
+              reply.status,
               "bad_reply",
               `${operation.method} ${url.pathname} was answered with HTTP ${reply.status}. Is ${o.baseURL} Tiller's address?`,
             );

@@ -107,7 +107,7 @@ export const operations = {
     reply: SaveDraftReply,
   }),
   getDraft: get("/api/desk/drafts/:lease", who.people, "the unfinished answer", {
-    reply: SavedDraft.nullable(),
+    reply: SavedDraft,
   }),
   readInstructions: post(
     "/api/desk/instructions",

@@ -1,42 +1,34 @@
-/** The server, typed by the shared schemas: every reply is parsed. */
-import type { z } from "zod";
+/**
+ * The server from a page: its operations as typed calls, and as queries whose keys are the operations' names, so that the
+ * keys have one place and no page imports another for its key.
+ */
+import { skipToken, type SkipToken } from "@tanstack/react-query";
+import { addressOf, createClient, type TillerClient } from "@tiller/client";
+import { type OperationName, operations } from "@tiller/schema";
 
-export class ApiError extends Error {
-  readonly code: string;
-  readonly status: number;
-  constructor(status: number, code: string, message: string) {
-    super(message);
-    this.status = status;
-    this.code = code;
-  }
-}
-export async function parse<T>(response: Response, schema: z.ZodType<T>): Promise<T> {
-  const body: unknown = await response.json().catch(() => ({}));
-  if (!response.ok) {
-    const { code = "error", message = `The server answered ${response.status}.` } = body as {
-      code?: string;
-      message?: string;
-    };
-    throw new ApiError(response.status, code, message);
-  }
-  return schema.parse(body);
-}
-export const get = async <T>(path: string, schema: z.ZodType<T>): Promise<T> =>
-  parse(await fetch(path), schema);
-export const post = async <T>(
-  path: string,
-  body: unknown,
-  schema: z.ZodType<T>,
-  o: { keepalive?: boolean } = {},
-): Promise<T> =>
-  parse(
-    await fetch(path, {
-      ...o,
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-    }),
-    schema,
-  );
-export const remove = async <T>(path: string, schema: z.ZodType<T>): Promise<T> =>
-  parse(await fetch(path, { method: "DELETE" }), schema);
+export { ApiError } from "@tiller/client";
+
+export const api = createClient({ baseURL: location.origin });
+
+type Given<K extends OperationName> = Parameters<TillerClient[K]>;
+export type Reply<K extends OperationName> = Awaited<ReturnType<TillerClient[K]>>;
+
+/** The key of an operation's replies: all of them, or those to what was asked so. */
+export const keyOf = <K extends OperationName>(
+  name: K,
+  given?: Partial<NonNullable<Given<K>[0]>>,
+) => (given === undefined ? [name] : [name, given]);
+
+/** What a query of an operation needs: `useQuery(asking("getRun", { id }))`. With undefined nothing is asked yet. */
+export const asking = <K extends OperationName>(
+  name: K,
+  ...given: Given<K> | [Given<K>[0] | undefined]
+): { queryKey: readonly [K, object]; queryFn: SkipToken | (() => Promise<Reply<K>>) } => {
+  const call = api[name] as (input: unknown) => Promise<Reply<K>>;
+  const known = given.length === 0 || given[0] !== undefined;
+  return { queryKey: [name, given[0] ?? {}], queryFn: known ? () => call(given[0]) : skipToken };
+};
+
+/** Where a file or a stream is, for a link. */
+export const linkTo = <K extends OperationName>(name: K, ...[given]: Given<K>): string =>
+  addressOf(operations[name], { ...given });

@@ -15,8 +15,8 @@ import {
   useLocation,
 } from "@tanstack/react-router";
 import { createRoot } from "react-dom/client";
-import { Me } from "@tiller/schema";
-import { ApiError, get } from "./api.ts";
+import type { Me } from "@tiller/schema";
+import { ApiError, asking } from "./api.ts";
 import { ImportPage } from "./data/import.tsx";
 import { WebhooksPage } from "./data/webhooks.tsx";
 import { Empty, Failed, Loading, ThemeButton } from "./design/components.tsx";
@@ -53,7 +53,7 @@ import { Place } from "./trace/tree.ts";
 import { PoliciesPage } from "./work/policies.tsx";
 
 const client = new QueryClient({ defaultOptions: { queries: { retry: 1, staleTime: 2000 } } });
-const useMe = () => useQuery({ queryKey: ["me"], queryFn: () => get("/api/me", Me), retry: false });
+const useMe = () => useQuery({ ...asking("me"), retry: false });
 
 function Shell() {
   const me = useMe();

@@ -1,8 +1,6 @@
 /** A person's quickest answers of late, to judge whether they were read. */
 import { useQuery } from "@tanstack/react-query";
-import { z } from "zod";
-import { RecentAnswer } from "@tiller/schema";
-import { get } from "../api.ts";
+import { asking } from "../api.ts";
 import { Dialog, Empty, Failed, Loading, when } from "../design/components.tsx";
 
 /** The words of a task's input, whatever its shape. */
@@ -25,11 +23,7 @@ export function AnswersDialog({
   who: { person: string; pseudonym: string };
   close: () => void;
 }) {
-  const answers = useQuery({
-    queryKey: ["quick-answers", who.person],
-    queryFn: () =>
-      get(`/api/control/answers/${encodeURIComponent(who.person)}`, z.array(RecentAnswer)),
-  });
+  const answers = useQuery(asking("quickestAnswers", { person: who.person }));
   return (
     <Dialog open close={close} title={`The quickest answers of ${who.pseudonym}`}>
       {answers.error ? (

@@ -6,15 +6,15 @@ import {
   type ControlRoom,
   ExperimentId,
   type Move,
-  MovePreview,
+  type MovePreview,
   PersonId,
   type Queue,
   type Who,
 } from "@tiller/schema";
-import { post } from "../api.ts";
+import { api, asking, keyOf } from "../api.ts";
 import { Dialog, FormEnd } from "../design/components.tsx";
 import { type Names, queueName, span } from "./format.ts";
-import { type MoveStart, roomKey } from "./page.tsx";
+import type { MoveStart } from "./page.tsx";
 
 const DAY = 86_400;
 const EVERYTHING = "everything";
@@ -22,7 +22,7 @@ const EVERYTHING = "everything";
 const QueueChoice = z.object({ kind: z.string(), experiment: ExperimentId.nullable() });
 const Target = z.union([z.literal(EVERYTHING), QueueChoice]);
 const WhoChoice = z.union([z.object({ person: PersonId }), z.object({ group: z.string() })]);
-const keyOf = (q: Queue) => JSON.stringify({ kind: q.kind, experiment: q.experiment ?? null });
+const choiceOf = (q: Queue) => JSON.stringify({ kind: q.kind, experiment: q.experiment ?? null });
 const keyOfWho = (w: Who) => JSON.stringify(w);
 
 export function MoveDialog({
@@ -41,7 +41,7 @@ export function MoveDialog({
   const [way, setWay] = useState<"people" | "queue">("people");
   const [who, setWho] = useState(start.who ? keyOfWho(start.who) : "");
   const [from, setFrom] = useState("");
-  const [to, setTo] = useState(start.to ? keyOf(start.to) : "");
+  const [to, setTo] = useState(start.to ? choiceOf(start.to) : "");
   const choose = (queue: string) => {
     setTo(queue);
     setFrom("");
@@ -58,21 +58,19 @@ export function MoveDialog({
           }
         : { who: WhoChoice.parse(JSON.parse(who)), to: Target.parse(JSON.parse(to)) };
   const preview = useQuery({
-    queryKey: ["move-preview", move],
-    queryFn: () => post("/api/control/preview", move, MovePreview),
-    enabled: move !== undefined,
+    ...asking("previewMove", move && { body: move }),
     staleTime: 5000,
   });
   const go = useMutation({
-    mutationFn: () => post("/api/control/move", move, z.object({ id: z.string() })),
+    mutationFn: () => api.move({ body: move! }), // the button waits for one
     onSuccess: async () => {
-      await client.invalidateQueries({ queryKey: roomKey });
+      await client.invalidateQueries({ queryKey: keyOf("controlRoom") });
       close();
     },
   });
   // those who are set on the chosen queue
   const holders = room.roster
-    .filter((r) => to && keyOf({ kind: r.kind, experiment: r.experiment }) === to)
+    .filter((r) => to && choiceOf({ kind: r.kind, experiment: r.experiment }) === to)
     .map((r) => keyOfWho(r.person ? { person: r.person } : { group: r.group! }));
   const kinds = [...new Map(room.queues.map((q) => [q.kind, q])).values()];
   return (
@@ -203,14 +201,14 @@ function Where(p: {
         )}
         <optgroup label="A queue">
           {p.room.queues.map((q) => (
-            <option key={keyOf(q)} value={keyOf(q)}>
+            <option key={choiceOf(q)} value={choiceOf(q)}>
               {queueName(q, p.names)}
             </option>
           ))}
         </optgroup>
         <optgroup label="A kind of work, in every experiment">
           {p.kinds.map((q) => (
-            <option key={q.kind} value={keyOf({ kind: q.kind, experiment: null })}>
+            <option key={q.kind} value={choiceOf({ kind: q.kind, experiment: null })}>
               {q.title}
             </option>
           ))}
@@ -240,7 +238,7 @@ function Preview({ preview, names }: { preview: MovePreview; names: Names }) {
           </thead>
           <tbody>
             {queues.map((q) => (
-              <tr key={keyOf(q)}>
+              <tr key={choiceOf(q)}>
                 <td>{queueName(q, names)}</td>
                 <td className="num">
                   {q.before.people} → <b>{q.after.people}</b>

@@ -1,9 +1,7 @@
 /** What staff wrote about a person, beside their row: notes that only staff read, feedback, disputes. */
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { z } from "zod";
-import { Thread } from "@tiller/schema";
-import { get } from "../api.ts";
+import { asking } from "../api.ts";
 import { Dialog, Failed, Loading } from "../design/components.tsx";
 import { NewThread, ThreadView } from "../quality/threads.tsx";
 
@@ -14,11 +12,7 @@ export function NotesDialog({
   who: { person: string; pseudonym: string };
   close: () => void;
 }) {
-  const url = `/api/quality/threads?about=${encodeURIComponent(who.person)}`;
-  const threads = useQuery({
-    queryKey: ["threads", url],
-    queryFn: () => get(url, z.array(Thread)),
-  });
+  const threads = useQuery(asking("listThreads", { about: who.person }));
   return (
     <Dialog open close={close} title={`Notes on ${who.pseudonym}`}>
       {threads.error ? (

@@ -1,9 +1,8 @@
 /** The control room: what needs doing, how the queues stand, who works on what. Asks again every three seconds. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { z } from "zod";
-import { type Alert, ControlRoom, type Queue, type Who } from "@tiller/schema";
-import { get, post } from "../api.ts";
+import type { Alert, ControlRoom, Queue, Who } from "@tiller/schema";
+import { api, asking, keyOf } from "../api.ts";
 import { Badge, Card, Empty, Failed, Loading, Refused, Stat } from "../design/components.tsx";
 import { AnswersDialog } from "./answers.tsx";
 import "./control.css";
@@ -13,7 +12,6 @@ import { PeopleTable } from "./people.tsx";
 import { QueueTable } from "./queues.tsx";
 
 const EVERY_MS = 3000;
-export const roomKey = ["control"];
 
 /** What a dialog was opened for. */
 export interface MoveStart {
@@ -34,8 +32,7 @@ export const namesOf = (room: ControlRoom): Names => {
 
 export function ControlPage() {
   const room = useQuery({
-    queryKey: roomKey,
-    queryFn: () => get("/api/control", ControlRoom),
+    ...asking("controlRoom"),
     refetchInterval: EVERY_MS,
   });
   return (
@@ -142,8 +139,8 @@ function Room({ room, stale }: { room: ControlRoom; stale: boolean }) {
 function Moves({ room, names }: { room: ControlRoom; names: Names }) {
   const client = useQueryClient();
   const undo = useMutation({
-    mutationFn: (id: string) => post(`/api/control/moves/${id}/undo`, {}, z.unknown()),
-    onSettled: () => client.invalidateQueries({ queryKey: roomKey }),
+    mutationFn: (id: string) => api.undoMove({ id }),
+    onSettled: () => client.invalidateQueries({ queryKey: keyOf("controlRoom") }),
   });
   if (room.moves.length === 0) return null;
   return (

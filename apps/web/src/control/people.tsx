@@ -1,12 +1,10 @@
 /** Everyone who may be given work: on what, since when, today's figures, how reliable, and the pause. */
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useDeferredValue, useState } from "react";
-import { z } from "zod";
 import type { ControlPerson, ControlRoom, Who } from "@tiller/schema";
-import { post } from "../api.ts";
+import { api, keyOf } from "../api.ts";
 import { Badge, Interval, percent } from "../design/components.tsx";
 import { hours, type Names, queueName, since } from "./format.ts";
-import { roomKey } from "./page.tsx";
 import { NotesDialog } from "./notes.tsx";
 import { Tools } from "./tools.tsx";
 
@@ -196,13 +194,8 @@ function Pause({ person }: { person: ControlPerson }) {
   const client = useQueryClient();
   const paused = person.pausedAt !== null;
   const change = useMutation({
-    mutationFn: () =>
-      post(
-        `/api/control/people/${encodeURIComponent(person.person)}`,
-        { paused: !paused },
-        z.unknown(),
-      ),
-    onSettled: () => client.invalidateQueries({ queryKey: roomKey }),
+    mutationFn: () => api.changeWorker({ id: person.person, body: { paused: !paused } }),
+    onSettled: () => client.invalidateQueries({ queryKey: keyOf("controlRoom") }),
   });
   return (
     <button

@@ -1,12 +1,10 @@
 /** The queues: how far, how fast, when done, by whom; and what a lead changes about one. */
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { z } from "zod";
 import type { ControlQueue, ControlRoom, Queue, QueueChange } from "@tiller/schema";
-import { post } from "../api.ts";
+import { api, keyOf } from "../api.ts";
 import { Badge, Dialog, FormEnd, Meter, when } from "../design/components.tsx";
 import { range, span } from "./format.ts";
-import { roomKey } from "./page.tsx";
 import { Tools } from "./tools.tsx";
 
 export function QueueTable({
@@ -120,9 +118,9 @@ function QueueDialog({ queue, close }: { queue: ControlQueue; close: () => void 
   const [paused, setPaused] = useState(queue.paused !== null);
   const [why, setWhy] = useState(queue.paused ?? "");
   const change = useMutation({
-    mutationFn: (body: QueueChange) => post("/api/control/queues", body, z.unknown()),
+    mutationFn: (body: QueueChange) => api.changeQueue({ body }),
     onSuccess: async () => {
-      await client.invalidateQueries({ queryKey: roomKey });
+      await client.invalidateQueries({ queryKey: keyOf("controlRoom") });
       close();
     },
   });

@@ -1,6 +1,7 @@
 /** The button that takes an experiment's answers away as a file: format, kind of file, schema beside. */
 import { useState } from "react";
 import { fileKinds, type FileKind, type FormatName, formatNames } from "@tiller/schema";
+import { linkTo } from "../api.ts";
 import { Dialog } from "../design/components.tsx";
 import "./data.css";
 
@@ -23,7 +24,7 @@ export function ExportButton({ experiment }: { experiment: string }) {
   const [open, setOpen] = useState(false);
   const [format, setFormat] = useState<FormatName>("answers");
   const [as, setAs] = useState<FileKind>("jsonl");
-  const query = new URLSearchParams({ experiment, format, as });
+  const query = { experiment, format, as };
   return (
     <>
       <button type="button" className="button" onClick={() => setOpen(true)}>
@@ -54,10 +55,10 @@ export function ExportButton({ experiment }: { experiment: string }) {
           </label>
           <p className="quiet small">People appear under their pseudonyms only.</p>
           <div className="row">
-            <a className="button primary" href={`/api/data/export?${query}`} download>
+            <a className="button primary" href={linkTo("exportAnswers", query)} download>
               Download
             </a>
-            <a className="button" href={`/api/data/export/schema?${query}`} download>
+            <a className="button" href={linkTo("exportSchema", query)} download>
               What the columns mean
             </a>
           </div>

@@ -7,11 +7,11 @@ import {
   type DirtPolicy,
   dirtPolicies,
   type FileKind,
-  Imported,
+  type Imported,
   type ImportName,
   importNames,
 } from "@tiller/schema";
-import { parse } from "../api.ts";
+import { api, keyOf } from "../api.ts";
 import { Card, Failed } from "../design/components.tsx";
 import "./data.css";
 
@@ -61,7 +61,7 @@ export function ImportPage() {
   const [encoding, setEncoding] = useState("");
   const client = useQueryClient();
   const kind = kindOf(file?.name ?? "");
-  const query = new URLSearchParams({
+  const query = {
     format,
     as: kind,
     name: file?.name ?? "",
@@ -69,18 +69,12 @@ export function ImportPage() {
     ...(experiment.trim() && format !== "answers" ? { experiment: experiment.trim() } : {}),
     ...(encoding && kind !== "parquet" ? { encoding } : {}),
     ...(/\.tsv/i.test(file?.name ?? "") ? { separator: "\t" } : {}),
-  }).toString();
-  const asked = `${query} ${file?.size ?? 0} ${file?.lastModified ?? 0}`;
+  };
+  const asked = JSON.stringify([query, file?.size, file?.lastModified]);
   const run = useMutation({
-    mutationFn: async ({ dry }: { dry: boolean; asked: string }) =>
-      parse(
-        await fetch(`/api/data/import?${query}&dry=${dry ? 1 : 0}`, {
-          method: "POST",
-          body: file!,
-        }),
-        Imported,
-      ),
-    onSuccess: () => client.invalidateQueries({ queryKey: ["experiments"] }),
+    mutationFn: ({ dry }: { dry: boolean; asked: string }) =>
+      api.importAnswers({ ...query, dry, body: file! }),
+    onSuccess: () => client.invalidateQueries({ queryKey: keyOf("listExperiments") }),
   });
   const current = run.variables?.asked === asked; // what is shown is of these choices
   const looked = current && run.data?.dry === true;

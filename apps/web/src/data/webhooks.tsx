@@ -1,25 +1,19 @@
 /** Webhooks: who is told of what, a new one, and the log of deliveries with a second try by hand. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { z } from "zod";
 import {
-  CreatedWebhook,
-  Webhook,
-  WebhookDelivery,
+  type Webhook,
+  type WebhookDelivery,
   type WebhookEvent,
   webhookEvents,
 } from "@tiller/schema";
-import { get, post } from "../api.ts";
+import { api, asking, keyOf } from "../api.ts";
 import { Badge, Card, Empty, Failed, Loading, when } from "../design/components.tsx";
 import "./data.css";
 
-const Ok = z.looseObject({ ok: z.boolean() });
-const path = "/api/data/webhooks";
-
 export function WebhooksPage() {
   const hooks = useQuery({
-    queryKey: ["webhooks"],
-    queryFn: () => get(path, z.array(Webhook)),
+    ...asking("listWebhooks"),
     refetchInterval: 5000,
   });
   const [chosen, setChosen] = useState<string>();
@@ -46,8 +40,8 @@ export function WebhooksPage() {
 function Hook({ hook, open, choose }: { hook: Webhook; open: boolean; choose: () => void }) {
   const client = useQueryClient();
   const set = useMutation({
-    mutationFn: (enabled: boolean) => post(`${path}/${hook.id}`, { enabled }, Ok),
-    onSuccess: () => client.invalidateQueries({ queryKey: ["webhooks"] }),
+    mutationFn: (enabled: boolean) => api.setWebhook({ id: hook.id, body: { enabled } }),
+    onSuccess: () => client.invalidateQueries({ queryKey: keyOf("listWebhooks") }),
   });
   return (
     <Card title={hook.url}>
@@ -91,13 +85,12 @@ const tone = { pending: "warn", delivered: "good", failed: "bad" } as const;
 function Deliveries({ hook }: { hook: string }) {
   const client = useQueryClient();
   const list = useQuery({
-    queryKey: ["deliveries", hook],
-    queryFn: () => get(`${path}/${hook}/deliveries`, z.array(WebhookDelivery)),
+    ...asking("listDeliveries", { id: hook }),
     refetchInterval: 5000,
   });
   const again = useMutation({
-    mutationFn: (id: number) => post(`${path}/${hook}/deliveries/${id}`, {}, Ok),
-    onSuccess: () => client.invalidateQueries({ queryKey: ["deliveries", hook] }),
+    mutationFn: (delivery: number) => api.redeliver({ id: hook, delivery }),
+    onSuccess: () => client.invalidateQueries({ queryKey: keyOf("listDeliveries", { id: hook }) }),
   });
   if (list.isPending) return <Loading />;
   if (list.error) return <Failed error={list.error} retry={() => void list.refetch()} />;
@@ -162,10 +155,10 @@ function NewHook() {
   const [url, setUrl] = useState("");
   const [events, setEvents] = useState<readonly WebhookEvent[]>(["batch.completed"]);
   const add = useMutation({
-    mutationFn: () => post(path, { url, events }, CreatedWebhook),
+    mutationFn: () => api.createWebhook({ body: { url, events: [...events] } }),
     onSuccess: () => {
       setUrl("");
-      return client.invalidateQueries({ queryKey: ["webhooks"] });
+      return client.invalidateQueries({ queryKey: keyOf("listWebhooks") });
     },
   });
   return (

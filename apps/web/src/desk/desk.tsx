@@ -12,9 +12,8 @@ import {
   useRef,
   useState,
 } from "react";
-import { z } from "zod";
-import { DeskProgress, type Draft, Me, type SkipFate, UndoReply } from "@tiller/schema";
-import { get, post } from "../api.ts";
+import type { Draft, Me, SkipFate } from "@tiller/schema";
+import { api, asking, keyOf } from "../api.ts";
 import { Empty, Failed, Kbd, Loading } from "../design/components.tsx";
 import type { Time } from "./active-time.ts";
 import { NothingHere } from "../join/nothing.tsx";
@@ -43,7 +42,7 @@ interface Notice {
 }
 
 export function Desk() {
-  const me = useQuery({ queryKey: ["me"], queryFn: () => get("/api/me", Me), retry: false });
+  const me = useQuery({ ...asking("me"), retry: false });
   return me.data ? <DeskOf me={me.data} /> : <Loading />;
 }
 
@@ -54,8 +53,7 @@ function DeskOf({ me }: { me: Me }) {
   const [said, say] = useState("");
   const client = useQueryClient();
   const progress = useQuery({
-    queryKey: ["desk-progress"],
-    queryFn: () => get("/api/desk/progress", DeskProgress),
+    ...asking("progress"),
     refetchInterval: 15_000,
   });
   const tell = useCallback(
@@ -85,7 +83,7 @@ function DeskOf({ me }: { me: Me }) {
   const ended = useRef<(o: Outgoing, what: Outcome) => void>(() => {});
   ended.current = (o, what) => {
     const lease = o.lease.lease;
-    void client.invalidateQueries({ queryKey: ["desk-progress"] });
+    void client.invalidateQueries({ queryKey: keyOf("progress") });
     const { activeSeconds, idleSeconds } = o;
     const restored = { value: o.value, activeSeconds, idleSeconds };
     const again = { lease: o.lease, beside: o.beside, restored };
@@ -141,7 +139,7 @@ function DeskOf({ me }: { me: Me }) {
         : i,
     );
     // should this fail they are shown once more
-    void post("/api/desk/instructions", known, z.unknown()).catch(() => {});
+    void api.readInstructions({ body: known }).catch(() => {});
   };
   const takeBack = async () => {
     if (!undo) return;
@@ -154,7 +152,7 @@ function DeskOf({ me }: { me: Me }) {
     }
     if (what.kind === "stored")
       try {
-        queue.front(await post("/api/desk/undo", { answer: what.answer }, UndoReply));
+        queue.front(await api.undoAnswer({ body: { answer: what.answer } }));
       } catch (e) {
         tell({ id: "undo", text: `It could not be taken back: ${(e as Error).message}` });
         return;

@@ -1,15 +1,7 @@
 /** The desk's dialogs: skip with a reason and a stated fate, flag a concern, guidelines. */
 import { useState } from "react";
-import {
-  Concern,
-  type Lease,
-  type SkipFate,
-  skipFates,
-  type SkipReason,
-  skipReasons,
-  SkipReply,
-} from "@tiller/schema";
-import { post } from "../api.ts";
+import { type Lease, type SkipFate, skipFates, type SkipReason, skipReasons } from "@tiller/schema";
+import { api } from "../api.ts";
 import { Dialog } from "../design/components.tsx";
 import { Markdown } from "../design/markdown.tsx";
 import type { Time } from "./active-time.ts";
@@ -75,7 +67,7 @@ function SkipForm(p: {
   const { busy, error, submit } = useSending(async () => {
     const said = comment.trim() ? { comment: comment.trim() } : {};
     const body = { lease: p.lease.lease, reason, ...said, ...p.time() };
-    p.skipped((await post("/api/desk/skip", body, SkipReply)).fate);
+    p.skipped((await api.skipTask({ body })).fate);
   });
   return (
     <form
@@ -139,7 +131,7 @@ export function ConcernDialog({
 function ConcernForm(p: { lease: Lease; raised: () => void; cancel: () => void }) {
   const [text, setText] = useState("");
   const { busy, error, submit } = useSending(async () => {
-    await post("/api/desk/concerns", { lease: p.lease.lease, text }, Concern);
+    await api.raiseConcern({ body: { lease: p.lease.lease, text } });
     p.raised();
   });
   return (

@@ -4,15 +4,8 @@
  */
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { z } from "zod";
-import {
-  type Beside,
-  type Draft,
-  initialValue,
-  type Lease,
-  SavedDraft,
-  SaveDraftReply,
-} from "@tiller/schema";
-import { ApiError, get, post } from "../api.ts";
+import { type Beside, type Draft, initialValue, type Lease } from "@tiller/schema";
+import { ApiError, api } from "../api.ts";
 import type { Clock, Time } from "./active-time.ts";
 import { type Shelf, shelf } from "./kept.ts";
 
@@ -127,7 +120,8 @@ export function useDraft(
       setState((s) => (s.kind === "kept" ? s : { kind: "saving" }));
       try {
         const body = { lease: id, value: sent, base: n.base, tab, ...clock.read() };
-        const reply = await post("/api/desk/drafts", body, SaveDraftReply, {
+        const reply = await api.saveDraft({
+          body,
           // what is sent while a page goes away has this limit
           keepalive: leaving && JSON.stringify(sent).length < KEEPALIVE_BYTES,
         });
@@ -184,7 +178,8 @@ export function useDraft(
       const n = now.current;
       keep(); // the time too
       if (revision <= n.base || by === tab || n.dirty || n.busy || n.closed) return;
-      void get(`/api/desk/drafts/${id}`, SavedDraft)
+      void api
+        .getDraft({ lease: id })
         .then((theirs) => {
           if (n.dirty || n.closed) return; // the next save will tell
           const mine = n.value;

@@ -1,12 +1,10 @@
 /** What researchers wrote to this person about their answers, where they decided otherwise, and the person's replies. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { z } from "zod";
-import { DeskFeedback, movesOf, type Thread, type ThreadState } from "@tiller/schema";
-import { get, post } from "../api.ts";
+import { movesOf, type Thread, type ThreadAction, type ThreadState } from "@tiller/schema";
+import { api, asking, keyOf, type Reply } from "../api.ts";
 import { Badge, Card, Failed, Loading, when } from "../design/components.tsx";
 
-const key = ["own-feedback"];
 const states: Record<ThreadState, { name: string; tone?: "good" | "warn" }> = {
   open: { name: "open", tone: "warn" },
   replied: { name: "replied", tone: "warn" },
@@ -17,10 +15,7 @@ const states: Record<ThreadState, { name: string; tone?: "good" | "warn" }> = {
 };
 
 export function FeedbackCard() {
-  const feedback = useQuery({
-    queryKey: key,
-    queryFn: () => get("/api/desk/feedback", DeskFeedback),
-  });
+  const feedback = useQuery(asking("listFeedback"));
   return (
     <Card title="Feedback on my answers">
       {feedback.error ? (
@@ -46,17 +41,19 @@ export function FeedbackCard() {
 }
 
 /** Sends, then shows what came of it. */
-function useSend(path: string) {
+function useSend<T>(send: (sent: T) => Promise<unknown>) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (body: object) => post(path, body, z.unknown()),
-    onSuccess: () => client.invalidateQueries({ queryKey: key }),
+    mutationFn: send,
+    onSuccess: () => client.invalidateQueries({ queryKey: keyOf("listFeedback") }),
   });
 }
 
 function ThreadRow({ thread: t }: { thread: Thread }) {
   const [text, setText] = useState("");
-  const send = useSend(`/api/desk/feedback/${encodeURIComponent(t.id)}`);
+  const send = useSend((body: { action: ThreadAction; text: string }) =>
+    api.answerFeedback({ id: t.id, body }),
+  );
   const moves = movesOf(t, "rater");
   const { name, tone } = states[t.state];
   return (
@@ -110,9 +107,11 @@ function ThreadRow({ thread: t }: { thread: Thread }) {
   );
 }
 
-function SettledRow({ settled: s }: { settled: DeskFeedback["settled"][number] }) {
+function SettledRow({ settled: s }: { settled: Reply<"listFeedback">["settled"][number] }) {
   const [text, setText] = useState("");
-  const send = useSend("/api/desk/feedback");
+  const send = useSend((body: { answer: string; title: string; text: string }) =>
+    api.giveFeedback({ body }),
+  );
   return (
     <li>
       <div className="row spread">

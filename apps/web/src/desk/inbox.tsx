@@ -2,19 +2,15 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { z } from "zod";
-import { Concern, Inbox, type Referral, type SettleReferral } from "@tiller/schema";
-import { get, post } from "../api.ts";
+import type { Referral, SettleReferral } from "@tiller/schema";
+import { api, asking, keyOf } from "../api.ts";
 import { Card, Empty, Failed, Loading, when } from "../design/components.tsx";
 import { ConcernThread } from "./me.tsx";
 import "./desk.css";
 
-const key = ["desk-inbox"];
-
 export function InboxPage() {
   const inbox = useQuery({
-    queryKey: key,
-    queryFn: () => get("/api/desk/inbox", Inbox),
+    ...asking("inbox"),
     refetchInterval: 15_000,
   });
   if (inbox.error)
@@ -73,9 +69,9 @@ function ReferralRow({ referral: r }: { referral: Referral }) {
   const navigate = useNavigate();
   const settle = useMutation({
     mutationFn: (act: SettleReferral["act"]) =>
-      post(`/api/desk/referrals/${encodeURIComponent(r.lease)}`, { act }, z.unknown()),
+      api.settleReferral({ lease: r.lease, body: { act } }),
     onSuccess: async (_, act) => {
-      await client.invalidateQueries({ queryKey: key });
+      await client.invalidateQueries({ queryKey: keyOf("inbox") });
       if (act === "take") await navigate({ to: "/desk" });
     },
   });
@@ -113,9 +109,8 @@ function ReplyForm({ id }: { id: string }) {
   const [reply, setReply] = useState("");
   const client = useQueryClient();
   const send = useMutation({
-    mutationFn: () =>
-      post(`/api/desk/concerns/${encodeURIComponent(id)}/reply`, { reply }, Concern),
-    onSuccess: () => client.invalidateQueries({ queryKey: key }),
+    mutationFn: () => api.answerConcern({ id, body: { reply } }),
+    onSuccess: () => client.invalidateQueries({ queryKey: keyOf("inbox") }),
   });
   return (
     <form

@@ -2,9 +2,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
-import { z } from "zod";
-import { Concern, OwnPay, OwnWork } from "@tiller/schema";
-import { get } from "../api.ts";
+import type { Concern, OwnWork } from "@tiller/schema";
+import { asking } from "../api.ts";
 import {
   Badge,
   Card,
@@ -27,14 +26,8 @@ const sum = (days: readonly Day[], of: (d: Day) => number) =>
   days.reduce((total, d) => total + of(d), 0);
 
 export function MyWork() {
-  const own = useQuery({
-    queryKey: ["own-work"],
-    queryFn: () => get(`/api/desk/me?zone=${encodeURIComponent(zone)}`, OwnWork),
-  });
-  const concerns = useQuery({
-    queryKey: ["own-concerns"],
-    queryFn: () => get("/api/desk/concerns", z.array(Concern)),
-  });
+  const own = useQuery(asking("ownWork", { zone }));
+  const concerns = useQuery(asking("listConcerns"));
   return (
     <main>
       <div className="row spread">
@@ -169,10 +162,7 @@ function Figures({ own }: { own: OwnWork }) {
 /** This month's pay so far, where this person is paid through Tiller. Its days are UTC, as the ledger's are. */
 function PayCard() {
   const [period] = useState(monthSoFar);
-  const pay = useQuery({
-    queryKey: ["own-pay", period],
-    queryFn: () => get(`/api/account/pay?from=${period.from}&to=${period.to}`, OwnPay),
-  });
+  const pay = useQuery(asking("ownPay", { from: period.from, to: period.to }));
   if (pay.error)
     return (
       <Card title="Pay this month">

@@ -3,8 +3,8 @@
  * restart of the server loses no work. Sending again is safe: the server takes one answer a lease.
  */
 import { z } from "zod";
-import { Beside, Lease, SubmitReply, UndoReply } from "@tiller/schema";
-import { ApiError, post } from "../api.ts";
+import { Beside, Lease } from "@tiller/schema";
+import { ApiError, api } from "../api.ts";
 import { shelf } from "./kept.ts";
 
 const RETRY_MS = 2000;
@@ -82,10 +82,10 @@ function openOutbox(person: string): Outbox {
     for (;;) {
       try {
         const sent = { lease, value, activeSeconds, idleSeconds };
-        const reply = await post("/api/desk/answers", sent, SubmitReply);
+        const reply = await api.submitAnswer({ body: sent });
         trouble = undefined;
         if (reply.kept || !o.replace) return { kind: "stored", ...reply };
-        await post("/api/desk/undo", { answer: reply.answer }, UndoReply);
+        await api.undoAnswer({ body: { answer: reply.answer } });
       } catch (e) {
         const what = e instanceof ApiError ? meaning[e.status] : undefined;
         if (what) return { kind: what, message: (e as Error).message };

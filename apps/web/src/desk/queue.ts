@@ -3,8 +3,7 @@
  * other's tasks by Web Locks, which end with their window; where there are none, the server's word settles it.
  */
 import { useCallback, useEffect, useRef, useState } from "react";
-import { BeatReply, NextReply } from "@tiller/schema";
-import { ApiError, post } from "../api.ts";
+import { ApiError, api } from "../api.ts";
 import type { InHand } from "./draft.ts";
 
 const AHEAD = 2;
@@ -73,7 +72,7 @@ export function useQueue(o: {
       for (let attempt = 0; attempt < 4; attempt++) {
         const mine = [...now.current.items.map((i) => i.lease.lease), ...now.current.sending()];
         const holding = [...new Set([...others, ...mine])].slice(-16);
-        const next = await post("/api/desk/next", { holding }, NextReply);
+        const next = await api.nextTask({ body: { holding } });
         setError(undefined);
         if (next.kind === "empty") {
           setState("empty");
@@ -115,7 +114,7 @@ export function useQueue(o: {
     if (!leases.length) return;
     const active = now.current.active();
     try {
-      const reply = await post("/api/desk/beat", { leases, active }, BeatReply);
+      const reply = await api.beat({ body: { leases, active } });
       setError(undefined);
       const states = new Map(reply.leases.map((l) => [l.lease as string, l]));
       setItems((q) =>

@@ -2,17 +2,16 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
-import { z } from "zod";
 import {
   type Draft,
   initialValue,
-  Joining,
-  JoiningReply,
+  type Joining,
+  type JoiningReply,
   own,
   textAt,
   type View,
 } from "@tiller/schema";
-import { get, post } from "../api.ts";
+import { api, asking } from "../api.ts";
 import { Badge, Empty, Failed, Loading, Meter } from "../design/components.tsx";
 import { Markdown } from "../design/markdown.tsx";
 import { TaskForm } from "../task/task-form.tsx";
@@ -23,7 +22,7 @@ const isItem = (at: Joining): at is Item => at.step === "training" || at.step ==
 type Told = { item: Item; value: Draft; told: NonNullable<JoiningReply["told"]> };
 
 export function JoiningPage() {
-  const at = useQuery({ queryKey: ["joining"], queryFn: () => get("/api/joining", Joining) });
+  const at = useQuery(asking("ownJoining"));
   const [told, setTold] = useState<Told>();
   const again = async () => {
     await at.refetch();
@@ -57,7 +56,7 @@ export function JoiningPage() {
 function Consent(p: { title: string; consent: string; done: () => Promise<void> }) {
   const [error, setError] = useState<Error>();
   const send = (what: "consent" | "leave") => {
-    post(`/api/joining/${what}`, {}, z.unknown()).then(p.done, setError);
+    (what === "consent" ? api.giveConsent() : api.leaveWork({ body: {} })).then(p.done, setError);
   };
   return (
     <section className="card stack">
@@ -93,7 +92,7 @@ function Question({
     setSending(true);
     try {
       const body = { step: at.step, item: at.item, value: answer };
-      await done(at, answer, await post("/api/joining/answers", body, JoiningReply));
+      await done(at, answer, await api.answerJoining({ body }));
     } catch (e) {
       setProblems([(e as Error).message]);
       setSending(false);

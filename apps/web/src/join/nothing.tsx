@@ -1,12 +1,11 @@
 /** The desk without a task: why, and where to go when there is an introduction to go through. */
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Joining } from "@tiller/schema";
-import { get } from "../api.ts";
+import { asking } from "../api.ts";
 import { Empty } from "../design/components.tsx";
 
 export function NothingHere({ why }: { why: string }) {
-  const at = useQuery({ queryKey: ["joining"], queryFn: () => get("/api/joining", Joining) });
+  const at = useQuery(asking("ownJoining"));
   const step = at.data?.step;
   if (step === "consent" || step === "training" || step === "screening")
     return (

@@ -1,9 +1,7 @@
 /** One's own account: where one is signed in, the password, and for paid people what is due. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { z } from "zod";
-import { OwnPay, Session } from "@tiller/schema";
-import { get, post } from "../api.ts";
+import { api, asking, keyOf } from "../api.ts";
 import { Badge, Card, Failed, Loading, Refused, Stat, when } from "../design/components.tsx";
 import "../control/control.css";
 import { hours } from "../control/format.ts";
@@ -22,10 +20,7 @@ export function AccountPage() {
 
 function Pay() {
   const [period] = useState(thisMonth);
-  const pay = useQuery({
-    queryKey: ["own-pay", period],
-    queryFn: () => get(`/api/account/pay?from=${period.from}&to=${period.to}`, OwnPay),
-  });
+  const pay = useQuery(asking("ownPay", { from: period.from, to: period.to }));
   if (pay.error) return <Failed error={pay.error} retry={() => void pay.refetch()} />;
   if (!pay.data) return <Loading />;
   const p = pay.data;
@@ -59,16 +54,13 @@ function Pay() {
 
 function Sessions() {
   const client = useQueryClient();
-  const sessions = useQuery({
-    queryKey: ["own-sessions"],
-    queryFn: () => get("/api/account/sessions", z.array(Session)),
-  });
+  const sessions = useQuery(asking("ownSessions"));
   const end = useMutation({
-    mutationFn: (id: string) => post(`/api/account/sessions/${id}/revoke`, {}, z.unknown()),
-    onSettled: () => client.invalidateQueries({ queryKey: ["own-sessions"] }),
+    mutationFn: (id: string) => api.revokeOwnSession({ id }),
+    onSettled: () => client.invalidateQueries({ queryKey: keyOf("ownSessions") }),
   });
   const out = useMutation({
-    mutationFn: () => post("/api/account/sign-out", {}, z.unknown()),
+    mutationFn: () => api.signOut(),
     onSuccess: () => location.assign("/"),
   });
   return (
@@ -121,11 +113,7 @@ function Password() {
   const [current, setCurrent] = useState("");
   const change = useMutation({
     mutationFn: () =>
-      post(
-        "/api/account/password",
-        { handle, password, ...(current ? { current } : {}) },
-        z.unknown(),
-      ),
+      api.setPassword({ body: { handle, password, ...(current ? { current } : {}) } }),
     onSuccess: () => {
       setPassword("");
       setCurrent("");

@@ -1,9 +1,8 @@
 /** The audit log: every administrative act, who did it, what was before and after. */
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
-import { useDeferredValue, useState } from "react";
-import { z } from "zod";
-import { AuditEntry, type Me } from "@tiller/schema";
-import { get } from "../api.ts";
+import { useDeferredValue, useMemo, useState } from "react";
+import type { Me } from "@tiller/schema";
+import { api, keyOf, linkTo } from "../api.ts";
 import { Card, Empty, Failed, Loading, when } from "../design/components.tsx";
 import { PeopleNav } from "./nav.tsx";
 
@@ -14,18 +13,16 @@ export function AuditPage({ me }: { me: Me }) {
   const [action, setAction] = useState("");
   const [target, setTarget] = useState("");
   const [from, setFrom] = useState("");
-  const filter = new URLSearchParams(
-    Object.entries({ actor, action, target, from: from && `${from}T00:00:00.000Z` }).filter(
-      ([, value]) => value,
-    ),
-  ).toString();
+  const filter = useMemo(() => {
+    const typed = { actor, action, target, from: from && `${from}T00:00:00.000Z` };
+    return Object.fromEntries(Object.entries(typed).filter(([, value]) => value));
+  }, [actor, action, target, from]);
   const wanted = useDeferredValue(filter);
   const acts = useInfiniteQuery({
-    queryKey: ["audit", wanted],
-    initialPageParam: "",
-    queryFn: ({ pageParam }) =>
-      get(`/api/people/audit?${wanted}&limit=${PAGE}${pageParam}`, z.array(AuditEntry)),
-    getNextPageParam: (last) => (last.length < PAGE ? undefined : `&before=${last.at(-1)!.seq}`),
+    queryKey: keyOf("listAudit", wanted),
+    initialPageParam: undefined as number | undefined,
+    queryFn: ({ pageParam: before }) => api.listAudit({ ...wanted, limit: PAGE, before }),
+    getNextPageParam: (last) => (last.length < PAGE ? undefined : last.at(-1)!.seq),
     placeholderData: keepPreviousData,
   });
   const rows = acts.data?.pages.flat() ?? [];
@@ -61,7 +58,7 @@ export function AuditPage({ me }: { me: Me }) {
           </label>
         </div>
         {me.role === "admin" && (
-          <a className="button" href={`/api/people/audit.jsonl?${filter}`}>
+          <a className="button" href={linkTo("auditFile", filter)}>
             Export
           </a>
         )}

@@ -2,18 +2,15 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import { useState } from "react";
-import { z } from "zod";
-import { type Join, Welcome } from "@tiller/schema";
-import { get, post } from "../api.ts";
+import type { Join, Welcome } from "@tiller/schema";
+import { api, asking } from "../api.ts";
 import { Card, Empty, Loading, Refused, when } from "../design/components.tsx";
 import "../control/control.css";
 
 export function JoinPage() {
   const { token } = useParams({ strict: false });
-  const url = `/api/join/${encodeURIComponent(token ?? "")}`;
   const invitation = useQuery({
-    queryKey: ["join", token],
-    queryFn: () => get(url, Welcome),
+    ...asking("readInvitation", { token: token ?? "" }),
     retry: false,
     staleTime: Infinity,
   });
@@ -31,7 +28,7 @@ export function JoinPage() {
     );
   return (
     <main>
-      <JoinForm url={url} welcome={invitation.data} />
+      <JoinForm token={token ?? ""} welcome={invitation.data} />
     </main>
   );
 }
@@ -42,7 +39,7 @@ const list = (text: string) =>
     .map((s) => s.trim())
     .filter(Boolean);
 
-function JoinForm({ url, welcome }: { url: string; welcome: Welcome }) {
+function JoinForm({ token, welcome }: { token: string; welcome: Welcome }) {
   const client = useQueryClient();
   const navigate = useNavigate();
   const [name, setName] = useState("");
@@ -53,7 +50,7 @@ function JoinForm({ url, welcome }: { url: string; welcome: Welcome }) {
     mutationFn: () => {
       const account = handle || password ? { handle, password } : {};
       const body: Join = { name, languages: list(languages), ...account };
-      return post(url, body, z.object({ home: z.string(), pseudonym: z.string() }));
+      return api.join({ token, body });
     },
     onSuccess: async ({ home }) => {
       client.clear();

@@ -1,9 +1,8 @@
 /** The payroll of a period, its export, rates, and corrections as further entries. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { z } from "zod";
-import { type Me, PayRate, Payroll, type PayLine } from "@tiller/schema";
-import { get, post } from "../api.ts";
+import type { Me, PayLine } from "@tiller/schema";
+import { api, asking, keyOf, linkTo } from "../api.ts";
 import { hours } from "../control/format.ts";
 import { Tools } from "../control/tools.tsx";
 import {
@@ -21,12 +20,7 @@ import { PeopleNav } from "./nav.tsx";
 
 export function PayPage({ me }: { me: Me }) {
   const [period, setPeriod] = useState(thisMonth);
-  const query = `from=${period.from}&to=${period.to}`;
-  const pay = useQuery({
-    queryKey: ["payroll", query],
-    queryFn: () => get(`/api/pay?${query}`, Payroll),
-    enabled: period.from < period.to,
-  });
+  const pay = useQuery(asking("payroll", period.from < period.to ? period : undefined));
   const [correcting, setCorrecting] = useState<PayLine>();
   const lines = pay.data?.lines ?? [];
   const currency = pay.data?.currency ?? "";
@@ -55,14 +49,14 @@ export function PayPage({ me }: { me: Me }) {
           </label>
         </div>
         <div className="actions">
-          <a className="button" href={`/api/pay/entries.csv?${query}`}>
+          <a className="button" href={linkTo("payEntries", period)}>
             Ledger as CSV
           </a>
-          <a className="button" href={`/api/pay/payroll.csv?${query}`}>
+          <a className="button" href={linkTo("payrollFile", period)}>
             Payroll by pseudonym
           </a>
           {me.role === "admin" && (
-            <a className="button primary" href={`/api/pay/payroll.csv?${query}&names=1`}>
+            <a className="button primary" href={linkTo("payrollFile", { ...period, names: "1" })}>
               Payroll by name
             </a>
           )}
@@ -185,14 +179,9 @@ function CorrectionDialog({
   const [reason, setReason] = useState("");
   const amount = minor(text, currency);
   const correct = useMutation({
-    mutationFn: () =>
-      post(
-        `/api/pay/people/${encodeURIComponent(line.person)}/corrections`,
-        { amount, reason },
-        z.unknown(),
-      ),
+    mutationFn: (amount: number) => api.correctPay({ id: line.person, body: { amount, reason } }),
     onSuccess: async () => {
-      await client.invalidateQueries({ queryKey: ["payroll"] });
+      await client.invalidateQueries({ queryKey: keyOf("payroll") });
       close();
     },
   });
@@ -202,7 +191,7 @@ function CorrectionDialog({
         className="form"
         onSubmit={(e) => {
           e.preventDefault();
-          if (amount) correct.mutate();
+          if (amount) correct.mutate(amount);
         }}
       >
         <p className="quiet small">
@@ -239,10 +228,7 @@ function CorrectionDialog({
 
 function Rates({ me }: { me: Me }) {
   const [adding, setAdding] = useState(false);
-  const rates = useQuery({
-    queryKey: ["rates"],
-    queryFn: () => get("/api/pay/rates", z.array(PayRate)),
-  });
+  const rates = useQuery(asking("payRates"));
   return (
     <Card
       title="Rates"
@@ -311,15 +297,19 @@ function RateDialog({
   const known = /^[A-Z]{3}$/.test(currency);
   const amount = known ? minor(text, currency) : undefined;
   const add = useMutation({
-    mutationFn: () =>
-      post(
-        "/api/pay/rates",
-        { kind: kind.trim() || null, per, amount, currency, validFrom: `${from}T00:00:00.000Z` },
-        z.object({ booked: z.number() }),
-      ),
+    mutationFn: (amount: number) =>
+      api.setPayRate({
+        body: {
+          kind: kind.trim() || null,
+          per,
+          amount,
+          currency,
+          validFrom: `${from}T00:00:00.000Z`,
+        },
+      }),
     onSuccess: async () => {
-      await client.invalidateQueries({ queryKey: ["rates"] });
-      await client.invalidateQueries({ queryKey: ["payroll"] });
+      await client.invalidateQueries({ queryKey: keyOf("payRates") });
+      await client.invalidateQueries({ queryKey: keyOf("payroll") });
       close();
     },
   });
@@ -329,7 +319,7 @@ function RateDialog({
         className="form"
         onSubmit={(e) => {
           e.preventDefault();
-          if (amount !== undefined) add.mutate();
+          if (amount !== undefined) add.mutate(amount);
         }}
       >
         <div className="pair-fields">

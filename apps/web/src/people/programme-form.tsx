@@ -2,10 +2,9 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { z } from "zod";
-import { Programme, StoredProgramme } from "@tiller/schema";
-import { post } from "../api.ts";
+import { Programme, type StoredProgramme } from "@tiller/schema";
+import { api, keyOf } from "../api.ts";
 import { Dialog, FormEnd } from "../design/components.tsx";
-import { programmesKey } from "./programmes.tsx";
 
 const example = [
   {
@@ -63,10 +62,10 @@ export function ProgrammeForm({
         throw new Error(
           whole.error.issues.map((i) => `${i.path.join(".")}: ${i.message}`).join("; "),
         );
-      return post("/api/joining/programmes", { name, body: whole.data }, StoredProgramme);
+      return api.saveProgramme({ body: { name, body: whole.data } });
     },
     onSuccess: async () => {
-      await client.invalidateQueries({ queryKey: programmesKey });
+      await client.invalidateQueries({ queryKey: keyOf("listProgrammes") });
       close();
     },
   });

@@ -1,9 +1,8 @@
 /** Joining as leads see it: the programmes that newcomers go through, version by version, and who stands where. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { z } from "zod";
-import { JoiningRow, type Me, StoredProgramme } from "@tiller/schema";
-import { get, post } from "../api.ts";
+import type { JoiningRow, Me, StoredProgramme } from "@tiller/schema";
+import { api, asking, keyOf } from "../api.ts";
 import {
   Badge,
   Card,
@@ -19,8 +18,6 @@ import {
 import { PeopleNav } from "./nav.tsx";
 import { ProgrammeForm } from "./programme-form.tsx";
 
-export const programmesKey = ["programmes"];
-const newcomersKey = ["newcomers"];
 const many = (n: number, one: string) => `${n} ${one}${n === 1 ? "" : "s"}`;
 const tone = {
   consent: undefined,
@@ -34,19 +31,13 @@ const tone = {
 
 export function ProgrammesPage({ me }: { me: Me }) {
   const client = useQueryClient();
-  const list = useQuery({
-    queryKey: programmesKey,
-    queryFn: () => get("/api/joining/programmes", z.array(StoredProgramme)),
-  });
-  const newcomers = useQuery({
-    queryKey: newcomersKey,
-    queryFn: () => get("/api/joining/people", z.array(JoiningRow)),
-  });
+  const list = useQuery(asking("listProgrammes"));
+  const newcomers = useQuery(asking("listJoining"));
   const [editing, setEditing] = useState<{ from?: StoredProgramme }>();
   const [admitting, setAdmitting] = useState<JoiningRow>();
   const end = useMutation({
-    mutationFn: () => post("/api/joining/programmes/end", {}, z.unknown()),
-    onSettled: () => client.invalidateQueries({ queryKey: programmesKey }),
+    mutationFn: () => api.endProgramme(),
+    onSettled: () => client.invalidateQueries({ queryKey: keyOf("listProgrammes") }),
   });
   const error = list.error ?? newcomers.error;
   return (
@@ -192,9 +183,9 @@ function AdmitDialog({ row, close }: { row: JoiningRow; close: () => void }) {
   const client = useQueryClient();
   const [why, setWhy] = useState("");
   const admit = useMutation({
-    mutationFn: () => post("/api/joining/admit", { person: row.person, why }, z.unknown()),
+    mutationFn: () => api.admit({ body: { person: row.person, why } }),
     onSuccess: async () => {
-      await client.invalidateQueries({ queryKey: newcomersKey });
+      await client.invalidateQueries({ queryKey: keyOf("listJoining") });
       close();
     },
   });

@@ -1,18 +1,8 @@
 /** The roster: everyone over all kinds of work, with groups, languages, qualifications and levels; and invitations. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { z } from "zod";
-import {
-  ControlRoom,
-  type ControlPerson,
-  Invitation,
-  type Me,
-  type Role,
-  roles,
-  RosterPerson,
-} from "@tiller/schema";
-import { get, post } from "../api.ts";
-import { roomKey } from "../control/page.tsx";
+import { type ControlPerson, type Me, type Role, roles, type RosterPerson } from "@tiller/schema";
+import { api, asking, keyOf } from "../api.ts";
 import { Tools } from "../control/tools.tsx";
 import {
   Badge,
@@ -27,8 +17,6 @@ import {
 } from "../design/components.tsx";
 import { PeopleNav } from "./nav.tsx";
 
-const rosterKey = ["roster"];
-const invitationsKey = ["invitations"];
 const list = (text: string) =>
   text
     .split(",")
@@ -36,11 +24,8 @@ const list = (text: string) =>
     .filter(Boolean);
 
 export function RosterPage({ me }: { me: Me }) {
-  const people = useQuery({
-    queryKey: rosterKey,
-    queryFn: () => get("/api/people", z.array(RosterPerson)),
-  });
-  const room = useQuery({ queryKey: roomKey, queryFn: () => get("/api/control", ControlRoom) });
+  const people = useQuery(asking("listPeople"));
+  const room = useQuery(asking("controlRoom"));
   const [changing, setChanging] = useState<RosterPerson>();
   const [text, setText] = useState("");
   const work = new Map(room.data?.people.map((p) => [p.person as string, p]));
@@ -194,24 +179,23 @@ function PersonDialog({
             }
           : {};
         const change = { groups: list(groups), languages: list(languages), ...named };
-        await post(`/api/control/people/${path}`, change, z.unknown());
+        await api.changeWorker({ id: path, body: change });
       }
       if (admin && (role !== person.role || paid !== person.paid || disabled !== person.disabled))
-        await post(`/api/people/${path}`, { role, paid, disabled }, z.unknown());
+        await api.changePerson({ id: path, body: { role, paid, disabled } });
     },
     onSuccess: async () => {
-      await client.invalidateQueries({ queryKey: rosterKey });
-      await client.invalidateQueries({ queryKey: roomKey });
+      await client.invalidateQueries({ queryKey: keyOf("listPeople") });
+      await client.invalidateQueries({ queryKey: keyOf("controlRoom") });
       close();
     },
   });
   const makeLink = useMutation({
-    mutationFn: () => post(`/api/people/${path}/link`, {}, z.object({ link: z.string() })),
+    mutationFn: () => api.newLink({ id: path }),
     onSuccess: (made) => setLink(made.link),
   });
   const signOut = useMutation({
-    mutationFn: () =>
-      post(`/api/people/${path}/sessions/revoke`, {}, z.object({ ended: z.number() })),
+    mutationFn: () => api.revokeSessions({ id: path, body: {} }),
   });
   const error = save.error ?? makeLink.error ?? signOut.error;
   return (
@@ -313,13 +297,10 @@ const stateTone = { open: "good", used: undefined, expired: "warn", revoked: "ba
 function Invitations({ me }: { me: Me }) {
   const client = useQueryClient();
   const [inviting, setInviting] = useState(false);
-  const invitations = useQuery({
-    queryKey: invitationsKey,
-    queryFn: () => get("/api/people/invitations", z.array(Invitation)),
-  });
+  const invitations = useQuery(asking("listInvitations"));
   const revoke = useMutation({
-    mutationFn: (id: string) => post(`/api/people/invitations/${id}/revoke`, {}, z.unknown()),
-    onSettled: () => client.invalidateQueries({ queryKey: invitationsKey }),
+    mutationFn: (id: string) => api.revokeInvitation({ id }),
+    onSettled: () => client.invalidateQueries({ queryKey: keyOf("listInvitations") }),
   });
   return (
     <Card
@@ -382,12 +363,10 @@ function InviteDialog({ me, close }: { me: Me; close: () => void }) {
   const [note, setNote] = useState("");
   const invite = useMutation({
     mutationFn: () =>
-      post(
-        "/api/people/invitations",
-        { role, groups: list(groups), languages: list(languages), days: Number(days), note },
-        z.object({ link: z.string() }),
-      ),
-    onSuccess: () => client.invalidateQueries({ queryKey: invitationsKey }),
+      api.invite({
+        body: { role, groups: list(groups), languages: list(languages), days: Number(days), note },
+      }),
+    onSuccess: () => client.invalidateQueries({ queryKey: keyOf("listInvitations") }),
   });
   return (
     <Dialog open close={close} title="Invite somebody">

@@ -3,11 +3,9 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { z } from "zod";
 import { type ControlRoom, ExperimentId, PersonId, type RuleBody, type Who } from "@tiller/schema";
-import { post } from "../api.ts";
+import { api, keyOf } from "../api.ts";
 import { type Names, queueName } from "../control/format.ts";
-import { roomKey } from "../control/page.tsx";
 import { Dialog, FormEnd } from "../design/components.tsx";
-import { rulesKey } from "./work.tsx";
 
 type Kind = RuleBody["rule"];
 const kinds: { readonly [K in Kind]: string } = {
@@ -54,13 +52,10 @@ export function NewRule({
   };
   const save = useMutation({
     mutationFn: () =>
-      post(
-        "/api/work/rules",
-        { ...Where.parse(JSON.parse(where)), body: body[rule]() },
-        z.object({ id: z.string() }),
-      ),
+      api.addRule({ body: { ...Where.parse(JSON.parse(where)), body: body[rule]() } }),
     onSuccess: async () => {
-      for (const queryKey of [rulesKey, roomKey]) await client.invalidateQueries({ queryKey });
+      for (const queryKey of [keyOf("listRules"), keyOf("controlRoom")])
+        await client.invalidateQueries({ queryKey });
       close();
     },
   });

@@ -2,8 +2,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { z } from "zod";
-import { post } from "../api.ts";
+import { api } from "../api.ts";
 import { Card, Refused } from "../design/components.tsx";
 import "../control/control.css";
 
@@ -13,7 +12,7 @@ export function SignIn() {
   const [handle, setHandle] = useState("");
   const [password, setPassword] = useState("");
   const enter = useMutation({
-    mutationFn: () => post("/api/sign-in", { handle, password }, z.object({ home: z.string() })),
+    mutationFn: () => api.signIn({ body: { handle, password } }),
     onSuccess: async ({ home }) => {
       client.clear();
       await navigate({ to: home });

@@ -1,24 +1,18 @@
 /** Who gets what: the rules that hold when a task is given out, quotas among them, and who is set on which queues. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { z } from "zod";
-import { ControlRoom, type Me, type RosterRow, type Who, WorkRule } from "@tiller/schema";
-import { get, post } from "../api.ts";
+import type { Me, RosterRow, Who, WorkRule } from "@tiller/schema";
+import { api, asking, keyOf } from "../api.ts";
 import { type Names, queueName, whoName } from "../control/format.ts";
 import { MoveDialog } from "../control/move.tsx";
-import { type MoveStart, namesOf, roomKey } from "../control/page.tsx";
+import { type MoveStart, namesOf } from "../control/page.tsx";
 import { Card, Empty, Failed, Loading, Refused, percent, when } from "../design/components.tsx";
 import { PeopleNav } from "./nav.tsx";
 import { NewRule } from "./rule-form.tsx";
 
-export const rulesKey = ["work-rules"];
-
 export function WorkPage({ me }: { me: Me }) {
-  const room = useQuery({ queryKey: roomKey, queryFn: () => get("/api/control", ControlRoom) });
-  const rules = useQuery({
-    queryKey: rulesKey,
-    queryFn: () => get("/api/work/rules", z.array(WorkRule)),
-  });
+  const room = useQuery(asking("controlRoom"));
+  const rules = useQuery(asking("listRules"));
   const [moving, setMoving] = useState<MoveStart>();
   const [adding, setAdding] = useState(false);
   const may = me.role !== "researcher";
@@ -103,9 +97,13 @@ export function ruleWords({ body: b }: Pick<WorkRule, "body">, names: Names): st
 function RuleRow({ rule, names, may }: { rule: WorkRule; names: Names; may: boolean }) {
   const client = useQueryClient();
   const end = useMutation({
-    mutationFn: () => post(`/api/work/rules/${rule.id}/end`, {}, z.unknown()),
+    mutationFn: () => api.endRule({ id: rule.id }),
     onSettled: () =>
-      Promise.all([rulesKey, roomKey].map((queryKey) => client.invalidateQueries({ queryKey }))),
+      Promise.all(
+        [keyOf("listRules"), keyOf("controlRoom")].map((queryKey) =>
+          client.invalidateQueries({ queryKey }),
+        ),
+      ),
   });
   const where = rule.kind
     ? queueName({ kind: rule.kind, experiment: rule.experiment }, names)

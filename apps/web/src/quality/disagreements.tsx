@@ -1,21 +1,17 @@
 /** Tasks on which people said different things: the texts, who said what, and the place to settle it. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { z } from "zod";
-import { at, Decide, Disagreement, put, QualityReport } from "@tiller/schema";
-import { get, post } from "../api.ts";
+import { at, Decide, type Disagreement, put } from "@tiller/schema";
+import { api, asking, keyOf } from "../api.ts";
 import { Badge, Empty, Failed, Loading } from "../design/components.tsx";
-import { InputTexts, Page, PopulationLine, query, short, useWhich, type Which } from "./parts.tsx";
+import { InputTexts, Page, PopulationLine, asked, short, useWhich, type Which } from "./parts.tsx";
 
 const PAGE = 10;
 
 export function DisagreementsPage() {
   const { fields, which, picker, about } = useWhich();
   const counted = useQuery({
-    queryKey: ["quality-population", which && query(which)],
-    queryFn: () =>
-      get(`/api/quality/report?${query(which!)}`, QualityReport.pick({ population: true })),
-    enabled: which !== undefined,
+    ...asking("qualityReport", which && asked(which)),
     placeholderData: (old) => old, // the choice stays open while another is looked for
   });
   return (
@@ -29,7 +25,7 @@ export function DisagreementsPage() {
         <PopulationLine of={counted.data.population} which={which} about={about} />
       )}
       {which ? (
-        <DisagreementList key={query(which)} which={which} />
+        <DisagreementList key={JSON.stringify(which)} which={which} />
       ) : fields.isPending ? (
         <Loading />
       ) : (
@@ -49,13 +45,8 @@ export function DisagreementList({
   pair?: { first: string; second: string };
 }) {
   const [offset, setOffset] = useState(0);
-  const who = pair
-    ? `&first=${encodeURIComponent(pair.first)}&second=${encodeURIComponent(pair.second)}`
-    : "";
-  const url = `/api/quality/disagreements?${query(which)}${who}&offset=${offset}&limit=${PAGE}`;
   const list = useQuery({
-    queryKey: ["disagreements", url],
-    queryFn: () => get(url, z.array(Disagreement)),
+    ...asking("disagreements", { ...asked(which), ...pair, offset, limit: PAGE }),
     placeholderData: (old) => old,
   });
   if (list.isPending) return <Loading />;
@@ -162,11 +153,11 @@ function Settle({ d, field, done }: { d: Disagreement; field: string; done: () =
         reason,
         gold,
       });
-      return post("/api/quality/decisions", body, Disagreement);
+      return api.decide({ body });
     },
     onSuccess: async () => {
       done();
-      await client.invalidateQueries({ queryKey: ["disagreements"] });
+      await client.invalidateQueries({ queryKey: keyOf("disagreements") });
     },
   });
   return (

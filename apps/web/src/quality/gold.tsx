@@ -1,17 +1,13 @@
 /** Hidden gold: the items, their history and how people did on them; add, change, retire, each with a reason. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { z } from "zod";
-import { Gold, GoldAnswer, GoldChange, GoldEvent, wilson } from "@tiller/schema";
-import { get, post } from "../api.ts";
+import { type Gold, GoldChange, wilson } from "@tiller/schema";
+import { api, asking, keyOf } from "../api.ts";
 import { Badge, Empty, Failed, Loading, when } from "../design/components.tsx";
 import { Scroll, Estimate, InputTexts, Page, short, useWhich } from "./parts.tsx";
 
 export function GoldPage() {
-  const list = useQuery({
-    queryKey: ["gold", "list"],
-    queryFn: () => get("/api/quality/gold", z.array(Gold)),
-  });
+  const list = useQuery(asking("listGold"));
   const [adding, add] = useState(false);
   return (
     <Page
@@ -40,22 +36,19 @@ export function GoldPage() {
   );
 }
 
-const Details = z.object({ gold: Gold, events: z.array(GoldEvent), answers: z.array(GoldAnswer) });
-
 function Item({ g }: { g: Gold }) {
   const client = useQueryClient();
   const [mode, setMode] = useState<"closed" | "history" | "edit" | "retire">("closed");
   const [reason, setReason] = useState("");
   const details = useQuery({
-    queryKey: ["gold", g.id],
-    queryFn: () => get(`/api/quality/gold/${g.id}`, Details),
+    ...asking("getGold", { id: g.id }),
     enabled: mode === "history",
   });
   const retire = useMutation({
-    mutationFn: () => post(`/api/quality/gold/${g.id}/active`, { active: !g.active, reason }, Gold),
+    mutationFn: () => api.setGoldActive({ id: g.id, body: { active: !g.active, reason } }),
     onSuccess: async () => {
       setMode("closed");
-      await client.invalidateQueries({ queryKey: ["gold"] });
+      await client.invalidateQueries({ queryKey: keyOf("listGold") });
     },
   });
   const right = details.data?.answers.filter((a) => a.right).length ?? 0;
@@ -183,11 +176,11 @@ function Editor({ of, done }: { of?: Gold; done: () => void }) {
         tolerance,
         reason,
       });
-      return post("/api/quality/gold", body, Gold);
+      return api.addGold({ body });
     },
     onSuccess: async () => {
       done();
-      await client.invalidateQueries({ queryKey: ["gold"] });
+      await client.invalidateQueries({ queryKey: keyOf("listGold") });
     },
   });
   return (

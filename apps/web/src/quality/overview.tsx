@@ -2,15 +2,14 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
-import { z } from "zod";
-import {
-  type AgreementReport,
-  type Estimated,
+import type {
+  AgreementReport,
+  Estimated,
   LiveQuality,
   QualityReport,
-  type RaterQuality,
+  RaterQuality,
 } from "@tiller/schema";
-import { get, post } from "../api.ts";
+import { api, asking } from "../api.ts";
 import {
   Badge,
   Card,
@@ -29,7 +28,7 @@ import {
   Figure,
   Page,
   PopulationLine,
-  query,
+  asked,
   Scroll,
   Trend,
   useWhich,
@@ -39,9 +38,7 @@ import {
 export function QualityPage() {
   const { fields, which, picker, about } = useWhich();
   const report = useQuery({
-    queryKey: ["quality-report", which && query(which)],
-    queryFn: () => get(`/api/quality/report?${query(which!)}`, QualityReport),
-    enabled: which !== undefined,
+    ...asking("qualityReport", which && asked(which)),
     refetchInterval: 15_000,
   });
   const error = fields.error ?? report.error;
@@ -78,9 +75,7 @@ function Report({ r, which }: { r: QualityReport; which: Which }) {
   const [pair, look] = useState<{ first: string; second: string }>();
   const name = new Map(r.people.map((p) => [p.person as string, p.pseudonym]));
   const live = useQuery({
-    queryKey: ["quality-live", query(which)],
-    queryFn: () => get(`/api/quality/live?${query(which)}`, LiveQuality),
-    enabled: r.scale !== "interval",
+    ...asking("liveQuality", r.scale === "interval" ? undefined : asked(which)),
     refetchInterval: 3000,
   });
   return (
@@ -228,12 +223,7 @@ function Newest({ live, name }: { live: LiveQuality; name: ReadonlyMap<string, s
 /** Exports and data sets carry the weights that are stored here. */
 function Weights({ which }: { which: Which }) {
   const store = useMutation({
-    mutationFn: () =>
-      post(
-        "/api/quality/weights",
-        { type: which.type, field: which.field, ...which.population },
-        z.object({ changed: z.number() }),
-      ),
+    mutationFn: () => api.setWeights({ body: asked(which) }),
   });
   return (
     <div className="row">

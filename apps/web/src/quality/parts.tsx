@@ -2,9 +2,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
-import { z } from "zod";
-import { type Counted, type Estimated, Measured, Population, Populations } from "@tiller/schema";
-import { get } from "../api.ts";
+import { type Counted, type Estimated, Population, type Populations } from "@tiller/schema";
+import { asking } from "../api.ts";
 import { percent } from "../design/components.tsx";
 import "./quality.css";
 
@@ -116,13 +115,12 @@ export interface Which {
   readonly field: string;
   readonly population: Population;
 }
-export const query = ({ type, field, population }: Which) =>
-  new URLSearchParams({ type, field, ...population }).toString();
+/** As the operations ask for it. */
+export const asked = ({ type, field, population }: Which) => ({ type, field, ...population });
 /** The kind of work and field that is looked at, kept in this browser; undefined while loading or when there is none. */
 export function useWhich() {
   const fields = useQuery({
-    queryKey: ["quality-fields"],
-    queryFn: () => get("/api/quality/fields", z.array(Measured)),
+    ...asking("qualityFields"),
     staleTime: 60_000,
   });
   const [kept, keep] = useState(() => localStorage.getItem(KEY) ?? "");
@@ -176,9 +174,7 @@ export function PopulationLine({
 }) {
   const { population: p } = which;
   const choices = useQuery({
-    queryKey: ["quality-populations", which.type, which.field],
-    queryFn: () =>
-      get(`/api/quality/populations?${query({ ...which, population: {} })}`, Populations),
+    ...asking("qualityPopulations", { type: which.type, field: which.field }),
     staleTime: 30_000,
   });
   const pick = (name: keyof Population, value: string) => {

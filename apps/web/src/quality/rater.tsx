@@ -1,9 +1,8 @@
 /** One rater: how reliable, on gold, with researchers, how sure, how biased, how fast, how steady; and what was said to them. */
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
-import { z } from "zod";
-import { RaterReport, Thread } from "@tiller/schema";
-import { get } from "../api.ts";
+import type { RaterReport } from "@tiller/schema";
+import { asking } from "../api.ts";
 import { Badge, Card, duration, Failed, Loading, percent, when } from "../design/components.tsx";
 import {
   Scroll,
@@ -11,7 +10,7 @@ import {
   Figure,
   Page,
   PopulationLine,
-  query,
+  asked,
   Trend,
   useWhich,
 } from "./parts.tsx";
@@ -21,17 +20,10 @@ export function RaterPage() {
   const { id } = useParams({ from: "/quality/raters/$id" });
   const { which, picker, about: choose } = useWhich();
   const report = useQuery({
-    queryKey: ["quality-rater", id, which && query(which)],
-    queryFn: () =>
-      get(`/api/quality/raters/${encodeURIComponent(id)}?${query(which!)}`, RaterReport),
-    enabled: which !== undefined,
+    ...asking("raterQuality", which && { id, ...asked(which) }),
     placeholderData: (old) => old, // the choice stays open while another is looked for
   });
-  const about = `/api/quality/threads?about=${encodeURIComponent(id)}`;
-  const threads = useQuery({
-    queryKey: ["threads", about],
-    queryFn: () => get(about, z.array(Thread)),
-  });
+  const threads = useQuery(asking("listThreads", { about: id }));
   const r = report.data;
   return (
     <Page title={r?.summary.pseudonym ?? "Rater"} aside={picker}>

@@ -1,16 +1,14 @@
 /** Notes, feedback and disputes: a list, a thread, the buttons that its state allows; and the rater's side of it. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { z } from "zod";
 import {
-  DeskFeedback,
-  Gold,
+  type DeskFeedback,
   movesOf,
   type OpenThread,
-  Thread,
+  type Thread,
   type ThreadAction,
 } from "@tiller/schema";
-import { get, post } from "../api.ts";
+import { api, asking, keyOf } from "../api.ts";
 import { Badge, Card, Empty, Failed, Loading, when } from "../design/components.tsx";
 import { InputTexts, Page, short } from "./parts.tsx";
 
@@ -25,10 +23,8 @@ const tone = {
 
 export function ThreadsPage() {
   const [all, showAll] = useState(false);
-  const url = `/api/quality/threads${all ? "" : "?states=open,replied"}`;
   const list = useQuery({
-    queryKey: ["threads", url],
-    queryFn: () => get(url, z.array(Thread)),
+    ...asking("listThreads", all ? {} : { states: "open,replied" }),
     refetchInterval: 10_000,
   });
   return (
@@ -60,27 +56,27 @@ export function ThreadView({ thread: t, as }: { thread: Thread; as: "rater" | "s
   const client = useQueryClient();
   const [text, setText] = useState("");
   const [expected, setExpected] = useState("");
-  const gold = useQuery({
-    queryKey: ["gold", t.gold],
-    queryFn: () => get(`/api/quality/gold/${t.gold}`, z.object({ gold: Gold })),
-    enabled: as === "staff" && t.gold !== null && t.kind === "dispute",
-  });
+  const gold = useQuery(
+    asking(
+      "getGold",
+      as === "staff" && t.gold !== null && t.kind === "dispute" ? { id: t.gold } : undefined,
+    ),
+  );
   const act = useMutation({
-    mutationFn: (action: ThreadAction) =>
-      post(
-        `${as === "staff" ? "/api/quality/threads" : "/api/desk/feedback"}/${t.id}`,
-        {
-          action,
-          text,
-          ...(action === "uphold" && expected ? { expected: JSON.parse(expected) as unknown } : {}),
-        },
-        Thread,
-      ),
+    mutationFn: (action: ThreadAction) => {
+      const known = action === "uphold" && expected;
+      const body = {
+        action,
+        text,
+        ...(known ? { expected: JSON.parse(expected) as Record<string, unknown> } : {}),
+      };
+      return api[as === "staff" ? "answerThread" : "answerFeedback"]({ id: t.id, body });
+    },
     onSuccess: async () => {
       setText("");
       await Promise.all(
-        ["threads", "desk-feedback", "gold"].map((k) =>
-          client.invalidateQueries({ queryKey: [k] }),
+        (["listThreads", "listFeedback", "getGold", "listGold"] as const).map((name) =>
+          client.invalidateQueries({ queryKey: keyOf(name) }),
         ),
       );
     },
@@ -158,11 +154,11 @@ export function NewThread({
   const [title, setTitle] = useState("");
   const [text, setText] = useState("");
   const save = useMutation({
-    mutationFn: () => post("/api/quality/threads", { ...about, kind, title, text }, Thread),
+    mutationFn: () => api.openThread({ body: { ...about, kind, title, text } }),
     onSuccess: async () => {
       setTitle("");
       setText("");
-      await client.invalidateQueries({ queryKey: ["threads"] });
+      await client.invalidateQueries({ queryKey: keyOf("listThreads") });
     },
   });
   return (
@@ -204,8 +200,7 @@ export function NewThread({
 /** The rater's side: what staff wrote, and where a researcher settled a task otherwise. */
 export function FeedbackPage() {
   const mine = useQuery({
-    queryKey: ["desk-feedback"],
-    queryFn: () => get("/api/desk/feedback", DeskFeedback),
+    ...asking("listFeedback"),
     refetchInterval: 30_000,
   });
   return (
@@ -244,12 +239,10 @@ function Settled({ s, disputed }: { s: DeskFeedback["settled"][number]; disputed
   const [text, setText] = useState("");
   const dispute = useMutation({
     mutationFn: () =>
-      post(
-        "/api/desk/feedback",
-        { answer: s.answer, title: `${s.title}: I see it otherwise`.slice(0, 200), text },
-        Thread,
-      ),
-    onSuccess: () => client.invalidateQueries({ queryKey: ["desk-feedback"] }),
+      api.giveFeedback({
+        body: { answer: s.answer, title: `${s.title}: I see it otherwise`.slice(0, 200), text },
+      }),
+    onSuccess: () => client.invalidateQueries({ queryKey: keyOf("listFeedback") }),
   });
   return (
     <Card title={s.title} aside={<span className="quiet small">{when(s.at)}</span>}>

@@ -1,9 +1,8 @@
 /** A page about one of the workflows that this server can start: which, and what is then filled in for it. */
 import type { ReactNode } from "react";
 import { useQuery } from "@tanstack/react-query";
-import { z } from "zod";
-import { KnownWorkflow } from "@tiller/schema";
-import { get } from "../api.ts";
+import type { KnownWorkflow } from "@tiller/schema";
+import { asking } from "../api.ts";
 import { Empty, Failed, Loading } from "../design/components.tsx";
 
 export function ChooseWorkflow(p: {
@@ -15,10 +14,7 @@ export function ChooseWorkflow(p: {
   choose: (name: string) => void;
   children: (workflow: KnownWorkflow) => ReactNode;
 }) {
-  const known = useQuery({
-    queryKey: ["workflows"],
-    queryFn: () => get("/api/studio/workflows", z.array(KnownWorkflow)),
-  });
+  const known = useQuery(asking("listWorkflows"));
   const chosen = known.data?.find((w) => w.name === p.name) ?? known.data?.[0];
   return (
     <main className="start-run">

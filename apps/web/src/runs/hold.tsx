@@ -1,8 +1,7 @@
 /** Sets a run aside, or lets one that is held go on. */
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { z } from "zod";
 import type { TracedRun } from "@tiller/schema";
-import { post } from "../api.ts";
+import { api } from "../api.ts";
 
 export function HoldButton({
   run,
@@ -13,11 +12,7 @@ export function HoldButton({
   const held = run.state === "held";
   const act = useMutation({
     mutationFn: () =>
-      post(
-        `/api/studio/experiments/${encodeURIComponent(run.id)}/${held ? "release" : "hold"}`,
-        {},
-        z.object({}).loose(),
-      ),
+      held ? api.releaseRun({ id: run.id }) : api.holdRun({ id: run.id, body: {} }),
     onSuccess: () => client.invalidateQueries(),
   });
   if (run.imported || (!held && run.state !== "running")) return null;

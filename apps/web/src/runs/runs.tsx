@@ -3,8 +3,8 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useRef } from "react";
 import { z } from "zod";
-import { RunProgress } from "@tiller/schema";
-import { get } from "../api.ts";
+import type { RunProgress } from "@tiller/schema";
+import { asking, keyOf } from "../api.ts";
 import { Badge, Empty, Failed, Loading, Meter, when } from "../design/components.tsx";
 import { stateTone } from "../studio/experiments.tsx";
 import { ago, compact, money, span } from "../trace/format.ts";
@@ -26,8 +26,7 @@ export function Runs() {
   const go = (change: Partial<z.infer<typeof RunsPlace>>) =>
     void navigate({ search: (old) => ({ ...old, ...change }), replace: true });
   const list = useQuery({
-    queryKey: ["progress"],
-    queryFn: () => get("/api/studio/progress", z.array(RunProgress)),
+    ...asking("listProgress"),
     refetchInterval: 3000,
   });
   const runs = list.data ?? [];
@@ -258,7 +257,7 @@ function ImportButton() {
   const taking = useMutation({
     mutationFn: importFile,
     onSuccess: async ({ experiment }) => {
-      await client.invalidateQueries({ queryKey: ["progress"] });
+      await client.invalidateQueries({ queryKey: keyOf("listProgress") });
       await navigate({
         to: "/studio/experiments/$id/trace",
         params: { id: experiment },

@@ -4,7 +4,7 @@ import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { z } from "zod";
 import { Agents, type KnownWorkflow } from "@tiller/schema";
-import { post } from "../api.ts";
+import { api } from "../api.ts";
 import { Card } from "../design/components.tsx";
 import { ChooseWorkflow } from "./choose.tsx";
 import { checked, Limits, limitsOf, peopleAnswer, WhoAnswers } from "./given.tsx";
@@ -34,8 +34,6 @@ export function StartRun() {
   );
 }
 
-const Started = z.object({ experiment: z.string() });
-
 function Form({ workflow }: { workflow: KnownWorkflow }) {
   const navigate = useNavigate();
   const schema = useMemo(() => z.fromJSONSchema(workflow.input), [workflow]);
@@ -56,17 +54,15 @@ function Form({ workflow }: { workflow: KnownWorkflow }) {
   const limits = limitsOf(budget);
   const starting = useMutation({
     mutationFn: () =>
-      post(
-        "/api/studio/experiments",
-        {
+      api.startRun({
+        body: {
           workflow: workflow.name,
           input: JSON.parse(given) as unknown,
           agents: "value" in checkedAgents ? checkedAgents.value : {},
           budget: limits.data ?? {},
           seed: Number(seed),
         },
-        Started,
-      ),
+      }),
     onSuccess: ({ experiment }) =>
       navigate({ to: "/studio/experiments/$id/trace", params: { id: experiment }, search: {} }),
   });

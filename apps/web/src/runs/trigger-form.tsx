@@ -4,14 +4,13 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { z } from "zod";
 import { Agents, type KnownWorkflow, type TriggerOn } from "@tiller/schema";
-import { post } from "../api.ts";
+import { api } from "../api.ts";
 import { Card } from "../design/components.tsx";
 import { ChooseWorkflow } from "./choose.tsx";
 import { checked, Limits, limitsOf, peopleAnswer, WhoAnswers } from "./given.tsx";
 import { fieldsOf } from "./input-form.tsx";
 import "./runs.css";
 
-const Ok = z.looseObject({ ok: z.boolean() });
 type Kind = TriggerOn extends infer O ? (O extends unknown ? keyof O : never) : never;
 interface Way {
   readonly label: string;
@@ -90,18 +89,16 @@ function Form({ workflow }: { workflow: KnownWorkflow }) {
   const wrong = "wrong" in given || "wrong" in who || !limits.success || !name || !on.trim();
   const making = useMutation({
     mutationFn: () =>
-      post(
-        "/api/studio/triggers",
-        {
+      api.addTrigger({
+        body: {
           name,
           workflow: workflow.name,
           input: JSON.parse(input) as unknown,
           agents: "value" in who ? who.value : {},
           budget: limits.data ?? {},
-          on: { [kind]: on.trim() },
+          on: { [kind]: on.trim() } as TriggerOn, // of one key, which `kind` names
         },
-        Ok,
-      ),
+      }),
     onSuccess: () => navigate({ to: "/studio/triggers" }),
   });
   return (

@@ -2,20 +2,15 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
-import { z } from "zod";
-import { Trigger, type TriggerFiring, type TriggerOn } from "@tiller/schema";
-import { get, post, remove } from "../api.ts";
+import type { Trigger, TriggerFiring, TriggerOn } from "@tiller/schema";
+import { api, asking, keyOf } from "../api.ts";
 import { Badge, Dialog, Empty, Failed, Loading, when } from "../design/components.tsx";
 import { ago, span } from "../trace/format.ts";
 import "./runs.css";
 
-const Ok = z.looseObject({ ok: z.boolean() });
-const path = "/api/studio/triggers";
-
 export function Triggers() {
   const list = useQuery({
-    queryKey: ["triggers"],
-    queryFn: () => get(path, z.array(Trigger)),
+    ...asking("listTriggers"),
     refetchInterval: 3000,
   });
   return (
@@ -68,15 +63,14 @@ function setsOff(on: TriggerOn): string {
 
 function One({ trigger: t, now }: { trigger: Trigger; now: number }) {
   const client = useQueryClient();
-  const [asking, ask] = useState(false);
-  const again = () => client.invalidateQueries({ queryKey: ["triggers"] });
-  const at = `${path}/${encodeURIComponent(t.name)}`;
+  const [sure, ask] = useState(false);
+  const again = () => client.invalidateQueries({ queryKey: keyOf("listTriggers") });
   const pausing = useMutation({
-    mutationFn: () => post(`${at}/active`, { active: !t.active }, Ok),
+    mutationFn: () => api.setTrigger({ name: t.name, body: { active: !t.active } }),
     onSuccess: again,
   });
   const removing = useMutation({
-    mutationFn: () => remove(at, Ok),
+    mutationFn: () => api.removeTrigger({ name: t.name }),
     onSuccess: () => {
       ask(false);
       return again();
@@ -156,7 +150,7 @@ function One({ trigger: t, now }: { trigger: Trigger; now: number }) {
           Remove
         </button>
       </div>
-      <Dialog open={asking} close={() => ask(false)} title={`Remove ${t.name}`}>
+      <Dialog open={sure} close={() => ask(false)} title={`Remove ${t.name}`}>
         <ul>
           <li>It starts no more runs, and the list of its firings is gone.</li>
           <li>Runs that it started go on, and stay in the list of runs.</li>

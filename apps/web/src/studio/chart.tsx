@@ -2,9 +2,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import type uPlot from "uplot";
-import { z } from "zod";
-import { MetricPoint, own, type Run } from "@tiller/schema";
-import { get } from "../api.ts";
+import { type MetricPoint, own, type Run } from "@tiller/schema";
+import { asking } from "../api.ts";
 import { onLive } from "./live.ts";
 import { loadPlot, type Plot } from "./plot.ts";
 
@@ -27,10 +26,7 @@ export function Chart({
   series: readonly Series[];
 }) {
   const box = useRef<HTMLDivElement>(null);
-  const points = useQuery({
-    queryKey: ["metrics", run],
-    queryFn: () => get(`/api/studio/runs/${encodeURIComponent(run)}/metrics`, z.array(MetricPoint)),
-  });
+  const points = useQuery(asking("getMetrics", { id: run }));
   const [Plot, setPlot] = useState<Plot>();
   const [trouble, setTrouble] = useState<string>();
   useEffect(() => {

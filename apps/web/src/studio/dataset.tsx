@@ -3,8 +3,8 @@ import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { z } from "zod";
-import { Dataset, Judgment, LabelledPair } from "@tiller/schema";
-import { get } from "../api.ts";
+import { Judgment, LabelledPair } from "@tiller/schema";
+import { asking } from "../api.ts";
 import { Failed, Loading, percent } from "../design/components.tsx";
 import { Value } from "../trace/value.tsx";
 
@@ -14,14 +14,9 @@ const PAGE = 20;
 export function DatasetPage() {
   const { id } = useParams({ from: "/studio/datasets/$id" });
   const [offset, setOffset] = useState(0);
-  const head = useQuery({
-    queryKey: ["dataset", id],
-    queryFn: () => get(`/api/studio/datasets/${id}`, Dataset),
-  });
+  const head = useQuery(asking("getDataset", { id }));
   const rows = useQuery({
-    queryKey: ["dataset-rows", id, offset],
-    queryFn: () =>
-      get(`/api/studio/datasets/${id}/rows?offset=${offset}&limit=${PAGE}`, z.array(z.unknown())),
+    ...asking("datasetRows", { id, offset, limit: PAGE }),
     placeholderData: (old) => old,
   });
   if (head.isPending || rows.isPending)

@@ -2,9 +2,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { type ReactNode, useMemo, useState } from "react";
-import { z } from "zod";
-import { Experiment, metric, MetricPoint, RaterRow, Run, Sample, type Stage } from "@tiller/schema";
-import { get } from "../api.ts";
+import { metric, type Run, type Stage } from "@tiller/schema";
+import { asking, linkTo } from "../api.ts";
 import { ExportButton } from "../data/export.tsx";
 import {
   Badge,
@@ -31,14 +30,10 @@ export function ExperimentPage() {
   const { id } = useParams({ from: "/studio/experiments/$id" });
   useLive(id);
   const e = useQuery({
-    queryKey: ["experiment", id],
-    queryFn: () => get(`/api/studio/experiments/${id}`, Experiment),
+    ...asking("getExperiment", { id }),
     refetchInterval: 5000,
   });
-  const runs = useQuery({
-    queryKey: ["runs", id],
-    queryFn: () => get(`/api/studio/experiments/${id}/runs`, z.array(Run)),
-  });
+  const runs = useQuery(asking("listRuns", { id }));
   if (e.isPending)
     return (
       <main>
@@ -74,7 +69,7 @@ export function ExperimentPage() {
             </Link>
           )}
           {s && (
-            <a className="button primary" href={`/api/studio/experiments/${id}/report.html`}>
+            <a className="button primary" href={linkTo("reportPage", { id })}>
               Report
             </a>
           )}
@@ -138,9 +133,7 @@ const SHOWN = 6; // charts that stand open
 function Curves({ run }: { run: Run }) {
   const declared = Object.keys(run.metrics).length > 0;
   const points = useQuery({
-    queryKey: ["metrics", run.id],
-    queryFn: () =>
-      get(`/api/studio/runs/${encodeURIComponent(run.id)}/metrics`, z.array(MetricPoint)),
+    ...asking("getMetrics", { id: run.id }),
     enabled: !declared,
   });
   // of a run from before metrics were declared: each by its name
@@ -194,10 +187,7 @@ function Details({ title, children }: { title: string; children: ReactNode }) {
 }
 
 function Raters({ id }: { id: string }) {
-  const raters = useQuery({
-    queryKey: ["raters", id],
-    queryFn: () => get(`/api/studio/experiments/${id}/raters`, z.array(RaterRow)),
-  });
+  const raters = useQuery(asking("listRaters", { id }));
   const rows = raters.data ?? [];
   return (
     <Card
@@ -262,10 +252,7 @@ function Raters({ id }: { id: string }) {
 }
 
 function Samples({ id, runs }: { id: string; runs: readonly Run[] }) {
-  const samples = useQuery({
-    queryKey: ["samples", id],
-    queryFn: () => get(`/api/studio/experiments/${id}/samples?limit=200`, z.array(Sample)),
-  });
+  const samples = useQuery(asking("listSamples", { id, limit: 200 }));
   const steps = useMemo(
     () => [...new Set((samples.data ?? []).map((x) => x.step))].toSorted((a, b) => a - b),
     [samples.data],

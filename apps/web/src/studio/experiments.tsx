@@ -1,9 +1,7 @@
 /** The list of experiments. */
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { z } from "zod";
-import { Experiment } from "@tiller/schema";
-import { get } from "../api.ts";
+import { asking } from "../api.ts";
 import {
   Badge,
   Empty,
@@ -25,8 +23,7 @@ export const stateTone = {
 
 export function Experiments() {
   const list = useQuery({
-    queryKey: ["experiments"],
-    queryFn: () => get("/api/studio/experiments", z.array(Experiment)),
+    ...asking("listExperiments"),
     refetchInterval: 3000,
   });
   return (

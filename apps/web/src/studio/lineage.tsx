@@ -1,18 +1,14 @@
 /** The walk back from a checkpoint: run, dataset version, the judgments, and who made them. */
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
-import { Lineage } from "@tiller/schema";
-import { get } from "../api.ts";
+import { asking } from "../api.ts";
 import { Badge, Failed, fixed, Loading, when } from "../design/components.tsx";
 
 const short = (id: string) => id.slice(0, 12);
 
 export function LineagePage() {
   const { id } = useParams({ from: "/studio/checkpoints/$id" });
-  const q = useQuery({
-    queryKey: ["lineage", id],
-    queryFn: () => get(`/api/studio/lineage/${id}`, Lineage),
-  });
+  const q = useQuery(asking("lineage", { id }));
   if (q.isPending)
     return (
       <main>

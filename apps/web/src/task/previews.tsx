@@ -4,15 +4,8 @@
  */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
-import {
-  CheckReply,
-  type Draft,
-  initialValue,
-  PreviewReply,
-  problemsOf,
-  type TaskPreview,
-} from "@tiller/schema";
-import { get, post } from "../api.ts";
+import { type Draft, initialValue, problemsOf, type TaskPreview } from "@tiller/schema";
+import { api, asking, keyOf } from "../api.ts";
 import { Card, Empty, Failed, Loading, Markdown, ThemeButton } from "../design/components.tsx";
 import { TaskForm } from "./task-form.tsx";
 
@@ -44,8 +37,7 @@ export function Previews() {
   const [place, setPlace] = useState(readPlace);
   const client = useQueryClient();
   const tasks = useQuery({
-    queryKey: ["task-previews"],
-    queryFn: () => get("/api/tasks", PreviewReply),
+    ...asking("listTasks"),
     staleTime: Infinity,
   });
   const live = tasks.data?.live ?? false;
@@ -53,7 +45,7 @@ export function Previews() {
     if (!live) return;
     const events = new EventSource("/api/tasks/changes");
     events.addEventListener("change", () => {
-      void client.invalidateQueries({ queryKey: ["task-previews"] });
+      void client.invalidateQueries({ queryKey: keyOf("listTasks") });
     });
     return () => events.close();
   }, [live, client]);
@@ -128,11 +120,7 @@ function Preview({
   };
   const submit = async (answer: Draft) => {
     try {
-      const reply = await post(
-        "/api/tasks/check",
-        { key: task.key, sample, value: answer },
-        CheckReply,
-      );
+      const reply = await api.checkAnswer({ body: { key: task.key, sample, value: answer } });
       setSaid(reply.problems);
       setSent(reply.problems.length ? undefined : answer);
     } catch (e) {

@@ -2,8 +2,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useCallback, useState } from "react";
-import { type NodeLink, TracedRun } from "@tiller/schema";
-import { get } from "../api.ts";
+import type { NodeLink, TracedRun } from "@tiller/schema";
+import { asking, linkTo } from "../api.ts";
 import { Failed, Loading } from "../design/components.tsx";
 import { HoldButton } from "../runs/hold.tsx";
 import { liveSource } from "./source.ts";
@@ -17,8 +17,7 @@ const route = "/studio/experiments/$id/trace";
 export function TracePage() {
   const { id } = useParams({ from: route });
   const run = useQuery({
-    queryKey: ["traced-run", id],
-    queryFn: () => get(`/api/studio/experiments/${encodeURIComponent(id)}/trace/run`, TracedRun),
+    ...asking("tracedRun", { id }),
     refetchInterval: 5000,
   });
   if (run.error)
@@ -64,19 +63,11 @@ function Page({ run }: { run: TracedRun }) {
           </Link>
           <HoldButton run={run} />
           {run.resultBytes !== null && (
-            <a
-              className="button"
-              href={`/api/studio/experiments/${encodeURIComponent(id)}/result`}
-              download
-            >
+            <a className="button" href={linkTo("getResult", { id })} download>
               Result ({bytes(run.resultBytes)})
             </a>
           )}
-          <a
-            className="button"
-            href={`/api/studio/experiments/${encodeURIComponent(id)}/trace/file`}
-            download
-          >
+          <a className="button" href={linkTo("traceFile", { id })} download>
             Export
           </a>
         </>

@@ -2,18 +2,15 @@
  * Where a trace comes from. The viewer knows only this: the studio's is over HTTP and live, an exported file's reads
  * its own blocks (file-source.ts).
  */
-import { z } from "zod";
-import {
+import type {
   NodeComment,
-  NodeDigest,
-  type NodePart,
+  NodePart,
   NodeView,
   TraceFound,
   TracedRun,
-  type TraceNode,
-  TracePage,
+  TraceNode,
 } from "@tiller/schema";
-import { get, post } from "../api.ts";
+import { api, linkTo } from "../api.ts";
 
 /** What can be done to a run that goes on from one of its nodes. */
 export interface TraceActions {
@@ -61,10 +58,6 @@ const POLL_MS = 1000;
  */
 const OVERLAP_POLLS = 5;
 
-const api = (run: string, rest = "") =>
-  `/api/studio/experiments/${encodeURIComponent(run)}/trace${rest}`;
-const query = (name: string, value: string) => `?${name}=${encodeURIComponent(value)}`;
-
 async function allNodes(
   run: string,
   after: number,
@@ -73,7 +66,7 @@ async function allNodes(
   const nodes: TraceNode[] = [];
   for (let seq = after; ;) {
     signal?.throwIfAborted();
-    const page = await get(api(run, `?after=${seq}`), TracePage);
+    const page = await api.tracePage({ id: run, after: seq });
     nodes.push(...page.nodes);
     seq = page.seq;
     if (!page.more) return { nodes, seq };
@@ -81,16 +74,12 @@ async function allNodes(
 }
 
 async function digestsOf(run: string): Promise<Map<string, string>> {
-  const rows = await get(api(run, "/digests"), z.array(NodeDigest));
+  const rows = await api.traceDigests({ id: run });
   return new Map(rows.map((r) => [r.id, r.digest]));
 }
 
-const Started = z.object({ experiment: z.string() });
-
 export function liveSource(run: TracedRun): TraceSource {
   const id = run.id;
-  const act = (name: string, body: object) =>
-    post(`/api/studio/experiments/${encodeURIComponent(id)}/${name}`, body, Started);
   return {
     run,
     watch: ({ nodes: tell, settled }) => {
@@ -122,44 +111,37 @@ export function liveSource(run: TracedRun): TraceSource {
         clearTimeout(timer);
       };
     },
-    node: (node) => get(api(id, `/node${query("id", node)}`), NodeView),
-    part: (node, part) => api(id, `/part${query("id", node)}&part=${part}`),
-    search: (text) => get(api(id, `/search${query("q", text)}`), TraceFound),
-    comment: (node, text) => post(api(id, "/comments"), { node, text }, NodeComment),
+    node: (node) => api.traceNode({ experiment: id, id: node }),
+    part: (node, part) => linkTo("tracePart", { experiment: id, id: node, part }),
+    search: (text) => api.searchTrace({ id, q: text }),
+    comment: (node, text) => api.commentTrace({ id, body: { node, text } }),
     ...(run.imported
       ? {}
       : {
           actions: {
-            fork: (o) => act("fork", o),
-            rewind: (o) => act("rewind", o),
-            reask: (o) => act("reask", o),
+            fork: (o) => api.forkRun({ id, body: o }),
+            rewind: (o) => api.rewindRun({ id, body: o }),
+            reask: (o) => api.reaskRun({ id, body: o }),
             cancel: async (o) => {
-              await post(
-                `/api/studio/experiments/${encodeURIComponent(id)}/cancel`,
-                o,
-                z.object({}).loose(),
-              );
+              await api.cancelRun({ id, body: o });
             },
           },
         }),
     compare: {
       runs: async () => {
-        const rows = await get(
-          "/api/studio/experiments",
-          z.array(z.object({ id: z.string(), title: z.string() }).loose()),
-        );
+        const rows = await api.listExperiments();
         return rows.filter((r) => r.id !== id).map((r) => ({ id: r.id, title: r.title }));
       },
       open: async (other) => {
         const [head, page, digests] = await Promise.all([
-          get(api(other, "/run"), TracedRun),
+          api.tracedRun({ id: other }),
           allNodes(other, 0),
           digestsOf(other),
         ]);
         return { run: head, nodes: page.nodes, digests };
       },
       digests: () => digestsOf(id),
-      node: (other, node) => get(api(other, `/node${query("id", node)}`), NodeView),
+      node: (other, node) => api.traceNode({ experiment: other, id: node }),
     },
   };
 }

@@ -1,22 +1,17 @@
 /** Delegation policies: the rules in words, what they would have done on past answers, and which one is at work. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { z } from "zod";
 import {
   type Backtest,
-  Policy,
+  type Policy,
   policySignals,
   type PolicyRule,
-  StoredPolicy,
+  type StoredPolicy,
 } from "@tiller/schema";
-import { get, post } from "../api.ts";
+import { api, asking, keyOf } from "../api.ts";
 import { Badge, Card, Empty, Failed, Loading, percent } from "../design/components.tsx";
 import "./policies.css";
 
-const Listed = z.object({
-  policies: z.array(StoredPolicy),
-  ready: z.array(z.object({ name: z.string(), body: Policy })),
-});
 const acts = { ask: "Ask one more", stop: "Enough", review: "A researcher looks" } as const;
 const whom = {
   anyone: "anyone",
@@ -30,20 +25,19 @@ const words = (r: PolicyRule) =>
     : "otherwise";
 const signed = (x: number) => `${x > 0 ? "+" : x < 0 ? "−" : "±"}${Math.abs(100 * x).toFixed(1)}`;
 
+type Send = (name: string, act: () => Promise<unknown>) => void;
+
 export function PoliciesPage() {
   const [kind, setKind] = useState("comparison");
-  const list = useQuery({
-    queryKey: ["policies", kind],
-    queryFn: () => get(`/api/work/policies?kind=${encodeURIComponent(kind)}`, Listed),
-  });
+  const list = useQuery(asking("listPolicies", { kind }));
   const client = useQueryClient();
   const [error, setError] = useState<Error>();
   const [busy, setBusy] = useState("");
-  const send = (name: string, path: string, body: unknown) => {
+  const send: Send = (name, act) => {
     setBusy(name);
     setError(undefined);
-    post(`/api/work/${path}`, body, z.unknown())
-      .then(() => client.invalidateQueries({ queryKey: ["policies"] }))
+    act()
+      .then(() => client.invalidateQueries({ queryKey: keyOf("listPolicies") }))
       .catch(setError)
       .finally(() => setBusy(""));
   };
@@ -100,7 +94,9 @@ export function PoliciesPage() {
                   <button
                     className="button"
                     disabled={busy === name}
-                    onClick={() => send(name, "policies", { name: `${name}-${kind}`, body })}
+                    onClick={() =>
+                      send(name, () => api.savePolicy({ body: { name: `${name}-${kind}`, body } }))
+                    }
                   >
                     Take as a draft
                   </button>
@@ -133,15 +129,7 @@ const Rules = ({ body }: { body: Policy }) => (
   </>
 );
 
-function PolicyCard({
-  p,
-  busy,
-  send,
-}: {
-  p: StoredPolicy;
-  busy: boolean;
-  send: (name: string, path: string, body: unknown) => void;
-}) {
+function PolicyCard({ p, busy, send }: { p: StoredPolicy; busy: boolean; send: Send }) {
   const { name, version, body, backtest } = p;
   const id = `${name}@${version}`;
   const v = { name, version };
@@ -154,14 +142,18 @@ function PolicyCard({
       <Rules body={body} />
       {backtest && <Tried b={backtest} />}
       <div className="row">
-        <button className="button" disabled={busy} onClick={() => send(id, "policies/backtest", v)}>
+        <button
+          className="button"
+          disabled={busy}
+          onClick={() => send(id, () => api.backtestPolicy({ body: v }))}
+        >
           {busy ? "Working…" : backtest ? "Try again on past answers" : "Try on past answers"}
         </button>
         {p.state !== "live" && (
           <button
             className="button primary"
             disabled={busy || !backtest}
-            onClick={() => send(id, "policies/state", { ...v, state: "live" })}
+            onClick={() => send(id, () => api.setPolicyState({ body: { ...v, state: "live" } }))}
           >
             Put to work
           </button>
@@ -170,7 +162,7 @@ function PolicyCard({
           <button
             className="button"
             disabled={busy}
-            onClick={() => send(id, "policies/state", { ...v, state: "retired" })}
+            onClick={() => send(id, () => api.setPolicyState({ body: { ...v, state: "retired" } }))}
           >
             Take out
           </button>
