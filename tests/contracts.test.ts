@@ -2,6 +2,8 @@
  * The table of operations against what the server does: every operation says what comes back, names what it takes without
  * two meanings, and replies what it says. In process, on the real database; a wrong reply is a 500 here (operate.ts).
  */
+import { globSync, readFileSync } from "node:fs";
+import path from "node:path";
 import { Hono } from "hono";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
@@ -37,6 +39,16 @@ describe("the table", () => {
     const places = table.map(([, o]) => `${o.method} ${o.path.replaceAll(/:\w+/g, ":")}`);
     expect(new Set(places).size).toBe(places.length);
   });
+});
+
+test("pages ask by operation: no path of one is written in them", () => {
+  const pages = path.join(import.meta.dirname, "../apps/web/src");
+  const written = globSync("**/*.{ts,tsx}", { cwd: pages }).filter((file) =>
+    /(fetch|EventSource|href=\{?)\(?\s*["'`]\/api\/(?!docs)/.test(
+      readFileSync(path.join(pages, file), "utf8"),
+    ),
+  );
+  expect(written).toEqual([path.join("task", "previews.tsx")]); // `tiller task preview` has a server of its own
 });
 
 describe("a handler", () => {
