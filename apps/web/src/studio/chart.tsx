@@ -96,6 +96,11 @@ export function Chart({
       plot.destroy();
     };
   }, [points.data, run, series, Plot]);
+  // what was said once in a long run is no curve
+  const told = (points.data ?? []).filter((p) =>
+    series.some((s) => own(p.values, s.key) !== undefined),
+  );
+  const once = told.length === 1 && points.data!.length > 1 ? told : undefined;
   return (
     <figure className="card" style={{ margin: 0 }}>
       <figcaption className="row spread small">
@@ -112,6 +117,8 @@ export function Chart({
       </figcaption>
       {trouble ? (
         <Newest points={points.data ?? []} series={series} why={trouble} />
+      ) : once ? (
+        <Newest points={once} series={series} />
       ) : (
         <div ref={box} className="chart" role="img" aria-label={`${title} by step`} />
       )}
@@ -120,11 +127,11 @@ export function Chart({
 }
 
 /** Where no curve can be drawn: the newest values in words. */
-function Newest(p: { points: readonly MetricPoint[]; series: readonly Series[]; why: string }) {
+function Newest(p: { points: readonly MetricPoint[]; series: readonly Series[]; why?: string }) {
   const last = p.points.at(-1);
   return (
     <div className="small">
-      <p className="quiet">The curve cannot be drawn here ({p.why}).</p>
+      {p.why !== undefined && <p className="quiet">The curve cannot be drawn here ({p.why}).</p>}
       {last && (
         <p className="num">
           Step {last.step}:{" "}

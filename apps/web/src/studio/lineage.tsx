@@ -36,7 +36,7 @@ export function LineagePage() {
           <p className="quiet">
             {when(c.createdAt)};{" "}
             {Object.entries(c.metrics)
-              .map(([k, v]) => `${k} ${fixed(v)}`)
+              .map(([k, v]) => `${k} ${Number.isInteger(v) ? v : fixed(v)}`)
               .join(", ") || "no metrics"}
           </p>
         </li>
@@ -74,7 +74,7 @@ export function LineagePage() {
         ))}
         {raters.length > 0 && (
           <li>
-            <h2>{raters.length} raters</h2>
+            <h2>{raters.length === 1 ? "1 rater" : `${raters.length} raters`}</h2>
             <p className="row small">
               {raters.map((r) => (
                 <span key={r.pseudonym}>
