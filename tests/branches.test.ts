@@ -43,7 +43,7 @@ const study = workflow("study@1", z.strictObject({ book: z.string() }), async (f
   return { passage, both, last: last.value.answer, part: await f.child(part, { about: book }) };
 });
 /** Two parts beside each other, each for its own people; the result is what came of each. */
-const twins = workflow("twins@1", z.strictObject({}), async (f) => {
+const alike = workflow("alike@1", z.strictObject({}), async (f) => {
   const each = await Promise.allSettled([
     f.child(part, { about: "one", side: "left" }, { name: "one" }),
     f.child(part, { about: "two", side: "right" }, { name: "two" }),
@@ -52,7 +52,7 @@ const twins = workflow("twins@1", z.strictObject({}), async (f) => {
 });
 
 beforeAll(async () => {
-  site = await openServer({ workflows: [study, part, twins] });
+  site = await openServer({ workflows: [study, part, alike] });
   ({ store, flow, app } = site);
   const sides = { ann: "left", bob: "left", eve: "right" };
   for (const [id, side] of Object.entries(sides)) {
@@ -242,13 +242,13 @@ test("asking again posts a new batch in a new run; the old run and its answers s
 }, 120_000);
 
 test("a cancelled part leaves the desks and the rest of the run goes on", async () => {
-  const run = await started("twins@1", {});
+  const run = await started("alike@1", {});
   await expect.poll(open).toEqual([
     { id: `${run}/one/answer`, done: 0, wanted: 1 },
     { id: `${run}/two/answer`, done: 0, wanted: 1 },
   ]);
   const held = await take("ann", "ONE?");
-  expect(await api(`/${run}/cancel`, { node: `${run}/one`, reason: "a twin too many" })).toEqual({
+  expect(await api(`/${run}/cancel`, { node: `${run}/one`, reason: "one too many" })).toEqual({
     ok: true,
   });
   expect(await open()).toEqual([{ id: `${run}/two/answer`, done: 0, wanted: 1 }]);

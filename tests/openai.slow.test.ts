@@ -410,9 +410,9 @@ test("a stored chat completion comes back, is found by its labels, and is forgot
     streamedId = chunk.id;
   const kept = await client.chat.completions.retrieve(one.id);
   expect(kept).toMatchObject({ ...one, user: "u", metadata: { topic: "whales" } });
-  const twin = await client.chat.completions.retrieve(streamedId);
-  expect(twin.choices).toEqual(one.choices);
-  expect(twin.usage).toEqual(one.usage);
+  const stored = await client.chat.completions.retrieve(streamedId);
+  expect(stored.choices).toEqual(one.choices);
+  expect(stored.usage).toEqual(one.usage);
   const ids = async (o: OpenAI.ChatCompletionListParams) =>
     (await client.chat.completions.list(o)).data.map((c) => c.id);
   expect(await ids({ metadata: { topic: "ships" } })).toEqual([streamedId]);

@@ -11,7 +11,7 @@ import { gradedComparison } from "@tiller/crowd";
 import { ExperimentId, LeaseId, OpenThread, type PersonId, rng, type Role } from "@tiller/schema";
 import { createExperiment } from "@tiller/lab";
 import { ensurePerson, issueToken, sql, type Store } from "@tiller/store";
-import { openThread, pickTwin, postBatch, saveGold, submitAnswer } from "@tiller/work";
+import { openThread, pickBlindDuplicate, postBatch, saveGold, submitAnswer } from "@tiller/work";
 import { faults } from "./browser/axe.ts";
 import { launchBrowser } from "./browser/launch.ts";
 import { openServer, type TestServer } from "./fixtures/server.ts";
@@ -65,9 +65,9 @@ async function furnish() {
         return give(id, `reading/pairs/${i}`, graded(right === b), random.next() < 0.5);
       }),
     );
-  let twin = await pickTwin(store.db, staff.id);
-  for (; twin; twin = await pickTwin(store.db, staff.id))
-    await give(staff.id, twin, graded(truth[Number(twin.split("/").at(-1))]!), false);
+  let duplicate = await pickBlindDuplicate(store.db, staff.id);
+  for (; duplicate; duplicate = await pickBlindDuplicate(store.db, staff.id))
+    await give(staff.id, duplicate, graded(truth[Number(duplicate.split("/").at(-1))]!), false);
   await saveGold(store.db, staff.id, {
     type: gradedComparison.name,
     input,

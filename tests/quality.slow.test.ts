@@ -22,7 +22,7 @@ import {
 import type { Env } from "@tiller/server/context.ts";
 import { createExperiment } from "@tiller/lab";
 import { ensurePerson, issueToken, sql, type Store } from "@tiller/store";
-import { pickTwin, postBatch, submitAnswer } from "@tiller/work";
+import { pickBlindDuplicate, postBatch, submitAnswer } from "@tiller/work";
 import { z } from "zod";
 import { comparison } from "@tiller/crowd";
 import { openServer, type TestServer } from "./fixtures/server.ts";
@@ -110,9 +110,9 @@ beforeAll(async () => {
     );
   const researcher = (await person("s", "researcher")).id;
   for (
-    let task = await pickTwin(store.db, researcher);
+    let task = await pickBlindDuplicate(store.db, researcher);
     task;
-    task = await pickTwin(store.db, researcher)
+    task = await pickBlindDuplicate(store.db, researcher)
   )
     await give("s", task, truth[Number(task.split("/").at(-1))]!, false);
 }, 240_000);

@@ -232,8 +232,8 @@ test("an input names files below declared folders only, by their real path", asy
   symlinkSync(path.join(folder, "secret"), path.join(inputs, "out"));
   symlinkSync(path.join(inputs, "book.txt"), path.join(inputs, "in"));
   symlinkSync("/", path.join(inputs, "all"));
-  mkdirSync(`${inputs}-twin`);
-  writeFileSync(`${inputs}-twin/book.txt`, "not declared");
+  mkdirSync(`${inputs}-beside`);
+  writeFileSync(`${inputs}-beside/book.txt`, "not declared");
   const file = (given: string) => inputPath(given, { kind: "file", atMost: 100 });
   for (const good of ["book.txt", "in", "sub/../book.txt", path.join(inputs, "book.txt")])
     expect(await file(good)).toBe(path.join(inputs, "book.txt"));
@@ -243,7 +243,7 @@ test("an input names files below declared folders only, by their real path", asy
     "../../secret",
     path.join(home, "models.json"),
     path.join(folder, "secret"),
-    `${inputs}-twin/book.txt`,
+    `${inputs}-beside/book.txt`,
     "/etc/passwd",
     "/proc/self/environ",
     "all/etc/passwd",

@@ -1,4 +1,4 @@
-/** Hidden gold and blind twins on the real database: who gets which, what counts as right, and that changes are events. */
+/** Hidden gold and blind duplicates on the real database: who gets which, what counts as right, and that changes are events. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -15,7 +15,7 @@ import {
   meetsGold,
   GOLD_SHARE,
   pickGold,
-  pickTwin,
+  pickBlindDuplicate,
   saveGold,
   setGoldActive,
 } from "./gold.ts";
@@ -140,7 +140,7 @@ test("ordinary taking never hands out a task that only measures, and the list of
 
 test("a researcher gets tasks of the shared pool that raters answered, blind, and each once", async () => {
   const [rater, researcher] = [await person("r4"), await person("s1", "researcher")];
-  expect(await pickTwin(store.db, researcher, { types: ["nothing"] })).toBeUndefined();
+  expect(await pickBlindDuplicate(store.db, researcher, { types: ["nothing"] })).toBeUndefined();
   for (let i = 0; i < 60; i++) {
     const lease = (await takeLease(store.db, rater, { swap: false }))!;
     await submitAnswer(store.db, rater, {
@@ -152,9 +152,9 @@ test("a researcher gets tasks of the shared pool that raters answered, blind, an
   }
   const seen = new Set<string>();
   for (
-    let task = await pickTwin(store.db, researcher);
+    let task = await pickBlindDuplicate(store.db, researcher);
     task;
-    task = await pickTwin(store.db, researcher)
+    task = await pickBlindDuplicate(store.db, researcher)
   ) {
     expect(seen.has(task)).toBe(false);
     seen.add(task);
@@ -163,12 +163,12 @@ test("a researcher gets tasks of the shared pool that raters answered, blind, an
   // 15 % of 60 by a hash: binomial, sd 2.8
   expect(seen.size).toBeGreaterThan(1);
   expect(seen.size).toBeLessThan(22);
-  const twins = await store.db.many(
-    sql`select t.twin_of as "twinOf", t.input = o.input as same from task t join task o on o.id = t.twin_of`,
-    z.object({ twinOf: z.string(), same: z.boolean() }),
+  const duplicates = await store.db.many(
+    sql`select t.twin_of as "duplicateOf", t.input = o.input as same from task t join task o on o.id = t.twin_of`,
+    z.object({ duplicateOf: z.string(), same: z.boolean() }),
   );
-  expect(twins.length).toBe(seen.size);
-  expect(twins.every((t) => t.same)).toBe(true);
+  expect(duplicates.length).toBe(seen.size);
+  expect(duplicates.every((t) => t.same)).toBe(true);
 });
 
 test.each([
@@ -227,7 +227,7 @@ test("a drift probe: what a person answered a week ago comes once more, once, an
   const streamed = await raterAnswersSince(store.db, { ...field, since: 0 });
   expect(streamed.filter((r) => r.worker === rater)).toHaveLength(2);
   for (const task of first)
-    expect(await pickTwin(store.db, await person("s2", "researcher"))).not.toContain(
+    expect(await pickBlindDuplicate(store.db, await person("s2", "researcher"))).not.toContain(
       `again/${task}`,
     );
 });

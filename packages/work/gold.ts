@@ -3,7 +3,7 @@
  * becomes a task the first time it is wanted, under the newest version of its kind of work; every change of an item is
  * an event. Answers are scored by the newest truth: a dispute that changes the gold also changes old scores.
  *
- * `pickGold` and `pickTwin` only name a task. The caller leases it as any other task (its `people` is without limit),
+ * `pickGold` and `pickBlindDuplicate` only name a task. The caller leases it as any other task (its `people` is without limit),
  * so the desk, the time, the undo and the submission are the same for gold as for everything else.
  */
 import { createHash } from "node:crypto";
@@ -22,6 +22,8 @@ import { canonical, type Db, sql } from "@tiller/store";
 
 /** The experiment that holds tasks which only measure; its batches are closed to ordinary taking. */
 export const MEASURING = "measuring";
+/** Blind duplicates in the ids of batches and tasks, as old homes have it. */
+const DUPLICATE = "twin";
 const UNLIMITED = 1_000_000;
 const json = (x: unknown) => JSON.stringify(x);
 
@@ -129,18 +131,18 @@ async function measuringTask(
     input: unknown;
     gold?: string;
     goldVersion?: number;
-    twinOf?: string;
+    duplicateOf?: string;
     againOf?: string;
   },
 ): Promise<TaskId> {
-  const batch = `${MEASURING}/${t.twinOf ? "twin" : t.againOf ? "again" : "gold"}/${t.type}`;
+  const batch = `${MEASURING}/${t.duplicateOf ? DUPLICATE : t.againOf ? "again" : "gold"}/${t.type}`;
   // the batch counts as cancelled: ordinary taking passes it by, and no workflow waits for it
   await db.run(
     sql`insert into batch (id, experiment, wanted, cancelled_at) values (${batch}, ${MEASURING}, 2147483647, now()) on conflict do nothing`,
   );
   await db.run(
     sql`insert into task (id, batch, place, type, type_version, input, people, gold, gold_version, twin_of, again_of)
-        values (${t.id}, ${batch}, 0, ${t.type}, ${t.version}, ${json(t.input)}, ${UNLIMITED}, ${t.gold ?? null}, ${t.goldVersion ?? null}, ${t.twinOf ?? null}, ${t.againOf ?? null})
+        values (${t.id}, ${batch}, 0, ${t.type}, ${t.version}, ${json(t.input)}, ${UNLIMITED}, ${t.gold ?? null}, ${t.goldVersion ?? null}, ${t.duplicateOf ?? null}, ${t.againOf ?? null})
         on conflict do nothing`,
   );
   return TaskId.parse(t.id);
@@ -217,7 +219,7 @@ export const GOLD_SHARE = 0.05;
  * A task of the shared pool for a researcher to answer blindly: raters have answered it, this researcher has not, and
  * its answers are not shown. The pool is a fixed `share` of all tasks, chosen by a hash, so researchers meet each other.
  */
-export async function pickTwin(
+export async function pickBlindDuplicate(
   db: Db,
   person: PersonId,
   o: { share?: number; types?: readonly string[] } = {},
@@ -230,23 +232,27 @@ export async function pickTwin(
     sql`select t.id, t.type, t.type_version as version, t.input from task t
         where ${hash} < '3333' and ${hash} < ${bound} and t.gold is null and t.twin_of is null and t.again_of is null and ${types}
           and exists (select 1 from answer a where a.task = t.id and a.undone_at is null)
-          and not exists (select 1 from lease l where l.task in (t.id, ${`${MEASURING}/twin/`} || t.id) and l.person = ${person})
+          and not exists (select 1 from lease l where l.task in (t.id, ${`${MEASURING}/${DUPLICATE}/`} || t.id) and l.person = ${person})
         order by ${hash} limit 1`,
     Picked,
   );
   return (
     picked &&
-    measuringTask(db, { ...picked, id: `${MEASURING}/twin/${picked.id}`, twinOf: picked.id })
+    measuringTask(db, {
+      ...picked,
+      id: `${MEASURING}/${DUPLICATE}/${picked.id}`,
+      duplicateOf: picked.id,
+    })
   );
 }
 
 /** The blind copy of a task, for a researcher who was asked to look at it. */
-export async function twinOf(db: Db, task: string): Promise<TaskId> {
+export async function blindDuplicateOf(db: Db, task: string): Promise<TaskId> {
   const t = await db.one(
     sql`select t.id, t.type, t.type_version as version, t.input from task t where t.id = ${task}`,
     Picked,
   );
-  return measuringTask(db, { ...t, id: `${MEASURING}/twin/${t.id}`, twinOf: t.id });
+  return measuringTask(db, { ...t, id: `${MEASURING}/${DUPLICATE}/${t.id}`, duplicateOf: t.id });
 }
 /** Within the 10 to 20 % of published practice (Stiennon et al. 2020, C.1); 20 % is the most. */
 export const POOL_SHARE = 0.15;

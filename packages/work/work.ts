@@ -23,7 +23,7 @@ import {
 } from "@tiller/schema";
 import { parseAnswer, type CheckAnswer } from "./claim.ts";
 import { languagesOf, lanesOf, mayHave, quotaOf, today } from "./eligible.ts";
-import { GOLD_SHARE, pickGold, pickTwin, twinOf } from "./gold.ts";
+import { GOLD_SHARE, pickGold, pickBlindDuplicate, blindDuplicateOf } from "./gold.ts";
 import { type Db, type Sql, sql } from "@tiller/store";
 import { prepared } from "@tiller/store/sql.ts";
 import { countLeftTicks, countTicks, TICKS_ABOVE } from "./ticks.ts";
@@ -225,7 +225,7 @@ async function pickMeasuring(
           order by r.at limit 1`,
       z.object({ task: z.string() }),
     );
-    return asked ? twinOf(db, asked.task) : pickTwin(db, person);
+    return asked ? blindDuplicateOf(db, asked.task) : pickBlindDuplicate(db, person);
   }
   const { random } = o;
   if (random === undefined || random >= PROBATION_SHARE) return undefined;
