@@ -276,7 +276,7 @@ test("near-copies of others and of the task are found, and only they", () => {
   expect(found.workers.get("w1")!.at).toBe(0);
 });
 
-test("drift probes: how often the same was said again, beside everyone's, and by how much a number moved", () => {
+test("test-retest: how often the same was said again, beside everyone's, and by how much a number moved", () => {
   const people = ["w1", "w2"].map((id) => ({ id, pseudonym: id, role: "rater" as const }));
   const said = (person: string, task: string, label: string) => ({
     answer: `${person} ${task}`,
@@ -293,18 +293,18 @@ test("drift probes: how often the same was said again, beside everyone's, and by
     longer: null,
   });
   const rows = ["w1", "w2"].flatMap((w) => ["t1", "t2", "t3"].map((t) => said(w, t, "3")));
-  const again = [
+  const retests = [
     ...["4", "4", "5", "3"].map((second, at) => ({ person: "w1", at, first: "3", second })),
     ...["3", "3", "3", "3"].map((second, at) => ({ person: "w2", at, first: "3", second })),
   ];
   const population = { source: "people", title: "people here", answers: 6, elsewhere: 0 };
-  const rest = { population, people, groups: [], gold: [], again, texts: [] };
+  const rest = { population, people, groups: [], gold: [], retests, texts: [] };
   const d = { type: "k", field: "f", rows, ...rest };
   const report = raterReport(study({ ...d, scale: "ordinal" }), "w1");
-  expect(report.again.own.same).toMatchObject({ at: 0.25, n: 4 });
-  expect(report.again.own.same.low).toBeCloseTo(0.0063, 3); // Clopper and Pearson, 1 of 4
-  expect(report.again.own.same.high).toBeCloseTo(0.8059, 3);
-  expect(report.again.own.shift!.at).toBeCloseTo(1, 9);
-  expect(report.again.everyone.same).toMatchObject({ at: 5 / 8, n: 8 });
-  expect(raterReport(study({ ...d, scale: "nominal" }), "w1").again.own.shift).toBeNull();
+  expect(report.testRetest.own.same).toMatchObject({ at: 0.25, n: 4 });
+  expect(report.testRetest.own.same.low).toBeCloseTo(0.0063, 3); // Clopper and Pearson, 1 of 4
+  expect(report.testRetest.own.same.high).toBeCloseTo(0.8059, 3);
+  expect(report.testRetest.own.shift!.at).toBeCloseTo(1, 9);
+  expect(report.testRetest.everyone.same).toMatchObject({ at: 5 / 8, n: 8 });
+  expect(raterReport(study({ ...d, scale: "nominal" }), "w1").testRetest.own.shift).toBeNull();
 });

@@ -67,8 +67,8 @@ export interface QualityData {
     readonly task: string;
     readonly confidence: number | null;
   }[];
-  /** drift probes: an item answered, and answered again after a week or more */
-  readonly again: readonly {
+  /** test-retest: an item answered, and answered again after a week or more */
+  readonly retests: readonly {
     readonly person: string;
     readonly at: number;
     readonly first: string;
@@ -288,8 +288,8 @@ export function overview(s: Study): Omit<QualityReport, "computedAt" | "seconds"
 }
 
 /** How often the same was said again; of ratings and numbers also by how much the second was higher. */
-function saidAgain(d: QualityData, of: (p: QualityData["again"][number]) => boolean) {
-  const pairs = d.again.filter(of);
+function testRetest(d: QualityData, of: (p: QualityData["retests"][number]) => boolean) {
+  const pairs = d.retests.filter(of);
   const moved = pairs.map((p) => Number(p.second) - Number(p.first));
   return {
     same: exactShare(pairs.filter((p) => p.first === p.second).length, pairs.length),
@@ -325,9 +325,9 @@ export function raterReport(s: Study, person: string): Omit<RaterReport, "comput
     summary: s.summary(person),
     calibration: calibrate(checked),
     drift: driftOf(gold),
-    again: {
-      own: saidAgain(s.d, (p) => p.person === person),
-      everyone: saidAgain(s.d, (p) => s.isRater(p.person)),
+    testRetest: {
+      own: testRetest(s.d, (p) => p.person === person),
+      everyone: testRetest(s.d, (p) => s.isRater(p.person)),
     },
     overTime: overTime(
       s

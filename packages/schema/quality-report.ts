@@ -141,7 +141,7 @@ export const LiveQuality = z.object({
 export type LiveQuality = z.infer<typeof LiveQuality>;
 
 const AtConfidence = Estimated.extend({ confidence: z.number() });
-const SaidAgain = z.object({
+const TestRetest = z.object({
   same: Estimated,
   shift: Estimated.nullable().describe("by how much the second number was higher"),
 });
@@ -175,9 +175,9 @@ export const RaterReport = z.object({
     since: z.number().nullable(),
     verdict: Drifting,
   }),
-  again: z
-    .object({ own: SaidAgain, everyone: SaidAgain })
-    .describe("drift probes: the same item after a week or more"),
+  testRetest: z
+    .object({ own: TestRetest, everyone: TestRetest })
+    .describe("test-retest: the same item after a week or more"),
   /** agreement with the other raters, by stretch of time */
   overTime: z.array(Stretch),
   /** with blind researchers, by task version and source pair */

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { ExperimentId, LeaseId, type PersonId } from "@tiller/schema";
 import { createExperiment, listExperiments } from "@tiller/lab";
 import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
-import { AGAIN_DAYS, AGAIN_PART } from "./gold.ts";
+import { RETEST_DAYS, RETEST_PART } from "./gold.ts";
 import {
   getGold,
   goldAnswers,
@@ -183,7 +183,7 @@ test.each([
   expect(meetsGold(value, { expected, tolerance })).toBe(right);
 });
 
-test("a drift probe: what a person answered a week ago comes once more, once, and counts nowhere else", async () => {
+test("a retest: what a person answered a week ago comes once more, once, and counts nowhere else", async () => {
   const rater = await person("r5");
   const first: string[] = [];
   for (let i = 0; i < 2; i++) {
@@ -200,9 +200,9 @@ test("a drift probe: what a person answered a week ago comes once more, once, an
   const ask = (random = 0) => pickGold(store.db, rater, { random, types });
   expect(await ask()).toBeUndefined(); // too soon
   await store.db.run(
-    sql`update answer set at = at - make_interval(days => ${AGAIN_DAYS}, secs => 1) where person = ${rater}`,
+    sql`update answer set at = at - make_interval(days => ${RETEST_DAYS}, secs => 1) where person = ${rater}`,
   );
-  expect(await ask(GOLD_SHARE * AGAIN_PART)).toBeUndefined(); // that part is gold's
+  expect(await ask(GOLD_SHARE * RETEST_PART)).toBeUndefined(); // that part is gold's
   expect(await pickGold(store.db, rater, { random: 0, types: ["other"] })).toBeUndefined();
   // the desk hands it out as any other task
   const probe = (await takeLease(store.db, rater, { swap: true, role: "rater", random: 0 }))!;
@@ -219,7 +219,7 @@ test("a drift probe: what a person answered a week ago comes once more, once, an
   expect(await ask()).toBeUndefined(); // each once, and no probe of a probe
   const field = { type: "comparison", field: "choice" };
   const data = await qualityData(store.db, field);
-  expect(data.again.filter((p) => p.person === rater).map((p) => p.first + p.second)).toEqual([
+  expect(data.retests.filter((p) => p.person === rater).map((p) => p.first + p.second)).toEqual([
     "ab",
     "aa",
   ]);

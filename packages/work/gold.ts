@@ -24,6 +24,8 @@ import { canonical, type Db, sql } from "@tiller/store";
 export const MEASURING = "measuring";
 /** Blind duplicates in the ids of batches and tasks, as old homes have it. */
 const DUPLICATE = "twin";
+/** And what the same person gets a second time. */
+const RETEST = "again";
 const UNLIMITED = 1_000_000;
 const json = (x: unknown) => JSON.stringify(x);
 
@@ -132,37 +134,37 @@ async function measuringTask(
     gold?: string;
     goldVersion?: number;
     duplicateOf?: string;
-    againOf?: string;
+    retestOf?: string;
   },
 ): Promise<TaskId> {
-  const batch = `${MEASURING}/${t.duplicateOf ? DUPLICATE : t.againOf ? "again" : "gold"}/${t.type}`;
+  const batch = `${MEASURING}/${t.duplicateOf ? DUPLICATE : t.retestOf ? RETEST : "gold"}/${t.type}`;
   // the batch counts as cancelled: ordinary taking passes it by, and no workflow waits for it
   await db.run(
     sql`insert into batch (id, experiment, wanted, cancelled_at) values (${batch}, ${MEASURING}, 2147483647, now()) on conflict do nothing`,
   );
   await db.run(
     sql`insert into task (id, batch, place, type, type_version, input, people, gold, gold_version, twin_of, again_of)
-        values (${t.id}, ${batch}, 0, ${t.type}, ${t.version}, ${json(t.input)}, ${UNLIMITED}, ${t.gold ?? null}, ${t.goldVersion ?? null}, ${t.duplicateOf ?? null}, ${t.againOf ?? null})
+        values (${t.id}, ${batch}, 0, ${t.type}, ${t.version}, ${json(t.input)}, ${UNLIMITED}, ${t.gold ?? null}, ${t.goldVersion ?? null}, ${t.duplicateOf ?? null}, ${t.retestOf ?? null})
         on conflict do nothing`,
   );
   return TaskId.parse(t.id);
 }
 
-/** Of what only measures, this part is a drift probe where there is one to give; from this many days on. */
-export const [AGAIN_PART, AGAIN_DAYS] = [0.25, 7];
+/** Of what only measures, this part is a retest where there is one to give; from this many days on. */
+export const [RETEST_PART, RETEST_DAYS] = [0.25, 7];
 
 /**
- * A drift probe (Stiennon et al. 2020, C.6, kept the same comparisons coming for this): what the person answered longest
+ * A retest (Stiennon et al. 2020, C.6, kept the same comparisons coming for this): what the person answered longest
  * ago, a week or more, under the version of the kind that still stands. Each once a person.
  */
-const pickAgain = async (
+const pickRetest = async (
   db: Db,
   person: PersonId,
   types: readonly string[] | undefined,
 ): Promise<TaskId | undefined> => {
   const picked = await db.maybe(
     sql`select t.id, t.type, t.type_version as version, t.input from answer a join task t on t.id = a.task
-        where a.person = ${person} and a.undone_at is null and a.at < now() - make_interval(days => ${AGAIN_DAYS})
+        where a.person = ${person} and a.undone_at is null and a.at < now() - make_interval(days => ${RETEST_DAYS})
           and t.gold is null and t.twin_of is null and t.again_of is null and t.dropped_at is null
           and (${types ? [...types] : null}::text[] is null or t.type = any(${types ? [...types] : null}::text[]))
           and t.type_version = (select k.version from task_type k where k.name = t.type order by k.version desc limit 1)
@@ -172,12 +174,12 @@ const pickAgain = async (
   );
   return (
     picked &&
-    measuringTask(db, { ...picked, id: `${MEASURING}/again/${picked.id}`, againOf: picked.id })
+    measuringTask(db, { ...picked, id: `${MEASURING}/${RETEST}/${picked.id}`, retestOf: picked.id })
   );
 };
 
 /**
- * With probability `share`, a drift probe (a part of the time) or a gold task that this person has not had; `random` is uniform in [0, 1). Only of the kinds
+ * With probability `share`, a retest (a part of the time) or a gold task that this person has not had; `random` is uniform in [0, 1). Only of the kinds
  * of work in `types` (all kinds that the person answered before, when absent). Undefined: hand out ordinary work.
  */
 export async function pickGold(
@@ -187,9 +189,9 @@ export async function pickGold(
 ): Promise<TaskId | undefined> {
   const { random, share = GOLD_SHARE } = o;
   if (random >= share) return undefined;
-  if (random < share * AGAIN_PART) {
-    const again = await pickAgain(db, person, o.types);
-    if (again) return again;
+  if (random < share * RETEST_PART) {
+    const retest = await pickRetest(db, person, o.types);
+    if (retest) return retest;
   }
   const types = o.types
     ? sql`g.type = any(${[...o.types]})`

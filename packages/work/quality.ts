@@ -236,8 +236,8 @@ export async function qualityData(
         z.object({ answer: z.string(), worker: z.string(), text: z.string(), source: z.string() }),
       )
     : [];
-  // drift probes: what a person said, and said again
-  const again = (
+  // test-retest: what a person said, and said again
+  const retests = (
     await db.many(
       sql`select a.person, first.value #>> ${path(o.field)}::text[] as first, a.value #>> ${path(o.field)}::text[] as second,
           extract(epoch from a.at)::float8 * 1000 as at
@@ -256,7 +256,7 @@ export async function qualityData(
     people,
     groups,
     gold,
-    again,
+    retests,
     texts,
   };
 }

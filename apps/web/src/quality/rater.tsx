@@ -107,14 +107,15 @@ function Body({ r }: { r: RaterReport }) {
               ? `Drift is judged on hidden gold: ${r.drift.n} of 40 items so far.`
               : `On gold: ${percent(r.drift.before.at)} before, ${percent(r.drift.recent.at)} in the last ${r.drift.recent.n}; change ${Math.round(100 * (r.drift.change.at ?? 0))} points, ${Math.round(100 * (r.drift.change.low ?? 0))} to ${Math.round(100 * (r.drift.change.high ?? 0))}${r.drift.since ? `, since ${when(new Date(r.drift.since).toISOString())}` : ""}.`}
           </p>
-          {r.again.own.same.n > 0 && (
+          {r.testRetest.own.same.n > 0 && (
             <p className="small">
               Asked again after a week or more, they said the same:{" "}
-              <Estimate of={r.again.own.same} />
-              <span className="quiet"> (everyone: {percent(r.again.everyone.same.at)})</span>
-              {r.again.own.shift && (
+              <Estimate of={r.testRetest.own.same} />
+              <span className="quiet"> (everyone: {percent(r.testRetest.everyone.same.at)})</span>
+              {r.testRetest.own.shift && (
                 <>
-                  ; the second number was higher by <Estimate of={r.again.own.shift} as="number" />
+                  ; the second number was higher by{" "}
+                  <Estimate of={r.testRetest.own.shift} as="number" />
                 </>
               )}
             </p>
