@@ -287,16 +287,16 @@ test("a lead gives a queue to somebody with a preview, writes a note, sets a quo
   await close();
 }, 120_000);
 
-test("a programme is made, changed to a new version, and ended; a newcomer is admitted", async () => {
+test("a qualification is made, changed to a new version, and ended; a newcomer is admitted", async () => {
   const { page, complaints, close } = await open("lead-9z8y");
   await page.goto(`${address}/people/joining`);
-  await page.getByRole("button", { name: "New programme" }).click();
+  await page.getByRole("button", { name: "New qualification" }).click();
   await page.getByLabel("Name, lower-case").fill("reading");
   await page.getByLabel("Title").fill("Reading with care");
   await page.getByLabel("Training items").fill("[{");
   await page.getByRole("button", { name: "Save and use" }).click();
   await page.getByText("Training items are no JSON").waitFor();
-  await look(page, "programme-form");
+  await look(page, "qualification-form");
   await page.getByLabel("Training items").fill("[]");
   await page.getByRole("button", { name: "Save and use" }).click();
   await page.locator(".badge", { hasText: "newcomers go through it" }).waitFor();

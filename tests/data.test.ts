@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { createClient, type TillerClient } from "@tiller/client";
 import { comparison } from "@tiller/crowd";
-import { ExperimentId, operations, WebhookMessage } from "@tiller/schema";
+import { ExperimentId, type Operation, operations, pathsOf, WebhookMessage } from "@tiller/schema";
 import { createExperiment, endExperiment } from "@tiller/lab";
 import { ensurePerson, issueToken, sql, type Store } from "@tiller/store";
 import { createWebhook, parseAllowed, setWebhookEnabled, startWebhooks } from "@tiller/data";
@@ -82,13 +82,48 @@ test("every route of the server is in the table, and nothing else is", () => {
   );
   routes.delete("GET /api/openapi.json");
   routes.delete("GET /api/docs");
-  const table = Object.values(operations).map((o) => `${o.method} ${o.path}`);
+  const table = Object.values(operations).flatMap((o) =>
+    pathsOf(o).map((at) => `${o.method} ${at}`),
+  );
   const missing = [...routes].filter((r) => !table.includes(r));
   expect(missing, "add a line for each to packages/schema/api.ts").toEqual([]);
   expect(
     table.filter((o) => !routes.has(o)),
     "no such route",
   ).toEqual([]);
+});
+
+test("an operation also answers where it was before, for the same roles", async () => {
+  const me = await ensurePerson(store.db, {
+    id: "lead",
+    name: "lead",
+    pseudonym: "lead",
+    role: "lead",
+  });
+  const sent = {
+    [me.id]: await issueToken(store.db, me.id, "session"),
+    nobody: "none",
+  };
+  const all: readonly Operation[] = Object.values(operations);
+  const moved = all.filter((o) => o.formerly !== undefined);
+  expect(moved.map((o) => o.formerly)).toContain("/api/joining/programmes");
+  for (const o of moved)
+    for (const token of Object.values(sent)) {
+      const replies = await Promise.all(
+        pathsOf(o).map(async (path) => {
+          const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+          const r = await app.request(path, {
+            method: o.method,
+            headers,
+            ...(o.method === "POST" && { body: JSON.stringify({ name: "Not a name" }) }),
+          });
+          return { status: r.status, body: await r.text() };
+        }),
+      );
+      expect(replies[1]).toEqual(replies[0]);
+      expect(replies[0]!.status === 401).toBe(token === "none");
+      expect(replies[0]!.status).not.toBe(404);
+    }
 });
 
 test("the document is OpenAPI 3.1 with parameters, bodies and replies; the page needs nothing from elsewhere", async () => {

@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { comparison } from "@tiller/crowd";
-import { ExperimentId, type PersonId, Programme } from "@tiller/schema";
+import { ExperimentId, type PersonId, QualificationType } from "@tiller/schema";
 import {
   addRule,
   admit,
@@ -18,7 +18,7 @@ import {
   listWorkers,
   postBatch,
   saveGold,
-  saveProgramme,
+  saveQualificationType,
   whyNothing,
 } from "@tiller/work";
 import { createExperiment } from "@tiller/lab";
@@ -37,7 +37,7 @@ const pair = (n: number) => ({
   a: { text: ` A ${n}: hope and joy.`, sample: `${n}a` },
   b: { text: ` B ${n}: gloom and death.`, sample: `${n}b` },
 });
-const programme = Programme.parse({
+const type = QualificationType.parse({
   title: "Reading with care",
   kind: "comparison",
   consent: "You compare continuations of passages. **You may leave at any time.**",
@@ -84,7 +84,7 @@ beforeAll(async () => {
       tolerance: 0,
       reason: "hope",
     });
-  await saveProgramme(db, lead, { name: "reading", body: programme });
+  await saveQualificationType(db, lead, { name: "reading", body: type });
 }, 120_000);
 afterAll(async () => {
   await browser?.close();

@@ -3,7 +3,7 @@
  * request; the matrix test (tests/security.test.ts) tries every route with every role. An unknown route falls under its
  * area, so that forgetting one never opens anything.
  */
-import { operations, own, type Rule, who } from "@tiller/schema";
+import { operations, own, pathsOf, type Rule, who } from "@tiller/schema";
 
 /** Pages, files, the served models as OpenAI's API has them, and what watches the server. */
 const others: Readonly<Record<string, Rule>> = {
@@ -25,7 +25,9 @@ const others: Readonly<Record<string, Rule>> = {
 
 /** By method and path, as the routes are written. */
 export const access: Readonly<Record<string, Rule>> = {
-  ...Object.fromEntries(Object.values(operations).map((o) => [`${o.method} ${o.path}`, o.who])),
+  ...Object.fromEntries(
+    Object.values(operations).flatMap((o) => pathsOf(o).map((at) => [`${o.method} ${at}`, o.who])),
+  ),
   ...others,
 };
 

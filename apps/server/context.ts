@@ -1,7 +1,7 @@
 /** What every route gets (the store, the flow, the sampler, the signed-in person), and the guard in front of them all. */
 import type { FlowServer } from "@tiller/flow";
 import type { Models } from "@tiller/model";
-import { type Me, operations } from "@tiller/schema";
+import { type Me, operations, pathsOf } from "@tiller/schema";
 import { personOfToken, recordAct, type Store } from "@tiller/store";
 import type { Context } from "hono";
 import { getCookie } from "hono/cookie";
@@ -31,10 +31,9 @@ export interface Env {
 
 const STREAM_SECONDS = 60;
 const replies = new Map(
-  Object.values(operations).map((o) => [
-    `${o.method} ${o.path}`,
-    "replyAs" in o ? o.replyAs : "application/json",
-  ]),
+  Object.values(operations).flatMap((o) =>
+    pathsOf(o).map((at) => [`${o.method} ${at}`, "replyAs" in o ? o.replyAs : "application/json"]),
+  ),
 );
 
 const bearer = (c: Context): string | undefined =>

@@ -10,6 +10,7 @@ import {
   type Operation,
   type OperationName,
   operations,
+  pathsOf,
   TillerError,
 } from "@tiller/schema";
 import type { Env } from "./context.ts";
@@ -53,7 +54,7 @@ export function operationRoutes(
     rank(a.path) < rank(b.path) ? -1 : 1,
   )) {
     const answer = handlers[name as OperationName] as unknown as Handler<Operation>;
-    app.on(operation.method, operation.path, async (c) => {
+    app.on(operation.method, pathsOf(operation), async (c) => {
       const reply: unknown = await answer(c, await askedOf(operation, c));
       const sent = reply instanceof Response ? reply : c.json(reply);
       if (operation.reply && sent.ok && (o.strict || sent !== reply)) {

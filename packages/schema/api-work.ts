@@ -7,8 +7,8 @@ import {
   JoiningAnswer,
   JoiningReply,
   JoiningRow,
-  Programme,
-  StoredProgramme,
+  QualificationType,
+  StoredQualificationType,
 } from "./joining.ts";
 import { get, Ok, type Operation, post, who } from "./operation.ts";
 import { Backtest, NewPolicy, Policy, StoredPolicy } from "./policy.ts";
@@ -90,14 +90,27 @@ export const workOperations = {
     body: z.strictObject({ person: PersonId, why: z.string().min(1).max(2000) }),
     reply: Ok,
   }),
-  listProgrammes: get("/api/joining/programmes", who.staff, "programmes of joining", {
-    reply: z.array(StoredProgramme),
+  listQualificationTypes: get(
+    "/api/joining/qualifications",
+    who.staff,
+    "types of qualification, version by version",
+    {
+      formerly: "/api/joining/programmes",
+      reply: z.array(StoredQualificationType),
+    },
+  ),
+  saveQualificationType: post("/api/joining/qualifications", who.staff, "a type's next version", {
+    formerly: "/api/joining/programmes",
+    body: z.strictObject({ name: hyphened, body: QualificationType }),
+    reply: StoredQualificationType,
   }),
-  saveProgramme: post("/api/joining/programmes", who.staff, "a programme's next version", {
-    body: z.strictObject({ name: hyphened, body: Programme }),
-    reply: StoredProgramme,
-  }),
-  endProgramme: post("/api/joining/programmes/end", who.staff, "ends it: people join without one", {
-    reply: Ok,
-  }),
+  endQualificationType: post(
+    "/api/joining/qualifications/end",
+    who.staff,
+    "ends it: people join without one",
+    {
+      formerly: "/api/joining/programmes/end",
+      reply: Ok,
+    },
+  ),
 } as const satisfies Record<string, Operation>;

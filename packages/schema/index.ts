@@ -15,7 +15,7 @@ export * from "./lab.ts";
 export * from "./pay.ts";
 export * from "./people.ts";
 export * from "./models.ts";
-export { type Names, type Operation, type Rule, who } from "./operation.ts";
+export { type Names, type Operation, pathsOf, type Rule, who } from "./operation.ts";
 export * from "./own.ts";
 export * from "./policy.ts";
 export * from "./prompt.ts";

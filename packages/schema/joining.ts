@@ -7,7 +7,8 @@ const Item = z.strictObject({
   expected: z.record(z.string(), z.unknown()).describe("every key of it must be in the answer"),
   tolerance: z.number().nonnegative().default(0).describe("how far a number may be away"),
 });
-export const Programme = z.strictObject({
+/** What a newcomer goes through for a qualification. */
+export const QualificationType = z.strictObject({
   title: z.string().min(1).max(120),
   kind: z.string().min(1).describe("kind of work it prepares for"),
   consent: z.string().min(1).describe("Markdown: what the work is, what is kept, how to leave"),
@@ -23,14 +24,14 @@ export const Programme = z.strictObject({
   }),
   qualification: z.string().min(1).describe("level 1 after the test, level 2 after probation"),
 });
-export type Programme = z.infer<typeof Programme>;
-export const StoredProgramme = z.strictObject({
+export type QualificationType = z.infer<typeof QualificationType>;
+export const StoredQualificationType = z.strictObject({
   name: z.string(),
   version: z.number(),
   active: z.boolean(),
-  body: Programme,
+  body: QualificationType,
 });
-export type StoredProgramme = z.infer<typeof StoredProgramme>;
+export type StoredQualificationType = z.infer<typeof StoredQualificationType>;
 
 export const joiningSteps = [
   "consent",
@@ -86,7 +87,7 @@ export type JoiningReply = z.infer<typeof JoiningReply>;
 export const JoiningRow = z.strictObject({
   person: z.string(),
   pseudonym: z.string(),
-  programme: z.string(),
+  qualification: z.string().describe("the type that they work for"),
   step: z.enum(joiningSteps),
   right: z.number(),
   of: z.number(),

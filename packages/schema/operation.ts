@@ -20,6 +20,8 @@ interface Asked {
   readonly method: "GET" | "POST" | "DELETE";
   /** as the server's routes are written: `:id` */
   readonly path: string;
+  /** an older path of the same, which still answers */
+  readonly formerly?: string;
   readonly who: Rule;
   readonly about: string;
   readonly query?: z.ZodObject;
@@ -33,6 +35,10 @@ export type Operation = Asked &
     | { readonly reply: z.ZodType; readonly replyAs?: never }
     | { readonly replyAs: string; readonly reply?: never }
   );
+
+/** Where an operation answers: at its path, and at the one that it had before. */
+export const pathsOf = (o: Pick<Asked, "path" | "formerly">): string[] =>
+  o.formerly === undefined ? [o.path] : [o.path, o.formerly];
 
 const of =
   <const M extends Asked["method"]>(method: M) =>

@@ -10,8 +10,8 @@ import {
   JoiningRow,
   joiningSteps,
   type PersonId,
-  type Programme,
-  StoredProgramme,
+  type QualificationType,
+  StoredQualificationType,
   TillerError,
   View,
   wilson,
@@ -23,31 +23,34 @@ import { type Db, sql } from "@tiller/store";
 const columns = sql`g.name, g.version, g.active, g.body`;
 
 /** Saves a new version and sends newcomers through it; those on their way finish the one they began. */
-export const saveProgramme = (
+export const saveQualificationType = (
   db: Db,
   by: PersonId,
-  o: { name: string; body: Programme },
-): Promise<StoredProgramme> =>
+  o: { name: string; body: QualificationType },
+): Promise<StoredQualificationType> =>
   db.transaction(async (tx) => {
     await tx.run(sql`update programme set active = false where active`);
     const saved = await tx.one(
       sql`insert into programme as g (name, version, active, body, by)
           select ${o.name}, coalesce(max(version), 0) + 1, true, ${JSON.stringify(o.body)}::jsonb, ${by} from programme where name = ${o.name} returning ${columns}`,
-      StoredProgramme,
+      StoredQualificationType,
     );
-    await recordWork(tx, by, "programme", { name: o.name, version: saved.version });
+    await recordWork(tx, by, "qualification type", { name: o.name, version: saved.version });
     return saved;
   });
 /** Newcomers get work at once again. */
-export const endProgramme = (db: Db, by: PersonId): Promise<void> =>
+export const endQualificationType = (db: Db, by: PersonId): Promise<void> =>
   db.transaction(async (tx) => {
     await tx.run(sql`update programme set active = false where active`);
-    await recordWork(tx, by, "programme ended", {});
+    await recordWork(tx, by, "qualification type ended", {});
   });
-export const listProgrammes = (db: Db): Promise<StoredProgramme[]> =>
-  db.many(sql`select ${columns} from programme g order by g.name, g.version desc`, StoredProgramme);
+export const listQualificationTypes = (db: Db): Promise<StoredQualificationType[]> =>
+  db.many(
+    sql`select ${columns} from programme g order by g.name, g.version desc`,
+    StoredQualificationType,
+  );
 
-/** Sends a newcomer through the active programme; without one there is nothing to go through. */
+/** Sends a newcomer through the active type of qualification; without one there is nothing to go through. */
 export const startJoining = (db: Db, person: PersonId): Promise<boolean> =>
   db.transaction(async (tx) => {
     const started = await tx.run(
@@ -64,7 +67,7 @@ export const startJoining = (db: Db, person: PersonId): Promise<boolean> =>
 const Way = z.object({
   step: z.enum(joiningSteps),
   attempt: z.number(),
-  body: StoredProgramme.shape.body,
+  body: StoredQualificationType.shape.body,
   answered: z.number(),
   right: z.number(),
 });
@@ -146,7 +149,7 @@ export const answerJoining = (
     if (!way || way.step !== a.step || way.answered !== a.item)
       throw new TillerError(
         "out_of_step",
-        `you are at ${way ? `${way.step}, item ${way.answered + 1}` : "no programme"}, not at ${a.step}, item ${a.item + 1}. Reload the page.`,
+        `you are at ${way ? `${way.step}, item ${way.answered + 1}` : "no qualification"}, not at ${a.step}, item ${a.item + 1}. Reload the page.`,
       );
     const { body } = way;
     const item = body[a.step][a.item]!;
@@ -254,7 +257,7 @@ const RECENT = 200;
 
 export const listJoining = (db: Db): Promise<JoiningRow[]> =>
   db.many(
-    sql`select j.person, p.pseudonym, j.programme, j.step, j.at,
+    sql`select j.person, p.pseudonym, j.programme as qualification, j.step, j.at,
           (select count(*)::int from joining_answer a where a.person = j.person and a.step = 'screening' and a.attempt = j.attempt and a.was_right) as right,
           (select count(*)::int from joining_answer a where a.person = j.person and a.step = 'screening' and a.attempt = j.attempt) as of
         from joining j join person p on p.id = j.person order by j.at desc limit 500`,

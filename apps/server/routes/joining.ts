@@ -1,14 +1,14 @@
-/** Joining: a newcomer's own way in, and the leads' programmes. */
+/** Joining: a newcomer's own way in, and the leads' types of qualification. */
 import {
   admit,
   answerJoining,
-  endProgramme,
+  endQualificationType,
   giveConsent,
   joiningOf,
   leaveWork,
   listJoining,
-  listProgrammes,
-  saveProgramme,
+  listQualificationTypes,
+  saveQualificationType,
 } from "@tiller/work";
 import type { Deps } from "../context.ts";
 import { type Handlers, ok } from "../operate.ts";
@@ -31,10 +31,10 @@ export const joiningRoutes = (d: Deps) => {
       await admit(db, c.var.me.id, body);
       return ok;
     },
-    listProgrammes: () => listProgrammes(db),
-    saveProgramme: (c, { body }) => saveProgramme(db, c.var.me.id, body),
-    endProgramme: async (c) => {
-      await endProgramme(db, c.var.me.id);
+    listQualificationTypes: () => listQualificationTypes(db),
+    saveQualificationType: (c, { body }) => saveQualificationType(db, c.var.me.id, body),
+    endQualificationType: async (c) => {
+      await endQualificationType(db, c.var.me.id);
       return ok;
     },
   } satisfies Partial<Handlers>;

@@ -38,7 +38,7 @@ import { AccountPage } from "./people/account.tsx";
 import { AuditPage } from "./people/audit.tsx";
 import { JoinPage } from "./people/join.tsx";
 import { PayPage } from "./people/pay.tsx";
-import { ProgrammesPage } from "./people/programmes.tsx";
+import { QualificationsPage } from "./people/qualifications.tsx";
 import { RosterPage } from "./people/roster.tsx";
 import { SignIn } from "./people/sign-in.tsx";
 import { WorkPage } from "./people/work.tsx";
@@ -155,7 +155,7 @@ const routeTree = root.addChildren([
   page("/control", ControlPage),
   page("/people", withMe(RosterPage)),
   page("/people/work", withMe(WorkPage)),
-  page("/people/joining", withMe(ProgrammesPage)),
+  page("/people/joining", withMe(QualificationsPage)),
   page("/people/pay", withMe(PayPage)),
   page("/people/audit", withMe(AuditPage)),
   page("/account", AccountPage),

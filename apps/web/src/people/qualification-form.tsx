@@ -1,8 +1,8 @@
-/** A programme's new version. Items are JSON, as gold is: any kind of work may be prepared for. */
+/** A qualification's new version. Items are JSON, as gold is: any kind of work may be prepared for. */
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { z } from "zod";
-import { Programme, type StoredProgramme } from "@tiller/schema";
+import { QualificationType, type StoredQualificationType } from "@tiller/schema";
 import { api, keyOf } from "../api.ts";
 import { Dialog, FormEnd } from "../design/components.tsx";
 
@@ -17,7 +17,7 @@ const example = [
     reason: "Singing is the more hopeful.",
   },
 ];
-const fresh: Programme = {
+const fresh: QualificationType = {
   title: "",
   kind: "comparison",
   consent: "You compare texts. What you answer is kept. You may leave at any time.",
@@ -27,7 +27,7 @@ const fresh: Programme = {
   attempts: 1,
   probation: { gold: 10, bar: 0.6 },
   qualification: "reading",
-} as unknown as Programme;
+} as unknown as QualificationType;
 const text = (items: unknown) => JSON.stringify(items, null, 2);
 const items = (name: string, json: string): unknown => {
   try {
@@ -37,23 +37,23 @@ const items = (name: string, json: string): unknown => {
   }
 };
 
-export function ProgrammeForm({
+export function QualificationForm({
   from,
   close,
 }: {
-  from: StoredProgramme | undefined;
+  from: StoredQualificationType | undefined;
   close: () => void;
 }) {
   const client = useQueryClient();
   const start = from?.body ?? fresh;
   const [name, setName] = useState(from?.name ?? "");
-  const [body, setBody] = useState<Programme>(start);
+  const [body, setBody] = useState<QualificationType>(start);
   const [training, setTraining] = useState(text(start.training));
   const [screening, setScreening] = useState(text(start.screening));
-  const set = (change: Partial<Programme>) => setBody({ ...body, ...change });
+  const set = (change: Partial<QualificationType>) => setBody({ ...body, ...change });
   const save = useMutation({
     mutationFn: () => {
-      const whole = Programme.safeParse({
+      const whole = QualificationType.safeParse({
         ...body,
         training: items("Training items", training),
         screening: items("Test items", screening),
@@ -62,10 +62,10 @@ export function ProgrammeForm({
         throw new Error(
           whole.error.issues.map((i) => `${i.path.join(".")}: ${i.message}`).join("; "),
         );
-      return api.saveProgramme({ body: { name, body: whole.data } });
+      return api.saveQualificationType({ body: { name, body: whole.data } });
     },
     onSuccess: async () => {
-      await client.invalidateQueries({ queryKey: keyOf("listProgrammes") });
+      await client.invalidateQueries({ queryKey: keyOf("listQualificationTypes") });
       close();
     },
   });
@@ -91,7 +91,7 @@ export function ProgrammeForm({
     <Dialog
       open
       close={close}
-      title={from ? `${from.name}, version ${from.version + 1}` : "New programme"}
+      title={from ? `${from.name}, version ${from.version + 1}` : "New qualification"}
     >
       <form
         className="form"

@@ -1,7 +1,7 @@
-/** Joining as leads see it: the programmes that newcomers go through, version by version, and who stands where. */
+/** Joining as leads see it: the qualifications that newcomers work for, version by version, and who stands where. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import type { JoiningRow, Me, StoredProgramme } from "@tiller/schema";
+import type { JoiningRow, Me, StoredQualificationType } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
 import {
   Badge,
@@ -16,7 +16,7 @@ import {
   when,
 } from "../design/components.tsx";
 import { PeopleNav } from "./nav.tsx";
-import { ProgrammeForm } from "./programme-form.tsx";
+import { QualificationForm } from "./qualification-form.tsx";
 
 const many = (n: number, one: string) => `${n} ${one}${n === 1 ? "" : "s"}`;
 const tone = {
@@ -29,15 +29,15 @@ const tone = {
   left: undefined,
 } as const;
 
-export function ProgrammesPage({ me }: { me: Me }) {
+export function QualificationsPage({ me }: { me: Me }) {
   const client = useQueryClient();
-  const list = useQuery(asking("listProgrammes"));
+  const list = useQuery(asking("listQualificationTypes"));
   const newcomers = useQuery(asking("listJoining"));
-  const [editing, setEditing] = useState<{ from?: StoredProgramme }>();
+  const [editing, setEditing] = useState<{ from?: StoredQualificationType }>();
   const [admitting, setAdmitting] = useState<JoiningRow>();
   const end = useMutation({
-    mutationFn: () => api.endProgramme(),
-    onSettled: () => client.invalidateQueries({ queryKey: keyOf("listProgrammes") }),
+    mutationFn: () => api.endQualificationType(),
+    onSettled: () => client.invalidateQueries({ queryKey: keyOf("listQualificationTypes") }),
   });
   const error = list.error ?? newcomers.error;
   return (
@@ -54,17 +54,17 @@ export function ProgrammesPage({ me }: { me: Me }) {
       ) : (
         <>
           <Card
-            title="Programmes"
+            title="Qualifications"
             aside={
               <button className="button primary" onClick={() => setEditing({})}>
-                New programme
+                New qualification
               </button>
             }
           >
             {list.data.length === 0 ? (
-              <Empty title="No programme">
-                Whoever uses an invitation gets work at once. A programme puts consent, training, a
-                test and a probation before it.
+              <Empty title="No qualification">
+                Whoever uses an invitation gets work at once. A qualification puts consent,
+                training, a test and a probation before it.
               </Empty>
             ) : (
               <ul className="alerts plain-rows">
@@ -121,7 +121,7 @@ export function ProgrammesPage({ me }: { me: Me }) {
           </Card>
         </>
       )}
-      {editing && <ProgrammeForm from={editing.from} close={() => setEditing(undefined)} />}
+      {editing && <QualificationForm from={editing.from} close={() => setEditing(undefined)} />}
       {admitting && <AdmitDialog row={admitting} close={() => setAdmitting(undefined)} />}
     </main>
   );
@@ -140,7 +140,7 @@ function Newcomers(p: {
           <tr>
             <th>Person</th>
             <th>Step</th>
-            <th>Programme</th>
+            <th>Qualification</th>
             <th>Test</th>
             <th>Since</th>
             <th>
@@ -155,7 +155,7 @@ function Newcomers(p: {
               <td data-label="Step">
                 <Badge tone={tone[r.step]}>{r.step}</Badge>
               </td>
-              <td data-label="Programme">{r.programme}</td>
+              <td data-label="Qualification">{r.qualification}</td>
               <td data-label="Test" className="num">
                 {r.of ? `${r.right} of ${r.of} right` : "–"}
               </td>
