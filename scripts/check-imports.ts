@@ -1,6 +1,6 @@
 /**
- * Checks that each room imports only the rooms below it (docs/architecture.md), and that no source file
- * has outgrown its budget. Run: npm run imports
+ * Checks that each room imports only the rooms below it (docs/architecture.md), that no files import each other in a
+ * circle, and that no source file has outgrown its budget. Run: npm run imports
  */
 import { globSync, readFileSync } from "node:fs";
 import path from "node:path";
@@ -167,13 +167,53 @@ export function problemsOf(file: string, source: string): string[] {
   return problems;
 }
 
+/** The file of the repository that `specifier` leads to from `file`. */
+function targetFile(file: string, specifier: string): string | undefined {
+  if (specifier.startsWith("."))
+    return path.posix.join(path.posix.dirname(file), specifier.split("?")[0]!);
+  const [, name, inside = "index.ts"] = /^@tiller\/([^/]+)(?:\/(.+))?$/.exec(specifier) ?? [];
+  const room = name && rooms.find((r) => r.includes("/") && nameOf(r) === name);
+  return room ? `${room}/${inside}` : undefined;
+}
+
+/** Files that import each other in a circle, as the way round; what is imported as a type alone counts too. */
+export function circlesOf(sources: ReadonlyMap<string, string>): string[] {
+  const next = new Map(
+    [...sources].map(([file, source]) => {
+      const found = [...source.matchAll(importPattern)]
+        .map(([, , from, dynamic]) => targetFile(file, from ?? dynamic))
+        .filter((t) => t !== undefined && sources.has(t));
+      return [file, [...new Set(found)] as string[]];
+    }),
+  );
+  const circles: string[] = [];
+  const state = new Map<string, "open" | "done">();
+  const way: string[] = [];
+  const visit = (file: string) => {
+    state.set(file, "open");
+    way.push(file);
+    for (const to of next.get(file) ?? []) {
+      if (state.get(to) === "open") circles.push([...way.slice(way.indexOf(to)), to].join(" -> "));
+      else if (!state.has(to)) visit(to);
+    }
+    way.pop();
+    state.set(file, "done");
+  };
+  for (const file of sources.keys()) if (!state.has(file)) visit(file);
+  return circles;
+}
+
 if (import.meta.main) {
   const files = globSync("{packages,apps,recipes,examples,bench,tests,scripts}/**/*.{ts,tsx}", {
     exclude: (file) => file.includes("node_modules") || file.includes("/dist"),
   }).filter((file) => !file.endsWith(".d.ts"));
-  const problems = files.flatMap((file) =>
-    problemsOf(file.replaceAll(path.sep, "/"), readFileSync(file, "utf8")),
+  const sources = new Map(
+    files.map((file) => [file.replaceAll(path.sep, "/"), readFileSync(file, "utf8")]),
   );
+  const problems = [
+    ...[...sources].flatMap(([file, source]) => problemsOf(file, source)),
+    ...circlesOf(sources).map((way) => `a circle of imports: ${way}`),
+  ];
   for (const problem of problems) console.error(problem);
   console.log(`${files.length} files, ${problems.length} problems`);
   process.exitCode = problems.length ? 1 : 0;

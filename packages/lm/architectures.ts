@@ -8,6 +8,13 @@ import { z } from "zod";
 import { refuseUncomputed, uncomputed } from "./config-keys.ts";
 import { RopeParameters, ropeOf, type Rotary, rotaryOf } from "./rope.ts";
 
+export interface ParamSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** initial standard deviation; "one" and "zero" for norms and biases */
+  readonly init: number | "one" | "zero";
+}
+
 export interface ModelShape {
   readonly layout: keyof typeof layouts;
   readonly layers: number;

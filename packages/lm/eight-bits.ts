@@ -5,8 +5,7 @@
  */
 import { TillerError } from "@tiller/schema";
 import { type Graph, type State, type Tensor } from "@tiller/tensor";
-import { layoutOf, type ModelShape } from "./architectures.ts";
-import type { ParamSpec } from "./transformer.ts";
+import { layoutOf, type ModelShape, type ParamSpec } from "./architectures.ts";
 
 /** Neighbours that share a scale: the more, the less is read; the largest that the rows are whole blocks of. */
 const blockSizes = [128, 64, 32];

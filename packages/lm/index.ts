@@ -1,5 +1,11 @@
 /** Tokenizers, the transformer, checkpoints, sampling with a KV cache. */
-export { gpt2Config, ModelConfig, type ModelShape, shapeOf } from "./architectures.ts";
+export {
+  gpt2Config,
+  ModelConfig,
+  type ModelShape,
+  type ParamSpec,
+  shapeOf,
+} from "./architectures.ts";
 export { type TokenizerJson, trainBpe } from "./bpe.ts";
 export {
   type ChatMessage,

@@ -12,17 +12,10 @@ import {
   type Tensor,
   tokenLogprobs,
 } from "@tiller/tensor";
-import { gpt2Config, type ModelConfig, shapeOf } from "./architectures.ts";
+import { gpt2Config, type ModelConfig, type ParamSpec, shapeOf } from "./architectures.ts";
 import { addLora, loraSpecs, mergeLora } from "./lora.ts";
 import { Sampler } from "./sampler.ts";
-import {
-  declare,
-  hiddenStates,
-  initParams,
-  logits,
-  type ParamSpec,
-  paramSpecs,
-} from "./transformer.ts";
+import { declare, hiddenStates, initParams, logits, paramSpecs } from "./transformer.ts";
 
 const llama: ModelConfig = {
   model_type: "llama",

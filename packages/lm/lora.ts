@@ -5,8 +5,8 @@
  */
 import { type Rng, TillerError } from "@tiller/schema";
 import type { State } from "@tiller/tensor";
-import { layoutOf, type ModelShape } from "./architectures.ts";
-import { type ParamSpec, paramSpecs } from "./transformer.ts";
+import { layoutOf, type ModelShape, type ParamSpec } from "./architectures.ts";
+import { paramSpecs } from "./transformer.ts";
 
 export interface LoraOptions {
   readonly rank: number;

@@ -23,7 +23,7 @@ import {
   sum,
   type Tensor,
 } from "@tiller/tensor";
-import { attentionScale, layoutOf, type ModelShape } from "./architectures.ts";
+import { attentionScale, layoutOf, type ModelShape, type ParamSpec } from "./architectures.ts";
 import { checkFinite, drawFrom, likeliest } from "./draw.ts";
 import { declareEightBits, eightBitNames, matricesOf, quantise } from "./eight-bits.ts";
 import {
@@ -33,7 +33,6 @@ import {
   headNorm,
   logits,
   parameterCount,
-  type ParamSpec,
   paramSpecs,
   scores,
 } from "./transformer.ts";

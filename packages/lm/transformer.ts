@@ -29,16 +29,9 @@ import {
   type Tensor,
   transpose,
 } from "@tiller/tensor";
-import { attentionScale, layoutOf, type ModelShape } from "./architectures.ts";
+import { attentionScale, layoutOf, type ModelShape, type ParamSpec } from "./architectures.ts";
 import { eightBitProduct } from "./eight-bits.ts";
 import { frequenciesFor } from "./rope.ts";
-
-export interface ParamSpec {
-  readonly name: string;
-  readonly shape: readonly number[];
-  /** initial standard deviation; "one" and "zero" for norms and biases */
-  readonly init: number | "one" | "zero";
-}
 
 /** Every parameter in checkpoint order. Residual projections are scaled by 1/sqrt(2 layers), as in GPT-2. */
 export function paramSpecs(c: ModelShape): ParamSpec[] {

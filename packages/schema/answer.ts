@@ -3,7 +3,7 @@
  * field; the browser and the server use the same.
  */
 import { z } from "zod";
-import type { Field, Limit, View } from "./task.ts";
+import type { Field, Limit, View } from "./view.ts";
 import { own } from "./own.ts";
 
 type Kind = Field["kind"];

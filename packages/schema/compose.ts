@@ -5,14 +5,8 @@
 import { z } from "zod";
 import { at, type Draft, outputOf, put, revealsOf } from "./answer.ts";
 import { TillerError } from "./errors.ts";
-import {
-  type Aggregation,
-  type Block,
-  type Field,
-  remembered,
-  type TaskDef,
-  type View,
-} from "./task.ts";
+import { type Aggregation, remembered, type TaskDef } from "./task.ts";
+import type { Block, Field, View } from "./view.ts";
 import { own } from "./own.ts";
 
 type InputOf<D> = D extends TaskDef<infer I, unknown> ? I : never;

@@ -31,4 +31,5 @@ export * from "./task.ts";
 export * from "./task-preview.ts";
 export * from "./trace.ts";
 export * from "./trace-view.ts";
+export * from "./view.ts";
 export * from "./work.ts";

@@ -1,6 +1,6 @@
 /** Joining: what a newcomer goes through before there is real work, as data; and where one stands. */
 import { z } from "zod";
-import { View } from "./task.ts";
+import { View } from "./view.ts";
 
 const Item = z.strictObject({
   input: z.unknown(),

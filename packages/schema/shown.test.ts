@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { outputOf } from "./answer.ts";
 import { drawShown, orderIn, Shown, swapIn } from "./shown.ts";
-import type { View } from "./task.ts";
+import type { View } from "./view.ts";
 
 const pair = (name: string) =>
   ({ kind: "pair", name, label: name, a: "a", b: "b", tie: true }) as const;

@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { listAt } from "./answer.ts";
 import { rng } from "./rng.ts";
-import type { View } from "./task.ts";
+import type { View } from "./view.ts";
 import { own } from "./own.ts";
 
 const Sides = z.tuple([z.enum(["a", "b"]), z.enum(["a", "b"])]).readonly();

@@ -5,7 +5,7 @@
  */
 import { at, type Draft, listAt, put, revealsOf, textAt } from "./answer.ts";
 import { type Rng, rng as seeded } from "./rng.ts";
-import type { Field, View } from "./task.ts";
+import type { Field, View } from "./view.ts";
 
 type Kind = Field["kind"];
 type Draw<K extends Kind> = (f: Extract<Field, { kind: K }>, input: unknown, rng: Rng) => unknown;

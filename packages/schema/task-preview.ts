@@ -1,6 +1,6 @@
 /** Kinds of work as the preview page gets them: GET /api/tasks, of the server and of `tiller task preview`. */
 import { z } from "zod";
-import { View } from "./task.ts";
+import { View } from "./view.ts";
 
 export const TaskPreview = z.strictObject({
   key: z.string().describe("name@version"),

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { Beside } from "./desk.ts";
 import { AnswerId, ExperimentId, LeaseId, PersonId, TaskId } from "./ids.ts";
-import { View } from "./task.ts";
+import { View } from "./view.ts";
 
 export const roles = ["rater", "lead", "researcher", "admin", "service"] as const;
 export const Role = z.enum(roles);

@@ -5,7 +5,12 @@
  */
 import { Bug, TillerError } from "@tiller/schema";
 import { type DType, sizeOf } from "./dtype.ts";
-import type { Bounds } from "./picks.ts";
+
+/** What an id may be: 0 up to `size`, and `IGNORED` (picks.ts) where labels are meant. */
+export interface Bounds {
+  readonly size: number;
+  readonly ignored: boolean;
+}
 
 export type Attribute = number | string | readonly number[] | { readonly float: number };
 

@@ -4,16 +4,11 @@
  * graph computes is turned, where it is negative, into an id that the runtime refuses.
  */
 import { TillerError } from "@tiller/schema";
-import type { Graph, Tensor } from "./graph.ts";
+import type { Bounds, Graph, Tensor } from "./graph.ts";
 
 /** The label that counts for nothing: its log-prob is 0 and so is its gradient. The same number as PyTorch's. */
 export const IGNORED = -100;
 
-/** What an id may be: 0 up to `size`, and `IGNORED` where labels are meant. */
-export interface Bounds {
-  readonly size: number;
-  readonly ignored: boolean;
-}
 const allowed = (x: number, b: Bounds): boolean =>
   (x >= 0 && x < b.size) || (b.ignored && x === IGNORED);
 

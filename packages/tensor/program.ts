@@ -4,10 +4,10 @@
  */
 import { TillerError } from "@tiller/schema";
 import { type DType, sizeOf } from "./dtype.ts";
-import type { Graph, Tensor } from "./graph.ts";
+import type { Bounds, Graph, Tensor } from "./graph.ts";
 import { Session, type SessionOptions, Storage } from "./native.ts";
 import { encodeModel, type Named } from "./onnx.ts";
-import { type Bounds, writeIds } from "./picks.ts";
+import { writeIds } from "./picks.ts";
 
 /** Values of inputs by name. */
 export type RunInputs = Readonly<Record<string, ArrayLike<number> | ArrayLike<bigint> | number>>;

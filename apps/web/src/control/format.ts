@@ -1,5 +1,5 @@
-/** Numbers of the control room in words. */
-import type { CompletionRange, Move, Queue, Who } from "@tiller/schema";
+/** The control room in words: numbers, names, moves. */
+import type { CompletionRange, ControlRoom, Move, Queue, Who } from "@tiller/schema";
 
 /** "40 min", "3 h", "2 days": as exact as a forecast is. */
 export const span = (seconds: number): string => {
@@ -36,3 +36,20 @@ export const moveName = (m: Move, names: Names): string =>
   "queue" in m
     ? `${queueName(m.queue, names)} went to ${whoName(m.to, names)}`
     : `${whoName(m.who, names)} went to ${m.to === "everything" ? "everything" : queueName(m.to, names)}`;
+
+/** What a dialog was opened for. */
+export interface MoveStart {
+  readonly who?: Who;
+  readonly to?: Queue;
+}
+
+export const namesOf = (room: ControlRoom): Names => {
+  const people = new Map(room.people.map((p) => [p.person as string, p.pseudonym]));
+  const kinds = new Map(room.queues.map((q) => [q.kind, q.title]));
+  const experiments = new Map(room.queues.map((q) => [q.experiment as string, q.experimentTitle]));
+  return {
+    person: (id) => people.get(id) ?? id,
+    kind: (kind) => kinds.get(kind) ?? kind,
+    experiment: (id) => experiments.get(id) ?? id,
+  };
+};

@@ -13,8 +13,7 @@ import {
 } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
 import { Dialog, FormEnd } from "../design/components.tsx";
-import { type Names, queueName, span } from "./format.ts";
-import type { MoveStart } from "./page.tsx";
+import { type MoveStart, type Names, queueName, span } from "./format.ts";
 
 const DAY = 86_400;
 const EVERYTHING = "everything";

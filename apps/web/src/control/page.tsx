@@ -1,34 +1,17 @@
 /** The control room: what needs doing, how the queues stand, who works on what. Asks again every three seconds. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import type { Alert, ControlRoom, Queue, Who } from "@tiller/schema";
+import type { Alert, ControlRoom } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
 import { Badge, Card, Empty, Failed, Loading, Refused, Stat } from "../design/components.tsx";
 import { AnswersDialog } from "./answers.tsx";
 import "./control.css";
-import { hours, moveName, type Names } from "./format.ts";
+import { hours, moveName, type MoveStart, type Names, namesOf } from "./format.ts";
 import { MoveDialog } from "./move.tsx";
 import { PeopleTable } from "./people.tsx";
 import { QueueTable } from "./queues.tsx";
 
 const EVERY_MS = 3000;
-
-/** What a dialog was opened for. */
-export interface MoveStart {
-  readonly who?: Who;
-  readonly to?: Queue;
-}
-
-export const namesOf = (room: ControlRoom): Names => {
-  const people = new Map(room.people.map((p) => [p.person as string, p.pseudonym]));
-  const kinds = new Map(room.queues.map((q) => [q.kind, q.title]));
-  const experiments = new Map(room.queues.map((q) => [q.experiment as string, q.experimentTitle]));
-  return {
-    person: (id) => people.get(id) ?? id,
-    kind: (kind) => kinds.get(kind) ?? kind,
-    experiment: (id) => experiments.get(id) ?? id,
-  };
-};
 
 export function ControlPage() {
   const room = useQuery({
