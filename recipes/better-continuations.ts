@@ -7,7 +7,7 @@
  * Copy this file to make an experiment of your own. Run: npm start
  */
 import { z } from "zod";
-import { comparison, hiddenTaste } from "@tiller/crowd";
+import { comparison, simulatedPreference } from "@tiller/crowd";
 import { workflow } from "@tiller/flow";
 import {
   distinctN,
@@ -184,15 +184,15 @@ export function makeReport(
   const mean = (xs: readonly number[]) => xs.reduce((a, b) => a + b, 0) / Math.max(1, xs.length);
   const wins = (mine: readonly number[], theirs: readonly number[]) =>
     mine.reduce((n, x, i) => n + (x > theirs[i] ? 1 : x === theirs[i] ? 0.5 : 0), 0);
-  const baseTaste = items.map((x) => hiddenTaste(x.base.text));
+  const basePreferences = items.map((x) => simulatedPreference(x.base.text));
   const arm = (
     name: string,
     written: { text: string; tokens: number[]; reward: number; kl: number }[],
     against: readonly number[] | null,
     kl?: number,
   ) => {
-    const taste = written.map((w) => hiddenTaste(w.text));
-    const won = against && wins(taste, against);
+    const preferences = written.map((w) => simulatedPreference(w.text));
+    const won = against && wins(preferences, against);
     const interval = won === null ? null : wilson(won, items.length);
     return {
       arm: name,
@@ -201,7 +201,7 @@ export function makeReport(
       winRateLow: interval?.low ?? null,
       winRateHigh: interval?.high ?? null,
       reward: mean(written.map((w) => w.reward)),
-      taste: mean(taste),
+      preference: mean(preferences),
       kl: kl ?? mean(written.map((w) => w.kl)),
       length: mean(written.map((w) => w.tokens.length)),
       distinct1: distinctN(
@@ -224,20 +224,24 @@ export function makeReport(
   const policyArm = arm(
     "policy",
     items.map((x) => x.policy),
-    baseTaste,
+    basePreferences,
   );
   const table = [
     baseArm,
     policyArm,
-    arm(`best of ${o.bestOf}`, best(o.bestOf), baseTaste, klBestOfN(o.bestOf)),
+    arm(`best of ${o.bestOf}`, best(o.bestOf), basePreferences, klBestOfN(o.bestOf)),
   ];
 
   const sizes = [1, 2, 4, 8, 16, 32].filter((n) => n <= o.bestOf);
   const curve = sizes.map((n) => {
     const per = items.map((x) =>
-      x.bestOf.map((w) => ({ proxy: w.reward, taste: hiddenTaste(w.text), reward: w.reward })),
+      x.bestOf.map((w) => ({
+        proxy: w.reward,
+        preference: simulatedPreference(w.text),
+        reward: w.reward,
+      })),
     );
-    const estimate = (value: (w: { taste: number; reward: number }, i: number) => number) =>
+    const estimate = (value: (w: { preference: number; reward: number }, i: number) => number) =>
       mean(
         per.map((ws, i) =>
           bestOfN(
@@ -251,21 +255,21 @@ export function makeReport(
       n,
       kl: klBestOfN(n),
       reward: estimate((w) => w.reward),
-      taste: estimate((w) => w.taste),
+      preference: estimate((w) => w.preference),
       winRate: estimate((w, i) =>
-        w.taste > baseTaste[i] ? 1 : w.taste === baseTaste[i] ? 0.5 : 0,
+        w.preference > basePreferences[i] ? 1 : w.preference === basePreferences[i] ? 0.5 : 0,
       ),
     };
   });
 
-  // reward model against the hidden taste: all pairs of a passage's samples from the base, but for those that the
-  // taste calls equal. Passages are the units of the interval, since their pairs share samples.
+  // reward model against the simulated preference: all pairs of a passage's samples from the base, but for those that the
+  // preference calls equal. Passages are the units of the interval, since their pairs share samples.
   const judged = items.map((x) => {
     const pairs = x.bestOf
       .flatMap((a, i) => x.bestOf.slice(i + 1).map((b) => [a, b] as const))
-      .filter(([a, b]) => hiddenTaste(a.text) !== hiddenTaste(b.text));
+      .filter(([a, b]) => simulatedPreference(a.text) !== simulatedPreference(b.text));
     const right = pairs.filter(
-      ([a, b]) => hiddenTaste(a.text) > hiddenTaste(b.text) === a.reward > b.reward,
+      ([a, b]) => simulatedPreference(a.text) > simulatedPreference(b.text) === a.reward > b.reward,
     );
     return { n: pairs.length, right: right.length };
   });
@@ -286,8 +290,8 @@ export function makeReport(
     passage: x.prompt,
     base: x.base.text,
     policy: x.policy.text,
-    baseTaste: baseTaste[i],
-    policyTaste: hiddenTaste(x.policy.text),
+    basePreference: basePreferences[i],
+    policyPreference: simulatedPreference(x.policy.text),
   }));
   return {
     summary,

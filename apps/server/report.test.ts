@@ -1,6 +1,6 @@
 /** The report is one file: nothing is fetched, and text from models cannot become markup. */
 import { expect, test } from "vitest";
-import { ExperimentId, type Report } from "@tiller/schema";
+import { ExperimentId, type Report, StoredReport } from "@tiller/schema";
 import { renderReport } from "./report.ts";
 
 const arm = {
@@ -10,7 +10,7 @@ const arm = {
   winRateLow: 0.3,
   winRateHigh: 0.95,
   reward: 1,
-  taste: 1,
+  preference: 1,
   kl: 9,
   length: 20,
   distinct1: 0.5,
@@ -32,11 +32,17 @@ const report: Report = {
   },
   table: [arm],
   bestOfN: [
-    { n: 1, kl: 0, reward: 0, taste: 0, winRate: 0.5 },
-    { n: 2, kl: 0.19, reward: 0.4, taste: 0.2, winRate: 0.55 },
+    { n: 1, kl: 0, reward: 0, preference: 0, winRate: 0.5 },
+    { n: 2, kl: 0.19, reward: 0.4, preference: 0.2, winRate: 0.55 },
   ],
   sideBySide: [
-    { passage: "p", base: "<script>alert(1)</script>", policy: "q", baseTaste: 0, policyTaste: 1 },
+    {
+      passage: "p",
+      base: "<script>alert(1)</script>",
+      policy: "q",
+      basePreference: 0,
+      policyPreference: 1,
+    },
   ],
   rewardModel: {
     accuracy: 0.7,
@@ -64,4 +70,19 @@ test("holds its numbers, fetches nothing, and escapes what models wrote", () => 
     expect(html).toContain(part);
   expect(html).not.toMatch(/<script|src=|href=|url\(|@import/);
   expect(html).toContain("No points."); // an empty curve says so
+});
+
+test("a report of an old home, which calls the simulated preference a taste, is read as the same", () => {
+  const old: unknown = JSON.parse(
+    JSON.stringify(report)
+      .replaceAll('"preference":', '"taste":')
+      .replaceAll('"basePreference":', '"baseTaste":')
+      .replaceAll('"policyPreference":', '"policyTaste":'),
+  );
+  expect(old).toMatchObject({
+    table: [{ taste: 1 }],
+    sideBySide: [{ baseTaste: 0, policyTaste: 1 }],
+  });
+  expect(StoredReport.parse(old)).toEqual(report);
+  expect(StoredReport.parse(report)).toEqual(report);
 });

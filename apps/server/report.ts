@@ -104,7 +104,7 @@ export function renderReport(r: Report): string {
   ];
   const table = r.table.map(
     (a) =>
-      `<tr><td>${escape(a.arm)}</td><td>${a.n}</td><td>${a.winRate === null ? "–" : `${percent(a.winRate)} <span class="quiet">(${percent(a.winRateLow)} to ${percent(a.winRateHigh)})</span>`}</td><td>${fixed(a.reward)}</td><td>${fixed(a.taste)}</td><td>${fixed(a.kl, 1)}</td><td>${fixed(a.length, 1)}</td><td>${fixed(a.distinct1)}</td><td>${fixed(a.distinct2)}</td></tr>`,
+      `<tr><td>${escape(a.arm)}</td><td>${a.n}</td><td>${a.winRate === null ? "–" : `${percent(a.winRate)} <span class="quiet">(${percent(a.winRateLow)} to ${percent(a.winRateHigh)})</span>`}</td><td>${fixed(a.reward)}</td><td>${fixed(a.preference)}</td><td>${fixed(a.kl, 1)}</td><td>${fixed(a.length, 1)}</td><td>${fixed(a.distinct1)}</td><td>${fixed(a.distinct2)}</td></tr>`,
   );
   const policy = r.table.find((a) => a.arm === "policy");
   const plots = [
@@ -150,7 +150,7 @@ export function renderReport(r: Report): string {
   );
   const pairs = r.sideBySide.map(
     (x) =>
-      `<div class="pair"><p class="quiet">${escape(x.passage)}</p><p>${escape(x.base)} <span class="quiet">${fixed(x.baseTaste, 1)}</span></p><p>${escape(x.policy)} <span class="${x.policyTaste > x.baseTaste ? "up" : "down"}">${fixed(x.policyTaste, 1)}</span></p></div>`,
+      `<div class="pair"><p class="quiet">${escape(x.passage)}</p><p>${escape(x.base)} <span class="quiet">${fixed(x.basePreference, 1)}</span></p><p>${escape(x.policy)} <span class="${x.policyPreference > x.basePreference ? "up" : "down"}">${fixed(x.policyPreference, 1)}</span></p></div>`,
   );
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>${escape(r.title)} · Tiller report</title><style>${css}</style><main>
 <h1>${escape(r.title)}</h1><p class="quiet">Experiment ${escape(r.experiment)}, seed ${r.seed}, ${escape(r.createdAt.slice(0, 16).replace("T", " "))} UTC</p>

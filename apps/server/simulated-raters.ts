@@ -1,6 +1,6 @@
 /** Twelve simulated raters at the public door: they sign in by link and work through the same HTTP API as people. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { hiddenTaste, kindOf, simulateChoice, type SimulatedRater } from "@tiller/crowd";
+import { simulatedPreference, kindOf, simulateChoice, type SimulatedRater } from "@tiller/crowd";
 import {
   ComparisonInput,
   type Lease,
@@ -32,7 +32,7 @@ export async function simulate(o: {
   );
 }
 
-/** Comparisons by the hidden taste; other kinds as their code has it, or by their view where the code is not here. */
+/** Comparisons by the simulated preference; other kinds as their code has it, or by their view where the code is not here. */
 export function answerTo(
   lease: Pick<Lease, "type" | "typeVersion" | "view" | "input" | "swap">,
   rater: SimulatedRater,
@@ -42,7 +42,7 @@ export function answerTo(
   if (type === "comparison") {
     const input = ComparisonInput.parse(lease.input);
     const texts = { a: input.a.text, b: input.b.text };
-    return simulateChoice(rater, { ...texts, swap, taste: hiddenTaste, rng: random });
+    return simulateChoice(rater, { ...texts, swap, preference: simulatedPreference, rng: random });
   }
   const skill = rater.noise === undefined ? 0 : 1 - rater.noise;
   const def = kindOf(type, typeVersion);

@@ -5,7 +5,7 @@ import { type Judgment, rng } from "@tiller/schema";
 import {
   aggregatePairs,
   flagRaters,
-  hiddenTaste,
+  simulatedPreference,
   labelTable,
   methods,
   simulateChoice,
@@ -65,7 +65,7 @@ describe.each([1, 2, 3])("twelve simulated raters, seed %i", (seed) => {
           a: "0",
           b: String(d),
           swap,
-          taste: Number,
+          preference: Number,
           rng: random,
         });
         return {
@@ -110,8 +110,8 @@ describe.each([1, 2, 3])("twelve simulated raters, seed %i", (seed) => {
   });
 });
 
-test("the hidden taste: AFINN has good at 3, peace at 2, bad at -3", () => {
-  expect(hiddenTaste("good peace")).toBeCloseTo(5 / Math.SQRT2, 10);
-  expect(hiddenTaste("bad")).toBe(-3);
-  expect(hiddenTaste("the whale")).toBe(0);
+test("the simulated preference: AFINN has good at 3, peace at 2, bad at -3", () => {
+  expect(simulatedPreference("good peace")).toBeCloseTo(5 / Math.SQRT2, 10);
+  expect(simulatedPreference("bad")).toBe(-3);
+  expect(simulatedPreference("the whale")).toBe(0);
 });

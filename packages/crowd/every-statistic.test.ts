@@ -74,7 +74,9 @@ const table: Record<string, Record<string, string>> = {
   "signals.ts": { tooFast: "measures.test.ts", copied: "measures.test.ts" },
   "simulate.ts": { simulateChoice: "not a statistic: a simulated person" },
   "streaming.ts": { streaming: "here" },
-  "taste.ts": { hiddenTaste: "not a statistic: a simulated person's taste" },
+  "simulated-preference.ts": {
+    simulatedPreference: "not a statistic: a simulated person's preference",
+  },
   "truth.ts": {
     majority: "here",
     dawidSkene: "here",

@@ -17,6 +17,6 @@ export * from "./tasks/index.ts";
 export { previewOf } from "./tasks/preview.ts";
 export { screening } from "./screening.ts";
 export { scoreAgainst } from "./score.ts";
-export { hiddenTaste } from "./taste.ts";
+export { simulatedPreference } from "./simulated-preference.ts";
 export { streaming, type Streaming } from "./streaming.ts";
 export { dawidSkene, type MethodName, methods } from "./truth.ts";

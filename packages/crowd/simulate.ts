@@ -1,11 +1,11 @@
-/** Simulated raters: they see what people see and choose by a hidden taste plus noise; two of them do not care. */
+/** Simulated raters: they see what people see and choose by a preference that nothing is trained on, plus noise; two of them do not care. */
 import type { ComparisonValue, Rng } from "@tiller/schema";
 
 export interface SimulatedRater {
   readonly name: string;
-  /** standard deviation of the noise on the difference in taste; undefined: chooses blindly */
+  /** standard deviation of the noise on the difference in preference; undefined: chooses blindly */
   readonly noise: number | undefined;
-  /** tastes closer than this feel the same */
+  /** preferences closer than this feel the same */
   readonly tieBelow: number;
   /** median of the seconds they say they took */
   readonly seconds: number;
@@ -32,12 +32,12 @@ export const simulatedRaters: readonly SimulatedRater[] = [
 /** What the rater chooses; `swap`: b was on the left, where the careless click more often. */
 export function simulateChoice(
   r: SimulatedRater,
-  o: { a: string; b: string; swap: boolean; taste: (text: string) => number; rng: Rng },
+  o: { a: string; b: string; swap: boolean; preference: (text: string) => number; rng: Rng },
 ): ComparisonValue {
   if (r.noise === undefined) {
     const left = o.rng.next() < 0.6;
     return { choice: left !== o.swap ? "a" : "b" };
   }
-  const difference = o.taste(o.b) - o.taste(o.a) + r.noise * o.rng.normal();
+  const difference = o.preference(o.b) - o.preference(o.a) + r.noise * o.rng.normal();
   return { choice: Math.abs(difference) < r.tieBelow ? "tie" : difference > 0 ? "b" : "a" };
 }

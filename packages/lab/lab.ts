@@ -11,7 +11,8 @@ import {
   type Lineage,
   type MetricDefs,
   MetricPoint,
-  Report,
+  type Report,
+  StoredReport,
   Run,
   Sample,
   type Stage,
@@ -377,7 +378,7 @@ export const getReport = async (db: Db, experiment: string): Promise<Report> =>
   found(
     await db.maybe(
       sql`select body from report where experiment = ${experiment}`,
-      z.object({ body: Report }),
+      z.object({ body: StoredReport }),
     ),
     "report of experiment",
     experiment,

@@ -101,7 +101,7 @@ export const Sample = z.strictObject({
   step: z.number().int(),
   prompt: z.string(),
   text: z.string(),
-  scores: z.record(z.string(), z.number()).describe("reward, kl, taste, ..."),
+  scores: z.record(z.string(), z.number()).describe("reward, kl, ..."),
 });
 export type Sample = z.infer<typeof Sample>;
 
@@ -170,7 +170,7 @@ export const Report = z.strictObject({
       winRateLow: z.number().nullable(),
       winRateHigh: z.number().nullable(),
       reward: z.number(),
-      taste: z.number(),
+      preference: z.number(),
       kl: z.number(),
       length: z.number(),
       distinct1: z.number(),
@@ -182,7 +182,7 @@ export const Report = z.strictObject({
       n: z.number(),
       kl: z.number(),
       reward: z.number(),
-      taste: z.number(),
+      preference: z.number(),
       winRate: z.number(),
     }),
   ),
@@ -191,8 +191,8 @@ export const Report = z.strictObject({
       passage: z.string(),
       base: z.string(),
       policy: z.string(),
-      baseTaste: z.number(),
-      policyTaste: z.number(),
+      basePreference: z.number(),
+      policyPreference: z.number(),
     }),
   ),
   rewardModel: z.strictObject({
@@ -215,6 +215,23 @@ const ReportRater = z.strictObject({
   flag: z.string(),
 });
 export type Report = z.infer<typeof Report>;
+
+/** What reports in old homes call the simulated preference. */
+const older = new Map([
+  ["taste", "preference"],
+  ["baseTaste", "basePreference"],
+  ["policyTaste", "policyPreference"],
+]);
+const renamed = (value: unknown): unknown =>
+  Array.isArray(value)
+    ? value.map(renamed)
+    : typeof value === "object" && value !== null
+      ? Object.fromEntries(
+          Object.entries(value).map(([key, v]) => [older.get(key) ?? key, renamed(v)]),
+        )
+      : value;
+/** A report as a home keeps it, of this version or an older one. */
+export const StoredReport = z.unknown().transform(renamed).pipe(Report);
 
 /** Server-sent events of GET /api/studio/events?experiment=ID. The client refetches or appends. */
 export const LiveEvent = z.discriminatedUnion("type", [

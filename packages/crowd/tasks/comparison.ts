@@ -1,6 +1,6 @@
 /** The comparison task: which of two continuations is better. */
 import { ComparisonInput, ComparisonValue, defineTask } from "@tiller/schema";
-import { hiddenTaste } from "../taste.ts";
+import { simulatedPreference } from "../simulated-preference.ts";
 
 export const comparison = defineTask({
   name: "comparison",
@@ -15,7 +15,8 @@ export const comparison = defineTask({
     ],
   },
   simulate: ({ a, b }, { rng, skill }) => {
-    const difference = hiddenTaste(b.text) - hiddenTaste(a.text) + (1 - skill) * rng.normal();
+    const difference =
+      simulatedPreference(b.text) - simulatedPreference(a.text) + (1 - skill) * rng.normal();
     return { choice: Math.abs(difference) < 0.1 ? "tie" : difference > 0 ? "b" : "a" };
   },
   samples: [
