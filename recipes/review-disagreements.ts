@@ -21,7 +21,7 @@ export const reviewDisagreements = workflow(
   z.strictObject({
     claims: z.array(Claim).min(1),
     people: z.int().min(2).default(3).describe("votes on each claim"),
-    agree: z.number().min(0.5).max(1).default(1).describe("share of votes that settles a claim"),
+    agree: z.number().min(0.5).max(1).default(1).describe("fraction of votes that settles a claim"),
     rounds: z.int().min(0).default(1).describe("of discussion"),
     hours: z.number().positive().default(48).describe("for a round; then a researcher rules"),
   }),

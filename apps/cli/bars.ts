@@ -2,9 +2,9 @@
 import type { Experiment, Stage, Summary } from "@tiller/schema";
 
 export function bar(done: number, total: number, width = 24): string {
-  const share = total > 0 ? Math.min(1, done / total) : 0;
-  const full = Math.round(share * width);
-  return `${"█".repeat(full)}${"░".repeat(width - full)} ${String(Math.round(share * 100)).padStart(3)} %`;
+  const fraction = total > 0 ? Math.min(1, done / total) : 0;
+  const full = Math.round(fraction * width);
+  return `${"█".repeat(full)}${"░".repeat(width - full)} ${String(Math.round(fraction * 100)).padStart(3)} %`;
 }
 const marks: Record<Stage["state"], string> = {
   waiting: "·",

@@ -110,7 +110,7 @@ async function show(_: object, dir: string): Promise<number> {
   }
   console.log(
     `\n${table(
-      ["tensor", "times", "shape", "parameters", "share"],
+      ["tensor", "times", "shape", "parameters", "fraction"],
       [...groups].map(([name, g]) => [
         name,
         String(g.tensors),

@@ -128,7 +128,7 @@ describe.skipIf(!existsSync(dir))("D_PosSent (skipped where the data is absent)"
 
   test("the screening test tells who will be right: r >= 0.85", () => {
     const { test20, answers, truth, gold } = load();
-    const share = (list: typeof test20, of: ReadonlyMap<string, string>) => {
+    const fraction = (list: typeof test20, of: ReadonlyMap<string, string>) => {
       const by = Map.groupBy(list, (a) => a.worker);
       return new Map(
         [...by].map(([w, as]) => [
@@ -137,7 +137,7 @@ describe.skipIf(!existsSync(dir))("D_PosSent (skipped where the data is absent)"
         ]),
       );
     };
-    const [before, after] = [share(test20, gold), share(answers, truth)];
+    const [before, after] = [fraction(test20, gold), fraction(answers, truth)];
     const pairs = [...after].map(([w, y]) => [before.get(w)!, y] as const);
     expect(pairs.length).toBe(85);
     const mean = (k: 0 | 1) => pairs.reduce((s, p) => s + p[k], 0) / pairs.length;

@@ -28,7 +28,7 @@ export const OverlapPolicy = z.strictObject({
     .min(0)
     .max(1)
     .default(0.1)
-    .describe("share of asks that go to anyone, and not to the most reliable free person"),
+    .describe("fraction of asks that go to anyone, and not to the most reliable free person"),
 });
 export type OverlapPolicy = z.infer<typeof OverlapPolicy>;
 

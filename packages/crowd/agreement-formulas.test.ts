@@ -43,19 +43,19 @@ function byHand(rows: readonly Label[]) {
   const labels = [...new Set(rows.map((r) => r.label))];
   const units = [...Map.groupBy(rows, (r) => r.task).values()];
   const several = units.filter((u) => u.length > 1);
-  const share = (u: readonly Label[], l: string) =>
+  const fraction = (u: readonly Label[], l: string) =>
     u.filter((r) => r.label === l).length / u.length;
   const pa =
     several.reduce(
       (sum, u) =>
         sum +
         labels.reduce(
-          (s, l) => s + (share(u, l) * (share(u, l) * u.length - 1)) / (u.length - 1),
+          (s, l) => s + (fraction(u, l) * (fraction(u, l) * u.length - 1)) / (u.length - 1),
           0,
         ),
       0,
     ) / several.length;
-  const pi = labels.map((l) => units.reduce((s, u) => s + share(u, l), 0) / units.length);
+  const pi = labels.map((l) => units.reduce((s, u) => s + fraction(u, l), 0) / units.length);
   const fleiss = pi.reduce((s, p) => s + p * p, 0);
   const ac1 = pi.reduce((s, p) => s + p * (1 - p), 0) / (labels.length - 1);
   let [agreed, all] = [0, 0];
@@ -71,14 +71,14 @@ function cohenByHand(rows: readonly Label[], first: string, second: string): num
     new Map(rows.filter((r) => r.worker === w).map((r) => [r.task, r.label]));
   const [x, y] = [of(first), of(second)];
   const both = [...x].filter(([t]) => y.has(t)).map(([t, l]) => [l, y.get(t)!] as const);
-  const share = (f: (p: readonly [string, string]) => boolean) =>
+  const fraction = (f: (p: readonly [string, string]) => boolean) =>
     both.filter(f).length / both.length;
   const labels = new Set(both.flat());
   const pe = [...labels].reduce(
-    (s, l) => s + share(([a]) => a === l) * share(([, b]) => b === l),
+    (s, l) => s + fraction(([a]) => a === l) * fraction(([, b]) => b === l),
     0,
   );
-  return (share(([a, b]) => a === b) - pe) / (1 - pe);
+  return (fraction(([a, b]) => a === b) - pe) / (1 - pe);
 }
 
 describe("agreement", () => {

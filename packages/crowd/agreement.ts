@@ -2,7 +2,7 @@
  * How far people agree beyond chance. Every coefficient is a function of sums over tasks, so each comes with a
  * bootstrap interval over tasks (seeded), also with answers missing:
  *
- *   raw             share of pairs of answers to the same task that agree: the figure of Stiennon et al. 2020 and others
+ *   raw             fraction of pairs of answers to the same task that agree: the figure of Stiennon et al. 2020 and others
  *   cohen           Cohen 1960, two sides with margins of their own; only between two people or groups
  *   fleiss          Fleiss 1971, for a varying number of answers as in Gwet 2014; of two sides it is Scott's pi
  *   krippendorff    alpha (Krippendorff 2011) by nominal, ordinal, interval or ratio differences
@@ -78,7 +78,7 @@ const packed = (a: Iterable<Label> | LabelTable): LabelTable =>
 
 /*
  * Cells of the sums, K classes: [0, K^2) pairs of answers weighted as Krippendorff's, [K^2, 2 K^2) the same with every
- * task alike, then K shares of classes, the number of tasks behind them,
+ * task alike, then K fractions of classes, the number of tasks behind them,
  * and how many pairs of answers agree, of how many.
  */
 type Entries = Map<number, number>;
@@ -196,7 +196,7 @@ function measured(
     const pe = chance(x);
     return (seen(x) - pe) / (1 - pe);
   };
-  const shares = (x: Float64Array) => x.subarray(2 * K * K, 2 * K * K + K);
+  const fractions = (x: Float64Array) => x.subarray(2 * K * K, 2 * K * K + K);
   const ofPairs = (p: ArrayLike<number>, q: ArrayLike<number>) => {
     let [sum, certain] = [0, true];
     for (let k = 0; k < K; k++)
@@ -208,12 +208,12 @@ function measured(
     return certain ? Number.NaN : sum;
   };
   const fleiss = corrected((x) => {
-    const pi = scaled(shares(x), x[2 * K * K + K]!);
+    const pi = scaled(fractions(x), x[2 * K * K + K]!);
     return ofPairs(pi, pi);
   });
   const total = w.reduce((a, b) => a + b, 0);
   const gwet = corrected((x) => {
-    const pi = scaled(shares(x), x[2 * K * K + K]!);
+    const pi = scaled(fractions(x), x[2 * K * K + K]!);
     return K < 2 ? Number.NaN : (total / (K * (K - 1))) * pi.reduce((a, p) => a + p * (1 - p), 0);
   });
   const cohen = corrected((x) => {

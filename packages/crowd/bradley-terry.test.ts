@@ -15,7 +15,7 @@ const wins = (b: number, a: number, tie = 0): Compared[] => [
 ];
 const plain = { raters: false, spread: 1e6 } as const;
 
-test("two items: the maximum is the log of the odds, ties take their share", () => {
+test("two items: the maximum is the log of the odds, ties take their part", () => {
   const { score, nu, predict } = bradleyTerry(wins(30, 10, 20), plain);
   expect(score.get("y")! - score.get("x")!).toBeCloseTo(Math.log(3), 3);
   // of 60: 30, 10 and 20. nu = P(tie) / sqrt(P(a) P(b))

@@ -2,7 +2,7 @@
  * What a person's stated confidence is worth. The threshold is the level at and above which the person agrees with the
  * researchers four times in five (Stiennon et al. 2020, C.1 step 4), with an interval, or that there is not enough data.
  */
-import { type Estimate, exactShare, quantile, rng } from "@tiller/schema";
+import { type Estimate, exactFraction, quantile, rng } from "@tiller/schema";
 
 export interface Checked {
   readonly task: string;
@@ -50,10 +50,10 @@ export function calibrate(
     if (r.right) right[place.get(r.confidence)!]++;
   }
   const above = (x: Float64Array, from: number) => x.subarray(from).reduce((a, b) => a + b, 0);
-  const curve = levels.map((confidence, i) => ({ confidence, ...exactShare(right[i], n[i]) }));
+  const curve = levels.map((confidence, i) => ({ confidence, ...exactFraction(right[i], n[i]) }));
   const atLeast = levels.map((confidence, i) => ({
     confidence,
-    ...exactShare(above(right, i), above(n, i)),
+    ...exactFraction(above(right, i), above(n, i)),
   }));
   const answers = rows.length;
   if (answers < NEEDED.all)
@@ -120,9 +120,9 @@ export interface Sided {
   readonly longer: number;
 }
 export interface Bias {
-  /** share of left among choices that were no tie; one half is fair, since sides are drawn at random */
+  /** fraction of left among choices that were no tie; one half is fair, since sides are drawn at random */
   readonly left: Estimate;
-  /** share of the longer text among choices between unequal lengths; compare with the group's: longer may be better */
+  /** fraction of the longer text among choices between unequal lengths; compare with the group's: longer may be better */
   readonly longer: Estimate;
   readonly ties: Estimate;
 }
@@ -131,11 +131,14 @@ export function biasOf(rows: readonly Sided[]): Bias {
   const decided = rows.filter((r) => r.choice !== "tie");
   const unequal = decided.filter((r) => r.longer !== 0);
   return {
-    left: exactShare(decided.filter((r) => (r.choice === "a") !== r.swap).length, decided.length),
-    longer: exactShare(
+    left: exactFraction(
+      decided.filter((r) => (r.choice === "a") !== r.swap).length,
+      decided.length,
+    ),
+    longer: exactFraction(
       unequal.filter((r) => (r.choice === "b") === r.longer > 0).length,
       unequal.length,
     ),
-    ties: exactShare(rows.length - decided.length, rows.length),
+    ties: exactFraction(rows.length - decided.length, rows.length),
   };
 }

@@ -54,7 +54,7 @@ export interface PairModelScore {
   readonly difference: number;
   readonly low: number;
   readonly high: number;
-  /** share of decided judgments whose side was predicted */
+  /** fraction of decided judgments whose side was predicted */
   readonly right: number;
   /** whether every fit came to its maximum */
   readonly converged: boolean;

@@ -1,5 +1,5 @@
 /** Whether a person, or everyone, does as they did before: planted items over time, and agreement by stretches of it. */
-import { bootstrapMean, type Estimate, exactShare } from "@tiller/schema";
+import { bootstrapMean, type Estimate, exactFraction } from "@tiller/schema";
 
 export interface Probe {
   /** milliseconds */
@@ -32,7 +32,7 @@ export function driftOf(
   const right = rows.filter((r) => r.right).length;
   const cut = Math.max(0, rows.length - window);
   const exact = (list: readonly Probe[]) =>
-    exactShare(list.filter((r) => r.right).length, list.length);
+    exactFraction(list.filter((r) => r.right).length, list.length);
   const [before, recent] = [exact(rows.slice(0, cut)), exact(rows.slice(cut))];
   const difference = recent.at - before.at;
   const change: Estimate = {

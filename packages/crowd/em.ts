@@ -29,7 +29,7 @@ export const ENOUGH = 1e-6; // largest change of a posterior at which EM stops
 /** Beta prior on being right; keeps a worker with few answers near the middle. */
 export const PRIOR = { right: 4, wrong: 2 };
 
-/** Shares of votes, each weighted by `weight(worker)`; a task without votes is uniform. */
+/** Fractions of votes, each weighted by `weight(worker)`; a task without votes is uniform. */
 export function votes(t: LabelTable, weight: (worker: number) => number): Float64Array {
   const K = t.labels.length;
   const out = new Float64Array(t.tasks.length * K);
@@ -97,7 +97,7 @@ export function expect(
 }
 
 /** Mean posterior of each class. */
-export function shares(posterior: Float64Array, K: number): Float64Array {
+export function fractions(posterior: Float64Array, K: number): Float64Array {
   const out = new Float64Array(K);
   for (let i = 0; i < posterior.length; i++) out[i % K] += posterior[i];
   return out.map((x) => x / Math.max(1, posterior.length / K));

@@ -210,11 +210,11 @@ test("drift: under one in twenty steady people are called falling, and most who 
   const random = rng(6, "drift");
   const person = (rate: (i: number) => number) =>
     driftOf(Array.from({ length: 200 }, (_, i) => ({ at: i, right: random.next() < rate(i) })));
-  const share = (rate: (i: number) => number) =>
+  const fraction = (rate: (i: number) => number) =>
     Array.from({ length: 400 }, () => person(rate)).filter((d) => d.verdict === "falling").length /
     400;
-  for (const p of [0.6, 0.75, 0.9]) expect(share(() => p)).toBeLessThan(0.05);
-  expect(share((i) => (i < 100 ? 0.9 : 0.6))).toBeGreaterThan(0.9);
+  for (const p of [0.6, 0.75, 0.9]) expect(fraction(() => p)).toBeLessThan(0.05);
+  expect(fraction((i) => (i < 100 ? 0.9 : 0.6))).toBeGreaterThan(0.9);
   expect(person(() => 0.9).change.low).toBeLessThan(0);
   expect(driftOf([{ at: 1, right: true }]).verdict).toBe("not enough data");
 });

@@ -1,4 +1,4 @@
-/** Numbers, comparisons, shares and functions against formulas and scipy. See every-statistic.test.ts. */
+/** Numbers, comparisons, fractions and functions against formulas and scipy. See every-statistic.test.ts. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { bootstrap, rng, type Rng } from "@tiller/schema";
@@ -6,7 +6,7 @@ import {
   betaInterval,
   betaQuantile,
   clopperPearson,
-  exactShare,
+  exactFraction,
   incompleteBeta,
   logGamma,
   median,
@@ -281,7 +281,7 @@ test("comparisons: order, names and sides change nothing, in the scores or in wh
   );
 });
 
-// ---- shares, intervals, functions ----
+// ---- fractions, intervals, functions ----
 test("functions and intervals: scipy's", () => {
   // scipy.special.gammaln, digamma
   [0.5723649429247, 0, 7.0521854507385395, 1409.2020674704117].forEach((v, i) =>
@@ -299,7 +299,7 @@ test("functions and intervals: scipy's", () => {
   expect(betaInterval(12.5, 1.5).high).toBeCloseTo(0.9915703416877861, 10);
   // scipy.stats.binomtest(k, n).proportion_ci("exact"); "wilson" has 1.95996 where ours has 1.96
   expect(clopperPearson(3, 17).low).toBeCloseTo(0.03798506807045371, 10);
-  expect(exactShare(50, 60).high).toBeCloseTo(0.9170711898409363, 7);
+  expect(exactFraction(50, 60).high).toBeCloseTo(0.9170711898409363, 7);
   expect(wilson(3, 17).low).toBeCloseTo(0.061911266376209945, 4);
   expect(wilson(50, 60).high).toBeCloseTo(0.9068682302080855, 4);
   // numpy.quantile, numpy.median
@@ -339,7 +339,7 @@ test("the bootstrap's intervals are quantiles of the statistic on its own draws"
   ).toSorted((a, b) => a - b);
   expect([e.at, e.low, e.high]).toEqual([6, quantile(draws, 0.025), quantile(draws, 0.975)]);
 });
-test("the pull of sides and of length are the plain shares", () => {
+test("the pull of sides and of length are the plain fractions", () => {
   const random = rng(8, "sides");
   const rows = Array.from({ length: 40 }, (_, i) => ({
     task: `${i}`,

@@ -120,7 +120,7 @@ export function backtest(
   const right = (posterior: Float64Array) =>
     Uint8Array.from(t.tasks, (_, i) => Number(topOf(posterior, K, i) === expected[i]));
   const [was, will] = [right(before.posterior), right(after.posterior)];
-  const share = (of: Uint8Array, tasks: readonly number[]) =>
+  const fraction = (of: Uint8Array, tasks: readonly number[]) =>
     tasks.reduce((sum, i) => sum + of[i]!, 0) / Math.max(1, tasks.length);
   const sum = (of: Int32Array, tasks: readonly number[]) =>
     tasks.reduce((total, i) => total + of[i], 0);
@@ -134,7 +134,7 @@ export function backtest(
   for (let b = 0; b < resamples; b++) {
     costs.push(costOf(draw(everyone)));
     const tasks = draw(judged);
-    gains.push(share(will, tasks) - share(was, tasks));
+    gains.push(fraction(will, tasks) - fraction(was, tasks));
   }
   const interval = (xs: number[]) => {
     const sorted = xs.toSorted((a, b) => a - b);
@@ -144,7 +144,7 @@ export function backtest(
     };
   };
   const cost = { change: costOf(everyone), ...interval(costs) };
-  const [b, a] = [share(was, judged), share(will, judged)];
+  const [b, a] = [fraction(was, judged), fraction(will, judged)];
   const agreement = {
     before: b,
     after: a,

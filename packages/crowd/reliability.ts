@@ -24,8 +24,8 @@ export function estimateOf({ n, right, doubt }: Evidence): Estimate {
 }
 
 /**
- * Share of a person's answers that name the true class, the truth being known only as `posterior`. The interval is that
- * of a Beta matched to two sources of doubt: few answers, and truths that are themselves unsure. By shares of votes
+ * Fraction of a person's answers that name the true class, the truth being known only as `posterior`. The interval is that
+ * of a Beta matched to two sources of doubt: few answers, and truths that are themselves unsure. By fractions of votes
  * (majority, Wawa) the posterior is no probability of truth, and the figure is agreement with the votes, own included.
  */
 export function reliabilities(t: LabelTable, posterior: Float64Array): Map<string, Estimate> {

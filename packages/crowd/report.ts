@@ -3,7 +3,7 @@ import {
   bootstrapMean,
   type Counted,
   type Estimate,
-  exactShare,
+  exactFraction,
   median,
   type PersonId,
   type QualityReport,
@@ -118,7 +118,7 @@ export function study(given: QualityData) {
       const agreed = others.filter((o) => o.label === r.label).length;
       return [{ row: r, right: agreed / others.length }];
     });
-  const share = (list: readonly { right: number }[]): Estimate => {
+  const fraction = (list: readonly { right: number }[]): Estimate => {
     const right = list.reduce((a, c) => a + c.right, 0);
     return {
       at: list.length ? right / list.length : Number.NaN,
@@ -140,9 +140,9 @@ export function study(given: QualityData) {
       answers: mine.length,
       reliability: own,
       weight: weightOf(shrunk(own), raters.labels.length),
-      others: share(comparisons(mine, (o) => isRater(o.person))),
-      researchers: share(comparisons(mine, (o) => !isRater(o.person))),
-      gold: exactShare(gold.filter((g) => g.right).length, gold.length),
+      others: fraction(comparisons(mine, (o) => isRater(o.person))),
+      researchers: fraction(comparisons(mine, (o) => !isRater(o.person))),
+      gold: exactFraction(gold.filter((g) => g.right).length, gold.length),
       left: bias?.left ?? null,
       longer: bias?.longer ?? null,
       fast: fast.workers.get(person) ?? nothing,
@@ -164,7 +164,7 @@ export function study(given: QualityData) {
     goldOf,
     isRater,
     comparisons,
-    share,
+    fraction,
     summary,
   };
 }
@@ -221,7 +221,7 @@ export function overview(s: Study): Omit<QualityReport, "computedAt" | "seconds"
   const split = (of: (r: QualityRow) => string) =>
     [...Map.groupBy(pairs, (p) => of(p.row))]
       .filter(([name]) => name)
-      .map(([name, list]) => ({ name, agreement: s.share(list) }))
+      .map(([name, list]) => ({ name, agreement: s.fraction(list) }))
       .toSorted((a, b) => b.agreement.n - a.agreement.n)
       .slice(0, 30);
   const groupsOf = Map.groupBy(d.groups, (g) => g.group);
@@ -292,7 +292,7 @@ function testRetest(d: QualityData, of: (p: QualityData["retests"][number]) => b
   const pairs = d.retests.filter(of);
   const moved = pairs.map((p) => Number(p.second) - Number(p.first));
   return {
-    same: exactShare(pairs.filter((p) => p.first === p.second).length, pairs.length),
+    same: exactFraction(pairs.filter((p) => p.first === p.second).length, pairs.length),
     shift:
       d.scale === "nominal" || pairs.length < 2
         ? null
@@ -336,7 +336,7 @@ export function raterReport(s: Study, person: string): Omit<RaterReport, "comput
     ),
     researchers: [...bySplit].map(([key, list]) => {
       const [version = "", source = ""] = key.split("\n");
-      return { version, source, agreement: s.share(list) };
+      return { version, source, agreement: s.fraction(list) };
     }),
     ties: sidedOf(mine)?.ties ?? null,
     fastAnswers: mine.flatMap((r) => {

@@ -38,7 +38,7 @@ export function screening(
   work: { answers: readonly Label[]; truth: ReadonlyMap<string, string> },
   bar = 0.8,
 ): Screening {
-  const shares = (of: typeof test) => {
+  const fractions = (of: typeof test) => {
     const out = new Map<string, { right: number; n: number }>();
     const last = new Map(of.answers.map((a) => [`${a.task}\n${a.worker}`, a])); // one answer a person a task
     for (const a of last.values()) {
@@ -49,7 +49,7 @@ export function screening(
     }
     return out;
   };
-  const [before, after] = [shares(test), shares(work)];
+  const [before, after] = [fractions(test), fractions(work)];
   for (const [of, found] of [
     [test, before],
     [work, after],

@@ -1,8 +1,8 @@
 /**
  * Signs that an answer was not thought about: given faster than its text can be read, or text that is somebody else's.
- * They are reasons to look and to talk, never to delete; each is a share of a person's answers with an exact interval.
+ * They are reasons to look and to talk, never to delete; each is a fraction of a person's answers with an exact interval.
  */
-import { type Estimate, exactShare, median } from "@tiller/schema";
+import { type Estimate, exactFraction, median } from "@tiller/schema";
 
 export interface Timed {
   readonly answer: string;
@@ -57,7 +57,7 @@ export function tooFast(rows: readonly Timed[]): Fast {
   const workers = new Map(
     [...Map.groupBy(rows, (r) => r.worker)].map(([worker, mine]) => [
       worker,
-      exactShare(mine.filter((r) => answers.has(r.answer)).length, mine.length),
+      exactFraction(mine.filter((r) => answers.has(r.answer)).length, mine.length),
     ]),
   );
   return { answers, workers, bounds };
@@ -79,9 +79,9 @@ export interface Copied {
     /** Jaccard similarity of their character 5-grams */
     readonly similarity: number;
   }[];
-  /** by answer: share of its 5-grams that stand in the task's own text */
+  /** by answer: fraction of its 5-grams that stand in the task's own text */
   readonly fromSource: ReadonlyMap<string, number>;
-  /** share of a person's texts that are near-copies of another's or of the task */
+  /** fraction of a person's texts that are near-copies of another's or of the task */
   readonly workers: ReadonlyMap<string, Estimate>;
 }
 
@@ -147,7 +147,7 @@ export function copied(rows: readonly Written[]): Copied {
   const workers = new Map(
     [...Map.groupBy(long, (r) => r.worker)].map(([worker, mine]) => [
       worker,
-      exactShare(mine.filter((r) => marked.has(r.answer)).length, mine.length),
+      exactFraction(mine.filter((r) => marked.has(r.answer)).length, mine.length),
     ]),
   );
   pairs.sort((a, b) => b.similarity - a.similarity);

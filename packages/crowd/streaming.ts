@@ -1,7 +1,7 @@
 /**
  * Dawid-Skene while answers come in. An answer moves the posterior of its task and the confusions of the people on it;
  * where a person's word changes by enough, the tasks they answered move too, up to a few rounds. So a batch of answers
- * costs what it touches, not the whole table. `settle` runs full sweeps, from the shares of votes as the batch does, until
+ * costs what it touches, not the whole table. `settle` runs full sweeps, from the fractions of votes as the batch does, until
  * nothing moves by more than 1e-6: the fixed point of `dawidSkene` on the same answers, up to EM's own stopping (tested:
  * within 1e-3), whatever order they came in. From where things stand it would come to another one now and then.
  */
@@ -122,7 +122,7 @@ export function streaming(
         tasks[i]!.said.push(said);
         tasksOf[w]!.push(i);
       }
-      // as the batch starts: shares of votes
+      // as the batch starts: fractions of votes
       for (const i of touched) {
         votes(tasks[i]!);
         count(tasks[i]!, 1);

@@ -206,7 +206,7 @@ describe("joined answers have the exact value", () => {
     const values = [mark(4, 12), mark(6, 20), {}];
     expect(ask(highlight, highlight.samples[0], values)[0]).toMatchObject({
       value: [{ start: 6, end: 12, label: "false" }],
-      support: { answers: 3, share: 2 / 3 },
+      support: { answers: 3, fraction: 2 / 3 },
     });
     const union = { ...highlight, aggregate: { marks: "spans-union" as const } };
     expect(ask(union, highlight.samples[0], values)[0]!.value).toEqual([
@@ -265,7 +265,7 @@ describe("joined answers have the exact value", () => {
       stepLabels.samples[0],
       values.map((labels) => ({ labels })),
     );
-    expect(joined[0]).toMatchObject({ value: ["okay", "bad"], support: { share: 2 / 3 } });
+    expect(joined[0]).toMatchObject({ value: ["okay", "bad"], support: { fraction: 2 / 3 } });
   });
   test("pairs: ties speak for neither side; texts share their scores over tasks", () => {
     const input = comparison.samples[0]!;

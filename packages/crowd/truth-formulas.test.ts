@@ -104,19 +104,19 @@ test("majority, Wawa, one-coin and Dawid-Skene are what their definitions give",
   const labels = ["x", "y", "z"];
   for (const seed of [1, 2, 3]) {
     const rows = drawn(rng(seed, "truths"), { tasks: 25, people: 5, labels });
-    const shares = votesByHand(rows, labels, () => 1);
+    const fractions = votesByHand(rows, labels, () => 1);
     // of classes that share the top, each counts in part
     const skill = (w: string) => {
       const mine = rows.filter((r) => r.worker === w);
       const right = mine.map((r) => {
-        const q = shares.get(r.task)!;
+        const q = fractions.get(r.task)!;
         const tops = labels.filter((_, k) => q[k] === Math.max(...q));
         return tops.includes(r.label) ? 1 / tops.length : 0;
       });
       return right.reduce((x, y) => x + y, 0) / mine.length;
     };
     const want: Partial<Record<MethodName, Map<string, number[]>>> = {
-      majority: shares,
+      majority: fractions,
       wawa: votesByHand(rows, labels, skill),
       "one-coin": emByHand(rows, labels, true),
       "dawid-skene": emByHand(rows, labels, false),
@@ -371,10 +371,10 @@ test("the posterior of one coin a person is Bayes' rule; skill on a topic is agr
       .map((o) => [reliability[t.workers.indexOf(o.worker)]!, o.label] as const);
     const all = others.reduce((s, [w]) => s + w, 0);
     return all
-      ? [{ ...r, share: others.reduce((s, [w, l]) => s + (l === r.label ? w : 0), 0) / all }]
+      ? [{ ...r, fraction: others.reduce((s, [w, l]) => s + (l === r.label ? w : 0), 0) / all }]
       : [];
   });
-  const total = (list: typeof agreed) => list.reduce((s, r) => s + r.share, 0);
+  const total = (list: typeof agreed) => list.reduce((s, r) => s + r.fraction, 0);
   const usual = (total(agreed) + 2) / (agreed.length + 4);
   for (const [topic, skills] of topicSkill(t, { reliability }, topicOf))
     skills.forEach((s, w) => {

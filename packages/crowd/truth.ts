@@ -3,7 +3,7 @@
  * a posterior over the classes of every task, how reliable each worker is, and how likely a worker's answer is given
  * the truth, by which methods are compared on answers held out (`heldOutLoss`).
  *
- *   majority      shares of the votes
+ *   majority      fractions of the votes
  *   wawa          votes weighted by each worker's agreement with the majority (Appen; crowd-kit has the same)
  *   one-coin      one probability of being right a worker, classes equally likely (Demartini et al. 2012, ZenCrowd)
  *   dawid-skene   a confusion matrix a worker (Dawid and Skene 1979), by EM; cells are smoothed
@@ -20,7 +20,7 @@ import {
   type Inferred,
   ITERATIONS,
   PRIOR,
-  shares,
+  fractions,
   uniform,
   votes,
 } from "./em.ts";
@@ -179,9 +179,9 @@ export function dawidSkene(
     objective.push(likelihood);
     converged = change < ENOUGH;
   }
-  const share = shares(posterior, K);
+  const fraction = fractions(posterior, K);
   const reliability = Float64Array.from({ length: W }, (_, w) =>
-    share.reduce((sum, p, k) => sum + p * confusion[(w * K + k) * K + k], 0),
+    fraction.reduce((sum, p, k) => sum + p * confusion[(w * K + k) * K + k], 0),
   );
   const fit = { converged, steps: objective.length, objective };
   return {

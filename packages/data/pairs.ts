@@ -1,4 +1,4 @@
-/** The comparisons of an import as a dataset version: one row a pair, with the share of the weight that chose b. */
+/** The comparisons of an import as a dataset version: one row a pair, with the fraction of the weight that chose b. */
 import { LabelledPair } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 import { saveDataset } from "@tiller/lab";

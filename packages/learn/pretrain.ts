@@ -56,7 +56,7 @@ export const PretrainConfig = z.strictObject({
     .min(0)
     .max(1)
     .default(0.4)
-    .describe("share of windows from the novel; the rest from the speeches"),
+    .describe("fraction of windows from the novel; the rest from the speeches"),
   evalEvery: z.int().positive().default(200),
   saveEvery: z.int().positive().default(200),
 });

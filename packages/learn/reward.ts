@@ -53,7 +53,7 @@ export const RewardConfig = z.strictObject({
     .min(0)
     .max(0.5)
     .default(0.08)
-    .describe("share of pairs held out of training"),
+    .describe("fraction of pairs held out of training"),
   long: z
     .enum(["cut", "leave out", "refuse"])
     .default("cut")

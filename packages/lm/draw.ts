@@ -12,7 +12,7 @@ export interface DrawOptions {
   readonly topP?: number;
   /** only the k likeliest; 0 = all */
   readonly topK?: number;
-  /** only tokens of at least this share of the likeliest's probability */
+  /** only tokens of at least this fraction of the likeliest's probability */
   readonly minP?: number;
   /** added to the logits, by token id */
   readonly bias?: ReadonlyMap<number, number>;

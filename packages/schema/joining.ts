@@ -16,7 +16,7 @@ export const QualificationType = z.strictObject({
     .array(Item.extend({ reason: z.string().min(1).describe("why the researchers chose it") }))
     .max(100),
   screening: z.array(Item).max(200),
-  bar: z.number().min(0).max(1).describe("share of the screening test that must be right"),
+  bar: z.number().min(0).max(1).describe("fraction of the screening test that must be right"),
   attempts: z.int().min(1).max(10).default(1),
   probation: z.strictObject({
     gold: z.int().min(1).max(200).default(10).describe("known answers it takes"),

@@ -10,7 +10,7 @@ export const policySignals = {
   answers: "answers so far",
   top: "probability of the most probable answer",
   margin: "how far it is ahead of the second",
-  split: "share of answers that differ from the most frequent one",
+  split: "fraction of answers that differ from the most frequent one",
 } as const;
 export const PolicySignal = z.enum(
   Object.keys(policySignals) as [keyof typeof policySignals, ...(keyof typeof policySignals)[]],
@@ -48,7 +48,7 @@ export const Policy = z.strictObject({
     .min(0)
     .max(1)
     .default(0.1)
-    .describe("share of asks that go to anyone, whatever the scoring says"),
+    .describe("fraction of asks that go to anyone, whatever the scoring says"),
 });
 export type Policy = z.infer<typeof Policy>;
 
@@ -78,13 +78,13 @@ export const Backtest = z.strictObject({
   fired: z.array(z.strictObject({ rule: z.string(), times: z.number() })),
   used: z.number().describe("answers the policy would have asked for"),
   reviews: z.number(),
-  cost: Change.describe("share of answers more (+) or fewer (-) than the baseline"),
+  cost: Change.describe("fraction of answers more (+) or fewer (-) than the baseline"),
   agreement: Change.extend({
     before: z.number(),
     after: z.number(),
     judged: z.number().describe("tasks it was measured on"),
     against: z.enum(["known answers", "held-out answers"]),
-  }).describe("share of tasks that came out right"),
+  }).describe("fraction of tasks that came out right"),
   sentence: z.string(),
 });
 export type Backtest = z.infer<typeof Backtest>;

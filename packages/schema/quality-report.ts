@@ -1,4 +1,4 @@
-/** What the quality pages show: estimates with intervals, never a bare share. NaN crosses as null. */
+/** What the quality pages show: estimates with intervals, never a bare fraction. NaN crosses as null. */
 import { z } from "zod";
 import { AnswerId, PersonId, TaskId } from "./ids.ts";
 import { Role } from "./work.ts";
@@ -48,12 +48,12 @@ export const Counted = Population.extend({
   elsewhere: z.number().describe("answers to the same field that are not counted"),
 });
 export type Counted = z.infer<typeof Counted>;
-const Share = z.strictObject({ id: z.string(), title: z.string(), answers: z.number() });
+const Portion = z.strictObject({ id: z.string(), title: z.string(), answers: z.number() });
 /** GET /api/quality/populations: what one may choose among. */
 export const Populations = z.strictObject({
-  sources: z.array(Share),
-  experiments: z.array(Share),
-  versions: z.array(Share),
+  sources: z.array(Portion),
+  experiments: z.array(Portion),
+  versions: z.array(Portion),
 });
 export type Populations = z.infer<typeof Populations>;
 

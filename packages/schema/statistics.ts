@@ -44,8 +44,8 @@ export function clopperPearson(right: number, n: number, level = 0.95): Interval
   };
 }
 
-/** A share with its exact interval. */
-export const exactShare = (right: number, n: number): Estimate => ({
+/** A fraction with its exact interval. */
+export const exactFraction = (right: number, n: number): Estimate => ({
   at: n ? right / n : Number.NaN,
   ...clopperPearson(right, n),
   n,

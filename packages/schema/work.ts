@@ -112,7 +112,7 @@ export const DeskProgress = z.strictObject({
   agreement: z
     .number()
     .nullable()
-    .describe("share of shared tasks where others agreed; null when too few"),
+    .describe("fraction of shared tasks where others agreed; null when too few"),
 });
 export type DeskProgress = z.infer<typeof DeskProgress>;
 
@@ -162,7 +162,7 @@ export const RaterRow = z.strictObject({
     .describe("estimated probability of the right choice on a clear pair"),
   reliabilityLow: z.number().nullable(),
   reliabilityHigh: z.number().nullable(),
-  sideBias: z.number().nullable().describe("share of left choices among non-ties"),
+  sideBias: z.number().nullable().describe("fraction of left choices among non-ties"),
   flag: z.enum(["careless", "watch", "ok", "new"]),
 });
 export type RaterRow = z.infer<typeof RaterRow>;

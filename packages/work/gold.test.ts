@@ -13,7 +13,7 @@ import {
   goldAnswers,
   goldEvents,
   meetsGold,
-  GOLD_SHARE,
+  GOLD_FRACTION,
   pickGold,
   pickBlindDuplicate,
   saveGold,
@@ -202,7 +202,7 @@ test("a retest: what a person answered a week ago comes once more, once, and cou
   await store.db.run(
     sql`update answer set at = at - make_interval(days => ${RETEST_DAYS}, secs => 1) where person = ${rater}`,
   );
-  expect(await ask(GOLD_SHARE * RETEST_PART)).toBeUndefined(); // that part is gold's
+  expect(await ask(GOLD_FRACTION * RETEST_PART)).toBeUndefined(); // that part is gold's
   expect(await pickGold(store.db, rater, { random: 0, types: ["other"] })).toBeUndefined();
   // the desk hands it out as any other task
   const probe = (await takeLease(store.db, rater, { swap: true, role: "rater", random: 0 }))!;

@@ -179,17 +179,17 @@ const pickRetest = async (
 };
 
 /**
- * With probability `share`, a retest (a part of the time) or a gold task that this person has not had; `random` is uniform in [0, 1). Only of the kinds
+ * With probability `fraction`, a retest (a part of the time) or a gold task that this person has not had; `random` is uniform in [0, 1). Only of the kinds
  * of work in `types` (all kinds that the person answered before, when absent). Undefined: hand out ordinary work.
  */
 export async function pickGold(
   db: Db,
   person: PersonId,
-  o: { random: number; share?: number; types?: readonly string[] },
+  o: { random: number; fraction?: number; types?: readonly string[] },
 ): Promise<TaskId | undefined> {
-  const { random, share = GOLD_SHARE } = o;
-  if (random >= share) return undefined;
-  if (random < share * RETEST_PART) {
+  const { random, fraction = GOLD_FRACTION } = o;
+  if (random >= fraction) return undefined;
+  if (random < fraction * RETEST_PART) {
     const retest = await pickRetest(db, person, o.types);
     if (retest) return retest;
   }
@@ -215,18 +215,18 @@ export async function pickGold(
   );
 }
 /** One task in twenty. */
-export const GOLD_SHARE = 0.05;
+export const GOLD_FRACTION = 0.05;
 
 /**
  * A task of the shared pool for a researcher to answer blindly: raters have answered it, this researcher has not, and
- * its answers are not shown. The pool is a fixed `share` of all tasks, chosen by a hash, so researchers meet each other.
+ * its answers are not shown. The pool is a fixed `fraction` of all tasks, chosen by a hash, so researchers meet each other.
  */
 export async function pickBlindDuplicate(
   db: Db,
   person: PersonId,
-  o: { share?: number; types?: readonly string[] } = {},
+  o: { fraction?: number; types?: readonly string[] } = {},
 ): Promise<TaskId | undefined> {
-  const below = Math.floor((o.share ?? POOL_SHARE) * 0x10000);
+  const below = Math.floor((o.fraction ?? POOL_FRACTION) * 0x10000);
   const bound = Math.min(below, 0x3333).toString(16).padStart(4, "0");
   const hash = sql`md5(t.id) collate "C"`;
   const types = o.types ? sql`t.type = any(${[...o.types]})` : sql`true`;
@@ -257,7 +257,7 @@ export async function blindDuplicateOf(db: Db, task: string): Promise<TaskId> {
   return measuringTask(db, { ...t, id: `${MEASURING}/${DUPLICATE}/${t.id}`, duplicateOf: t.id });
 }
 /** Within the 10 to 20 % of published practice (Stiennon et al. 2020, C.1); 20 % is the most. */
-export const POOL_SHARE = 0.15;
+export const POOL_FRACTION = 0.15;
 
 /** Whether an answer meets every key of what is expected. */
 export function meetsGold(

@@ -79,7 +79,7 @@ export async function populationsOf(
       answers: z.number(),
     }),
   );
-  const shares = (
+  const fractions = (
     of: (r: (typeof rows)[number]) => string,
     titleOf: (r: (typeof rows)[number]) => string,
   ) =>
@@ -91,15 +91,15 @@ export async function populationsOf(
       }))
       .toSorted((a, b) => b.answers - a.answers || (a.id < b.id ? -1 : 1));
   return {
-    sources: shares(
+    sources: fractions(
       (r) => r.source,
       (r) => titleOfSource(r.source, r.title),
     ),
-    experiments: shares(
+    experiments: fractions(
       (r) => r.experiment,
       (r) => r.title,
     ),
-    versions: shares(
+    versions: fractions(
       (r) => r.version,
       (r) => r.version,
     ),

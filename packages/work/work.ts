@@ -23,7 +23,7 @@ import {
 } from "@tiller/schema";
 import { parseAnswer, type CheckAnswer } from "./claim.ts";
 import { languagesOf, lanesOf, mayHave, quotaOf, today } from "./eligible.ts";
-import { GOLD_SHARE, pickGold, pickBlindDuplicate, blindDuplicateOf } from "./gold.ts";
+import { GOLD_FRACTION, pickGold, pickBlindDuplicate, blindDuplicateOf } from "./gold.ts";
 import { type Db, type Sql, sql } from "@tiller/store";
 import { prepared } from "@tiller/store/sql.ts";
 import { countLeftTicks, countTicks, TICKS_ABOVE } from "./ticks.ts";
@@ -210,7 +210,7 @@ async function shownOrAside(
 }
 
 /** While someone is new, one task in four is gold. */
-const PROBATION_SHARE = 0.25;
+const PROBATION_FRACTION = 0.25;
 
 /** A task that only measures, when it is time for one: to a researcher a blind copy, to a rater hidden gold among other work. */
 async function pickMeasuring(
@@ -228,7 +228,7 @@ async function pickMeasuring(
     return asked ? blindDuplicateOf(db, asked.task) : pickBlindDuplicate(db, person);
   }
   const { random } = o;
-  if (random === undefined || random >= PROBATION_SHARE) return undefined;
+  if (random === undefined || random >= PROBATION_FRACTION) return undefined;
   const me = sql`${person}::text`;
   const { stage, types } = await db.one(
     prepared(sql`select coalesce((select stage from worker where person = ${me}), 'active') as stage,
@@ -237,8 +237,8 @@ async function pickMeasuring(
             order by t.urgency, t.seq limit 1) x) as types`),
     z.object({ stage: z.string(), types: z.array(z.string()) }),
   );
-  const share = stage === "probation" ? PROBATION_SHARE : GOLD_SHARE;
-  return types.length ? pickGold(db, person, { random, share, types }) : undefined;
+  const fraction = stage === "probation" ? PROBATION_FRACTION : GOLD_FRACTION;
+  return types.length ? pickGold(db, person, { random, fraction, types }) : undefined;
 }
 
 /** A lease on a task by its name. */
@@ -248,7 +248,7 @@ const takeNamed = (person: PersonId, task: TaskId, o: TakeOptions): Sql =>
 
 /** Looked at together: few at first, then more than others can have locked at one moment. */
 const windows = [sql`8`, sql`64`] as const;
-/** Share of tasks that go to whoever comes, whatever a policy says about who is best suited. */
+/** Fraction of tasks that go to whoever comes, whatever a policy says about who is best suited. */
 const EXPLORE = 0.1;
 
 /** The lease on the task in `picked`, and the counts that move with it. */
@@ -574,11 +574,11 @@ export async function deskProgress(db: Db, person: PersonId): Promise<DeskProgre
     Row,
   );
   const shared = await db.one(
-    sql`select count(*)::int as n, coalesce(avg(case when mine = theirs then 1.0 else 0.0 end), 0)::float8 as share from (
+    sql`select count(*)::int as n, coalesce(avg(case when mine = theirs then 1.0 else 0.0 end), 0)::float8 as fraction from (
           select a.value->>'choice' as mine, mode() within group (order by o.value->>'choice') as theirs
           from answer a join answer o on o.task = a.task and o.person <> a.person and o.undone_at is null
           where a.person = ${person} and a.undone_at is null group by a.id having count(*) >= 2) x`,
-    z.object({ n: z.number(), share: z.number() }),
+    z.object({ n: z.number(), fraction: z.number() }),
   );
-  return { ...row, agreement: shared.n >= 10 ? shared.share : null };
+  return { ...row, agreement: shared.n >= 10 ? shared.fraction : null };
 }

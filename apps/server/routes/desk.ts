@@ -115,8 +115,8 @@ export const deskRoutes = (d: Deps) => {
       return {
         days,
         kinds: kinds.map((k) => {
-          const share = k.shared ? wilson(k.agreed, k.shared) : undefined;
-          return { ...k, low: share?.low ?? null, high: share?.high ?? null };
+          const fraction = k.shared ? wilson(k.agreed, k.shared) : undefined;
+          return { ...k, low: fraction?.low ?? null, high: fraction?.high ?? null };
         }),
       };
     },

@@ -37,7 +37,7 @@ export interface Aggregated {
   readonly method: Aggregation;
   /** undefined: nobody answered this question */
   readonly value: unknown;
-  /** `answers` always; by the method: `share` of the votes or posterior, `low` and `high` of a 95 % interval ... */
+  /** `answers` always; by the method: `fraction` of the votes or posterior, `low` and `high` of a 95 % interval ... */
   readonly support: Readonly<Record<string, number>>;
 }
 
@@ -111,9 +111,9 @@ const byMethod: Join = (answers, field, method) => {
     );
     return (results[0] ?? []).map(({ task, support }, i) => {
       const votes = results.map((r) => r[i]!);
-      const share = smallest(votes.map((v) => v.support["share"]!));
+      const fraction = smallest(votes.map((v) => v.support["fraction"]!));
       const value = field.options.map((o) => o.value).filter((_, k) => votes[k]!.value === "true");
-      return { task, value, support: { answers: support["answers"]!, share } };
+      return { task, value, support: { answers: support["answers"]!, fraction } };
     });
   }
   if (field.kind === "pair" && method === "one-coin") return pairs(answers, field, method);
@@ -131,7 +131,7 @@ const byMethod: Join = (answers, field, method) => {
       value: field.kind === "rating" ? Number(labels[best]) : labels[best],
       support: {
         answers: table.start[i + 1]! - table.start[i]!,
-        share: posterior[i * labels.length + best]!,
+        fraction: posterior[i * labels.length + best]!,
         ...cutOff(fit),
       },
     };
@@ -164,7 +164,7 @@ const pairs: Join = (answers) => {
   return [...found.pairs].map(([task, { pB, judgments }]) => ({
     task,
     value: Math.abs(pB - 0.5) < 1e-9 ? "tie" : pB > 0.5 ? "b" : "a",
-    support: { answers: judgments, share: Math.max(pB, 1 - pB), pB, ...cutOff(found.fit) },
+    support: { answers: judgments, fraction: Math.max(pB, 1 - pB), pB, ...cutOff(found.fit) },
   }));
 };
 
@@ -186,7 +186,7 @@ const scored: Join = (answers, field) => {
     const value = Math.abs(pB - 0.5) < 1e-9 ? "tie" : pB > 0.5 ? "b" : "a";
     const support = {
       answers: some.length,
-      share: Math.max(pB, 1 - pB),
+      fraction: Math.max(pB, 1 - pB),
       pB,
       scoreA,
       scoreB,
@@ -228,12 +228,13 @@ const places = perTask((some, field) => {
 });
 
 /**
- * Runs of characters with one label that at least `enough` of n people marked; `share`: by how many, on average. A run ends
+ * Runs of characters with one label that at least `enough` of n people marked; `fraction`: by how many, on average. A run ends
  * where as many people, and more than go on across, end one mark and begin the next: neighbours stay two.
  */
 const spans = (enough: (n: number) => number): Join =>
   perTask((some, field) => {
-    if (field.kind !== "spans") return { value: [], support: { answers: some.length, share: 1 } };
+    if (field.kind !== "spans")
+      return { value: [], support: { answers: some.length, fraction: 1 } };
     const text = textOf(at(some[0]!.input, field.from));
     let [marked, votes] = [0, 0];
     const value: Span[] = [];
@@ -271,10 +272,10 @@ const spans = (enough: (n: number) => number): Join =>
         }
       });
     }
-    const share = marked ? votes / marked / some.length : 1;
+    const fraction = marked ? votes / marked / some.length : 1;
     return {
       value: value.toSorted((a, b) => a.start - b.start),
-      support: { answers: some.length, share },
+      support: { answers: some.length, fraction },
     };
   });
 
@@ -291,7 +292,7 @@ const steps = perTask((some, field) => {
     value.push(label);
     agreed = Math.min(agreed, length / votes.length);
   }
-  return { value, support: { answers: some.length, share: agreed } };
+  return { value, support: { answers: some.length, fraction: agreed } };
 });
 
 const joins: { [K in Aggregation]: Join } = {

@@ -1,4 +1,4 @@
-/** Everyone with everyone: the share of shared tasks on which two people agreed. A cell opens what they disagreed on. */
+/** Everyone with everyone: the fraction of shared tasks on which two people agreed. A cell opens what they disagreed on. */
 import { type QualityReport, wilson } from "@tiller/schema";
 import { Scroll } from "./parts.tsx";
 
@@ -51,13 +51,13 @@ export function Matrix({
                       <div className="none" />
                     </td>
                   );
-                const share = c.agreed / c.n;
+                const fraction = c.agreed / c.n;
                 const { low, high } = wilson(c.agreed, c.n);
-                const words = `${row.pseudonym} and ${column.pseudonym}: ${Math.round(100 * share)} % of ${c.n} tasks, 95 % interval ${Math.round(100 * low)} to ${Math.round(100 * high)}`;
+                const words = `${row.pseudonym} and ${column.pseudonym}: ${Math.round(100 * fraction)} % of ${c.n} tasks, 95 % interval ${Math.round(100 * low)} to ${Math.round(100 * high)}`;
                 // colour only where the interval leaves the group's middle: the rest is chance
                 const strength =
                   high < middle || low > middle
-                    ? Math.min(70, 20 + 200 * Math.abs(share - middle))
+                    ? Math.min(70, 20 + 200 * Math.abs(fraction - middle))
                     : 8;
                 return (
                   <td key={column.person}>
@@ -68,7 +68,7 @@ export function Matrix({
                       aria-label={`${words}. Show the disagreements.`}
                       onClick={() => open(row.person, column.person)}
                     >
-                      {Math.round(100 * share)}
+                      {Math.round(100 * fraction)}
                     </button>
                   </td>
                 );

@@ -9,14 +9,20 @@ import "./quality.css";
 
 const two = (x: number) => x.toFixed(2).replace("-", "−");
 
-/** "82 % 74 to 88, of 90": never a share without its interval. */
-export function Estimate({ of, as = "share" }: { of: Estimated | null; as?: "share" | "number" }) {
+/** "82 % 74 to 88, of 90": never a fraction without its interval. */
+export function Estimate({
+  of,
+  as = "fraction",
+}: {
+  of: Estimated | null;
+  as?: "fraction" | "number";
+}) {
   if (!of || of.at === null || of.n === 0) return <span className="quiet">no data</span>;
   const show = (x: number | null) =>
-    x === null ? "?" : as === "share" ? String(Math.round(100 * x)) : two(x);
+    x === null ? "?" : as === "fraction" ? String(Math.round(100 * x)) : two(x);
   return (
     <span className="estimate">
-      {as === "share" ? percent(of.at) : two(of.at)}{" "}
+      {as === "fraction" ? percent(of.at) : two(of.at)}{" "}
       <small>
         {of.low === null ? "no interval" : `${show(of.low)} to ${show(of.high)}`}, n {of.n}
       </small>
@@ -26,21 +32,21 @@ export function Estimate({ of, as = "share" }: { of: Estimated | null; as?: "sha
 export const Figure = ({
   name,
   of,
-  as = "share",
+  as = "fraction",
   note,
 }: {
   name: string;
   of: Estimated | null;
-  as?: "share" | "number";
+  as?: "fraction" | "number";
   note?: string;
 }) => {
   const known = of && of.at !== null && of.n > 0;
   const show = (x: number | null) =>
-    x === null ? "?" : as === "share" ? String(Math.round(100 * x)) : two(x);
+    x === null ? "?" : as === "fraction" ? String(Math.round(100 * x)) : two(x);
   return (
     <div>
       <span className="quiet small">{name}</span>
-      <b>{known ? (as === "share" ? percent(of.at) : two(of.at!)) : "–"}</b>
+      <b>{known ? (as === "fraction" ? percent(of.at) : two(of.at!)) : "–"}</b>
       <span className="quiet small">
         {known
           ? `${of.low === null ? "no interval" : `${show(of.low)} to ${show(of.high)}`}, ${of.n} ${note ?? "tasks"}`
@@ -51,7 +57,7 @@ export const Figure = ({
 };
 
 export type Stretch = Estimated & { readonly from: number; readonly to: number };
-/** Shares by stretch of time, each with its interval, as points with whiskers over a 0-100 % axis. */
+/** Fractions by stretch of time, each with its interval, as points with whiskers over a 0-100 % axis. */
 export function Trend({ parts, label }: { parts: readonly Stretch[]; label: string }) {
   if (parts.length < 2)
     return <p className="quiet">Too few answers for a course over time: it takes 20.</p>;

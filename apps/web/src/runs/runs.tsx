@@ -123,7 +123,7 @@ const timeNames = {
 } as const;
 
 function Run({ run: r, now }: { run: RunProgress; now: number }) {
-  const share = r.total ? Math.min(1, r.done / r.total) : 0;
+  const fraction = r.total ? Math.min(1, r.done / r.total) : 0;
   return (
     <li className="card run">
       <div className="run-head">
@@ -145,9 +145,9 @@ function Run({ run: r, now }: { run: RunProgress; now: number }) {
         <div className="run-facts small num">
           <div>
             <span className="quiet">Progress</span>
-            <Meter label={`Progress of ${r.title}`} done={share} total={1} />
+            <Meter label={`Progress of ${r.title}`} done={fraction} total={1} />
             <span>
-              {Math.round(100 * share)} % of {compact(Math.round(r.total)) || "0"} known parts
+              {Math.round(100 * fraction)} % of {compact(Math.round(r.total)) || "0"} known parts
               {r.failed > 0 && <span className="run-bad">, {r.failed} failed</span>}
             </span>
           </div>
