@@ -4,7 +4,7 @@
  *   answer(q, d) = respond(q, [(s, answer(s, d - 1)) for s in subquestions(q)])
  *
  * Who asks and who answers is the run's configuration: {"respond": {"kind": "model", "model": "critic"}} lets a model
- * respond to what people take apart. A subtree gets its share of what its parent may use, and asks no further than it can pay.
+ * respond to what people take apart. A subtree gets its part of what its parent may use, and asks no further than it can pay.
  */
 import { z } from "zod";
 import { linesOf, respond, subquestions } from "@tiller/crowd";
@@ -33,13 +33,9 @@ export const amplify: WorkflowDef<typeof Question, Answer> = workflow(
       const taken = await flow.ask(subquestions, { question, most });
       smaller = linesOf(taken.value.subquestions).slice(0, most);
     }
-    const share = shareOf(budget, smaller.length);
+    const part = partOf(budget, smaller.length);
     const parts = await flow.map("parts", smaller, (s) =>
-      flow.child(
-        amplify,
-        { question: s, depth: depth - 1, width, budget: share },
-        { budget: share },
-      ),
+      flow.child(amplify, { question: s, depth: depth - 1, width, budget: part }, { budget: part }),
     );
     const found = parts.map((p) => ({ role: p.question, text: p.answer }));
     const { value } = await flow.ask(respond, { question, found });
@@ -51,7 +47,7 @@ export const amplify: WorkflowDef<typeof Question, Answer> = workflow(
 const OWN = 2; // answers that one question takes itself: taking it apart, and responding
 
 /** What each of n subtrees may use; time runs for all of them alike. */
-const shareOf = ({ people, tokens, money, minutes }: Budget, n: number): Budget => ({
+const partOf = ({ people, tokens, money, minutes }: Budget, n: number): Budget => ({
   ...(people === undefined ? {} : { people: Math.floor((people - OWN) / Math.max(1, n)) }),
   ...(tokens === undefined ? {} : { tokens: Math.floor(tokens / (n + 1)) }),
   ...(money === undefined ? {} : { money: money / (n + 1) }),

@@ -123,7 +123,7 @@ async function show(_: object, dir: string): Promise<number> {
   return 0;
 }
 
-async function bring(
+async function importFrom(
   { out, tokenizer, base, dtype }: Flags<typeof importFlags>,
   source: string,
 ): Promise<number> {
@@ -168,7 +168,7 @@ async function pull({ out, revision }: Flags<typeof pullFlags>, name: string): P
   return 0;
 }
 
-async function send({ gguf, type }: Flags<typeof exportFlags>, dir: string): Promise<number> {
+async function exportTo({ gguf, type }: Flags<typeof exportFlags>, dir: string): Promise<number> {
   const name = path.basename(path.resolve(dir));
   await writeFileSafely(gguf, ggufContent(await loadCheckpoint(dir), { name, matrices: type }));
   console.log(`${gguf}: ${type}, ${(statSync(gguf).size / 1e6).toFixed(1)} MB`);
@@ -202,7 +202,7 @@ async function sample(o: Flags<typeof sampleFlags>, dir: string): Promise<number
   return 0;
 }
 
-async function foretell(o: Flags<typeof estimateFlags>, target: string): Promise<number> {
+async function estimateStep(o: Flags<typeof estimateFlags>, target: string): Promise<number> {
   const file = target.endsWith(".json") ? target : path.join(target, "config.json");
   if (!existsSync(file))
     throw new TillerError(
@@ -246,7 +246,7 @@ export const modelCommand = command("model", {
     what: "a file or folder from elsewhere as a checkpoint",
     takes: ["PATH"],
     flags: importFlags,
-    run: bring,
+    run: importFrom,
   }),
   pull: verb({
     what: "a model from Hugging Face",
@@ -255,12 +255,12 @@ export const modelCommand = command("model", {
     run: pull,
   }),
   sample: verb({ what: "let it write", takes: ["DIR"], flags: sampleFlags, run: sample }),
-  export: verb({ what: "a checkpoint as GGUF", takes: ["DIR"], flags: exportFlags, run: send }),
+  export: verb({ what: "a checkpoint as GGUF", takes: ["DIR"], flags: exportFlags, run: exportTo }),
   estimate: verb({
     what: "time and memory of a training step",
     takes: ["DIR|config.json"],
     flags: estimateFlags,
-    run: foretell,
+    run: estimateStep,
   }),
   score: verb({
     what: "how well it predicts a text",

@@ -23,7 +23,7 @@ const openAt = (home: string | undefined) =>
     databaseUrl: process.env["DATABASE_URL"],
   });
 
-async function bring(o: { home?: string | undefined }, file: string): Promise<number> {
+async function importFrom(o: { home?: string | undefined }, file: string): Promise<number> {
   await stat(file).catch(noFile(file));
   await using store = await openAt(o.home);
   const made = await importTrace(store, createReadStream(file), { by: "cli" });
@@ -31,7 +31,7 @@ async function bring(o: { home?: string | undefined }, file: string): Promise<nu
   return 0;
 }
 
-async function send(
+async function exportTo(
   o: { home?: string | undefined; out?: string | undefined },
   run: string,
 ): Promise<number> {
@@ -62,12 +62,12 @@ export const traceCommand = command("trace", {
       out: flag(z.string().min(1).optional(), "FILE", "where to (default: RUN.trace.html)"),
       home: homeFlag,
     },
-    run: send,
+    run: exportTo,
   }),
   import: verb({
     what: "such a file back into the studio, for reading",
     takes: ["FILE"],
     flags: { home: homeFlag },
-    run: bring,
+    run: importFrom,
   }),
 });

@@ -33,7 +33,7 @@ export const RuleBody = z.discriminatedUnion("rule", [
       below: z.number().min(0).max(1),
       least: z.int().min(1).default(10).describe("known answers before it is judged"),
     })
-    .describe("pauses whoever is surely below this share of right known answers"),
+    .describe("pauses whoever is surely below this fraction of right known answers"),
   z.strictObject({
     rule: z.literal("quota"),
     perDay: z.int().nonnegative().describe("tasks taken a person and day (UTC)"),
