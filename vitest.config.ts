@@ -10,7 +10,7 @@ const slow = asked === "slow" || asked === "soak";
 export default defineConfig({
   test: {
     include: [
-      `{packages,apps,recipes,examples,tests,scripts}/**/*.${slow ? `${asked}.test` : "test"}.ts`,
+      `{packages,apps,recipes,examples,tests,scripts}/**/*.${slow ? `${asked}.test` : "test"}.{ts,tsx}`,
     ],
     exclude: ["**/node_modules/**", ...(slow ? [] : ["**/*.{slow,soak}.test.ts"])],
     testTimeout: 30_000,

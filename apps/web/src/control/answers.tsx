@@ -1,7 +1,7 @@
 /** A person's quickest answers of late, to judge whether they were read. */
 import { useQuery } from "@tanstack/react-query";
 import { asking } from "../api.ts";
-import { Dialog, Empty, Failed, Loading, when } from "../design/components.tsx";
+import { Dialog, Empty, Loaded, when } from "../design/components.tsx";
 
 /** The words of a task's input, whatever its shape. */
 function words(value: unknown): string {
@@ -26,28 +26,24 @@ export function AnswersDialog({
   const answers = useQuery(asking("quickestAnswers", { person: who.person }));
   return (
     <Dialog open close={close} title={`The quickest answers of ${who.pseudonym}`}>
-      {answers.error ? (
-        <Failed error={answers.error} retry={() => void answers.refetch()} />
-      ) : !answers.data ? (
-        <Loading />
-      ) : answers.data.length === 0 ? (
-        <Empty title="No answers yet" />
-      ) : (
-        <ul className="quick">
-          {answers.data.map((a) => (
-            <li key={a.answer}>
-              <span className="small">
-                <b className="num">{a.activeSeconds.toFixed(1)} s</b>{" "}
-                <span className="quiet">
-                  {a.title}, {when(a.at)}
+      <Loaded query={answers} empty={<Empty title="No answers yet" />}>
+        {(data) => (
+          <ul className="quick">
+            {data.map((a) => (
+              <li key={a.answer}>
+                <span className="small">
+                  <b className="num">{a.activeSeconds.toFixed(1)} s</b>{" "}
+                  <span className="quiet">
+                    {a.title}, {when(a.at)}
+                  </span>
                 </span>
-              </span>
-              <span className="clamp quiet">{words(a.input)}</span>
-              <code>{JSON.stringify(a.value)}</code>
-            </li>
-          ))}
-        </ul>
-      )}
+                <span className="clamp quiet">{words(a.input)}</span>
+                <code>{JSON.stringify(a.value)}</code>
+              </li>
+            ))}
+          </ul>
+        )}
+      </Loaded>
       <div className="actions">
         <button className="button" onClick={close}>
           Close

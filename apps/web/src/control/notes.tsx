@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { asking } from "../api.ts";
-import { Dialog, Failed, Loading } from "../design/components.tsx";
+import { Dialog, Loaded } from "../design/components.tsx";
 import { NewThread, ThreadView } from "../quality/threads.tsx";
 
 export function NotesDialog({
@@ -15,18 +15,16 @@ export function NotesDialog({
   const threads = useQuery(asking("listThreads", { about: who.person }));
   return (
     <Dialog open close={close} title={`Notes on ${who.pseudonym}`}>
-      {threads.error ? (
-        <Failed error={threads.error} retry={() => void threads.refetch()} />
-      ) : !threads.data ? (
-        <Loading />
-      ) : (
-        <>
-          {threads.data.length === 0 && <p className="quiet">Nothing has been written yet.</p>}
-          {threads.data.map((t) => (
-            <ThreadView key={t.id} thread={t} as="staff" />
-          ))}
-        </>
-      )}
+      <Loaded query={threads}>
+        {(data) => (
+          <>
+            {data.length === 0 && <p className="quiet">Nothing has been written yet.</p>}
+            {data.map((t) => (
+              <ThreadView key={t.id} thread={t} as="staff" />
+            ))}
+          </>
+        )}
+      </Loaded>
       <NewThread about={{ about: who.person as never }} kinds={["note", "feedback"]} />
       <div className="actions">
         <Link className="button" to="/quality/raters/$id" params={{ id: who.person }}>

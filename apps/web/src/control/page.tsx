@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import type { Alert, ControlRoom } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
-import { Badge, Card, Empty, Failed, Loading, Refused, Stat } from "../design/components.tsx";
+import { Badge, Card, Empty, Loaded, Refused, Stat } from "../design/components.tsx";
 import { AnswersDialog } from "./answers.tsx";
 import "./control.css";
 import { hours, moveName, type MoveStart, type Names, namesOf } from "./format.ts";
@@ -21,13 +21,7 @@ export function ControlPage() {
   return (
     <main className="control">
       <h1>Control room</h1>
-      {room.data ? (
-        <Room room={room.data} stale={room.isError} />
-      ) : room.error ? (
-        <Failed error={room.error} retry={() => void room.refetch()} />
-      ) : (
-        <Loading />
-      )}
+      <Loaded query={room}>{(data) => <Room room={data} stale={room.isError} />}</Loaded>
     </main>
   );
 }

@@ -8,7 +8,7 @@ import {
   webhookEvents,
 } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
-import { Badge, Card, Empty, Failed, Loading, when } from "../design/components.tsx";
+import { Badge, Card, Empty, Failed, Loaded, Missing, when } from "../design/components.tsx";
 import "./data.css";
 
 export function WebhooksPage() {
@@ -26,12 +26,13 @@ export function WebhooksPage() {
         to check a signature is in docs/data.md; the whole API is at{" "}
         <a href="/api/docs">/api/docs</a>.
       </p>
-      {hooks.isPending && <Loading />}
-      {hooks.error && <Failed error={hooks.error} retry={() => void hooks.refetch()} />}
-      {hooks.data?.length === 0 && <Empty title="No webhooks yet">Add the first one below.</Empty>}
-      {hooks.data?.map((w) => (
-        <Hook key={w.id} hook={w} open={w.id === shown} choose={() => setChosen(w.id)} />
-      ))}
+      <Loaded query={hooks} empty={<Empty title="No webhooks yet">Add the first one below.</Empty>}>
+        {(data) =>
+          data.map((w) => (
+            <Hook key={w.id} hook={w} open={w.id === shown} choose={() => setChosen(w.id)} />
+          ))
+        }
+      </Loaded>
       <NewHook />
     </main>
   );
@@ -92,8 +93,7 @@ function Deliveries({ hook }: { hook: string }) {
     mutationFn: (delivery: number) => api.redeliver({ id: hook, delivery }),
     onSuccess: () => client.invalidateQueries({ queryKey: keyOf("listDeliveries", { id: hook }) }),
   });
-  if (list.isPending) return <Loading />;
-  if (list.error) return <Failed error={list.error} retry={() => void list.refetch()} />;
+  if (!list.data) return <Missing query={list} />;
   if (!list.data.length) return <p className="quiet">Nothing was sent yet.</p>;
   return (
     <div className="scroll deliveries">

@@ -2,6 +2,7 @@
 import { Dialog as BaseDialog } from "@base-ui/react/dialog";
 import { type ReactNode, useEffect, useState } from "react";
 
+export { Failed, Loaded, Loading, Missing, together } from "./loaded.tsx";
 export { Markdown } from "./markdown.tsx";
 
 export const percent = (x: number | null | undefined): string =>
@@ -95,24 +96,6 @@ export const Empty = ({ title, children }: { title: string; children?: ReactNode
   <div className="notice">
     <h2>{title}</h2>
     <div className="quiet">{children}</div>
-  </div>
-);
-export const Failed = ({ error, retry }: { error: Error; retry?: () => void }) => (
-  <div className="notice" role="alert">
-    <h2>That did not work</h2>
-    <p className="quiet">{error.message}</p>
-    {retry && (
-      <button className="button" onClick={retry}>
-        Try again
-      </button>
-    )}
-  </div>
-);
-export const Loading = () => (
-  <div className="stack" role="status" aria-busy="true" aria-label="Loading">
-    {[80, 95, 60].map((w) => (
-      <div key={w} className="skeleton" style={{ width: `${w}%` }} />
-    ))}
   </div>
 );
 export const Dialog = ({

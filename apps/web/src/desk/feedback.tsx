@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { movesOf, type Thread, type ThreadAction, type ThreadState } from "@tiller/schema";
 import { api, asking, keyOf, type Reply } from "../api.ts";
-import { Badge, Card, Failed, Loading, when } from "../design/components.tsx";
+import { Badge, Card, Loaded, when } from "../design/components.tsx";
 
 const states: Record<ThreadState, { name: string; tone?: "good" | "warn" }> = {
   open: { name: "open", tone: "warn" },
@@ -18,24 +18,26 @@ export function FeedbackCard() {
   const feedback = useQuery(asking("listFeedback"));
   return (
     <Card title="Feedback on my answers">
-      {feedback.error ? (
-        <Failed error={feedback.error} retry={() => void feedback.refetch()} />
-      ) : !feedback.data ? (
-        <Loading />
-      ) : feedback.data.threads.length + feedback.data.settled.length === 0 ? (
-        <p className="quiet">None yet. What researchers write about your answers appears here.</p>
-      ) : (
-        <ul className="threads">
-          {feedback.data.threads.map((t) => (
-            <ThreadRow key={t.id} thread={t} />
-          ))}
-          {feedback.data.settled
-            .filter((s) => !feedback.data.threads.some((t) => t.answer === s.answer))
-            .map((s) => (
-              <SettledRow key={s.answer} settled={s} />
-            ))}
-        </ul>
-      )}
+      <Loaded query={feedback}>
+        {(data) =>
+          data.threads.length + data.settled.length === 0 ? (
+            <p className="quiet">
+              None yet. What researchers write about your answers appears here.
+            </p>
+          ) : (
+            <ul className="threads">
+              {data.threads.map((t) => (
+                <ThreadRow key={t.id} thread={t} />
+              ))}
+              {data.settled
+                .filter((s) => !data.threads.some((t) => t.answer === s.answer))
+                .map((s) => (
+                  <SettledRow key={s.answer} settled={s} />
+                ))}
+            </ul>
+          )
+        }
+      </Loaded>
     </Card>
   );
 }

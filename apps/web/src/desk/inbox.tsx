@@ -4,7 +4,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import type { Referral, SettleReferral } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
-import { Card, Empty, Failed, Loading, when } from "../design/components.tsx";
+import { Card, Empty, Missing, when } from "../design/components.tsx";
 import { ConcernThread } from "./me.tsx";
 import "./desk.css";
 
@@ -13,16 +13,10 @@ export function InboxPage() {
     ...asking("inbox"),
     refetchInterval: 15_000,
   });
-  if (inbox.error)
-    return (
-      <main>
-        <Failed error={inbox.error} retry={() => void inbox.refetch()} />
-      </main>
-    );
   if (!inbox.data)
     return (
       <main>
-        <Loading />
+        <Missing query={inbox} />
       </main>
     );
   const { concerns, referrals } = inbox.data;

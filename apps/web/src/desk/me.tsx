@@ -11,7 +11,7 @@ import {
   Empty,
   Failed,
   Interval,
-  Loading,
+  Loaded,
   percent,
   Stat,
   when,
@@ -36,25 +36,21 @@ export function MyWork() {
           Back to the desk
         </Link>
       </div>
-      {own.error ? (
-        <Failed error={own.error} retry={() => void own.refetch()} />
-      ) : !own.data ? (
-        <Loading />
-      ) : own.data.days.length === 0 ? (
-        <Empty title="Nothing yet">Your hours and answers appear here after your first task.</Empty>
-      ) : (
-        <Figures own={own.data} />
-      )}
+      <Loaded query={own}>
+        {(data) =>
+          data.days.length === 0 ? (
+            <Empty title="Nothing yet">
+              Your hours and answers appear here after your first task.
+            </Empty>
+          ) : (
+            <Figures own={data} />
+          )
+        }
+      </Loaded>
       <PayCard />
       <FeedbackCard />
       <Card title="My concerns">
-        {concerns.error ? (
-          <Failed error={concerns.error} retry={() => void concerns.refetch()} />
-        ) : !concerns.data ? (
-          <Loading />
-        ) : (
-          <Concerns concerns={concerns.data} />
-        )}
+        <Loaded query={concerns}>{(data) => <Concerns concerns={data} />}</Loaded>
       </Card>
       <HowTimeCounts />
     </main>

@@ -12,7 +12,7 @@ import {
   type View,
 } from "@tiller/schema";
 import { api, asking } from "../api.ts";
-import { Badge, Empty, Failed, Loading, Meter } from "../design/components.tsx";
+import { Badge, Empty, Loaded, Meter } from "../design/components.tsx";
 import { Markdown } from "../design/markdown.tsx";
 import { TaskForm } from "../task/task-form.tsx";
 import "./joining.css";
@@ -29,26 +29,26 @@ export function JoiningPage() {
   };
   return (
     <main className="joining">
-      {at.isPending ? (
-        <Loading />
-      ) : at.error ? (
-        <Failed error={at.error} retry={() => void again()} />
-      ) : told ? (
-        <Explained {...told} go={() => setTold(undefined)} />
-      ) : at.data.step === "consent" ? (
-        <Consent {...at.data} done={again} />
-      ) : isItem(at.data) ? (
-        <Question
-          key={`${at.data.step} ${at.data.item}`}
-          at={at.data}
-          done={async (item, value, reply) => {
-            if (reply.told) setTold({ item, value, told: reply.told });
-            await again();
-          }}
-        />
-      ) : (
-        <Standing at={at.data} />
-      )}
+      <Loaded query={at}>
+        {(data) =>
+          told ? (
+            <Explained {...told} go={() => setTold(undefined)} />
+          ) : data.step === "consent" ? (
+            <Consent {...data} done={again} />
+          ) : isItem(data) ? (
+            <Question
+              key={`${data.step} ${data.item}`}
+              at={data}
+              done={async (item, value, reply) => {
+                if (reply.told) setTold({ item, value, told: reply.told });
+                await again();
+              }}
+            />
+          ) : (
+            <Standing at={data} />
+          )
+        }
+      </Loaded>
     </main>
   );
 }

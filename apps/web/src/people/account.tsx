@@ -2,7 +2,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, asking, keyOf } from "../api.ts";
-import { Badge, Card, Failed, Loading, Refused, Stat, when } from "../design/components.tsx";
+import { Badge, Card, Loaded, Missing, Refused, Stat, when } from "../design/components.tsx";
 import "../control/control.css";
 import { hours } from "../control/format.ts";
 import { browserName, money, thisMonth } from "./format.ts";
@@ -21,8 +21,7 @@ export function AccountPage() {
 function Pay() {
   const [period] = useState(thisMonth);
   const pay = useQuery(asking("ownPay", { from: period.from, to: period.to }));
-  if (pay.error) return <Failed error={pay.error} retry={() => void pay.refetch()} />;
-  if (!pay.data) return <Loading />;
+  if (!pay.data) return <Missing query={pay} />;
   const p = pay.data;
   if (!p.paid && p.days.length === 0) return null;
   return (
@@ -72,37 +71,35 @@ function Sessions() {
         </button>
       }
     >
-      {sessions.error ? (
-        <Failed error={sessions.error} retry={() => void sessions.refetch()} />
-      ) : !sessions.data ? (
-        <Loading />
-      ) : (
-        <ul className="alerts">
-          {sessions.data.map((s) => (
-            <li key={s.id}>
-              <Badge>{s.kind}</Badge>
-              <span>
-                {browserName(s.agent, s.kind)} {s.current && <Badge tone="good">this one</Badge>}
-                <br />
-                <span className="quiet small">
-                  used {when(s.seenAt)}
-                  {s.expiresAt && `, ends ${when(s.expiresAt)}`}
-                  {s.madeBy && `, by a link that ${s.madeBy} made`}
+      <Loaded query={sessions}>
+        {(data) => (
+          <ul className="alerts">
+            {data.map((s) => (
+              <li key={s.id}>
+                <Badge>{s.kind}</Badge>
+                <span>
+                  {browserName(s.agent, s.kind)} {s.current && <Badge tone="good">this one</Badge>}
+                  <br />
+                  <span className="quiet small">
+                    used {when(s.seenAt)}
+                    {s.expiresAt && `, ends ${when(s.expiresAt)}`}
+                    {s.madeBy && `, by a link that ${s.madeBy} made`}
+                  </span>
                 </span>
-              </span>
-              {!s.current && (
-                <button
-                  className="button"
-                  disabled={end.isPending}
-                  onClick={() => end.mutate(s.id)}
-                >
-                  End it
-                </button>
-              )}
-            </li>
-          ))}
-        </ul>
-      )}
+                {!s.current && (
+                  <button
+                    className="button"
+                    disabled={end.isPending}
+                    onClick={() => end.mutate(s.id)}
+                  >
+                    End it
+                  </button>
+                )}
+              </li>
+            ))}
+          </ul>
+        )}
+      </Loaded>
     </Card>
   );
 }

@@ -3,7 +3,7 @@ import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { useDeferredValue, useMemo, useState } from "react";
 import type { Me } from "@tiller/schema";
 import { api, keyOf, linkTo } from "../api.ts";
-import { Card, Empty, Failed, Loading, when } from "../design/components.tsx";
+import { Card, Empty, Loaded, when } from "../design/components.tsx";
 import { PeopleNav } from "./nav.tsx";
 
 const PAGE = 100;
@@ -64,47 +64,47 @@ export function AuditPage({ me }: { me: Me }) {
         )}
       </div>
       <Card>
-        {acts.error ? (
-          <Failed error={acts.error} retry={() => void acts.refetch()} />
-        ) : !acts.data ? (
-          <Loading />
-        ) : rows.length === 0 ? (
-          <Empty title="Nothing found">No act fits these filters.</Empty>
-        ) : (
-          <div className="scroll">
-            <table>
-              <thead>
-                <tr>
-                  <th>When</th>
-                  <th>By</th>
-                  <th>What</th>
-                  <th>On</th>
-                  <th>Before and after</th>
-                </tr>
-              </thead>
-              <tbody>
-                {rows.map((a) => (
-                  <tr key={a.seq}>
-                    <td className="quiet nowrap num">{when(a.at)}</td>
-                    <td data-label="By">{a.actor ?? "the program"}</td>
-                    <td data-label="What">{a.action}</td>
-                    <td data-label="On" className="facts">
-                      {a.target}
-                    </td>
-                    <td className="wide facts">
-                      {a.before !== null && (
-                        <>
-                          <span className="quiet">{JSON.stringify(a.before)}</span> →{" "}
-                        </>
-                      )}
-                      {a.after !== null && JSON.stringify(a.after)}
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        )}
+        <Loaded query={acts}>
+          {() =>
+            rows.length === 0 ? (
+              <Empty title="Nothing found">No act fits these filters.</Empty>
+            ) : (
+              <div className="scroll">
+                <table>
+                  <thead>
+                    <tr>
+                      <th>When</th>
+                      <th>By</th>
+                      <th>What</th>
+                      <th>On</th>
+                      <th>Before and after</th>
+                    </tr>
+                  </thead>
+                  <tbody>
+                    {rows.map((a) => (
+                      <tr key={a.seq}>
+                        <td className="quiet nowrap num">{when(a.at)}</td>
+                        <td data-label="By">{a.actor ?? "the program"}</td>
+                        <td data-label="What">{a.action}</td>
+                        <td data-label="On" className="facts">
+                          {a.target}
+                        </td>
+                        <td className="wide facts">
+                          {a.before !== null && (
+                            <>
+                              <span className="quiet">{JSON.stringify(a.before)}</span> →{" "}
+                            </>
+                          )}
+                          {a.after !== null && JSON.stringify(a.after)}
+                        </td>
+                      </tr>
+                    ))}
+                  </tbody>
+                </table>
+              </div>
+            )
+          }
+        </Loaded>
         {acts.hasNextPage && (
           <button className="button" onClick={() => void acts.fetchNextPage()}>
             Older

@@ -5,16 +5,7 @@ import type { Me, PayLine } from "@tiller/schema";
 import { api, asking, keyOf, linkTo } from "../api.ts";
 import { hours } from "../control/format.ts";
 import { Tools } from "../control/tools.tsx";
-import {
-  Card,
-  Dialog,
-  Empty,
-  Failed,
-  FormEnd,
-  Loading,
-  Stat,
-  when,
-} from "../design/components.tsx";
+import { Card, Dialog, Empty, FormEnd, Loaded, Stat, when } from "../design/components.tsx";
 import { money, thisMonth } from "./format.ts";
 import { PeopleNav } from "./nav.tsx";
 
@@ -62,86 +53,86 @@ export function PayPage({ me }: { me: Me }) {
           )}
         </div>
       </div>
-      {pay.error ? (
-        <Failed error={pay.error} retry={() => void pay.refetch()} />
-      ) : !pay.data ? (
-        <Loading />
-      ) : lines.length === 0 ? (
-        <Card>
-          <Empty title="Nothing in this period">
-            Every answer and skip of a paid person makes an entry here.
-          </Empty>
-        </Card>
-      ) : (
-        <>
-          <div className="stats">
-            <Stat
-              name="Due"
-              value={
-                currency
-                  ? money(
-                      total((l) => l.due),
-                      currency,
-                    )
-                  : "no rate yet"
-              }
-            />
-            <Stat name="Paid time" value={`${hours(total((l) => l.seconds))} h`} />
-            <Stat name="Pieces" value={String(total((l) => l.pieces))} />
-            <Stat name="People" value={String(lines.length)} />
-          </div>
-          <Card>
-            <div className="scroll">
-              <table>
-                <thead>
-                  <tr>
-                    <th>Person</th>
-                    <th className="right">Paid time</th>
-                    <th className="right">Pieces</th>
-                    <th className="right">Corrections</th>
-                    <th className="right">Due</th>
-                    <th>
-                      <span className="sr">Actions</span>
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {lines.map((l) => (
-                    <tr key={l.person}>
-                      <td>
-                        {l.pseudonym} {l.name && <span className="quiet small">{l.name}</span>}
-                      </td>
-                      <td data-label="Paid time" className="right num">
-                        {hours(l.seconds)}
-                      </td>
-                      <td data-label="Pieces" className="right num">
-                        {l.pieces}
-                      </td>
-                      <td data-label="Corrections" className="right num">
-                        {l.corrections ? money(l.corrections, currency) : "–"}
-                      </td>
-                      <td data-label="Due" className="right num">
-                        <b>{currency ? money(l.due, currency) : "–"}</b>
-                      </td>
-                      <td className="wide" aria-label="Actions">
-                        <Tools>
-                          <button
-                            className="button"
-                            disabled={!currency}
-                            onClick={() => setCorrecting(l)}
-                          >
-                            Correct
-                          </button>
-                        </Tools>
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
-          </Card>
-        </>
-      )}
+      <Loaded query={pay}>
+        {() =>
+          lines.length === 0 ? (
+            <Card>
+              <Empty title="Nothing in this period">
+                Every answer and skip of a paid person makes an entry here.
+              </Empty>
+            </Card>
+          ) : (
+            <>
+              <div className="stats">
+                <Stat
+                  name="Due"
+                  value={
+                    currency
+                      ? money(
+                          total((l) => l.due),
+                          currency,
+                        )
+                      : "no rate yet"
+                  }
+                />
+                <Stat name="Paid time" value={`${hours(total((l) => l.seconds))} h`} />
+                <Stat name="Pieces" value={String(total((l) => l.pieces))} />
+                <Stat name="People" value={String(lines.length)} />
+              </div>
+              <Card>
+                <div className="scroll">
+                  <table>
+                    <thead>
+                      <tr>
+                        <th>Person</th>
+                        <th className="right">Paid time</th>
+                        <th className="right">Pieces</th>
+                        <th className="right">Corrections</th>
+                        <th className="right">Due</th>
+                        <th>
+                          <span className="sr">Actions</span>
+                        </th>
+                      </tr>
+                    </thead>
+                    <tbody>
+                      {lines.map((l) => (
+                        <tr key={l.person}>
+                          <td>
+                            {l.pseudonym} {l.name && <span className="quiet small">{l.name}</span>}
+                          </td>
+                          <td data-label="Paid time" className="right num">
+                            {hours(l.seconds)}
+                          </td>
+                          <td data-label="Pieces" className="right num">
+                            {l.pieces}
+                          </td>
+                          <td data-label="Corrections" className="right num">
+                            {l.corrections ? money(l.corrections, currency) : "–"}
+                          </td>
+                          <td data-label="Due" className="right num">
+                            <b>{currency ? money(l.due, currency) : "–"}</b>
+                          </td>
+                          <td className="wide" aria-label="Actions">
+                            <Tools>
+                              <button
+                                className="button"
+                                disabled={!currency}
+                                onClick={() => setCorrecting(l)}
+                              >
+                                Correct
+                              </button>
+                            </Tools>
+                          </td>
+                        </tr>
+                      ))}
+                    </tbody>
+                  </table>
+                </div>
+              </Card>
+            </>
+          )
+        }
+      </Loaded>
       <Rates me={me} />
       {correcting && (
         <CorrectionDialog
@@ -240,42 +231,43 @@ function Rates({ me }: { me: Me }) {
         )
       }
     >
-      {rates.error ? (
-        <Failed error={rates.error} retry={() => void rates.refetch()} />
-      ) : !rates.data ? (
-        <Loading />
-      ) : rates.data.length === 0 ? (
-        <Empty title="No rates yet">
-          Time is in the ledger all the same; a rate may be set for the past.
-        </Empty>
-      ) : (
-        <div className="scroll">
-          <table>
-            <thead>
-              <tr>
-                <th>Kind of work</th>
-                <th className="right">Amount</th>
-                <th>Valid from</th>
-                <th>Set by</th>
-              </tr>
-            </thead>
-            <tbody>
-              {rates.data.map((r) => (
-                <tr key={r.seq}>
-                  <td>{r.kind ?? "every other kind"}</td>
-                  <td data-label="Amount" className="right num">
-                    {money(r.amount, r.currency)} {r.per === "hour" ? "an hour" : "a piece"}
-                  </td>
-                  <td data-label="Valid from">{when(r.validFrom)}</td>
-                  <td data-label="Set by" className="quiet">
-                    {r.by}
-                  </td>
+      <Loaded
+        query={rates}
+        empty={
+          <Empty title="No rates yet">
+            Time is in the ledger all the same; a rate may be set for the past.
+          </Empty>
+        }
+      >
+        {(data) => (
+          <div className="scroll">
+            <table>
+              <thead>
+                <tr>
+                  <th>Kind of work</th>
+                  <th className="right">Amount</th>
+                  <th>Valid from</th>
+                  <th>Set by</th>
                 </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
+              </thead>
+              <tbody>
+                {data.map((r) => (
+                  <tr key={r.seq}>
+                    <td>{r.kind ?? "every other kind"}</td>
+                    <td data-label="Amount" className="right num">
+                      {money(r.amount, r.currency)} {r.per === "hour" ? "an hour" : "a piece"}
+                    </td>
+                    <td data-label="Valid from">{when(r.validFrom)}</td>
+                    <td data-label="Set by" className="quiet">
+                      {r.by}
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+      </Loaded>
       {adding && <RateDialog currency={rates.data?.[0]?.currency} close={() => setAdding(false)} />}
     </Card>
   );

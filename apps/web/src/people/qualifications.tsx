@@ -8,11 +8,11 @@ import {
   Card,
   Dialog,
   Empty,
-  Failed,
   FormEnd,
-  Loading,
-  Refused,
+  Missing,
   percent,
+  Refused,
+  together,
   when,
 } from "../design/components.tsx";
 import { PeopleNav } from "./nav.tsx";
@@ -39,18 +39,12 @@ export function QualificationsPage({ me }: { me: Me }) {
     mutationFn: () => api.endQualificationType(),
     onSettled: () => client.invalidateQueries({ queryKey: keyOf("listQualificationTypes") }),
   });
-  const error = list.error ?? newcomers.error;
   return (
     <main className="control">
       <h1>Joining</h1>
       <PeopleNav me={me} />
-      {error ? (
-        <Failed
-          error={error}
-          retry={() => void Promise.all([list.refetch(), newcomers.refetch()])}
-        />
-      ) : !list.data || !newcomers.data ? (
-        <Loading />
+      {!list.data || !newcomers.data ? (
+        <Missing query={together(list, newcomers)} />
       ) : (
         <>
           <Card

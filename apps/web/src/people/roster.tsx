@@ -9,9 +9,8 @@ import {
   Card,
   Dialog,
   Empty,
-  Failed,
   FormEnd,
-  Loading,
+  Loaded,
   Refused,
   when,
 } from "../design/components.tsx";
@@ -41,50 +40,48 @@ export function RosterPage({ me }: { me: Me }) {
       <PeopleNav me={me} />
       {me.role !== "researcher" && <Invitations me={me} />}
       <Card title="Roster">
-        {people.error ? (
-          <Failed error={people.error} retry={() => void people.refetch()} />
-        ) : !people.data ? (
-          <Loading />
-        ) : (
-          <>
-            <input
-              className="field narrow"
-              type="search"
-              placeholder="Search: name, role, group"
-              aria-label="Search the roster"
-              value={text}
-              onChange={(e) => setText(e.target.value)}
-            />
-            <div className="scroll">
-              <table>
-                <thead>
-                  <tr>
-                    <th>Person</th>
-                    <th>Role</th>
-                    <th>Groups</th>
-                    <th>Languages</th>
-                    <th>Qualifications</th>
-                    <th>Stage</th>
-                    <th>Seen</th>
-                    <th>
-                      <span className="sr">Actions</span>
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {shown.map((p) => (
-                    <Row
-                      key={p.id}
-                      person={p}
-                      work={work.get(p.id)}
-                      change={() => setChanging(p)}
-                    />
-                  ))}
-                </tbody>
-              </table>
-            </div>
-          </>
-        )}
+        <Loaded query={people}>
+          {() => (
+            <>
+              <input
+                className="field narrow"
+                type="search"
+                placeholder="Search: name, role, group"
+                aria-label="Search the roster"
+                value={text}
+                onChange={(e) => setText(e.target.value)}
+              />
+              <div className="scroll">
+                <table>
+                  <thead>
+                    <tr>
+                      <th>Person</th>
+                      <th>Role</th>
+                      <th>Groups</th>
+                      <th>Languages</th>
+                      <th>Qualifications</th>
+                      <th>Stage</th>
+                      <th>Seen</th>
+                      <th>
+                        <span className="sr">Actions</span>
+                      </th>
+                    </tr>
+                  </thead>
+                  <tbody>
+                    {shown.map((p) => (
+                      <Row
+                        key={p.id}
+                        person={p}
+                        work={work.get(p.id)}
+                        change={() => setChanging(p)}
+                      />
+                    ))}
+                  </tbody>
+                </table>
+              </div>
+            </>
+          )}
+        </Loaded>
       </Card>
       {changing && (
         <PersonDialog
@@ -311,44 +308,45 @@ function Invitations({ me }: { me: Me }) {
         </button>
       }
     >
-      {invitations.error ? (
-        <Failed error={invitations.error} retry={() => void invitations.refetch()} />
-      ) : !invitations.data ? (
-        <Loading />
-      ) : invitations.data.length === 0 ? (
-        <Empty title="No invitations yet">
-          An invitation is a link that one person uses once, before it expires.
-        </Empty>
-      ) : (
-        <ul className="alerts">
-          {invitations.data.slice(0, 8).map((i) => (
-            <li key={i.id}>
-              <Badge tone={stateTone[i.state]}>{i.state}</Badge>
-              <span>
-                {i.role}
-                {i.groups.length > 0 && ` in ${i.groups.join(", ")}`} {i.note && `· ${i.note}`}{" "}
-                <span className="quiet small">
-                  by {i.createdBy},{" "}
-                  {i.usedBy
-                    ? `used by ${i.usedBy}`
-                    : i.state === "used"
-                      ? "used"
-                      : `until ${when(i.expiresAt)}`}
+      <Loaded
+        query={invitations}
+        empty={
+          <Empty title="No invitations yet">
+            An invitation is a link that one person uses once, before it expires.
+          </Empty>
+        }
+      >
+        {(data) => (
+          <ul className="alerts">
+            {data.slice(0, 8).map((i) => (
+              <li key={i.id}>
+                <Badge tone={stateTone[i.state]}>{i.state}</Badge>
+                <span>
+                  {i.role}
+                  {i.groups.length > 0 && ` in ${i.groups.join(", ")}`} {i.note && `· ${i.note}`}{" "}
+                  <span className="quiet small">
+                    by {i.createdBy},{" "}
+                    {i.usedBy
+                      ? `used by ${i.usedBy}`
+                      : i.state === "used"
+                        ? "used"
+                        : `until ${when(i.expiresAt)}`}
+                  </span>
                 </span>
-              </span>
-              {i.state === "open" && (
-                <button
-                  className="button"
-                  disabled={revoke.isPending}
-                  onClick={() => revoke.mutate(i.id)}
-                >
-                  Withdraw
-                </button>
-              )}
-            </li>
-          ))}
-        </ul>
-      )}
+                {i.state === "open" && (
+                  <button
+                    className="button"
+                    disabled={revoke.isPending}
+                    onClick={() => revoke.mutate(i.id)}
+                  >
+                    Withdraw
+                  </button>
+                )}
+              </li>
+            ))}
+          </ul>
+        )}
+      </Loaded>
       {inviting && <InviteDialog me={me} close={() => setInviting(false)} />}
     </Card>
   );

@@ -5,7 +5,7 @@ import type { Me, RosterRow, Who, WorkRule } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
 import { type MoveStart, namesOf, type Names, queueName, whoName } from "../control/format.ts";
 import { MoveDialog } from "../control/move.tsx";
-import { Card, Empty, Failed, Loading, Refused, percent, when } from "../design/components.tsx";
+import { Card, Empty, Missing, percent, Refused, together, when } from "../design/components.tsx";
 import { PeopleNav } from "./nav.tsx";
 import { NewRule } from "./rule-form.tsx";
 
@@ -15,16 +15,13 @@ export function WorkPage({ me }: { me: Me }) {
   const [moving, setMoving] = useState<MoveStart>();
   const [adding, setAdding] = useState(false);
   const may = me.role !== "researcher";
-  const error = room.error ?? rules.error;
   const names = room.data && namesOf(room.data);
   return (
     <main className="control">
       <h1>Who gets what</h1>
       <PeopleNav me={me} />
-      {error ? (
-        <Failed error={error} retry={() => void Promise.all([room.refetch(), rules.refetch()])} />
-      ) : !room.data || !rules.data || !names ? (
-        <Loading />
+      {!room.data || !rules.data || !names ? (
+        <Missing query={together(room, rules)} />
       ) : (
         <>
           <Card

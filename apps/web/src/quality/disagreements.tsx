@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { at, Decide, type Disagreement, put } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
-import { Badge, Empty, Failed, Loading } from "../design/components.tsx";
+import { Badge, Empty, Failed, Missing } from "../design/components.tsx";
 import { InputTexts, Page, PopulationLine, asked, short, useWhich, type Which } from "./parts.tsx";
 
 const PAGE = 10;
@@ -20,14 +20,14 @@ export function DisagreementsPage() {
         The most doubtful first. What you settle leaves the list; a rater who said otherwise sees
         your reason.
       </p>
-      {counted.error && <Failed error={counted.error} retry={() => void counted.refetch()} />}
+      {counted.error && <Missing query={counted} />}
       {which && counted.data && (
         <PopulationLine of={counted.data.population} which={which} about={about} />
       )}
       {which ? (
         <DisagreementList key={JSON.stringify(which)} which={which} />
-      ) : fields.isPending ? (
-        <Loading />
+      ) : !fields.data ? (
+        <Missing query={fields} />
       ) : (
         <Empty title="Nothing to review">
           People have not answered anything that can be compared.
@@ -49,8 +49,7 @@ export function DisagreementList({
     ...asking("disagreements", { ...asked(which), ...pair, offset, limit: PAGE }),
     placeholderData: (old) => old,
   });
-  if (list.isPending) return <Loading />;
-  if (list.error) return <Failed error={list.error} retry={() => void list.refetch()} />;
+  if (!list.data) return <Missing query={list} />;
   if (!list.data.length)
     return (
       <Empty title={offset ? "No more" : "No disagreements"}>

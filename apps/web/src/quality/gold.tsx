@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { type Gold, GoldChange, wilson } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
-import { Badge, Empty, Failed, Loading, when } from "../design/components.tsx";
+import { Badge, Empty, Failed, Loaded, Missing, when } from "../design/components.tsx";
 import { Scroll, Estimate, InputTexts, Page, short, useWhich } from "./parts.tsx";
 
 export function GoldPage() {
@@ -23,15 +23,14 @@ export function GoldPage() {
         a disagreement and tick the box.
       </p>
       {adding && <Editor done={() => add(false)} />}
-      {list.isPending ? (
-        <Loading />
-      ) : list.error ? (
-        <Failed error={list.error} retry={() => void list.refetch()} />
-      ) : list.data.length === 0 ? (
-        <Empty title="No gold yet">Without gold, reliability rests on agreement alone.</Empty>
-      ) : (
-        list.data.map((g) => <Item key={g.id} g={g} />)
-      )}
+      <Loaded
+        query={list}
+        empty={
+          <Empty title="No gold yet">Without gold, reliability rests on agreement alone.</Empty>
+        }
+      >
+        {(data) => data.map((g) => <Item key={g.id} g={g} />)}
+      </Loaded>
     </Page>
   );
 }
@@ -108,10 +107,8 @@ function Item({ g }: { g: Gold }) {
         </form>
       )}
       {mode === "history" &&
-        (details.isPending ? (
-          <Loading />
-        ) : details.error ? (
-          <Failed error={details.error} />
+        (!details.data ? (
+          <Missing query={details} />
         ) : (
           <>
             <p>

@@ -15,10 +15,10 @@ import {
   Card,
   Dialog,
   Empty,
-  Failed,
   Interval,
-  Loading,
+  Missing,
   percent,
+  together,
   when,
 } from "../design/components.tsx";
 import { DisagreementList } from "./disagreements.tsx";
@@ -41,18 +41,15 @@ export function QualityPage() {
     ...asking("qualityReport", which && asked(which)),
     refetchInterval: 15_000,
   });
-  const error = fields.error ?? report.error;
   return (
     <Page title="Quality" aside={picker}>
-      {error ? (
-        <Failed error={error} retry={() => void report.refetch()} />
-      ) : fields.data?.length === 0 ? (
+      {fields.data?.length === 0 ? (
         <Empty title="Nothing to measure yet">
           Figures appear when people have answered a kind of work with a choice, a rating or a
           number.
         </Empty>
       ) : !report.data ? (
-        <Loading />
+        <Missing query={together(fields, report)} />
       ) : (
         <>
           <PopulationLine of={report.data.population} which={which!} about={about} />

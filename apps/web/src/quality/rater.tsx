@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import type { RaterReport } from "@tiller/schema";
 import { asking } from "../api.ts";
-import { Badge, Card, duration, Failed, Loading, percent, when } from "../design/components.tsx";
+import { Badge, Card, duration, Loaded, percent, when } from "../design/components.tsx";
 import {
   Scroll,
   Estimate,
@@ -24,19 +24,16 @@ export function RaterPage() {
     placeholderData: (old) => old, // the choice stays open while another is looked for
   });
   const threads = useQuery(asking("listThreads", { about: id }));
-  const r = report.data;
   return (
-    <Page title={r?.summary.pseudonym ?? "Rater"} aside={picker}>
-      {report.error ? (
-        <Failed error={report.error} retry={() => void report.refetch()} />
-      ) : !r ? (
-        <Loading />
-      ) : (
-        <>
-          <PopulationLine of={r.population} which={which!} about={choose} />
-          <Body r={r} />
-        </>
-      )}
+    <Page title={report.data?.summary.pseudonym ?? "Rater"} aside={picker}>
+      <Loaded query={report}>
+        {(r) => (
+          <>
+            <PopulationLine of={r.population} which={which!} about={choose} />
+            <Body r={r} />
+          </>
+        )}
+      </Loaded>
       <Card title="Notes and feedback">
         {threads.data?.map((t) => (
           <ThreadView key={t.id} thread={t} as="staff" />

@@ -9,7 +9,7 @@ import {
   type ThreadAction,
 } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
-import { Badge, Card, Empty, Failed, Loading, when } from "../design/components.tsx";
+import { Badge, Card, Empty, Failed, Loaded, when } from "../design/components.tsx";
 import { InputTexts, Page, short } from "./parts.tsx";
 
 const tone = {
@@ -36,17 +36,16 @@ export function ThreadsPage() {
         </button>
       }
     >
-      {list.isPending ? (
-        <Loading />
-      ) : list.error ? (
-        <Failed error={list.error} retry={() => void list.refetch()} />
-      ) : list.data.length === 0 ? (
-        <Empty title="Nothing waits">
-          Notes and feedback are written on a rater's page; disputes come from raters.
-        </Empty>
-      ) : (
-        list.data.map((t) => <ThreadView key={t.id} thread={t} as="staff" />)
-      )}
+      <Loaded
+        query={list}
+        empty={
+          <Empty title="Nothing waits">
+            Notes and feedback are written on a rater's page; disputes come from raters.
+          </Empty>
+        }
+      >
+        {(data) => data.map((t) => <ThreadView key={t.id} thread={t} as="staff" />)}
+      </Loaded>
     </Page>
   );
 }
@@ -206,29 +205,29 @@ export function FeedbackPage() {
   return (
     <main>
       <h1>Feedback</h1>
-      {mine.isPending ? (
-        <Loading />
-      ) : mine.error ? (
-        <Failed error={mine.error} retry={() => void mine.refetch()} />
-      ) : mine.data.threads.length + mine.data.settled.length === 0 ? (
-        <Empty title="No feedback yet">
-          Words from the work lead appear here, and tasks that a researcher judged otherwise than
-          you.
-        </Empty>
-      ) : (
-        <>
-          {mine.data.threads.map((t) => (
-            <ThreadView key={t.id} thread={t} as="rater" />
-          ))}
-          {mine.data.settled.map((s) => (
-            <Settled
-              key={s.answer}
-              s={s}
-              disputed={mine.data.threads.some((t) => t.answer === s.answer)}
-            />
-          ))}
-        </>
-      )}
+      <Loaded query={mine}>
+        {(data) =>
+          data.threads.length + data.settled.length === 0 ? (
+            <Empty title="No feedback yet">
+              Words from the work lead appear here, and tasks that a researcher judged otherwise
+              than you.
+            </Empty>
+          ) : (
+            <>
+              {data.threads.map((t) => (
+                <ThreadView key={t.id} thread={t} as="rater" />
+              ))}
+              {data.settled.map((s) => (
+                <Settled
+                  key={s.answer}
+                  s={s}
+                  disputed={data.threads.some((t) => t.answer === s.answer)}
+                />
+              ))}
+            </>
+          )
+        }
+      </Loaded>
     </main>
   );
 }

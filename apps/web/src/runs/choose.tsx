@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 import { useQuery } from "@tanstack/react-query";
 import type { KnownWorkflow } from "@tiller/schema";
 import { asking } from "../api.ts";
-import { Empty, Failed, Loading } from "../design/components.tsx";
+import { Empty, Loaded } from "../design/components.tsx";
 
 export function ChooseWorkflow(p: {
   title: string;
@@ -22,29 +22,29 @@ export function ChooseWorkflow(p: {
         {p.back}
         <h1>{p.title}</h1>
       </div>
-      {known.isPending ? (
-        <Loading />
-      ) : known.error ? (
-        <Failed error={known.error} retry={() => void known.refetch()} />
-      ) : !chosen ? (
-        <Empty title="This server knows no workflow">
-          Add one to <code>recipes/</code> and start the server again.
-        </Empty>
-      ) : (
-        <>
-          <label className="stack" style={{ gap: 4 }}>
-            <span className="small">{p.label}</span>
-            <select value={chosen.name} onChange={(e) => p.choose(e.target.value)}>
-              {known.data.map((w) => (
-                <option key={w.name} value={w.name}>
-                  {w.title} ({w.name})
-                </option>
-              ))}
-            </select>
-          </label>
-          {p.children(chosen)}
-        </>
-      )}
+      <Loaded query={known}>
+        {(data) =>
+          !chosen ? (
+            <Empty title="This server knows no workflow">
+              Add one to <code>recipes/</code> and start the server again.
+            </Empty>
+          ) : (
+            <>
+              <label className="stack" style={{ gap: 4 }}>
+                <span className="small">{p.label}</span>
+                <select value={chosen.name} onChange={(e) => p.choose(e.target.value)}>
+                  {data.map((w) => (
+                    <option key={w.name} value={w.name}>
+                      {w.title} ({w.name})
+                    </option>
+                  ))}
+                </select>
+              </label>
+              {p.children(chosen)}
+            </>
+          )
+        }
+      </Loaded>
     </main>
   );
 }

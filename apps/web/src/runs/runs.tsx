@@ -5,7 +5,7 @@ import { useRef } from "react";
 import { z } from "zod";
 import type { RunProgress } from "@tiller/schema";
 import { asking, keyOf } from "../api.ts";
-import { Badge, Empty, Failed, Loading, Meter, when } from "../design/components.tsx";
+import { Badge, Empty, Loaded, Meter, when } from "../design/components.tsx";
 import { stateTone } from "../studio/experiments.tsx";
 import { ago, compact, money, span } from "../trace/format.ts";
 import { HoldButton } from "./hold.tsx";
@@ -86,30 +86,33 @@ export function Runs() {
           {list.data && `${shown.length} of ${runs.length}`}
         </span>
       </div>
-      {list.isPending ? (
-        <Loading />
-      ) : list.error ? (
-        <Failed error={list.error} retry={() => void list.refetch()} />
-      ) : runs.length === 0 ? (
-        <Empty title="No runs yet">
-          <Link to="/studio/start" search={{}}>
-            Start one
-          </Link>
-          , or import a file that somebody exported.
-        </Empty>
-      ) : shown.length === 0 ? (
-        <Empty title="No run matches">
-          <button className="button" onClick={() => go({ state: undefined, recipe: undefined })}>
-            Show all runs
-          </button>
-        </Empty>
-      ) : (
-        <ul className="runs">
-          {shown.map((r) => (
-            <Run key={r.id} run={r} now={list.dataUpdatedAt} />
-          ))}
-        </ul>
-      )}
+      <Loaded query={list}>
+        {() =>
+          runs.length === 0 ? (
+            <Empty title="No runs yet">
+              <Link to="/studio/start" search={{}}>
+                Start one
+              </Link>
+              , or import a file that somebody exported.
+            </Empty>
+          ) : shown.length === 0 ? (
+            <Empty title="No run matches">
+              <button
+                className="button"
+                onClick={() => go({ state: undefined, recipe: undefined })}
+              >
+                Show all runs
+              </button>
+            </Empty>
+          ) : (
+            <ul className="runs">
+              {shown.map((r) => (
+                <Run key={r.id} run={r} now={list.dataUpdatedAt} />
+              ))}
+            </ul>
+          )
+        }
+      </Loaded>
     </main>
   );
 }

@@ -4,7 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import type { Trigger, TriggerFiring, TriggerOn } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
-import { Badge, Dialog, Empty, Failed, Loading, when } from "../design/components.tsx";
+import { Badge, Dialog, Empty, Failed, Loaded, when } from "../design/components.tsx";
 import { ago, span } from "../trace/format.ts";
 import "./runs.css";
 
@@ -30,25 +30,26 @@ export function Triggers() {
           saved. Each event starts one run, however many servers there are.
         </p>
       </div>
-      {list.isPending ? (
-        <Loading />
-      ) : list.error ? (
-        <Failed error={list.error} retry={() => void list.refetch()} />
-      ) : list.data.length === 0 ? (
-        <Empty title="No triggers yet">
-          <Link to="/studio/triggers/new">Make one</Link>, or{" "}
-          <Link to="/studio/start" search={{}}>
-            start a run by hand
-          </Link>
-          .
-        </Empty>
-      ) : (
-        <ul className="runs">
-          {list.data.map((t) => (
-            <One key={t.id} trigger={t} now={list.dataUpdatedAt} />
-          ))}
-        </ul>
-      )}
+      <Loaded
+        query={list}
+        empty={
+          <Empty title="No triggers yet">
+            <Link to="/studio/triggers/new">Make one</Link>, or{" "}
+            <Link to="/studio/start" search={{}}>
+              start a run by hand
+            </Link>
+            .
+          </Empty>
+        }
+      >
+        {(data) => (
+          <ul className="runs">
+            {data.map((t) => (
+              <One key={t.id} trigger={t} now={list.dataUpdatedAt} />
+            ))}
+          </ul>
+        )}
+      </Loaded>
     </main>
   );
 }

@@ -5,7 +5,7 @@ import { useState } from "react";
 import { z } from "zod";
 import { Judgment, LabelledPair } from "@tiller/schema";
 import { asking } from "../api.ts";
-import { Failed, Loading, percent } from "../design/components.tsx";
+import { Missing, percent, together } from "../design/components.tsx";
 import { Value } from "../trace/value.tsx";
 
 const Row = LabelledPair.extend({ judgments: z.array(Judgment) });
@@ -19,21 +19,14 @@ export function DatasetPage() {
     ...asking("datasetRows", { id, offset, limit: PAGE }),
     placeholderData: (old) => old,
   });
-  if (head.isPending || rows.isPending)
+  if (!head.data || !rows.data)
     return (
       <main>
-        <Loading />
+        <Missing query={together(head, rows)} />
       </main>
     );
-  const error = head.error ?? rows.error;
-  if (error)
-    return (
-      <main>
-        <Failed error={error} retry={() => void rows.refetch()} />
-      </main>
-    );
-  const total = head.data!.rows;
-  const pairs = head.data!.kind === "pairs";
+  const total = head.data.rows;
+  const pairs = head.data.kind === "pairs";
   return (
     <main>
       <div className="row spread">

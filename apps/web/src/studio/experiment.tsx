@@ -10,11 +10,11 @@ import {
   Card,
   duration,
   Empty,
-  Failed,
   fixed,
   Interval,
-  Loading,
+  Loaded,
   Meter,
+  Missing,
   percent,
   Stat,
   when,
@@ -34,16 +34,10 @@ export function ExperimentPage() {
     refetchInterval: 5000,
   });
   const runs = useQuery(asking("listRuns", { id }));
-  if (e.isPending)
+  if (!e.data)
     return (
       <main>
-        <Loading />
-      </main>
-    );
-  if (e.error)
-    return (
-      <main>
-        <Failed error={e.error} retry={() => void e.refetch()} />
+        <Missing query={e} />
       </main>
     );
   const { data } = e;
@@ -198,55 +192,56 @@ function Raters({ id }: { id: string }) {
         </span>
       }
     >
-      {raters.isPending ? (
-        <Loading />
-      ) : raters.error ? (
-        <Failed error={raters.error} retry={() => void raters.refetch()} />
-      ) : rows.length === 0 ? (
-        <Empty title="No answers yet">Raters appear here with their first answer.</Empty>
-      ) : (
-        <div className="scroll">
-          <table>
-            <thead>
-              <tr>
-                <th>Rater</th>
-                <th>Answers</th>
-                <th>An hour</th>
-                <th>Median time</th>
-                <th>Agreement</th>
-                <th>Reliability, 95 %</th>
-                <th>Chose left</th>
-                <th>Flag</th>
-              </tr>
-            </thead>
-            <tbody>
-              {rows.map((r) => (
-                <tr key={r.rater}>
-                  <td>
-                    {r.pseudonym} {r.simulated && <span className="quiet small">simulated</span>}
-                  </td>
-                  <td>{r.answers}</td>
-                  <td>{r.perHour === null ? "–" : Math.round(r.perHour)}</td>
-                  <td>{r.medianSeconds === null ? "–" : `${r.medianSeconds.toFixed(0)} s`}</td>
-                  <td>{percent(r.agreement)}</td>
-                  <td>
-                    <Interval
-                      low={r.reliabilityLow}
-                      at={r.reliability}
-                      high={r.reliabilityHigh}
-                      bad={r.flag === "careless"}
-                    />
-                  </td>
-                  <td>{percent(r.sideBias)}</td>
-                  <td>
-                    <Badge tone={flagTone[r.flag]}>{r.flag}</Badge>
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
+      <Loaded query={raters}>
+        {() =>
+          rows.length === 0 ? (
+            <Empty title="No answers yet">Raters appear here with their first answer.</Empty>
+          ) : (
+            <div className="scroll">
+              <table>
+                <thead>
+                  <tr>
+                    <th>Rater</th>
+                    <th>Answers</th>
+                    <th>An hour</th>
+                    <th>Median time</th>
+                    <th>Agreement</th>
+                    <th>Reliability, 95 %</th>
+                    <th>Chose left</th>
+                    <th>Flag</th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {rows.map((r) => (
+                    <tr key={r.rater}>
+                      <td>
+                        {r.pseudonym}{" "}
+                        {r.simulated && <span className="quiet small">simulated</span>}
+                      </td>
+                      <td>{r.answers}</td>
+                      <td>{r.perHour === null ? "–" : Math.round(r.perHour)}</td>
+                      <td>{r.medianSeconds === null ? "–" : `${r.medianSeconds.toFixed(0)} s`}</td>
+                      <td>{percent(r.agreement)}</td>
+                      <td>
+                        <Interval
+                          low={r.reliabilityLow}
+                          at={r.reliability}
+                          high={r.reliabilityHigh}
+                          bad={r.flag === "careless"}
+                        />
+                      </td>
+                      <td>{percent(r.sideBias)}</td>
+                      <td>
+                        <Badge tone={flagTone[r.flag]}>{r.flag}</Badge>
+                      </td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            </div>
+          )
+        }
+      </Loaded>
     </Card>
   );
 }
@@ -279,32 +274,32 @@ function Samples({ id, runs }: { id: string; runs: readonly Run[] }) {
         )
       }
     >
-      {samples.isPending ? (
-        <Loading />
-      ) : samples.error ? (
-        <Failed error={samples.error} retry={() => void samples.refetch()} />
-      ) : shown.length === 0 ? (
-        <Empty title="No samples yet">
-          The policy's continuations appear here while it trains.
-        </Empty>
-      ) : (
-        <div>
-          {shown.map((x) => (
-            <div className="sample" key={x.id}>
-              <p className="read" style={{ fontSize: 17 }}>
-                <span className="quiet">{x.prompt}</span>
-                {x.text}
-              </p>
-              <span className="small quiet num">
-                reward {fixed(x.scores["reward"], 2)}
-                <br />
-                KL {fixed(x.scores["kl"], 1)}
-                <Origin run={runs.find((r) => r.id === x.run)} />
-              </span>
+      <Loaded query={samples}>
+        {() =>
+          shown.length === 0 ? (
+            <Empty title="No samples yet">
+              The policy's continuations appear here while it trains.
+            </Empty>
+          ) : (
+            <div>
+              {shown.map((x) => (
+                <div className="sample" key={x.id}>
+                  <p className="read" style={{ fontSize: 17 }}>
+                    <span className="quiet">{x.prompt}</span>
+                    {x.text}
+                  </p>
+                  <span className="small quiet num">
+                    reward {fixed(x.scores["reward"], 2)}
+                    <br />
+                    KL {fixed(x.scores["kl"], 1)}
+                    <Origin run={runs.find((r) => r.id === x.run)} />
+                  </span>
+                </div>
+              ))}
             </div>
-          ))}
-        </div>
-      )}
+          )
+        }
+      </Loaded>
     </Card>
   );
 }

@@ -2,16 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { asking } from "../api.ts";
-import {
-  Badge,
-  Empty,
-  Failed,
-  fixed,
-  Loading,
-  Meter,
-  percent,
-  when,
-} from "../design/components.tsx";
+import { Badge, Empty, fixed, Loaded, Meter, percent, when } from "../design/components.tsx";
 
 export const stateTone = {
   running: "warn",
@@ -39,60 +30,61 @@ export function Experiments() {
           </Link>
         </span>
       </div>
-      {list.isPending ? (
-        <Loading />
-      ) : list.error ? (
-        <Failed error={list.error} retry={() => void list.refetch()} />
-      ) : list.data.length === 0 ? (
-        <Empty title="No experiments yet">
-          Copy a file of <code>recipes/</code> and start it.
-        </Empty>
-      ) : (
-        <div className="card scroll">
-          <table>
-            <thead>
-              <tr>
-                <th>Experiment</th>
-                <th>State</th>
-                <th>Progress</th>
-                <th>Seed</th>
-                <th>Reward model</th>
-                <th>Win rate</th>
-                <th>KL</th>
-                <th>Started</th>
-              </tr>
-            </thead>
-            <tbody>
-              {list.data.map((e) => (
-                <tr key={e.id}>
-                  <td>
-                    <Link to="/studio/experiments/$id" params={{ id: e.id }}>
-                      {e.title}
-                    </Link>
-                    <br />
-                    <span className="quiet small">{e.recipe}</span>
-                  </td>
-                  <td>
-                    <Badge tone={stateTone[e.state]}>{e.state}</Badge>
-                  </td>
-                  <td style={{ minWidth: 110 }}>
-                    <Meter
-                      label="Stages done"
-                      done={e.stages.filter((s) => s.state === "done").length}
-                      total={e.stages.length}
-                    />
-                  </td>
-                  <td>{e.seed}</td>
-                  <td>{percent(e.summary?.rewardAccuracy)}</td>
-                  <td>{percent(e.summary?.winRate)}</td>
-                  <td>{fixed(e.summary?.kl, 1)}</td>
-                  <td className="quiet">{when(e.startedAt)}</td>
+      <Loaded
+        query={list}
+        empty={
+          <Empty title="No experiments yet">
+            Copy a file of <code>recipes/</code> and start it.
+          </Empty>
+        }
+      >
+        {(data) => (
+          <div className="card scroll">
+            <table>
+              <thead>
+                <tr>
+                  <th>Experiment</th>
+                  <th>State</th>
+                  <th>Progress</th>
+                  <th>Seed</th>
+                  <th>Reward model</th>
+                  <th>Win rate</th>
+                  <th>KL</th>
+                  <th>Started</th>
                 </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
+              </thead>
+              <tbody>
+                {data.map((e) => (
+                  <tr key={e.id}>
+                    <td>
+                      <Link to="/studio/experiments/$id" params={{ id: e.id }}>
+                        {e.title}
+                      </Link>
+                      <br />
+                      <span className="quiet small">{e.recipe}</span>
+                    </td>
+                    <td>
+                      <Badge tone={stateTone[e.state]}>{e.state}</Badge>
+                    </td>
+                    <td style={{ minWidth: 110 }}>
+                      <Meter
+                        label="Stages done"
+                        done={e.stages.filter((s) => s.state === "done").length}
+                        total={e.stages.length}
+                      />
+                    </td>
+                    <td>{e.seed}</td>
+                    <td>{percent(e.summary?.rewardAccuracy)}</td>
+                    <td>{percent(e.summary?.winRate)}</td>
+                    <td>{fixed(e.summary?.kl, 1)}</td>
+                    <td className="quiet">{when(e.startedAt)}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+      </Loaded>
     </main>
   );
 }

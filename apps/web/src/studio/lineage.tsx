@@ -2,23 +2,17 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { asking } from "../api.ts";
-import { Badge, Failed, fixed, Loading, when } from "../design/components.tsx";
+import { Badge, fixed, Missing, when } from "../design/components.tsx";
 
 const short = (id: string) => id.slice(0, 12);
 
 export function LineagePage() {
   const { id } = useParams({ from: "/studio/checkpoints/$id" });
   const q = useQuery(asking("lineage", { id }));
-  if (q.isPending)
+  if (!q.data)
     return (
       <main>
-        <Loading />
-      </main>
-    );
-  if (q.error)
-    return (
-      <main>
-        <Failed error={q.error} retry={() => void q.refetch()} />
+        <Missing query={q} />
       </main>
     );
   const { checkpoint: c, run, datasets, raters, parents } = q.data;

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { z } from "zod";
-import { Card, Empty, Failed, Loading } from "../design/components.tsx";
+import { Card, Empty, Failed, Loaded } from "../design/components.tsx";
 import { own } from "@tiller/schema";
 
 const Models = z.object({ data: z.array(z.object({ id: z.string(), checkpoint: z.string() })) });
@@ -97,29 +97,29 @@ export function Playground() {
         </div>
       </form>
       {error && <Failed error={error} retry={() => void run()} />}
-      {models.isPending ? (
-        <Loading />
-      ) : models.error ? (
-        <Failed error={models.error} />
-      ) : models.data.data.length === 0 ? (
-        <Empty title="No model is served yet">
-          Models appear here as the experiment makes them.
-        </Empty>
-      ) : (
-        <div className="grid">
-          {models.data.data.map((m) => (
-            <Card
-              key={m.id}
-              title={m.id}
-              aside={<span className="quiet small">{m.checkpoint.slice(0, 12)}</span>}
-            >
-              <p className="read">
-                {own(texts, m.id) ?? <span className="quiet">Nothing written yet.</span>}
-              </p>
-            </Card>
-          ))}
-        </div>
-      )}
+      <Loaded query={models}>
+        {({ data }) =>
+          data.length === 0 ? (
+            <Empty title="No model is served yet">
+              Models appear here as the experiment makes them.
+            </Empty>
+          ) : (
+            <div className="grid">
+              {data.map((m) => (
+                <Card
+                  key={m.id}
+                  title={m.id}
+                  aside={<span className="quiet small">{m.checkpoint.slice(0, 12)}</span>}
+                >
+                  <p className="read">
+                    {own(texts, m.id) ?? <span className="quiet">Nothing written yet.</span>}
+                  </p>
+                </Card>
+              ))}
+            </div>
+          )
+        }
+      </Loaded>
     </main>
   );
 }

@@ -6,7 +6,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { type Draft, initialValue, problemsOf, type TaskPreview } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
-import { Card, Empty, Failed, Loading, Markdown, ThemeButton } from "../design/components.tsx";
+import { Card, Empty, Markdown, Missing, ThemeButton } from "../design/components.tsx";
 import { TaskForm } from "./task-form.tsx";
 
 interface Place {
@@ -49,8 +49,7 @@ export function Previews() {
     });
     return () => events.close();
   }, [live, client]);
-  if (tasks.isPending) return <Loading />;
-  if (tasks.error) return <Failed error={tasks.error} retry={() => void tasks.refetch()} />;
+  if (!tasks.data) return <Missing query={tasks} />;
   const { error } = tasks.data;
   const go = (to: Partial<Place>) => {
     const next = { ...place, ...to };

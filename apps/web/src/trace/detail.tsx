@@ -2,7 +2,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import type { LargePart, NodeAnswer, NodeLink, NodeView, NodeWait, Prompt } from "@tiller/schema";
-import { Badge, Empty, Failed, Loading, when } from "../design/components.tsx";
+import { Badge, Empty, Loaded, when } from "../design/components.tsx";
 import { ActionBar } from "./actions.tsx";
 import { ago, compact, kindNames, money, span, stateNames, stateTone } from "./format.ts";
 import type { TraceSource } from "./source.ts";
@@ -38,23 +38,16 @@ export function Detail(p: DetailProps) {
   return (
     <article className="trace-detail stack" aria-label={`Details of ${node.name}`}>
       <Head {...p} />
-      {shown.isPending ? (
-        <Loading />
-      ) : shown.error ? (
-        <Failed error={shown.error} retry={() => void shown.refetch()} />
-      ) : (
-        <>
-          {p.compared?.change === "changed" && (
-            <Compared
-              source={p.source}
-              here={shown.data}
-              run={p.compared.run}
-              id={there(node.id)}
-            />
-          )}
-          <Body {...p} node={shown.data} />
-        </>
-      )}
+      <Loaded query={shown}>
+        {(data) => (
+          <>
+            {p.compared?.change === "changed" && (
+              <Compared source={p.source} here={data} run={p.compared.run} id={there(node.id)} />
+            )}
+            <Body {...p} node={data} />
+          </>
+        )}
+      </Loaded>
     </article>
   );
 }
@@ -322,24 +315,22 @@ function Compared({
         </span>
       }
     >
-      {there.isPending ? (
-        <Loading />
-      ) : there.error ? (
-        <Failed error={there.error} retry={() => void there.refetch()} />
-      ) : (
-        <>
-          {there.data.state !== here.state && (
-            <p>
-              It is {stateNames[here.state]} here and {stateNames[there.data.state]} there.
-            </p>
-          )}
-          {[here, there.data].some((n) => n.large.some((l) => l.part === "output")) ? (
-            <p>An output is too large to be compared here. Download both.</p>
-          ) : (
-            <TextDiff before={asText(there.data.output)} after={asText(here.output)} />
-          )}
-        </>
-      )}
+      <Loaded query={there}>
+        {(data) => (
+          <>
+            {data.state !== here.state && (
+              <p>
+                It is {stateNames[here.state]} here and {stateNames[data.state]} there.
+              </p>
+            )}
+            {[here, data].some((n) => n.large.some((l) => l.part === "output")) ? (
+              <p>An output is too large to be compared here. Download both.</p>
+            ) : (
+              <TextDiff before={asText(data.output)} after={asText(here.output)} />
+            )}
+          </>
+        )}
+      </Loaded>
     </Section>
   );
 }

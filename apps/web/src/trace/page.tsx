@@ -4,7 +4,7 @@ import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router"
 import { useCallback, useState } from "react";
 import type { NodeLink, TracedRun } from "@tiller/schema";
 import { asking, linkTo } from "../api.ts";
-import { Failed, Loading } from "../design/components.tsx";
+import { Missing } from "../design/components.tsx";
 import { HoldButton } from "../runs/hold.tsx";
 import { liveSource } from "./source.ts";
 import { Place } from "./tree.ts";
@@ -20,16 +20,10 @@ export function TracePage() {
     ...asking("tracedRun", { id }),
     refetchInterval: 5000,
   });
-  if (run.error)
-    return (
-      <main>
-        <Failed error={run.error} retry={() => void run.refetch()} />
-      </main>
-    );
   if (!run.data)
     return (
       <main>
-        <Loading />
+        <Missing query={run} />
       </main>
     );
   return <Page key={run.data.id} run={run.data} />;

@@ -9,7 +9,7 @@ import {
   type StoredPolicy,
 } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
-import { Badge, Card, Empty, Failed, Loading, percent } from "../design/components.tsx";
+import { Badge, Card, Empty, Loaded, percent } from "../design/components.tsx";
 import "./policies.css";
 
 const acts = { ask: "Ask one more", stop: "Enough", review: "A researcher looks" } as const;
@@ -55,57 +55,57 @@ export function PoliciesPage() {
           {error.message}
         </p>
       )}
-      {list.isPending ? (
-        <Loading />
-      ) : list.error ? (
-        <Failed error={list.error} retry={() => void list.refetch()} />
-      ) : (
-        <>
-          {list.data.policies.length === 0 && (
-            <Empty title="No policies yet">
-              Every task gets as many people as its experiment asks for. Start from a ready-made
-              one.
-            </Empty>
-          )}
-          {list.data.policies.map((p) => (
-            <PolicyCard
-              key={`${p.name}@${p.version}`}
-              p={p}
-              busy={busy === `${p.name}@${p.version}`}
-              send={send}
-            />
-          ))}
-          <Card title="Ready-made">
-            <label className="row">
-              <span className="quiet">Kind of work</span>
-              <input
-                className="policies-kind"
-                value={kind}
-                onChange={(e) => setKind(e.target.value || "comparison")}
+      <Loaded query={list}>
+        {(data) => (
+          <>
+            {data.policies.length === 0 && (
+              <Empty title="No policies yet">
+                Every task gets as many people as its experiment asks for. Start from a ready-made
+                one.
+              </Empty>
+            )}
+            {data.policies.map((p) => (
+              <PolicyCard
+                key={`${p.name}@${p.version}`}
+                p={p}
+                busy={busy === `${p.name}@${p.version}`}
+                send={send}
               />
-            </label>
-            <ul className="policies-ready">
-              {list.data.ready.map(({ name, body }) => (
-                <li key={name}>
-                  <div>
-                    <b>{body.title}</b>
-                    <Rules body={body} />
-                  </div>
-                  <button
-                    className="button"
-                    disabled={busy === name}
-                    onClick={() =>
-                      send(name, () => api.savePolicy({ body: { name: `${name}-${kind}`, body } }))
-                    }
-                  >
-                    Take as a draft
-                  </button>
-                </li>
-              ))}
-            </ul>
-          </Card>
-        </>
-      )}
+            ))}
+            <Card title="Ready-made">
+              <label className="row">
+                <span className="quiet">Kind of work</span>
+                <input
+                  className="policies-kind"
+                  value={kind}
+                  onChange={(e) => setKind(e.target.value || "comparison")}
+                />
+              </label>
+              <ul className="policies-ready">
+                {data.ready.map(({ name, body }) => (
+                  <li key={name}>
+                    <div>
+                      <b>{body.title}</b>
+                      <Rules body={body} />
+                    </div>
+                    <button
+                      className="button"
+                      disabled={busy === name}
+                      onClick={() =>
+                        send(name, () =>
+                          api.savePolicy({ body: { name: `${name}-${kind}`, body } }),
+                        )
+                      }
+                    >
+                      Take as a draft
+                    </button>
+                  </li>
+                ))}
+              </ul>
+            </Card>
+          </>
+        )}
+      </Loaded>
     </main>
   );
 }
