@@ -1,5 +1,5 @@
 /**
- * A run as one self-contained HTML file that opens offline in the studio's own viewer, and the way back. The file is
+ * A run as one self-contained HTML file that opens offline in the studio's own viewer, and such a file read back. The file is
  * lines: a head, the viewer, the light nodes, then blocks of full nodes, each gzipped and in base64 inside a script
  * element of its own, so that a browser decodes only what is looked at and an import reads it as a stream.
  */
