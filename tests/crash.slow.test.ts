@@ -142,7 +142,9 @@ test("a damaged checkpoint, a taken port and a second server end with one line a
   );
   const taken = start(["--port", address], { home: path.join(other, "c") });
   expect(await taken.ended).toBe(1);
-  expect(taken.output().trim()).toMatch(new RegExp(`^tiller: port ${address} is taken.*--port.$`));
+  expect(taken.output().trim()).toMatch(
+    new RegExp(`^tiller: port ${address} of 127\\.0\\.0\\.1 is taken.*--port.$`),
+  );
   running.child.kill("SIGTERM");
   expect(await running.ended).toBe(0);
   rmSync(other, { recursive: true, force: true });
