@@ -114,7 +114,7 @@ export function mutateJson(r: Rng, value: unknown): unknown {
       () => (holder[r.choose(texts)] = holder[key]),
       () => Array.isArray(holder) && holder.push(...holder.slice(0, 50)),
       () => (holder[key] = [holder[key], holder[key]]),
-      () => (holder[key] = String(holder[key])),
+      () => (holder[key] = JSON.stringify(holder[key])), // a text of it; String() fails on what has no prototype
     ];
     r.choose(ops)();
   }
