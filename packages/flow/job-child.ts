@@ -5,6 +5,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { type z } from "zod";
 import { type Artefact, type JobContext, type JobDef, TillerError } from "@tiller/schema";
+import { blobLines } from "@tiller/store/blobs.ts";
 import { whileFull, writeWhole } from "@tiller/store/files.ts";
 import { files, LocalJob, type Message, moduleFile } from "./executor.ts";
 import { jobFault } from "./fault.ts";
@@ -30,16 +31,21 @@ function place(kind: Artefact["kind"], id: string): string {
   return found.path;
 }
 async function rows<T>(id: string, Row: z.ZodType<T>): Promise<T[]> {
-  const lines = (await readFile(place("dataset", id), "utf8")).split("\n").filter(Boolean);
-  return lines.map((line, i) => {
+  const blob = path.basename(place("dataset", id));
+  const read: T[] = [];
+  for await (const line of blobLines(path.resolve(dir, "../.."), blob)) {
+    if (!line) continue;
     const row = Row.safeParse(JSON.parse(line));
-    if (row.success) return row.data;
-    const [issue] = row.error.issues;
-    throw new TillerError(
-      "wrong_rows",
-      `row ${i} of ${lines.length} of the dataset ${id} is not what the ${job.kind} job reads: ${issue?.path.join(".") || "the row"}: ${issue?.message}. Give it a dataset of that kind.`,
-    );
-  });
+    if (!row.success) {
+      const [issue] = row.error.issues;
+      throw new TillerError(
+        "wrong_rows",
+        `row ${read.length} of the dataset ${id} is not what the ${job.kind} job reads: ${issue?.path.join(".") || "the row"}: ${issue?.message}. Give it a dataset of that kind.`,
+      );
+    }
+    read.push(row.data);
+  }
+  return read;
 }
 const samplesOf = new Map<number, number>(); // numbered within their step: a replayed step writes the same ids
 const context: JobContext = {

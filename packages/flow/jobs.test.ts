@@ -98,7 +98,7 @@ test.each([
   [{ base: "elsewhere", sets: [] }, /there is no folder "elsewhere" below/],
   [{ base: "a".repeat(64), sets: [] }, /there is no checkpoint a{64}/],
   [{ base, sets: ["no-such"] }, /there is no dataset "no-such"/],
-  [{ base, sets: ["ODD"] }, /row 1 of 2 of the dataset \w+ is not what the add job reads: n: /],
+  [{ base, sets: ["ODD"] }, /row 1 of the dataset \w+ is not what the add job reads: n: /],
   [
     { base, sets: [], mischief: "other checkpoint" },
     /reads the checkpoint nobody-named-this, which its input does not name/,
