@@ -303,9 +303,11 @@ export const datasetRows = async (db: Db, home: string, id: string): Promise<Lab
   (await anyRows(db, home, id)).map((row) => LabelledPair.parse(row));
 
 const checkpointColumns = sql`c.id, c.name, c.kind, c.path, c.run, c.parent, c.created_at as "createdAt", c.metrics`;
+/** The same weights again are the same checkpoint: where it came from stays, or is filled in. */
 export async function saveCheckpointRow(db: Db, c: Omit<Checkpoint, "createdAt">): Promise<void> {
   await db.run(sql`insert into checkpoint (id, name, kind, path, run, parent, metrics) values (${c.id}, ${c.name}, ${c.kind}, ${c.path}, ${c.run}, ${c.parent}, ${json(c.metrics)})
-    on conflict (id) do update set metrics = excluded.metrics, path = excluded.path`);
+    on conflict (id) do update set metrics = excluded.metrics, path = excluded.path,
+      run = coalesce(checkpoint.run, excluded.run), parent = coalesce(checkpoint.parent, excluded.parent)`);
 }
 export const listCheckpoints = (db: Db): Promise<Checkpoint[]> =>
   db.many(
