@@ -3,43 +3,18 @@
  * in any combination, against the real routes and the shipped model. Each answer is 200, or a 4xx in OpenAI's shape;
  * after it an ordinary request is served.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
-import { fileURLToPath } from "node:url";
 import fc from "fast-check";
-import { Hono } from "hono";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { CheckpointId } from "@tiller/schema";
-import type { Env } from "@tiller/server/context.ts";
-import { openaiRoutes } from "@tiller/server/routes/openai.ts";
-import { SamplerPool } from "@tiller/serve";
-import { openStore, type Store } from "@tiller/store";
-import { saveCheckpointRow } from "@tiller/lab";
+import { openaiApp } from "./fixtures/openai-app.ts";
 
-const home = mkdtempSync(path.join(tmpdir(), "tiller-fields-"));
-const sampler = new SamplerPool();
-let store: Store;
-let app: Hono<Env>;
+let opened: Awaited<ReturnType<typeof openaiApp>>;
+let app: (typeof opened)["app"];
 beforeAll(async () => {
-  store = await openStore({ home });
-  await saveCheckpointRow(store.db, {
-    id: CheckpointId.parse("base-1"),
-    name: "base",
-    kind: "lm",
-    path: fileURLToPath(new URL("../models/base", import.meta.url)),
-    run: null,
-    parent: null,
-    metrics: {},
-  });
-  app = new Hono<Env>().route("/v1", openaiRoutes({ store, sampler }));
+  opened = await openaiApp();
+  app = opened.app;
 }, 60_000);
-afterAll(async () => {
-  sampler[Symbol.dispose]();
-  await store?.close();
-  rmSync(home, { recursive: true, force: true });
-});
+afterAll(() => opened?.[Symbol.asyncDispose]());
 
 const Failure = z.strictObject({
   error: z.strictObject({
