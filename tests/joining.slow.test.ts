@@ -11,6 +11,7 @@ import { ExperimentId, type PersonId, QualificationType } from "@tiller/schema";
 import {
   addRule,
   admit,
+  GOLD_FRACTION,
   invite,
   join,
   joiningOf,
@@ -60,7 +61,8 @@ const type = QualificationType.parse({
 });
 
 beforeAll(async () => {
-  site = await openServer({ pages: true });
+  // every draw says gold
+  site = await openServer({ pages: true, chance: () => GOLD_FRACTION / 2 });
   ({ store, address } = site);
   browser = await launchBrowser();
   const { db } = store;
@@ -232,6 +234,7 @@ test("the rule to pause works for everyone else; who leaves gets nothing and giv
   await addRule(db, lead, { kind: "comparison", body: { rule: "suspend", below: 0.7, least: 2 } });
   const pausedAt = async () => (await listWorkers(db, { person: old.id }))[0]!.pausedAt;
   await work(session, "b", async () => (await pausedAt()) !== null);
+  expect(await pausedAt()).not.toBeNull();
   const ann = await newcomer("Ann");
   await post(ann.session, "joining/leave", { why: "no time" });
   expect(await post(ann.session, "desk/next", {})).toMatchObject({

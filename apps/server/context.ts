@@ -23,6 +23,8 @@ export interface Deps {
   readonly pending: Set<Promise<void>>;
   /** folder of the built web app */
   readonly web: string;
+  /** what is left to chance about a lease, by its id: hidden gold, and who explores; drawn from the id where absent */
+  readonly chance?: ((lease: string) => () => number) | undefined;
 }
 export interface Env {
   /** `recorded`: the handler wrote its act into the audit log itself */

@@ -315,7 +315,8 @@ test("hidden gold comes among other work, never alone; a researcher gets blind c
   const gold = { type: "odd", tolerance: 0, reason: "because", expected: { choice: "a" } };
   await post({ type: odd, tasks: 3, people: 5 });
   await saveGold(store.db, lead, { ...gold, input: { passage: "known" } });
-  const now = (p: PersonId, random: number) => takeLease(store.db, p, { swap: false, random });
+  const now = (p: PersonId, drawn: number) =>
+    takeLease(store.db, p, { swap: false, role: "rater", chance: () => drawn });
   const first = (await now(mary, 0.9))!;
   expect(first.task).not.toMatch(/^measuring/);
   await answer(mary);

@@ -131,10 +131,10 @@ export interface TakeOptions {
   readonly holding?: readonly string[];
   readonly swap: boolean;
   readonly id?: string;
-  /** of the person; researchers get blind copies of what raters judged first */
+  /** of the person: researchers get blind duplicates first, others hidden gold by chance; absent: neither */
   readonly role?: Role;
-  /** uniform in [0, 1): decides whether hidden gold comes; absent: none */
-  readonly random?: number;
+  /** uniform in [0, 1): whether hidden gold comes, and then whether the order by skill is left aside */
+  readonly chance?: () => number;
 }
 
 /** A lease the person holds already and does not name in `holding`, else a new one; undefined when there is nothing. */
@@ -143,6 +143,7 @@ export async function takeLease(
   person: PersonId,
   o: TakeOptions,
 ): Promise<Lease | undefined> {
+  const chance = o.chance ?? Math.random;
   const holding = [...(o.holding ?? [])];
   const held: Lease[] = [];
   const rows = await db.many(
@@ -161,14 +162,14 @@ export async function takeLease(
       "too_many_leases",
       `you hold ${held.length} tasks already. Answer or skip one first.`,
     );
-  const measuring = await pickMeasuring(db, person, o);
+  const measuring = await pickMeasuring(db, person, { role: o.role, chance });
   if (measuring) {
     const lease = await shownOrAside(db, await db.maybe(takeNamed(person, measuring, o), LeaseRow));
     if (lease) return lease;
   }
   attempts: for (let attempt = 0; attempt < 5; attempt++)
     try {
-      const explore = Math.random() < EXPLORE;
+      const explore = chance() < EXPLORE;
       for (const window of windows) {
         const row = await db.maybe(prepared(takeNext(person, { ...o, explore, window })), LeaseRow);
         const lease = await shownOrAside(db, row);
@@ -216,9 +217,10 @@ const PROBATION_FRACTION = 0.25;
 async function pickMeasuring(
   db: Db,
   person: PersonId,
-  o: TakeOptions,
+  { role, chance }: { role: Role | undefined; chance: () => number },
 ): Promise<TaskId | undefined> {
-  if (o.role === "researcher") {
+  if (!role) return undefined;
+  if (role === "researcher") {
     const asked = await db.maybe(
       sql`select r.task from task_review r where not exists (
             select 1 from task t join lease l on l.task = t.id where (t.id = r.task or t.twin_of = r.task) and (l.person = ${person} or (t.twin_of = r.task and l.state in ('live', 'answered'))))
@@ -227,8 +229,8 @@ async function pickMeasuring(
     );
     return asked ? blindDuplicateOf(db, asked.task) : pickBlindDuplicate(db, person);
   }
-  const { random } = o;
-  if (random === undefined || random >= PROBATION_FRACTION) return undefined;
+  const random = chance();
+  if (random >= PROBATION_FRACTION) return undefined;
   const me = sql`${person}::text`;
   const { stage, types } = await db.one(
     prepared(sql`select coalesce((select stage from worker where person = ${me}), 'active') as stage,

@@ -42,6 +42,7 @@ const swapOf = (lease: string): boolean => rng(1, "side", lease).next() < 0.5;
 export const deskRoutes = (d: Deps) => {
   const { db } = d.store;
   const policies = policiesAtWork(db);
+  const chanceOf = d.chance ?? ((lease: string) => rng(1, "gold", lease).next);
   /** Tells the workflow and the studio that a batch moved. */
   const moved = (b: BatchState) => {
     d.flow.answered(b);
@@ -57,7 +58,7 @@ export const deskRoutes = (d: Deps) => {
         id,
         swap: swapOf(id),
         role,
-        random: rng(1, "gold", id).next(),
+        chance: chanceOf(id),
       });
       if (!lease)
         return { kind: "empty", message: await whyNothing(db, me), retryAfterMs: RETRY_MS };
