@@ -6,12 +6,11 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { comparison } from "@tiller/crowd";
+import { comparison, GOLD_FRACTION } from "@tiller/crowd";
 import { ExperimentId, type PersonId, QualificationType } from "@tiller/schema";
 import {
   addRule,
   admit,
-  GOLD_FRACTION,
   invite,
   join,
   joiningOf,

@@ -14,6 +14,7 @@ const table: Record<string, Record<string, string>> = {
     agreementBetween: "here",
     pairwiseAgreement: "here",
   },
+  "alerts.ts": { alertsOf: "forecast.test.ts" },
   "ascend.ts": { ascend: "here, by bradleyTerry" },
   "bradley-terry.ts": {
     bradleyTerry: "here",
@@ -33,6 +34,12 @@ const table: Record<string, Record<string, string>> = {
     uniform: "not a statistic: a vector",
     argmax: "not a statistic: a place",
   },
+  "forecast.ts": {
+    forecast: "forecast.test.ts",
+    availableTo: "forecast.test.ts",
+    pace: "forecast.test.ts",
+    completion: "forecast.test.ts",
+  },
   "glad.ts": { glad: "em.test.ts" },
   "mace.ts": { mace: "em.test.ts", digamma: "here" },
   "drift.ts": { driftOf: "measures.test.ts", overTime: "measures.test.ts" },
@@ -40,6 +47,12 @@ const table: Record<string, Record<string, string>> = {
     labelTable: "here",
     numberOf: "here, by labelTable",
     without: "not a statistic: leaves rows out",
+  },
+  "next-task.ts": {
+    measuringDue: "next-task.test.ts",
+    retestBefore: "next-task.test.ts",
+    poolBound: "next-task.test.ts",
+    explores: "next-task.test.ts",
   },
   "numbers.ts": {
     weightedMean: "here, by numberMethods",
@@ -54,6 +67,8 @@ const table: Record<string, Record<string, string>> = {
     ruleText: "not a statistic: words",
     posteriorOf: "here",
     topicSkill: "here",
+    learnFrom: "policy.test.ts",
+    wantedAfter: "policy.test.ts",
     scoringOf: "not a statistic: which rule holds",
   },
   "policy-backtest.ts": { backtest: "policy.test.ts" },
@@ -73,6 +88,7 @@ const table: Record<string, Record<string, string>> = {
   "screening.ts": { correlation: "here", screening: "here" },
   "signals.ts": { tooFast: "measures.test.ts", copied: "measures.test.ts" },
   "simulate.ts": { simulateChoice: "not a statistic: a simulated person" },
+  "standing.ts": { standingOf: "standing.test.ts" },
   "streaming.ts": { streaming: "here" },
   "simulated-preference.ts": {
     simulatedPreference: "not a statistic: a simulated person's preference",

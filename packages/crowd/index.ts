@@ -1,12 +1,15 @@
 /** Who gets what work, agreement, aggregation, quality: pure functions over rows. */
 export { agreementWithin } from "./agreement.ts";
+export { alertsOf } from "./alerts.ts";
 export { scoreIntervals } from "./bradley-terry-intervals.ts";
 export { chooseMethod } from "./choose.ts";
 export { comparePairModels } from "./compare-models.ts";
+export { availableTo, completion, forecast, pace, type Queues } from "./forecast.ts";
 export { labelTable } from "./labels.ts";
 export { heldOutDensity, numberMethods, onceEach, scoreNumbers } from "./numbers.ts";
+export * from "./next-task.ts";
 export * from "./pairs.ts";
-export { decide, posteriorOf, readyPolicies, signalsOf, topicSkill } from "./policy.ts";
+export { learnFrom, type Learnt, readyPolicies, wantedAfter } from "./policy.ts";
 export { backtest } from "./policy-backtest.ts";
 export { flagRaters } from "./quality.ts";
 export { estimateOf, weightsOf } from "./reliability.ts";
@@ -18,5 +21,6 @@ export { previewOf } from "./tasks/preview.ts";
 export { screening } from "./screening.ts";
 export { scoreAgainst } from "./score.ts";
 export { simulatedPreference } from "./simulated-preference.ts";
+export { standingOf } from "./standing.ts";
 export { streaming, type Streaming } from "./streaming.ts";
 export { dawidSkene, type MethodName, methods } from "./truth.ts";

@@ -2,7 +2,15 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Policy, rng } from "@tiller/schema";
-import { decide, posteriorOf, readyPolicies, ruleText, signalsOf } from "./policy.ts";
+import {
+  decide,
+  learnFrom,
+  posteriorOf,
+  readyPolicies,
+  ruleText,
+  signalsOf,
+  wantedAfter,
+} from "./policy.ts";
 import { backtest } from "./policy-backtest.ts";
 
 test("the first rule that holds decides; without one it is enough; nothing exceeds the most", () => {
@@ -24,6 +32,57 @@ test("three coins by hand", () => {
   const said = [0.8, 0.8].map((reliability) => ({ label: 0, reliability }));
   const p = posteriorOf([...said, { label: 1, reliability: 0.6 }], 2);
   expect(p[0]).toBeCloseTo(0.256 / (0.256 + 0.024), 12);
+});
+
+test("after each answer: one more, enough, or a researcher with the votes in words; a used-up budget asks nobody", () => {
+  const p = Policy.parse({
+    ...readyPolicies.review!("k"),
+    title: "Two",
+    rules: [
+      { when: [{ signal: "answers", is: "below", value: 2 }], act: "ask" },
+      { when: [{ signal: "top", is: "below", value: 0.8 }], act: "review" },
+    ],
+  });
+  const known = { labels: ["no", "yes"], reliability: new Map([["ann", 0.9]]) };
+  const after = (said: string[], mayAsk = true) =>
+    wantedAfter(p, {
+      said: said.map((x) => ({ worker: x.split(" ")[0]!, label: x.split(" ")[1]! })),
+      known,
+      mayAsk,
+    });
+  expect(after(["ann yes"])).toEqual({ people: 2, review: undefined });
+  expect(after(["ann yes"], false)).toEqual({ people: 1, review: undefined });
+  expect(after(["ann yes", "bob yes"])).toEqual({ people: 2, review: undefined });
+  // ann's 9 to 1 against 3 to 1 of somebody unknown: yes at 0.75
+  expect(after(["ann yes", "bob no"])).toEqual({ people: 2, review: "Two: 1 × no, 1 × yes" });
+  expect(after(["bob maybe", "eve maybe"]).review).toBeUndefined(); // of three, 9 in 11
+});
+
+test("what is learnt of people: reliabilities always, advantages on a topic where they are asked by it", () => {
+  const past = ["1", "2", "3", "4"].flatMap((task) =>
+    ["ann", "bob", "eve"].map((worker) => ({
+      task,
+      worker,
+      label: worker === "eve" && task < "3" ? "no" : "yes",
+      topic: task < "3" ? "law" : "art",
+    })),
+  );
+  expect(learnFrom({ scoring: "anyone" }, [])).toEqual({
+    labels: [],
+    reliability: new Map(),
+    skills: [],
+  });
+  const plain = learnFrom({ scoring: "reliable" }, past);
+  expect([plain.labels, plain.skills]).toEqual([["no", "yes"], []]);
+  expect(plain.reliability.get("ann")!).toBeGreaterThan(plain.reliability.get("eve")!);
+  const { skills } = learnFrom({ scoring: "suited" }, past);
+  const of = (person: string, topic: string) =>
+    skills.find((s) => s.person === person && s.topic === topic)!.advantage;
+  expect([of("ann", "art"), of("bob", "art"), of("eve", "art")]).toEqual(
+    [0, 0, 0].map((x) => expect.closeTo(x, 12)),
+  );
+  expect(of("eve", "law")).toBeLessThan(-0.1);
+  expect(skills.reduce((sum, s) => sum + s.advantage, 0)).toBeCloseTo(0, 12);
 });
 
 /** A crowd whose people are right with a known probability on a known topic. */

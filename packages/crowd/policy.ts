@@ -3,8 +3,9 @@
  * and the ready-made ones. The same `decide` serves the back-test and the live server.
  */
 import { largest, Policy, type PolicyRule, type PolicySignal, policySignals } from "@tiller/schema";
-import type { LabelTable } from "./labels.ts";
+import { labelTable, type LabelTable } from "./labels.ts";
 import type { Inferred } from "./em.ts";
+import { dawidSkene } from "./truth.ts";
 
 export type Signals = Readonly<Record<PolicySignal, number>>;
 
@@ -113,6 +114,65 @@ export const scoringOf = (
   };
   return table[p.scoring]();
 };
+
+/** What past answers say of the people who gave them. */
+export interface Learnt {
+  readonly labels: readonly string[];
+  readonly reliability: ReadonlyMap<string, number>;
+  /** by how much each is better at a topic than people are on average; only where the policy asks by it */
+  readonly skills: readonly { person: string; topic: string; advantage: number }[];
+}
+export function learnFrom(
+  p: Pick<Policy, "scoring">,
+  past: readonly { task: string; worker: string; label: string; topic: string }[],
+): Learnt {
+  if (!past.length) return { labels: [], reliability: new Map(), skills: [] };
+  const t = labelTable(past);
+  const inferred = dawidSkene(t);
+  const topics = new Map(past.map((x) => [x.task, x.topic]));
+  const skill =
+    p.scoring === "suited" ? topicSkill(t, inferred, (task) => topics.get(task) ?? "") : [];
+  return {
+    labels: t.labels,
+    reliability: new Map(t.workers.map((w, i) => [w, inferred.reliability[i]])),
+    skills: [...skill].flatMap(([topic, rows]) => {
+      const mean = rows.reduce((a, b) => a + b, 0) / Math.max(1, rows.length);
+      return t.workers.map((person, w) => ({ person, topic, advantage: rows[w] - mean }));
+    }),
+  };
+}
+
+/** How reliable someone is thought to be before there are answers. */
+const UNKNOWN = 0.75;
+/**
+ * How many people a task should have after these answers, and what a researcher is told who should look at it. `mayAsk`:
+ * the budget of its batch is not used up.
+ */
+export function wantedAfter(
+  p: Policy,
+  o: {
+    said: readonly { readonly worker: string; readonly label: string }[];
+    known: Pick<Learnt, "labels" | "reliability">;
+    mayAsk: boolean;
+  },
+): { people: number; review: string | undefined } {
+  const { said, known } = o;
+  const labels = [...new Set([...known.labels, ...said.map((s) => s.label)])];
+  const votes = labels.map((l) => said.filter((s) => s.label === l).length);
+  const posterior = posteriorOf(
+    said.map((s) => ({
+      label: labels.indexOf(s.label),
+      reliability: known.reliability.get(s.worker) ?? UNKNOWN,
+    })),
+    Math.max(2, labels.length),
+  );
+  const { act } = decide(p, signalsOf(votes, posterior));
+  const counts = votes.map((n, i) => `${n} × ${labels[i]}`).join(", ");
+  return {
+    people: act === "ask" && o.mayAsk ? said.length + 1 : said.length,
+    review: act === "review" ? `${p.title}: ${counts}` : undefined,
+  };
+}
 
 const below = (signal: PolicySignal, value: number) => ({ signal, is: "below" as const, value });
 const atLeast = (signal: PolicySignal, value: number) => ({

@@ -109,6 +109,7 @@ export type MovePreview = z.infer<typeof MovePreview>;
 
 /** Where a person stands. Someone without a row is active. */
 export const workerStages = ["joining", "probation", "active", "left"] as const;
+export type WorkerStage = (typeof workerStages)[number];
 export const Worker = z.strictObject({
   person: PersonId,
   stage: z.enum(workerStages),

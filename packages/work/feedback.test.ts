@@ -43,7 +43,7 @@ beforeAll(async () => {
       reason: "because",
     })
   ).id;
-  const task = (await pickGold(store.db, rater.id, { random: 0, types: ["kind"] }))!;
+  const task = (await pickGold(store.db, rater.id, { due: ["gold"], types: ["kind"] }))!;
   await store.db.run(
     sql`insert into lease (id, task, person, swap, expires_at) values ('lease', ${task}, ${rater.id}, false, now() + interval '1 hour')`,
   );

@@ -4,16 +4,15 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
+import { GOLD_FRACTION, measuringDue, RETEST_DAYS, RETEST_PART } from "@tiller/crowd";
 import { ExperimentId, LeaseId, type PersonId } from "@tiller/schema";
 import { createExperiment, listExperiments } from "@tiller/lab";
 import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
-import { RETEST_DAYS, RETEST_PART } from "./gold.ts";
 import {
   getGold,
   goldAnswers,
   goldEvents,
   meetsGold,
-  GOLD_FRACTION,
   pickGold,
   pickBlindDuplicate,
   saveGold,
@@ -79,9 +78,10 @@ test("an item reaches a person once, is scored, and a change of it changes the s
     tolerance: 0,
     reason: "b is kinder",
   });
-  const ask = (random: number) => pickGold(store.db, rater, { random, types: ["comparison"] });
+  const ask = (drawn: number) =>
+    pickGold(store.db, rater, { due: measuringDue("active", drawn), types: ["comparison"] });
   expect(await ask(0.5)).toBeUndefined(); // not this time
-  expect(await pickGold(store.db, rater, { random: 0 })).toBeUndefined(); // no such work so far
+  expect(await pickGold(store.db, rater, { due: ["gold"] })).toBeUndefined(); // no such work so far
   const task = (await ask(0))!;
   expect(task).toBe(await ask(0)); // the same until it is taken
   await answer(rater, task, "a");
@@ -102,7 +102,7 @@ test("an item reaches a person once, is scored, and a change of it changes the s
   await setGoldActive(store.db, lead, { id: gold.id, active: false, reason: "used up" });
   expect((await getGold(store.db, gold.id)).active).toBe(false);
   expect(
-    await pickGold(store.db, await person("r2"), { random: 0, types: ["comparison"] }),
+    await pickGold(store.db, await person("r2"), { due: ["gold"], types: ["comparison"] }),
   ).toBeUndefined();
   expect(
     (await goldEvents(store.db, gold.id)).map((e) => [
@@ -197,13 +197,14 @@ test("a retest: what a person answered a week ago comes once more, once, and cou
     });
   }
   const types = ["comparison"];
-  const ask = (random = 0) => pickGold(store.db, rater, { random, types });
+  const ask = (drawn = 0) =>
+    pickGold(store.db, rater, { due: measuringDue("active", drawn), types });
   expect(await ask()).toBeUndefined(); // too soon
   await store.db.run(
     sql`update answer set at = at - make_interval(days => ${RETEST_DAYS}, secs => 1) where person = ${rater}`,
   );
   expect(await ask(GOLD_FRACTION * RETEST_PART)).toBeUndefined(); // that part is gold's
-  expect(await pickGold(store.db, rater, { random: 0, types: ["other"] })).toBeUndefined();
+  expect(await pickGold(store.db, rater, { due: ["retest"], types: ["other"] })).toBeUndefined();
   // the desk hands it out as any other task
   const chance = () => 0;
   const probe = (await takeLease(store.db, rater, { swap: true, role: "rater", chance }))!;

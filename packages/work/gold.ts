@@ -8,6 +8,7 @@
  */
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { type Measuring, poolBound, retestBefore } from "@tiller/crowd";
 import {
   Gold,
   GoldAnswer,
@@ -150,9 +151,6 @@ async function measuringTask(
   return TaskId.parse(t.id);
 }
 
-/** Of what only measures, this part is a retest where there is one to give; from this many days on. */
-export const [RETEST_PART, RETEST_DAYS] = [0.25, 7];
-
 /**
  * A retest (Stiennon et al. 2020, C.6, kept the same comparisons coming for this): what the person answered longest
  * ago, a week or more, under the version of the kind that still stands. Each once a person.
@@ -160,13 +158,15 @@ export const [RETEST_PART, RETEST_DAYS] = [0.25, 7];
 const pickRetest = async (
   db: Db,
   person: PersonId,
-  types: readonly string[] | undefined,
+  o: { types?: readonly string[]; now?: number },
 ): Promise<TaskId | undefined> => {
+  const before = retestBefore(o.now ?? Date.now()).toISOString();
+  const types = o.types ? [...o.types] : null;
   const picked = await db.maybe(
     sql`select t.id, t.type, t.type_version as version, t.input from answer a join task t on t.id = a.task
-        where a.person = ${person} and a.undone_at is null and a.at < now() - make_interval(days => ${RETEST_DAYS})
+        where a.person = ${person} and a.undone_at is null and a.at < ${before}::timestamptz
           and t.gold is null and t.twin_of is null and t.again_of is null and t.dropped_at is null
-          and (${types ? [...types] : null}::text[] is null or t.type = any(${types ? [...types] : null}::text[]))
+          and (${types}::text[] is null or t.type = any(${types}::text[]))
           and t.type_version = (select k.version from task_type k where k.name = t.type order by k.version desc limit 1)
           and not exists (select 1 from task x join lease l on l.task = x.id where x.again_of = t.id and l.person = ${person})
         order by a.at limit 1`,
@@ -179,20 +179,25 @@ const pickRetest = async (
 };
 
 /**
- * With probability `fraction`, a retest (a part of the time) or a gold task that this person has not had; `random` is uniform in [0, 1). Only of the kinds
- * of work in `types` (all kinds that the person answered before, when absent). Undefined: hand out ordinary work.
+ * The first of what is `due` (see `measuringDue`) that there is for this person: a retest, or a gold task not had yet. Only of
+ * the kinds of work in `types` (all kinds that the person answered before, when absent). Undefined: hand out ordinary work.
  */
 export async function pickGold(
   db: Db,
   person: PersonId,
-  o: { random: number; fraction?: number; types?: readonly string[] },
+  o: { due: readonly Measuring[]; types?: readonly string[]; now?: number },
 ): Promise<TaskId | undefined> {
-  const { random, fraction = GOLD_FRACTION } = o;
-  if (random >= fraction) return undefined;
-  if (random < fraction * RETEST_PART) {
-    const retest = await pickRetest(db, person, o.types);
-    if (retest) return retest;
+  for (const what of o.due) {
+    const found = await (what === "retest" ? pickRetest : pickNewGold)(db, person, o);
+    if (found) return found;
   }
+  return undefined;
+}
+const pickNewGold = async (
+  db: Db,
+  person: PersonId,
+  o: { types?: readonly string[] },
+): Promise<TaskId | undefined> => {
   const types = o.types
     ? sql`g.type = any(${[...o.types]})`
     : sql`g.type in (select distinct t.type from answer a join task t on t.id = a.task where a.person = ${person})`;
@@ -213,9 +218,7 @@ export async function pickGold(
       gold: picked.id,
     })
   );
-}
-/** One task in twenty. */
-export const GOLD_FRACTION = 0.05;
+};
 
 /**
  * A task of the shared pool for a researcher to answer blindly: raters have answered it, this researcher has not, and
@@ -226,13 +229,11 @@ export async function pickBlindDuplicate(
   person: PersonId,
   o: { fraction?: number; types?: readonly string[] } = {},
 ): Promise<TaskId | undefined> {
-  const below = Math.floor((o.fraction ?? POOL_FRACTION) * 0x10000);
-  const bound = Math.min(below, 0x3333).toString(16).padStart(4, "0");
   const hash = sql`md5(t.id) collate "C"`;
   const types = o.types ? sql`t.type = any(${[...o.types]})` : sql`true`;
   const picked = await db.maybe(
     sql`select t.id, t.type, t.type_version as version, t.input from task t
-        where ${hash} < '3333' and ${hash} < ${bound} and t.gold is null and t.twin_of is null and t.again_of is null and ${types}
+        where ${hash} < '3333' and ${hash} < ${poolBound(o.fraction)} and t.gold is null and t.twin_of is null and t.again_of is null and ${types}
           and exists (select 1 from answer a where a.task = t.id and a.undone_at is null)
           and not exists (select 1 from lease l where l.task in (t.id, ${`${MEASURING}/${DUPLICATE}/`} || t.id) and l.person = ${person})
         order by ${hash} limit 1`,
@@ -256,8 +257,6 @@ export async function blindDuplicateOf(db: Db, task: string): Promise<TaskId> {
   );
   return measuringTask(db, { ...t, id: `${MEASURING}/${DUPLICATE}/${t.id}`, duplicateOf: t.id });
 }
-/** Within the 10 to 20 % of published practice (Stiennon et al. 2020, C.1); 20 % is the most. */
-export const POOL_FRACTION = 0.15;
 
 /** Whether an answer meets every key of what is expected. */
 export function meetsGold(

@@ -3,6 +3,7 @@
  * levels. A newcomer gets no other work before the test is passed; every step is an event.
  */
 import { z } from "zod";
+import { standingOf } from "@tiller/crowd";
 import {
   type Joining,
   type JoiningAnswer,
@@ -14,7 +15,6 @@ import {
   StoredQualificationType,
   TillerError,
   View,
-  wilson,
 } from "@tiller/schema";
 import { goldAnswers, meetsGold } from "./gold.ts";
 import { recordWork, setPaused, setQualification } from "./rules.ts";
@@ -205,52 +205,30 @@ export const admit = (db: Db, by: PersonId, o: { person: PersonId; why: string }
     await recordWork(tx, by, "admitted", o);
   });
 
-/**
- * After a known answer: probation ends when there were enough, and whoever is surely under a bar is paused.
- */
+/** After a known answer: whoever is surely under a bar is paused, and probation ends when there were enough. */
 export async function judgeStanding(db: Db, person: PersonId): Promise<void> {
   const way = await wayOf(db, person);
   const rules = await db.many(
     sql`select kind, (body->>'below')::float8 as below, (body->>'least')::float8 as least from work_rule where ended_at is null and body->>'rule' = 'suspend'`,
     z.object({ kind: z.string().nullable(), below: z.number(), least: z.number() }),
   );
-  const onProbation = way?.step === "probation";
+  const onProbation = way?.step === "probation" ? way.body : undefined;
   if (!onProbation && !rules.length) return;
   const answers = await goldAnswers(db, { person, limit: RECENT });
-  const stand = (kind: string | null) => {
-    const mine = answers.filter((a) => kind === null || a.type === kind);
-    const right = mine.filter((a) => a.right).length;
-    return { right, n: mine.length, ...wilson(right, mine.length) };
-  };
-  const words = (s: ReturnType<typeof stand>) =>
-    `${s.right} of ${s.n} known answers right (95 % interval ${Math.round(100 * s.low)} to ${Math.round(100 * s.high)} %)`;
-  for (const r of rules) {
-    const s = stand(r.kind);
-    if (s.n >= r.least && s.high < r.below)
-      return setPaused(db, null, {
-        person,
-        paused: true,
-        why: `${words(s)}; the bar is ${Math.round(100 * r.below)} %`,
-      });
-  }
-  if (!onProbation) return;
-  const { probation, qualification, kind } = way.body;
-  const s = stand(kind);
-  if (s.n < probation.gold) return;
-  if (s.high < probation.bar)
-    return setPaused(db, null, {
-      person,
-      paused: true,
-      why: `probation: ${words(s)}; the bar is ${Math.round(100 * probation.bar)} %`,
-    });
+  const probation = onProbation && { kind: onProbation.kind, ...onProbation.probation };
+  const standing = standingOf(answers, { rules, probation });
+  if (standing.kind === "paused")
+    return setPaused(db, null, { person, paused: true, why: standing.why });
+  if (standing.kind === "as before") return;
+  const { why } = standing;
   await db.transaction(async (tx) => {
     const ended = await tx.run(
       sql`update joining set step = 'done', at = now() where person = ${person} and step = 'probation'`,
     );
     if (!ended) return;
     await tx.run(sql`update worker set stage = 'active' where person = ${person}`);
-    await setQualification(tx, null, { person, name: qualification, level: 2, why: words(s) });
-    await recordWork(tx, null, "joining done", { person, why: words(s) });
+    await setQualification(tx, null, { person, name: onProbation!.qualification, level: 2, why });
+    await recordWork(tx, null, "joining done", { person, why });
   });
 }
 const RECENT = 200;

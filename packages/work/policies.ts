@@ -94,16 +94,18 @@ const PastRow = z.object({
 export const pastAnswers = (
   db: Db,
   o: { kind: string; experiment: ExperimentId | null; field: string },
-): Promise<z.infer<typeof PastRow>[]> =>
-  db.many(
-    sql`select a.task, a.person as worker, a.value->>${o.field} as label, t.topic,
-          (select d.value->>${o.field} from decision d where d.task = a.task order by d.at desc limit 1) as truth
+): Promise<z.infer<typeof PastRow>[]> => {
+  const path = sql`${o.field.split(".")}::text[]`;
+  return db.many(
+    sql`select a.task, a.person as worker, a.value #>> ${path} as label, t.topic,
+          (select d.value #>> ${path} from decision d where d.task = a.task order by d.at desc limit 1) as truth
         from answer a join task t on t.id = a.task join batch b on b.id = t.batch
         where t.type = ${o.kind} and (${o.experiment}::text is null or b.experiment = ${o.experiment}) and t.gold is null and t.twin_of is null and t.again_of is null
-          and a.undone_at is null and jsonb_typeof(a.value->${o.field}) in ('string', 'number', 'boolean')
+          and a.undone_at is null and jsonb_typeof(a.value #> ${path}) in ('string', 'number', 'boolean')
         order by a.at desc limit 100000`,
     PastRow,
   );
+};
 
 const Situation = z.object({
   task: z.string(),
@@ -126,11 +128,13 @@ export const situationOf = (
 export const saidAbout = (
   db: Db,
   o: { task: string; field: string },
-): Promise<{ worker: string; label: string }[]> =>
-  db.many(
-    sql`select person as worker, value->>${o.field} as label from answer where task = ${o.task} and undone_at is null and value->>${o.field} is not null`,
+): Promise<{ worker: string; label: string }[]> => {
+  const said = sql`value #>> ${o.field.split(".")}::text[]`;
+  return db.many(
+    sql`select person as worker, ${said} as label from answer where task = ${o.task} and undone_at is null and ${said} is not null`,
     z.object({ worker: z.string(), label: z.string() }),
   );
+};
 export const tasksIn = (db: Db, batch: string): Promise<number> =>
   db.value(sql`select count(*)::int from task where batch = ${batch}`, z.number());
 

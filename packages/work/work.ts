@@ -20,10 +20,12 @@ import {
   type TaskDef,
   type TaskId,
   TillerError,
+  workerStages,
 } from "@tiller/schema";
+import { explores, measuringDue } from "@tiller/crowd";
 import { parseAnswer, type CheckAnswer } from "./claim.ts";
 import { languagesOf, lanesOf, mayHave, quotaOf, today } from "./eligible.ts";
-import { GOLD_FRACTION, pickGold, pickBlindDuplicate, blindDuplicateOf } from "./gold.ts";
+import { blindDuplicateOf, pickBlindDuplicate, pickGold } from "./gold.ts";
 import { type Db, type Sql, sql } from "@tiller/store";
 import { prepared } from "@tiller/store/sql.ts";
 import { countLeftTicks, countTicks, TICKS_ABOVE } from "./ticks.ts";
@@ -169,7 +171,7 @@ export async function takeLease(
   }
   attempts: for (let attempt = 0; attempt < 5; attempt++)
     try {
-      const explore = chance() < EXPLORE;
+      const explore = explores(chance());
       for (const window of windows) {
         const row = await db.maybe(prepared(takeNext(person, { ...o, explore, window })), LeaseRow);
         const lease = await shownOrAside(db, row);
@@ -210,9 +212,6 @@ async function shownOrAside(
   return undefined;
 }
 
-/** While someone is new, one task in four is gold. */
-const PROBATION_FRACTION = 0.25;
-
 /** A task that only measures, when it is time for one: to a researcher a blind copy, to a rater hidden gold among other work. */
 async function pickMeasuring(
   db: Db,
@@ -229,18 +228,19 @@ async function pickMeasuring(
     );
     return asked ? blindDuplicateOf(db, asked.task) : pickBlindDuplicate(db, person);
   }
-  const random = chance();
-  if (random >= PROBATION_FRACTION) return undefined;
+  const drawn = chance();
+  if (!measuringDue("probation", drawn).length) return undefined; // the most that anyone gets: no look is needed
   const me = sql`${person}::text`;
   const { stage, types } = await db.one(
     prepared(sql`select coalesce((select stage from worker where person = ${me}), 'active') as stage,
           array(select distinct lanes.kind from ${lanesOf(me)} lanes cross join ${languagesOf(me)} as my(language) cross join lateral (
             select 1 from task t where t.lane = lanes.lane and t.language = my.language and t.taken < t.people and ${mayHave(me)}
             order by t.urgency, t.seq limit 1) x) as types`),
-    z.object({ stage: z.string(), types: z.array(z.string()) }),
+    z.object({ stage: z.enum(workerStages), types: z.array(z.string()) }),
   );
-  const fraction = stage === "probation" ? PROBATION_FRACTION : GOLD_FRACTION;
-  return types.length ? pickGold(db, person, { random, fraction, types }) : undefined;
+  return types.length
+    ? pickGold(db, person, { due: measuringDue(stage, drawn), types })
+    : undefined;
 }
 
 /** A lease on a task by its name. */
@@ -250,8 +250,6 @@ const takeNamed = (person: PersonId, task: TaskId, o: TakeOptions): Sql =>
 
 /** Looked at together: few at first, then more than others can have locked at one moment. */
 const windows = [sql`8`, sql`64`] as const;
-/** Fraction of tasks that go to whoever comes, whatever a policy says about who is best suited. */
-const EXPLORE = 0.1;
 
 /** The lease on the task in `picked`, and the counts that move with it. */
 const leasePicked = (me: Sql, o: TakeOptions): Sql => sql`counted as (

@@ -1,5 +1,5 @@
 /** The control room's API: one snapshot that many may ask for, moves with a preview and undo, people, queues. */
-import { flagRaters } from "@tiller/crowd";
+import { alertsOf, completion, flagRaters, pace } from "@tiller/crowd";
 import { type ControlRoom, PersonId, type RaterRow } from "@tiller/schema";
 import {
   changeQueue,
@@ -19,7 +19,6 @@ import {
   sampleQueues,
   undoMove,
 } from "@tiller/work";
-import { alertsOf, completion, pace } from "@tiller/work/alerts.ts";
 import type { Deps } from "../context.ts";
 import { type Handlers, ok } from "../operate.ts";
 

@@ -1,82 +1,10 @@
 /**
- * When queues will be done, and what the work lead should do now: pure functions over what the control room read. Every
- * alert names what is wrong, with its numbers, and one remedy.
+ * What the work lead should do now, from what the control room read. Every alert names what is wrong, with its numbers, and
+ * one remedy.
  */
-import type { Alert, CompletionRange, ControlPerson, ControlQueue } from "@tiller/schema";
+import type { Alert, ControlPerson, ControlQueue } from "@tiller/schema";
 
-export interface Sample {
-  readonly at: string;
-  readonly done: number;
-}
 const HOUR = 3600;
-/** Four fifths of a normal distribution lie within this many standard deviations. */
-const WITHIN = 1.28;
-const MOST_BINS = 48;
-const FEWEST_BINS = 5;
-
-/** Answers an hour over the last hour, or what there is of it; null until there are two samples. */
-export function pace(samples: readonly Sample[], now: number): number | null {
-  const recent = samples.filter((s) => Date.parse(s.at) > now - HOUR * 1000 - 60_000);
-  const [first, last] = [recent[0], recent.at(-1)];
-  if (!first || !last || first === last) return null;
-  const seconds = (Date.parse(last.at) - Date.parse(first.at)) / 1000;
-  return (Math.max(0, last.done - first.done) / seconds) * HOUR;
-}
-
-/** Equal spans of time up to the last sample, and the answers that came in each. */
-function bins(samples: readonly Sample[]): { seconds: number; counts: number[] } {
-  const start = Date.parse(samples[0]!.at) / 1000;
-  const end = Date.parse(samples.at(-1)!.at) / 1000;
-  const n = Math.min(MOST_BINS, samples.length - 1);
-  const seconds = (end - start) / n;
-  let i = 0;
-  const counts: number[] = [];
-  let before = samples[0]!.done;
-  for (let bin = 1; bin <= n; bin++) {
-    while (
-      i + 1 < samples.length &&
-      Date.parse(samples[i + 1]!.at) / 1000 <= start + bin * seconds + 1e-6
-    )
-      i++;
-    counts.push(Math.max(0, samples[i]!.done - before));
-    before = samples[i]!.done;
-  }
-  return { seconds, counts };
-}
-
-/**
- * The time to give `open` answers at the pace of the samples. The spread has two parts: how unsure the mean of the past
- * is, and how much as many spans to come will scatter around it. `guessPerDay` stands in where there are few samples,
- * with half and twice its time as the range.
- */
-export function completion(
-  open: number,
-  samples: readonly Sample[],
-  guessPerDay: number,
-): CompletionRange | null {
-  if (open <= 0) return { low: 0, mid: 0, high: 0, basis: "measured" };
-  const { seconds, counts } =
-    samples.length > FEWEST_BINS ? bins(samples) : { seconds: 0, counts: [] };
-  const mean = counts.reduce((a, b) => a + b, 0) / (counts.length || 1);
-  if (counts.length < FEWEST_BINS || mean === 0) {
-    if (guessPerDay <= 0) return null;
-    const mid = (open / guessPerDay) * 24 * HOUR;
-    return { low: mid / 2, mid, high: mid * 2, basis: "guess" };
-  }
-  const spread = counts.reduce((a, c) => a + (c - mean) ** 2, 0) / (counts.length - 1);
-  const ahead = Math.max(1, open / mean);
-  // an answer more or less is always possible: never less than counting noise
-  const sd = Math.sqrt(Math.max(spread, mean) * (1 / counts.length + 1 / ahead));
-  const time = (perBin: number) => (open / perBin) * seconds;
-  const slow = mean - WITHIN * sd;
-  return {
-    low: time(mean + WITHIN * sd),
-    mid: time(mean),
-    high: slow > mean / 50 ? time(slow) : null,
-    basis: "measured",
-  };
-}
-
 const people = (n: number) => (n === 1 ? "one person" : `${n} people`);
 const span = (seconds: number): string =>
   seconds < 5400
