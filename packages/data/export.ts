@@ -10,7 +10,7 @@ import type { Store } from "@tiller/store";
 import { csvHeader, guardSql } from "./cells.ts";
 import type { Column } from "./columns.ts";
 import { copied, pages } from "./copy.ts";
-import { type Format, formats } from "./formats.ts";
+import { experimentOf, type Format, formats } from "./formats.ts";
 import { jsonl } from "./encode.ts";
 import { parquet } from "./parquet.ts";
 import { schemaFile } from "./schema-file.ts";
@@ -62,7 +62,7 @@ const tables = `from answer a join task t on t.id = a.task join batch b on b.id 
 const wanted = (r: ExportRequest): string =>
   [
     r.undone === "leave-out" && "a.undone_at is null",
-    r.experiment !== undefined && `b.experiment = ${literal(r.experiment)}`,
+    r.experiment !== undefined && `${experimentOf} = ${literal(r.experiment)}`,
     r.batch !== undefined && `t.batch = ${literal(r.batch)}`,
     r.type !== undefined && `t.type = ${literal(r.type)}`,
     r.since !== undefined && `a.at >= ${literal(r.since)}::timestamptz`,

@@ -23,6 +23,9 @@ const text = (name: string, about: string, sql: string, more: Partial<Column> = 
 });
 const repeats = { repeats: true } as const;
 
+/** Tasks that only measure are of no experiment; files have always had this word in its place. */
+export const experimentOf = "coalesce(b.experiment, 'measuring')";
+
 /** of the answers that come in */
 const seconds = z.number().min(0).max(1e9);
 const id = z.string().min(1).max(1000);
@@ -42,7 +45,10 @@ const answers: Format = {
       "k.instructions_version",
       repeats,
     ),
-    text("experiment", "what asked for it", "b.experiment", { repeats: true, shape: id }),
+    text("experiment", "what asked for it; measuring: hidden gold and the like", experimentOf, {
+      repeats: true,
+      shape: id,
+    }),
     text("batch", "which of the experiment's questions", "t.batch", { repeats: true, shape: id }),
     text("rater", "the person's pseudonym", "p.pseudonym", { repeats: true, shape: id }),
     {

@@ -18,7 +18,7 @@ export const ControlPerson = z.strictObject({
     .strictObject({
       kind: z.string(),
       title: z.string(),
-      experiment: ExperimentId,
+      experiment: ExperimentId.nullable().describe("null: its task only measures"),
       since: z.iso.datetime(),
     })
     .nullable(),

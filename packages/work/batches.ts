@@ -16,12 +16,12 @@ export const settledBatches = async (db: Db, ids: readonly string[]): Promise<st
     )
   ).map((r) => r.id);
 
-/** The batches of running experiments that wait for people: after a start they need no posting again. */
+/** The batches of workflows that wait for people: after a start they need no posting again. */
 export const openBatches = async (db: Db): Promise<Set<string>> =>
   new Set(
     (
       await db.many(
-        sql`select id from batch where consumed_at is null and cancelled_at is null and done < wanted`,
+        sql`select id from batch where purpose = 'work' and consumed_at is null and cancelled_at is null and done < wanted`,
         z.object({ id: z.string() }),
       )
     ).map((r) => r.id),

@@ -199,13 +199,14 @@ export const draftFromUndone = (db: Db, answer: string): Promise<number> =>
   );
 
 export interface BatchState {
-  readonly experiment: string;
+  /** null: its tasks only measure, and no workflow waits for them */
+  readonly experiment: string | null;
   readonly batch: string;
   readonly done: number;
   readonly wanted: number;
 }
 const BatchRow = z.strictObject({
-  experiment: z.string(),
+  experiment: z.string().nullable(),
   batch: z.string(),
   done: z.number(),
   wanted: z.number(),

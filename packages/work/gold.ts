@@ -21,12 +21,13 @@ import {
 } from "@tiller/schema";
 import { canonical, type Db, sql } from "@tiller/store";
 
-/** The experiment that holds tasks which only measure; its batches are closed to ordinary taking. */
-export const MEASURING = "measuring";
-/** Blind duplicates in the ids of batches and tasks, as old homes have it. */
-const DUPLICATE = "twin";
-/** And what the same person gets a second time. */
-const RETEST = "again";
+/** What the ids of batches and tasks that only measure begin with, by their purpose: exports and audit logs have them. */
+const prefixes = {
+  gold: "measuring/gold/",
+  duplicate: "measuring/twin/",
+  retest: "measuring/again/",
+} as const;
+type Purpose = keyof typeof prefixes;
 const UNLIMITED = 1_000_000;
 const json = (x: unknown) => JSON.stringify(x);
 
@@ -138,10 +139,11 @@ async function measuringTask(
     retestOf?: string;
   },
 ): Promise<TaskId> {
-  const batch = `${MEASURING}/${t.duplicateOf ? DUPLICATE : t.retestOf ? RETEST : "gold"}/${t.type}`;
-  // the batch counts as cancelled: ordinary taking passes it by, and no workflow waits for it
+  const purpose: Purpose = t.duplicateOf ? "duplicate" : t.retestOf ? "retest" : "gold";
+  const batch = `${prefixes[purpose]}${t.type}`;
+  // without a lane its tasks are handed out by name only, and no workflow waits for it
   await db.run(
-    sql`insert into batch (id, experiment, wanted, cancelled_at) values (${batch}, ${MEASURING}, 2147483647, now()) on conflict do nothing`,
+    sql`insert into batch (id, purpose, wanted) values (${batch}, ${purpose}, 2147483647) on conflict do nothing`,
   );
   await db.run(
     sql`insert into task (id, batch, place, type, type_version, input, people, gold, gold_version, twin_of, again_of)
@@ -174,7 +176,7 @@ const pickRetest = async (
   );
   return (
     picked &&
-    measuringTask(db, { ...picked, id: `${MEASURING}/${RETEST}/${picked.id}`, retestOf: picked.id })
+    measuringTask(db, { ...picked, id: `${prefixes.retest}${picked.id}`, retestOf: picked.id })
   );
 };
 
@@ -214,7 +216,7 @@ const pickNewGold = async (
     picked &&
     measuringTask(db, {
       ...picked,
-      id: `${MEASURING}/gold/${picked.id}/${picked.goldVersion}@${picked.version}`,
+      id: `${prefixes.gold}${picked.id}/${picked.goldVersion}@${picked.version}`,
       gold: picked.id,
     })
   );
@@ -235,7 +237,7 @@ export async function pickBlindDuplicate(
     sql`select t.id, t.type, t.type_version as version, t.input from task t
         where ${hash} < '3333' and ${hash} < ${poolBound(o.fraction)} and t.gold is null and t.twin_of is null and t.again_of is null and ${types}
           and exists (select 1 from answer a where a.task = t.id and a.undone_at is null)
-          and not exists (select 1 from lease l where l.task in (t.id, ${`${MEASURING}/${DUPLICATE}/`} || t.id) and l.person = ${person})
+          and not exists (select 1 from lease l where l.task in (t.id, ${prefixes.duplicate} || t.id) and l.person = ${person})
         order by ${hash} limit 1`,
     Picked,
   );
@@ -243,7 +245,7 @@ export async function pickBlindDuplicate(
     picked &&
     measuringTask(db, {
       ...picked,
-      id: `${MEASURING}/${DUPLICATE}/${picked.id}`,
+      id: `${prefixes.duplicate}${picked.id}`,
       duplicateOf: picked.id,
     })
   );
@@ -255,7 +257,7 @@ export async function blindDuplicateOf(db: Db, task: string): Promise<TaskId> {
     sql`select t.id, t.type, t.type_version as version, t.input from task t where t.id = ${task}`,
     Picked,
   );
-  return measuringTask(db, { ...t, id: `${MEASURING}/${DUPLICATE}/${t.id}`, duplicateOf: t.id });
+  return measuringTask(db, { ...t, id: `${prefixes.duplicate}${t.id}`, duplicateOf: t.id });
 }
 
 /** Whether an answer meets every key of what is expected. */

@@ -50,7 +50,7 @@ export function policiesAtWork(db: Db) {
     const list = await policies();
     if (!list.length) return undefined;
     const at = await situationOf(db, lease);
-    if (!at || at.measuring) return undefined;
+    if (!at) return undefined;
     const policy = list
       .filter(
         (p) => p.body.kind === at.kind && (p.body.experiment ?? at.experiment) === at.experiment,

@@ -100,7 +100,7 @@ export const pastAnswers = (
     sql`select a.task, a.person as worker, a.value #>> ${path} as label, t.topic,
           (select d.value #>> ${path} from decision d where d.task = a.task order by d.at desc limit 1) as truth
         from answer a join task t on t.id = a.task join batch b on b.id = t.batch
-        where t.type = ${o.kind} and (${o.experiment}::text is null or b.experiment = ${o.experiment}) and t.gold is null and t.twin_of is null and t.again_of is null
+        where t.type = ${o.kind} and (${o.experiment}::text is null or b.experiment = ${o.experiment}) and b.purpose = 'work'
           and a.undone_at is null and jsonb_typeof(a.value #> ${path}) in ('string', 'number', 'boolean')
         order by a.at desc limit 100000`,
     PastRow,
@@ -113,16 +113,15 @@ const Situation = z.object({
   experiment: z.string(),
   batch: z.string(),
   wanted: z.number(),
-  measuring: z.boolean(),
 });
-/** Where a lease's task stands; cheap enough for every submission under a policy. */
+/** Where a lease's task stands, if it does not only measure; cheap enough for every submission under a policy. */
 export const situationOf = (
   db: Db,
   lease: string,
 ): Promise<z.infer<typeof Situation> | undefined> =>
   db.maybe(
-    sql`select t.id as task, t.type as kind, b.experiment, b.id as batch, b.wanted, t.gold is not null or t.twin_of is not null or t.again_of is not null as measuring
-        from lease l join task t on t.id = l.task join batch b on b.id = t.batch where l.id = ${lease}`,
+    sql`select t.id as task, t.type as kind, b.experiment, b.id as batch, b.wanted
+        from lease l join task t on t.id = l.task join batch b on b.id = t.batch where l.id = ${lease} and b.purpose = 'work'`,
     Situation,
   );
 export const saidAbout = (

@@ -50,6 +50,8 @@ export async function measuredFields(db: Db): Promise<Measured[]> {
 }
 
 const asked = sql`from answer a join task t on t.id = a.task join person p on p.id = a.person join batch b on b.id = t.batch`;
+/** A blind duplicate counts where its original does. */
+const experimentOf = sql`coalesce(b.experiment, (select o.experiment from task original join batch o on o.id = original.batch where original.id = t.twin_of))`;
 /** Where an answer comes from; a person in a file is of the import, simulated or not. */
 const sourceOf = sql`case when p.imported then 'import:' || b.experiment when p.simulated then 'simulated' else 'people' end`;
 const countable = (o: { type: string; field: string }) =>
@@ -59,7 +61,7 @@ const fromSource = (source: string) =>
 const within = (p: Counted) => {
   const [experiment, version] = [p.experiment ?? null, p.version ?? null];
   const [since, until] = [p.since ?? null, p.until ?? null];
-  return sql`${fromSource(p.source)} and (${experiment}::text is null or b.experiment = ${experiment}) and (${version}::text is null or t.type_version = ${version})
+  return sql`${fromSource(p.source)} and (${experiment}::text is null or ${experimentOf} = ${experiment}) and (${version}::text is null or t.type_version = ${version})
       and (${since}::timestamptz is null or a.at >= ${since}::timestamptz) and (${until}::timestamptz is null or a.at < ${until}::timestamptz)`;
 };
 
@@ -69,8 +71,8 @@ export async function populationsOf(
   o: { type: string; field: string },
 ): Promise<Populations> {
   const rows = await db.many(
-    sql`select ${sourceOf} as source, b.experiment, e.title, t.type_version as version, count(*)::int as answers
-        ${asked} join experiment e on e.id = b.experiment where ${countable(o)} group by 1, 2, 3, 4`,
+    sql`select ${sourceOf} as source, e.id as experiment, e.title, t.type_version as version, count(*)::int as answers
+        ${asked} join experiment e on e.id = ${experimentOf} where ${countable(o)} group by 1, 2, 3, 4`,
     z.object({
       source: z.string(),
       experiment: z.string(),

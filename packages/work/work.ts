@@ -315,7 +315,8 @@ const SWEEP = 7_070_710;
 export interface Submitted {
   readonly answer: string;
   readonly at: string;
-  readonly experiment: ExperimentId;
+  /** null: its task only measures */
+  readonly experiment: ExperimentId | null;
   readonly batch: string;
   readonly done: number;
   readonly wanted: number;
@@ -325,7 +326,7 @@ export interface Submitted {
 const SubmittedRow = z.object({
   answer: z.string(),
   at: z.string(),
-  experiment: z.string(),
+  experiment: z.string().nullable(),
   batch: z.string(),
   done: z.number(),
   wanted: z.number(),

@@ -15,7 +15,6 @@ import {
   draftFromUndone,
   draftOf,
   judgeStanding,
-  MEASURING,
   openReferrals,
   ownWork,
   raiseConcern,
@@ -45,6 +44,7 @@ export const deskRoutes = (d: Deps) => {
   const chanceOf = d.chance ?? ((lease: string) => rng(1, "gold", lease).next);
   /** Tells the workflow and the studio that a batch moved. */
   const moved = (b: BatchState) => {
+    if (b.experiment === null) return;
     d.flow.answered(b);
     const experiment = ExperimentId.parse(b.experiment);
     d.store.emit({ type: "judgment", experiment, done: b.done, wanted: b.wanted });
@@ -74,7 +74,7 @@ export const deskRoutes = (d: Deps) => {
       });
       const { earlier } = stored;
       if (!earlier) moved(stored);
-      if (stored.experiment === MEASURING) await judgeStanding(db, me);
+      if (stored.experiment === null) await judgeStanding(db, me);
       const undoUntil = new Date(Date.parse(stored.at) + UNDO_SECONDS * 1000).toISOString();
       const kept = !earlier || isDeepStrictEqual(earlier.value, sent.value);
       return { answer: stored.answer, undoUntil, kept };

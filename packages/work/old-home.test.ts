@@ -1,0 +1,113 @@
+/** A home from before migration 070 opens with all that it knew, and goes on: its measuring tasks were an experiment's. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import pg from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { PersonId } from "@tiller/schema";
+import { listExperiments } from "@tiller/lab";
+import { openStore, sql, type Store } from "@tiller/store";
+import { knownMigrations } from "@tiller/store/store.ts";
+import { openBatches } from "./batches.ts";
+import { goldAnswers, pickBlindDuplicate, pickGold } from "./gold.ts";
+import { populationsOf, qualityData } from "./quality.ts";
+import { takeLease } from "./work.ts";
+import { pairType } from "./fixtures/pair.ts";
+
+const home = mkdtempSync(path.join(tmpdir(), "tiller-old-home-"));
+let first: Store;
+let store: Store;
+const [ann, ruth] = ["ann", "ruth"].map((id) => PersonId.parse(id)) as [PersonId, PersonId];
+
+/** As the program of then wrote them: batches of `measuring`, cancelled from the start. */
+const written = `
+  insert into person (id, name, pseudonym, role) values ('ann', 'A', 'ann', 'rater'), ('ruth', 'R', 'ruth', 'researcher');
+  insert into experiment (id, recipe, title, seed, config) values ('e', 'r@1', 'Study', 1, '{}');
+  insert into task_type (name, version, title, instructions, view) values ('comparison', '1', 't', '', '${JSON.stringify(pairType.view)}');
+  insert into lane (kind) values ('comparison');
+  insert into batch (id, experiment, type, wanted, done) values ('e/b', 'e', 'comparison', 20, 2);
+  insert into task (id, batch, place, type, type_version, input, people, taken, lane)
+    select 'e/b/' || n, 'e/b', n, 'comparison', '1', '{"passage": "p"}', 5, 1, (select id from lane) from generate_series(1, 4) n;
+  insert into gold (id, type, input, expected, reason) values ('g1', 'comparison', '{}', '{"choice": "a"}', 'r'), ('g2', 'comparison', '{}', '{"choice": "b"}', 'r');
+  insert into batch (id, experiment, wanted, done, cancelled_at)
+    select 'measuring/' || x || '/comparison', 'measuring', 2147483647, 1, now() from unnest('{gold,twin,again}'::text[]) x;
+  insert into task (id, batch, place, type, type_version, input, people, taken, gold, gold_version, twin_of, again_of) values
+    ('measuring/gold/g1/1@1', 'measuring/gold/comparison', 0, 'comparison', '1', '{}', 1000000, 1, 'g1', 1, null, null),
+    ('measuring/twin/e/b/1', 'measuring/twin/comparison', 0, 'comparison', '1', '{}', 1000000, 1, null, null, 'e/b/1', null),
+    ('measuring/again/e/b/1', 'measuring/again/comparison', 0, 'comparison', '1', '{}', 1000000, 1, null, null, null, 'e/b/1');
+  insert into lease (id, task, person, swap, state, expires_at)
+    select p || ' ' || t, t, p, false, 'answered', now() from (values ('ann', 'e/b/1'), ('ann', 'e/b/2'),
+      ('ann', 'measuring/gold/g1/1@1'), ('ann', 'measuring/again/e/b/1'), ('ruth', 'measuring/twin/e/b/1')) x(p, t);
+  insert into answer (id, task, lease, person, value, swap, active_seconds, idle_seconds)
+    select id, task, id, person, '{"choice": "a"}', false, 1, 0 from lease;
+  insert into roster (person, kind, experiment) values ('ann', 'comparison', null);`;
+
+beforeAll(async () => {
+  first = await openStore({ home });
+  await first.db.run({ text: "create database before", values: [] });
+  const old = new pg.Client({ ...first.config, database: "before" });
+  await old.connect();
+  await old.query(
+    "create table migration (name text primary key, at timestamptz not null default now())",
+  );
+  for (const name of knownMigrations().filter((n) => n < "070")) {
+    await old.query(
+      readFileSync(path.join(import.meta.dirname, "../store/migrations", name), "utf8"),
+    );
+    await old.query("insert into migration (name) values ($1)", [name]);
+  }
+  await old.query(written);
+  await old.end();
+  store = await openStore({ home, database: "before" });
+}, 60_000);
+afterAll(async () => {
+  await store?.close();
+  await first?.close();
+  rmSync(home, { recursive: true, force: true });
+});
+
+test("the experiment that was none is gone; its batches say what they are for, under their own names", async () => {
+  expect((await listExperiments(store.db)).map((e) => e.id)).toEqual(["e"]);
+  const rows = await store.db.many(
+    sql`select id, experiment, purpose, cancelled_at is null as open from batch order by id`,
+    z.object({
+      id: z.string(),
+      experiment: z.string().nullable(),
+      purpose: z.string(),
+      open: z.boolean(),
+    }),
+  );
+  expect(rows.map((r) => [r.id, r.experiment, r.purpose, r.open])).toEqual([
+    ["e/b", "e", "work", true],
+    ["measuring/again/comparison", null, "retest", true],
+    ["measuring/gold/comparison", null, "gold", true],
+    ["measuring/twin/comparison", null, "duplicate", true],
+  ]);
+  expect([...(await openBatches(store.db))]).toEqual(["e/b"]);
+  await expect(
+    store.db.run(sql`insert into batch (id, wanted) values ('of no experiment', 1)`),
+  ).rejects.toThrow(/batch_check/);
+});
+
+test("what was measured counts as before, a blind duplicate with its original; nothing is given out twice", async () => {
+  const { db } = store;
+  const field = { type: "comparison", field: "choice" };
+  expect(await goldAnswers(db, { person: ann })).toMatchObject([{ gold: "g1", right: true }]);
+  const { rows, retests } = await qualityData(db, field);
+  expect(rows.map((r) => [r.person, r.task])).toEqual([
+    ["ann", "e/b/1"],
+    ["ann", "e/b/2"],
+    ["ruth", "e/b/1"],
+  ]);
+  expect(retests).toMatchObject([{ person: "ann", first: "a", second: "a" }]);
+  expect((await populationsOf(db, field)).experiments).toEqual([
+    { id: "e", title: "Study", answers: 3 },
+  ]);
+  expect(await pickGold(db, ann, { due: ["gold"], types: ["comparison"] })).toBe(
+    "measuring/gold/g2/1@1",
+  );
+  expect(await pickBlindDuplicate(db, ruth, { fraction: 0.2 })).not.toBe("measuring/twin/e/b/1");
+  const lease = await takeLease(db, ann, { swap: false, role: "rater", chance: () => 0.9 });
+  expect(lease?.task).toBe("e/b/3");
+});
