@@ -41,7 +41,11 @@ const swapOf = (lease: string): boolean => rng(1, "side", lease).next() < 0.5;
 export const deskRoutes = (d: Deps) => {
   const { db } = d.store;
   const policies = policiesAtWork(db);
-  const chanceOf = d.chance ?? ((lease: string) => rng(1, "gold", lease).next);
+  const drawnFrom = (lease: string) => {
+    const random = rng(1, "gold", lease);
+    return () => random.next();
+  };
+  const chanceOf = d.chance ?? drawnFrom;
   /** Tells the workflow and the studio that a batch moved. */
   const moved = (b: BatchState) => {
     if (b.experiment === null) return;
