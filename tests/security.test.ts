@@ -5,15 +5,8 @@
 import type { Hono } from "hono";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import {
-  AuditEntry,
-  defineTask,
-  ExperimentId,
-  type Me,
-  NextReply,
-  type Role,
-  roles,
-} from "@tiller/schema";
+import { AuditEntry, ExperimentId, type Me, NextReply, type Role, roles } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 import { access, isAdministrative, ruleOf } from "@tiller/server/access.ts";
 import type { Env } from "@tiller/server/context.ts";
 import { Limiter } from "@tiller/server/security.ts";

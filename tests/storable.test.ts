@@ -4,7 +4,8 @@
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { defineTask, ExperimentId, NextReply } from "@tiller/schema";
+import { ExperimentId, NextReply } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 import { depthOf } from "@tiller/server/readable.ts";
 import { createExperiment } from "@tiller/lab";
 import { ensurePerson, issueToken } from "@tiller/store";

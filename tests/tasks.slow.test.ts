@@ -257,7 +257,7 @@ test("no HTML out of a task runs, and nothing is fetched from elsewhere", async 
   writeFileSync(
     file,
     `import { z } from "zod";
-import { defineTask } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 const hostile = ${JSON.stringify(hostile)};
 export const evil = defineTask({
   name: "evil", version: "1", title: hostile[0]!, instructions: hostile.join("\\n\\n"),

@@ -5,7 +5,7 @@
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { previewOf, problemsWith } from "@tiller/crowd";
-import { keyOf, type TaskDef } from "@tiller/schema";
+import { keyOf, type TaskDef } from "@tiller/task";
 import type { ChildMessage, ParentMessage } from "./task-preview.ts";
 
 const file = process.argv[2]!;

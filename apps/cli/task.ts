@@ -29,7 +29,7 @@ async function begin(_: object, name: string): Promise<number> {
 }
 
 const template = (name: string) => `import { z } from "zod";
-import { defineTask } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 
 export const ${name.replace(/-(.)/g, (_, c: string) => c.toUpperCase())} = defineTask({
   name: "${name}",

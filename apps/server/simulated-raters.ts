@@ -1,14 +1,8 @@
 /** Twelve simulated raters at the public door: they sign in by link and work through the same HTTP API as people. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { simulatedPreference, kindOf, simulateChoice, type SimulatedRater } from "@tiller/crowd";
-import {
-  ComparisonInput,
-  type Lease,
-  NextReply,
-  type Rng,
-  rng,
-  simulateView,
-} from "@tiller/schema";
+import { ComparisonInput, type Lease, NextReply, type Rng, rng } from "@tiller/schema";
+import { simulateView } from "@tiller/task";
 
 export interface SimulatedSeat {
   readonly rater: SimulatedRater;

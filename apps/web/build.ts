@@ -25,6 +25,7 @@ export async function buildWeb(): Promise<string> {
     path.join(root, "viewer.config.ts"),
     ...files(path.join(root, "src")),
     ...files(path.join(root, "../../packages/schema")), // the app parses by it
+    ...files(path.join(root, "../../packages/task")),
   ])
     hash.update(file).update(readFileSync(file));
   const stamp = hash.digest("hex");

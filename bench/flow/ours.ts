@@ -4,7 +4,8 @@
  */
 import { z } from "zod";
 import { launchFlow, workflow } from "@tiller/flow";
-import { defineTask, PersonId } from "@tiller/schema";
+import { PersonId } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 import { ensurePerson, openStore, sql } from "@tiller/store";
 import { submitAnswer, takeLease } from "@tiller/work";
 import { inTurns, load, throughput } from "./shapes.ts";

@@ -1,6 +1,6 @@
 /** A kind of work of one's own: is a headline true to its article, and would one read on? */
 import { z } from "zod";
-import { defineTask } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 
 export const rateHeadline = defineTask({
   name: "rate-headline",

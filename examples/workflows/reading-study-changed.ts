@@ -5,7 +5,8 @@
 import { z } from "zod";
 import { judgeAnswers, questionAnswer } from "@tiller/crowd";
 import { workflow } from "@tiller/flow";
-import { defineTask, rng } from "@tiller/schema";
+import { rng } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 
 const improve = defineTask({
   name: "improve-answer",

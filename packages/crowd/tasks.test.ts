@@ -1,6 +1,7 @@
 /** Every ready-made kind of work: schemas that survive the database, simulated answers that pass, joined answers. */
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { rng, View } from "@tiller/schema";
 import {
   at,
   compose,
@@ -13,11 +14,9 @@ import {
   missing,
   problemsOf,
   put,
-  rng,
   type TaskDef,
   textAt,
-  View,
-} from "@tiller/schema";
+} from "@tiller/task";
 import { aggregateAnswers, aggregationsOf } from "./tasks/aggregate.ts";
 import {
   checkAnswer,

@@ -10,7 +10,8 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
-import { type Field, problemsOf, setOwn, TillerError, View } from "@tiller/schema";
+import { type Field, setOwn, TillerError, View } from "@tiller/schema";
+import { problemsOf } from "@tiller/task";
 import { importedComparison, type ImportedType, pairValue } from "./imported-types.ts";
 import { shownValue, someOf } from "./json.ts";
 import { idOf, type Mapped } from "./mapped.ts";

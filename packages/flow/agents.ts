@@ -13,9 +13,9 @@ import {
   prompt,
   rng as seeded,
   system,
-  type TaskDef,
   TillerError,
 } from "@tiller/schema";
+import type { TaskDef } from "@tiller/task";
 import { cancelBatches, postBatch, setQualification, takeAnswers } from "@tiller/work";
 import { z } from "zod";
 import { approval } from "./approval.ts";

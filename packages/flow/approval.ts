@@ -1,6 +1,6 @@
 /** A person approves or refuses what a model answered. */
 import { z } from "zod";
-import { defineTask } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 
 export const approval = defineTask({
   name: "approval",

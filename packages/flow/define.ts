@@ -15,10 +15,10 @@ import {
   type Requirement,
   type Rng,
   type RunId,
-  type TaskDef,
   type TaskId,
   TillerError,
 } from "@tiller/schema";
+import type { TaskDef } from "@tiller/task";
 
 /** One answer to an ask, by a person or by who stands in for one. */
 export interface Answered<O> {

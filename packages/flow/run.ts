@@ -10,10 +10,10 @@ import {
   type Prompt,
   type Rng,
   rng as seeded,
-  type TaskDef,
   TaskId,
   TillerError,
 } from "@tiller/schema";
+import type { TaskDef } from "@tiller/task";
 import { patient, resolveValue, type StoredValue } from "@tiller/store";
 import { answer } from "./agents.ts";
 import { charged, checkBudgets } from "./budget.ts";

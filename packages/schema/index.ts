@@ -1,10 +1,8 @@
 /** Every shape that crosses a boundary. Knows nothing else. */
-export * from "./answer.ts";
 export * from "./api.ts";
 export * from "./assign.ts";
 export * from "./control.ts";
 export * from "./desk.ts";
-export * from "./compose.ts";
 export * from "./data.ts";
 export * from "./errors.ts";
 export * from "./feedback.ts";
@@ -24,10 +22,8 @@ export * from "./quality-report.ts";
 export * from "./rng.ts";
 export * from "./runs.ts";
 export * from "./shown.ts";
-export * from "./simulate-view.ts";
 export * from "./statistics.ts";
 export * from "./storable.ts";
-export * from "./task.ts";
 export * from "./task-preview.ts";
 export * from "./trace.ts";
 export * from "./trace-view.ts";

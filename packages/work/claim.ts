@@ -3,14 +3,8 @@
  * that its sender may claim. One look at the database for both.
  */
 import { z } from "zod";
-import {
-  type Draft,
-  type PersonId,
-  problemsOf,
-  type Submit,
-  TillerError,
-  View,
-} from "@tiller/schema";
+import { type PersonId, type Submit, TillerError, View } from "@tiller/schema";
+import { type Draft, problemsOf } from "@tiller/task";
 import { type Db, type Sql, sql } from "@tiller/store";
 import { prepared } from "@tiller/store/sql.ts";
 

@@ -8,7 +8,6 @@ import {
   Beside,
   type BeatReply,
   Concern,
-  drawShown,
   SavedDraft,
   type Lease,
   LeaseId,
@@ -23,6 +22,7 @@ import {
   type SkipReason,
   TillerError,
 } from "@tiller/schema";
+import { drawShown } from "@tiller/task";
 import { type Db, sql } from "@tiller/store";
 import { prepared } from "@tiller/store/sql.ts";
 import { LEASE_MINUTES, skipTask } from "./work.ts";

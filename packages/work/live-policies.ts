@@ -3,7 +3,8 @@
  * about people's reliability is learnt from past answers, and refreshed as they come in.
  */
 import { learnFrom, type Learnt, wantedAfter } from "@tiller/crowd";
-import { type StoredPolicy, at as valueAt } from "@tiller/schema";
+import type { StoredPolicy } from "@tiller/schema";
+import { at as valueAt } from "@tiller/task";
 import {
   askReview,
   livePolicies,

@@ -5,7 +5,6 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import {
-  at,
   type Counted,
   type Decide,
   Disagreement,
@@ -19,6 +18,7 @@ import {
   TillerError,
   View,
 } from "@tiller/schema";
+import { at } from "@tiller/task";
 import { goldAnswers, saveGold } from "./gold.ts";
 import { type Db, sql } from "@tiller/store";
 

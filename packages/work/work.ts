@@ -17,12 +17,12 @@ import {
   type Role,
   type SkipReason,
   type Submit,
-  type TaskDef,
   type TaskId,
   TillerError,
   workerStages,
 } from "@tiller/schema";
 import { explores, measuringDue } from "@tiller/crowd";
+import type { TaskDef } from "@tiller/task";
 import { parseAnswer, type CheckAnswer } from "./claim.ts";
 import { languagesOf, lanesOf, mayHave, quotaOf, today } from "./eligible.ts";
 import { blindDuplicateOf, pickBlindDuplicate, pickGold } from "./gold.ts";

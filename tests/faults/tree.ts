@@ -4,7 +4,8 @@
  */
 import { z } from "zod";
 import { workflow } from "@tiller/flow";
-import { defineTask, prompt } from "@tiller/schema";
+import { prompt } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 
 export const question = defineTask({
   name: "fault-question",

@@ -2,20 +2,17 @@
  * Several people's answers to tasks of one kind become one answer a task and question, with what supports it. How is
  * named in the kind (`TaskDef.aggregate`), else it follows from the kind of question; one table row a method.
  */
+import { type Field, own, type Shown, smallest } from "@tiller/schema";
 import {
   type Aggregation,
   at,
-  type Field,
   listAt,
-  own,
-  type Shown,
-  smallest,
   type Span,
   swapIn,
   type TaskDef,
   textAt,
   textOf,
-} from "@tiller/schema";
+} from "@tiller/task";
 import { bradleyTerry } from "../bradley-terry.ts";
 import { labelTable } from "../labels.ts";
 import { aggregatePairs } from "../pairs.ts";

@@ -1,6 +1,7 @@
 /** Whether a claim about a text is right, with a reason that others may read if people do not agree. */
 import { z } from "zod";
-import { defineTask, type Field } from "@tiller/schema";
+import type { Field } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 
 export const verdictFields = [
   {

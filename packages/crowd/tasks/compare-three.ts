@@ -1,6 +1,6 @@
 /** Read once, compare three times: one reading serves three comparisons (Wu et al. 2021, C.2.3). */
 import { z } from "zod";
-import { defineTask } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 
 const Pair = z.strictObject({ a: z.string(), b: z.string() });
 

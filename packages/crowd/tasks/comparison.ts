@@ -1,5 +1,6 @@
 /** The comparison task: which of two continuations is better. */
-import { ComparisonInput, ComparisonValue, defineTask } from "@tiller/schema";
+import { ComparisonInput, ComparisonValue } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 import { simulatedPreference } from "../simulated-preference.ts";
 
 export const comparison = defineTask({

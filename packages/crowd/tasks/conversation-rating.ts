@@ -1,6 +1,6 @@
 /** The last turn of a conversation, rated. */
 import { z } from "zod";
-import { defineTask } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 import { Turn } from "./conversation-reply.ts";
 
 export const conversationRating = defineTask({

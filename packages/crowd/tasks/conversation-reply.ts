@@ -1,6 +1,6 @@
 /** The next turn of a conversation, written by a person in the assistant's place. */
 import { z } from "zod";
-import { defineTask } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 
 export const Turn = z.strictObject({ role: z.enum(["user", "assistant"]), text: z.string() });
 

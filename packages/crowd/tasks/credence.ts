@@ -1,6 +1,6 @@
 /** How likely a claim is, from 0 to 100, scored later by what turned out to be true. */
 import { z } from "zod";
-import { defineTask } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 
 export const credence = defineTask({
   name: "credence",

@@ -1,6 +1,6 @@
 /** What is wrong with an answer, in words that would help its writer (after Saunders et al. 2022). */
 import { z } from "zod";
-import { defineTask } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 
 export const critique = defineTask({
   name: "critique",

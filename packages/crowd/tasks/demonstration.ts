@@ -1,6 +1,6 @@
 /** Writing what a good model would have written, within a limit of tokens. */
 import { z } from "zod";
-import { defineTask } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 
 export const demonstration = defineTask({
   name: "demonstration",

@@ -1,6 +1,6 @@
 /** People who disagree about a claim read each other's reasons, and say what they think now. */
 import { z } from "zod";
-import { defineTask } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 import { verdictFields } from "./claim-vote.ts";
 
 const samples = [

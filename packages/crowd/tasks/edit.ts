@@ -1,6 +1,6 @@
 /** Correcting a text; the rater sees what changed, and the answer is the whole new text. */
 import { z } from "zod";
-import { defineTask } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 
 export const edit = defineTask({
   name: "edit",

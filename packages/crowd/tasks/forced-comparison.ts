@@ -1,6 +1,6 @@
 /** Which of two answers is better, where no difference is not an answer. */
 import { z } from "zod";
-import { defineTask } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 
 const Text = z.strictObject({ text: z.string() });
 

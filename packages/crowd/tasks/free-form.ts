@@ -1,6 +1,6 @@
 /** Anything that fits no other kind: a request in Markdown, an answer in words. */
 import { z } from "zod";
-import { defineTask } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 
 export const freeForm = defineTask({
   name: "free-form",

@@ -1,6 +1,6 @@
 /** Which of two texts is better and how surely, on nine points from one side to the other (Stiennon et al. 2020, C.1). */
 import { z } from "zod";
-import { defineTask } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 import { simulatedPreference } from "../simulated-preference.ts";
 
 const Text = z.strictObject({ text: z.string() });

@@ -1,6 +1,6 @@
 /** Marking places in a text with labels. Offsets count UTF-16 units, as JavaScript and the Label Studio format do. */
 import { z } from "zod";
-import { defineTask } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 
 export const highlight = defineTask({
   name: "highlight",

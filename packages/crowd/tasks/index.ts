@@ -1,5 +1,5 @@
 /** The ready-made kinds of work, and the check of an answer by the code of its kind. */
-import { definedTask, type Draft, keyOf, problemsOf, type TaskDef } from "@tiller/schema";
+import { definedTask, type Draft, keyOf, problemsOf, type TaskDef } from "@tiller/task";
 import { claimVote } from "./claim-vote.ts";
 import { compareThree } from "./compare-three.ts";
 import { comparison } from "./comparison.ts";

@@ -1,6 +1,6 @@
 /** Which of several people's answers to a question about a text is right, with a critique of them at hand. */
 import { z } from "zod";
-import { defineTask } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 
 export const judgeAnswers = defineTask({
   name: "judge-answers",

@@ -1,6 +1,6 @@
 /** Ratings of one summary on several axes of seven points (the axes of Stiennon et al. 2020, C.5). */
 import { z } from "zod";
-import { defineTask } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 
 const ends = { low: "Terrible", high: "Perfect" };
 

@@ -3,7 +3,7 @@
  * Stiennon et al. 2020, C.1). The first answer is fixed when the text appears; `revealed` keeps when that was.
  */
 import { z } from "zod";
-import { defineTask } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 
 export const naiveImpression = defineTask({
   name: "naive-impression",

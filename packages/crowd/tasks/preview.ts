@@ -1,5 +1,6 @@
 /** A kind of work as its preview shows it, and what is wrong with the kind itself. */
-import { keyOf, rng, type TaskDef, type TaskPreview, View } from "@tiller/schema";
+import { rng, type TaskPreview, View } from "@tiller/schema";
+import { keyOf, type TaskDef } from "@tiller/task";
 import { aggregationsOf } from "./aggregate.ts";
 import { problemsWith } from "./index.ts";
 

@@ -1,6 +1,6 @@
 /** A question about a text, answered in words, with how well the text answers it. */
 import { z } from "zod";
-import { defineTask } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 
 export const questionAnswer = defineTask({
   name: "question-answer",

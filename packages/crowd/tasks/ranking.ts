@@ -1,6 +1,6 @@
 /** Four to nine answers put in order, the best first (Ouyang et al. 2022 rank this many). */
 import { z } from "zod";
-import { defineTask } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 
 export const ranking = defineTask({
   name: "ranking",

@@ -1,6 +1,6 @@
 /** A question, answered with the help of answers to smaller ones. */
 import { z } from "zod";
-import { defineTask } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 
 export const respond = defineTask({
   name: "respond",

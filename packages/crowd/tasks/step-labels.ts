@@ -1,6 +1,6 @@
 /** A label for each step of a solution, up to the first mistake (after Lightman et al. 2023). */
 import { z } from "zod";
-import { defineTask } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 
 export const stepLabels = defineTask({
   name: "step-labels",

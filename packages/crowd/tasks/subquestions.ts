@@ -1,6 +1,6 @@
 /** Smaller questions whose answers help with a larger one. */
 import { z } from "zod";
-import { defineTask } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 
 export const subquestions = defineTask({
   name: "subquestions",

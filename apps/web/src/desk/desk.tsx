@@ -12,7 +12,8 @@ import {
   useRef,
   useState,
 } from "react";
-import type { Draft, Me, SkipFate } from "@tiller/schema";
+import type { Me, SkipFate } from "@tiller/schema";
+import type { Draft } from "@tiller/task";
 import { api, asking, keyOf } from "../api.ts";
 import { Empty, Failed, Kbd, Loading } from "../design/components.tsx";
 import type { Time } from "./active-time.ts";

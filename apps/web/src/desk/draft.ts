@@ -4,7 +4,8 @@
  */
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { z } from "zod";
-import { type Beside, type Draft, initialValue, type Lease } from "@tiller/schema";
+import type { Beside, Lease } from "@tiller/schema";
+import { type Draft, initialValue } from "@tiller/task";
 import { ApiError, api } from "../api.ts";
 import type { Clock, Time } from "./active-time.ts";
 import { type Shelf, shelf } from "./kept.ts";

@@ -1,6 +1,6 @@
 /** The task in hand: its draft, its clock and its form; changed guidelines come first. */
 import { useEffect, useRef, useState } from "react";
-import type { Draft } from "@tiller/schema";
+import type { Draft } from "@tiller/task";
 import { Kbd, when } from "../design/components.tsx";
 import { InstructionsDiff } from "../task/diff.tsx";
 import { TaskForm } from "../task/task-form.tsx";

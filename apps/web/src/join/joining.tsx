@@ -2,15 +2,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
-import {
-  type Draft,
-  initialValue,
-  type Joining,
-  type JoiningReply,
-  own,
-  textAt,
-  type View,
-} from "@tiller/schema";
+import { type Joining, type JoiningReply, own, type View } from "@tiller/schema";
+import { type Draft, initialValue, textAt } from "@tiller/task";
 import { api, asking } from "../api.ts";
 import { Badge, Empty, Loaded, Meter } from "../design/components.tsx";
 import { Markdown } from "../design/markdown.tsx";

@@ -1,7 +1,8 @@
 /** Tasks on which people said different things: the texts, who said what, and the place to settle it. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { at, Decide, type Disagreement, put } from "@tiller/schema";
+import { Decide, type Disagreement } from "@tiller/schema";
+import { at, put } from "@tiller/task";
 import { api, asking, keyOf } from "../api.ts";
 import { Badge, Empty, Failed, Missing } from "../design/components.tsx";
 import { InputTexts, Page, PopulationLine, asked, short, useWhich, type Which } from "./parts.tsx";

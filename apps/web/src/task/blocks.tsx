@@ -1,5 +1,6 @@
 /** What a task shows: texts, notes, lists, dialogues. */
-import { type Block, listAt, textAt, textOf } from "@tiller/schema";
+import type { Block } from "@tiller/schema";
+import { listAt, textAt, textOf } from "@tiller/task";
 import { Markdown } from "../design/markdown.tsx";
 
 const Label = ({ text }: { text: string | undefined }) =>

@@ -1,5 +1,5 @@
 /** Questions answered by one key: choices, ratings, two sides. */
-import { at, textAt } from "@tiller/schema";
+import { at, textAt } from "@tiller/task";
 import type { ReactNode } from "react";
 import { Kbd } from "../design/components.tsx";
 import { type FieldOf, type FieldProps, placeOf, useKeys } from "./field.ts";

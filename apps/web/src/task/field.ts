@@ -1,6 +1,7 @@
 /** What every kind of question gets, and the keys it may take. */
 import { useLayoutEffect } from "react";
-import type { Draft, Field } from "@tiller/schema";
+import type { Field } from "@tiller/schema";
+import type { Draft } from "@tiller/task";
 
 export type FieldOf<K extends Field["kind"]> = Extract<Field, { kind: K }>;
 

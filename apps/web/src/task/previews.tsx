@@ -4,7 +4,8 @@
  */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
-import { type Draft, initialValue, problemsOf, type TaskPreview } from "@tiller/schema";
+import type { TaskPreview } from "@tiller/schema";
+import { type Draft, initialValue, problemsOf } from "@tiller/task";
 import { api, asking, keyOf } from "../api.ts";
 import { Card, Empty, Markdown, Missing, ThemeButton } from "../design/components.tsx";
 import { TaskForm } from "./task-form.tsx";

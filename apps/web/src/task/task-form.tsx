@@ -14,20 +14,18 @@ import {
   useRef,
   useState,
 } from "react";
+import type { Field, Shown, View } from "@tiller/schema";
 import {
   at,
   type Draft,
-  type Field,
   missing,
   missingOf,
   orderIn,
   problemsOf,
   put,
   revealsOf,
-  type Shown,
   swapIn,
-  type View,
-} from "@tiller/schema";
+} from "@tiller/task";
 import { Kbd } from "../design/components.tsx";
 import { BlockView } from "./blocks.tsx";
 import { ChoiceField, ChoicesField, PairField, RatingField } from "./choices.tsx";

@@ -1,6 +1,6 @@
 /** Questions answered by typing: texts with limits, texts to edit, numbers. */
 import { useRef, useState } from "react";
-import { at, measure, textAt } from "@tiller/schema";
+import { at, measure, textAt } from "@tiller/task";
 import { TextDiff } from "./diff.tsx";
 import { type FieldOf, type FieldProps, useKeys } from "./field.ts";
 

@@ -3,16 +3,16 @@
  * a rater of skill s gives it with probability s and else answers at random (the one-coin model). Texts are words of
  * the input: a skilled rater keeps the order of a sentence, an unskilled one does not.
  */
-import { at, type Draft, listAt, put, revealsOf, textAt } from "./answer.ts";
-import { type Rng, rng as seeded } from "./rng.ts";
-import type { Field, View } from "./view.ts";
+import { type Field, type Rng, rng as seeded, type View } from "@tiller/schema";
+import { revealsOf } from "./answer.ts";
+import { at, type Draft, listAt, put, textAt } from "./paths.ts";
 
 type Kind = Field["kind"];
 type Draw<K extends Kind> = (f: Extract<Field, { kind: K }>, input: unknown, rng: Rng) => unknown;
 
 const integer = (rng: Rng, from: number, to: number) => from + rng.int(to - from + 1);
 /** The runs of letters in a text, as [start, end). */
-export const wordsOf = (text: string): readonly (readonly [number, number])[] =>
+const wordsOf = (text: string): readonly (readonly [number, number])[] =>
   [...text.matchAll(/[\p{L}\p{N}'’-]+/gu)].map((m) => [m.index, m.index + m[0].length]);
 
 /** One answer drawn by chance alone. Drawn from the input's own seed it is the hidden right one. */

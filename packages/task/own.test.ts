@@ -1,11 +1,11 @@
 /** Fields with names that every object inherits: asked for, set, shown, joined, as any other. */
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { at, put } from "./answer.ts";
+import { own, setOwn, Shown } from "@tiller/schema";
 import { compose } from "./compose.ts";
-import { own, setOwn } from "./own.ts";
-import { orderIn, Shown, swapIn } from "./shown.ts";
-import { defineTask } from "./task.ts";
+import { defineTask } from "./define.ts";
+import { at, put } from "./paths.ts";
+import { orderIn, swapIn } from "./shown.ts";
 
 const names = ["constructor", "__proto__", "toString", "hasOwnProperty"];
 

@@ -3,11 +3,10 @@
  * Inputs and answers lie under the part's name; what is shared lies at the top and is shown once.
  */
 import { z } from "zod";
-import { at, type Draft, outputOf, put, revealsOf } from "./answer.ts";
-import { TillerError } from "./errors.ts";
-import { type Aggregation, remembered, type TaskDef } from "./task.ts";
-import type { Block, Field, View } from "./view.ts";
-import { own } from "./own.ts";
+import { type Block, type Field, own, TillerError, type View } from "@tiller/schema";
+import { outputOf, revealsOf } from "./answer.ts";
+import { type Aggregation, remembered, type TaskDef } from "./define.ts";
+import { at, type Draft, put } from "./paths.ts";
 
 type InputOf<D> = D extends TaskDef<infer I, unknown> ? I : never;
 type OutputOf<D> = D extends TaskDef<unknown, infer O> ? O : never;

@@ -3,14 +3,13 @@
  * field; the browser and the server use the same.
  */
 import { z } from "zod";
-import type { Field, Limit, View } from "./view.ts";
-import { own } from "./own.ts";
+import type { Field, View } from "@tiller/schema";
+import { characterAround, measure } from "./measure.ts";
+import { at, type Draft, listAt, put, textAt } from "./paths.ts";
 
 type Kind = Field["kind"];
 type Of<K extends Kind> = Extract<Field, { kind: K }>;
 
-/** An answer, whole or in the making. */
-export type Draft = Readonly<Record<string, unknown>>;
 export interface Span {
   readonly start: number;
   readonly end: number;
@@ -42,33 +41,6 @@ export type AnswerOf<V extends View> = {
 } & { [F in Extract<Asked<V>, Optional> as F["name"]]?: Value<F> } & {
   [F in Asked<V> as F extends { confidence: infer C extends string } ? C : never]: number;
 } & (Extract<Asked<V>, { step: number }> extends never ? unknown : { revealed: number[] });
-
-/** The value at a dotted path. */
-export const at = (value: unknown, path: string): unknown =>
-  path
-    .split(".")
-    .reduce<unknown>(
-      (v, key) =>
-        v !== null && typeof v === "object" && Object.hasOwn(v, key)
-          ? (v as Draft)[key]
-          : undefined,
-      value,
-    );
-/** The value with another one at a dotted path; undefined takes it away. */
-export function put(value: Draft, path: string, set: unknown): Draft {
-  const [key, ...rest] = path.split(".") as [string, ...string[]];
-  const inner = rest.length ? put((own(value, key) ?? {}) as Draft, rest.join("."), set) : set;
-  const { [key]: _, ...others } = value;
-  return inner === undefined ? others : { ...value, [key]: inner };
-}
-/** The text at a path, where a string or a {text} stands. */
-export const textAt = (input: unknown, path: string): string => textOf(at(input, path));
-export const textOf = (v: unknown): string =>
-  typeof v === "string" ? v : typeof at(v, "text") === "string" ? (at(v, "text") as string) : "";
-export const listAt = (input: unknown, path: string): readonly unknown[] => {
-  const found = at(input, path);
-  return Array.isArray(found) ? found : [];
-};
 
 const values = (xs: readonly { value: string }[]) => z.enum(xs.map((x) => x.value));
 const shape: { [K in Kind]: (f: Of<K>) => z.ZodType } = {
@@ -118,61 +90,6 @@ function nest(entries: readonly [string, z.ZodType][]): z.ZodType {
       }),
     ),
   );
-}
-
-// one locale, so that the browser and the server count the same
-const characters = new Intl.Segmenter("en", { granularity: "grapheme" });
-const wordsOf = new Intl.Segmenter("en", { granularity: "word" });
-/** Scripts that put no spaces between words. */
-const unspaced =
-  /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}]/u;
-const count = (xs: Iterable<unknown>): number => {
-  let n = 0;
-  for (const _ of xs) n++;
-  return n;
-};
-/** Words as [start, end): between spaces, without the punctuation behind; in scripts without spaces by a dictionary. */
-export const wordsIn = (text: string): (readonly [number, number])[] =>
-  [...text.matchAll(/\S+/g)].flatMap(({ 0: piece, index }): [number, number][] => {
-    if (unspaced.test(piece))
-      return [...wordsOf.segment(piece)]
-        .filter((s) => s.isWordLike)
-        .map((s) => [index + s.index, index + s.index + s.segment.length]);
-    const word = piece.replace(/[.,;:!?”"')\]]+$/u, "") || piece;
-    return [[index, index + word.length]];
-  });
-const words = (text: string) => wordsIn(text).length;
-// as GPT-2 splits text before it merges; a long word counts for one token in every eight letters, where each sign is a
-// word or a syllable for one a sign
-const pieces = /'(?:s|t|re|ve|m|ll|d)| ?\p{L}+| ?\p{N}{1,3}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
-const tokens = (text: string) =>
-  (text.match(pieces) ?? []).reduce(
-    (n, piece) => n + (unspaced.test(piece) ? count(piece.trim()) : Math.ceil(piece.length / 8)),
-    0,
-  );
-/** How much of a limited text there is. Tokens are an estimate that suits English and many tokenizers. */
-export const measure: Record<Limit["unit"], (text: string) => number> = {
-  words,
-  tokens,
-  // what people take for one: an emoji of several code points, a letter with its accents
-  characters: (text) => (/^[\n -~]*$/.test(text) ? text.length : count(characters.segment(text))),
-};
-
-/**
- * Where the character around a place in a text begins and ends; undefined: the place is between two. The halves of a
- * line end (CR, LF) are two, since marks of other tools may end there.
- */
-export function characterAround(
-  text: string,
-  place: number,
-): { start: number; end: number } | undefined {
-  if (place <= 0 || place >= text.length || text.slice(place - 1, place + 1) === "\r\n")
-    return undefined;
-  // characters are short: their neighbourhood says where they are
-  const from = Math.max(0, place - 128);
-  const found = characters.segment(text.slice(from, place + 128)).containing(place - from)!;
-  const [start, end] = [from + found.index, from + found.index + found.segment.length];
-  return start < place ? { start, end } : undefined;
 }
 
 const about = (label: string, what: string) =>

@@ -1,7 +1,8 @@
 /** Texts as people count them: characters, words, and marks that cut neither. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { characterAround, measure, problemsOf, type View, wordsIn } from "./index.ts";
+import type { View } from "@tiller/schema";
+import { characterAround, measure, problemsOf, wordsIn } from "./index.ts";
 
 const family = "\u{1f468}\u200d\u{1f469}\u200d\u{1f467}";
 test.each([

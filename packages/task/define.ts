@@ -4,10 +4,9 @@
  * server or a browser without the code of a kind still shows it; `answer.ts` derives the answer's schema from it.
  */
 import type { z } from "zod";
+import type { Rng, View } from "@tiller/schema";
 import { type AnswerOf, outputOf } from "./answer.ts";
-import type { Rng } from "./rng.ts";
-import { simulateView } from "./simulate-view.ts";
-import type { View } from "./view.ts";
+import { simulateView } from "./simulate.ts";
 
 /** How the answers of several people to one field become one; `crowd/tasks/aggregate.ts` computes them. */
 export const aggregations = [

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { Shown, type View } from "@tiller/schema";
 import { outputOf } from "./answer.ts";
-import { drawShown, orderIn, Shown, swapIn } from "./shown.ts";
-import type { View } from "./view.ts";
+import { drawShown, orderIn, swapIn } from "./shown.ts";
 
 const pair = (name: string) =>
   ({ kind: "pair", name, label: name, a: "a", b: "b", tie: true }) as const;
