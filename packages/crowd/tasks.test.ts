@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { rng, View } from "@tiller/schema";
 import {
+  aggregationsOf,
   at,
   compose,
   defineTask,
@@ -17,7 +18,7 @@ import {
   type TaskDef,
   textAt,
 } from "@tiller/task";
-import { aggregateAnswers, aggregationsOf } from "./tasks/aggregate.ts";
+import { aggregateAnswers } from "./tasks/aggregate.ts";
 import {
   checkAnswer,
   comparison,

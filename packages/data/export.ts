@@ -7,6 +7,7 @@ import { createGzip } from "node:zlib";
 import pg from "pg";
 import { type ExportRequest, type FileKind, TillerError } from "@tiller/schema";
 import type { Store } from "@tiller/store";
+import { listedKinds, orderedKinds } from "@tiller/task";
 import { csvHeader, guardSql } from "./cells.ts";
 import type { Column } from "./columns.ts";
 import { copied, pages } from "./copy.ts";
@@ -15,6 +16,8 @@ import { jsonl } from "./encode.ts";
 import { parquet } from "./parquet.ts";
 import { schemaFile } from "./schema-file.ts";
 
+const literal = (s: string) => pg.escapeLiteral(s); // COPY takes no parameters
+const quoted = (xs: readonly string[]) => xs.map(literal).join(", ");
 /** Where the texts of each kind of work stand, computed once a query. */
 export const kindsOfWork = `with k as materialized (
   select name, version,
@@ -22,11 +25,10 @@ export const kindsOfWork = `with k as materialized (
     string_to_array(pair->>'name', '.') as field, string_to_array(pair->>'confidence', '.') as confidence,
     string_to_array(pair->>'a', '.') as a, string_to_array(pair->>'b', '.') as b,
     array(select s->>'from' from jsonb_array_elements(view->'show') s where s->>'kind' = 'text') as prompts,
-    view is null or (select count(*) > 1 or coalesce(bool_or(f->>'kind' = 'ranking'), false) from jsonb_array_elements(view->'ask') f where f->>'kind' in ('pair', 'ranking')) as ordered
+    view is null or (select count(*) > 1 or coalesce(bool_or(f->>'kind' in (${quoted(listedKinds)})), false) from jsonb_array_elements(view->'ask') f where f->>'kind' in (${quoted(orderedKinds)})) as ordered
   from task_type left join lateral (
     select f as pair from jsonb_array_elements(view->'ask') f where f->>'kind' = 'pair' limit 1) f on true)`;
 
-const literal = (s: string) => pg.escapeLiteral(s); // COPY takes no parameters
 const kindColumns = {
   name: "text",
   version: "text",

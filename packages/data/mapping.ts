@@ -11,7 +11,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { type Field, setOwn, TillerError, View } from "@tiller/schema";
-import { problemsOf } from "@tiller/task";
+import { fieldsOf, kindOfField, problemsOf, readBy } from "@tiller/task";
 import { importedComparison, type ImportedType, pairValue } from "./imported-types.ts";
 import { shownValue, someOf } from "./json.ts";
 import { idOf, type Mapped } from "./mapped.ts";
@@ -83,7 +83,12 @@ export async function readMapping(file: string): Promise<{
         JSON.stringify(rule.in),
         await lookup(path.join(path.dirname(file), rule.in.file), rule.in),
       );
-  const fields = fieldsOf(type.view);
+  const fields = new Map(
+    fieldsOf(type.view).map((f) => [
+      f.name,
+      { ...f, optional: f.optional || !type.view.ask.includes(f) },
+    ]),
+  );
 
   const answerOf = ({ row, line, cells }: SourceRow): Mapped => {
     const own: Record<string, unknown> = {};
@@ -111,16 +116,6 @@ export async function readMapping(file: string): Promise<{
   };
 }
 
-const fieldsOf = (view: View): ReadonlyMap<string, Field | "degree"> =>
-  new Map(
-    view.ask.flatMap((f): [string, Field | "degree"][] => [
-      [f.name, f],
-      ...(f.kind === "pair" && f.confidence
-        ? [[f.confidence, "degree"] as [string, "degree"]]
-        : []),
-    ]),
-  );
-
 /** What a mapping says that cannot be, in words. */
 function whatIsWrong({ columns, type, each = [] }: Mapping, view: View): string | undefined {
   const names = Object.keys(columns);
@@ -137,10 +132,11 @@ function whatIsWrong({ columns, type, each = [] }: Mapping, view: View): string 
   if (twice) return `fills ${twice} and a part of it`;
   if (!names.some((c) => c.startsWith("value.")))
     return "fills no value.*: an answer needs what was answered";
-  const fields = fieldsOf(view);
-  const noQuestion = type && names.find((c) => c.startsWith("value.") && !fields.has(c.slice(6)));
+  const asked = fieldsOf(view).map((f) => f.name);
+  const noQuestion =
+    type && names.find((c) => c.startsWith("value.") && !asked.includes(c.slice(6)));
   if (noQuestion)
-    return `fills ${noQuestion}, which the view does not ask; it asks ${[...fields.keys()].join(", ")}`;
+    return `fills ${noQuestion}, which the view does not ask; it asks ${asked.join(", ")}`;
   const unasked = view.ask.find((f) => !f.optional && !names.includes(`value.${f.name}`));
   if (unasked) return `does not fill value.${unasked.name}, which the view asks`;
   const filled = (p: string) =>
@@ -163,19 +159,7 @@ function textsIn(view: View): { path: string; list: boolean }[] {
     ...view.show.flatMap((b) =>
       b.kind === "note" ? [] : b.kind === "text" ? [text(b.from)] : [list(b.from)],
     ),
-    ...view.ask.flatMap((f) =>
-      f.kind === "pair"
-        ? [text(f.a), text(f.b)]
-        : f.kind === "spans"
-          ? [text(f.from)]
-          : f.kind === "steps"
-            ? [list(f.from)]
-            : f.kind === "ranking"
-              ? [list(f.items)]
-              : f.kind === "text" && f.edits
-                ? [text(f.edits)]
-                : [],
-    ),
+    ...view.ask.flatMap(readBy).map(({ path: p, what }) => (what === "list" ? list(p) : text(p))),
   ];
 }
 function shownProblem(view: View, input: unknown): string | undefined {
@@ -195,19 +179,14 @@ interface Place {
   readonly cells?: boolean | undefined;
 }
 /** What a question takes, of a cell of text where the file knows nothing else; undefined: not answered. */
-function answered(field: Field | "degree" | undefined, found: unknown, p: Place): unknown {
-  const optional = field === "degree" || field?.optional || field === undefined;
+function answered(field: Field | undefined, found: unknown, p: Place): unknown {
   if (found === null || found === undefined || (found === "" && p.cells)) {
-    if (optional) return undefined;
+    if (!field || field.optional) return undefined;
     throw new BadRow(p.line, `${p.column} is empty, and the question is not optional`);
   }
   if (field === undefined || !p.cells) return found;
-  const kind = field === "degree" ? "rating" : field.kind;
-  return kind === "rating" || kind === "slider"
-    ? converted(found, "number", p.column!, p.line)
-    : ["choices", "ranking", "spans", "steps"].includes(kind)
-      ? converted(found, "json", p.column!, p.line)
-      : found;
+  const { cell } = kindOfField(field);
+  return cell === "text" ? found : converted(found, cell, p.column!, p.line);
 }
 /** A column of ours by its own kind. */
 function ownColumn(column: string, found: unknown, p: Place): unknown {

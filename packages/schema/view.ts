@@ -1,4 +1,4 @@
-/** A kind of work's view as data: what the desk shows and what it asks. `answer.ts` derives the answer's schema from it. */
+/** A kind of work's view as data: what the desk shows and what it asks. `packages/task/kinds` knows all else about each. */
 import { z } from "zod";
 
 const step = z.int().min(0).optional().describe("shown after this many reveals; the default is 0");
@@ -91,6 +91,7 @@ export const Field = z.discriminatedUnion("kind", [
   }),
 ]);
 export type Field = z.infer<typeof Field>;
+export type FieldOf<K extends Field["kind"]> = Extract<Field, { kind: K }>;
 
 export const View = z.strictObject({
   show: z.array(Block).readonly(),

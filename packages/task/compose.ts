@@ -4,8 +4,10 @@
  */
 import { z } from "zod";
 import { type Block, type Field, own, TillerError, type View } from "@tiller/schema";
+import type { Aggregation } from "./aggregation.ts";
 import { outputOf, revealsOf } from "./answer.ts";
-import { type Aggregation, remembered, type TaskDef } from "./define.ts";
+import { remembered, type TaskDef } from "./define.ts";
+import { kindOfField } from "./kinds/index.ts";
 import { at, type Draft, put } from "./paths.ts";
 
 type InputOf<D> = D extends TaskDef<infer I, unknown> ? I : never;
@@ -118,20 +120,22 @@ const sourceOf = (b: Block) => (b.kind === "note" ? b.text : b.from);
 function joined(parts: readonly [string, TaskDef][], shared: readonly string[]): View {
   const show: Block[] = [];
   const ask: Field[] = [];
-  const paths = new Set(["from", "a", "b", "items", "edits"]);
-  const names = new Set(["name", "confidence"]);
   for (const [part, def] of parts) {
-    const moved = <T extends Block | Field>(x: T): T =>
+    /** Under the part: the names of answers, and the paths of inputs that are not shared. */
+    const moved = <T extends Block | Field>(x: T, keys: { paths: string[]; names: string[] }): T =>
       Object.fromEntries(
         Object.entries(x).map(([key, v]: [string, unknown]) => {
           if (typeof v !== "string") return [key, v];
-          const own = paths.has(key) && !shared.includes(v.split(".")[0]!);
-          return [key, own || names.has(key) ? `${part}.${v}` : v];
+          const own = keys.paths.includes(key) && !shared.includes(v.split(".")[0]!);
+          return [key, own || keys.names.includes(key) ? `${part}.${v}` : v];
         }),
       ) as T;
-    for (const block of def.view.show.map(moved))
+    for (const block of def.view.show.map((b) => moved(b, { paths: ["from"], names: [] })))
       if (!show.some((b) => sourceOf(b) === sourceOf(block))) show.push(block);
-    ask.push(...def.view.ask.map(moved));
+    for (const f of def.view.ask) {
+      const { reads, second } = kindOfField(f);
+      ask.push(moved(f, { paths: Object.keys(reads), names: ["name", second?.key ?? "name"] }));
+    }
   }
   return { show, ask };
 }

@@ -1,31 +1,14 @@
 /**
  * A kind of work is one file: what is shown, what is asked, how answers are checked, aggregated and simulated. From a
  * `TaskDef` come the form, the validation, the storage, the API, the export and the preview. The view is data, so a
- * server or a browser without the code of a kind still shows it; `answer.ts` derives the answer's schema from it.
+ * server or a browser without the code of a kind of work still shows it; `answer.ts` derives the answer's schema from it.
  */
 import type { z } from "zod";
-import type { Rng, View } from "@tiller/schema";
+import { own, type Rng, type View } from "@tiller/schema";
+import type { Aggregation } from "./aggregation.ts";
 import { type AnswerOf, outputOf } from "./answer.ts";
+import { fieldsOf, kindOfField } from "./kinds/index.ts";
 import { simulateView } from "./simulate.ts";
-
-/** How the answers of several people to one field become one; `crowd/tasks/aggregate.ts` computes them. */
-export const aggregations = [
-  "majority",
-  "wawa",
-  "one-coin",
-  "dawid-skene",
-  "glad",
-  "mace",
-  "bradley-terry",
-  "mean",
-  "median",
-  "mean-place",
-  "spans-majority",
-  "spans-union",
-  "steps-majority",
-  "none",
-] as const;
-export type Aggregation = (typeof aggregations)[number];
 
 /** Methods, not properties, so that a list may hold kinds of work with different inputs. */
 export interface TaskDef<I = unknown, O = unknown> {
@@ -62,6 +45,29 @@ export function defineTask<I, const V extends View, O = AnswerOf<V>>(
   };
   return remembered({ ...derived, ...def });
 }
+
+type Joined = Pick<TaskDef, "view" | "aggregate">;
+/** How each field's answers are joined. */
+export const aggregationsOf = (def: Joined): ReadonlyMap<string, Aggregation> =>
+  new Map(
+    fieldsOf(def.view).map((f) => [
+      f.name,
+      own(def.aggregate, f.name) ?? kindOfField(f).aggregations[0],
+    ]),
+  );
+/** What `aggregate` says that the view's fields cannot do, in words. */
+export function wrongAggregations({ view, aggregate = {} }: Joined): string[] {
+  const fields = fieldsOf(view);
+  return Object.entries(aggregate).flatMap(([name, how]) => {
+    const f = fields.find((x) => x.name === name);
+    if (!f) return [`${name} is not asked. The view asks ${fields.map((x) => x.name).join(", ")}.`];
+    const { aggregations } = kindOfField(f);
+    return aggregations.includes(how)
+      ? []
+      : [`${name} is a ${f.kind}, which ${how} cannot join. Take ${aggregations.join(", ")}.`];
+  });
+}
+
 export const keyOf = (d: { name: string; version: string }): string => `${d.name}@${d.version}`;
 
 // which kinds a process knows is which files it has loaded: a server, its workflows' own too

@@ -1,7 +1,10 @@
 /** A kind of work: what it shows and asks, and all that follows from that. The browser and the server use the same. */
+export * from "./aggregation.ts";
 export * from "./answer.ts";
 export * from "./compose.ts";
 export * from "./define.ts";
+export { fieldsOf, fieldKinds, kindNamed, kindOfField, readBy } from "./kinds/index.ts";
+export type { Span } from "./kinds/spans.ts";
 export * from "./measure.ts";
 export * from "./paths.ts";
 export * from "./shown.ts";

@@ -1,12 +1,16 @@
 /**
- * What stood where when a task was shown, by question: the sides of a pair left to right, the places of a ranked list top
- * to bottom. Drawn from the lease's id, each question by itself, and stored with the lease, so that answers are in terms
- * of the input while the record says how it came. A task with one pair and no list needs none: `swap` says it all.
+ * What stands where when a task is shown. Drawn from the lease's id, each question by itself, and stored with the lease, so
+ * that answers are in terms of the input while the record says how it came. A task with one pair and no list needs none:
+ * `swap` says it all.
  */
 import { own, rng, type Shown, type View } from "@tiller/schema";
-import { listAt } from "./paths.ts";
+import { fieldKinds, kindNamed, kindOfField } from "./kinds/index.ts";
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+
+/** The kinds of field that have an order, and those of them whose order a lease's swap does not say. */
+export const orderedKinds = fieldKinds.filter((k) => kindNamed(k).order);
+export const listedKinds = orderedKinds.filter((k) => !kindNamed(k).order!.swapped);
 
 /** The order of everything in a task that has an order; undefined where `swap` says all. The first pair goes by `swap`. */
 export function drawShown(l: {
@@ -15,16 +19,14 @@ export function drawShown(l: {
   input: unknown;
   swap: boolean;
 }): Shown | undefined {
-  const ordered = l.view.ask.filter((f) => f.kind === "pair" || f.kind === "ranking");
-  const first = ordered.find((f) => f.kind === "pair");
+  const ordered = l.view.ask.filter((f) => orderedKinds.includes(f.kind));
+  const first = ordered.find((f) => !listedKinds.includes(f.kind));
   if (ordered.every((f) => f === first)) return undefined;
   return Object.fromEntries(
     ordered.map((f) => {
+      const order = kindOfField(f).order!;
       const random = rng(1, "shown", l.lease, f.name);
-      if (f.kind === "ranking")
-        return [f.name, random.shuffle(range(listAt(l.input, f.items).length))];
-      const b = f === first ? l.swap : random.next() < 0.5;
-      return [f.name, b ? ["b", "a"] : ["a", "b"]];
+      return [f.name, f === first ? order.swapped!(l.swap) : order.draw(f, l.input, random)];
     }),
   );
 }

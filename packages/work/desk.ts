@@ -22,7 +22,7 @@ import {
   type SkipReason,
   TillerError,
 } from "@tiller/schema";
-import { drawShown } from "@tiller/task";
+import { drawShown, fieldKinds, kindNamed } from "@tiller/task";
 import { type Db, sql } from "@tiller/store";
 import { prepared } from "@tiller/store/sql.ts";
 import { LEASE_MINUTES, skipTask } from "./work.ts";
@@ -350,6 +350,11 @@ export async function answerConcern(
   return db.one(sql`select ${concernColumns} where c.id = ${c.id}`, Concern);
 }
 
+/** Where the first question stands whose values are names, in an answer of kind of work k. */
+const firstNominal = sql`(select string_to_array(jsonb_path_query_first(k.view, ${`$.ask[*] ? (${fieldKinds
+  .filter((kind) => kindNamed(kind).scale === "nominal")
+  .map((kind) => `@.kind == "${kind}"`)
+  .join(" || ")}).name`}::jsonpath) #>> '{}', '.') as path)`;
 /** Days in the person's own time zone, and kinds of work. Agreement is with the majority of at least two others. */
 export async function ownWork(
   db: Db,
@@ -376,16 +381,16 @@ export async function ownWork(
   );
   const kinds = await db.many(
     sql`with mine as (
-          select a.id, a.task, t.type, t.type_version, a.active_seconds, a.value->f.name as value
+          select a.id, a.task, t.type, t.type_version, a.active_seconds, a.value #> f.path as value
           from answer a join task t on t.id = a.task join task_type k on k.name = t.type and k.version = t.type_version
-          left join lateral (select jsonb_path_query_first(k.view, '$.ask[*] ? (@.kind == "pair" || @.kind == "choice").name') #>> '{}' as name) f on true
+          left join lateral ${firstNominal} f on true
           where a.person = ${person} and a.undone_at is null),
         votes as (
-          select m.id, m.type, m.value, o.value->f.name as theirs, count(*) as n, sum(count(*)) over w as others,
+          select m.id, m.type, m.value, o.value #> f.path as theirs, count(*) as n, sum(count(*)) over w as others,
             rank() over (w order by count(*) desc) as place, count(*) over (partition by m.id, count(*)) as level
           from mine m join answer o on o.task = m.task and o.person <> ${person} and o.undone_at is null
           join task_type k on k.name = m.type and k.version = m.type_version
-          cross join lateral (select jsonb_path_query_first(k.view, '$.ask[*] ? (@.kind == "pair" || @.kind == "choice").name') #>> '{}' as name) f
+          cross join lateral ${firstNominal} f
           where m.value is not null group by m.id, m.type, m.value, theirs window w as (partition by m.id)),
         shared as (
           select type, count(*)::int as shared, count(*) filter (where value = theirs)::int as agreed

@@ -8,7 +8,6 @@ import {
   type Counted,
   type Decide,
   Disagreement,
-  type Field,
   type Measured,
   own,
   type PersonId,
@@ -18,16 +17,10 @@ import {
   TillerError,
   View,
 } from "@tiller/schema";
-import { at } from "@tiller/task";
+import { at, kindOfField } from "@tiller/task";
 import { goldAnswers, saveGold } from "./gold.ts";
 import { type Db, sql } from "@tiller/store";
 
-const scaleOf: Partial<Record<Field["kind"], Measured["scale"]>> = {
-  choice: "nominal",
-  pair: "nominal",
-  rating: "ordinal",
-  slider: "interval",
-};
 const Viewed = z.object({ name: z.string(), view: View.nullable(), answers: z.number() });
 const viewOf = (db: Db, type: string | null) =>
   db.many(
@@ -43,7 +36,7 @@ export async function measuredFields(db: Db): Promise<Measured[]> {
     .toSorted((a, b) => b.answers - a.answers)
     .flatMap(({ name, view, answers }) =>
       (view?.ask ?? []).flatMap((f) => {
-        const scale = scaleOf[f.kind];
+        const { scale } = kindOfField(f);
         return scale ? [{ type: name, field: f.name, label: f.label, scale, answers }] : [];
       }),
     );
@@ -169,7 +162,7 @@ export async function qualityData(
 ) {
   const [found] = await viewOf(db, o.type);
   const field = found?.view?.ask.find((f) => f.name === o.field);
-  const scale = field && scaleOf[field.kind];
+  const scale = field && kindOfField(field).scale;
   if (!scale)
     throw new TillerError(
       "not_found",
@@ -229,7 +222,7 @@ export async function qualityData(
       };
     })
     .filter(counted);
-  const written = (found.view?.ask ?? []).filter((f) => f.kind === "text").map((f) => f.name);
+  const written = (found.view?.ask ?? []).filter((f) => kindOfField(f).prose).map((f) => f.name);
   const texts = written.length
     ? await db.many(
         sql`select a.id as answer, a.person as worker, x.text, coalesce((select string_agg(v, ' ') from jsonb_path_query(t.input, 'strict $.** ? (@.type() == "string")') q(j), lateral (select q.j #>> '{}') s(v)), '') as source
@@ -269,9 +262,8 @@ export async function labelsOfField(
 ): Promise<readonly string[]> {
   const [found] = await viewOf(db, o.type);
   const f = found?.view?.ask.find((x) => x.name === o.field);
-  if (f?.kind === "choice") return f.options.map((x) => x.value);
-  if (f?.kind === "pair") return f.tie ? ["a", "b", "tie"] : ["a", "b"];
-  if (f?.kind === "rating") return Array.from({ length: f.points }, (_, i) => `${i + 1}`);
+  const labels = f && kindOfField(f).scale ? kindOfField(f).labels(f) : undefined;
+  if (labels) return labels;
   throw new TillerError(
     "not_found",
     `${o.type} has no closed question ${o.field}. See GET /api/quality/fields.`,

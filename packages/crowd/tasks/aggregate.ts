@@ -1,17 +1,21 @@
 /**
  * Several people's answers to tasks of one kind become one answer a task and question, with what supports it. How is
- * named in the kind (`TaskDef.aggregate`), else it follows from the kind of question; one table row a method.
+ * named in the kind of work (`TaskDef.aggregate`), else the kind of field says it; one table row a method.
  */
-import { type Field, own, type Shown, smallest } from "@tiller/schema";
+import { type Field, type Shown, smallest, TillerError } from "@tiller/schema";
 import {
   type Aggregation,
+  aggregationsOf,
   at,
+  fieldsOf,
+  kindOfField,
   listAt,
   type Span,
   swapIn,
   type TaskDef,
   textAt,
   textOf,
+  wrongAggregations,
 } from "@tiller/task";
 import { bradleyTerry } from "../bradley-terry.ts";
 import { labelTable } from "../labels.ts";
@@ -38,29 +42,6 @@ export interface Aggregated {
   readonly support: Readonly<Record<string, number>>;
 }
 
-const byDefault: { [K in Field["kind"]]: Aggregation } = {
-  choice: "majority",
-  choices: "majority",
-  pair: "one-coin",
-  rating: "mean",
-  slider: "mean",
-  text: "none",
-  ranking: "mean-place",
-  spans: "spans-majority",
-  steps: "steps-majority",
-};
-
-/** How each question's answers are joined. */
-export const aggregationsOf = (def: TaskDef): ReadonlyMap<string, Aggregation> =>
-  new Map(
-    def.view.ask.flatMap((f): [string, Aggregation][] => [
-      [f.name, own(def.aggregate, f.name) ?? byDefault[f.kind]],
-      ...(f.kind === "pair" && f.confidence
-        ? [[f.confidence, own(def.aggregate, f.confidence) ?? "mean"] as [string, Aggregation]]
-        : []),
-    ]),
-  );
-
 interface Said extends GivenAnswer {
   readonly said: unknown;
 }
@@ -68,13 +49,14 @@ type Result = Omit<Aggregated, "field" | "method">;
 type Join = (answers: readonly Said[], field: Field, method: Aggregation) => Result[];
 
 export function aggregateAnswers(def: TaskDef, answers: readonly GivenAnswer[]): Aggregated[] {
+  const [wrong] = wrongAggregations(def);
+  if (wrong) throw new TillerError("bad_aggregation", `${def.name}: ${wrong}`);
   const tasks = [...new Set(answers.map((a) => a.task))];
-  return [...aggregationsOf(def)].flatMap(([field, method]) => {
-    const asked = def.view.ask.find(
-      (f) => f.name === field || (f.kind === "pair" && f.confidence === field),
-    )!;
+  const methodOf = aggregationsOf(def);
+  return fieldsOf(def.view).flatMap((asked) => {
+    const [field, method] = [asked.name, methodOf.get(asked.name)!];
     // who marked nothing said so; who wrote nothing said nothing
-    const nothing = asked.kind === "spans" || asked.kind === "choices" ? [] : undefined;
+    const { nothing } = kindOfField(asked);
     const said = answers
       .map((a) => ({ ...a, said: at(a.value, field) ?? nothing }))
       .filter((a) => a.said !== undefined && a.said !== "");
@@ -98,23 +80,24 @@ const perTask =
 
 /** Votes weighed by one of the methods of `truth.ts`. Of several choices at once, each option is a vote of its own. */
 const byMethod: Join = (answers, field, method) => {
-  if (field.kind === "choices") {
-    const results = field.options.map(({ value }) =>
+  const kind = kindOfField(field);
+  const known = kind.labels(field);
+  if (kind.each) {
+    const results = known!.map((value) =>
       byMethod(
         answers.map((a) => ({ ...a, said: String((a.said as string[]).includes(value)) })),
-        { ...field, kind: "choice", options: [...yesNo] },
+        { kind: "choice", name: field.name, label: field.label, options: [...yesNo] },
         method,
       ),
     );
     return (results[0] ?? []).map(({ task, support }, i) => {
       const votes = results.map((r) => r[i]!);
       const fraction = smallest(votes.map((v) => v.support["fraction"]!));
-      const value = field.options.map((o) => o.value).filter((_, k) => votes[k]!.value === "true");
+      const value = known!.filter((_, k) => votes[k]!.value === "true");
       return { task, value, support: { answers: support["answers"]!, fraction } };
     });
   }
   if (field.kind === "pair" && method === "one-coin") return pairs(answers, field, method);
-  const known = labelsOf(field);
   const table = labelTable(
     answers.map((a) => ({ task: a.task, worker: a.rater, label: String(a.said) })),
     { labels: known },
@@ -125,7 +108,7 @@ const byMethod: Join = (answers, field, method) => {
     const best = argmax(posterior, i, labels.length);
     return {
       task,
-      value: field.kind === "rating" ? Number(labels[best]) : labels[best],
+      value: kind.cell === "number" ? Number(labels[best]) : labels[best],
       support: {
         answers: table.start[i + 1]! - table.start[i]!,
         fraction: posterior[i * labels.length + best]!,
@@ -134,12 +117,6 @@ const byMethod: Join = (answers, field, method) => {
     };
   });
 };
-function labelsOf(field: Field): readonly string[] | undefined {
-  if (field.kind === "choice") return field.options.map((o) => o.value);
-  if (field.kind === "pair") return field.tie ? ["a", "b", "tie"] : ["a", "b"];
-  if (field.kind === "rating") return Array.from({ length: field.points }, (_, i) => String(i + 1));
-  return undefined; // those that occur
-}
 const yesNo = [
   { value: "false", label: "" },
   { value: "true", label: "" },
@@ -282,7 +259,8 @@ const steps = perTask((some, field) => {
   let agreed = 1;
   for (let i = 0; ; i++) {
     const votes = some.flatMap((a) => (a.said as string[])[i] ?? []);
-    if (!votes.length || (field.kind === "steps" && value.at(-1) === field.stopAt)) break;
+    const stop = field.kind === "steps" ? field.stopAt : undefined;
+    if (!votes.length || (stop !== undefined && value.at(-1) === stop)) break;
     const [label, { length }] = [...Map.groupBy(votes, (v) => v)].toSorted(
       ([a, x], [b, y]) => y.length - x.length || (a < b ? -1 : 1),
     )[0]!;

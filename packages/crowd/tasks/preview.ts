@@ -1,13 +1,13 @@
 /** A kind of work as its preview shows it, and what is wrong with the kind itself. */
 import { rng, type TaskPreview, View } from "@tiller/schema";
-import { keyOf, type TaskDef } from "@tiller/task";
-import { aggregationsOf } from "./aggregate.ts";
+import { aggregationsOf, keyOf, type TaskDef, wrongAggregations } from "@tiller/task";
 import { problemsWith } from "./index.ts";
 
 export function previewOf(def: TaskDef): TaskPreview {
   const problems: string[] = [];
   const view = View.safeParse(def.view);
   for (const i of view.error?.issues ?? []) problems.push(`view.${i.path.join(".")}: ${i.message}`);
+  if (view.success) problems.push(...wrongAggregations(def).map((w) => `aggregate: ${w}`));
   if (!def.samples.length) problems.push("There is no sample. Add one to `samples`.");
   const samples = def.samples.map((input, n) => {
     const parsed = def.input.safeParse(input);

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { type Joining, type JoiningReply, own, type View } from "@tiller/schema";
-import { type Draft, initialValue, textAt } from "@tiller/task";
+import { type Draft, initialValue, inWords } from "@tiller/task";
 import { api, asking } from "../api.ts";
 import { Badge, Empty, Loaded, Meter } from "../design/components.tsx";
 import { Markdown } from "../design/markdown.tsx";
@@ -125,19 +125,6 @@ function Question({
   );
 }
 
-/** A value as the form words it: the label of an option, the text of a side, else the value. */
-function worded({ view, input }: Item, name: string, value: unknown): string {
-  const field = view.ask.find((f) => f.name === name);
-  if (field?.kind === "pair" && (value === "a" || value === "b"))
-    return textAt(input, field[value]).trim();
-  if (field?.kind === "pair" && value === "tie") return "No difference";
-  if (field && "options" in field) {
-    const option = field.options.find((o) => o.value === value);
-    if (option) return option.label;
-  }
-  return typeof value === "string" ? value : JSON.stringify(value);
-}
-
 function Explained({ item, value, told, go }: Told & { go: () => void }) {
   const button = useRef<HTMLButtonElement>(null);
   useEffect(() => button.current?.focus(), []);
@@ -153,10 +140,10 @@ function Explained({ item, value, told, go }: Told & { go: () => void }) {
           <div key={name}>
             <dt>{item.view.ask.find((f) => f.name === name)?.label ?? name}</dt>
             <dd>
-              You: <b>{worded(item, name, own(value, name))}</b>
+              You: <b>{inWords(item.view, item.input, name, own(value, name))}</b>
             </dd>
             <dd>
-              Researchers: <b>{worded(item, name, expected)}</b>
+              Researchers: <b>{inWords(item.view, item.input, name, expected)}</b>
             </dd>
           </div>
         ))}

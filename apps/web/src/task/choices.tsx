@@ -1,8 +1,9 @@
 /** Questions answered by one key: choices, ratings, two sides. */
+import type { FieldOf } from "@tiller/schema";
 import { at, textAt } from "@tiller/task";
 import type { ReactNode } from "react";
 import { Kbd } from "../design/components.tsx";
-import { type FieldOf, type FieldProps, placeOf, useKeys } from "./field.ts";
+import { type FieldProps, placeOf, useKeys } from "./field.ts";
 
 /** One choice with its key; the arrows go to its neighbours. */
 export function Option(o: {

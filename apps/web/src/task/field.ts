@@ -3,8 +3,6 @@ import { useLayoutEffect } from "react";
 import type { Field } from "@tiller/schema";
 import type { Draft } from "@tiller/task";
 
-export type FieldOf<K extends Field["kind"]> = Extract<Field, { kind: K }>;
-
 /** What a key did: nothing, something, finished the question, or it goes on into a box that has the focus now. */
 export type Pressed = "ignored" | "taken" | "done" | "typed";
 export type Press = (key: string, o: { shift: boolean }) => Pressed;

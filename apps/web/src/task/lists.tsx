@@ -1,9 +1,10 @@
 /** Questions about the items of a list: putting them in order, labelling steps. */
 import { useState } from "react";
+import type { FieldOf } from "@tiller/schema";
 import { at, characterAround, listAt, textOf, wordsIn } from "@tiller/task";
 import { Kbd } from "../design/components.tsx";
 import { Option } from "./choices.tsx";
-import { type FieldOf, type FieldProps, placeOf, useKeys } from "./field.ts";
+import { type FieldProps, placeOf, useKeys } from "./field.ts";
 
 const ordinal = (n: number) => `${n}${["th", "st", "nd", "rd"][n] ?? "th"}`;
 

@@ -14,10 +14,11 @@ import {
   useRef,
   useState,
 } from "react";
-import type { Field, Shown, View } from "@tiller/schema";
+import type { Field, FieldOf, Shown, View } from "@tiller/schema";
 import {
   at,
   type Draft,
+  kindOfField,
   missing,
   missingOf,
   orderIn,
@@ -37,17 +38,25 @@ import "./task.css";
 /** Letters of the questions; the desk's own keys (u, s, g, f, h, n, p) are not among them. */
 const LETTERS = "abcdeijklmoqrtvwxyz";
 
-const fields: { [K in Field["kind"]]: ComponentType<FieldProps<Extract<Field, { kind: K }>>> } = {
-  choice: ChoiceField,
-  choices: ChoicesField,
-  pair: PairField,
-  rating: RatingField,
-  slider: SliderField,
-  text: TextField,
-  ranking: RankingField,
-  spans: SpansField,
-  steps: StepsField,
+interface Form<F extends Field> {
+  readonly Component: ComponentType<FieldProps<F>>;
+  /** its keys act once it has the focus: a lone one has a letter to go to it */
+  readonly focused: boolean;
+  /** one key answers it: alone, it is sent by that key */
+  readonly quick: boolean;
+}
+const forms: { readonly [K in Field["kind"]]: Form<FieldOf<K>> } = {
+  choice: { Component: ChoiceField, focused: false, quick: false },
+  choices: { Component: ChoicesField, focused: false, quick: false },
+  pair: { Component: PairField, focused: false, quick: true },
+  rating: { Component: RatingField, focused: false, quick: false },
+  slider: { Component: SliderField, focused: false, quick: false },
+  text: { Component: TextField, focused: true, quick: false },
+  ranking: { Component: RankingField, focused: false, quick: false },
+  spans: { Component: SpansField, focused: true, quick: false },
+  steps: { Component: StepsField, focused: false, quick: false },
 };
+const formOf = (f: Field) => forms[f.kind] as Form<Field>;
 
 export interface TaskFormProps {
   readonly view: View;
@@ -87,9 +96,9 @@ export function TaskForm({ problems = [], disabled = false, ...p }: TaskFormProp
   const last = step >= revealsOf(view);
   const asked = view.ask.filter((f) => (f.step ?? 0) <= step);
   const open = asked.filter((f) => (f.step ?? 0) === step || revealsOf(view) === 0);
-  const quick = view.ask.length === 1 && view.ask[0]!.kind === "pair";
+  const quick = view.ask.length === 1 && formOf(view.ask[0]!).quick;
   // a lone question has a letter where keys need the focus first
-  const lettered = asked.length > 1 || ["text", "spans"].includes(asked[0]!.kind);
+  const lettered = asked.length > 1 || formOf(asked[0]!).focused;
 
   const change = (value: Draft) => {
     latest.current = value;
@@ -217,9 +226,9 @@ export function TaskForm({ problems = [], disabled = false, ...p }: TaskFormProp
               enter={() => setActive(i)}
             >
               {(() => {
-                const Kind = fields[field.kind] as ComponentType<FieldProps>;
+                const { Component } = formOf(field);
                 return (
-                  <Kind
+                  <Component
                     field={field}
                     input={input}
                     value={p.value}
@@ -257,7 +266,7 @@ export function TaskForm({ problems = [], disabled = false, ...p }: TaskFormProp
               <button type="button" className="button primary" disabled={disabled} onClick={submit}>
                 {last ? "Submit" : "Continue"} <Kbd>Enter</Kbd>
               </button>
-              {view.ask.some((f) => f.kind === "text") && (
+              {view.ask.some((f) => kindOfField(f).prose) && (
                 <span className="quiet small">
                   <Kbd>Ctrl</Kbd> <Kbd>Enter</Kbd> inside a text, <Kbd>Esc</Kbd> leaves it
                 </span>

@@ -1,8 +1,9 @@
 /** Questions answered by typing: texts with limits, texts to edit, numbers. */
 import { useRef, useState } from "react";
+import type { FieldOf } from "@tiller/schema";
 import { at, measure, textAt } from "@tiller/task";
 import { TextDiff } from "./diff.tsx";
-import { type FieldOf, type FieldProps, useKeys } from "./field.ts";
+import { type FieldProps, useKeys } from "./field.ts";
 
 export function TextField(p: FieldProps<FieldOf<"text">>) {
   const { field } = p;
