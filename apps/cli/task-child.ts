@@ -5,6 +5,7 @@
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { previewOf, problemsWith } from "@tiller/crowd";
+import { readFormerImports } from "@tiller/flow/former-imports.ts";
 import { keyOf, type TaskDef } from "@tiller/task";
 import type { ChildMessage, ParentMessage } from "./task-preview.ts";
 
@@ -28,6 +29,7 @@ function lineIn(stack: string): number | null {
   return null;
 }
 
+readFormerImports();
 try {
   const found = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   const defs = new Map(

@@ -9,6 +9,7 @@ import { blobLines } from "@tiller/store/blobs.ts";
 import { whileFull, writeWhole } from "@tiller/store/files.ts";
 import { files, LocalJob, type Message, moduleFile } from "./executor.ts";
 import { jobFault } from "./fault.ts";
+import { readFormerImports } from "./former-imports.ts";
 
 const dir = process.argv[2]!;
 const send = (m: Message) => process.send?.(m);
@@ -67,6 +68,7 @@ const isJob = (x: unknown): x is JobDef =>
   typeof x === "object" && x !== null && "kind" in x && x.kind === job.kind && "run" in x;
 try {
   const file = moduleFile(job.module);
+  readFormerImports();
   const exported = (await import(pathToFileURL(file).href)) as object;
   const def = Object.values(exported).find(isJob);
   if (!def)

@@ -7,6 +7,7 @@ import { TillerError } from "@tiller/schema";
 import type { Parent } from "./child.ts";
 import type { WorkflowDef } from "./define.ts";
 import { doing } from "./fence.ts";
+import { readFormerImports } from "./former-imports.ts";
 
 type AnyWorkflow = WorkflowDef<any, any>;
 const isWorkflow = (x: unknown): x is AnyWorkflow =>
@@ -21,6 +22,7 @@ export function workflowsFile(file: string): string {
 
 export async function loadWorkflows(file: string): Promise<AnyWorkflow[]> {
   const where = workflowsFile(file);
+  readFormerImports();
   const exported = Object.values((await import(pathToFileURL(where).href)) as object);
   const found = exported.filter(isWorkflow);
   if (!found.length)
