@@ -5,7 +5,8 @@
 import os from "node:os";
 import { parseArgs } from "node:util";
 import { agreementWithin, labelTable, methods, streaming } from "@tiller/crowd";
-import { median, rng } from "@tiller/schema";
+import { rng } from "@tiller/schema";
+import { median } from "@tiller/crowd/statistics.ts";
 
 const { values } = parseArgs({
   options: {

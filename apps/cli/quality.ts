@@ -21,7 +21,8 @@ import {
   screening,
 } from "@tiller/crowd";
 import { csvHeader, csvLine } from "@tiller/data";
-import { type Estimate, median, TillerError, wilson } from "@tiller/schema";
+import { TillerError, wilson } from "@tiller/schema";
+import { type Estimate, median } from "@tiller/crowd/statistics.ts";
 import { csvFlags, type CsvFlags, numberCell, readCsv } from "./csv.ts";
 import {
   inWords,

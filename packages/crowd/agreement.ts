@@ -13,7 +13,8 @@
  * Where everybody gives one label, chance would agree as often: Cohen, Fleiss and Krippendorff are undefined (NaN), and so
  * is Gwet's unless another label was possible; found by which labels occur, not by a rounded sum.
  */
-import { bootstrap, type Contributions, type Estimate, TillerError } from "@tiller/schema";
+import { TillerError } from "@tiller/schema";
+import { bootstrap, type Contributions, type Estimate } from "./statistics.ts";
 import { type Label, labelTable, type LabelTable, numberOf } from "./labels.ts";
 
 export const scales = ["nominal", "ordinal", "interval", "ratio"] as const;

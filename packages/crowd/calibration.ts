@@ -2,7 +2,8 @@
  * What a person's stated confidence is worth. The threshold is the level at and above which the person agrees with the
  * researchers four times in five (Stiennon et al. 2020, C.1 step 4), with an interval, or that there is not enough data.
  */
-import { type Estimate, exactFraction, quantile, rng } from "@tiller/schema";
+import { rng } from "@tiller/schema";
+import { type Estimate, exactFraction, quantile } from "./statistics.ts";
 
 export interface Checked {
   readonly task: string;

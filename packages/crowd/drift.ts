@@ -1,5 +1,5 @@
 /** Whether a person, or everyone, does as they did before: planted items over time, and agreement by stretches of it. */
-import { bootstrapMean, type Estimate, exactFraction } from "@tiller/schema";
+import { bootstrapMean, type Estimate, exactFraction } from "./statistics.ts";
 
 export interface Probe {
   /** milliseconds */

@@ -1,18 +1,17 @@
 /** Numbers, comparisons, fractions and functions against formulas and scipy. See every-statistic.test.ts. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { bootstrap, rng, type Rng } from "@tiller/schema";
+import { logGamma, rng, type Rng, wilson } from "@tiller/schema";
 import {
   betaInterval,
   betaQuantile,
+  bootstrap,
   clopperPearson,
   exactFraction,
   incompleteBeta,
-  logGamma,
   median,
   quantile,
-  wilson,
-} from "../schema/statistics.ts";
+} from "./statistics.ts";
 import { bradleyTerry, type Compared } from "./bradley-terry.ts";
 import { scoreIntervals } from "./bradley-terry-intervals.ts";
 import { biasOf } from "./calibration.ts";

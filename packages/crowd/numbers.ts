@@ -6,7 +6,8 @@
  * the middle one of the people's own, each by the median of absolute deviations: one person in another unit is one person,
  * and makes nobody else look noisy. A person has one answer a task, the last given.
  */
-import { median, quantile, rng, TillerError } from "@tiller/schema";
+import { rng, TillerError } from "@tiller/schema";
+import { median, quantile } from "./statistics.ts";
 import { noTruth } from "./score.ts";
 
 export interface NumberAnswer {

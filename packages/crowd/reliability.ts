@@ -2,7 +2,7 @@
  * How reliable each person is by any method's posterior, with an interval; and what that makes their answers weigh.
  * Nothing is deleted: a careless person's answer stays, and weighs little.
  */
-import { betaInterval, type Estimate } from "@tiller/schema";
+import { betaInterval, type Estimate } from "./statistics.ts";
 import { type Label, labelTable, type LabelTable } from "./labels.ts";
 import { type MethodName, methods } from "./truth.ts";
 

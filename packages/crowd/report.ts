@@ -1,10 +1,6 @@
 /** The figures of the quality pages, from rows: what one kind of work's answers say about its raters, with intervals. */
 import {
-  bootstrapMean,
   type Counted,
-  type Estimate,
-  exactFraction,
-  median,
   type PersonId,
   type QualityReport,
   type RaterQuality,
@@ -13,6 +9,7 @@ import {
   type Role,
   wilson,
 } from "@tiller/schema";
+import { bootstrapMean, type Estimate, exactFraction, median } from "./statistics.ts";
 import {
   type Agreement,
   agreementBetween,

@@ -1,5 +1,6 @@
 /** Whether a screening test tells who will be right: its correlation with accuracy in the work, and what a bar would do. */
-import { bootstrap, bootstrapMean, type Estimate, TillerError } from "@tiller/schema";
+import { TillerError } from "@tiller/schema";
+import { bootstrap, bootstrapMean, type Estimate } from "./statistics.ts";
 import type { Label } from "./labels.ts";
 import { noTruth } from "./score.ts";
 

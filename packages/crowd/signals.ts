@@ -2,7 +2,7 @@
  * Signs that an answer was not thought about: given faster than its text can be read, or text that is somebody else's.
  * They are reasons to look and to talk, never to delete; each is a fraction of a person's answers with an exact interval.
  */
-import { type Estimate, exactFraction, median } from "@tiller/schema";
+import { type Estimate, exactFraction, median } from "./statistics.ts";
 
 export interface Timed {
   readonly answer: string;

@@ -1,40 +1,16 @@
 /**
- * Intervals, once for every room: exact and approximate ones of a proportion, and the bootstrap for everything else.
+ * Intervals: exact ones of a proportion (`wilson`, of which pages and training need no more, lies in the schema), and the
+ * bootstrap for everything else.
  * All are 95 % unless asked otherwise. Randomness is seeded: the same rows give the same interval.
  */
-import { rng } from "./rng.ts";
+import { type Interval, logGamma, rng } from "@tiller/schema";
 
-export interface Interval {
-  readonly low: number;
-  readonly high: number;
-}
 /** An estimate with its interval and the number of units behind it; `at` is NaN when there is nothing to say. */
 export interface Estimate extends Interval {
   readonly at: number;
   readonly n: number;
 }
 
-/** Math.max of any number of values: spread into arguments, some 125,000 of them overflow the stack. */
-export function largest(xs: Iterable<number>): number {
-  let most = -Infinity;
-  for (const x of xs) if (x > most || Number.isNaN(x)) most = x;
-  return most;
-}
-/** Math.min of any number of values. */
-export function smallest(xs: Iterable<number>): number {
-  let least = Infinity;
-  for (const x of xs) if (x < least || Number.isNaN(x)) least = x;
-  return least;
-}
-
-/** Wilson score interval of a proportion; `right` may hold half points for ties. */
-export function wilson(right: number, n: number, z = 1.96): Interval {
-  if (n === 0) return { low: 0, high: 1 };
-  const p = right / n;
-  const centre = (p + z ** 2 / (2 * n)) / (1 + z ** 2 / n);
-  const half = (z * Math.sqrt((p * (1 - p)) / n + z ** 2 / (4 * n ** 2))) / (1 + z ** 2 / n);
-  return { low: Math.max(0, centre - half), high: Math.min(1, centre + half) };
-}
 /** Clopper and Pearson's exact interval: never narrower than it says, so right for the few and for alarms. */
 export function clopperPearson(right: number, n: number, level = 0.95): Interval {
   const tail = (1 - level) / 2;
@@ -56,23 +32,6 @@ export const betaInterval = (a: number, b: number, level = 0.95): Interval => ({
   low: betaQuantile((1 - level) / 2, a, b),
   high: betaQuantile((1 + level) / 2, a, b),
 });
-
-/** log Gamma(x) for x > 0: Stirling's series after shifting the argument above 10; error below 1e-12. */
-export function logGamma(x: number): number {
-  let shift = 0;
-  while (x < 10) shift -= Math.log(x++);
-  const i = 1 / x;
-  return (
-    shift +
-    (x - 0.5) * Math.log(x) -
-    x +
-    0.5 * Math.log(2 * Math.PI) +
-    i / 12 -
-    i ** 3 / 360 +
-    i ** 5 / 1260 -
-    i ** 7 / 1680
-  );
-}
 
 /** Regularised incomplete beta function I_x(a, b), by its continued fraction (Abramowitz and Stegun 26.5.8). */
 export function incompleteBeta(x: number, a: number, b: number): number {

@@ -1,16 +1,13 @@
 /** Intervals against published values and against their own definition. */
 import { expect, test } from "vitest";
-import { rng } from "./rng.ts";
+import { largest, rng, smallest, wilson } from "@tiller/schema";
 import {
   betaQuantile,
   bootstrapMean,
   clopperPearson,
   incompleteBeta,
-  largest,
   median,
   quantile,
-  smallest,
-  wilson,
 } from "./statistics.ts";
 
 test("Wilson and Clopper-Pearson: the worked examples of Newcombe 1998, table I", () => {
