@@ -23,7 +23,7 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
     load: () => import("./learn.ts"),
   },
   trace: {
-    what: "a run of 10,000 steps and 100 MB: pages, search, the exported file in Chromium (--nodes --megabytes --json)",
+    what: "an experiment of 10,000 steps and 100 MB: pages, search, the exported file in Chromium (--nodes --megabytes --json)",
     load: () => import("./trace.ts"),
   },
   experiment: {

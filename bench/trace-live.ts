@@ -6,14 +6,14 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Browser, Route } from "playwright-core";
-import { getTracedRun, tracePage } from "@tiller/flow";
+import { getTracedExperiment, tracePage } from "@tiller/flow";
 import { sql, type Store } from "@tiller/store";
 import { makeTree, storeTree } from "@tiller/flow/fixtures/tree.ts";
 import { ExperimentId } from "@tiller/schema";
 
 const dist = fileURLToPath(new URL("../apps/web/dist", import.meta.url));
 const origin = "http://tiller.test";
-const run = ExperimentId.parse("live");
+const experiment = ExperimentId.parse("live");
 const types: Readonly<Record<string, string>> = {
   ".html": "text/html",
   ".js": "text/javascript",
@@ -52,10 +52,10 @@ export async function liveUpdates(
   browser: Browser,
   o: { nodes: number; changed: number; times: number },
 ): Promise<number[]> {
-  const tree = makeTree({ experiment: run, nodes: o.nodes, seed: 2 });
+  const tree = makeTree({ experiment, nodes: o.nodes, seed: 2 });
   await storeTree(store, tree);
   await store.db.run(
-    sql`update experiment set state = 'running', ended_at = null where id = ${run}`,
+    sql`update experiment set state = 'running', ended_at = null where id = ${experiment}`,
   );
   // the root, whose row shows, and the newest others
   const others = tree.nodes.filter((n) => n.parent !== null).slice(1 - o.changed);
@@ -68,9 +68,10 @@ export async function liveUpdates(
   };
   const api = async (url: URL): Promise<unknown> => {
     if (url.pathname === "/api/me") return me;
-    if (url.pathname.endsWith("/trace/run")) return getTracedRun(store.db, run);
+    if (url.pathname.endsWith("/trace/experiment"))
+      return getTracedExperiment(store.db, experiment);
     if (url.pathname.endsWith("/trace"))
-      return tracePage(store.db, run, Number(url.searchParams.get("after")));
+      return tracePage(store.db, experiment, Number(url.searchParams.get("after")));
     return {};
   };
   const answer = async (route: Route) => {
@@ -84,7 +85,7 @@ export async function liveUpdates(
   page.setDefaultTimeout(60_000);
   await page.addInitScript(clock);
   await page.route(`${origin}/**`, answer);
-  await page.goto(`${origin}/studio/experiments/${run}/trace`);
+  await page.goto(`${origin}/studio/experiments/${experiment}/trace`);
   await page.getByRole("treeitem").nth(1).waitFor();
   const shown = async () => ((await page.evaluate("window.updates")) as number[]).length;
   for (let i = 0; i < o.times; i++) {

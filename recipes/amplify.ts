@@ -3,7 +3,7 @@
  *
  *   answer(q, d) = respond(q, [(s, answer(s, d - 1)) for s in subquestions(q)])
  *
- * Who asks and who answers is the run's configuration: {"respond": {"kind": "model", "model": "critic"}} lets a model
+ * Who asks and who answers is the experiment's configuration: {"respond": {"kind": "model", "model": "critic"}} lets a model
  * respond to what people take apart. A subtree gets its part of what its parent may use, and asks no further than it can pay.
  */
 import { z } from "zod";

@@ -12,7 +12,7 @@ import { PersonId } from "@tiller/schema";
 import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
 import { setQualification, submitAnswer, takeLease } from "@tiller/work";
 import { recipes } from "./index.ts";
-import { recordedRuns } from "./recorded/runs.ts";
+import { recordedExperiments } from "./recorded/experiments.ts";
 
 const Recorded = z.strictObject({ recording: Recording, result: z.unknown() });
 const home = mkdtempSync(path.join(tmpdir(), "tiller-recipes-"));
@@ -29,7 +29,7 @@ afterAll(async () => {
   rmSync(home, { recursive: true, force: true });
 });
 
-test.each(recordedRuns)(
+test.each(recordedExperiments)(
   "$workflow by replay",
   async ({ id, workflow, input }) => {
     const file = path.join(import.meta.dirname, "recorded", `${id}.json`);
@@ -101,10 +101,10 @@ test("a discussion that nobody takes part in ends in time, and the researcher ru
 }, 120_000);
 
 test("every recipe is replayed, and each is short", () => {
-  const replayed = recordedRuns.map((r) => r.workflow);
+  const replayed = recordedExperiments.map((r) => r.workflow);
   const roots = ["reading-study@1", "iterated-feedback@2", "amplify@1", "review-disagreements@1"];
   expect(replayed.toSorted()).toEqual(roots.toSorted());
-  for (const { id } of recordedRuns)
+  for (const { id } of recordedExperiments)
     expect(
       readFileSync(path.join(import.meta.dirname, `${id}.ts`), "utf8").split("\n").length,
     ).toBeLessThan(101);

@@ -1,5 +1,5 @@
 /**
- * A backup while a run is parked at a question, restored into another folder: the run goes on there, and no path of the
+ * A backup while an experiment is parked at a question, restored into another folder: the experiment goes on there, and no path of the
  * old home is left in what it knows, not in a large result either.
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
@@ -51,11 +51,11 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test("a run that is parked at a question goes on in the restored home", async () => {
+test("an experiment that is parked at a question goes on in the restored home", async () => {
   await start(old);
   const input = ["--input", JSON.stringify({ made: `${old}/jobs/made` }), "--home", old];
   const id = /backed-up-[0-9a-f]{8}/.exec(
-    (await tiller("run", "start", "backed-up@1", ...input)).stdout,
+    (await tiller("experiment", "start", "backed-up@1", ...input)).stdout,
   )![0];
   {
     await using store = await openStore({ home: old, guest: true });
@@ -85,7 +85,15 @@ test("a run that is parked at a question goes on in the restored home", async ()
     after: 3000,
   });
   // the trace shows the same, and large values are read by their hash
-  const { stdout } = await tiller("run", "record", id, "--out", `${file}.json`, "--home", fresh);
+  const { stdout } = await tiller(
+    "experiment",
+    "record",
+    id,
+    "--out",
+    `${file}.json`,
+    "--home",
+    fresh,
+  );
   expect(stdout).toContain("1 answers of people and models");
   expect(readFileSync(`${file}.json`, "utf8")).not.toContain(old);
 }, 600_000);

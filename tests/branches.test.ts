@@ -1,5 +1,5 @@
 /**
- * Other ways on from a node of a run, over HTTP with people at work: fork with a changed input, rewind, ask again,
+ * Other ways on from a node of an experiment, over HTTP with people at work: fork with a changed input, rewind, ask again,
  * cancel a part. Exact: which questions are put to people, which answers stand, what comes out.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -103,24 +103,24 @@ const open = () =>
     sql`select id, done, wanted from batch where consumed_at is null and cancelled_at is null and done < wanted order by id`,
     z.object({ id: z.string(), done: z.number(), wanted: z.number() }),
   );
-/** Nodes by their path below the run. */
-const nodes = async (run: string) =>
-  new Map((await opsOf(store.db, run)).map((o) => [o.id.slice(run.length + 1), o]));
-/** The asks of a run that took over what was answered, by path. */
-const keptAsks = (run: string) =>
+/** Nodes by their path below the experiment. */
+const nodes = async (experiment: string) =>
+  new Map((await opsOf(store.db, experiment)).map((o) => [o.id.slice(experiment.length + 1), o]));
+/** The asks of an experiment that took over what was answered, by path. */
+const keptAsks = (experiment: string) =>
   store.db.many(
-    sql`select substr(id, length(experiment) + 2) as path, cached from node where experiment = ${run} and kind = 'ask' order by 1`,
+    sql`select substr(id, length(experiment) + 2) as path, cached from node where experiment = ${experiment} and kind = 'ask' order by 1`,
     z.object({ path: z.string(), cached: z.boolean() }),
   );
 
 test("a fork with a changed question asks it anew, keeps what was answered beside it, and goes on from there", async () => {
-  const run = await started("study@1", { book: "Emma" });
+  const experiment = await started("study@1", { book: "Emma" });
   await say("ann", "Emma left?", "yes");
   await say("bob", "Emma left?", "no");
   await say("eve", "Emma right?", "yes");
   await say("ann", "yes,no,yes?", "no");
   await say("bob", "EMMA?", "yes");
-  const first = (await flow.wait(run)) as { passage: string };
+  const first = (await flow.wait(experiment)) as { passage: string };
   expect(first).toEqual({
     passage: expect.stringMatching(/^Emma \d+$/),
     both: ["yes", "no", "yes"],
@@ -128,7 +128,9 @@ test("a fork with a changed question asks it anew, keeps what was answered besid
     part: "EMMA yes",
   });
 
-  const fork = await branched("fork", `${run}/left`, { input: { question: "Who is Emma?" } });
+  const fork = await branched("fork", `${experiment}/left`, {
+    input: { question: "Who is Emma?" },
+  });
   await expect.poll(open).toEqual([{ id: `${fork}/left`, done: 0, wanted: 2 }]);
   await say("ann", "Who is Emma?", "no");
   await say("bob", "Who is Emma?", "no");
@@ -147,49 +149,49 @@ test("a fork with a changed question asks it anew, keeps what was answered besid
     { path: "right", cached: true },
   ]);
   expect(await getExperiment(store.db, fork)).toMatchObject({
-    origin: { kind: "fork", experiment: run, node: `${run}/left`, by: "r-1" },
+    origin: { kind: "fork", experiment, node: `${experiment}/left`, by: "r-1" },
   });
-  expect(await flow.wait(run)).toEqual(first); // the old run is as it was
+  expect(await flow.wait(experiment)).toEqual(first); // the old experiment is as it was
 
   // a part with another input: everything before it stands, nobody is asked but in it
-  const other = await branched("fork", `${run}/part`, { input: { about: "Persuasion" } });
+  const other = await branched("fork", `${experiment}/part`, { input: { about: "Persuasion" } });
   await say("eve", "PERSUASION?", "yes");
   expect(await flow.wait(other)).toEqual({ ...first, part: "PERSUASION yes" });
   // the whole with another input: nothing stands
-  const anew = await branched("fork", run, { input: { book: "Ulysses" } });
+  const anew = await branched("fork", experiment, { input: { book: "Ulysses" } });
   await expect.poll(open).toEqual([
     { id: `${anew}/left`, done: 0, wanted: 2 },
     { id: `${anew}/right`, done: 0, wanted: 1 },
   ]);
   expect(await api(`/${anew}/cancel`, { node: anew })).toEqual({ ok: true });
   expect(await open()).toEqual([]);
-  expect(await api(`/${run}/fork`, { node: run, input: { book: 1 } })).toMatchObject({
+  expect(await api(`/${experiment}/fork`, { node: experiment, input: { book: 1 } })).toMatchObject({
     code: "bad_input",
   });
 }, 120_000);
 
 test("after a rewind people go on with the work they hold", async () => {
-  const run = await started("study@1", { book: "Moby" });
+  const experiment = await started("study@1", { book: "Moby" });
   await say("ann", "Moby left?", "yes");
   await say("eve", "Moby right?", "no");
   const held = await take("bob", "Moby left?");
-  const again = await branched("rewind", `${run}/right`);
-  expect(await getExperiment(store.db, run)).toMatchObject({
+  const again = await branched("rewind", `${experiment}/right`);
+  expect(await getExperiment(store.db, experiment)).toMatchObject({
     state: "cancelled",
     error: "taken back by r-1",
   });
   await expect.poll(open).toEqual([
     { id: `${again}/right`, done: 0, wanted: 1 },
-    { id: `${run}/left`, done: 1, wanted: 2 },
+    { id: `${experiment}/left`, done: 1, wanted: 2 },
   ]);
   await say("eve", "Moby right?", "no");
   await expect.poll(async () => (await nodes(again)).get("right")?.state).toBe("done");
   const third = await branched("rewind", `${again}/right`); // and once more
   await expect.poll(open).toEqual([
     { id: `${third}/right`, done: 0, wanted: 1 },
-    { id: `${run}/left`, done: 1, wanted: 2 },
+    { id: `${experiment}/left`, done: 1, wanted: 2 },
   ]);
-  await held("no"); // taken from the first run, it counts in the third
+  await held("no"); // taken from the first experiment, it counts in the third
   await say("eve", "Moby right?", "yes");
 
   await say("ann", "yes,no,yes?", "yes");
@@ -202,12 +204,12 @@ test("after a rewind people go on with the work they hold", async () => {
 }, 120_000);
 
 test("a question made of an answer that is taken back leaves the desks and is asked anew", async () => {
-  const run = await started("study@1", { book: "Ahab" });
+  const experiment = await started("study@1", { book: "Ahab" });
   await say("ann", "Ahab left?", "yes");
   await say("bob", "Ahab left?", "yes");
   await say("eve", "Ahab right?", "yes");
-  await expect.poll(open).toEqual([{ id: `${run}/last`, done: 0, wanted: 1 }]);
-  const back = await branched("rewind", `${run}/right`);
+  await expect.poll(open).toEqual([{ id: `${experiment}/last`, done: 0, wanted: 1 }]);
+  const back = await branched("rewind", `${experiment}/right`);
   await expect.poll(open).toEqual([{ id: `${back}/right`, done: 0, wanted: 1 }]);
   await say("eve", "Ahab right?", "no");
   await say("eve", "yes,yes,no?", "no");
@@ -216,48 +218,54 @@ test("a question made of an answer that is taken back leaves the desks and is as
   expect(await open()).toEqual([]);
 }, 120_000);
 
-test("asking again posts a new batch in a new run; the old run and its answers stay", async () => {
-  const run = await started("study@1", { book: "Iliad" });
+test("asking again posts a new batch in a new experiment; the old experiment and its answers stay", async () => {
+  const experiment = await started("study@1", { book: "Iliad" });
   await say("ann", "Iliad left?", "yes");
   await say("bob", "Iliad left?", "yes");
   await say("eve", "Iliad right?", "yes");
   await say("eve", "yes,yes,yes?", "yes");
   await say("eve", "ILIAD?", "yes");
-  const first = await flow.wait(run);
-  const again = await branched("reask", `${run}/last`);
+  const first = await flow.wait(experiment);
+  const again = await branched("reask", `${experiment}/last`);
   await expect.poll(open).toEqual([{ id: `${again}/last`, done: 0, wanted: 1 }]);
   await say("ann", "yes,yes,yes?", "no");
   await say("bob", "ILIAD?", "no");
   expect(await flow.wait(again)).toEqual({ ...(first as object), last: "no", part: "ILIAD no" });
-  expect(await flow.wait(run)).toEqual(first);
+  expect(await flow.wait(experiment)).toEqual(first);
   const batches = await store.db.many(
-    sql`select id, done from batch where id like ${"%iliad%"} or id in (${`${run}/last`}, ${`${again}/last`}) order by created_at`,
+    sql`select id, done from batch where id like ${"%iliad%"} or id in (${`${experiment}/last`}, ${`${again}/last`}) order by created_at`,
     z.object({ id: z.string(), done: z.number() }),
   );
   expect(batches).toEqual([
-    { id: `${run}/last`, done: 1 },
+    { id: `${experiment}/last`, done: 1 },
     { id: `${again}/last`, done: 1 },
   ]);
-  expect(await api(`/${run}/reask`, { node: `${run}/sample` })).toMatchObject({ code: "no_reask" });
+  expect(await api(`/${experiment}/reask`, { node: `${experiment}/sample` })).toMatchObject({
+    code: "no_reask",
+  });
 }, 120_000);
 
-test("a cancelled part leaves the desks and the rest of the run goes on", async () => {
-  const run = await started("alike@1", {});
+test("a cancelled part leaves the desks and the rest of the experiment goes on", async () => {
+  const experiment = await started("alike@1", {});
   await expect.poll(open).toEqual([
-    { id: `${run}/one/answer`, done: 0, wanted: 1 },
-    { id: `${run}/two/answer`, done: 0, wanted: 1 },
+    { id: `${experiment}/one/answer`, done: 0, wanted: 1 },
+    { id: `${experiment}/two/answer`, done: 0, wanted: 1 },
   ]);
   const held = await take("ann", "ONE?");
-  expect(await api(`/${run}/cancel`, { node: `${run}/one`, reason: "one too many" })).toEqual({
+  expect(
+    await api(`/${experiment}/cancel`, { node: `${experiment}/one`, reason: "one too many" }),
+  ).toEqual({
     ok: true,
   });
-  expect(await open()).toEqual([{ id: `${run}/two/answer`, done: 0, wanted: 1 }]);
+  expect(await open()).toEqual([{ id: `${experiment}/two/answer`, done: 0, wanted: 1 }]);
   await held("yes"); // who was at it is not sent away: it is kept and paid, and nobody uses it
   await say("eve", "TWO?", "yes");
-  expect(await flow.wait(run)).toEqual(["ended", "TWO yes"]);
-  const at = await nodes(run);
+  expect(await flow.wait(experiment)).toEqual(["ended", "TWO yes"]);
+  const at = await nodes(experiment);
   expect([at.get("one")?.state, at.get("one/answer")?.state]).toEqual(["cancelled", "cancelled"]);
   await expect
-    .poll(async () => [...(await nodes(run)).values()].filter((n) => n.state === "done").length)
+    .poll(
+      async () => [...(await nodes(experiment)).values()].filter((n) => n.state === "done").length,
+    )
     .toBe(5); // the root; of each part its step; of the second its answer and itself
 }, 120_000);

@@ -8,7 +8,7 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { createClient, type TillerClient } from "@tiller/client";
+import { createClient, formerMethods, type TillerClient } from "@tiller/client";
 import { comparison } from "@tiller/crowd";
 import { ExperimentId, type Operation, operations, pathsOf, WebhookMessage } from "@tiller/schema";
 import { createExperiment, endExperiment } from "@tiller/lab";
@@ -106,13 +106,16 @@ test("an operation also answers where it was before, for the same roles", async 
   };
   const all: readonly Operation[] = Object.values(operations);
   const moved = all.filter((o) => o.formerly !== undefined);
-  expect(moved.map((o) => o.formerly)).toContain("/api/joining/programmes");
+  expect(moved.map((o) => o.formerly)).toEqual(
+    expect.arrayContaining(["/api/joining/programmes", "/api/studio/experiments/:id/trace/run"]),
+  );
   for (const o of moved)
     for (const token of Object.values(sent)) {
       const replies = await Promise.all(
         pathsOf(o).map(async (path) => {
+          const at = path.replace(":id", experiment);
           const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
-          const r = await app.request(path, {
+          const r = await app.request(at, {
             method: o.method,
             headers,
             ...(o.method === "POST" && { body: JSON.stringify({ name: "Not a name" }) }),
@@ -124,6 +127,17 @@ test("an operation also answers where it was before, for the same roles", async 
       expect(replies[0]!.status === 401).toBe(token === "none");
       expect(replies[0]!.status).not.toBe(404);
     }
+});
+
+test("methods answer under the names that earlier releases had", async () => {
+  for (const [was, name] of Object.entries(formerMethods)) {
+    expect(operations).not.toHaveProperty(was);
+    expect(staff[was as keyof typeof formerMethods]).toBe(staff[name]);
+  }
+  expect(await staff.tracedRun({ id: experiment })).toMatchObject({
+    id: experiment,
+    recipe: "r@1",
+  });
 });
 
 test("the document is OpenAPI 3.1 with parameters, bodies and replies; the page needs nothing from elsewhere", async () => {

@@ -1,6 +1,6 @@
 /**
  * What no workflow may do to a server: each kind of hostile workflow on a real one. The server answers all the time, the
- * run that did it is failed or held and named, the others go on, the next start is clean, and there is a way out.
+ * experiment that did it is failed or held and named, the others go on, the next start is clean, and there is a way out.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -11,7 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { RunProgress } from "@tiller/schema";
+import { ExperimentProgress } from "@tiller/schema";
 
 const main = fileURLToPath(new URL("../apps/cli/main.ts", import.meta.url));
 const hostile = fileURLToPath(new URL("./fixtures/hostile.ts", import.meta.url));
@@ -60,8 +60,8 @@ async function api<T>(at: string, shape: z.ZodType<T>, body?: unknown): Promise<
   if (!reply.ok) throw new Error(`${at}: ${JSON.stringify(got)}`);
   return shape.parse(got);
 }
-const runOf = async (id: string) =>
-  (await api("progress", z.array(RunProgress))).find((r) => r.id === id);
+const experimentOf = async (id: string) =>
+  (await api("progress", z.array(ExperimentProgress))).find((r) => r.id === id);
 const begin = async (name: string, input: unknown = {}) =>
   (await api("experiments", z.object({ experiment: z.string() }), { workflow: name, input }))
     .experiment;
@@ -70,7 +70,7 @@ async function keepAsking(): Promise<void> {
   while (answering) {
     const began = performance.now();
     await fetch(`${server.address}/healthz`).then((r) => expect(r.ok).toBe(true));
-    await api("progress", z.array(RunProgress));
+    await api("progress", z.array(ExperimentProgress));
     slowest = Math.max(slowest, performance.now() - began);
     asked++;
     await sleep(100);
@@ -124,12 +124,12 @@ test.each([
   ["global-proto", "failed", fixed],
   ["stack", "failed", /call stack/],
 ] as const)(
-  "%s: the process lives, the run is %s",
+  "%s: the process lives, the experiment is %s",
   async (name, state, error) => {
     const id = await begin(`h-${name}@1`);
-    await expect.poll(async () => (await runOf(id))?.state, { timeout: 90_000 }).toBe(state);
-    if (error) expect((await runOf(id))?.error).toMatch(error);
-    expect((await runOf(good))?.state).toBe("running");
+    await expect.poll(async () => (await experimentOf(id))?.state, { timeout: 90_000 }).toBe(state);
+    if (error) expect((await experimentOf(id))?.error).toMatch(error);
+    expect((await experimentOf(good))?.state).toBe("running");
     expect(server.said()).not.toContain("the process that runs workflows ended");
   },
   120_000,
@@ -145,17 +145,19 @@ test.each([
   ["leak", /took the memory/],
   ["outside", /ran last when it ended/],
 ] as const)(
-  "%s: the run is held after its second try, and named",
+  "%s: the experiment is held after its second try, and named",
   async (name, why) => {
     const id = await begin(`h-${name}@1`);
     await expect
-      .poll(async () => (await runOf(id))?.state, { timeout: 240_000, interval: 500 })
+      .poll(async () => (await experimentOf(id))?.state, { timeout: 240_000, interval: 500 })
       .toBe("held");
-    expect((await runOf(id))?.error).toMatch(why);
-    expect((await runOf(id))?.error).toMatch(/Mend the workflow and release the run, or cancel it/);
-    expect((await runOf(good))?.state).toBe("running");
+    expect((await experimentOf(id))?.error).toMatch(why);
+    expect((await experimentOf(id))?.error).toMatch(
+      /Mend the workflow and release the experiment, or cancel it/,
+    );
+    expect((await experimentOf(good))?.state).toBe("running");
     await api(`experiments/${id}/cancel`, z.unknown(), { node: id });
-    expect((await runOf(id))?.state).toBe("cancelled");
+    expect((await experimentOf(id))?.state).toBe("cancelled");
   },
   300_000,
 );
@@ -166,7 +168,9 @@ test("meanwhile the server answered, and the others came to their end", async ()
   console.log(`${asked} looks at the server, the slowest took ${Math.round(slowest)} ms`);
   expect(slowest).toBeLessThan(20_000); // a locked one answers not at all
   writeFileSync(gate, "");
-  await expect.poll(async () => (await runOf(good))?.state, { timeout: 60_000 }).toBe("done");
+  await expect
+    .poll(async () => (await experimentOf(good))?.state, { timeout: 60_000 })
+    .toBe("done");
   const recording = await api(
     `experiments/${good}/record`,
     z.looseObject({ workflow: z.string() }),
@@ -174,13 +178,13 @@ test("meanwhile the server answered, and the others came to their end", async ()
   expect(recording).toMatchObject({ workflow: "h-good@1", input: { gate }, results: {} });
 }, 120_000);
 
-test("held, the run is out of the way of a start; without a server it is listed, released and cancelled", async () => {
+test("held, the experiment is out of the way of a start; without a server it is listed, released and cancelled", async () => {
   const id = await begin("h-loop@1");
-  await expect.poll(async () => (await runOf(id))?.state, { timeout: 180_000 }).toBe("held");
+  await expect.poll(async () => (await experimentOf(id))?.state, { timeout: 180_000 }).toBe("held");
   await stop("SIGKILL");
   const tiller = (...args: string[]) =>
     new Promise<string>((resolve, reject) => {
-      const child = spawn(process.execPath, [main, "run", ...args, "--home", home]);
+      const child = spawn(process.execPath, [main, "experiment", ...args, "--home", home]);
       let text = "";
       for (const s of [child.stdout, child.stderr])
         s.on("data", (b: Buffer) => (text += b.toString()));
@@ -193,7 +197,7 @@ test("held, the run is out of the way of a start; without a server it is listed,
   await tiller("cancel", id);
   await expect(tiller("release", id)).rejects.toThrow(/is cancelled/);
   server = await start(hostile);
-  expect((await runOf(id))?.state).toBe("cancelled");
+  expect((await experimentOf(id))?.state).toBe("cancelled");
 }, 400_000);
 
 test.each([
@@ -209,13 +213,15 @@ test.each([
     writeFileSync(file, `${own}${line}\n`);
     server = await start(file);
     await expect.poll(() => server.said(), { timeout: 90_000 }).toMatch(said);
-    await api("progress", z.array(RunProgress));
+    await api("progress", z.array(ExperimentProgress));
     writeFileSync(file, `${own}\n// mended\n`);
     const names = async () =>
       (await api("workflows", z.array(z.looseObject({ name: z.string() })))).map((w) => w.name);
     await expect.poll(names, { timeout: 90_000 }).toContain("own@1");
     const id = await begin("own@1");
-    await expect.poll(async () => (await runOf(id))?.state, { timeout: 60_000 }).toBe("done");
+    await expect
+      .poll(async () => (await experimentOf(id))?.state, { timeout: 60_000 })
+      .toBe("done");
   },
   400_000,
 );

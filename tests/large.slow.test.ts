@@ -1,5 +1,5 @@
 /**
- * A run with values of tens of megabytes: lists, pages and events carry none of them whole, each comes as a file of its
+ * An experiment with values of tens of megabytes: lists, pages and events carry none of them whole, each comes as a file of its
  * own, and an exported trace says what it left out. In process, on the real database.
  */
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -13,7 +13,7 @@ import { exportTrace, importTrace, writeNodes } from "@tiller/flow";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 
 const MB = 1_000_000;
-const run = ExperimentId.parse("large-1");
+const experiment = ExperimentId.parse("large-1");
 const at = "2026-01-01T00:00:00.000Z";
 /** JSON of so many bytes that no compression makes small. */
 const text = (bytes: number) => {
@@ -39,7 +39,7 @@ beforeAll(async () => {
   });
   token = await issueToken(store.db, id, "session");
   await createExperiment(store.db, {
-    id: run,
+    id: experiment,
     recipe: "r@1",
     title: "Large",
     seed: 1,
@@ -48,7 +48,7 @@ beforeAll(async () => {
   });
   blob = await writeBlob(home, Buffer.from(output));
   const node = {
-    experiment: run,
+    experiment,
     place: 1,
     startedAt: at,
     endedAt: at,
@@ -59,7 +59,7 @@ beforeAll(async () => {
   await writeNodes(store.db, [
     {
       ...node,
-      id: run,
+      id: experiment,
       parent: null,
       kind: "workflow",
       name: "large",
@@ -68,15 +68,15 @@ beforeAll(async () => {
     },
     {
       ...node,
-      id: `${run}/model`,
-      parent: run,
+      id: `${experiment}/model`,
+      parent: experiment,
       kind: "model",
       name: "model",
       prompt,
       output: { value: "small" },
     },
   ]);
-  await endExperiment(store.db, run, {
+  await endExperiment(store.db, experiment, {
     state: "done",
     resultBlob: blob,
     resultBytes: Buffer.byteLength(output),
@@ -89,24 +89,26 @@ afterAll(async () => {
 const get = (url: string) =>
   site.app.request(url, { headers: { authorization: `Bearer ${token}` } });
 const part = (node: string, which: string) =>
-  get(`/api/studio/experiments/${run}/trace/part?id=${encodeURIComponent(node)}&part=${which}`);
+  get(
+    `/api/studio/experiments/${experiment}/trace/part?id=${encodeURIComponent(node)}&part=${which}`,
+  );
 const nodeOf = async (node: string) =>
   NodeView.parse(
     await (
-      await get(`/api/studio/experiments/${run}/trace/node?id=${encodeURIComponent(node)}`)
+      await get(`/api/studio/experiments/${experiment}/trace/node?id=${encodeURIComponent(node)}`)
     ).json(),
   );
 
 test("no page and no list carries a large value", async () => {
   for (const url of [
     "/api/studio/experiments",
-    `/api/studio/experiments/${run}`,
+    `/api/studio/experiments/${experiment}`,
     "/api/studio/progress",
-    `/api/studio/experiments/${run}/trace`,
-    `/api/studio/experiments/${run}/trace/run`,
-    `/api/studio/experiments/${run}/trace/node?id=${run}`,
-    `/api/studio/experiments/${run}/trace/node?id=${encodeURIComponent(`${run}/model`)}`,
-    `/api/studio/experiments/${run}/trace/digests`,
+    `/api/studio/experiments/${experiment}/trace`,
+    `/api/studio/experiments/${experiment}/trace/experiment`,
+    `/api/studio/experiments/${experiment}/trace/node?id=${experiment}`,
+    `/api/studio/experiments/${experiment}/trace/node?id=${encodeURIComponent(`${experiment}/model`)}`,
+    `/api/studio/experiments/${experiment}/trace/digests`,
   ]) {
     const reply = await get(url);
     expect([url, reply.status]).toEqual([url, 200]);
@@ -115,7 +117,7 @@ test("no page and no list carries a large value", async () => {
 });
 
 test("a node says what is left out, how large it is and how it begins; each part comes whole", async () => {
-  const root = await nodeOf(run);
+  const root = await nodeOf(experiment);
   expect([root.input, root.output]).toEqual([null, null]);
   expect(root.large.map((l) => [l.part, l.bytes])).toEqual([
     ["input", Buffer.byteLength(input)],
@@ -123,47 +125,50 @@ test("a node says what is left out, how large it is and how it begins; each part
   ]);
   expect(output.startsWith(root.large[1]!.begins)).toBe(true);
   expect(root.large[1]!.begins.length).toBeGreaterThan(1000);
-  const model = await nodeOf(`${run}/model`);
+  const model = await nodeOf(`${experiment}/model`);
   expect([model.prompt, model.output, model.large.map((l) => l.part)]).toEqual([
     null,
     "small",
     ["prompt"],
   ]);
 
-  const whole = await part(run, "output");
+  const whole = await part(experiment, "output");
   expect(whole.headers.get("content-length")).toBe(String(Buffer.byteLength(output)));
   expect(whole.headers.get("content-disposition")).toContain("large-1.output.json");
   expect((await whole.text()) === output).toBe(true);
-  expect((await (await part(run, "input")).text()) === input).toBe(true);
-  const prompt = (await (await part(`${run}/model`, "prompt")).json()) as {
+  expect((await (await part(experiment, "input")).text()) === input).toBe(true);
+  const prompt = (await (await part(`${experiment}/model`, "prompt")).json()) as {
     messages: { parts: { text: string }[] }[];
   };
   expect(prompt.messages[0]!.parts[0]!.text === text(2 * MB)).toBe(true);
-  expect(await (await part(`${run}/model`, "answers")).json()).toEqual([]);
-  expect((await (await get(`/api/studio/experiments/${run}/result`)).text()) === output).toBe(true);
+  expect(await (await part(`${experiment}/model`, "answers")).json()).toEqual([]);
+  expect(
+    (await (await get(`/api/studio/experiments/${experiment}/result`)).text()) === output,
+  ).toBe(true);
 
-  expect((await part(`${run}/none`, "output")).status).toBe(404);
+  expect((await part(`${experiment}/none`, "output")).status).toBe(404);
   expect((await part("other", "output")).status).toBe(404);
-  expect((await part(run, "constructor")).status).toBe(400);
+  expect((await part(experiment, "constructor")).status).toBe(400);
 });
 
 test("an exported trace names what it left out, and comes back", async () => {
   let file = "";
-  for await (const piece of exportTrace(site.store, run, { script: "", style: "" })) file += piece;
+  for await (const piece of exportTrace(site.store, experiment, { script: "", style: "" }))
+    file += piece;
   expect(file.length).toBeLessThan(12 * MB); // the values below the bound, packed
   async function* bytes() {
     yield Buffer.from(file);
   }
-  const { experiment } = await importTrace(site.store, bytes(), { by: "r-1" });
+  const { experiment: id } = await importTrace(site.store, bytes(), { by: "r-1" });
   const back = NodeView.parse(
-    await (await get(`/api/studio/experiments/${experiment}/trace/node?id=${experiment}`)).json(),
+    await (await get(`/api/studio/experiments/${id}/trace/node?id=${id}`)).json(),
   );
   expect(back.output).toBeNull();
   expect(back.large.map((l) => [l.part, l.bytes]).toReversed()).toEqual([
     ["input", Buffer.byteLength(input)],
     ["output", Buffer.byteLength(output)],
   ]);
-  const url = `/api/studio/experiments/${experiment}/trace/part?id=${experiment}&part=`;
+  const url = `/api/studio/experiments/${id}/trace/part?id=${id}&part=`;
   expect((await (await get(`${url}input`)).text()) === input).toBe(true);
   const gone = await get(`${url}output`);
   expect([gone.status, await gone.json()]).toEqual([
@@ -178,15 +183,18 @@ test("a damaged value never looks like a whole one", async () => {
   const bad = Buffer.from(good);
   bad[bad.length - 5]! ^= 1;
   writeFileSync(file, bad);
-  await expect((await part(run, "output")).text()).rejects.toThrow(/damaged|terminated|aborted/);
+  await expect((await part(experiment, "output")).text()).rejects.toThrow(
+    /damaged|terminated|aborted/,
+  );
   rmSync(file);
-  expect(await (await part(run, "output")).json()).toMatchObject({ code: "missing_blob" });
+  expect(await (await part(experiment, "output")).json()).toMatchObject({ code: "missing_blob" });
   writeFileSync(file, good);
 });
 
 test("a trace that arrives slowly holds no transaction open, and a broken one leaves no file", async () => {
   let file = "";
-  for await (const piece of exportTrace(site.store, run, { script: "", style: "" })) file += piece;
+  for await (const piece of exportTrace(site.store, experiment, { script: "", style: "" }))
+    file += piece;
   const bytes = Buffer.from(file);
   let go = () => {};
   const waiting = new Promise<void>((resolve) => (go = resolve));

@@ -43,8 +43,8 @@ async function give(who: PersonId, task: string, degree: number, swap: boolean) 
 async function furnish() {
   const random = rng(3, "quality pages");
   const experiment = ExperimentId.parse("reading");
-  const run = { recipe: "r@1", title: "Reading", seed: 1, config: {}, stages: [] };
-  await createExperiment(store.db, { id: experiment, ...run });
+  const row = { recipe: "r@1", title: "Reading", seed: 1, config: {}, stages: [] };
+  await createExperiment(store.db, { id: experiment, ...row });
   const input = gradedComparison.samples[0]!;
   await postBatch(store.db, {
     id: "reading/pairs",

@@ -14,7 +14,7 @@ import { CheckpointId } from "@tiller/schema";
 import { openStore } from "@tiller/store";
 import { saveCheckpointRow } from "@tiller/lab";
 import { recipes } from "../recipes/index.ts";
-import { recordedRuns } from "../recipes/recorded/runs.ts";
+import { recordedExperiments } from "../recipes/recorded/experiments.ts";
 import { baseModel } from "../recipes/shared.ts";
 
 const only = process.argv.slice(2);
@@ -43,7 +43,7 @@ try {
   console.log(
     "| recipe | seconds | asks and model calls and jobs | tokens | outcome |\n|---|---|---|---|---|",
   );
-  for (const { id, workflow, input } of recordedRuns) {
+  for (const { id, workflow, input } of recordedExperiments) {
     if (only.length && !only.includes(id)) continue;
     const agents = { "*": { kind: "simulated", skill: 0.7 } } as const;
     const started = performance.now();

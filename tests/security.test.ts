@@ -85,13 +85,14 @@ test("every route lets in whom the table says, and nobody else", async () => {
   expect(wrong).toEqual([]);
 }, 120_000);
 
-test("programs start runs and read them; what changes a run under way is a person's act", () => {
-  const runs = Object.entries(access).filter(([route]) =>
+test("programs start experiments and read them; what changes an experiment under way is a person's act", () => {
+  const experiments = Object.entries(access).filter(([route]) =>
     /\/api\/studio\/(experiments\b|progress|workflows|triggers|traces)/.test(route),
   );
-  const open = runs.filter(([, rule]) => rule !== "public" && rule.includes("service"));
+  const open = experiments.filter(([, rule]) => rule !== "public" && rule.includes("service"));
   expect(open.map(([route]) => route)).toEqual([
     "GET /api/studio/experiments/:id/trace",
+    "GET /api/studio/experiments/:id/trace/experiment",
     "GET /api/studio/experiments/:id/trace/run",
     "GET /api/studio/progress",
     "GET /api/studio/workflows",

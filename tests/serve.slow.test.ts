@@ -10,7 +10,7 @@ import path from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { z } from "zod";
 import { says, scripted } from "@tiller/model/fixtures/endpoint.ts";
-import { RunProgress, TracePage } from "@tiller/schema";
+import { ExperimentProgress, TracePage } from "@tiller/schema";
 import { ensurePerson, issueToken, openStore } from "@tiller/store";
 
 const ends: (() => Promise<void> | void)[] = [];
@@ -95,7 +95,7 @@ test.each([
       agents: { "*": { kind: "simulated" } },
     });
     const progress = async () =>
-      (await api("progress", z.array(RunProgress))).find((r) => r.id === experiment);
+      (await api("progress", z.array(ExperimentProgress))).find((r) => r.id === experiment);
     await expect.poll(async () => (await progress())?.state, { timeout: 30_000 }).toBe("done");
     expect(endpoint.asked).toHaveLength(1);
     const { nodes } = await api(`experiments/${experiment}/trace`, TracePage);

@@ -56,7 +56,7 @@ function serve(args: string[] = [], env: Record<string, string> = {}) {
   );
   return { child, executor, ended };
 }
-/** Answers whatever there is until all these runs have ended; what they returned. */
+/** Answers whatever there is until all these experiments have ended; what they returned. */
 async function work(ids: readonly string[]): Promise<unknown[]> {
   const me = PersonId.parse("p");
   const Row = z.object({ state: z.string(), result: z.unknown() });
@@ -87,7 +87,7 @@ const expected = (depth: number, at = "r"): number =>
   "the oracle has spoken".length +
   (depth ? expected(depth - 1, `${at}l`) + expected(depth - 1, `${at}r`) : 0);
 
-test("whatever point a server dies at, another ends its run: every question asked once, every effect under one key", async () => {
+test("whatever point a server dies at, another ends its experiment: every question asked once, every effect under one key", async () => {
   await serve().executor;
   const ids = faultPoints.map((_, i) => `dies-${i}`);
   const dying = faultPoints.map((point, i) => serve([ids[i]!, "1"], { TILLER_FAULT: point }).ended);
@@ -123,7 +123,7 @@ test("a paused server's work goes to another within half a minute; awake again, 
     )
     .toBe(true);
   console.log(`taken over after ${((Date.now() - began) / 1000).toFixed(1)} s`);
-  // all that is on record of the run; nobody answers, so whoever took it over comes to rest as well
+  // all that is on record of the experiment; nobody answers, so whoever took it over comes to rest as well
   const record = () =>
     store.db.value(
       sql`select jsonb_build_array(

@@ -1,4 +1,4 @@
-/** The tree of the trace: sums, what opens by itself, filters and totals, typing ahead, two runs united. */
+/** The tree of the trace: sums, what opens by itself, filters and totals, typing ahead, two experiments united. */
 import { expect, test } from "vitest";
 import type { TraceNode } from "@tiller/schema";
 import { makeTree } from "@tiller/flow/fixtures/tree.ts";
@@ -83,15 +83,15 @@ test("typing ahead goes round; a longer text stays where it matches", () => {
   expect(typeahead(rows, 4, "nothing has this name")).toBe(4);
 });
 
-test("two runs match by their paths", () => {
+test("two experiments match by their paths", () => {
   const other = made("other");
   const digests = (list: readonly TraceNode[]) => new Map(list.map((n) => [n.id, n.brief]));
   const changed = other.map((n, i) => (i === 5 ? { ...n, brief: "something else" } : n));
   const there = changed.filter((_, i) => i !== 599);
   const here = nodes.filter((_, i) => i !== 598);
   const both = unite(
-    { run: "s", nodes: here, digests: digests(here) },
-    { run: "other", nodes: there, digests: digests(there) },
+    { experiment: "s", nodes: here, digests: digests(here) },
+    { experiment: "other", nodes: there, digests: digests(there) },
   );
   expect(both.nodes.length).toBe(600);
   const by = Map.groupBy(both.changes, ([, change]) => change);

@@ -1,5 +1,5 @@
 /**
- * The trace viewer in a real browser over a run of 3,000 steps: it opens, filters, is walked by keys, shows details,
+ * The trace viewer in a real browser over an experiment of 3,000 steps: it opens, filters, is walked by keys, shows details,
  * takes comments; the exported file opens from disk with the network off and comes back.
  */
 import { readFileSync } from "node:fs";
@@ -163,7 +163,7 @@ test("shows who answered and what is waited for, takes a comment, sees a change 
   await page.close();
 }, 120_000);
 
-test("compares two runs by the places of their steps", async () => {
+test("compares two experiments by the places of their steps", async () => {
   const page = await opened("?with=study-2&change=differs");
   await page.getByText(/with a changed output/).waitFor();
   await shot(page, "compare");

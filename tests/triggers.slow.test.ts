@@ -58,7 +58,7 @@ const save = (row: string) =>
 const card = (name: string) => page.getByRole("listitem").filter({ hasText: name }).first();
 
 test("an empty page says how to begin; the form makes a schedule and refuses what is wrong with a reason", async () => {
-  await page.getByRole("link", { name: "Runs" }).click();
+  await page.getByRole("link", { name: "Experiments", exact: true }).click();
   await page.getByRole("link", { name: "Triggers" }).click();
   await page.getByText("No triggers yet").waitFor();
   expect(await faults(page)).toEqual([]);
@@ -90,7 +90,7 @@ test("an empty page says how to begin; the form makes a schedule and refuses wha
   expect(new Date(made!.nextAt!).getUTCDay()).toBe(1);
 }, 120_000);
 
-test("a new version starts a run, which is linked; a failing one says why; both on a phone and in the dark", async () => {
+test("a new version starts an experiment, which is linked; a failing one says why; both on a phone and in the dark", async () => {
   await page.getByRole("link", { name: "New trigger" }).click();
   await page.getByLabel(/^Name of the trigger/).fill("fresh");
   await page.getByLabel("with a new version of a dataset").check();
@@ -98,15 +98,15 @@ test("a new version starts a run, which is linked; a failing one says why; both 
   await page.getByRole("button", { name: "Make the trigger" }).click();
   await card("fresh").getByText("It has not fired yet.").waitFor();
   const version = await save("one");
-  const run = card("fresh").getByRole("link", { name: /^fresh-[0-9a-f]{12}$/ });
-  await run.waitFor();
-  const id = (await run.textContent())!;
+  const started = card("fresh").getByRole("link", { name: /^fresh-[0-9a-f]{12}$/ });
+  await started.waitFor();
+  const id = (await started.textContent())!;
   expect(await flow.wait(id)).toBe(`read ${version}`);
-  // as if its workflow had changed since: the run's input is refused
+  // as if its workflow had changed since: the experiment's input is refused
   await store.db.run(sql`update trigger set input = '{}' where name = 'fresh'`);
   await save("two");
   await card("fresh")
-    .getByText(/started no run: .*does not fit small-study@1/)
+    .getByText(/started no experiment: .*does not fit small-study@1/)
     .waitFor();
   await card("fresh").getByText("failing", { exact: true }).waitFor();
   await shot("triggers");
@@ -132,7 +132,7 @@ test("a new version starts a run, which is linked; a failing one says why; both 
   await shot("dataset-rows");
   expect(await faults(page)).toEqual([]);
   await page.goto(`${address}/studio/triggers`);
-  await run.click();
+  await started.click();
   await page.getByRole("tree").waitFor();
   expect(page.url()).toContain(`/studio/experiments/${id}/trace`);
 }, 120_000);
@@ -155,7 +155,7 @@ test("a paused trigger starts nothing until it is resumed; removing one asks fir
   ]);
   await page.getByRole("button", { name: "Remove fresh" }).click();
   const dialog = page.getByRole("dialog", { name: "Remove fresh" });
-  await dialog.getByText("Runs that it started go on").waitFor();
+  await dialog.getByText("Experiments that it started go on").waitFor();
   expect(await faults(page)).toEqual([]);
   await dialog.getByRole("button", { name: "Leave it" }).click();
   await page.getByRole("button", { name: "Remove fresh" }).click();

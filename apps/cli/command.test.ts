@@ -4,7 +4,7 @@ import path from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { command, flagOf, verb } from "./command.ts";
-import { commands } from "./commands.ts";
+import { commandOf, commands, formerNames } from "./commands.ts";
 import { countFlag, flag } from "./flags.ts";
 
 const lines: string[] = [];
@@ -86,6 +86,11 @@ test("the command line itself: help with status 0, what does not exist with 2", 
     execFileSync(process.execPath, [main, ...args], { encoding: "utf8", stdio: "pipe" });
   const overview = tiller("--help");
   for (const name of Object.keys(commands)) expect(overview).toContain(`  ${name} `);
+  for (const [was, name] of Object.entries(formerNames)) {
+    expect(overview).toContain(`tiller ${was} is now tiller ${name}`);
+    expect(commandOf(was)).toBe(commands[name]);
+  }
+  expect(tiller("run", "--help")).toContain("tiller experiment start NAME");
   expect(tiller("help", "restore")).toContain("tiller restore FILE");
   expect(() => tiller("sing")).toThrow(expect.objectContaining({ status: 2 }));
 }, 60_000);

@@ -1,7 +1,12 @@
 /** Every command of `tiller`, loaded when it is asked for. */
+import { own } from "@tiller/schema";
 import type { Command } from "./command.ts";
 
-export const commands: Readonly<Record<string, { what: string; load: () => Promise<Command> }>> = {
+interface Known {
+  readonly what: string;
+  readonly load: () => Promise<Command>;
+}
+export const commands: Readonly<Record<string, Known>> = {
   start: {
     what: "the server and the first experiment",
     load: async () => (await import("./start.ts")).startCommand,
@@ -27,7 +32,10 @@ export const commands: Readonly<Record<string, { what: string; load: () => Promi
     what: "a run as one HTML file that opens offline, and back",
     load: async () => (await import("./trace.ts")).traceCommand,
   },
-  run: { what: "runs of workflows", load: async () => (await import("./run.ts")).runCommand },
+  experiment: {
+    what: "start a workflow, look at it, hold, fork, cancel it",
+    load: async () => (await import("./experiment.ts")).experimentCommand,
+  },
   trigger: {
     what: "what starts runs by itself",
     load: async () => (await import("./trigger.ts")).triggerCommand,
@@ -45,3 +53,7 @@ export const commands: Readonly<Record<string, { what: string; load: () => Promi
     load: async () => (await import("./quality.ts")).qualityCommand,
   },
 };
+/** What a command was called before: it still answers to that. */
+export const formerNames: Readonly<Record<string, string>> = { run: "experiment" };
+export const commandOf = (name: string): Known | undefined =>
+  own(commands, own(formerNames, name) ?? name);

@@ -1,6 +1,6 @@
 /** `tiller`: one file a command. */
-import { own, TillerError } from "@tiller/schema";
-import { commands } from "./commands.ts";
+import { TillerError } from "@tiller/schema";
+import { commandOf, commands, formerNames } from "./commands.ts";
 
 const given = process.argv.slice(2);
 // where and how models run holds for every command, and for the processes that it starts
@@ -17,11 +17,14 @@ const [first = "help", ...rest] = given;
 const isHelp = ["help", "--help", "-h"].includes(first);
 const name = isHelp ? rest[0] : first;
 const args = isHelp ? [...rest.slice(1), "--help"] : rest;
-const known = name === undefined ? undefined : own(commands, name);
+const known = name === undefined ? undefined : commandOf(name);
 if (!known) {
   const lines = Object.entries(commands).map(([n, { what }]) => `  ${n.padEnd(10)} ${what}`);
+  const former = Object.entries(formerNames).map(
+    ([was, is]) => `tiller ${was} is now tiller ${is}`,
+  );
   console.log(
-    `${name === undefined ? "" : `There is no tiller ${name}. `}Usage: npm run tiller -- COMMAND\n\n${lines.join("\n")}\n\n` +
+    `${name === undefined ? "" : `There is no tiller ${name}. `}Usage: npm run tiller -- COMMAND\n\n${lines.join("\n")}\n\n${former.join("; ")}, and still answers.\n` +
       "What one takes: npm run tiller -- COMMAND --help\n" +
       "With every command: --device cpu|cuda|webgpu|auto, where models run (default: cpu); --bits 8, weights rounded while a text is written, for speed",
   );

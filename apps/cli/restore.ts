@@ -7,9 +7,9 @@ import { flag } from "./flags.ts";
 
 async function restore(o: { home: string }, file: string): Promise<number> {
   const home = path.resolve(o.home);
-  const { head, files, answers, runs } = await restoreBackup(path.resolve(file), home);
+  const { head, files, answers, experiments } = await restoreBackup(path.resolve(file), home);
   console.log(
-    `${home}: ${files} files of ${head.at}, ${answers} answers, ${runs} runs. Start it: npm start -- --home ${home}`,
+    `${home}: ${files} files of ${head.at}, ${answers} answers, ${experiments} experiments. Start it: npm start -- --home ${home}`,
   );
   return 0;
 }

@@ -97,7 +97,7 @@ async function start(o: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
     triggers = await startTriggers({ store, flow });
     const app = createApp({ store, flow, sampler, models, pending, web });
     const address = await listen(app.fetch, o, (s) => (server = s));
-    await writeWhole(path.join(home, "address"), address); // where `tiller run` finds this server
+    await writeWhole(path.join(home, "address"), address); // where `tiller experiment` finds this server
     const link = async (
       id: string,
       name: string,
@@ -116,7 +116,7 @@ async function start(o: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
       level: 1,
       why: "the researcher of this home",
     });
-    await keptToken(store, "researcher", "key"); // what `tiller run` acts by
+    await keptToken(store, "researcher", "key"); // what `tiller experiment` acts by
     const admin = await link("admin", "Admin", "admin", "admin");
     const rater = await link("rater", "You", "rater-guest", "rater");
     const key = await keptToken(

@@ -1,5 +1,5 @@
 /**
- * tiller trace export RUN --out FILE: a run as one HTML file that opens offline. tiller trace import FILE: back into
+ * tiller trace export ID --out FILE: an experiment as one HTML file that opens offline. tiller trace import FILE: back into
  * the studio, for reading. Both work beside a running server and without one.
  */
 import { randomUUID } from "node:crypto";
@@ -12,7 +12,7 @@ import { z } from "zod";
 import { TillerError } from "@tiller/schema";
 import { viewerFiles } from "@tiller/server/routes/trace.ts";
 import { defaultHome, openStore } from "@tiller/store";
-import { exportTrace, getTracedRun, importTrace } from "@tiller/flow";
+import { exportTrace, getTracedExperiment, importTrace } from "@tiller/flow";
 import { buildWeb } from "@tiller/web/build.ts";
 import { command, verb } from "./command.ts";
 import { flag, homeFlag } from "./flags.ts";
@@ -33,15 +33,15 @@ async function importFrom(o: { home?: string | undefined }, file: string): Promi
 
 async function exportTo(
   o: { home?: string | undefined; out?: string | undefined },
-  run: string,
+  experiment: string,
 ): Promise<number> {
   await using store = await openAt(o.home);
-  await getTracedRun(store.db, run);
-  const out = path.resolve(o.out ?? `${run}.trace.html`);
+  await getTracedExperiment(store.db, experiment);
+  const out = path.resolve(o.out ?? `${experiment}.trace.html`);
   const part = `${out}.${randomUUID()}.part`; // its own, renamed when it is whole
   try {
     const viewer = await viewerFiles(await buildWeb());
-    await pipeline(Readable.from(exportTrace(store, run, viewer)), createWriteStream(part));
+    await pipeline(Readable.from(exportTrace(store, experiment, viewer)), createWriteStream(part));
     await rename(part, out);
   } finally {
     await rm(part, { force: true });
@@ -56,10 +56,10 @@ const noFile = (file: string) => (cause: unknown) => {
 
 export const traceCommand = command("trace", {
   export: verb({
-    what: "a run as one HTML file",
-    takes: ["RUN"],
+    what: "an experiment as one HTML file",
+    takes: ["ID"],
     flags: {
-      out: flag(z.string().min(1).optional(), "FILE", "where to (default: RUN.trace.html)"),
+      out: flag(z.string().min(1).optional(), "FILE", "where to (default: ID.trace.html)"),
       home: homeFlag,
     },
     run: exportTo,

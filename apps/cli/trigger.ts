@@ -1,4 +1,4 @@
-/** tiller trigger: what starts runs by itself, on the running server. */
+/** tiller trigger: what starts experiments by itself, on the running server. */
 import { z } from "zod";
 import { NewTrigger, TillerError } from "@tiller/schema";
 import { command, verb } from "./command.ts";
@@ -14,7 +14,7 @@ const addFlags = {
   dataset: flag(text, "NAME", "on: a new version of this dataset"),
   checkpoint: flag(text, "NAME", "on: a new checkpoint of this name"),
   agents: flag(text, "JSON|@FILE", "who answers which kind of work"),
-  budget: flag(text, "JSON|@FILE", "what a run may spend"),
+  budget: flag(text, "JSON|@FILE", "what an experiment may spend"),
   ...remoteFlags,
 };
 type Remote = z.infer<z.ZodObject<typeof remoteFlags>>;
@@ -36,7 +36,7 @@ async function list(o: Remote): Promise<number> {
           t.active ? "on" : "paused",
           t.nextAt?.slice(0, 16) ?? "-",
           String(t.fired),
-          t.lastError ?? t.lastRun ?? "-",
+          t.lastError ?? t.lastExperiment ?? "-",
         ]),
       ),
     );
@@ -44,7 +44,7 @@ async function list(o: Remote): Promise<number> {
 }
 async function remove(o: Remote, name: string): Promise<number> {
   await remote(o).removeTrigger({ name });
-  console.log(`${name} is removed. Runs that it started go on.`);
+  console.log(`${name} is removed. Experiments that it started go on.`);
   return 0;
 }
 const set =
@@ -78,7 +78,7 @@ async function add(o: z.infer<z.ZodObject<typeof addFlags>>, name: string): Prom
 
 const takes = ["NAME"];
 export const triggerCommand = command("trigger", {
-  list: verb({ what: "all of them, with their last runs", flags: remoteFlags, run: list }),
+  list: verb({ what: "all of them, with their last experiments", flags: remoteFlags, run: list }),
   add: verb({
     what: "one, on --schedule, --dataset or --checkpoint",
     takes,
@@ -86,6 +86,11 @@ export const triggerCommand = command("trigger", {
     run: add,
   }),
   pause: verb({ what: "it starts nothing", takes, flags: remoteFlags, run: set(false) }),
-  resume: verb({ what: "it starts runs again", takes, flags: remoteFlags, run: set(true) }),
-  remove: verb({ what: "forget it; its runs go on", takes, flags: remoteFlags, run: remove }),
+  resume: verb({ what: "it starts experiments again", takes, flags: remoteFlags, run: set(true) }),
+  remove: verb({
+    what: "forget it; its experiments go on",
+    takes,
+    flags: remoteFlags,
+    run: remove,
+  }),
 });

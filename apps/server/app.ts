@@ -21,7 +21,7 @@ import { openaiRoutes } from "./routes/openai.ts";
 import { qualityRoutes } from "./routes/quality.ts";
 import { payRoutes } from "./routes/pay.ts";
 import { accountRoutes, peopleRoutes, signInRoutes } from "./routes/people.ts";
-import { runRoutes } from "./routes/runs.ts";
+import { experimentRoutes } from "./routes/experiments.ts";
 import { studioRoutes } from "./routes/studio.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { traceRoutes } from "./routes/trace.ts";
@@ -91,7 +91,7 @@ export function createApp(d: Deps): Hono<Env> {
       ...joiningRoutes(d),
       ...studioRoutes(d),
       ...traceRoutes(d),
-      ...runRoutes(d),
+      ...experimentRoutes(d),
       ...modelRoutes(d),
       ...taskRoutes(),
     }),

@@ -1,4 +1,4 @@
-/** The trace viewer alone, as one script and one style with the fonts inside: an exported run carries both. */
+/** The trace viewer alone, as one script and one style with the fonts inside: an exported experiment carries both. */
 import path from "node:path";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";

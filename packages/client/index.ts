@@ -13,6 +13,9 @@ import {
   operations,
   TillerError,
 } from "@tiller/schema";
+import { formerMethods } from "./former.ts";
+
+export { formerMethods };
 
 type Place<P extends string> = [Names<P>] extends [never]
   ? object
@@ -39,7 +42,10 @@ type Method<O extends Operation> =
   object extends Input<O>
     ? (input?: Input<O>) => Promise<Output<O>>
     : (input: Input<O>) => Promise<Output<O>>;
-export type TillerClient = { readonly [K in OperationName]: Method<(typeof operations)[K]> };
+type Former = typeof formerMethods;
+export type TillerClient = { readonly [K in OperationName]: Method<(typeof operations)[K]> } & {
+  readonly [K in keyof Former]: Method<(typeof operations)[Former[K]]>;
+};
 
 /** The server's refusal in its own words, or a reply that is not Tiller's. */
 export class ApiError extends TillerError {
@@ -101,7 +107,9 @@ export function createClient(o: {
       }
       return operation.reply ? operation.reply.parse(await reply.json()) : reply.body;
     };
-  return Object.fromEntries(
+  const methods = Object.fromEntries(
     Object.entries(operations).map(([name, operation]) => [name, call(operation)]),
-  ) as unknown as TillerClient;
+  );
+  const former = Object.entries(formerMethods).map(([was, name]) => [was, methods[name]]);
+  return { ...methods, ...Object.fromEntries(former) } as unknown as TillerClient;
 }

@@ -1,6 +1,6 @@
 /**
  * Who answers. A person is a model with latency: the same typed question goes to people, to a model, to both, to the
- * record of an earlier run or to simulated raters, and the workflow cannot tell. One entry of `agents` a kind.
+ * record of an earlier experiment or to simulated raters, and the workflow cannot tell. One entry of `agents` a kind.
  */
 import {
   type AgentSpec,
@@ -117,7 +117,7 @@ const agents: {
     if (recorded === undefined)
       throw new TillerError(
         "not_recorded",
-        `${experiment} has no answer at ${a.node.path}. Replay a finished run of the same workflow with the same input.`,
+        `${experiment} has no answer at ${a.node.path}. Replay a finished experiment of the same workflow with the same input.`,
       );
     const kept = recorded as (Answered<unknown> | { answers: Answered<unknown>[] })[];
     a.node.note({ agent: "replay", cached: true });
@@ -204,7 +204,7 @@ async function ask(a: Asking, model: string, item: Item, k: number): Promise<unk
         key,
         budget,
         signal,
-        sample: k, // several answers of one model are several samples, and another run draws others
+        sample: k, // several answers of one model are several samples, and another experiment draws others
       }),
     ),
   );

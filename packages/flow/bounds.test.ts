@@ -8,7 +8,7 @@ import { CheckpointRef, defineJob, PersonId } from "@tiller/schema";
 import { cancelInDatabase } from "./holds.ts";
 import { declareInputs, ensurePerson, openStore, sql, type Store } from "@tiller/store";
 import { getExperiment, listExperiments } from "@tiller/lab";
-import { getTracedRun } from "./trace.ts";
+import { getTracedExperiment } from "./trace.ts";
 import { opsOf } from "./nodes.ts";
 import { resultText } from "./trace-values.ts";
 import { submitAnswer, takeLease } from "@tiller/work";
@@ -152,7 +152,7 @@ test("25 workflows inside one another have bounded ids, are asked, answered and 
   );
   await flow.cancel({ node: level15!.id, by: "test" });
   await expect(flow.wait(gone!)).rejects.toMatchObject({ code: "cancelled" });
-  await cancelInDatabase(store.db, level15!.id.replace("gone", "aside"), "no server runs");
+  await cancelInDatabase(store.db, level15!.id.replace("gone", "aside"), "no server ids");
   const left = sql`select count(*)::int from dbos.workflow_status where starts_with(workflow_uuid, 'aside/') and status = 'PENDING'`;
   expect(await store.db.value(left, z.number())).toBeLessThanOrEqual(11); // those around it, which hear of it
   await expect(flow.wait(aside!)).rejects.toMatchObject({ code: "cancelled" });
@@ -164,7 +164,7 @@ test("25 workflows inside one another have bounded ids, are asked, answered and 
   expect(await takeLease(store.db, rita, { swap: false })).toBeUndefined();
 }, 120_000);
 
-test("a rewind of a rewind keeps a short id, and the old run ends only once the new is there", async () => {
+test("a rewind of a rewind keeps a short id, and the old experiment ends only once the new is there", async () => {
   let id: string = await flow.start(chain, {}, { id: "chain-with-a-name" });
   for (let i = 0; i < 6; i++) {
     await soon(async () => (await opsOf(store.db, id)).find((o) => o.kind === "ask"));
@@ -181,7 +181,7 @@ test("a rewind of a rewind keeps a short id, and the old run ends only once the 
 test("a task that cannot be shown is set aside, and the desk goes on to the next", async () => {
   for (const id of ["bad", "good"]) {
     await flow.start(chain, {}, { id });
-    // one after the other: which of two runs posts its task first is chance
+    // one after the other: which of two experiments posts its task first is chance
     const posted = sql`select count(*)::int from task where batch = ${`${id}/answer`}`;
     await soon(async () => ((await store.db.value(posted, z.number())) === 1 ? true : undefined));
   }
@@ -209,7 +209,7 @@ test("lists carry no results; a large one is a blob, known by its size and read 
   expect(JSON.stringify(list).length).toBeLessThan(100_000);
   const shown = { result: null, resultBytes: 3_000_002 };
   expect(await getExperiment(store.db, id)).toMatchObject(shown);
-  expect(await getTracedRun(store.db, id)).toMatchObject(shown);
+  expect(await getTracedExperiment(store.db, id)).toMatchObject(shown);
   expect(await resultText(store.db, home, id)).toHaveLength(3_000_002);
   expect(list.find((e) => e.id === id)).toMatchObject(shown);
 });

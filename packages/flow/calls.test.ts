@@ -225,7 +225,7 @@ test("children, maps, time and saved rows; the same seed gives the same numbers"
   );
   const { drawn } = result as { drawn: number[] };
   expect(new Set(drawn).size).toBe(3);
-  expect(await run("parallel-b")).toMatchObject({ drawn }); // by the place in the run, not by its name
+  expect(await run("parallel-b")).toMatchObject({ drawn }); // by the place in the experiment, not by its name
   expect(await run("parallel-c", 8)).not.toMatchObject({ drawn });
 }, 60_000);
 
@@ -362,7 +362,7 @@ test("a fork keeps what does not follow from the changed node, and asks only the
   });
 }, 60_000);
 
-test("a run under way goes on as another version, with the answers it has and the work people hold", async () => {
+test("an experiment under way goes on as another version, with the answers it has and the work people hold", async () => {
   const id = await flow.start(asking, {}, { id: "old-version" });
   await expect.poll(async () => (await nodes(id)).get("answer")?.state).toBe("waiting");
   const { experiment } = await flow.migrate({ experiment: id, to: "asking@2", by: "ruth" });
@@ -383,18 +383,21 @@ test("a run under way goes on as another version, with the answers it has and th
 test.each([
   ["a model call of the flow", "listening@1", {}],
   ["a model that answers for people", "ask@1", { "*": { kind: "model", model: "deaf" } }],
-] as const)("a cancel breaks off %s, and the run shows as cancelled", async (_, name, agents) => {
-  const [asked, gone] = [deaf.asked.length, deaf.gone()];
-  const input = name === "ask@1" ? { people: 1 } : {};
-  const id = await flow.start(name, input, { id: `broken-off-${name}`, agents });
-  await expect.poll(() => deaf.asked.length).toBe(asked + 1);
-  await flow.cancel({ node: id, by: "ruth" });
-  await expect(flow.wait(id)).rejects.toThrow(/cancelled/);
-  await expect.poll(() => deaf.gone()).toBe(gone + 1);
-  await new Promise((r) => setTimeout(r, 400)); // what the broken call might still write
-  expect([...(await nodes(id)).values()].map((n) => n.state)).toEqual(["cancelled", "cancelled"]);
-  expect(deaf.asked.length).toBe(asked + 1); // and it is not tried again
-});
+] as const)(
+  "a cancel breaks off %s, and the experiment shows as cancelled",
+  async (_, name, agents) => {
+    const [asked, gone] = [deaf.asked.length, deaf.gone()];
+    const input = name === "ask@1" ? { people: 1 } : {};
+    const id = await flow.start(name, input, { id: `broken-off-${name}`, agents });
+    await expect.poll(() => deaf.asked.length).toBe(asked + 1);
+    await flow.cancel({ node: id, by: "ruth" });
+    await expect(flow.wait(id)).rejects.toThrow(/cancelled/);
+    await expect.poll(() => deaf.gone()).toBe(gone + 1);
+    await new Promise((r) => setTimeout(r, 400)); // what the broken call might still write
+    expect([...(await nodes(id)).values()].map((n) => n.state)).toEqual(["cancelled", "cancelled"]);
+    expect(deaf.asked.length).toBe(asked + 1); // and it is not tried again
+  },
+);
 
 test("a cancelled subtree ends, its open work with it", async () => {
   const id = await flow.start(costly, { budget: {} }, { id: "cancelled" });

@@ -136,7 +136,7 @@ const inWords = (m: Extract<ToChild, { type: "call" }>): string => {
 function raise(parent: Parent, exact: boolean, beat: () => void): void {
   const found = () => {
     const d = doer();
-    return d && { run: d.run, what: d.what };
+    return d && { experiment: d.experiment, what: d.what };
   };
   const here = () => {
     const at = new Error("where").stack
@@ -147,10 +147,10 @@ function raise(parent: Parent, exact: boolean, beat: () => void): void {
   };
   Object.defineProperty(globalThis, "__tillerDoer", { value: here, writable: false });
   const left = (how: string) => (e: unknown) => {
-    if (isControl(e)) return; // of a run that was cancelled, held or taken over
+    if (isControl(e)) return; // of an experiment that was cancelled, held or taken over
     const message = e instanceof Error ? e.message : String(e);
     const d = doer();
-    const told = `${how} ${d?.what ?? "no run"}: ${message.replace(/\.$/, "")}`;
+    const told = `${how} ${d?.what ?? "no experiment"}: ${message.replace(/\.$/, "")}`;
     d?.fail(
       new TillerError(
         "left_behind",
@@ -183,7 +183,9 @@ function raise(parent: Parent, exact: boolean, beat: () => void): void {
 }
 
 /** Writes down whose code runs whenever that changes: what ended a process without a word is known the next time. */
-function keepBooks(found: () => { run: string | undefined; what: string } | undefined): void {
+function keepBooks(
+  found: () => { experiment: string | undefined; what: string } | undefined,
+): void {
   let last: string | undefined;
   const hook = createHook({
     before() {
@@ -193,7 +195,7 @@ function keepBooks(found: () => { run: string | undefined; what: string } | unde
       const words: LastWords | undefined = d && {
         kind: "ran",
         what: d.what,
-        ...(d.run ? { run: d.run } : {}),
+        ...(d.experiment ? { experiment: d.experiment } : {}),
       };
       const text = (words ? JSON.stringify(words) : "").padEnd(WORDS_BYTES);
       writeSync(WORDS_FD, Buffer.from(text), 0, WORDS_BYTES, WORDS_BYTES);

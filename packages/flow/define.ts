@@ -68,7 +68,7 @@ export interface AskOptions extends Named {
   readonly only?: readonly PersonId[];
   /** what whoever answers must be qualified for */
   readonly requires?: readonly Requirement[];
-  /** who answers, where the run's configuration does not say otherwise */
+  /** who answers, where the experiment's configuration does not say otherwise */
   readonly agent?: AgentSpec;
   /** hours until it ends unanswered */
   readonly hours?: number;
@@ -98,19 +98,19 @@ export interface StageHandle {
 
 /** What a workflow may do. Everything with an effect goes through here; names are stable, they key what is recorded. */
 export interface Flow {
-  /** the run's id */
+  /** the experiment's id */
   readonly experiment: ExperimentId;
   /** this workflow's place in the trace */
   readonly id: string;
   readonly seed: number;
-  /** Seeded by the run's seed and the place: in a step's body by the step, else by the workflow. */
+  /** Seeded by the experiment's seed and the place: in a step's body by the step, else by the workflow. */
   readonly rng: Rng;
   /** Runs at least once; its JSON result is recorded once. */
   step<T>(name: string, body: (c: StepContext) => Promise<T> | T, o?: Retry): Promise<T>;
   /** The time, recorded: milliseconds since 1970. */
   now(): Promise<number>;
   sleep(name: string, seconds: number): Promise<void>;
-  /** Asks different people (or who the run's configuration names) the same question, and waits, days if need be. */
+  /** Asks different people (or who the experiment's configuration names) the same question, and waits, days if need be. */
   ask<I, O>(def: TaskDef<I, O>, input: NoInfer<I>, o?: AskOptions): Promise<Asked<O>>;
   /** Many questions of one kind as one batch: thousands cost one wait. `complete` once every one has its answers. */
   askAll<I, O>(
@@ -160,7 +160,7 @@ export interface Flow {
   report(r: Report): Promise<void>;
 }
 
-/** Results of an earlier run by their path below its root, and the batches people still work on. */
+/** Results of an earlier experiment by their path below its root, and the batches people still work on. */
 export interface Carried {
   readonly results: Readonly<Record<string, unknown>>;
   readonly batches?: Readonly<Record<string, string>>;
@@ -170,7 +170,7 @@ export interface Carried {
   readonly closed?: boolean;
 }
 export { Recording } from "@tiller/schema";
-/** Takes a run of an older version over: its input and what it recorded, by path, become the new version's. */
+/** Takes an experiment of an older version over: its input and what it recorded, by path, become the new version's. */
 export type Migrate<I> = (old: { input: unknown; carried: Carried }) => {
   input: I;
   carried: Carried;
@@ -187,7 +187,7 @@ export interface WorkflowDef<S extends z.ZodType = z.ZodType, R = unknown> {
 
 /**
  * Declares a workflow: `workflow("study@1", Input, async (flow, input) => ...)`. A changed one gets a new version in its
- * name, beside the old; `migrate: {"study@1": ...}` says how a run of the old one goes on as the new.
+ * name, beside the old; `migrate: {"study@1": ...}` says how an experiment of the old one goes on as the new.
  */
 export function workflow<S extends z.ZodType, R>(
   name: string,

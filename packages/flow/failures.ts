@@ -181,7 +181,7 @@ function unwrapped(e: Error): unknown {
     return new TillerError("cancelled", "it was cancelled. Start it again if need be.");
   const { thrown, name, code } = e as { thrown?: unknown; name?: unknown; code?: unknown };
   if (typeof thrown === "string") return revived(Thrown.parse(JSON.parse(thrown)));
-  // of a run that an earlier version recorded: a plain error with the old name
+  // of an experiment that an earlier version recorded: a plain error with the old name
   if (name === "TillerError" && !(e instanceof TillerError) && typeof code === "string")
     return new TillerError(code, e.message);
   return e;
@@ -203,7 +203,7 @@ export function nodeError(e: unknown): NodeError {
   if (error instanceof Dbos.DBOSUnexpectedStepError)
     return {
       code: "changed_workflow",
-      message: `${message} The workflow's code changed while this run was under way: give the changed one a new version beside the old.`,
+      message: `${message} The workflow's code changed while this experiment was under way: give the changed one a new version beside the old.`,
     };
   return { code: error instanceof z.ZodError ? "bad_value" : "failed", message };
 }

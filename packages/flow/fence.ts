@@ -7,8 +7,8 @@ import { TillerError } from "@tiller/schema";
 
 /** A workflow as it runs, or what else of a researcher's code does: the loading of a file, an input's check. */
 export interface Doer {
-  /** the run; undefined where it belongs to none */
-  readonly run: string | undefined;
+  /** the experiment; undefined where it belongs to none */
+  readonly experiment: string | undefined;
   /** the workflow's id, or in words what is being done */
   readonly what: string;
   /** ends it with this error; nothing that it still does counts. A workflow puts its own end here, which leaves nothing behind */
@@ -20,9 +20,12 @@ const within = doers.run.bind(doers);
 export const doer: () => Doer | undefined = doers.getStore.bind(doers);
 
 /** Runs `act` as this one's doing; rejects with what `fail` was called with, if it was. */
-export function doing<T>(who: { run?: string; what: string }, act: () => Promise<T>): Promise<T> {
+export function doing<T>(
+  who: { experiment?: string; what: string },
+  act: () => Promise<T>,
+): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    within({ run: who.run, what: who.what, fail: reject }, () => {
+    within({ experiment: who.experiment, what: who.what, fail: reject }, () => {
       act().then(resolve, reject);
     });
   });

@@ -1,6 +1,6 @@
 /**
  * Workflows in a process of their own, as the server sees it: the same flow, spoken to over IPC. When the process ends,
- * whoever ended it is found and named, and a new one goes on with the runs; a run that does it twice is set aside.
+ * whoever ended it is found and named, and a new one goes on with the experiments; an experiment that does it twice is set aside.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -8,7 +8,7 @@ import { closeSync, openSync, rmSync } from "node:fs";
 import path from "node:path";
 import { ExperimentId, type KnownWorkflow, type Recording, TillerError } from "@tiller/schema";
 import { declareDead, patient, type Store } from "@tiller/store";
-import { strikeRun } from "./holds.ts";
+import { strikeExperiment } from "./holds.ts";
 import type { FlowServer } from "./server.ts";
 import { FromChild, type Method, packArgs, packError, type ToChild, unpackError } from "./wire.ts";
 import { type LastWords, readWords } from "./words.ts";
@@ -73,7 +73,7 @@ export function fenceFlow(o: FencedOptions): FencedFlow {
     ready: () => fence.first,
     workflows: () => fence.workflows,
     check: (name, input) => call("check", name, input),
-    // its id is made here: asked twice, it is one run
+    // its id is made here: asked twice, it is one experiment
     start: async (def, input, s = {}) => {
       const name = typeof def === "string" ? def : def.name;
       const id = s.id ?? `${name.split("@")[0]}-${randomUUID().slice(0, 8)}`;
@@ -234,7 +234,7 @@ class Fence {
     });
   }
   #wait(call: Call): void {
-    if (call.method === "wait") return; // for as long as the run takes
+    if (call.method === "wait") return; // for as long as the experiment takes
     call.timer = setTimeout(() => this.#take(call.id)?.reject(away()), PATIENCE_MS);
   }
   #pass(call: Call): void {
@@ -265,16 +265,16 @@ class Fence {
     const executor = this.#executor;
     const stop = AbortSignal.timeout(PATIENCE_MS);
     try {
-      // first the runs that did it: whoever takes the work over must not take them
+      // first the experiments that did it: whoever takes the work over must not take them
       if (this.#wanted) this.#wanted = false;
-      else if (words?.run) {
-        const { run } = words;
-        const held = await patient(() => strikeRun(store.db, run, why), stop);
-        store.emit({ type: "experiment", id: ExperimentId.parse(run) });
+      else if (words?.experiment) {
+        const { experiment } = words;
+        const held = await patient(() => strikeExperiment(store.db, experiment, why), stop);
+        store.emit({ type: "experiment", id: ExperimentId.parse(experiment) });
         say(
           held
-            ? `${run} is held, for the process that runs workflows ended by it twice: ${why}. Mend the workflow and release it (tiller run release ${run}), or cancel it.`
-            : `the process that runs workflows ended by ${run}: ${why}. It is started again; the next time ${run} is held.`,
+            ? `${experiment} is held, for the process that runs workflows ended by it twice: ${why}. Mend the workflow and release it (tiller experiment release ${experiment}), or cancel it.`
+            : `the process that runs workflows ended by ${experiment}: ${why}. It is started again; the next time ${experiment} is held.`,
         );
       } else {
         if (words?.what) this.#avoid.push(words.what);
@@ -316,7 +316,7 @@ const away = () =>
 const lost = (c: Call) =>
   new TillerError(
     "workflows_lost",
-    `the process that runs workflows ended while it was asked to ${c.method}. Look in the list of runs whether it was done, and try again if not.`,
+    `the process that runs workflows ended while it was asked to ${c.method}. Look in the list of experiments whether it was done, and try again if not.`,
   );
 
 function inWords(words: LastWords | undefined, how: string): string {

@@ -1,5 +1,5 @@
 /**
- * What another run may keep of this one. A fork at a node keeps every result that cannot follow from it: what began
+ * What another experiment may keep of this one. A fork at a node keeps every result that cannot follow from it: what began
  * before the node ended, but for the node itself, what is below it and the workflows around it, which run again and
  * find their calls recorded. So answers that people gave beside it are not asked again.
  */
@@ -23,7 +23,7 @@ const pathOf = (experiment: string, id: string) => id.slice(experiment.length + 
 const startsIn = (id: string, roots: readonly string[]) =>
   roots.some((r) => id === r || id.startsWith(`${r}/`));
 
-/** `left`: batches that nobody will read any more once the old run has ended. */
+/** `left`: batches that nobody will read any more once the old experiment has ended. */
 export async function carryFor(
   store: Store,
   b: Branch,
@@ -89,7 +89,7 @@ const workflowsAround = async (store: Store, node: string): Promise<Set<string>>
     ).map((n) => n.id),
   );
 
-/** All that a run recorded, by path: for replays and migrations. */
+/** All that an experiment recorded, by path: for replays and migrations. */
 export async function recordedResults(
   store: Store,
   experiment: string,
@@ -100,7 +100,7 @@ export async function recordedResults(
   if (!ops.length)
     throw new TillerError(
       "not_found",
-      `there is no recorded run ${experiment}. Look it up in the studio.`,
+      `there is no recorded experiment ${experiment}. Look it up in the studio.`,
     );
   const results: Record<string, unknown> = {};
   for (const op of ops)
@@ -111,7 +111,7 @@ export async function recordedResults(
     : { results };
 }
 
-/** The batches that people still work on, by the path of their ask; one may be taken over from an earlier run already. */
+/** The batches that people still work on, by the path of their ask; one may be taken over from an earlier experiment already. */
 async function openBatchesOf(
   store: Store,
   experiment: string,

@@ -1,6 +1,6 @@
 /**
- * Runs set aside and let go again, on a real Postgres: by a person, by the deaths they caused, for want of their code;
- * and a run whose workflow changed under it ends, whatever places its record takes.
+ * Experiments set aside and let go again, on a real Postgres: by a person, by the deaths they caused, for want of their code;
+ * and an experiment whose workflow changed under it ends, whatever places its record takes.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,9 +12,9 @@ import {
   cancelInDatabase,
   listHeld,
   releaseKnown,
-  releaseRun,
+  releaseExperiment,
   setAsideUnknown,
-  strikeRun,
+  strikeExperiment,
 } from "./holds.ts";
 import { createExperiment, getExperiment } from "@tiller/lab";
 import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
@@ -70,11 +70,11 @@ afterAll(async () => {
   rmSync(home, { recursive: true, force: true });
 });
 
-const state = async (run: string) => (await getExperiment(store.db, run)).state;
-const batchesOf = (run: string) =>
-  store.db.value(sql`select count(*)::int from batch where experiment = ${run}`, z.number());
-async function asked(run: string): Promise<void> {
-  await expect.poll(() => batchesOf(run), { timeout: 20_000 }).toBe(1);
+const state = async (experiment: string) => (await getExperiment(store.db, experiment)).state;
+const batchesOf = (experiment: string) =>
+  store.db.value(sql`select count(*)::int from batch where experiment = ${experiment}`, z.number());
+async function asked(experiment: string): Promise<void> {
+  await expect.poll(() => batchesOf(experiment), { timeout: 20_000 }).toBe(1);
 }
 async function answerAll(): Promise<void> {
   const ann = PersonId.parse("ann");
@@ -90,7 +90,7 @@ async function answerAll(): Promise<void> {
   }
 }
 
-test("a run is held, people answer meanwhile, released it goes on from its record", async () => {
+test("an experiment is held, people answer meanwhile, released it goes on from its record", async () => {
   const id = await flow.start(asking, {}, { id: "held" });
   await asked(id);
   await flow.hold({ experiment: id, by: "ruth", reason: "a doubt" });
@@ -109,7 +109,7 @@ test("a run is held, people answer meanwhile, released it goes on from its recor
   await expect(flow.hold({ experiment: id, by: "ruth" })).rejects.toThrow(/is done/);
 }, 60_000);
 
-test("held runs are cancelled and released without their server", async () => {
+test("held experiments are cancelled and released without their server", async () => {
   const [a, b] = ["aside-a", "aside-b"];
   for (const id of [a, b]) await flow.start(asking, {}, { id });
   for (const id of [a, b]) await asked(id);
@@ -117,34 +117,34 @@ test("held runs are cancelled and released without their server", async () => {
   await cancelInDatabase(store.db, a, "cancelled from the command line");
   await expect(flow.wait(a)).rejects.toThrow(/cancelled/);
   expect(await state(a)).toBe("cancelled");
-  await expect(releaseRun(store.db, a)).rejects.toThrow(/is cancelled/);
-  await releaseRun(store.db, b);
-  await expect(releaseRun(store.db, b)).rejects.toThrow(/nothing to release/);
+  await expect(releaseExperiment(store.db, a)).rejects.toThrow(/is cancelled/);
+  await releaseExperiment(store.db, b);
+  await expect(releaseExperiment(store.db, b)).rejects.toThrow(/nothing to release/);
   await answerAll();
   expect(await flow.wait(b)).toBe("before");
-  await expect(releaseRun(store.db, "none")).rejects.toThrow(/no run none/);
+  await expect(releaseExperiment(store.db, "none")).rejects.toThrow(/no experiment none/);
 }, 60_000);
 
-test("a run that ends its process twice is held; deaths of long ago do not count", async () => {
+test("an experiment that ends its process twice is held; deaths of long ago do not count", async () => {
   const id = await flow.start(asking, {}, { id: "deadly" });
   await asked(id);
-  expect(await strikeRun(store.db, id, "it was silent")).toBe(false);
+  expect(await strikeExperiment(store.db, id, "it was silent")).toBe(false);
   await store.db.run(
-    sql`update run_trouble set at = now() - interval '2 hours' where experiment = ${id}`,
+    sql`update experiment_trouble set at = now() - interval '2 hours' where experiment = ${id}`,
   );
-  expect(await strikeRun(store.db, id, "it was silent")).toBe(false);
+  expect(await strikeExperiment(store.db, id, "it was silent")).toBe(false);
   expect(await state(id)).toBe("running");
-  expect(await strikeRun(store.db, id, "it called for memory without end")).toBe(true);
+  expect(await strikeExperiment(store.db, id, "it called for memory without end")).toBe(true);
   const { state: now, error } = await getExperiment(store.db, id);
   expect(now).toBe("held");
   expect(error).toMatch(
-    /ended the process.* 2 times.*called for memory.*release the run, or cancel/,
+    /ended the process.* 2 times.*called for memory.*release the experiment, or cancel/,
   );
-  expect(await strikeRun(store.db, id, "again")).toBe(false); // it is not running
+  expect(await strikeExperiment(store.db, id, "again")).toBe(false); // it is not running
   await flow.cancel({ node: id, by: "ruth" });
 }, 60_000);
 
-test("a run without its code is set aside and named, and goes on when the code is there", async () => {
+test("an experiment without its code is set aside and named, and goes on when the code is there", async () => {
   const id = await flow.start(asking, {}, { id: "codeless" });
   await asked(id);
   expect((await setAsideUnknown(store.db, ["changing@1"])).map((t) => t.experiment)).toEqual([id]);
@@ -176,7 +176,7 @@ test("what a workflow leaves under way when it returns is shown as left, and lea
   expect(await store.db.value(open, z.number())).toBe(0);
 }, 60_000);
 
-test("a run that meets a changed workflow fails and says so", async () => {
+test("an experiment that meets a changed workflow fails and says so", async () => {
   deploy = 0;
   const kinds = Changes.shape.how.options;
   for (const how of kinds) await flow.start(changing, { how }, { id: `changed-${how}` });
@@ -193,7 +193,7 @@ test("a run that meets a changed workflow fails and says so", async () => {
   }
 }, 60_000);
 
-test("a run that was written down and never begun is begun; one that was to replace another is not", async () => {
+test("an experiment that was written down and never begun is begun; one that was to replace another is not", async () => {
   const row = (id: string, origin: Record<string, unknown> | null) =>
     createExperiment(store.db, {
       id: ExperimentId.parse(id),

@@ -1,4 +1,4 @@
-/** What all workflows of a process share, and what one run is given. */
+/** What all workflows of a process share, and what one experiment is given. */
 import type { Models } from "@tiller/model";
 import type { Agents, ExperimentId } from "@tiller/schema";
 import type { Identify } from "@tiller/lab";
@@ -39,7 +39,7 @@ export interface Host {
 export interface RunConfig {
   readonly agents: Agents;
   readonly carried: Carried;
-  /** results of the run that `replay` agents answer from, by experiment */
+  /** results of the experiment that `replay` agents answer from, by experiment */
   replay(experiment: string): Promise<Readonly<Record<string, unknown>>>;
 }
 
@@ -52,9 +52,10 @@ export interface WorkflowArgs {
   readonly seed: number;
   readonly input: unknown;
   readonly budgets: readonly BudgetScope[];
-  /** results come in recorded turns; absent where the run began before there were any */
+  /** results come in recorded turns; absent where the experiment began before there were any */
   readonly turns?: boolean;
-  /** of a run that goes on in place of another: that one, and the batches nobody will read */
+  /** of an experiment that goes on in place of another: that one, and the batches nobody will read */
+  // `run`: the other's id, under the name that earlier versions recorded
   readonly ends?: { readonly run: string; readonly why: string; readonly left: readonly string[] };
   /** workflows above it */
   readonly depth?: number;

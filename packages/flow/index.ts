@@ -16,5 +16,5 @@ export * from "./progress.ts";
 export * from "./spend.ts";
 export * from "./trace.ts";
 export * from "./trace-file.ts";
-export { nodePart, resultText, runResult, type Whole } from "./trace-values.ts";
+export { nodePart, resultText, experimentResult, type Whole } from "./trace-values.ts";
 export * from "./trigger-rows.ts";

@@ -38,8 +38,8 @@ const Left = z.object({
   how: z.enum(["forgotten", "late", "race", "asked"]),
 });
 /** Those that are recorded have a node by then; the others are refused before they begin. */
-async function failed(run: string, call: string): Promise<void> {
-  const nodes = sql`select count(*)::int from node where experiment = ${run} and state = 'failed'`;
+async function failed(experiment: string, call: string): Promise<void> {
+  const nodes = sql`select count(*)::int from node where experiment = ${experiment} and state = 'failed'`;
   if (["step", "child", "map", "model"].includes(call))
     await expect.poll(() => store.db.value(nodes, z.number()), { timeout: 20_000 }).not.toBe(0);
 }
@@ -74,21 +74,24 @@ afterAll(async () => {
   rmSync(home, { recursive: true, force: true });
 });
 
-test.each(Object.keys(calls))("a failed %s that nobody awaits fails the run", async (call) => {
-  const id = await flow.start(leaving, { call, how: "forgotten" });
-  await expect(flow.wait(id)).rejects.toMatchObject({
-    code: "left_behind",
-    message: expect.stringMatching(
-      new RegExp(
-        `^flow\\.${call} ".*" failed, and the workflow ended without.*catch what may fail`,
+test.each(Object.keys(calls))(
+  "a failed %s that nobody awaits fails the experiment",
+  async (call) => {
+    const id = await flow.start(leaving, { call, how: "forgotten" });
+    await expect(flow.wait(id)).rejects.toMatchObject({
+      code: "left_behind",
+      message: expect.stringMatching(
+        new RegExp(
+          `^flow\\.${call} ".*" failed, and the workflow ended without.*catch what may fail`,
+        ),
       ),
-    ),
-  });
-  const late = await flow.start(leaving, { call, how: "late" });
-  expect(await flow.wait(late)).toMatch(/^caught: /);
-  const race = await flow.start(leaving, { call, how: "race" });
-  expect(await flow.wait(race)).toBe("other");
-});
+    });
+    const late = await flow.start(leaving, { call, how: "late" });
+    expect(await flow.wait(late)).toMatch(/^caught: /);
+    const race = await flow.start(leaving, { call, how: "race" });
+    expect(await flow.wait(race)).toBe("other");
+  },
+);
 
 test("it is the same after a replay", async () => {
   executions = 0;

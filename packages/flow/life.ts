@@ -39,7 +39,7 @@ export async function guardLife(
   },
 ): Promise<Life> {
   const { db, executor } = store;
-  // on a connection of its own: behind ten thousand runs that begin again it would be silent for minutes
+  // on a connection of its own: behind ten thousand experiments that begin again it would be silent for minutes
   const own = () => new Db(store.holder.client() as unknown as pg.Pool);
   const takeOver = async (dead: readonly string[]) => {
     for (const id of dead)
@@ -63,7 +63,7 @@ export async function guardLife(
     const lost = alone ? await setAsideUnknown(db, o.known, start ? {} : { executor }) : [];
     const waits = start ? (await listHeld(db)).filter((t) => t.kind === "code") : lost;
     const lines = [
-      ...back.map((run) => `${run} goes on: its code is there again.`),
+      ...back.map((experiment) => `${experiment} goes on: its code is there again.`),
       ...waits.map((t) => `${t.experiment} is held: ${t.why}`),
     ];
     if (lines.length) o.onAside?.(lines);

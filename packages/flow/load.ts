@@ -51,7 +51,7 @@ export async function loadFenced(
       if (now.mtimeMs !== before.mtimeMs && now.size > 0) parent.again();
     });
     parent.say(
-      `${file} could not be loaded: ${why.replace(/\.$/, "")}. Its workflows are missing, and their runs wait for it. Mend it and save it: it is read again then.`,
+      `${file} could not be loaded: ${why.replace(/\.$/, "")}. Its workflows are missing, and their experiments wait for it. Mend it and save it: it is read again then.`,
     );
   };
   if (avoid.includes(what)) {

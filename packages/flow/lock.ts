@@ -1,6 +1,6 @@
 /**
  * What all code of a process shares stays as it is: a workflow that replaces `setTimeout` or `JSON.parse` gets the error
- * itself, in place of breaking every other run. What would end the process is refused to workflows.
+ * itself, in place of breaking every other experiment. What would end the process is refused to workflows.
  */
 import { doer, refuseEnding } from "./fence.ts";
 

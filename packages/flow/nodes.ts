@@ -103,7 +103,7 @@ const OpRow = z.object({
 });
 export type OpRow = z.infer<typeof OpRow>;
 
-/** What a run recorded, in the order it began: the source of forks, replays and migrations. */
+/** What an experiment recorded, in the order it began: the source of forks, replays and migrations. */
 export const opsOf = (db: Db, experiment: string): Promise<OpRow[]> =>
   db.many(
     sql`select id, kind, state, started_at as "startedAt", ended_at as "endedAt", input, output from node where experiment = ${experiment} order by started_at, place`,

@@ -1,6 +1,6 @@
 /**
  * One call of a flow: a recorded step of DBOS and a node of the trace. What is on record is not run again; what was
- * carried over from another run is recorded in place of running. A result is recorded with its turn (turns.ts) and a
+ * carried over from another experiment is recorded in place of running. A result is recorded with its turn (turns.ts) and a
  * digest of what was asked, so that a replay by changed code is found out.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
@@ -40,7 +40,7 @@ export interface OpNotes {
 }
 export interface OpContext {
   readonly id: string;
-  /** below the run's root */
+  /** below the experiment's root */
   readonly path: string;
   /** order among the workflow's calls */
   readonly place: number;
@@ -81,7 +81,7 @@ export class Ops {
   readonly host: Host;
   readonly args: WorkflowArgs;
   readonly config: RunConfig;
-  /** undefined: the run began before results had turns */
+  /** undefined: the experiment began before results had turns */
   readonly turns: Turns | undefined;
   /** calls whose result the workflow has not got: at its end nobody waits for them any more */
   readonly underWay = new Set<{ readonly id: string }>();
@@ -113,7 +113,7 @@ export class Ops {
       bodies.getStore()?.rng ?? (this.#rng ??= seeded(this.args.seed, this.pathOf(this.args.id)))
     );
   }
-  /** below the run's root */
+  /** below the experiment's root */
   pathOf(id: string): string {
     return id.slice(this.args.experiment.length + 1);
   }
@@ -124,7 +124,7 @@ export class Ops {
   parent(): string {
     return headings.getStore() ?? this.args.id;
   }
-  /** The run cannot go on, whatever the workflow makes of it: a replay would not be the same. */
+  /** The experiment cannot go on, whatever the workflow makes of it: a replay would not be the same. */
   break(why: unknown): unknown {
     this.#broken ??= { why };
     this.#onBroken?.(why);
@@ -155,7 +155,7 @@ export class Ops {
       made = Promise.reject(e as Error);
     }
     if (!this.turns) {
-      made.catch(() => {}); // of a run with the old rules: in the trace alone
+      made.catch(() => {}); // of an experiment with the old rules: in the trace alone
       return made;
     }
     const result = new Result(made);
@@ -412,7 +412,7 @@ class Call<T> implements OpContext {
       if (this.#ops.host.stopping.aborted) return new Promise<never>(() => {});
       const { args, host } = this.#ops;
       if (stops(e, args.id)) throw e;
-      // what is below was cancelled: with all of this run, or by itself
+      // what is below was cancelled: with all of this experiment, or by itself
       if (isControl(e) && (await isCancelled(host, args.id)))
         throw new Dbos.DBOSWorkflowCancelledError(args.id);
       made = { error: recorded(e) };
@@ -420,7 +420,7 @@ class Call<T> implements OpContext {
     this.#turn = await turns.number(this.#name);
     return { turn: this.#turn, ...(this.#of === undefined ? {} : { of: this.#of }), ...made };
   }
-  /** Of a run that began before results had turns. */
+  /** Of an experiment that began before results had turns. */
   async #runAsBefore(): Promise<T> {
     try {
       await this.#keepInput();
@@ -478,7 +478,7 @@ class Call<T> implements OpContext {
     if (carried.closed && (kind === "ask" || kind === "model"))
       throw new TillerError(
         "not_recorded",
-        `the recording has nothing at ${this.path}. Record the run again with today's workflow and input.`,
+        `the recording has nothing at ${this.path}. Record the experiment again with today's workflow and input.`,
       );
     for (;;)
       try {

@@ -1,5 +1,5 @@
 /**
- * Places of runs that began before results had turns (decision 24): they go on as they began. Recorded steps are
+ * Places of experiments that began before results had turns (decision 24): they go on as they began. Recorded steps are
  * numbered by the order they begin in, so what runs beside each other must begin together; names are cut at 120
  * characters, and places grow as long as they get.
  */

@@ -16,7 +16,7 @@ interface Slot {
 const slots = new AsyncLocalStorage<Slot>();
 
 const NAME_BYTES = 100;
-const PATH_BYTES = 200; // below the run's id
+const PATH_BYTES = 200; // below the experiment's id
 const HEAD_BYTES = 60;
 
 const hash = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 12);

@@ -1,4 +1,4 @@
-/** How far a run is, on a real Postgres: items of a map that have not begun, and who is waited for and what helps. */
+/** How far an experiment is, on a real Postgres: items of a map that have not begun, and who is waited for and what helps. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";

@@ -1,22 +1,28 @@
 /**
- * How far runs are, when they will end as things go, what they have used up, and what they wait for. Parts are counted
- * once each, an ask once an answer, an item of a map that has not begun as much as the items that ended; what else a run
+ * How far experiments are, when they will end as things go, what they have used up, and what they wait for. Parts are counted
+ * once each, an ask once an answer, an item of a map that has not begun as much as the items that ended; what else an experiment
  * has not reached yet nobody can count, and the forecast says so.
  */
 import { z } from "zod";
-import { Budget, ExperimentId, NodeWait, type RunProgress, TracedRun } from "@tiller/schema";
+import {
+  Budget,
+  ExperimentId,
+  NodeWait,
+  type ExperimentProgress,
+  TracedExperiment,
+} from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 
-const LISTED = 200; // runs, the newest
-const WAITS = 5; // places listed a run, those that wait longest
+const LISTED = 200; // experiments, the newest
+const WAITS = 5; // places listed an experiment, those that wait longest
 const NAMED = 4; // people named at a place
-const WINDOW_SECONDS = 24 * 3600; // the pace of the last day, or of the run where it is younger
+const WINDOW_SECONDS = 24 * 3600; // the pace of the last day, or of the experiment where it is younger
 
 const HeadRow = z.object({
   id: ExperimentId,
   recipe: z.string(),
   title: z.string(),
-  state: TracedRun.shape.state,
+  state: TracedExperiment.shape.state,
   imported: z.boolean(),
   startedAt: z.iso.datetime(),
   endedAt: z.iso.datetime().nullable(),
@@ -53,7 +59,7 @@ const WaitRow = NodeWait.extend({
 });
 type WaitRow = z.infer<typeof WaitRow>;
 
-export async function listProgress(db: Db, o: { now: Date }): Promise<RunProgress[]> {
+export async function listProgress(db: Db, o: { now: Date }): Promise<ExperimentProgress[]> {
   const heads = await db.many(
     sql`select e.id, e.recipe, e.title, e.state, coalesce(e.origin ? 'imported', false) as imported, e.started_at as "startedAt", e.ended_at as "endedAt", e.error, e.budget,
           coalesce(s.money, 0)::float8 as money, coalesce(s.tokens, 0)::float8 as tokens, coalesce(s.people, 0)::float8 as people,
@@ -150,13 +156,13 @@ interface Part {
   readonly recent: number;
 }
 /**
- * The end at the pace of the last day (of the run where it is younger), people's answers and the rest each at their
+ * The end at the pace of the last day (of the experiment where it is younger), people's answers and the rest each at their
  * own; with the reason where it cannot be told.
  */
 export function forecast(
-  state: TracedRun["state"],
+  state: TracedExperiment["state"],
   o: { answers: Part; others: Part; elapsed: number; now: Date },
-): Pick<RunProgress, "end" | "basis"> {
+): Pick<ExperimentProgress, "end" | "basis"> {
   if (state === "held") return { end: null, basis: "it is held" };
   if (state !== "running") return { end: null, basis: "it has ended" };
   const seconds = Math.max(1, Math.min(o.elapsed, WINDOW_SECONDS));
@@ -217,7 +223,7 @@ function atWork(w: WaitRow, now: Date): string {
   const named = first.map(([name, at]) => `${name} for ${minutes(at)} min`).join(", ");
   return more > 0 ? `${named} and ${more} more` : named;
 }
-const waitInWords = (w: WaitRow, now: Date): RunProgress["waits"][number] => ({
+const waitInWords = (w: WaitRow, now: Date): ExperimentProgress["waits"][number] => ({
   node: w.node,
   name: w.name,
   what:

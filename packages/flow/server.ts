@@ -40,7 +40,7 @@ import {
   keptResult,
   plainExperiments,
 } from "@tiller/lab";
-import { holdRun, leaveBehind, releaseRun } from "./holds.ts";
+import { holdExperiment, leaveBehind, releaseExperiment } from "./holds.ts";
 import type { Models } from "@tiller/model";
 import type { Carried, WorkflowDef } from "./define.ts";
 import { openClock } from "./clock.ts";
@@ -53,14 +53,14 @@ import { compactAtRest, QUEUE_MS, quietDbos } from "./quiet.ts";
 import { openRecorder } from "./recorder.ts";
 import { type Executor, LocalExecutor } from "./executor.ts";
 import type { Host, RunConfig, WorkflowArgs } from "./host.ts";
-import { branchId, migratedId, refuseId } from "./run-ids.ts";
-import { runWorkflow } from "./run.ts";
+import { branchId, migratedId, refuseId } from "./experiment-ids.ts";
+import { runWorkflow } from "./workflow.ts";
 import { beginUnbegun } from "./unbegun.ts";
 import { UnderWay } from "./under-way.ts";
 import { openWaiter } from "./waiter.ts";
 
 export interface StartOptions {
-  /** the run's name; the same again goes on with it */
+  /** the experiment's name; the same again goes on with it */
   readonly id?: string;
   readonly seed?: number;
   readonly agents?: Agents;
@@ -72,14 +72,14 @@ export interface StartOptions {
   readonly origin?: Record<string, unknown>;
   /** any server of the database may run it, in place of this one */
   readonly spread?: boolean;
-  /** the run that it goes on in place of: it ends once this one is there */
+  /** the experiment that it goes on in place of: it ends once this one is there */
   readonly ends?: WorkflowArgs["ends"];
 }
 export interface FlowServer {
   workflows(): KnownWorkflow[];
   /** Refuses an input that the workflow of this name would refuse. */
   check(workflow: string, input: unknown): Promise<void>;
-  /** Starts a run, or goes on with it when this id is known; by its definition or its name. */
+  /** Starts an experiment, or goes on with it when this id is known; by its definition or its name. */
   start<S extends z.ZodType>(
     def: WorkflowDef<S> | string,
     input: z.input<S>,
@@ -91,24 +91,24 @@ export interface FlowServer {
   answered(a: { batch: string; done: number }): void;
   /** Looks for complete batches whose notification was missed. */
   lookForMissed(): Promise<void>;
-  /** A new run from just before a node, with another input or output there; what does not follow from it is kept. */
+  /** A new experiment from just before a node, with another input or output there; what does not follow from it is kept. */
   fork(o: {
     node: string;
     input?: unknown;
     output?: unknown;
     by: string;
   }): Promise<{ experiment: string }>;
-  /** The same in place of the old run, which ends; people go on with the work they have. */
+  /** The same in place of the old experiment, which ends; people go on with the work they have. */
   rewind(o: { node: string; by: string }): Promise<{ experiment: string }>;
-  /** A new run that asks this question again. */
+  /** A new experiment that asks this question again. */
   reask(o: { node: string; by: string }): Promise<{ experiment: string }>;
   cancel(o: { node: string; by: string; reason?: string }): Promise<void>;
-  /** Sets a run aside until it is released; what it asked of people stays with them. */
+  /** Sets an experiment aside until it is released; what it asked of people stays with them. */
   hold(o: { experiment: string; by: string; reason?: string }): Promise<void>;
   release(o: { experiment: string }): Promise<void>;
-  /** What people and models answered in a run, and with `jobs` what its jobs made, to run it again without them. */
+  /** What people and models answered in an experiment, and with `jobs` what its jobs made, to run it again without them. */
   record(experiment: string, o?: { jobs?: boolean }): Promise<Recording>;
-  /** Takes a run over to another version by that version's `migrate`. */
+  /** Takes an experiment over to another version by that version's `migrate`. */
   migrate(o: { experiment: string; to: string; by: string }): Promise<{ experiment: string }>;
   close(): Promise<void>;
 }
@@ -133,7 +133,7 @@ export async function launchFlow(o: {
   identify?: Identify;
   /** workflows of the shared queue that run here at once */
   workerConcurrency?: number;
-  /** runs that wait for code which is not here, or no longer do */
+  /** experiments that wait for code which is not here, or no longer do */
   onAside?: ((lines: readonly string[]) => void) | undefined;
   /** this server was declared dead: nothing it does counts any more */
   onFenced?: (why: TillerError) => void;
@@ -192,7 +192,7 @@ export async function launchFlow(o: {
       if (!known) {
         known = patient(() => loadConfig(store, experiment), stopping.signal).then((own) => {
           if (own) return own;
-          configs.set(experiment, plain); // thousands of runs have nothing of their own: they share one
+          configs.set(experiment, plain); // thousands of experiments have nothing of their own: they share one
           return plain;
         });
         configs.set(experiment, known);
@@ -256,7 +256,7 @@ export async function launchFlow(o: {
       try {
         const { ends } = args;
         if (root && ends) await outside(() => patient(() => replaced(ends), stopping.signal));
-        const stored = await doing({ run: args.experiment, what: args.id }, () =>
+        const stored = await doing({ experiment: args.experiment, what: args.id }, () =>
           runWorkflow(host, def, args),
         );
         fault("workflow.ended");
@@ -389,12 +389,12 @@ export async function launchFlow(o: {
     await cancelNodes(db, node, why);
     host.underWay.breakOff(await placeRoots(db, node));
     if (!node.includes("/"))
-      // the whole run
+      // the whole experiment
       await endExperiment(db, node, { state: "cancelled", error: why });
   };
-  /** The run that a new one goes on in place of ends; what was made of what is taken back leaves the desks. */
-  const replaced = async ({ run, why, left }: NonNullable<WorkflowArgs["ends"]>) => {
-    await end(run, why, { batches: false });
+  /** The experiment that a new one goes on in place of ends; what was made of what is taken back leaves the desks. */
+  const replaced = async ({ run: experiment, why, left }: NonNullable<WorkflowArgs["ends"]>) => {
+    await end(experiment, why, { batches: false });
     for (const batch of left) await cancelBatches(db, batch);
   };
   const cancel: FlowServer["cancel"] = async ({ node, by, reason }) => {
@@ -404,7 +404,7 @@ export async function launchFlow(o: {
   };
   const hold: FlowServer["hold"] = async ({ experiment, by, reason }) => {
     await recorder.flush();
-    await holdRun(db, experiment, `held by ${by}${reason ? `: ${reason}` : ""}`);
+    await holdExperiment(db, experiment, `held by ${by}${reason ? `: ${reason}` : ""}`);
     host.underWay.breakOff([experiment]);
     // what still waits here records nothing any more; released, it runs anew
     for (const id of here.keys())
@@ -412,10 +412,10 @@ export async function launchFlow(o: {
     store.emit({ type: "experiment", id: ExperimentId.parse(experiment) });
   };
   const release: FlowServer["release"] = async ({ experiment }) => {
-    await releaseRun(db, experiment);
+    await releaseExperiment(db, experiment);
     store.emit({ type: "experiment", id: ExperimentId.parse(experiment) });
   };
-  /** Starts a branch of a run; `inPlace` ends the old one. */
+  /** Starts a branch of an experiment; `inPlace` ends the old one. */
   const branch = async (
     b: Branch,
     by: string,
@@ -444,7 +444,7 @@ export async function launchFlow(o: {
       origin: { kind: b.kind, experiment, node: b.node, by },
       ...(ends ? { ends } : {}),
     });
-    if (ends) await outside(() => replaced(ends)); // and the new run does so itself, should this process die now
+    if (ends) await outside(() => replaced(ends)); // and the new experiment does so itself, should this process die now
     return { experiment: id };
   };
 
@@ -483,7 +483,7 @@ export async function launchFlow(o: {
       if (!over)
         throw new TillerError(
           "no_migration",
-          `${to} does not say how a run of ${old.recipe} goes on. Add it to its \`migrate\`.`,
+          `${to} does not say how an experiment of ${old.recipe} goes on. Add it to its \`migrate\`.`,
         );
       await recorder.flush();
       const recorded = await recordedResults(store, experiment, { batches: true });

@@ -1,4 +1,4 @@
-/** What runs used up, by node; sums over a subtree hold the budgets. */
+/** What experiments used up, by node; sums over a subtree hold the budgets. */
 import { z } from "zod";
 import { behind, prepared } from "@tiller/store/sql.ts";
 import { type Db, sql } from "@tiller/store";

@@ -28,8 +28,8 @@ test("guesses at a door fill up again though the clock was set back", async () =
 
 test("nothing ends before it began", async () => {
   const experiment = ExperimentId.parse("early");
-  const run = { id: experiment, recipe: "r@1", title: "t", seed: 1, config: {}, stages: [] };
-  await createExperiment(store.db, run);
+  const row = { id: experiment, recipe: "r@1", title: "t", seed: 1, config: {}, stages: [] };
+  await createExperiment(store.db, row);
   await store.db.run(
     sql`update experiment set started_at = now() + interval '1 hour' where id = ${experiment}`,
   );

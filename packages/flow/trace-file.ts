@@ -1,5 +1,5 @@
 /**
- * A run as one self-contained HTML file that opens offline in the studio's own viewer, and such a file read back. The file is
+ * An experiment as one self-contained HTML file that opens offline in the studio's own viewer, and such a file read back. The file is
  * lines: a head, the viewer, the light nodes, then blocks of full nodes, each gzipped and in base64 inside a script
  * element of its own, so that a browser decodes only what is looked at and an import reads it as a stream.
  */
@@ -11,13 +11,14 @@ import {
   findUnstorable,
   type NodeLink,
   NodeRest,
+  StoredTraceFileHead,
   TillerError,
-  TraceFileHead,
-  type TracedRun,
+  type TraceFileHead,
+  type TracedExperiment,
   TraceNode,
 } from "@tiller/schema";
 import { Db, sql, type Store, writeBlob } from "@tiller/store";
-import { getTracedRun, lightColumns, nodeRests } from "./trace.ts";
+import { getTracedExperiment, lightColumns, nodeRests } from "./trace.ts";
 import { FILED_BYTES, resultText } from "./trace-values.ts";
 
 const BLOCK_BYTES = 512_000; // of JSON, before compression: a larger node has a block of its own
@@ -46,7 +47,7 @@ const inPage = (text: string) => text.replaceAll(/<(?=\/script|!--|script)/gi, "
 const attribute = (text: string) =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 
-/** The file, piece by piece, of one moment of the run: changes after the first piece do not show. */
+/** The file, piece by piece, of one moment of the experiment: changes after the first piece do not show. */
 export async function* exportTrace(
   store: Store,
   id: string,
@@ -67,26 +68,26 @@ async function* pieces(
   home: string,
   { id, viewer }: { id: string; viewer: ViewerFiles },
 ): AsyncGenerator<string> {
-  const traced = await getTracedRun(db, id);
+  const traced = await getTracedExperiment(db, id);
   const result =
     (traced.resultBytes ?? 0) > FILED_BYTES
       ? null
       : (JSON.parse(await resultText(db, home, id)) as unknown);
-  const run = { ...traced, result };
+  const experiment = { ...traced, result };
   const nodes = await db.many(
     sql`select ${lightColumns} from node n where n.experiment = ${id} order by n.seq`,
     TraceNode,
   );
   const head: TraceFileHead = {
     format: "tiller-trace",
-    version: 1,
-    run,
+    version: 2,
+    experiment,
     nodes: nodes.length,
     exportedAt: new Date().toISOString(),
   };
   yield `<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; font-src data:; img-src data:">
-<title>${attribute(run.title)}</title>\n`;
+<title>${attribute(experiment.title)}</title>\n`;
   yield `<style>\n${viewer.style.replaceAll("</style", "<\\/style")}\n</style></head><body><div id="root"></div>\n`;
   yield element("head", Buffer.from(JSON.stringify(head)).toString("base64"));
   yield element("nodes", await packed(nodes));
@@ -120,7 +121,7 @@ async function* pieces(
 const notOurs = (why: string, cause?: unknown) =>
   new TillerError(
     "not_a_trace",
-    `this is not a whole exported trace (${why}). Export the run again with "tiller trace export".`,
+    `this is not a whole exported trace (${why}). Export the experiment again with "tiller trace export".`,
     { cause },
   );
 
@@ -181,7 +182,7 @@ const COUNT = z
   .int()
   .min(0)
   .max(2 ** 31 - 1);
-/** A node as it may come in: its numbers are those that a run can have. */
+/** A node as it may come in: its numbers are those that an experiment can have. */
 const ImportedNode = TraceNode.extend({
   place: COUNT,
   tokens: COUNT,
@@ -191,7 +192,7 @@ const ImportedNode = TraceNode.extend({
 });
 
 /**
- * Ids as they come in, renamed below the import. A node lives nowhere else. What it points to outside of the run that was
+ * Ids as they come in, renamed below the import. A node lives nowhere else. What it points to outside of the experiment that was
  * exported may mean something else on this server, so it gets a name that nothing here has; what is named by its content
  * (datasets, checkpoints) is the same everywhere.
  */
@@ -201,7 +202,7 @@ const below = (old: string, experiment: string) => {
   return {
     node: (x: string): string => {
       if (inside(x)) return renamed(x);
-      throw notOurs(`it has a node ${x.slice(0, 100)}, which is not of its run ${old}`);
+      throw notOurs(`it has a node ${x.slice(0, 100)}, which is not of its experiment ${old}`);
     },
     link: (l: NodeLink): NodeLink => {
       if (l.kind === "dataset" || l.kind === "checkpoint") return l;
@@ -211,7 +212,7 @@ const below = (old: string, experiment: string) => {
   };
 };
 
-/** Reads an exported file into the database as a run that nothing can change. All of it or nothing. */
+/** Reads an exported file into the database as an experiment that nothing can change. All of it or nothing. */
 export async function importTrace(
   store: Store,
   chunks: AsyncIterable<Uint8Array>,
@@ -229,14 +230,14 @@ export async function importTrace(
       if (id === "head") {
         if (head) throw notOurs("it has two heads");
         head = await parseHead(text);
-        experiment = await freeId(db, head.run.id);
-        const old = head.run.id;
+        experiment = await freeId(db, head.experiment.id);
+        const old = head.experiment.id;
         rename = below(old, experiment);
-        await insertRun(db, home, {
-          run: { ...head.run, id: experiment as TracedRun["id"] },
+        await insertExperiment(db, home, {
+          experiment: { ...head.experiment, id: experiment as TracedExperiment["id"] },
           imported: {
             from: old,
-            state: head.run.state,
+            state: head.experiment.state,
             exportedAt: head.exportedAt,
             by: o.by,
           },
@@ -293,7 +294,7 @@ async function parseHead(text: string): Promise<TraceFileHead> {
         return z.NEVER;
       }
     })
-    .pipe(TraceFileHead)
+    .pipe(StoredTraceFileHead)
     .safeParse(text);
   if (parsed.success) {
     const found = findUnstorable(parsed.data, "its head");
@@ -304,7 +305,7 @@ async function parseHead(text: string): Promise<TraceFileHead> {
 }
 
 const LONGEST_ID = 180; // an id with its number stays below the longest there may be
-/** The run's own id where it is free, else with a number behind it; one import chooses at a time. */
+/** The experiment's own id where it is free, else with a number behind it; one import chooses at a time. */
 async function freeId(db: Db, id: string): Promise<string> {
   await db.run(sql`select pg_advisory_xact_lock(hashtext('trace import'))`);
   for (let n = 0; ; n++) {
@@ -315,18 +316,19 @@ async function freeId(db: Db, id: string): Promise<string> {
 
 const json = (x: unknown) => JSON.stringify(x);
 
-/** A run that was under way when it was exported does not go on here: it counts as cancelled. */
-async function insertRun(
+/** An experiment that was under way when it was exported does not go on here: it counts as cancelled. */
+async function insertExperiment(
   db: Db,
   home: string,
-  { run, imported }: { run: TracedRun; imported: object },
+  { experiment, imported }: { experiment: TracedExperiment; imported: object },
 ): Promise<void> {
-  const state = run.state === "running" || run.state === "held" ? "cancelled" : run.state;
-  const text = json(run.result ?? null);
+  const state =
+    experiment.state === "running" || experiment.state === "held" ? "cancelled" : experiment.state;
+  const text = json(experiment.result ?? null);
   const blob = text.length > INLINE_BYTES ? await writeBlob(home, Buffer.from(text)) : null;
   await db.run(sql`insert into experiment (id, recipe, title, state, seed, config, result, result_blob, result_bytes, agents, budget, origin, code_revision, started_at, ended_at, error)
-    values (${run.id}, ${run.recipe}, ${run.title}, ${state}, ${run.seed}, ${json(run.config ?? {})}, ${blob ? null : text}, ${blob}, ${run.result === null ? null : Buffer.byteLength(text)}, ${json(run.agents)}, ${json(run.budget)},
-      ${json({ imported, before: run.origin ?? null })}, ${run.codeRevision}, ${run.startedAt}, ${run.endedAt}, ${run.error})`);
+    values (${experiment.id}, ${experiment.recipe}, ${experiment.title}, ${state}, ${experiment.seed}, ${json(experiment.config ?? {})}, ${blob ? null : text}, ${blob}, ${experiment.result === null ? null : Buffer.byteLength(text)}, ${json(experiment.agents)}, ${json(experiment.budget)},
+      ${json({ imported, before: experiment.origin ?? null })}, ${experiment.codeRevision}, ${experiment.startedAt}, ${experiment.endedAt}, ${experiment.error})`);
 }
 
 async function insertLight(db: Db, nodes: readonly object[]): Promise<void> {

@@ -74,7 +74,7 @@ export async function nodePart(
   if (found.elsewhere)
     throw new TillerError(
       "left_out",
-      `the ${o.part} of ${o.node} was too large for the file that it came in. It is on the server that the run is from.`,
+      `the ${o.part} of ${o.node} was too large for the file that it came in. It is on the server that the experiment is from.`,
     );
   if (o.part === "input" || o.part === "output") return wholeOf(home, found[o.part]);
   if (o.part === "answers") return { pieces: answersOf(db, o.node) };
@@ -112,20 +112,21 @@ async function* answersOf(db: Db, node: string): AsyncGenerator<string> {
   yield kept ? kept.text.slice(1) : "]";
 }
 
-/** A run's whole result as JSON, however large; "null" until there is one. */
-export async function runResult(db: Db, home: string, id: string): Promise<Whole> {
+/** An experiment's whole result as JSON, however large; "null" until there is one. */
+export async function experimentResult(db: Db, home: string, id: string): Promise<Whole> {
   const found = await db.maybe(
     sql`select result_blob as blob, result::text as text from experiment where id = ${id}`,
     z.object({ blob: z.string().nullable(), text: z.string().nullable() }),
   );
   if (!found)
-    throw new TillerError("not_found", `there is no run ${id}. Look it up in the studio.`);
+    throw new TillerError("not_found", `there is no experiment ${id}. Look it up in the studio.`);
   return found.blob === null
     ? { pieces: [found.text ?? "null"] }
     : wholeOf(home, { blob: found.blob });
 }
 export async function resultText(db: Db, home: string, id: string): Promise<string> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of (await runResult(db, home, id)).pieces) pieces.push(Buffer.from(piece));
+  for await (const piece of (await experimentResult(db, home, id)).pieces)
+    pieces.push(Buffer.from(piece));
   return Buffer.concat(pieces).toString("utf8");
 }

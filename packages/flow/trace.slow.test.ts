@@ -10,7 +10,7 @@ import { makeTree, storeTree } from "./fixtures/tree.ts";
 import {
   addComment,
   getNode,
-  getTracedRun,
+  getTracedExperiment,
   listComments,
   searchTrace,
   tracePage,
@@ -48,11 +48,11 @@ async function* bytes(pieces: AsyncIterable<string>, cut = 65_537) {
     for (let i = 0; i < all.length; i += cut) yield all.subarray(i, i + cut);
   }
 }
-/** A node as it is whatever run it stands in. */
-const bare = (n: TraceNode, run: string) => ({
+/** A node, whatever experiment it stands in. */
+const bare = (n: TraceNode, experiment: string) => ({
   ...n,
-  id: n.id.slice(run.length),
-  parent: n.parent?.slice(run.length),
+  id: n.id.slice(experiment.length),
+  parent: n.parent?.slice(experiment.length),
   experiment: "",
   seq: 0,
 });
@@ -122,7 +122,7 @@ test("comments carry the author's pseudonym and stay with their node", async () 
   expect((await getNode(store.db, home, { experiment: "study-1", node })).comments).toEqual([said]);
   await expect(
     addComment(store.db, { experiment: "other", node, person: ruth, text: "Why?" }),
-  ).rejects.toThrow("run other has no node");
+  ).rejects.toThrow("experiment other has no node");
 });
 
 test("search finds what stands in inputs, outputs, errors and blobs, and takes % and quotes as they are", async () => {
@@ -166,7 +166,7 @@ test("a forecast gives people's answers their own pace, and says when it cannot 
   ).toBe("it has ended");
 });
 
-test("a run goes into a file and comes back equal, beside the old one and into a fresh database", async () => {
+test("an experiment goes into a file and comes back equal, beside the old one and into a fresh database", async () => {
   const before = (await tracePage(store.db, "study-1", 0)).nodes;
   const made = await importTrace(store, bytes(exportTrace(store, "study-1", viewer)), {
     by: "researcher-1",
@@ -174,8 +174,8 @@ test("a run goes into a file and comes back equal, beside the old one and into a
   expect(made).toEqual({ experiment: "study-1-import-1", nodes: 160 });
   const after = (await tracePage(store.db, made.experiment, 0)).nodes;
   expect(after.map((n) => bare(n, made.experiment))).toEqual(before.map((n) => bare(n, "study-1")));
-  const run = await getTracedRun(store.db, made.experiment);
-  expect(run).toMatchObject({ imported: true, state: "cancelled", title: "Reading study" });
+  const experiment = await getTracedExperiment(store.db, made.experiment);
+  expect(experiment).toMatchObject({ imported: true, state: "cancelled", title: "Reading study" });
   for (const n of before.filter((_, i) => i % 9 === 0)) {
     const old = await getNode(store.db, home, { experiment: "study-1", node: n.id });
     const back = await getNode(store.db, home, {
@@ -211,8 +211,8 @@ test("a run goes into a file and comes back equal, beside the old one and into a
 test("a file that is not whole is refused and leaves nothing behind", async () => {
   let text = "";
   for await (const p of exportTrace(store, "study-1", viewer)) text += p;
-  const runs = () => store.db.value(sql`select count(*)::int from experiment`, z.number());
-  const known = await runs();
+  const experiments = () => store.db.value(sql`select count(*)::int from experiment`, z.number());
+  const known = await experiments();
   const load = (t: string) =>
     importTrace(
       store,
@@ -227,10 +227,26 @@ test("a file that is not whole is refused and leaves nothing behind", async () =
   await expect(load(text.slice(0, block) + "AAAA" + text.slice(block + 4))).rejects.toThrow(
     "a block is damaged",
   );
-  expect(await runs()).toBe(known);
+  expect(await experiments()).toBe(known);
 }, 60_000);
 
-test("a file holds its own run alone, and no more than it seems", async () => {
+test("a file of version 1, whose head calls the experiment a run, comes in the same", async () => {
+  let text = "";
+  for await (const p of exportTrace(store, "study-1", viewer)) text += p;
+  const head = /id="head">([^<]*)</.exec(text)![1]!;
+  const { experiment, ...rest } = JSON.parse(Buffer.from(head, "base64").toString());
+  const before = Buffer.from(JSON.stringify({ ...rest, version: 1, run: experiment }));
+  const file = (async function* () {
+    yield Buffer.from(text.replace(head, before.toString("base64")));
+  })();
+  const made = await importTrace(store, file, { by: "x" });
+  expect(await getTracedExperiment(store.db, made.experiment)).toMatchObject({
+    title: experiment.title,
+    origin: { imported: { from: "study-1" } },
+  });
+}, 60_000);
+
+test("a file holds its own experiment alone, and no more than it seems", async () => {
   let text = "";
   for await (const p of exportTrace(store, "study-1", viewer)) text += p;
   const element = (id: string) => new RegExp(`id="${id}">([^<]*)<`).exec(text)![1]!;
@@ -258,7 +274,7 @@ test("a file holds its own run alone, and no more than it seems", async () => {
     );
   const before = await state();
   const target = read("nodes").find((n: any) => n.kind === "ask").id as string;
-  const other = "somebody-elses-run";
+  const other = "somebody-elses";
   const refused: [string, string, RegExp][] = [
     [
       "a block that writes elsewhere",
@@ -266,14 +282,14 @@ test("a file holds its own run alone, and no more than it seems", async () => {
       /node 1 should be study-1 and is/,
     ],
     [
-      "nodes of another run",
+      "nodes of another experiment",
       changed("nodes", (n) => void (n[3].id = `${other}/x`)),
-      /has a node somebody-elses-run\/x/,
+      /has a node somebody-elses\/x/,
     ],
     [
-      "a parent in another run",
+      "a parent in another experiment",
       changed("nodes", (n) => void (n[3].parent = other)),
-      /has a node somebody-elses-run/,
+      /has a node somebody-elses/,
     ],
     [
       "a name that only begins like it",
@@ -306,7 +322,7 @@ test("a file holds its own run alone, and no more than it seems", async () => {
   for (const [what, file, why] of refused) await expect(load(file), what).rejects.toThrow(why);
   expect(await state()).toEqual(before);
 
-  // a link to a batch of another run names nothing here; what is named by its content stays
+  // a link to a batch of another experiment names nothing here; what is named by its content stays
   const links = [
     { kind: "batch", id: `${other}/ask` },
     { kind: "batch", id: target },

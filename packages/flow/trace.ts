@@ -1,5 +1,5 @@
 /**
- * Reading the trace: a run's nodes in pages, one node with the people behind it, comments, and search. Nodes are
+ * Reading the trace: an experiment's nodes in pages, one node with the people behind it, comments, and search. Nodes are
  * written by the flow (nodes.ts) and by an import.
  */
 import { randomUUID } from "node:crypto";
@@ -16,7 +16,7 @@ import {
   type PersonId,
   TillerError,
   type TraceFound,
-  TracedRun,
+  TracedExperiment,
   TraceNode,
   type TracePage,
 } from "@tiller/schema";
@@ -35,17 +35,20 @@ const PAGE = 20_000; // nodes a page: about 8 MB
 export const lightColumns = sql`n.id, n.experiment, n.parent, n.kind, n.name, n.place, n.state, n.agent, n.cached, n.started_at as "startedAt", n.ended_at as "endedAt",
   n.cost, n.tokens, n.answers, n.wanted, n.error, n.brief, n.seq`;
 
-const runColumns = sql`e.id, e.recipe, e.title, e.state, e.seed, ${smallConfig} as config, ${smallResult} as result, ${resultBytes} as "resultBytes", e.agents, e.budget, e.origin, e.code_revision as "codeRevision",
+const experimentColumns = sql`e.id, e.recipe, e.title, e.state, e.seed, ${smallConfig} as config, ${smallResult} as result, ${resultBytes} as "resultBytes", e.agents, e.budget, e.origin, e.code_revision as "codeRevision",
   e.started_at as "startedAt", e.ended_at as "endedAt", e.error, coalesce(e.origin ? 'imported', false) as imported`;
 
-export async function getTracedRun(db: Db, id: string): Promise<TracedRun> {
-  const run = await db.maybe(
-    sql`select ${runColumns} from experiment e where e.id = ${id}`,
-    TracedRun,
+export async function getTracedExperiment(db: Db, id: string): Promise<TracedExperiment> {
+  const experiment = await db.maybe(
+    sql`select ${experimentColumns} from experiment e where e.id = ${id}`,
+    TracedExperiment,
   );
-  if (!run)
-    throw new TillerError("not_found", `there is no run ${id}. Look it up in the studio's list.`);
-  return run;
+  if (!experiment)
+    throw new TillerError(
+      "not_found",
+      `there is no experiment ${id}. Look it up in the studio's list.`,
+    );
+  return experiment;
 }
 
 /** The nodes that changed after `after`, in the order of their changes. */
@@ -91,7 +94,7 @@ async function* fullNodes(
     sql`select ${fullColumns(most)} from node n where n.id = any(${wanted})`,
     StoredNode,
   );
-  // a run that goes on in place of another has batches which the other posted
+  // an experiment that goes on in place of another has batches which the other posted
   const nodeOfBatch = new Map(
     nodes.flatMap((n) => n.links.filter((l) => l.kind === "batch").map((l) => [l.id, n.id])),
   );
@@ -173,7 +176,7 @@ export async function getNode(
   if (!node || node.experiment !== o.experiment)
     throw new TillerError(
       "not_found",
-      `run ${o.experiment} has no node ${o.node}. Reload the trace: a rewind may have removed it.`,
+      `experiment ${o.experiment} has no node ${o.node}. Reload the trace: a rewind may have removed it.`,
     );
   const linked = node.links.filter((l) => l.kind === "batch").map((l) => l.id);
   const wait = node.state === "waiting" ? await waitOf(db, o.node, linked) : undefined;
@@ -211,11 +214,11 @@ export async function addComment(
   if (made) return made;
   throw new TillerError(
     "not_found",
-    `run ${c.experiment} has no node ${c.node}. Reload the trace: a rewind may have removed it.`,
+    `experiment ${c.experiment} has no node ${c.node}. Reload the trace: a rewind may have removed it.`,
   );
 }
 
-/** By node, a hash of its output: two runs are compared without moving their outputs. */
+/** By node, a hash of its output: two experiments are compared without moving their outputs. */
 export const outputDigests = (db: Db, experiment: string): Promise<NodeDigest[]> =>
   db.many(
     sql`select n.id, coalesce(md5(n.output::text), '') as digest from node n where n.experiment = ${experiment}`,

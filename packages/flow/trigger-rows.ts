@@ -16,9 +16,9 @@ const FIRINGS = 5; // shown
 
 const columns = sql`t.id, t.name, t.workflow, t.input, t.agents, t.budget, t.fires_on as "on", t.active, t.next_at as "nextAt",
   (select count(*)::int from trigger_firing f where f.trigger = t.id) as fired,
-  (select f.run from trigger_firing f where f.trigger = t.id and f.run is not null order by f.at desc limit 1) as "lastRun",
+  (select f.experiment from trigger_firing f where f.trigger = t.id and f.experiment is not null order by f.at desc limit 1) as "lastExperiment",
   (select f.error from trigger_firing f where f.trigger = t.id order by f.at desc limit 1) as "lastError",
-  coalesce((select jsonb_agg(jsonb_build_object('event', f.event, 'at', to_char(f.at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'state', f.state, 'run', f.run, 'error', f.error) order by f.at desc)
+  coalesce((select jsonb_agg(jsonb_build_object('event', f.event, 'at', to_char(f.at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'state', f.state, 'experiment', f.experiment, 'error', f.error) order by f.at desc)
     from (select * from trigger_firing f where f.trigger = t.id order by f.at desc limit ${FIRINGS}) f), '[]') as firings`;
 
 export const listTriggers = (db: Db): Promise<Trigger[]> =>
@@ -123,7 +123,7 @@ const Firing = Trigger.pick({
   budget: true,
 }).extend({ event: z.string() });
 export type Firing = z.infer<typeof Firing>;
-/** The firings that wait for their run; nobody else gets them for a while. */
+/** The firings that wait for their experiment; nobody else gets them for a while. */
 export const claimFirings = (db: Db): Promise<Firing[]> =>
   db.many(
     sql`update trigger_firing f set claimed_at = now() from trigger t
@@ -136,9 +136,9 @@ export const pendingFirings = (db: Db): Promise<number> =>
 export const settleFiring = (
   db: Db,
   f: Firing,
-  end: { run: string } | { error: string },
+  end: { experiment: string } | { error: string },
 ): Promise<number> =>
   db.run(
-    sql`update trigger_firing set state = ${"run" in end ? "started" : "failed"}, run = ${"run" in end ? end.run : null}, error = ${"error" in end ? end.error : null}
+    sql`update trigger_firing set state = ${"experiment" in end ? "started" : "failed"}, experiment = ${"experiment" in end ? end.experiment : null}, error = ${"error" in end ? end.error : null}
         where trigger = ${f.id} and event = ${f.event}`,
   );

@@ -1,4 +1,4 @@
-/** Triggers on a real Postgres: each event starts one run, also with two servers that sweep at once. */
+/** Triggers on a real Postgres: each event starts one experiment, also with two servers that sweep at once. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -33,7 +33,7 @@ const add = (name: string, on: unknown, input: unknown = { at: "$event" }) =>
     { store, flow, by, now: new Date(clock) },
     NewTrigger.parse({ name, workflow: "look@1", input, on }),
   );
-const runsOf = (trigger: string) =>
+const experimentsOf = (trigger: string) =>
   store.db.many(
     sql`select id, config ->> 'at' as at, state from experiment where origin ->> 'trigger' = ${trigger} order by config ->> 'at'`,
     z.object({ id: z.string(), at: z.string(), state: z.string() }),
@@ -56,17 +56,20 @@ test("a schedule fires each of its times once, and a missed one when somebody is
   await add("mornings", { schedule: "0 6 * * *" });
   expect((await listTriggers(store.db))[0]).toMatchObject({ nextAt: "2030-01-01T06:00:00.000Z" });
   const two = await sweepers();
-  expect(await runsOf("mornings")).toEqual([]);
+  expect(await experimentsOf("mornings")).toEqual([]);
   clock = Date.parse("2030-01-01T06:00:01Z");
   await Promise.all(two.flatMap((t) => [t.sweep(), t.sweep()]));
-  await expect.poll(() => runsOf("mornings")).toHaveLength(1);
+  await expect.poll(() => experimentsOf("mornings")).toHaveLength(1);
   clock = Date.parse("2030-01-03T12:00:00Z"); // nobody was there on the second; the third is late
   await Promise.all(two.map((t) => t.sweep()));
-  await expect.poll(() => runsOf("mornings")).toHaveLength(2);
-  const runs = await runsOf("mornings");
-  expect(runs.map((r) => r.at)).toEqual(["2030-01-01T06:00:00.000Z", "2030-01-02T06:00:00.000Z"]);
-  expect(await flow.wait(runs[0]!.id)).toBe("seen 2030-01-01T06:00:00.000Z");
-  await flow.wait(runs[1]!.id);
+  await expect.poll(() => experimentsOf("mornings")).toHaveLength(2);
+  const experiments = await experimentsOf("mornings");
+  expect(experiments.map((r) => r.at)).toEqual([
+    "2030-01-01T06:00:00.000Z",
+    "2030-01-02T06:00:00.000Z",
+  ]);
+  expect(await flow.wait(experiments[0]!.id)).toBe("seen 2030-01-01T06:00:00.000Z");
+  await flow.wait(experiments[1]!.id);
   expect((await listTriggers(store.db))[0]).toMatchObject({
     nextAt: "2030-01-04T06:00:00.000Z",
     fired: 2,
@@ -93,32 +96,32 @@ test("a new dataset version and a saved model fire by themselves, once with two 
   } as const;
   await saveCheckpointRow(store.db, { ...row, metrics: {} });
   await saveCheckpointRow(store.db, { ...row, metrics: { loss: 1 } });
-  await expect.poll(() => runsOf("on-books"), { timeout: 20_000 }).toHaveLength(1);
-  await expect.poll(() => runsOf("on-policy"), { timeout: 20_000 }).toHaveLength(1);
-  expect((await runsOf("on-books"))[0]).toMatchObject({ at: books });
-  expect((await runsOf("on-policy"))[0]).toMatchObject({ at: model });
-  for (const name of ["on-books", "on-policy"]) await flow.wait((await runsOf(name))[0]!.id);
+  await expect.poll(() => experimentsOf("on-books"), { timeout: 20_000 }).toHaveLength(1);
+  await expect.poll(() => experimentsOf("on-policy"), { timeout: 20_000 }).toHaveLength(1);
+  expect((await experimentsOf("on-books"))[0]).toMatchObject({ at: books });
+  expect((await experimentsOf("on-policy"))[0]).toMatchObject({ at: model });
+  for (const name of ["on-books", "on-policy"]) await flow.wait((await experimentsOf(name))[0]!.id);
   for (const t of two) await t.close();
 }, 60_000);
 
-test("a firing whose server died is taken up, under the same run; a run does not set its own trigger off", async () => {
+test("a firing whose server died is taken up, under the same experiment; an experiment does not set its own trigger off", async () => {
   await add("echo", { dataset: "seen" });
   await saveRows(store.db, home, { name: "seen", experiment: null, rows: ["first"] });
   await store.db.run(
     sql`update trigger_firing set claimed_at = now() - interval '1 hour' where state = 'pending'`,
   );
   const [one] = await sweepers();
-  await expect.poll(() => runsOf("echo"), { timeout: 20_000 }).toHaveLength(1);
-  const [run] = await runsOf("echo");
-  await flow.wait(run!.id);
+  await expect.poll(() => experimentsOf("echo"), { timeout: 20_000 }).toHaveLength(1);
+  const [experiment] = await experimentsOf("echo");
+  await flow.wait(experiment!.id);
   // as if it had died after the start, before it said so
   await store.db.run(
-    sql`update trigger_firing set state = 'pending', claimed_at = null where run = ${run!.id}`,
+    sql`update trigger_firing set state = 'pending', claimed_at = null where experiment = ${experiment!.id}`,
   );
   await one!.sweep();
   const open = sql`select count(*)::int from trigger_firing where state = 'pending'`;
   await expect.poll(() => store.db.value(open, z.int())).toBe(0);
-  expect(await runsOf("echo")).toHaveLength(1);
+  expect(await experimentsOf("echo")).toHaveLength(1);
   await one!.close();
 }, 60_000);
 
@@ -143,18 +146,20 @@ test("a paused trigger starts nothing, nor what it missed once it is resumed; it
     fired: 0,
   });
   const event = await save("after it");
-  await expect.poll(() => runsOf("pausing-books"), { timeout: 20_000 }).toHaveLength(1);
-  const [run] = await runsOf("pausing-books");
-  await flow.wait(run!.id);
+  await expect.poll(() => experimentsOf("pausing-books"), { timeout: 20_000 }).toHaveLength(1);
+  const [experiment] = await experimentsOf("pausing-books");
+  await flow.wait(experiment!.id);
   await expect
     .poll(async () => (await shown("pausing-books"))?.firings)
-    .toEqual([{ event, at: expect.any(String), state: "started", run: run!.id, error: null }]);
+    .toEqual([
+      { event, at: expect.any(String), state: "started", experiment: experiment!.id, error: null },
+    ]);
   await expect(pauseTrigger(store, "nobody")).rejects.toThrow(/no trigger nobody/);
   await expect(resumeTrigger(store, "nobody", new Date())).rejects.toThrow(/no trigger nobody/);
   await one!.close();
 }, 60_000);
 
-test("a clock that was years ahead keeps no schedule from its times, and no time starts two runs", async () => {
+test("a clock that was years ahead keeps no schedule from its times, and no time starts two experiments", async () => {
   const before = clock;
   const one = await startTriggers({ store, flow, now: () => new Date(clock) });
   await add("hourly", { schedule: "0 * * * *" });
@@ -163,14 +168,14 @@ test("a clock that was years ahead keeps no schedule from its times, and no time
     await one.sweep();
     // the firing may be in the hands of its own look, which the database's word began
     await expect.poll(() => pendingFirings(store.db)).toBe(0);
-    return (await runsOf("hourly")).map((r) => r.at);
+    return (await experimentsOf("hourly")).map((r) => r.at);
   };
   const nextAt = async () =>
     (await listTriggers(store.db)).find((t) => t.name === "hourly")?.nextAt;
   const six = "2029-03-01T06:00:00.000Z";
   await at("2029-03-01T05:30:00Z"); // set back since it was added
   expect(await at(six)).toEqual([six]);
-  expect(await at("2033-01-01T00:00:30Z")).toHaveLength(2); // what was missed starts one run
+  expect(await at("2033-01-01T00:00:30Z")).toHaveLength(2); // what was missed starts one experiment
   await at("2029-03-01T05:50:00Z");
   expect(await nextAt()).toBe(six);
   expect(await at("2029-03-01T06:00:01Z")).toHaveLength(2); // it fired

@@ -1,6 +1,6 @@
 /**
- * Starts the runs that triggers ask for. The database writes a row an event (011-triggers.sql); a server claims the
- * row and starts a run whose id is made of the trigger and the event, so that a crash between the two is repaired by
+ * Starts the experiments that triggers ask for. The database writes a row an event (011-triggers.sql); a server claims the
+ * row and starts an experiment whose id is made of the trigger and the event, so that a crash between the two is repaired by
  * the next sweep and starts nothing twice. Nothing is polled: the database says when there is something, and a timer
  * waits for the next scheduled time.
  */
@@ -28,12 +28,12 @@ import { type Store } from "@tiller/store";
 import type { FlowServer } from "./server.ts";
 
 export interface Triggers {
-  /** Fires the schedules that are due and starts what waits; returns the runs started. */
+  /** Fires the schedules that are due and starts what waits; returns the experiments started. */
   sweep(): Promise<string[]>;
   close(): Promise<void>;
 }
 
-/** The process that runs workflows was away: nothing is wrong with the trigger. */
+/** The process that experiments workflows was away: nothing is wrong with the trigger. */
 const passing: ReadonlySet<string> = new Set(["workflows_away", "workflows_lost"]);
 const LONGEST_MS = 3_600_000; // a clock of the database elsewhere that is set is noticed within the hour
 const CLOCK_MS = 30_000; // this machine's, or its sleep, within this
@@ -66,7 +66,7 @@ export async function newTrigger(
   );
   await addTrigger(o.store.db, o.by, t, firstTime(t.on, now));
 }
-/** Five fields or a word for them: what croner takes beside (seconds, years, a single date) starts runs by the second, or once. */
+/** Five fields or a word for them: what croner takes beside (seconds, years, a single date) starts experiments by the second, or once. */
 const SCHEDULE = /^(@(hourly|daily|midnight|weekly|monthly|yearly|annually)|\S+(\s+\S+){4})$/i;
 const SCHEDULE_LENGTH = 200;
 const shortened = (text: string) => (text.length > 60 ? `${text.slice(0, 60)}…` : text);
@@ -100,7 +100,7 @@ export async function resumeTrigger(store: Store, name: string, now?: Date): Pro
 const filled = (input: unknown, event: string): unknown =>
   JSON.parse(JSON.stringify(input ?? {}), (_, v: unknown) => (v === "$event" ? event : v));
 
-const runIdOf = (f: Firing): string =>
+const experimentIdOf = (f: Firing): string =>
   `${f.name}-${createHash("sha256").update(`${f.id}/${f.event}`).digest("hex").slice(0, 12)}`;
 
 export async function startTriggers(o: {
@@ -123,15 +123,15 @@ export async function startTriggers(o: {
       const next = nextTime(s.cron, now);
       if (next && next.getTime() < Date.parse(s.at)) await bringForward(db, s, next);
     }
-    const runs: string[] = [];
+    const experiments: string[] = [];
     for (const f of await claimFirings(db)) {
       const { agents, budget } = f;
-      const id = runIdOf(f);
+      const id = experimentIdOf(f);
       const origin = { kind: "trigger", trigger: f.name, event: f.event };
       try {
         await flow.start(f.workflow, filled(f.input, f.event), { id, agents, budget, origin });
-        await settleFiring(db, f, { run: id });
-        runs.push(id);
+        await settleFiring(db, f, { experiment: id });
+        experiments.push(id);
       } catch (e) {
         // what is wrong with the trigger itself stays wrong; anything else the next sweep tries again
         if (e instanceof TillerError && !passing.has(e.code))
@@ -139,7 +139,7 @@ export async function startTriggers(o: {
         else throw e;
       }
     }
-    return runs;
+    return experiments;
   };
   /** When there is something to do without word from the database. */
   const wake = async () => {

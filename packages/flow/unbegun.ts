@@ -1,6 +1,6 @@
 /**
- * Runs that were written down and never begun: their server died between the two. They are begun by whoever looks next;
- * one that was to go on in place of another run, which still goes on itself, is cancelled and says so.
+ * Experiments that were written down and never begun: their server died between the two. They are begun by whoever looks next;
+ * one that was to go on in place of another experiment, which still goes on itself, is cancelled and says so.
  */
 import { type Db, sql } from "@tiller/store";
 import { endExperiment } from "@tiller/lab";
@@ -16,11 +16,11 @@ const Row = z.object({
   kind: z.string().nullable(),
 });
 
-/** Looks now and then; `begin` starts a run by its id, and does nothing twice. */
+/** Looks now and then; `begin` starts an experiment by its id, and does nothing twice. */
 export function beginUnbegun(
   db: Db,
   known: readonly string[],
-  begin: (run: { id: string; recipe: string; config: unknown }) => Promise<unknown>,
+  begin: (experiment: { id: string; recipe: string; config: unknown }) => Promise<unknown>,
 ): { close(): void } {
   const look = async () => {
     const found = await db.many(
@@ -30,14 +30,14 @@ export function beginUnbegun(
             and not exists (select 1 from dbos.workflow_status w where w.workflow_uuid = e.id)`,
       Row,
     );
-    for (const { kind, ...run } of found)
+    for (const { kind, ...experiment } of found)
       if (kind === "rewind" || kind === "migrate")
-        await endExperiment(db, run.id, {
+        await endExperiment(db, experiment.id, {
           state: "cancelled",
           error:
-            "its server died before it began, and the run it should replace goes on. Do it again.",
+            "its server died before it began, and the experiment it should replace goes on. Do it again.",
         });
-      else await begin(run);
+      else await begin(experiment);
   };
   const timer = setInterval(() => void look().catch(() => {}), LOOK_MS).unref(); // a lost database: the next look finds it
   void look().catch(() => {});

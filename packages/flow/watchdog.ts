@@ -26,11 +26,11 @@ const { beats, fd, limit } = z
 const Found = z.object({
   result: z.object({
     value: z
-      .object({ run: z.string().optional(), what: z.string(), at: z.string().optional() })
+      .object({ experiment: z.string().optional(), what: z.string(), at: z.string().optional() })
       .optional(),
   }),
 });
-type Found = { run?: string | undefined; what: string; at?: string | undefined } | undefined;
+type Found = { experiment?: string | undefined; what: string; at?: string | undefined } | undefined;
 let session: Session | undefined;
 /** Whose code runs now. */
 const ask = (): Promise<Found> =>

@@ -4,7 +4,7 @@ import { z } from "zod";
 
 export const WORDS_BYTES = 1024;
 const who = {
-  run: z.string().optional(),
+  experiment: z.string().optional(),
   what: z.string().optional(),
   /** where in the code */
   at: z.string().optional(),

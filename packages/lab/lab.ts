@@ -51,7 +51,7 @@ export async function createExperiment(
     stages: readonly { name: string; title: string }[];
     agents?: Agents;
     budget?: Budget;
-    /** blob of what is known from another run */
+    /** blob of what is known from another experiment */
     carried?: string | null;
     origin?: Record<string, unknown> | null;
     codeRevision?: string;
@@ -88,7 +88,7 @@ export const endExperiment = (
           summary = ${summary.success ? json(summary.data) : null} where id = ${id} and state in ('running', 'held')`,
   );
 };
-/** A result as the row of its run keeps it. */
+/** A result as the row of its experiment keeps it. */
 export async function keptResult(
   home: string,
   stored: StoredValue,
@@ -99,7 +99,7 @@ export async function keptResult(
   return { result, resultBytes: Buffer.byteLength(jsonText(result)) };
 }
 
-/** What a run was given beside its input. */
+/** What an experiment was given beside its input. */
 export const experimentExtras = (db: Db, id: string) =>
   db.one(
     sql`select agents, carried, budget, recipe from experiment where id = ${id}`,
@@ -111,7 +111,7 @@ export const experimentExtras = (db: Db, id: string) =>
     }),
   );
 
-/** Runs under way that have no agents of their own and nothing carried over. */
+/** Experiments under way that have no agents of their own and nothing carried over. */
 export const plainExperiments = async (db: Db): Promise<string[]> =>
   (
     await db.many(
@@ -121,11 +121,11 @@ export const plainExperiments = async (db: Db): Promise<string[]> =>
   ).map((e) => e.id);
 
 const stageColumns = sql`name, title, state, done, total, note, started_at as "startedAt", ended_at as "endedAt", run`;
-/** Beyond this size, as Postgres keeps it, a value is not sent with its run. */
+/** Beyond this size, as Postgres keeps it, a value is not sent with its experiment. */
 const SENT_BYTES = sql`64000`;
-/** Of a run in table `e`: nothing in place of a large one, which is asked for by itself. */
+/** Of an experiment in table `e`: nothing in place of a large one, which is asked for by itself. */
 export const smallResult = sql`case when pg_column_size(e.result) <= ${SENT_BYTES} then e.result end`;
-/** Of a run in table `e`: nothing in place of a large input, which its root node has. */
+/** Of an experiment in table `e`: nothing in place of a large input, which its root node has. */
 export const smallConfig = sql`case when pg_column_size(e.config) <= ${SENT_BYTES} then e.config else '{}' end`;
 export const resultBytes = sql`coalesce(e.result_bytes, pg_column_size(e.result))`;
 const experimentColumns = sql`e.id, e.recipe, e.title, e.state, e.seed, e.config, e.started_at as "startedAt", e.ended_at as "endedAt", e.error, e.summary, ${smallResult} as result, ${resultBytes} as "resultBytes", e.agents, e.budget, e.origin,

@@ -3,7 +3,7 @@
  * the typed client has a method for each of its names. The schemas are the ones that the routes parse with.
  */
 import { z } from "zod";
-import { runOperations } from "./api-runs.ts";
+import { experimentOperations } from "./api-experiments.ts";
 import { staffOperations } from "./api-staff.ts";
 import { workOperations } from "./api-work.ts";
 import {
@@ -46,7 +46,7 @@ import { LeaseId } from "./ids.ts";
 import { ModelList, ModelPage } from "./models.ts";
 import { get, Ok, type Operation, post, who } from "./operation.ts";
 import { NodeComment, TracePage } from "./trace.ts";
-import { NodeDigest, nodeParts, NodeView, TracedRun, TraceFound } from "./trace-view.ts";
+import { NodeDigest, nodeParts, NodeView, TracedExperiment, TraceFound } from "./trace-view.ts";
 import {
   DeskProgress,
   Judgment,
@@ -279,12 +279,13 @@ export const operations = {
       reply: TracePage,
     },
   ),
-  tracedRun: get(
-    "/api/studio/experiments/:id/trace/run",
+  tracedExperiment: get(
+    "/api/studio/experiments/:id/trace/experiment",
     who.machines,
-    "the run that the trace is of",
+    "the experiment that the trace is of",
     {
-      reply: TracedRun,
+      formerly: "/api/studio/experiments/:id/trace/run",
+      reply: TracedExperiment,
     },
   ),
   traceNode: get("/api/studio/experiments/:experiment/trace/node", who.staff, "one node in full", {
@@ -309,7 +310,7 @@ export const operations = {
   traceDigests: get(
     "/api/studio/experiments/:id/trace/digests",
     who.staff,
-    "hashes of inputs and outputs, to compare two runs",
+    "hashes of inputs and outputs, to compare two experiments",
     { reply: z.array(NodeDigest) },
   ),
   traceComments: get("/api/studio/experiments/:id/trace/comments", who.staff, "comments", {
@@ -324,7 +325,7 @@ export const operations = {
   traceFile: get(
     "/api/studio/experiments/:id/trace/file",
     who.staff,
-    "the run as one file that opens offline",
+    "the experiment as one file that opens offline",
     { replyAs: "text/html" },
   ),
   importTrace: post("/api/studio/traces", who.staff, "takes such a file in", {
@@ -343,7 +344,7 @@ export const operations = {
     reply: ModelPage,
   }),
 
-  ...runOperations,
+  ...experimentOperations,
   ...workOperations,
   ...staffOperations,
 } as const satisfies Record<string, Operation>;

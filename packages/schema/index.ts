@@ -21,7 +21,7 @@ export * from "./prompt.ts";
 export * from "./quality.ts";
 export * from "./quality-report.ts";
 export * from "./rng.ts";
-export * from "./runs.ts";
+export * from "./experiments.ts";
 export * from "./shown.ts";
 export * from "./storable.ts";
 export * from "./task-preview.ts";

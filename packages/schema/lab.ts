@@ -33,12 +33,12 @@ export const Summary = z.strictObject({
 export type Summary = z.infer<typeof Summary>;
 
 /** held: set aside, by a person or because it ended its process; `error` says why and what to do */
-export const runStates = ["running", "held", "done", "failed", "cancelled"] as const;
+export const experimentStates = ["running", "held", "done", "failed", "cancelled"] as const;
 export const Experiment = z.strictObject({
   id: ExperimentId,
   recipe: z.string().describe("workflow name with version, e.g. better-continuations@3"),
   title: z.string(),
-  state: z.enum(runStates),
+  state: z.enum(experimentStates),
   seed: z.number(),
   config: z
     .record(z.string(), z.unknown())

@@ -1,18 +1,18 @@
 /**
- * What the trace's pages and files carry beyond the nodes themselves: the run at the head of its tree, a node with the
- * people behind it, the list of runs with what each waits for, and the exported file.
+ * What the trace's pages and files carry beyond the nodes themselves: the experiment at the head of its tree, a node with the
+ * people behind it, the list of experiments with what each waits for, and the exported file.
  */
 import { z } from "zod";
 import { ExperimentId } from "./ids.ts";
-import { runStates } from "./lab.ts";
+import { experimentStates } from "./lab.ts";
 import { Agents, Budget, NodeComment, NodeDetail } from "./trace.ts";
 
-/** GET /api/studio/experiments/:id/trace/run : the run whose tree it is. */
-export const TracedRun = z.strictObject({
+/** GET /api/studio/experiments/:id/trace/experiment : the experiment whose tree it is. */
+export const TracedExperiment = z.strictObject({
   id: ExperimentId,
   recipe: z.string(),
   title: z.string(),
-  state: z.enum(runStates),
+  state: z.enum(experimentStates),
   seed: z.number(),
   config: z.unknown().describe("empty where it is large: it is the root's input"),
   result: z.unknown().describe("null where it is large: see resultBytes"),
@@ -26,7 +26,7 @@ export const TracedRun = z.strictObject({
   error: z.string().nullable(),
   imported: z.boolean().describe("came out of a file: nothing here can change it"),
 });
-export type TracedRun = z.infer<typeof TracedRun>;
+export type TracedExperiment = z.infer<typeof TracedExperiment>;
 
 /** One person's answer to an ask. */
 export const NodeAnswer = z.strictObject({
@@ -85,12 +85,12 @@ export type TraceFound = z.infer<typeof TraceFound>;
 export const NodeDigest = z.strictObject({ id: z.string(), digest: z.string() });
 export type NodeDigest = z.infer<typeof NodeDigest>;
 
-/** How far a run is and what it waits for: a row of GET /api/studio/progress */
-export const RunProgress = z.strictObject({
+/** How far an experiment is and what it waits for: a row of GET /api/studio/progress */
+export const ExperimentProgress = z.strictObject({
   id: ExperimentId,
   recipe: z.string(),
   title: z.string(),
-  state: TracedRun.shape.state,
+  state: TracedExperiment.shape.state,
   imported: z.boolean(),
   startedAt: z.iso.datetime(),
   endedAt: z.iso.datetime().nullable(),
@@ -118,9 +118,9 @@ export const RunProgress = z.strictObject({
   ),
   waiting: z.int().describe("how many places wait in all; the longest waits are listed"),
 });
-export type RunProgress = z.infer<typeof RunProgress>;
+export type ExperimentProgress = z.infer<typeof ExperimentProgress>;
 
-/** A row of GET /api/studio/workflows : what a run can be started of. */
+/** A row of GET /api/studio/workflows : what an experiment can be started of. */
 export const KnownWorkflow = z.strictObject({
   name: z.string(),
   title: z.string(),
@@ -131,12 +131,19 @@ export type KnownWorkflow = z.infer<typeof KnownWorkflow>;
 /** The first line of an exported trace. Then follow the light nodes and blocks of full ones, each compressed. */
 export const TraceFileHead = z.strictObject({
   format: z.literal("tiller-trace"),
-  version: z.literal(1),
-  run: TracedRun,
+  version: z.literal(2),
+  experiment: TracedExperiment,
   nodes: z.int(),
   exportedAt: z.iso.datetime(),
 });
 export type TraceFileHead = z.infer<typeof TraceFileHead>;
+/** The same as a file has it: version 1 calls its experiment a run. */
+export const StoredTraceFileHead = z.discriminatedUnion("version", [
+  TraceFileHead,
+  TraceFileHead.omit({ experiment: true })
+    .extend({ version: z.literal(1), run: TracedExperiment })
+    .transform(({ run, ...head }): TraceFileHead => ({ ...head, version: 2, experiment: run })),
+]);
 
 /** What a block holds of each node beside the light one. */
 export const NodeRest = NodeView.pick({

@@ -1,5 +1,5 @@
 /**
- * The trace: every run of a workflow as a tree of nodes. A node's id is its place: the experiment's id, then the
+ * The trace: every experiment as a tree of nodes. A node's id is its place: the experiment's id, then the
  * names on the way down, so that a replay writes the same nodes and a fork finds what it carries over.
  */
 import { z } from "zod";
@@ -82,7 +82,7 @@ export const NodeComment = z.strictObject({
 });
 export type NodeComment = z.infer<typeof NodeComment>;
 
-/** What a run may use up, itself and everything below it; what is left out is without limit. */
+/** What an experiment may use up, itself and everything below it; what is left out is without limit. */
 export const Budget = z.strictObject({
   money: z.number().nonnegative().optional().describe("US dollars of model calls"),
   tokens: z.int().nonnegative().optional().describe("prompt and completion tokens"),

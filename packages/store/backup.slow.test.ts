@@ -1,5 +1,5 @@
 /**
- * A backup under load and its restore: every answer that was there before it began is in it, files are checked, a run
+ * A backup under load and its restore: every answer that was there before it began is in it, files are checked, an experiment
  * that waited goes on, and what was cut off or changed is refused.
  */
 import {
@@ -82,8 +82,8 @@ test("under load: all that was there is in it, consistent, and the copy opens an
 
   const fresh = path.join(folder, "restored");
   const restored = await restoreBackup(file, fresh);
-  const runs = await store.db.value(sql`select count(*)::int from experiment`, z.number());
-  expect([restored.runs, restored.files]).toEqual([runs, done.files]);
+  const experiments = await store.db.value(sql`select count(*)::int from experiment`, z.number());
+  expect([restored.experiments, restored.files]).toEqual([experiments, done.files]);
   await using copy = await openStore({ home: fresh });
   const got = await rows(copy);
   expect(got).toBeGreaterThanOrEqual(before);

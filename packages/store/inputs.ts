@@ -1,5 +1,5 @@
 /**
- * Files that a run's input may name. Whoever starts a run, a person or a program, reads with the server's rights: so only
+ * Files that an experiment's input may name. Whoever starts an experiment, a person or a program, reads with the server's rights: so only
  * files below folders that the operator declared are read, by their real path, links followed.
  *
  * Declared are HOME/inputs, HOME/jobs and HOME/checkpoints with the models that were trained there, what TILLER_INPUTS lists (as PATH does), and

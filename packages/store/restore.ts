@@ -28,7 +28,7 @@ export interface Restored {
   readonly head: Head;
   readonly files: number;
   readonly answers: number;
-  readonly runs: number;
+  readonly experiments: number;
 }
 
 export async function restoreBackup(file: string, home: string): Promise<Restored> {
@@ -50,7 +50,7 @@ export async function restoreBackup(file: string, home: string): Promise<Restore
       head,
       files,
       answers: await count(sql`select count(*)::int from answer`),
-      runs: await count(sql`select count(*)::int from experiment`),
+      experiments: await count(sql`select count(*)::int from experiment`),
     };
   } catch (e) {
     for (const name of readdirSync(home))
@@ -169,7 +169,7 @@ function checkedHead(json: unknown, file: string): Head {
   return head.data;
 }
 
-/** The database's folder belongs to the user that it runs as. */
+/** The database's folder belongs to the user that it experiments as. */
 async function ownAll(folder: string): Promise<void> {
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true }))
     chownSync(path.join(entry.parentPath, entry.name), ...ownedByPostgres);

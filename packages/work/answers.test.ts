@@ -21,8 +21,8 @@ afterAll(async () => {
 
 async function taken(type: TaskType, input: unknown) {
   const experiment = ExperimentId.parse(`e-${type.name}`);
-  const run = { id: experiment, recipe: "r@1", title: "t", seed: 1, config: {}, stages: [] };
-  await createExperiment(store.db, run);
+  const row = { id: experiment, recipe: "r@1", title: "t", seed: 1, config: {}, stages: [] };
+  await createExperiment(store.db, row);
   const inputs = [{ id: "0", input }];
   await postBatch(store.db, { id: `b-${type.name}`, experiment, type, people: 1, inputs });
   const { id } = await ensurePerson(store.db, {

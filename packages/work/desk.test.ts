@@ -44,8 +44,8 @@ const person = async (id: string): Promise<PersonId> =>
 const input = { passage: "p", a: { text: "x", sample: "1" }, b: { text: "y", sample: "2" } };
 /** A batch of `n` tasks and nothing else open. */
 const batch = async (id: string, n: number, o: { people?: number; version?: string } = {}) => {
-  const run = { id: experiment, recipe: "r@1", title: "t", seed: 1, config: {}, stages: [] };
-  await createExperiment(store.db, run);
+  const row = { id: experiment, recipe: "r@1", title: "t", seed: 1, config: {}, stages: [] };
+  await createExperiment(store.db, row);
   await store.db.run(sql`update lease set expires_at = now() - interval '1 s'`);
   await expireLeases(store.db);
   await store.db.run(sql`update batch set consumed_at = now()`);

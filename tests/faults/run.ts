@@ -95,7 +95,7 @@ async function people(): Promise<void> {
   };
   await Promise.all([0, 1, 2].map((n) => one(PersonId.parse(`p${n}`))));
 }
-/** What a run's own record says once it has ended. */
+/** What an experiment's own record says once it has ended. */
 async function ended(
   id: string,
 ): Promise<{ state: string; result: unknown; error: string | null } | undefined> {
@@ -161,7 +161,7 @@ function choose(): string {
   return names.find((f) => (at -= faults[f]!.weight) < 0)!;
 }
 
-// ---- the run
+// ---- the experiment
 const deadline = Date.now() + 60_000 * Number(o.minutes);
 const happened = new Map<string, number>();
 async function finish(id: string): Promise<unknown> {

@@ -11,7 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { says, scripted } from "@tiller/model/fixtures/endpoint.ts";
-import { NextReply, RunProgress, rng } from "@tiller/schema";
+import { NextReply, ExperimentProgress, rng } from "@tiller/schema";
 import { z } from "zod";
 import { eventually } from "./eventually.ts";
 import { said, size } from "./tree.ts";
@@ -90,7 +90,7 @@ async function trees(): Promise<void> {
     const Started = z.object({ experiment: z.string() });
     const { experiment } = await call(Started, "POST", "/api/studio/experiments", service, body);
     for (let state = "running"; state === "running" && !over; await sleep(200)) {
-      const all = await call(z.array(RunProgress), "GET", "/api/studio/progress", service);
+      const all = await call(z.array(ExperimentProgress), "GET", "/api/studio/progress", service);
       state = all.find((r) => r.id === experiment)?.state ?? "running";
       if (state !== "running" && state !== "done") throw new Error(`${experiment} ${state}`);
     }

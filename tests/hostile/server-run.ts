@@ -249,7 +249,7 @@ export async function server(o: {
     for (let k = 0; !over; k++) {
       const kind = order[k % order.length]!;
       const id = await run("hostile@1", { kind }).catch((e: unknown) => {
-        fault(`a run of "${kind}" cannot be started`, String(e), n);
+        fault(`an experiment of "${kind}" cannot be started`, String(e), n);
         return undefined;
       });
       if (id) known.push(id);
@@ -259,14 +259,14 @@ export async function server(o: {
         other && ended(other, 120_000),
       ]);
       if (bad === "running") {
-        fault(`a run of "${kind}" is running for ever`, id ?? "", n);
+        fault(`an experiment of "${kind}" is running for ever`, id ?? "", n);
         await fresh(`${running.address}/api/studio/experiments/${id}/cancel`, {
           method: "POST",
           headers: { ...roles[0]!, "content-type": "application/json" },
           body: JSON.stringify({ node: id }),
         }).catch(() => {});
       }
-      if (good !== "done") fault(`a sound run beside "${kind}" is ${good}`, other ?? "", n);
+      if (good !== "done") fault(`a sound experiment beside "${kind}" is ${good}`, other ?? "", n);
     }
   };
   try {
@@ -277,12 +277,12 @@ export async function server(o: {
     // in the end: it serves, it stops, it starts again and serves
     const last = await run("sound@1", { n: 1 }).catch(() => undefined);
     if ((last && (await ended(last, 120_000))) !== "done")
-      fault("no sound run at the end", last ?? "", n);
+      fault("no sound experiment at the end", last ?? "", n);
     await stop(running);
     running = await start(home);
     const again = await run("sound@1", { n: 2 });
     if ((again && (await ended(again, 120_000))) !== "done")
-      fault("no sound run after a restart", again ?? "", n);
+      fault("no sound experiment after a restart", again ?? "", n);
   } finally {
     await stop(running);
     rmSync(home, { recursive: true, force: true });

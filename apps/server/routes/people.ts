@@ -35,7 +35,7 @@ import {
 } from "../security.ts";
 
 const ACTS = 1000; // a page of the audit log as a file
-const home = (me: Me) => (me.role === "rater" ? "/desk" : "/studio");
+const home = (me: Me) => (me.role === "rater" ? "/desk" : "/studio/experiments");
 
 /** The doors that stand open to everybody: links, passwords, invitations. */
 export const signInRoutes = (d: Deps, limiter: Limiter) => {

@@ -19,7 +19,7 @@ import {
 } from "@tiller/lab";
 import { judgmentsOf } from "@tiller/work";
 import { raterProfiles } from "@tiller/store";
-import { runResult } from "@tiller/flow";
+import { experimentResult } from "@tiller/flow";
 import type { Deps } from "../context.ts";
 import type { Handlers } from "../operate.ts";
 import { sendWhole } from "../whole.ts";
@@ -32,7 +32,7 @@ export const studioRoutes = (d: Deps) => {
     getExperiment: (_, { id }) => shownExperiment(db, id),
     getResult: async (c, asked) => {
       const id = ExperimentId.parse(asked.id);
-      return sendWhole(c, await runResult(db, home, id), `${id}.result.json`);
+      return sendWhole(c, await experimentResult(db, home, id), `${id}.result.json`);
     },
     listRaters: async (_, { id }) => {
       const judgments = await judgmentsOf(db, { experiment: ExperimentId.parse(id) });

@@ -1,4 +1,4 @@
-/** The trace of a run: its nodes as they change, one in full, comments, search, the file to take away, and back. */
+/** The trace of an experiment: its nodes as they change, one in full, comments, search, the file to take away, and back. */
 import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
@@ -8,7 +8,7 @@ import {
   addComment,
   exportTrace,
   getNode,
-  getTracedRun,
+  getTracedExperiment,
   importTrace,
   listComments,
   nodePart,
@@ -38,24 +38,24 @@ export async function viewerFiles(web: string): Promise<ViewerFiles> {
 
 export const traceRoutes = (d: Deps) => {
   const { db, home } = d.store;
-  const run = (id: string) => ExperimentId.parse(id);
+  const idOf = (id: string) => ExperimentId.parse(id);
   return {
-    tracePage: (_, { id, after }) => tracePage(db, run(id), after),
-    tracedRun: (_, { id }) => getTracedRun(db, run(id)),
+    tracePage: (_, { id, after }) => tracePage(db, idOf(id), after),
+    tracedExperiment: (_, { id }) => getTracedExperiment(db, idOf(id)),
     traceNode: (_, { experiment, id: node }) =>
-      getNode(db, home, { experiment: run(experiment), node }),
+      getNode(db, home, { experiment: idOf(experiment), node }),
     tracePart: async (c, { experiment, id: node, part }) => {
-      const whole = await nodePart(db, home, { experiment: run(experiment), node, part });
+      const whole = await nodePart(db, home, { experiment: idOf(experiment), node, part });
       return sendWhole(c, whole, `${node.replaceAll("/", ".")}.${part}.json`);
     },
-    searchTrace: (_, { id, q }) => searchTrace(db, home, { experiment: run(id), text: q }),
-    traceDigests: (_, { id }) => outputDigests(db, run(id)),
-    traceComments: (_, { id }) => listComments(db, run(id)),
+    searchTrace: (_, { id, q }) => searchTrace(db, home, { experiment: idOf(id), text: q }),
+    traceDigests: (_, { id }) => outputDigests(db, idOf(id)),
+    traceComments: (_, { id }) => listComments(db, idOf(id)),
     commentTrace: (c, { id, body }) =>
-      addComment(db, { ...body, experiment: run(id), person: c.var.me.id }),
+      addComment(db, { ...body, experiment: idOf(id), person: c.var.me.id }),
     traceFile: async (c, asked) => {
-      const id = run(asked.id);
-      await getTracedRun(db, id); // a wrong id is a 404, not half a file
+      const id = idOf(asked.id);
+      await getTracedExperiment(db, id); // a wrong id is a 404, not half a file
       const viewer = await viewerFiles(d.web);
       c.header("content-type", "application/octet-stream");
       c.header(

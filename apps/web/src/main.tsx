@@ -13,6 +13,7 @@ import {
   Outlet,
   RouterProvider,
   useLocation,
+  useSearch,
 } from "@tanstack/react-router";
 import { createRoot } from "react-dom/client";
 import type { Me } from "@tiller/schema";
@@ -24,10 +25,10 @@ import { ControlPage } from "./control/page.tsx";
 import { Desk } from "./desk/desk.tsx";
 import { InboxPage } from "./desk/inbox.tsx";
 import { MyWork } from "./desk/me.tsx";
-import { Runs, RunsPlace } from "./runs/runs.tsx";
-import { StartPlace, StartRun } from "./runs/start.tsx";
-import { NewTriggerPage } from "./runs/trigger-form.tsx";
-import { Triggers } from "./runs/triggers.tsx";
+import { Experiments, ExperimentsPlace } from "./experiments/list.tsx";
+import { StartPlace, StartExperiment } from "./experiments/start.tsx";
+import { NewTriggerPage } from "./experiments/trigger-form.tsx";
+import { Triggers } from "./experiments/triggers.tsx";
 import { DisagreementsPage } from "./quality/disagreements.tsx";
 import { GoldPage } from "./quality/gold.tsx";
 import { QualityPage } from "./quality/overview.tsx";
@@ -44,7 +45,6 @@ import { SignIn } from "./people/sign-in.tsx";
 import { WorkPage } from "./people/work.tsx";
 import { DatasetPage } from "./studio/dataset.tsx";
 import { ExperimentPage } from "./studio/experiment.tsx";
-import { Experiments } from "./studio/experiments.tsx";
 import { LineagePage } from "./studio/lineage.tsx";
 import { Playground } from "./studio/playground.tsx";
 import { PreviewsPage } from "./task/previews.tsx";
@@ -85,15 +85,10 @@ function Shell() {
         <nav aria-label="Main">
           {staff && (
             <Link
-              to="/studio/runs"
+              to="/studio/experiments"
               search={{}}
-              className={/^\/studio\/(runs|start|triggers)/.test(pathname) ? "active" : ""}
+              className={/^\/studio\/(?!tasks)/.test(pathname) ? "active" : ""}
             >
-              Runs
-            </Link>
-          )}
-          {staff && (
-            <Link to="/studio" activeOptions={{ exact: true }}>
               Experiments
             </Link>
           )}
@@ -125,7 +120,14 @@ const withMe = (Page: (p: { me: Me }) => React.JSX.Element) =>
     const me = useMe().data;
     return me ? <Page me={me} /> : <Loading />;
   };
-const Home = () => <Navigate to={useMe().data?.role === "rater" ? "/desk" : "/studio"} />;
+const ToExperiments = () => (
+  <Navigate
+    to="/studio/experiments"
+    search={ExperimentsPlace.parse(useSearch({ strict: false }))}
+    replace
+  />
+);
+const Home = () => (useMe().data?.role === "rater" ? <Navigate to="/desk" /> : <ToExperiments />);
 
 const root = createRootRoute({
   component: Shell,
@@ -160,21 +162,22 @@ const routeTree = root.addChildren([
   page("/people/audit", withMe(AuditPage)),
   page("/account", AccountPage),
   page("/join/$token", JoinPage),
-  page("/studio", Experiments),
+  page("/studio", ToExperiments),
+  page("/studio/runs", ToExperiments), // as it was before
   page("/studio/webhooks", WebhooksPage),
   page("/studio/import", ImportPage),
   page("/playground", Playground),
   page("/studio/experiments/$id", ExperimentPage),
   createRoute({
     getParentRoute: () => root,
-    path: "/studio/runs",
-    component: Runs,
-    validateSearch: RunsPlace,
+    path: "/studio/experiments",
+    component: Experiments,
+    validateSearch: ExperimentsPlace,
   }),
   createRoute({
     getParentRoute: () => root,
     path: "/studio/start",
-    component: StartRun,
+    component: StartExperiment,
     validateSearch: StartPlace,
   }),
   createRoute({

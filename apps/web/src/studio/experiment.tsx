@@ -19,9 +19,8 @@ import {
   Stat,
   when,
 } from "../design/components.tsx";
-import { RunWords } from "../runs/words.tsx";
+import { ExperimentWords, stateTone } from "../experiments/words.tsx";
 import { Chart, chartsOf } from "./chart.tsx";
-import { stateTone } from "./experiments.tsx";
 import { useLive } from "./live.ts";
 
 const flagTone = { careless: "bad", watch: "warn", ok: "good", new: undefined } as const;
@@ -70,7 +69,7 @@ export function ExperimentPage() {
           <Badge tone={stateTone[data.state]}>{data.state}</Badge>
         </div>
       </div>
-      {data.error && <RunWords state={data.state} words={data.error} />}
+      {data.error && <ExperimentWords state={data.state} words={data.error} />}
       {s && (
         <div className="stats">
           <Stat

@@ -34,7 +34,7 @@ const isCall = (b: Branch) => b.level > 1 && calls.has(b.node.kind);
 /** Where the flow takes another input; elsewhere it is in the workflow's code. */
 const takesInput = (b: Branch) => b.node.kind === "ask" || b.node.kind === "workflow";
 const inPlace = (b: Branch) => [
-  `This run ends, and a new one goes on in its place: "${b.node.name}" and what followed from it run again.`,
+  `This experiment ends, and a new one goes on in its place: "${b.node.name}" and what followed from it run again.`,
   "Results that do not follow from it are kept, and people go on with the work they have.",
 ];
 
@@ -44,9 +44,9 @@ const actions: readonly Action[] = [
     label: "Fork from here",
     fits: isCall,
     says: (b) => [
-      `A new run starts. Results that do not follow from "${b.node.name}" are carried over and not paid for again.`,
+      `A new experiment starts. Results that do not follow from "${b.node.name}" are carried over and not paid for again.`,
       `"${b.node.name}" takes ${takesInput(b) ? "the input or output" : "the output"} you give below; what follows from it runs anew.`,
-      "This run stays as it is.",
+      "This experiment stays as it is.",
     ],
     confirm: "Start the fork",
   },
@@ -69,9 +69,9 @@ const actions: readonly Action[] = [
     label: "Ask again",
     fits: (b) => b.node.kind === "ask" && b.level > 1,
     says: (b) => [
-      `A new run starts that asks "${b.node.name}" again: ${b.node.wanted} new answers are wanted.`,
+      `A new experiment starts that asks "${b.node.name}" again: ${b.node.wanted} new answers are wanted.`,
       "Results that do not follow from it are carried over.",
-      "This run and the answers it has stay as they are.",
+      "This experiment and the answers it has stay as they are.",
     ],
     confirm: "Ask again",
   },
@@ -87,7 +87,7 @@ const actions: readonly Action[] = [
         ? "Open tasks are taken off the raters' desks; answers that are in stay stored."
         : "",
       b.level === 1
-        ? "The whole run ends."
+        ? "The whole experiment ends."
         : "The workflow around it is told that it was cancelled, and may fail by it.",
     ],
     confirm: "Cancel it",
@@ -171,7 +171,7 @@ function ActionDialog(p: {
       {done !== undefined ? (
         <>
           <p>
-            {done && done !== source.run.id ? (
+            {done && done !== source.experiment.id ? (
               <>
                 It goes on as{" "}
                 <a href={`/studio/experiments/${encodeURIComponent(done)}/trace`}>{done}</a>.

@@ -17,14 +17,20 @@ export interface DetailProps {
   readonly choose: (id: string) => void;
   /** how links out of the trace are made; undefined: this file stands alone */
   readonly link: ((link: NodeLink) => ReactNode) | undefined;
-  readonly compared: { readonly run: string; readonly change: Change } | undefined;
+  readonly compared: { readonly experiment: string; readonly change: Change } | undefined;
 }
 
 /** Reads a node; the same one again when it has changed. */
-const useNode = (source: TraceSource, id: string, seq: number, run = source.run.id as string) =>
+const useNode = (
+  source: TraceSource,
+  id: string,
+  seq: number,
+  experiment = source.experiment.id as string,
+) =>
   useQuery({
-    queryKey: ["trace-node", run, id, seq],
-    queryFn: () => (run === source.run.id ? source.node(id) : source.compare!.node(run, id)),
+    queryKey: ["trace-node", experiment, id, seq],
+    queryFn: () =>
+      experiment === source.experiment.id ? source.node(id) : source.compare!.node(experiment, id),
     placeholderData: (old) => (old?.id === id ? old : undefined),
     staleTime: Infinity,
     gcTime: 60_000, // outputs may be large
@@ -32,8 +38,8 @@ const useNode = (source: TraceSource, id: string, seq: number, run = source.run.
 
 export function Detail(p: DetailProps) {
   const { node } = p.branch;
-  const only = p.compared?.change === "there" ? p.compared.run : undefined;
-  const there = (id: string) => p.compared!.run + id.slice(p.source.run.id.length);
+  const only = p.compared?.change === "there" ? p.compared.experiment : undefined;
+  const there = (id: string) => p.compared!.experiment + id.slice(p.source.experiment.id.length);
   const shown = useNode(p.source, only ? there(node.id) : node.id, node.seq, only);
   return (
     <article className="trace-detail stack" aria-label={`Details of ${node.name}`}>
@@ -42,7 +48,12 @@ export function Detail(p: DetailProps) {
         {(data) => (
           <>
             {p.compared?.change === "changed" && (
-              <Compared source={p.source} here={data} run={p.compared.run} id={there(node.id)} />
+              <Compared
+                source={p.source}
+                here={data}
+                experiment={p.compared.experiment}
+                id={there(node.id)}
+              />
             )}
             <Body {...p} node={data} />
           </>
@@ -91,7 +102,7 @@ function Head({ branch: b, choose, now, source }: DetailProps) {
           </div>
         ))}
       </dl>
-      {!source.run.imported && source.actions && <ActionBar source={source} branch={b} />}
+      {!source.experiment.imported && source.actions && <ActionBar source={source} branch={b} />}
     </header>
   );
 }
@@ -208,7 +219,7 @@ function LargeValue({
       <p className="quiet small">
         {source.part
           ? `${l.part === "answers" ? "Together they are" : "It is"} too large to be shown whole.`
-          : `It is too large for this file (${size}). It is on the server that the run is from.`}
+          : `It is too large for this file (${size}). It is on the server that the experiment is from.`}
       </p>
     </Section>
   );
@@ -297,15 +308,15 @@ const Filled = ({ prompt }: { prompt: Prompt }) => (
 function Compared({
   source,
   here,
-  run,
+  experiment,
   id,
 }: {
   source: TraceSource;
   here: NodeView;
-  run: string;
+  experiment: string;
   id: string;
 }) {
-  const there = useNode(source, id, 0, run);
+  const there = useNode(source, id, 0, experiment);
   return (
     <Section
       title="What changed in the output"
@@ -346,7 +357,7 @@ function Comments({ source, node }: { source: TraceSource; node: NodeView }) {
       await source.comment!(node.id, text.trim());
       set("");
       fail(undefined);
-      await client.invalidateQueries({ queryKey: ["trace-node", source.run.id, node.id] });
+      await client.invalidateQueries({ queryKey: ["trace-node", source.experiment.id, node.id] });
     } catch (e) {
       fail(e as Error);
     } finally {

@@ -3,7 +3,14 @@
  * keeps it as text until a node of it is opened, and forgets the opened blocks that were used longest ago.
  */
 import { z } from "zod";
-import { NodeRest, NodeView, TraceFileHead, TraceFound, TraceNode } from "@tiller/schema";
+import {
+  NodeRest,
+  NodeView,
+  StoredTraceFileHead,
+  type TraceFileHead,
+  TraceFound,
+  TraceNode,
+} from "@tiller/schema";
 import type { TraceSource } from "./source.ts";
 
 const KEPT_BLOCKS = 8; // opened ones, about half a megabyte each
@@ -20,7 +27,7 @@ const textOf = (id: string): string | undefined =>
 async function opened<T>(id: string, schema: z.ZodType<T>): Promise<T> {
   const packed = textOf(id);
   if (packed === undefined)
-    throw new Error(`This file has no ${id}: it was cut off. Export the run again.`);
+    throw new Error(`This file has no ${id}: it was cut off. Export the experiment again.`);
   const stream = new Blob([bytesOf(packed)]).stream().pipeThrough(new DecompressionStream("gzip"));
   return schema.parse(await new Response(stream).json());
 }
@@ -33,10 +40,10 @@ const whole = new Promise<void>((resolve) => {
 
 export function headOfFile(): TraceFileHead {
   const bytes = bytesOf(textOf("head") ?? "");
-  return TraceFileHead.parse(JSON.parse(new TextDecoder().decode(bytes)));
+  return StoredTraceFileHead.parse(JSON.parse(new TextDecoder().decode(bytes)));
 }
 
-export function fileSource({ run, exportedAt }: TraceFileHead): TraceSource {
+export function fileSource({ experiment, exportedAt }: TraceFileHead): TraceSource {
   const light = opened("nodes", z.array(TraceNode));
   const places = light.then((nodes) => new Map(nodes.map((n, i) => [n.id, i])));
   const starts = whole.then(() => opened("starts", z.array(z.int())));
@@ -49,7 +56,7 @@ export function fileSource({ run, exportedAt }: TraceFileHead): TraceSource {
     return known;
   };
   return {
-    run,
+    experiment,
     seenAt: Date.parse(exportedAt),
     watch: ({ nodes, settled }) => {
       let ended = false;
@@ -72,7 +79,8 @@ export function fileSource({ run, exportedAt }: TraceFileHead): TraceSource {
       let k = first.length - 1;
       while (k > 0 && first[k]! > at) k--;
       const rest = (await block(k)).find((r) => r.id === id);
-      if (!rest) throw new Error(`Block ${k} of this file lacks ${id}. Export the run again.`);
+      if (!rest)
+        throw new Error(`Block ${k} of this file lacks ${id}. Export the experiment again.`);
       return NodeView.parse({ ...(await light)[at]!, ...rest, wait: null });
     },
     // block by block, none of them kept: slow for 100 MB (bench/results), flat in memory

@@ -56,7 +56,7 @@ function Offline() {
 
 createRoot(document.getElementById("root")!, {
   onUncaughtError: (e) => {
-    document.body.textContent = `This file cannot be shown: ${(e as Error).message}. Export the run again.`;
+    document.body.textContent = `This file cannot be shown: ${(e as Error).message}. Export the experiment again.`;
   },
 }).render(
   <QueryClientProvider client={client}>

@@ -1,11 +1,11 @@
-/** The trace of one run in the studio: the viewer over HTTP, its place in the address, ways out to tasks and models. */
+/** The trace of one experiment in the studio: the viewer over HTTP, its place in the address, ways out to tasks and models. */
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useCallback, useState } from "react";
-import type { NodeLink, TracedRun } from "@tiller/schema";
+import type { NodeLink, TracedExperiment } from "@tiller/schema";
 import { asking, linkTo } from "../api.ts";
 import { Missing } from "../design/components.tsx";
-import { HoldButton } from "../runs/hold.tsx";
+import { HoldButton } from "../experiments/hold.tsx";
 import { liveSource } from "./source.ts";
 import { Place } from "./tree.ts";
 import { Viewer } from "./viewer.tsx";
@@ -16,21 +16,21 @@ const route = "/studio/experiments/$id/trace";
 
 export function TracePage() {
   const { id } = useParams({ from: route });
-  const run = useQuery({
-    ...asking("tracedRun", { id }),
+  const experiment = useQuery({
+    ...asking("tracedExperiment", { id }),
     refetchInterval: 5000,
   });
-  if (!run.data)
+  if (!experiment.data)
     return (
       <main>
-        <Missing query={run} />
+        <Missing query={experiment} />
       </main>
     );
-  return <Page key={run.data.id} run={run.data} />;
+  return <Page key={experiment.data.id} experiment={experiment.data} />;
 }
 
-function Page({ run }: { run: TracedRun }) {
-  const [source] = useState(() => liveSource(run));
+function Page({ experiment }: { experiment: TracedExperiment }) {
+  const [source] = useState(() => liveSource(experiment));
   const place = Place.parse(useSearch({ strict: false }));
   const navigate = useNavigate({ from: route });
   const go = useCallback(
@@ -42,11 +42,11 @@ function Page({ run }: { run: TracedRun }) {
       }),
     [navigate],
   );
-  const { id } = run;
+  const { id } = experiment;
   return (
     <Viewer
       source={source}
-      run={run}
+      experiment={experiment}
       place={place}
       go={go}
       link={linkOut}
@@ -55,10 +55,10 @@ function Page({ run }: { run: TracedRun }) {
           <Link className="button" to="/studio/experiments/$id" params={{ id }}>
             Overview
           </Link>
-          <HoldButton run={run} />
-          {run.resultBytes !== null && (
+          <HoldButton experiment={experiment} />
+          {experiment.resultBytes !== null && (
             <a className="button" href={linkTo("getResult", { id })} download>
-              Result ({bytes(run.resultBytes)})
+              Result ({bytes(experiment.resultBytes)})
             </a>
           )}
           <a className="button" href={linkTo("traceFile", { id })} download>
@@ -87,11 +87,11 @@ const linkOut = (l: NodeLink) => {
     case "experiment":
       return (
         <Link to={route} params={{ id: l.id }} search={{}}>
-          Run {l.id}
+          Experiment {l.id}
         </Link>
       );
     case "run":
-      return <span>Job {l.id} (its curves stand on the run's overview)</span>;
+      return <span>Run {l.id} (its curves stand on the experiment's overview)</span>;
     case "batch":
       return <span>Tasks {l.id}</span>;
     default: {

@@ -7,24 +7,24 @@ import type {
   NodePart,
   NodeView,
   TraceFound,
-  TracedRun,
+  TracedExperiment,
   TraceNode,
 } from "@tiller/schema";
 import { api, linkTo } from "../api.ts";
 
-/** What can be done to a run that goes on from one of its nodes. */
+/** What can be done to an experiment that goes on from one of its nodes. */
 export interface TraceActions {
   fork(o: { node: string; input?: unknown; output?: unknown }): Promise<{ experiment: string }>;
   rewind(o: { node: string }): Promise<{ experiment: string }>;
   reask(o: { node: string }): Promise<{ experiment: string }>;
   cancel(o: { node: string; reason?: string }): Promise<void>;
 }
-export interface OtherRun {
+export interface OtherExperiment {
   readonly id: string;
   readonly title: string;
 }
 export interface TraceSource {
-  readonly run: TracedRun;
+  readonly experiment: TracedExperiment;
   /** when it was looked at, where that is past: milliseconds since 1970 */
   readonly seenAt?: number;
   /** Tells the nodes that are new or changed, all of them first; returns what ends it. */
@@ -42,12 +42,12 @@ export interface TraceSource {
   actions?: TraceActions;
   /** absent: there is nothing to compare with */
   compare?: {
-    runs(): Promise<readonly OtherRun[]>;
+    experiments(): Promise<readonly OtherExperiment[]>;
     open(
-      run: string,
-    ): Promise<{ run: TracedRun; nodes: TraceNode[]; digests: Map<string, string> }>;
+      experiment: string,
+    ): Promise<{ experiment: TracedExperiment; nodes: TraceNode[]; digests: Map<string, string> }>;
     digests(): Promise<Map<string, string>>;
-    node(run: string, id: string): Promise<NodeView>;
+    node(experiment: string, id: string): Promise<NodeView>;
   };
 }
 
@@ -59,29 +59,29 @@ const POLL_MS = 1000;
 const OVERLAP_POLLS = 5;
 
 async function allNodes(
-  run: string,
+  experiment: string,
   after: number,
   signal?: AbortSignal,
 ): Promise<{ nodes: TraceNode[]; seq: number }> {
   const nodes: TraceNode[] = [];
   for (let seq = after; ;) {
     signal?.throwIfAborted();
-    const page = await api.tracePage({ id: run, after: seq });
+    const page = await api.tracePage({ id: experiment, after: seq });
     nodes.push(...page.nodes);
     seq = page.seq;
     if (!page.more) return { nodes, seq };
   }
 }
 
-async function digestsOf(run: string): Promise<Map<string, string>> {
-  const rows = await api.traceDigests({ id: run });
+async function digestsOf(experiment: string): Promise<Map<string, string>> {
+  const rows = await api.traceDigests({ id: experiment });
   return new Map(rows.map((r) => [r.id, r.digest]));
 }
 
-export function liveSource(run: TracedRun): TraceSource {
-  const id = run.id;
+export function liveSource(experiment: TracedExperiment): TraceSource {
+  const id = experiment.id;
   return {
-    run,
+    experiment,
     watch: ({ nodes: tell, settled }) => {
       const ending = new AbortController();
       const seen = new Map<string, number>();
@@ -115,30 +115,30 @@ export function liveSource(run: TracedRun): TraceSource {
     part: (node, part) => linkTo("tracePart", { experiment: id, id: node, part }),
     search: (text) => api.searchTrace({ id, q: text }),
     comment: (node, text) => api.commentTrace({ id, body: { node, text } }),
-    ...(run.imported
+    ...(experiment.imported
       ? {}
       : {
           actions: {
-            fork: (o) => api.forkRun({ id, body: o }),
-            rewind: (o) => api.rewindRun({ id, body: o }),
-            reask: (o) => api.reaskRun({ id, body: o }),
+            fork: (o) => api.forkExperiment({ id, body: o }),
+            rewind: (o) => api.rewindExperiment({ id, body: o }),
+            reask: (o) => api.reaskExperiment({ id, body: o }),
             cancel: async (o) => {
-              await api.cancelRun({ id, body: o });
+              await api.cancelExperiment({ id, body: o });
             },
           },
         }),
     compare: {
-      runs: async () => {
+      experiments: async () => {
         const rows = await api.listExperiments();
         return rows.filter((r) => r.id !== id).map((r) => ({ id: r.id, title: r.title }));
       },
       open: async (other) => {
         const [head, page, digests] = await Promise.all([
-          api.tracedRun({ id: other }),
+          api.tracedExperiment({ id: other }),
           allNodes(other, 0),
           digestsOf(other),
         ]);
-        return { run: head, nodes: page.nodes, digests };
+        return { experiment: head, nodes: page.nodes, digests };
       },
       digests: () => digestsOf(id),
       node: (other, node) => api.traceNode({ experiment: other, id: node }),

@@ -130,7 +130,7 @@ export function TreeView(p: TreeViewProps) {
       </div>
       <div
         role="tree"
-        aria-label="Steps of the run"
+        aria-label="Steps of the experiment"
         tabIndex={0}
         className="trace-tree"
         style={{ height: virtual.getTotalSize() }}

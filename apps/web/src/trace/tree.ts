@@ -115,14 +115,14 @@ export function buildTree(
   return { roots, byId, begin, end: Math.max(end, begin + 1) };
 }
 
-/** What the page's address holds: the chosen node, the filters, the run compared with. */
+/** What the page's address holds: the chosen node, the filters, the experiment compared with. */
 export const Place = z.object({
   node: z.string().optional().catch(undefined),
   q: z.string().optional().catch(undefined).describe("text"),
   kind: z.string().optional().catch(undefined),
   state: z.string().optional().catch(undefined),
   agent: z.string().optional().catch(undefined),
-  with: z.string().optional().catch(undefined).describe("another run, to compare"),
+  with: z.string().optional().catch(undefined).describe("another experiment, to compare"),
   change: z.string().optional().catch(undefined).describe("same, changed, here, there, differs"),
 });
 export type Place = z.infer<typeof Place>;
@@ -227,12 +227,12 @@ export function typeahead(rows: readonly Row[], from: number, typed: string): nu
   return from;
 }
 
-/** A run with the nodes that only another has, and what became of each: matched by the place below the run. */
+/** An experiment with the nodes that only another has, and what became of each: matched by the place below the experiment. */
 export function unite(
-  here: { run: string; nodes: readonly TraceNode[]; digests: ReadonlyMap<string, string> },
-  there: { run: string; nodes: readonly TraceNode[]; digests: ReadonlyMap<string, string> },
+  here: { experiment: string; nodes: readonly TraceNode[]; digests: ReadonlyMap<string, string> },
+  there: { experiment: string; nodes: readonly TraceNode[]; digests: ReadonlyMap<string, string> },
 ): { nodes: TraceNode[]; changes: Map<string, Change> } {
-  const moved = (id: string) => here.run + id.slice(there.run.length);
+  const moved = (id: string) => here.experiment + id.slice(there.experiment.length);
   const changes = new Map<string, Change>(here.nodes.map((n) => [n.id, "here"]));
   const states = new Map(here.nodes.map((n) => [n.id, n.state]));
   const nodes = [...here.nodes];

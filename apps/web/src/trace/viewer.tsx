@@ -16,14 +16,14 @@ import {
   nodeKinds,
   type NodeLink,
   nodeStates,
-  type TracedRun,
+  type TracedExperiment,
   type TraceNode,
 } from "@tiller/schema";
 import { Badge, Empty, Failed, Loading, when } from "../design/components.tsx";
-import { RunWords } from "../runs/words.tsx";
+import { ExperimentWords } from "../experiments/words.tsx";
 import { Detail, NoDetail } from "./detail.tsx";
 import { compact, kindNames, money, span, stateNames, stateTone } from "./format.ts";
-import type { OtherRun, TraceSource } from "./source.ts";
+import type { OtherExperiment, TraceSource } from "./source.ts";
 import "./trace.css";
 import {
   buildTree,
@@ -40,7 +40,7 @@ import { TreeView } from "./tree-view.tsx";
 export interface ViewerProps {
   readonly source: TraceSource;
   /** how it is now; the source's own is how it was when it was opened */
-  readonly run?: TracedRun;
+  readonly experiment?: TracedExperiment;
   readonly place: Place;
   readonly go: (change: Partial<Place>) => void;
   readonly link?: (link: NodeLink) => ReactNode;
@@ -73,7 +73,7 @@ function useNodes(source: TraceSource) {
   return state;
 }
 
-/** Seconds tick only while something runs. */
+/** Seconds tick only while something experiments. */
 function useNow(ticking: boolean): number {
   const [now, set] = useState(() => Date.now());
   useEffect(() => {
@@ -84,10 +84,10 @@ function useNow(ticking: boolean): number {
   return now;
 }
 
-/** What of the other run the comparison needs. */
+/** What of the other experiment the comparison needs. */
 const useOther = (source: TraceSource, other: string | undefined) =>
   useQuery({
-    queryKey: ["trace-other", source.run.id, other],
+    queryKey: ["trace-other", source.experiment.id, other],
     queryFn: async () => {
       const [there, here] = await Promise.all([
         source.compare!.open(other!),
@@ -102,7 +102,7 @@ const useOther = (source: TraceSource, other: string | undefined) =>
 /** Nodes whose inputs, outputs or prompts hold the text. */
 const useFound = (source: TraceSource, text: string | undefined) =>
   useQuery({
-    queryKey: ["trace-search", source.run.id, text],
+    queryKey: ["trace-search", source.experiment.id, text],
     queryFn: async () => {
       const { nodes, complete } = await source.search(text!);
       return { found: new Set(nodes), complete };
@@ -111,13 +111,24 @@ const useFound = (source: TraceSource, text: string | undefined) =>
     staleTime: 5000,
   });
 
-export function Viewer({ source, run = source.run, place, go, link, aside }: ViewerProps) {
+export function Viewer({
+  source,
+  experiment = source.experiment,
+  place,
+  go,
+  link,
+  aside,
+}: ViewerProps) {
   const { nodes: known, settled, error } = useNodes(source);
   const ongoing = useMemo(() => {
     for (const n of known.values()) if (n.endedAt === null && n.state !== "cancelled") return true;
     return false;
   }, [known]);
-  const live = ongoing && run.state === "running" && !run.imported && source.seenAt === undefined;
+  const live =
+    ongoing &&
+    experiment.state === "running" &&
+    !experiment.imported &&
+    source.seenAt === undefined;
   const now = useNow(live);
   const comparing = useOther(source, place.with);
   const other = place.with ? comparing.data : undefined;
@@ -129,13 +140,13 @@ export function Viewer({ source, run = source.run, place, go, link, aside }: Vie
     () =>
       other && known.size
         ? unite(
-            { run: run.id, nodes: [...known.values()], digests: other.here },
-            { run: other.run.id, nodes: other.nodes, digests: other.digests },
+            { experiment: experiment.id, nodes: [...known.values()], digests: other.here },
+            { experiment: other.experiment.id, nodes: other.nodes, digests: other.digests },
           )
         : undefined,
-    [known, other, run.id],
+    [known, other, experiment.id],
   );
-  const axisEnd = live ? now : (source.seenAt ?? (Date.parse(run.endedAt ?? "") || 0));
+  const axisEnd = live ? now : (source.seenAt ?? (Date.parse(experiment.endedAt ?? "") || 0));
   const tree = useMemo(() => buildTree(united?.nodes ?? known, axisEnd), [known, united, axisEnd]);
   const filter: Filter = useMemo(
     () => ({
@@ -206,18 +217,18 @@ export function Viewer({ source, run = source.run, place, go, link, aside }: Vie
       <header className="trace-top">
         <div className="row spread">
           <div>
-            <h1>{run.title}</h1>
+            <h1>{experiment.title}</h1>
             <p className="quiet small">
-              {run.recipe}, {run.id}, started {when(run.startedAt)}
+              {experiment.recipe}, {experiment.id}, started {when(experiment.startedAt)}
             </p>
           </div>
           <div className="row">
-            {run.imported && <Badge tone="warn">imported, read-only</Badge>}
-            <Badge tone={stateTone[run.state]}>{run.state}</Badge>
+            {experiment.imported && <Badge tone="warn">imported, read-only</Badge>}
+            <Badge tone={stateTone[experiment.state]}>{experiment.state}</Badge>
             {aside}
           </div>
         </div>
-        {run.error && <RunWords state={run.state} words={run.error} />}
+        {experiment.error && <ExperimentWords state={experiment.state} words={experiment.error} />}
         <Filters
           source={source}
           place={place}
@@ -241,8 +252,8 @@ export function Viewer({ source, run = source.run, place, go, link, aside }: Vie
         {united && other && (
           <Comparison
             changes={united.changes}
-            here={{ name: run.id, nodes: [...known.values()] }}
-            there={{ name: other.run.id, nodes: other.nodes }}
+            here={{ name: experiment.id, nodes: [...known.values()] }}
+            there={{ name: other.experiment.id, nodes: other.nodes }}
             place={place}
             go={go}
           />
@@ -254,7 +265,7 @@ export function Viewer({ source, run = source.run, place, go, link, aside }: Vie
         <Loading />
       ) : known.size === 0 ? (
         <Empty title="Nothing has happened yet">
-          Steps appear here as soon as the run has started its first.
+          Steps appear here as soon as the experiment has started its first.
         </Empty>
       ) : (
         <div className="trace-panes">
@@ -308,7 +319,7 @@ export function Viewer({ source, run = source.run, place, go, link, aside }: Vie
                 now={live ? now : axisEnd}
                 choose={reveal}
                 link={link}
-                compared={change && other && { run: other.run.id, change }}
+                compared={change && other && { experiment: other.experiment.id, change }}
               />
             ) : (
               <NoDetail />
@@ -391,7 +402,9 @@ function Filters({ source, place, go, nodes, compared, searching }: FiltersProps
           </option>
         ))}
       </select>
-      {source.compare && <OtherRuns source={source} place={place} go={go} compared={compared} />}
+      {source.compare && (
+        <OtherExperiments source={source} place={place} go={go} compared={compared} />
+      )}
       <span className="small quiet" role="status">
         {searching ? "looking…" : ""}
       </span>
@@ -399,12 +412,17 @@ function Filters({ source, place, go, nodes, compared, searching }: FiltersProps
   );
 }
 
-function OtherRuns({ source, place, go, compared }: Omit<FiltersProps, "nodes" | "searching">) {
-  const [runs, set] = useState<readonly OtherRun[]>([]);
+function OtherExperiments({
+  source,
+  place,
+  go,
+  compared,
+}: Omit<FiltersProps, "nodes" | "searching">) {
+  const [experiments, set] = useState<readonly OtherExperiment[]>([]);
   useEffect(() => {
-    source.compare!.runs().then(set, () => set([]));
+    source.compare!.experiments().then(set, () => set([]));
   }, [source]);
-  const unlisted = place.with && !runs.some((r) => r.id === place.with);
+  const unlisted = place.with && !experiments.some((r) => r.id === place.with);
   return (
     <>
       <select
@@ -416,7 +434,7 @@ function OtherRuns({ source, place, go, compared }: Omit<FiltersProps, "nodes" |
       >
         <option value="">Compare with…</option>
         {unlisted && <option value={place.with}>{place.with}</option>}
-        {runs.map((r) => (
+        {experiments.map((r) => (
           <option key={r.id} value={r.id}>
             {r.title} ({r.id})
           </option>

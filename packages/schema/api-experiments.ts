@@ -3,100 +3,110 @@ import { z } from "zod";
 import { get, Ok, type Operation, post, remove, who } from "./operation.ts";
 import {
   AtNode,
-  HoldRun,
-  MigrateRun,
+  HoldExperiment,
+  MigrateExperiment,
   NewTrigger,
   Recording,
   SetTrigger,
-  StartedRun,
-  StartRun,
+  StartedExperiment,
+  StartExperiment,
   Trigger,
-} from "./runs.ts";
-import { KnownWorkflow, RunProgress } from "./trace-view.ts";
+} from "./experiments.ts";
+import { KnownWorkflow, ExperimentProgress } from "./trace-view.ts";
 
-export const runOperations = {
+export const experimentOperations = {
   listProgress: get(
     "/api/studio/progress",
     who.machines,
-    "how far each run is, and what it waits for",
+    "how far each experiment is, and what it waits for",
     {
-      reply: z.array(RunProgress),
+      reply: z.array(ExperimentProgress),
     },
   ),
   listWorkflows: get("/api/studio/workflows", who.machines, "the workflows that can be started", {
     reply: z.array(KnownWorkflow),
   }),
-  startRun: post("/api/studio/experiments", who.labMachines, "starts a run of a workflow", {
-    body: StartRun,
-    reply: StartedRun,
-  }),
-  forkRun: post(
+  startExperiment: post(
+    "/api/studio/experiments",
+    who.labMachines,
+    "starts an experiment of a workflow",
+    {
+      body: StartExperiment,
+      reply: StartedExperiment,
+    },
+  ),
+  forkExperiment: post(
     "/api/studio/experiments/:id/fork",
     who.lab,
-    "a new run from a node, with another input or output there",
-    { body: AtNode, reply: StartedRun },
+    "a new experiment from a node, with another input or output there",
+    { body: AtNode, reply: StartedExperiment },
   ),
-  rewindRun: post(
+  rewindExperiment: post(
     "/api/studio/experiments/:id/rewind",
     who.lab,
-    "the same in place of the old run",
+    "the same in place of the old experiment",
     {
       body: AtNode,
-      reply: StartedRun,
+      reply: StartedExperiment,
     },
   ),
-  reaskRun: post(
+  reaskExperiment: post(
     "/api/studio/experiments/:id/reask",
     who.lab,
-    "a new run that asks a question again",
+    "a new experiment that asks a question again",
     {
       body: AtNode,
-      reply: StartedRun,
+      reply: StartedExperiment,
     },
   ),
-  cancelRun: post("/api/studio/experiments/:id/cancel", who.staff, "ends a node and all below it", {
-    body: AtNode,
-    reply: Ok,
-  }),
-  holdRun: post(
+  cancelExperiment: post(
+    "/api/studio/experiments/:id/cancel",
+    who.staff,
+    "ends a node and all below it",
+    {
+      body: AtNode,
+      reply: Ok,
+    },
+  ),
+  holdExperiment: post(
     "/api/studio/experiments/:id/hold",
     who.staff,
-    "sets a run aside until it is released",
+    "sets an experiment aside until it is released",
     {
-      body: HoldRun,
+      body: HoldExperiment,
       reply: Ok,
     },
   ),
-  releaseRun: post(
+  releaseExperiment: post(
     "/api/studio/experiments/:id/release",
     who.staff,
-    "lets a run that is held go on",
+    "lets an experiment that is held go on",
     {
       reply: Ok,
     },
   ),
-  migrateRun: post(
+  migrateExperiment: post(
     "/api/studio/experiments/:id/migrate",
     who.lab,
-    "takes a run over to a newer version",
+    "takes an experiment over to a newer version",
     {
-      body: MigrateRun,
-      reply: StartedRun,
+      body: MigrateExperiment,
+      reply: StartedExperiment,
     },
   ),
-  recordRun: get(
+  recordExperiment: get(
     "/api/studio/experiments/:id/record",
     who.staff,
     "what people and models answered, to run it again without them",
     { reply: Recording },
   ),
-  listTriggers: get("/api/studio/triggers", who.machines, "what starts runs by itself", {
+  listTriggers: get("/api/studio/triggers", who.machines, "what starts experiments by itself", {
     reply: z.array(Trigger),
   }),
   addTrigger: post(
     "/api/studio/triggers",
     who.labMachines,
-    "starts runs at a time, or when data or a model comes",
+    "starts experiments at a time, or when data or a model comes",
     {
       body: NewTrigger,
       reply: Ok,

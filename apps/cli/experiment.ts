@@ -1,12 +1,18 @@
 /**
- * tiller run: runs of workflows on the running server, over its API. What gets a run out of the way, and the list of
+ * tiller experiment: experiments on the running server, over its API. What gets an experiment out of the way, and the list of
  * them, also work on the database of a home whose server does not run.
  */
 import { writeFile } from "node:fs/promises";
 import { z } from "zod";
 import type { TillerClient } from "@tiller/client";
-import { Agents, Budget, type RunProgress, TillerError, type TraceNode } from "@tiller/schema";
-import { cancelInDatabase, holdRun, listProgress, releaseRun } from "@tiller/flow";
+import {
+  Agents,
+  Budget,
+  type ExperimentProgress,
+  TillerError,
+  type TraceNode,
+} from "@tiller/schema";
+import { cancelInDatabase, holdExperiment, listProgress, releaseExperiment } from "@tiller/flow";
 import { command, verb } from "./command.ts";
 import { countFlag, flag } from "./flags.ts";
 import { jsonFlag, orWithoutServer, remote, remoteFlags } from "./remote.ts";
@@ -34,8 +40,8 @@ const recordFlags = { out: flag(z.string().min(1), "FILE", "where to"), ...remot
 const why = { reason, ...remoteFlags };
 type Flags<S extends z.ZodRawShape> = z.infer<z.ZodObject<S>>;
 
-/** The run that a node is of. */
-const runOf = (node: string) => ({ id: node.split("/")[0]! });
+/** The experiment that a node is of. */
+const experimentOf = (node: string) => ({ id: node.split("/")[0]! });
 const because = (text: string | undefined) => (text === undefined ? {} : { reason: text });
 const value = (name: string, text: string | undefined) =>
   text === undefined ? {} : { [name]: jsonFlag(name, text) };
@@ -48,12 +54,12 @@ const saying =
   };
 
 async function list(o: Flags<typeof remoteFlags>): Promise<string> {
-  const runs = await orWithoutServer(
+  const experiments = await orWithoutServer(
     o,
     () => remote(o).listProgress(),
     ({ db }) => listProgress(db, { now: new Date() }),
   );
-  return o.json ? JSON.stringify(runs) : listed(runs);
+  return o.json ? JSON.stringify(experiments) : listed(experiments);
 }
 
 async function show(o: Flags<typeof remoteFlags>, id: string): Promise<string> {
@@ -81,53 +87,54 @@ async function start(o: Flags<typeof startFlags>, workflow: string): Promise<str
     budget: Budget.parse(o.budget === undefined ? {} : jsonFlag("budget", o.budget)),
     seed: o.seed,
   };
-  return (await remote(o).startRun({ body })).experiment;
+  return (await remote(o).startExperiment({ body })).experiment;
 }
 
 async function cancel({ reason: text, ...o }: Flags<typeof why>, node: string): Promise<string> {
   const said = `cancelled from the command line${text ? `: ${text}` : ""}`;
   await orWithoutServer<unknown>(
     o,
-    () => remote(o).cancelRun({ ...runOf(node), body: { node, ...because(text) } }),
+    () => remote(o).cancelExperiment({ ...experimentOf(node), body: { node, ...because(text) } }),
     ({ db }) => cancelInDatabase(db, node, said),
   );
   return `${node} is cancelled, with all below it.`;
 }
 
 async function hold({ reason: text, ...o }: Flags<typeof why>, about: string): Promise<string> {
-  const { id } = runOf(about);
+  const { id } = experimentOf(about);
   const said = `held from the command line${text ? `: ${text}` : ""}`;
   await orWithoutServer<unknown>(
     o,
-    () => remote(o).holdRun({ id, body: because(text) }),
-    ({ db }) => holdRun(db, id, said),
+    () => remote(o).holdExperiment({ id, body: because(text) }),
+    ({ db }) => holdExperiment(db, id, said),
   );
-  return `${id} is held. Let it go on: tiller run release ${id}`;
+  return `${id} is held. Let it go on: tiller experiment release ${id}`;
 }
 
 async function release(o: Flags<typeof remoteFlags>, about: string): Promise<string> {
-  const { id } = runOf(about);
+  const { id } = experimentOf(about);
   await orWithoutServer<unknown>(
     o,
-    () => remote(o).releaseRun({ id }),
-    ({ db }) => releaseRun(db, id),
+    () => remote(o).releaseExperiment({ id }),
+    ({ db }) => releaseExperiment(db, id),
   );
   return `${id} is released.`;
 }
 
 async function fork(o: Flags<typeof forkFlags>, node: string): Promise<string> {
   const changed = { ...value("input", o.input), ...value("output", o.output) };
-  return (await remote(o).forkRun({ ...runOf(node), body: { node, ...changed } })).experiment;
+  return (await remote(o).forkExperiment({ ...experimentOf(node), body: { node, ...changed } }))
+    .experiment;
 }
 const rewind = async (o: Flags<typeof remoteFlags>, node: string): Promise<string> =>
-  (await remote(o).rewindRun({ ...runOf(node), body: { node } })).experiment;
+  (await remote(o).rewindExperiment({ ...experimentOf(node), body: { node } })).experiment;
 const reask = async (o: Flags<typeof remoteFlags>, node: string): Promise<string> =>
-  (await remote(o).reaskRun({ ...runOf(node), body: { node } })).experiment;
+  (await remote(o).reaskExperiment({ ...experimentOf(node), body: { node } })).experiment;
 const migrate = async ({ to, ...o }: Flags<typeof migrateFlags>, about: string): Promise<string> =>
-  (await remote(o).migrateRun({ ...runOf(about), body: { to } })).experiment;
+  (await remote(o).migrateExperiment({ ...experimentOf(about), body: { to } })).experiment;
 
 async function record({ out, ...o }: Flags<typeof recordFlags>, about: string): Promise<string> {
-  const recording = await remote(o).recordRun(runOf(about));
+  const recording = await remote(o).recordExperiment(experimentOf(about));
   await writeFile(out, `${JSON.stringify(recording, undefined, 2)}\n`);
   return `${out}: ${Object.keys(recording.results).length} answers of people and models`;
 }
@@ -141,15 +148,18 @@ async function nodesOf(tiller: TillerClient, id: string): Promise<TraceNode[]> {
     after = page.seq;
   }
   if (!nodes.size)
-    throw new TillerError("not_found", `there is no run ${id}. Look it up: tiller run list.`);
+    throw new TillerError(
+      "not_found",
+      `there is no experiment ${id}. Look it up: tiller experiment list.`,
+    );
   return [...nodes.values()];
 }
 
-const listed = (runs: readonly RunProgress[]): string =>
-  runs.length
+const listed = (experiments: readonly ExperimentProgress[]): string =>
+  experiments.length
     ? table(
-        ["run", "workflow", "state", "done", "waits for"],
-        runs.map((r) => [
+        ["experiment", "workflow", "state", "done", "waits for"],
+        experiments.map((r) => [
           r.id,
           r.recipe,
           r.state,
@@ -159,7 +169,7 @@ const listed = (runs: readonly RunProgress[]): string =>
             : (r.error ?? "-"),
         ]),
       )
-    : "No runs yet. Start one: tiller run start NAME --input JSON";
+    : "No experiments yet. Start one: tiller experiment start NAME --input JSON";
 
 /** Children under their parents, each with its state and what came out. */
 function tree(nodes: readonly TraceNode[]): string {
@@ -178,61 +188,66 @@ function tree(nodes: readonly TraceNode[]): string {
   return lines.join("\n");
 }
 
-const takes = { node: ["NODE"], run: ["ID"] };
-export const runCommand = command("run", {
+const takes = { node: ["NODE"], experiment: ["ID"] };
+export const experimentCommand = command("experiment", {
   list: verb({
-    what: "runs, how far they are, what they wait for",
+    what: "experiments, how far they are, what they wait for",
     flags: remoteFlags,
     run: saying(list),
   }),
   show: verb({
     what: "one, with its steps",
-    takes: takes.run,
+    takes: takes.experiment,
     flags: remoteFlags,
     run: saying(show),
   }),
   workflows: verb({ what: "what can be started", flags: remoteFlags, run: saying(workflows) }),
   start: verb({ what: "start one", takes: ["NAME"], flags: startFlags, run: saying(start) }),
   cancel: verb({
-    what: "a run or a node, with all below it",
+    what: "an experiment or a node, with all below it",
     takes: takes.node,
     flags: why,
     run: saying(cancel),
   }),
-  hold: verb({ what: "set a run aside", takes: takes.run, flags: why, run: saying(hold) }),
+  hold: verb({
+    what: "set an experiment aside",
+    takes: takes.experiment,
+    flags: why,
+    run: saying(hold),
+  }),
   release: verb({
     what: "let it go on",
-    takes: takes.run,
+    takes: takes.experiment,
     flags: remoteFlags,
     run: saying(release),
   }),
   fork: verb({
-    what: "a new run from a node of an old one",
+    what: "a new experiment from a node of an old one",
     takes: takes.node,
     flags: forkFlags,
     run: saying(fork),
   }),
   rewind: verb({
-    what: "a new run that does this node and what follows anew",
+    what: "a new experiment that does this node and what follows anew",
     takes: takes.node,
     flags: remoteFlags,
     run: saying(rewind),
   }),
   reask: verb({
-    what: "a new run that asks people this once more",
+    what: "a new experiment that asks people this once more",
     takes: takes.node,
     flags: remoteFlags,
     run: saying(reask),
   }),
   migrate: verb({
-    what: "take a run over to a newer version of its workflow",
-    takes: takes.run,
+    what: "take an experiment over to a newer version of its workflow",
+    takes: takes.experiment,
     flags: migrateFlags,
     run: saying(migrate),
   }),
   record: verb({
     what: "keep what people and models answered",
-    takes: takes.run,
+    takes: takes.experiment,
     flags: recordFlags,
     run: saying(record),
   }),

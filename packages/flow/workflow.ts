@@ -170,7 +170,7 @@ class WorkflowFlow extends LabFlow implements Flow {
     await ops.at(place, "sleep", name, wake, { quiet: true });
   }
 
-  /** Who answers a kind of work: the run's configuration, else the recipe, else people. */
+  /** Who answers a kind of work: the experiment's configuration, else the recipe, else people. */
   #agentOf(task: string, o: AgentSpec | undefined): AgentSpec {
     const { agents } = this.ops.config;
     return own(agents, task) ?? own(agents, "*") ?? o ?? { kind: "people" };
@@ -310,7 +310,7 @@ class WorkflowFlow extends LabFlow implements Flow {
       place.leave();
     }
   }
-  /** The child's result; what is carried over from another run is its result without running. */
+  /** The child's result; what is carried over from another experiment is its result without running. */
   async #started(def: WorkflowDef, args: WorkflowArgs, spread: boolean): Promise<unknown> {
     const { host, config } = this.ops;
     const { home } = host.store;

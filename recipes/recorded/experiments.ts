@@ -1,6 +1,6 @@
-/** The runs that are recorded and replayed: every recipe once, small. */
-interface RecordedRun {
-  /** of the run, and the recording's file */
+/** The experiments that are recorded and replayed: every recipe once, small. */
+interface RecordedExperiment {
+  /** of the experiment, and the recording's file */
   readonly id: string;
   readonly workflow: string;
   readonly input: Record<string, unknown>;
@@ -9,7 +9,7 @@ interface RecordedRun {
 const river =
   "In the year of the great snow the post came by boat. The river was the only road that did not freeze, because the mill upstream never stopped.";
 
-export const recordedRuns: readonly RecordedRun[] = [
+export const recordedExperiments: readonly RecordedExperiment[] = [
   {
     id: "reading-study",
     workflow: "reading-study@1",

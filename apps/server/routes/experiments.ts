@@ -1,6 +1,6 @@
-/** Runs: how far each is, starting one, what can be done from a node of its trace, and the triggers that start them. */
+/** Experiments: how far each is, starting one, what can be done from a node of its trace, and the triggers that start them. */
 import {
-  getTracedRun,
+  getTracedExperiment,
   listProgress,
   listTriggers,
   newTrigger,
@@ -12,20 +12,20 @@ import { ExperimentId, TillerError } from "@tiller/schema";
 import type { Deps } from "../context.ts";
 import { type Handlers, ok } from "../operate.ts";
 
-export const runRoutes = (d: Deps) => {
+export const experimentRoutes = (d: Deps) => {
   const { db } = d.store;
-  /** A node of a run that may be changed; the run's own unless it is said. */
+  /** A node of an experiment that may be changed; the experiment's own unless it is said. */
   const target = async (id: string, node = id) => {
-    const run = await getTracedRun(db, ExperimentId.parse(id));
-    if (run.imported)
+    const experiment = await getTracedExperiment(db, ExperimentId.parse(id));
+    if (experiment.imported)
       throw new TillerError(
-        "imported_run",
-        `${run.id} came out of a file and is for reading only. Start a run of ${run.recipe} anew.`,
+        "imported_experiment",
+        `${experiment.id} came out of a file and is for reading only. Start an experiment of ${experiment.recipe} anew.`,
       );
-    if (node !== run.id && !node.startsWith(`${run.id}/`))
+    if (node !== experiment.id && !node.startsWith(`${experiment.id}/`))
       throw new TillerError(
         "not_found",
-        `${node} is no node of ${run.id}. Reload the trace and choose it again.`,
+        `${node} is no node of ${experiment.id}. Reload the trace and choose it again.`,
       );
     return node;
   };
@@ -33,11 +33,11 @@ export const runRoutes = (d: Deps) => {
   return {
     listProgress: () => listProgress(db, { now: new Date() }),
     listWorkflows: () => d.flow.workflows(),
-    startRun: async (c, { body: { workflow, input, ...o } }) => {
+    startExperiment: async (c, { body: { workflow, input, ...o } }) => {
       const origin = { kind: "studio", by: c.var.me.pseudonym };
       return { experiment: await d.flow.start(workflow, input, { ...o, origin }) };
     },
-    forkRun: async (c, { id, body: { input, output, ...at } }) => {
+    forkExperiment: async (c, { id, body: { input, output, ...at } }) => {
       const node = await target(id, at.node);
       const changed = {
         ...(input === undefined ? {} : { input }),
@@ -45,27 +45,27 @@ export const runRoutes = (d: Deps) => {
       };
       return d.flow.fork({ node, ...changed, by: c.var.me.pseudonym });
     },
-    rewindRun: async (c, { id, body }) =>
+    rewindExperiment: async (c, { id, body }) =>
       d.flow.rewind({ node: await target(id, body.node), by: c.var.me.pseudonym }),
-    reaskRun: async (c, { id, body }) =>
+    reaskExperiment: async (c, { id, body }) =>
       d.flow.reask({ node: await target(id, body.node), by: c.var.me.pseudonym }),
-    cancelRun: async (c, { id, body }) => {
+    cancelExperiment: async (c, { id, body }) => {
       const node = await target(id, body.node);
       await d.flow.cancel({ node, by: c.var.me.pseudonym, ...because(body.reason) });
       return ok;
     },
-    holdRun: async (c, { id, body: { reason } }) => {
+    holdExperiment: async (c, { id, body: { reason } }) => {
       const experiment = await target(id);
       await d.flow.hold({ experiment, by: c.var.me.pseudonym, ...because(reason) });
       return ok;
     },
-    releaseRun: async (_, { id }) => {
+    releaseExperiment: async (_, { id }) => {
       await d.flow.release({ experiment: await target(id) });
       return ok;
     },
-    migrateRun: async (c, { id, body: { to } }) =>
+    migrateExperiment: async (c, { id, body: { to } }) =>
       d.flow.migrate({ experiment: await target(id), to, by: c.var.me.pseudonym }),
-    recordRun: (_, { id }) => d.flow.record(ExperimentId.parse(id)),
+    recordExperiment: (_, { id }) => d.flow.record(ExperimentId.parse(id)),
     listTriggers: () => listTriggers(db),
     addTrigger: async (c, { body }) => {
       await newTrigger({ store: d.store, flow: d.flow, by: c.var.me.id }, body);

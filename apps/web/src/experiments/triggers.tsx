@@ -1,4 +1,4 @@
-/** What starts runs by itself: each with what sets it off, when next, its last firings, and what went wrong and helps. */
+/** What starts experiments by itself: each with what sets it off, when next, its last firings, and what went wrong and helps. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
@@ -6,7 +6,8 @@ import type { Trigger, TriggerFiring, TriggerOn } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
 import { Badge, Dialog, Empty, Failed, Loaded, when } from "../design/components.tsx";
 import { ago, span } from "../trace/format.ts";
-import "./runs.css";
+import { ExperimentsNav } from "./nav.tsx";
+import "./experiments.css";
 
 export function Triggers() {
   const list = useQuery({
@@ -15,10 +16,8 @@ export function Triggers() {
   });
   return (
     <main className="triggers">
+      <ExperimentsNav />
       <div>
-        <Link to="/studio/runs" search={{}} className="small">
-          Runs
-        </Link>
         <div className="row spread">
           <h1>Triggers</h1>
           <Link className="button primary" to="/studio/triggers/new">
@@ -26,8 +25,8 @@ export function Triggers() {
           </Link>
         </div>
         <p className="quiet">
-          A trigger starts a run at set times, with a new version of a dataset, or when a model is
-          saved. Each event starts one run, however many servers there are.
+          A trigger starts an experiment at set times, with a new version of a dataset, or when a
+          model is saved. Each event starts one experiment, however many servers there are.
         </p>
       </div>
       <Loaded
@@ -36,14 +35,14 @@ export function Triggers() {
           <Empty title="No triggers yet">
             <Link to="/studio/triggers/new">Make one</Link>, or{" "}
             <Link to="/studio/start" search={{}}>
-              start a run by hand
+              start an experiment by hand
             </Link>
             .
           </Empty>
         }
       >
         {(data) => (
-          <ul className="runs">
+          <ul className="experiments">
             {data.map((t) => (
               <One key={t.id} trigger={t} now={list.dataUpdatedAt} />
             ))}
@@ -79,8 +78,8 @@ function One({ trigger: t, now }: { trigger: Trigger; now: number }) {
   });
   const failing = t.active && t.firings[0]?.state === "failed";
   return (
-    <li className="card run">
-      <div className="run-head">
+    <li className="card experiment">
+      <div className="experiment-head">
         <div>
           <b>{t.name}</b>
           <p className="small quiet">
@@ -91,7 +90,7 @@ function One({ trigger: t, now }: { trigger: Trigger; now: number }) {
           {failing ? "failing" : t.active ? "on" : "paused"}
         </Badge>
       </div>
-      <div className="run-facts small num">
+      <div className="experiment-facts small num">
         {"schedule" in t.on && (
           <div>
             <span className="quiet">Next</span>
@@ -110,7 +109,7 @@ function One({ trigger: t, now }: { trigger: Trigger; now: number }) {
           </b>
         </div>
         <details>
-          <summary>What the run is given</summary>
+          <summary>What the experiment is given</summary>
           <pre className="trigger-call small">
             {JSON.stringify({ input: t.input, agents: t.agents, budget: t.budget }, undefined, 2)}
           </pre>
@@ -153,8 +152,8 @@ function One({ trigger: t, now }: { trigger: Trigger; now: number }) {
       </div>
       <Dialog open={sure} close={() => ask(false)} title={`Remove ${t.name}`}>
         <ul>
-          <li>It starts no more runs, and the list of its firings is gone.</li>
-          <li>Runs that it started go on, and stay in the list of runs.</li>
+          <li>It starts no more experiments, and the list of its firings is gone.</li>
+          <li>Experiments that it started go on, and stay in the list of experiments.</li>
         </ul>
         {removing.error && <Failed error={removing.error} />}
         <div className="row">
@@ -191,14 +190,14 @@ function Fired({ firing: f, on, now }: { firing: TriggerFiring; on: TriggerOn; n
   return (
     <>
       {event}, {ago(f.at, now)}:{" "}
-      {f.run ? (
-        <Link to="/studio/experiments/$id/trace" params={{ id: f.run }} search={{}}>
-          {f.run}
+      {f.experiment ? (
+        <Link to="/studio/experiments/$id/trace" params={{ id: f.experiment }} search={{}}>
+          {f.experiment}
         </Link>
       ) : f.error ? (
-        <span className="run-bad">started no run: {f.error}</span>
+        <span className="experiment-bad">started no experiment: {f.error}</span>
       ) : (
-        "a server is about to start the run"
+        "a server is about to start the experiment"
       )}
     </>
   );

@@ -1,5 +1,5 @@
 /**
- * Runs of a real workflow from the studio: started by its form, listed with what they wait for, and forked, rewound,
+ * Experiments of a real workflow from the studio: started by its form, listed with what they wait for, and forked, rewound,
  * asked again and cancelled from their trace.
  */
 import { readFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { workflow } from "@tiller/flow";
-import { RunProgress, type TraceNode, TracePage } from "@tiller/schema";
+import { ExperimentProgress, type TraceNode, TracePage } from "@tiller/schema";
 import { ensurePerson, issueToken, type Store } from "@tiller/store";
 import { pairType } from "@tiller/work/fixtures/pair.ts";
 import { launchBrowser } from "./browser/launch.ts";
@@ -66,17 +66,17 @@ const api = async (path: string, body?: unknown): Promise<unknown> => {
   });
   return response.json();
 };
-const nodes = async (run: string): Promise<readonly TraceNode[]> =>
-  TracePage.parse(await api(`/experiments/${run}/trace`)).nodes;
-const progress = async (run: string): Promise<RunProgress | undefined> =>
+const nodes = async (experiment: string): Promise<readonly TraceNode[]> =>
+  TracePage.parse(await api(`/experiments/${experiment}/trace`)).nodes;
+const progress = async (experiment: string): Promise<ExperimentProgress | undefined> =>
   z
-    .array(RunProgress)
+    .array(ExperimentProgress)
     .parse(await api("/progress"))
-    .find((r) => r.id === run);
-/** The run's ask is on the desks. */
-async function asked(run: string): Promise<void> {
+    .find((r) => r.id === experiment);
+/** The experiment's ask is on the desks. */
+async function asked(experiment: string): Promise<void> {
   await expect
-    .poll(async () => (await nodes(run)).find((n) => n.kind === "ask")?.state)
+    .poll(async () => (await nodes(experiment)).find((n) => n.kind === "ask")?.state)
     .toBe("waiting");
 }
 const Made = z.object({ experiment: z.string() });
@@ -97,10 +97,10 @@ const shots = process.env["TILLER_SCREENSHOTS"];
 const shot = async (page: Page, name: string) =>
   shots ? void (await page.screenshot({ path: path.join(shots, `${name}.png`) })) : undefined;
 
-test("a run's row says how far it is, what it waits for and what helps", async () => {
-  const run = await started({ book: "Moby Dick" });
-  await asked(run);
-  expect(await progress(run)).toMatchObject({
+test("an experiment's row says how far it is, what it waits for and what helps", async () => {
+  const experiment = await started({ book: "Moby Dick" });
+  await asked(experiment);
+  expect(await progress(experiment)).toMatchObject({
     recipe: "small-study@1",
     state: "running",
     total: 4,
@@ -108,7 +108,7 @@ test("a run's row says how far it is, what it waits for and what helps", async (
     waiting: 1,
     waits: [
       {
-        node: `${run}/better`,
+        node: `${experiment}/better`,
         what: "2 of 2 answers by people (comparison)",
         remedy: expect.stringContaining("Nobody works on it. 2 answers are free to take"),
       },
@@ -119,61 +119,68 @@ test("a run's row says how far it is, what it waits for and what helps", async (
   });
 }, 60_000);
 
-test("a fork with another output goes on from there; the old run stays", async () => {
-  const run = await started({ book: "Emma" });
-  await asked(run);
-  const { experiment } = Made.parse(
-    await api(`/experiments/${run}/fork`, { node: `${run}/sample`, output: "Something else." }),
-  );
+test("a fork with another output goes on from there; the old experiment stays", async () => {
+  const experiment = await started({ book: "Emma" });
   await asked(experiment);
+  const { experiment: fork } = Made.parse(
+    await api(`/experiments/${experiment}/fork`, {
+      node: `${experiment}/sample`,
+      output: "Something else.",
+    }),
+  );
+  await asked(fork);
   const ask = await api(
-    `/experiments/${experiment}/trace/node?id=${encodeURIComponent(`${experiment}/better`)}`,
+    `/experiments/${fork}/trace/node?id=${encodeURIComponent(`${fork}/better`)}`,
   );
   expect(ask).toMatchObject({ input: { passage: "Something else." } });
-  expect((await nodes(run)).find((n) => n.kind === "ask")?.state).toBe("waiting");
+  expect((await nodes(experiment)).find((n) => n.kind === "ask")?.state).toBe("waiting");
   expect(
-    await api(`/experiments/${run}/fork`, { node: "another/sample", output: 1 }),
+    await api(`/experiments/${experiment}/fork`, { node: "another/sample", output: 1 }),
   ).toMatchObject({ code: "not_found" });
 }, 60_000);
 
-test("a run is held and released over HTTP; what cannot be held says so", async () => {
-  const run = await started({ book: "Holding" });
-  await asked(run);
-  expect(await api(`/experiments/${run}/release`, {})).toMatchObject({
+test("an experiment is held and released over HTTP; what cannot be held says so", async () => {
+  const experiment = await started({ book: "Holding" });
+  await asked(experiment);
+  expect(await api(`/experiments/${experiment}/release`, {})).toMatchObject({
     message: expect.stringContaining("nothing to release"),
   });
-  expect(await api(`/experiments/${run}/hold`, { reason: "a mistake in the guide" })).toEqual({
+  expect(
+    await api(`/experiments/${experiment}/hold`, { reason: "a mistake in the guide" }),
+  ).toEqual({
     ok: true,
   });
-  await expect.poll(async () => (await progress(run))?.state).toBe("held");
-  expect((await progress(run))?.error).toMatch(/a mistake in the guide/);
+  await expect.poll(async () => (await progress(experiment))?.state).toBe("held");
+  expect((await progress(experiment))?.error).toMatch(/a mistake in the guide/);
   expect(await api(`/experiments/none/hold`, {})).toMatchObject({ code: "not_found" });
-  expect(await api(`/experiments/${run}/release`, {})).toEqual({ ok: true });
-  await expect.poll(async () => (await progress(run))?.state).toBe("running");
-  await asked(run);
-  // Prefect 7807: a run that is held can be cancelled, too
-  expect(await api(`/experiments/${run}/hold`, {})).toEqual({ ok: true });
-  await expect.poll(async () => (await progress(run))?.state).toBe("held");
-  expect(await api(`/experiments/${run}/cancel`, { node: run })).toEqual({ ok: true });
-  await expect.poll(async () => (await progress(run))?.state).toBe("cancelled");
+  expect(await api(`/experiments/${experiment}/release`, {})).toEqual({ ok: true });
+  await expect.poll(async () => (await progress(experiment))?.state).toBe("running");
+  await asked(experiment);
+  // Prefect 7807: an experiment that is held can be cancelled, too
+  expect(await api(`/experiments/${experiment}/hold`, {})).toEqual({ ok: true });
+  await expect.poll(async () => (await progress(experiment))?.state).toBe("held");
+  expect(await api(`/experiments/${experiment}/cancel`, { node: experiment })).toEqual({
+    ok: true,
+  });
+  await expect.poll(async () => (await progress(experiment))?.state).toBe("cancelled");
 }, 120_000);
 
-test("a run is held and released on its row and on its trace, wide and narrow", async () => {
-  const run = await started({ book: "Emma held" });
-  await asked(run);
+test("an experiment is held and released on its row and on its trace, wide and narrow", async () => {
+  const experiment = await started({ book: "Emma held" });
+  await asked(experiment);
   for (const width of [1280, 390]) {
     const page = await browser.newPage({ locale: "en-GB", viewport: { width, height: 844 } });
     page.setDefaultTimeout(20_000);
     await page.goto(link);
-    await page.goto(`${address}/studio/runs`);
-    const row = page.locator("li.run", { hasText: run });
+    await page.goto(`${address}/studio/experiments`);
+    const row = page.locator("li.experiment", { hasText: experiment });
     await row.getByRole("button", { name: "Hold" }).click();
     await row.getByRole("button", { name: "Release" }).waitFor();
     await row.getByText("So far").waitFor();
     await shot(page, `held-${width}`);
     expect(await seriousFaults(page)).toEqual([]);
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(width);
-    await page.goto(`${address}/studio/experiments/${run}/trace`);
+    await page.goto(`${address}/studio/experiments/${experiment}/trace`);
     await page.getByRole("tree").waitFor();
     await page.getByRole("button", { name: "Release" }).waitFor();
     await shot(page, `held-trace-${width}`);
@@ -184,15 +191,15 @@ test("a run is held and released on its row and on its trace, wide and narrow", 
   }
 }, 180_000);
 
-test("the form starts a run; the trace cancels it after saying what that does", async () => {
+test("the form starts an experiment; the trace cancels it after saying what that does", async () => {
   const page = await browser.newPage({ locale: "en-GB", viewport: { width: 1280, height: 800 } });
   page.setDefaultTimeout(20_000);
   await page.goto(link);
-  await page.getByRole("link", { name: "Runs" }).click();
+  await page.getByRole("link", { name: "Experiments", exact: true }).click();
   await page.getByText("Nobody works on it").first().waitFor();
-  await shot(page, "runs");
+  await shot(page, "experiments");
   expect(await seriousFaults(page)).toEqual([]);
-  await page.getByRole("link", { name: "Start a run" }).click();
+  await page.getByRole("link", { name: "Start an experiment" }).click();
   await page.getByRole("button", { name: "Start Small study" }).waitFor();
   expect(await page.getByRole("button", { name: "Start Small study" }).isDisabled()).toBe(true);
   await page.getByLabel(/^book/).fill("Persuasion");
@@ -201,9 +208,9 @@ test("the form starts a run; the trace cancels it after saying what that does", 
   expect(await seriousFaults(page)).toEqual([]);
   await page.getByRole("button", { name: "Start Small study" }).click();
   await page.getByRole("tree").waitFor();
-  const run = /experiments\/([^/]+)\/trace/.exec(page.url())![1]!;
-  await asked(run);
-  expect((await progress(run))?.budget).toEqual({ people: 10 });
+  const experiment = /experiments\/([^/]+)\/trace/.exec(page.url())![1]!;
+  await asked(experiment);
+  expect((await progress(experiment))?.budget).toEqual({ people: 10 });
   await page.locator('[role="treeitem"]', { hasText: "better" }).first().click();
   await page.getByRole("button", { name: "Fork from here" }).click();
   await page.getByRole("dialog").getByLabel("its input").check();
@@ -214,11 +221,13 @@ test("the form starts a run; the trace cancels it after saying what that does", 
   await page.getByRole("button", { name: "Leave it" }).click();
   await page.locator('[role="treeitem"]').first().click();
   await page.getByRole("button", { name: "Cancel", exact: true }).click();
-  await page.getByRole("dialog").getByText("The whole run ends.").waitFor();
+  await page.getByRole("dialog").getByText("The whole experiment ends.").waitFor();
   await page.getByRole("button", { name: "Cancel it" }).click();
   await page.getByText("Done.").waitFor();
-  await expect.poll(async () => (await progress(run))?.state).toBe("cancelled");
+  await expect.poll(async () => (await progress(experiment))?.state).toBe("cancelled");
+  // an address from before
   await page.goto(`${address}/studio/runs?state=cancelled`);
+  await page.waitForURL(`${address}/studio/experiments?state=cancelled`);
   await page.getByText(/^[1-9]\d* of/).waitFor();
   await page.setViewportSize({ width: 390, height: 844 });
   expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(390);

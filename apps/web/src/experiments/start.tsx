@@ -1,4 +1,4 @@
-/** Starts a run: a workflow, its input by a form or as JSON, who answers, what it may use up. */
+/** Starts an experiment: a workflow, its input by a form or as JSON, who answers, what it may use up. */
 import { useMutation } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
@@ -9,20 +9,20 @@ import { Card } from "../design/components.tsx";
 import { ChooseWorkflow } from "./choose.tsx";
 import { checked, Limits, limitsOf, peopleAnswer, WhoAnswers } from "./given.tsx";
 import { fieldsOf, InputForm } from "./input-form.tsx";
-import "./runs.css";
+import "./experiments.css";
 
 export const StartPlace = z.object({ workflow: z.string().optional().catch(undefined) });
 const route = "/studio/start";
 
-export function StartRun() {
+export function StartExperiment() {
   const { workflow } = StartPlace.parse(useSearch({ strict: false }));
   const navigate = useNavigate({ from: route });
   return (
     <ChooseWorkflow
-      title="Start a run"
+      title="Start an experiment"
       back={
-        <Link to="/studio/runs" search={{}} className="small">
-          Runs
+        <Link to="/studio/experiments" search={{}} className="small">
+          Experiments
         </Link>
       }
       label="Workflow"
@@ -54,7 +54,7 @@ function Form({ workflow }: { workflow: KnownWorkflow }) {
   const limits = limitsOf(budget);
   const starting = useMutation({
     mutationFn: () =>
-      api.startRun({
+      api.startExperiment({
         body: {
           workflow: workflow.name,
           input: JSON.parse(given) as unknown,
@@ -108,7 +108,9 @@ function Form({ workflow }: { workflow: KnownWorkflow }) {
             />
           </label>
         )}
-        {"wrong" in checkedInput && <pre className="run-wrong small">{checkedInput.wrong}</pre>}
+        {"wrong" in checkedInput && (
+          <pre className="experiment-wrong small">{checkedInput.wrong}</pre>
+        )}
       </Card>
       <WhoAnswers text={agents} change={setAgents} />
       <Limits typed={budget} change={setBudget}>
@@ -118,7 +120,7 @@ function Form({ workflow }: { workflow: KnownWorkflow }) {
         </label>
       </Limits>
       {starting.error && (
-        <p role="alert" className="run-bad">
+        <p role="alert" className="experiment-bad">
           {starting.error.message}
         </p>
       )}

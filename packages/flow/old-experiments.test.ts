@@ -1,5 +1,5 @@
 /**
- * Runs that a Tiller from before the fence and before turns (decisions 23 and 24) parked: their rows, as it left them,
+ * Experiments that a Tiller from before the fence and before turns (decisions 23 and 24) parked: their rows, as it left them,
  * in a database of today. They go on by the rules they began with, and nothing that is on record happens again.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -11,7 +11,7 @@ import { PersonId } from "@tiller/schema";
 import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
 import { getExperiment } from "@tiller/lab";
 import { submitAnswer, takeLease } from "@tiller/work";
-import { oldLeaf, oldParked, oldRace, ran } from "./fixtures/old-run.ts";
+import { oldLeaf, oldParked, oldRace, ran } from "./fixtures/old-experiments.ts";
 import { type FlowServer, launchFlow } from "./index.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-old-"));
@@ -22,7 +22,7 @@ let flow: FlowServer;
 beforeAll(async () => {
   store = await openStore({ home });
   await (await launchFlow({ store, workflows: [], codeRevision: "empty" })).close(); // makes the tables of DBOS
-  await load(path.join(import.meta.dirname, "fixtures/old-run.jsonl"));
+  await load(path.join(import.meta.dirname, "fixtures/old-experiments.jsonl"));
   await ensurePerson(store.db, { id: ann, name: "Ann", pseudonym: "ann", role: "rater" });
 }, 60_000);
 afterAll(async () => {
@@ -43,10 +43,10 @@ async function load(file: string): Promise<void> {
     });
   }
 }
-/** Answers the tasks there are, one after the other, until `run` has ended. */
-async function answerUntilEnded(run: string): Promise<string> {
+/** Answers the tasks there are, one after the other, until `experiment` has ended. */
+async function answerUntilEnded(experiment: string): Promise<string> {
   for (;;) {
-    const { state } = await getExperiment(store.db, run);
+    const { state } = await getExperiment(store.db, experiment);
     if (state !== "running") return state;
     const lease = await takeLease(store.db, ann, { swap: false });
     const said = { value: { answer: "yes" }, activeSeconds: 1, idleSeconds: 0 };
@@ -55,7 +55,7 @@ async function answerUntilEnded(run: string): Promise<string> {
   }
 }
 
-test("runs of an earlier version go on where they were parked, and end", async () => {
+test("experiments of an earlier version go on where they were parked, and end", async () => {
   flow = await launchFlow({ store, workflows, codeRevision: "test" });
   expect(await answerUntilEnded("old-parked")).toBe("done");
   expect(await answerUntilEnded("old-race")).toBe("done");

@@ -1,4 +1,4 @@
-/** What a run is given beside its input, by hand or by a trigger: who answers, and what it may use up. */
+/** What an experiment is given beside its input, by hand or by a trigger: who answers, and what it may use up. */
 import { z } from "zod";
 import { Agents, Budget } from "@tiller/schema";
 import { Card } from "../design/components.tsx";
@@ -48,7 +48,7 @@ export function WhoAnswers({ text, change }: { text: string; change: (text: stri
           onChange={(e) => change(e.target.value)}
         />
       </label>
-      {"wrong" in agents && <pre className="run-wrong small">{agents.wrong}</pre>}
+      {"wrong" in agents && <pre className="experiment-wrong small">{agents.wrong}</pre>}
     </Card>
   );
 }
@@ -79,7 +79,9 @@ export function Limits({
         ))}
         {children}
       </div>
-      {!limits.success && <pre className="run-wrong small">{z.prettifyError(limits.error)}</pre>}
+      {!limits.success && (
+        <pre className="experiment-wrong small">{z.prettifyError(limits.error)}</pre>
+      )}
     </Card>
   );
 }

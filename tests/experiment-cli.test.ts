@@ -1,11 +1,11 @@
 /**
- * tiller run and tiller trigger against a server, with the tutorial's changed recipe (docs/workflows.md): started with
+ * tiller experiment and tiller trigger against a server, with the tutorial's changed recipe (docs/workflows.md): started with
  * simulated people, shown, forked, recorded and run again from the recording.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { runCommand } from "@tiller/cli/run.ts";
+import { experimentCommand } from "@tiller/cli/experiment.ts";
 import { triggerCommand } from "@tiller/cli/trigger.ts";
 import { type FlowServer } from "@tiller/flow";
 import { loadWorkflows } from "@tiller/flow/load.ts";
@@ -13,7 +13,7 @@ import { Recording } from "@tiller/schema";
 import { ensurePerson, issueToken, type Store } from "@tiller/store";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 
-const { run } = runCommand;
+const { run } = experimentCommand;
 const { run: trigger } = triggerCommand;
 const file = "examples/workflows/reading-study-changed.ts";
 let site: TestServer;
@@ -113,11 +113,11 @@ test("triggers are listed, added, paused and removed", async () => {
 test("what is wrong is said with its remedy", async () => {
   await expect(run(["start", name, "--home", home, "--input", "{"])).rejects.toThrow(/no JSON/);
   await expect(run(["start", "none@1", "--home", home])).rejects.toThrow(/no workflow none@1/);
-  await expect(run(["show", "none", "--home", home])).rejects.toThrow(/no run none/);
+  await expect(run(["show", "none", "--home", home])).rejects.toThrow(/no experiment none/);
   await expect(run(["list", "--home", path.join(home, "empty")])).rejects.toThrow(
     /Start the server/,
   );
   const gone = ["list", "--home", home, "--url", "http://localhost:9"];
   await expect(run(gone)).rejects.toThrow(/no server answers at/);
-  await expect(run(["sing"])).rejects.toThrow(/tiller run start NAME/);
+  await expect(run(["sing"])).rejects.toThrow(/tiller experiment start NAME/);
 });

@@ -1,4 +1,4 @@
-/** Makes a trigger: which workflow, what sets it off, what the run is given; and the ways that need none. */
+/** Makes a trigger: which workflow, what sets it off, what the experiment is given; and the ways that need none. */
 import { useMutation } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
@@ -9,7 +9,7 @@ import { Card } from "../design/components.tsx";
 import { ChooseWorkflow } from "./choose.tsx";
 import { checked, Limits, limitsOf, peopleAnswer, WhoAnswers } from "./given.tsx";
 import { fieldsOf } from "./input-form.tsx";
-import "./runs.css";
+import "./experiments.css";
 
 type Kind = TriggerOn extends infer O ? (O extends unknown ? keyof O : never) : never;
 interface Way {
@@ -150,12 +150,12 @@ function Form({ workflow }: { workflow: KnownWorkflow }) {
             onChange={(e) => setInput(e.target.value)}
           />
         </label>
-        {"wrong" in given && <pre className="run-wrong small">{given.wrong}</pre>}
+        {"wrong" in given && <pre className="experiment-wrong small">{given.wrong}</pre>}
       </Card>
       <WhoAnswers text={agents} change={setAgents} />
       <Limits typed={typed} change={setTyped} />
       {making.error && (
-        <p role="alert" className="run-bad" style={{ whiteSpace: "pre-wrap" }}>
+        <p role="alert" className="experiment-bad" style={{ whiteSpace: "pre-wrap" }}>
           {making.error.message}
         </p>
       )}
@@ -168,7 +168,7 @@ function Form({ workflow }: { workflow: KnownWorkflow }) {
   );
 }
 
-/** Runs of the same workflow that no trigger is needed for. */
+/** Experiments of the same workflow that no trigger is needed for. */
 function Otherwise({ workflow }: { workflow: KnownWorkflow }) {
   const body = JSON.stringify({ workflow: workflow.name, input: inputSample(workflow, "...") });
   return (
@@ -177,9 +177,9 @@ function Otherwise({ workflow }: { workflow: KnownWorkflow }) {
         <dt>By hand</dt>
         <dd>
           <Link to="/studio/start" search={{ workflow: workflow.name }}>
-            Start a run
+            Start an experiment
           </Link>{" "}
-          here, or <code>npm run tiller -- run start {workflow.name}</code>.
+          here, or <code>npm run tiller -- experiment start {workflow.name}</code>.
         </dd>
         <dt>From a program</dt>
         <dd className="stack" style={{ gap: 8 }}>

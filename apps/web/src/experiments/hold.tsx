@@ -1,21 +1,23 @@
-/** Sets a run aside, or lets one that is held go on. */
+/** Sets an experiment aside, or lets one that is held go on. */
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import type { TracedRun } from "@tiller/schema";
+import type { TracedExperiment } from "@tiller/schema";
 import { api } from "../api.ts";
 
 export function HoldButton({
-  run,
+  experiment,
 }: {
-  run: Pick<TracedRun, "id" | "state"> & { imported: boolean };
+  experiment: Pick<TracedExperiment, "id" | "state"> & { imported: boolean };
 }) {
   const client = useQueryClient();
-  const held = run.state === "held";
+  const held = experiment.state === "held";
   const act = useMutation({
     mutationFn: () =>
-      held ? api.releaseRun({ id: run.id }) : api.holdRun({ id: run.id, body: {} }),
+      held
+        ? api.releaseExperiment({ id: experiment.id })
+        : api.holdExperiment({ id: experiment.id, body: {} }),
     onSuccess: () => client.invalidateQueries(),
   });
-  if (run.imported || (!held && run.state !== "running")) return null;
+  if (experiment.imported || (!held && experiment.state !== "running")) return null;
   return (
     <>
       <button

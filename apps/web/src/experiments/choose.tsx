@@ -17,7 +17,7 @@ export function ChooseWorkflow(p: {
   const known = useQuery(asking("listWorkflows"));
   const chosen = known.data?.find((w) => w.name === p.name) ?? known.data?.[0];
   return (
-    <main className="start-run">
+    <main className="start-experiment">
       <div>
         {p.back}
         <h1>{p.title}</h1>

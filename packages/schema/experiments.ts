@@ -1,8 +1,8 @@
-/** What is said over HTTP about runs: starting one, and what can be done from a node of its trace. */
+/** What is said over HTTP about experiments: starting one, and what can be done from a node of its trace. */
 import { z } from "zod";
 import { Agents, Budget } from "./trace.ts";
 
-export const StartRun = z.strictObject({
+export const StartExperiment = z.strictObject({
   workflow: z.string().describe("its name with its version, as study@1"),
   input: z.unknown(),
   agents: Agents.default({}),
@@ -15,11 +15,11 @@ export const AtNode = z.strictObject({
   output: z.unknown().optional(),
   reason: z.string().max(1000).optional(),
 });
-export const HoldRun = z.strictObject({ reason: z.string().max(1000).optional() });
-export const MigrateRun = z.strictObject({
+export const HoldExperiment = z.strictObject({ reason: z.string().max(1000).optional() });
+export const MigrateExperiment = z.strictObject({
   to: z.string().describe("a newer version of its workflow"),
 });
-export const StartedRun = z.strictObject({ experiment: z.string() });
+export const StartedExperiment = z.strictObject({ experiment: z.string() });
 
 /** What sets a trigger off. */
 export const TriggerOn = z.union([
@@ -44,8 +44,8 @@ export const TriggerFiring = z.strictObject({
   event: z.string().describe("the scheduled time, or the id of the dataset version or checkpoint"),
   at: z.iso.datetime(),
   state: z.enum(["pending", "started", "failed"]),
-  run: z.string().nullable(),
-  error: z.string().nullable().describe("why it started no run, and what to do"),
+  experiment: z.string().nullable(),
+  error: z.string().nullable().describe("why it started no experiment, and what to do"),
 });
 export type TriggerFiring = z.infer<typeof TriggerFiring>;
 export const SetTrigger = z.strictObject({
@@ -56,17 +56,17 @@ export const Trigger = NewTrigger.extend({
   active: z.boolean(),
   nextAt: z.iso.datetime().nullable(),
   fired: z.int().describe("events so far"),
-  lastRun: z.string().nullable(),
-  lastError: z.string().nullable().describe("why its newest firing started no run"),
+  lastExperiment: z.string().nullable(),
+  lastError: z.string().nullable().describe("why its newest firing started no experiment"),
   firings: z.array(TriggerFiring).describe("the newest, newest first"),
 });
 export type Trigger = z.infer<typeof Trigger>;
 
-/** What people and models answered in a run: enough to run it again without them. */
+/** What people and models answered in an experiment: enough to run it again without them. */
 export const Recording = z.strictObject({
   workflow: z.string(),
   seed: z.number(),
   input: z.unknown(),
-  results: z.record(z.string(), z.unknown()).describe("by path below the run's root"),
+  results: z.record(z.string(), z.unknown()).describe("by path below the experiment's root"),
 });
 export type Recording = z.infer<typeof Recording>;
