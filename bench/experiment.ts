@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { Summary } from "@tiller/schema";
+import { Outcome } from "../recipes/better-continuations/report.ts";
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), "..");
 const seeds = process.argv.slice(2).map(Number);
@@ -25,9 +25,9 @@ const rows = seeds.map((seed) => {
   });
   rmSync(home, { recursive: true, force: true });
   if (run.status !== 0) throw new Error(`seed ${seed} ended with ${run.status}: ${run.stderr}`);
-  const summary = Summary.parse(JSON.parse(run.stdout.trim().split("\n").at(-1)!));
-  console.log(JSON.stringify({ seed, ...summary }));
-  return { seed, ...summary };
+  const outcome = Outcome.parse(JSON.parse(run.stdout.trim().split("\n").at(-1)!));
+  console.log(JSON.stringify({ seed, ...outcome }));
+  return { seed, ...outcome };
 });
 
 const date = new Date().toISOString().slice(0, 10);

@@ -44,17 +44,17 @@ function tokenizer(): unknown {
   );
   return { ...json, model: { ...json.model, vocab: Object.fromEntries(vocab), merges } };
 }
-async function save(name: string, kind: "lm" | "reward"): Promise<string> {
+async function save(name: string, role: "lm" | "reward"): Promise<string> {
   const config = gpt2Config({ layers: 4, width: 128, heads: 4, vocab: VOCABULARY, positions: 64 });
   const shape = shapeOf(config);
-  const specs = [...paramSpecs(shape), ...(kind === "reward" ? headSpecs(shape) : [])];
+  const specs = [...paramSpecs(shape), ...(role === "reward" ? headSpecs(shape) : [])];
   const state = new State();
   initParams(state, specs, rng(1, name));
   const tensors = new Map(
     specs.map((s) => [s.name, { shape: s.shape, data: state.get(s.name).data }]),
   );
   const dir = path.join(folder, name);
-  await saveCheckpoint(dir, { config, tensors, tokenizer: tokenizer(), meta: { kind } });
+  await saveCheckpoint(dir, { config, tensors, tokenizer: tokenizer(), meta: { role } });
   return dir;
 }
 const base = await save("base", "lm");

@@ -92,7 +92,7 @@ try {
   await saveCheckpointRow(store.db, {
     id: CheckpointId.parse((await loadCheckpoint(base)).meta.id),
     name: "base",
-    kind: "lm",
+    role: "lm",
     path: base,
     run: null,
     parent: null,

@@ -24,7 +24,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import bundled from "@sparticuz/chromium";
 import { chromium } from "playwright-core";
-import { corpus } from "@tiller/lm";
+import { corpus } from "../recipes/corpus.ts";
 import type { Rng } from "@tiller/schema";
 import { exportTrace, getNode, importTrace, searchTrace, tracePage } from "@tiller/flow";
 import { openStore } from "@tiller/store";

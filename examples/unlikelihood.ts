@@ -4,8 +4,8 @@
  * Run: node examples/unlikelihood.ts [steps]
  */
 import { type Loss, rateAt, tokens, Trainer } from "@tiller/learn";
-import { corpus } from "@tiller/lm";
 import * as t from "@tiller/tensor";
+import { corpus } from "../recipes/corpus.ts";
 
 const loss: Loss = ({ g, batch, hidden, logits }) => {
   const { ids, labels, repeats } = batch; // (B, T), (B, T), and (B, T, V): 1 where a token stood before

@@ -1,7 +1,9 @@
 /** All ready-made workflows, as a server registers them. */
 import type { WorkflowDef } from "@tiller/flow";
+import type { TaskDef } from "@tiller/task";
 import { amplify } from "./amplify.ts";
-import { betterContinuations } from "./better-continuations.ts";
+import { comparison } from "./better-continuations/comparison.ts";
+import { betterContinuations } from "./better-continuations/experiment.ts";
 import { feedbackRound, iteratedFeedback } from "./iterated-feedback.ts";
 import { readingStudy, readQuestion } from "./reading-study.ts";
 import { reviewDisagreements, reviewSplit } from "./review-disagreements.ts";
@@ -16,3 +18,6 @@ export const recipes: readonly WorkflowDef<any, any>[] = [
   reviewDisagreements,
   reviewSplit,
 ];
+
+/** The kinds of work of their own that they ask people for. */
+export const recipeTasks: readonly TaskDef[] = [comparison];

@@ -7,10 +7,11 @@
  * Ends when the win rate over the base no longer rises, when the policy is too far from the base, or after all rounds.
  */
 import { z } from "zod";
-import { comparison } from "@tiller/crowd";
 import { workflow } from "@tiller/flow";
 import { evaluateJob, ppoJob, rewardJob, sampleJob } from "@tiller/learn";
-import { ComparisonValue, PersonId } from "@tiller/schema";
+import { ComparisonValue, labelledPairs, PersonId, promptRows } from "@tiller/schema";
+import { comparison } from "./better-continuations/comparison.ts";
+import { reportOf } from "./iterated-feedback-report.ts";
 import { bookPassages, judgesOf, labelPairs, learning, pairsOf, promptsOf } from "./shared.ts";
 
 const Config = z.strictObject({
@@ -42,6 +43,7 @@ export const iteratedFeedback = workflow("iterated-feedback@2", Config, async (f
     const { id, winRate, kl } = best;
     await flow.publish(id, { name: "iterated policy", metrics: { winRate, kl } });
   }
+  await flow.report(reportOf(rounds, best, stopped));
   return { rounds, stopped, best: best?.id ?? null, people: seen.length };
 });
 
@@ -53,14 +55,14 @@ export const feedbackRound = workflow(
     const { people, base, continuation, maxPassage: maxPrompt } = config;
     const seed = flow.seed + round;
     const { train, heldout } = await flow.step("passages", () => bookPassages({ ...config, seed }));
-    const prompts = await flow.save("passages", promptsOf(train));
+    const prompts = await flow.save("passages", promptsOf(train), promptRows);
 
     const toWrite = { checkpoint: policy, prompts, each: 2, continuation, seed };
     const { texts } = (await flow.job("samples", sampleJob, toWrite)).output;
     const who = { people, not: seen };
     const compared = await flow.askAll("comparisons", comparison, pairsOf(train, texts), who);
 
-    const pairs = await flow.dataset("comparisons", labelPairs(compared).pairs);
+    const pairs = await flow.dataset("comparisons", labelPairs(compared).pairs, labelledPairs);
     const maxTokens = maxPrompt + continuation.maxTokens;
     const toJudge = { config: config.reward, base, pairs, maxTokens, seed };
     const reward = (await flow.job("reward", rewardJob, toJudge)).output.checkpoint;
@@ -69,7 +71,7 @@ export const feedbackRound = workflow(
     const rl = { config: config.ppo, base: policy, reward, prompts };
     const id = (await flow.job("policy", ppoJob, { ...rl, ...shared })).output.checkpoint;
 
-    const judging = await flow.save("held out", promptsOf(heldout));
+    const judging = await flow.save("held out", promptsOf(heldout), promptRows);
     const arms = { base, policy: id, reward, prompts: judging, bestOf: 1, ...shared };
     const { items } = (await flow.job("evaluation", evaluateJob, arms)).output;
     const duels = items.map((x) => [x.base.text, x.policy.text]);

@@ -8,9 +8,10 @@ import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { judgeAnswers, questionAnswer } from "@tiller/crowd";
 import { workflow } from "@tiller/flow";
-import { corpus, loadTokenizer, normalise, samplePassages } from "@tiller/lm";
+import { loadTokenizer, normalise, samplePassages } from "@tiller/lm";
 import { type Prompt, prompt } from "@tiller/schema";
 import { inputPath } from "@tiller/store";
+import { corpus } from "./corpus.ts";
 import { baseModel } from "./shared.ts";
 
 const Study = z.strictObject({

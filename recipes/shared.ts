@@ -2,20 +2,26 @@
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { aggregatePairs, comparison, flagRaters } from "@tiller/crowd";
+import { aggregatePairs, flagRaters } from "@tiller/crowd";
 import type { Answered, AskedItem } from "@tiller/flow";
 import { Continuation, PpoConfig, RewardConfig } from "@tiller/learn";
-import { corpus, loadTokenizer, samplePassages, splitTrainHeldout } from "@tiller/lm";
+import { loadTokenizer, samplePassages, splitTrainHeldout } from "@tiller/lm";
 import {
   AnswerId,
   type ComparisonInput,
   ComparisonValue,
+  type JobDef,
   type Judgment,
   type LabelledPair,
+  type MetricPoint,
+  type NewReport,
+  own,
   PersonId,
   type TaskId,
 } from "@tiller/schema";
 import { declareInputs, inputPath } from "@tiller/store";
+import { comparison } from "./better-continuations/comparison.ts";
+import { corpus } from "./corpus.ts";
 
 export const baseModel = path.join(path.dirname(fileURLToPath(import.meta.url)), "../models/base");
 declareInputs(path.dirname(baseModel)); // what comes with Tiller
@@ -104,3 +110,25 @@ export const promptsOf = (passages: readonly string[]) => passages.map((prompt) 
 export const judgesOf = (asked: readonly AskedItem<unknown, unknown>[]): PersonId[] => [
   ...new Set(asked.flatMap((x) => x.answers.flatMap((a) => a.person ?? []))),
 ];
+
+/** Some of what a run logged as curves of a report: one a group, as its job declares its metrics. */
+export function curvesOf(
+  job: Pick<JobDef, "kind" | "metrics">,
+  points: readonly MetricPoint[],
+  names: readonly string[],
+): Extract<NonNullable<NewReport["blocks"]>[number], { kind: "curve" }>[] {
+  const shown = Object.entries(job.metrics).filter(([name]) => names.includes(name));
+  return [...Map.groupBy(shown, ([, m]) => m.group)].map(([group, members]) => ({
+    kind: "curve",
+    title: `${group} (${job.kind})`,
+    x: { label: "step" },
+    y: { label: members.length === 1 ? members[0]![1].label : "", unit: members[0]![1].unit },
+    lines: members.map(([name, m]) => ({
+      label: m.label,
+      points: points.flatMap((p): [number, number][] => {
+        const value = own(p.values, name);
+        return value === undefined ? [] : [[p.step, value]];
+      }),
+    })),
+  }));
+}

@@ -7,7 +7,7 @@ import OpenAI from "openai";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { comparison } from "@tiller/crowd";
+import { comparison } from "../recipes/better-continuations/comparison.ts";
 import { type FlowServer, workflow } from "@tiller/flow";
 import { loadCheckpoint } from "@tiller/lm";
 import { CheckpointId, ExperimentId, metric } from "@tiller/schema";
@@ -185,7 +185,7 @@ test("the unmodified openai client lists, completes and streams", async () => {
   const { meta } = await loadCheckpoint(base);
   const row = {
     name: "base",
-    kind: "lm",
+    role: "lm",
     path: base,
     run: null,
     parent: null,

@@ -7,7 +7,7 @@ import path from "node:path";
 import { Hono } from "hono";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
-import { comparison } from "@tiller/crowd";
+import { comparison } from "../recipes/better-continuations/comparison.ts";
 import { ExperimentId, type Me, type Operation, operations } from "@tiller/schema";
 import type { Env } from "@tiller/server/context.ts";
 import { type Handlers, operationRoutes } from "@tiller/server/operate.ts";

@@ -5,7 +5,7 @@
 import type { Hono } from "hono";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { comparison } from "@tiller/crowd";
+import { comparison } from "../recipes/better-continuations/comparison.ts";
 import {
   ControlRoom,
   ExperimentId,

@@ -18,7 +18,8 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import { z } from "zod";
-import { rng, Summary } from "@tiller/schema";
+import { rng } from "@tiller/schema";
+import { Outcome } from "../recipes/better-continuations/report.ts";
 import { openStore, sql } from "@tiller/store";
 
 const main = fileURLToPath(new URL("../apps/cli/main.ts", import.meta.url));
@@ -94,8 +95,8 @@ test(`ten kills at random moments, seed ${seed}`, async () => {
   }
   const last = start(["--once", "--json"]);
   expect(await last.ended, last.output()).toBe(0);
-  const summary = Summary.parse(JSON.parse(last.output().trim().split("\n").at(-1)!));
-  expect(summary.judgments).toBe(120);
+  const outcome = Outcome.parse(JSON.parse(last.output().trim().split("\n").at(-1)!));
+  expect(outcome.judgments).toBe(120);
   const answers = await answersNow();
   const perTask = [...Map.groupBy(answers, (a) => a.task).values()].map((xs) => xs.length);
   expect(perTask).toEqual(new Array(40).fill(3));

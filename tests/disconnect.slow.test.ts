@@ -27,7 +27,7 @@ beforeAll(async () => {
   await saveCheckpointRow(store.db, {
     id,
     name: "loop",
-    kind: "lm",
+    role: "lm",
     path: folder,
     run: null,
     parent: null,

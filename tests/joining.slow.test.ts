@@ -6,7 +6,8 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { comparison, GOLD_FRACTION } from "@tiller/crowd";
+import { GOLD_FRACTION } from "@tiller/crowd";
+import { comparison } from "../recipes/better-continuations/comparison.ts";
 import { ExperimentId, type PersonId, QualificationType } from "@tiller/schema";
 import {
   addRule,

@@ -40,7 +40,7 @@ beforeAll(async () => {
   await saveCheckpointRow(store.db, {
     id: CheckpointId.parse(checkpoint),
     name: "base",
-    kind: "lm",
+    role: "lm",
     path: base,
     run: null,
     parent: null,
@@ -117,12 +117,12 @@ test("a checkpoint with a chat template is asked by it, through the API and by t
       "chat_template.jinja":
         "{% for m in messages %}{{ m.role }} said: {{ m.content }}\n{% endfor %}Then the captain said:",
     },
-    meta: { kind: "lm" },
+    meta: { role: "lm" },
   });
   await saveCheckpointRow(store.db, {
     id: CheckpointId.parse("talker-1"),
     name: "talker",
-    kind: "lm",
+    role: "lm",
     path: dir,
     run: null,
     parent: null,

@@ -37,7 +37,7 @@ async function register(name: string, folder: string): Promise<void> {
   await saveCheckpointRow(store.db, {
     id: CheckpointId.parse(`${name}-${randomUUID()}`),
     name,
-    kind: "lm",
+    role: "lm",
     path: folder,
     run: null,
     parent: null,

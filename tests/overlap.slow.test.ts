@@ -12,7 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { comparison } from "@tiller/crowd";
+import { comparison } from "../recipes/better-continuations/comparison.ts";
 import { ExperimentId, NextReply, rng, SubmitReply } from "@tiller/schema";
 import { createExperiment } from "@tiller/lab";
 import { ensurePerson, issueToken, openStore, sql, type Store } from "@tiller/store";

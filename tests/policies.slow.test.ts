@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { comparison } from "@tiller/crowd";
+import { comparison } from "../recipes/better-continuations/comparison.ts";
 import { Backtest, ExperimentId, NextReply, PersonId, Policy, StoredPolicy } from "@tiller/schema";
 import { createExperiment } from "@tiller/lab";
 import { ensurePerson, issueToken, sql, type Store } from "@tiller/store";

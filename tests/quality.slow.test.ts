@@ -24,7 +24,7 @@ import { createExperiment } from "@tiller/lab";
 import { ensurePerson, issueToken, sql, type Store } from "@tiller/store";
 import { pickBlindDuplicate, postBatch, submitAnswer } from "@tiller/work";
 import { z } from "zod";
-import { comparison } from "@tiller/crowd";
+import { comparison } from "../recipes/better-continuations/comparison.ts";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 
 let site: TestServer;

@@ -25,7 +25,7 @@ const sampler = new SamplerPool();
 await saveCheckpointRow(store.db, {
   id: CheckpointId.parse("base"),
   name: "base",
-  kind: "lm",
+  role: "lm",
   path: baseModel,
   run: null,
   parent: null,

@@ -11,7 +11,7 @@ import {
   workflow,
 } from "@tiller/flow";
 import { ensurePerson, issueToken, sql, type Store } from "@tiller/store";
-import { saveRows } from "@tiller/lab";
+import { saveDataset } from "@tiller/lab";
 import { faults } from "./browser/axe.ts";
 import { launchBrowser } from "./browser/launch.ts";
 import { openServer, type TestServer } from "./fixtures/server.ts";
@@ -54,7 +54,7 @@ afterAll(async () => {
 });
 
 const save = (row: string) =>
-  saveRows(store.db, site.home, { name: "books", experiment: null, rows: [row] });
+  saveDataset(store.db, site.home, { name: "books", experiment: null, rows: [row] });
 const card = (name: string) => page.getByRole("listitem").filter({ hasText: name }).first();
 
 test("an empty page says how to begin; the form makes a schedule and refuses what is wrong with a reason", async () => {

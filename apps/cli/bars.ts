@@ -1,5 +1,11 @@
 /** The experiment's stages in the terminal: bars on a TTY, one line a change elsewhere. */
-import type { Experiment, Stage, Summary } from "@tiller/schema";
+import {
+  type Experiment,
+  readInterval,
+  readNumber,
+  type Stage,
+  type Summary,
+} from "@tiller/schema";
 
 export function bar(done: number, total: number, width = 24): string {
   const fraction = total > 0 ? Math.min(1, done / total) : 0;
@@ -43,15 +49,12 @@ export class Progress {
   }
 }
 
-export function summaryTable(s: Summary): string {
-  const rows = [
-    ["reward model right on held-out pairs", `${(100 * s.rewardAccuracy).toFixed(1)} %`],
-    ["policy wins against the base", `${(100 * s.winRate).toFixed(1)} %`],
-    ["KL to the base", `${s.kl.toFixed(1)} nats`],
-    ["distinct bigrams, of the base's", `${(100 * s.distinct2Ratio).toFixed(0)} %`],
-    ["judgments", String(s.judgments)],
-    ["careless raters found", s.carelessFound.join(", ") || "none"],
-    ["time", `${s.seconds.toFixed(0)} s`],
-  ] as const;
-  return rows.map(([name, value]) => `  ${name.padEnd(38)} ${value}`).join("\n");
-}
+/** One line a metric: its name, its value, its interval, what it is of. */
+export const summaryTable = (summary: Summary): string =>
+  summary
+    .map((m) => {
+      const interval = readInterval(m, m.unit);
+      const about = [interval && `(${interval})`, m.note].filter(Boolean).join(" ");
+      return `  ${m.label.padEnd(26)} ${readNumber(m.value, m.unit).padEnd(12)} ${about}`.trimEnd();
+    })
+    .join("\n");

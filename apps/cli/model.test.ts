@@ -16,12 +16,12 @@ test("a reward model of transformers stays one, read at its last token", async (
   const from = path.join(scratch, "from");
   cpSync(path.join(fixtures, "foreign-reward"), from, { recursive: true });
   const before = await loadCheckpoint(from);
-  expect(before.meta).toMatchObject({ kind: "reward", reward: { pooling: "last", bias: 0 } });
+  expect(before.meta).toMatchObject({ role: "reward", reward: { pooling: "last", bias: 0 } });
   const out = path.join(scratch, "out");
   expect(await run(["import", from, "--out", out])).toBe(0);
   const after = await loadCheckpoint(out);
   expect(after.meta).toMatchObject({
-    kind: "reward",
+    role: "reward",
     reward: { pooling: "last", bias: 0 },
     parent: before.meta.id,
   });

@@ -88,7 +88,7 @@ async function show(_: object, dir: string): Promise<number> {
     ...windows(c),
     c.tied ? "tied output" : "own output matrix",
   ];
-  console.log(`${config.model_type}, ${meta.kind}, id ${meta.id.slice(0, 12)}`);
+  console.log(`${config.model_type}, ${meta.role}, id ${meta.id.slice(0, 12)}`);
   console.log(
     `${count(parameters)} parameters (${(parameters * 4e-6).toFixed(1)} MB in F32): ${c.layers} layers, width ${c.width}, ` +
       `${c.heads} heads of ${c.headDim}${grouped}, inner ${c.inner}, vocabulary ${count(c.vocab)}, ${count(c.positions)} positions`,
@@ -131,9 +131,9 @@ async function importFrom(
     ...(tokenizer && { tokenizer }),
     ...(base !== undefined && { base }),
   });
-  const { kind = "lm", reward } = model.meta ?? {};
+  const { role = "lm", reward } = model.meta ?? {};
   const meta = {
-    kind,
+    role,
     ...(reward && { pooling: reward.pooling }),
     parent: model.meta?.id ?? null,
     config: { importedFrom: path.basename(source), ...(base && { base: path.basename(base) }) },

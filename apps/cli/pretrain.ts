@@ -5,7 +5,9 @@ import path from "node:path";
 import { z } from "zod";
 import { PretrainConfig } from "@tiller/learn";
 import { pretrain } from "@tiller/learn/pretrain.ts";
+import { DatasetId } from "@tiller/schema";
 import { defaultHome } from "@tiller/store";
+import { baseSources } from "../../recipes/corpus.ts";
 import { bar } from "./bars.ts";
 import { command, verb } from "./command.ts";
 import { flag, numberFlag } from "./flags.ts";
@@ -13,6 +15,9 @@ import { flag, numberFlag } from "./flags.ts";
 const flags = {
   out: flag(z.string().default("models/base"), "DIR", "the folder that is made"),
   home: flag(z.string().default(defaultHome()), "DIR", "where snapshots are kept meanwhile"),
+  books: numberFlag(z.number().min(0).max(1))
+    .default(0.4)
+    .describe("fraction of windows from the novel; the rest from the speeches"),
   ...Object.fromEntries(
     Object.entries(PretrainConfig.shape).map(([name, field]) => [
       name,
@@ -25,11 +30,19 @@ const flags = {
   ),
 };
 
-async function train({ out, home, ...rest }: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
+async function train({
+  out,
+  home,
+  books,
+  ...rest
+}: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
   const config = PretrainConfig.parse(
     Object.fromEntries(Object.entries(rest).filter(([, v]) => v !== undefined)),
   );
-  const key = createHash("sha256").update(JSON.stringify(config)).digest("hex").slice(0, 12);
+  const key = createHash("sha256")
+    .update(JSON.stringify({ ...config, books }))
+    .digest("hex")
+    .slice(0, 12);
   const dir = path.join(home, "jobs", `pretrain-${key}`);
   mkdirSync(dir, { recursive: true });
   const curve: { step: number; values: Record<string, number> }[] = [];
@@ -37,12 +50,12 @@ async function train({ out, home, ...rest }: z.infer<z.ZodObject<typeof flags>>)
   process.once("SIGINT", () => abort.abort());
   let shown = 0;
   const result = await pretrain(
-    { config },
+    { config, texts: DatasetId.parse("base") },
     {
       dir,
       out: path.resolve(out),
       checkpoint: (id) => id,
-      rows: async () => [],
+      rows: async (_, Row) => baseSources(books).map((row) => Row.parse(row)),
       progress: (done, total, note = "") => {
         if (process.stdout.isTTY) process.stdout.write(`\r${bar(done, total)} ${note}\x1b[K`);
         else if (done - shown >= total / 20 || done === total) {

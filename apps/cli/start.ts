@@ -9,9 +9,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { serve, type ServerType } from "@hono/node-server";
 import { z } from "zod";
-import { simulatedRaters } from "@tiller/crowd";
 import { listHeld, startTriggers } from "@tiller/flow";
-import { own, PersonId, type Role, Summary, TillerError } from "@tiller/schema";
+import { own, PersonId, type Role, TillerError } from "@tiller/schema";
 import { createApp, serverOptions } from "@tiller/server/app.ts";
 import { forgetOldCompletions, SamplerPool, serverModels, storedDays } from "@tiller/serve";
 import { serverFlow } from "@tiller/server/flow.ts";
@@ -31,7 +30,12 @@ import { expireLeases, setQualification, settleDropped } from "@tiller/work";
 import { getExperiment, getReport } from "@tiller/lab";
 import { parseAllowed, startWebhooks } from "@tiller/data";
 import { buildWeb } from "@tiller/web/build.ts";
-import { betterContinuations, Config, smallConfig } from "../../recipes/better-continuations.ts";
+import {
+  betterContinuations,
+  Config,
+  smallConfig,
+} from "../../recipes/better-continuations/experiment.ts";
+import { simulatedRaters } from "../../recipes/better-continuations/raters.ts";
 import { Progress, summaryTable } from "./bars.ts";
 import { command, verb } from "./command.ts";
 import { countFlag, flag, homeFlag } from "./flags.ts";
@@ -187,15 +191,15 @@ async function start(o: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
       }
     };
     const ends = o.people ? [stopped] : [flow.wait(id), stopped, ...(o.once ? [stuck()] : [])];
-    const summary = await Promise.race(ends);
+    const result = await Promise.race(ends);
     clearInterval(drawing);
-    if (summary) {
+    if (result) {
       await draw();
-      await finish(store, id, Summary.parse(summary), o.json);
+      await finish(store, id, result, o.json);
       if (!o.once) await stopped;
     }
     clearInterval(sweeping);
-    return summary || !o.once ? 0 : 1;
+    return result || !o.once ? 0 : 1;
   } finally {
     await close();
   }
@@ -211,11 +215,13 @@ async function eventually<T>(act: () => Promise<T>): Promise<T> {
     }
 }
 
-async function finish(store: Store, id: string, summary: Summary, json: boolean): Promise<void> {
+async function finish(store: Store, id: string, result: unknown, json: boolean): Promise<void> {
   const file = path.join(store.home, "reports", `${id}.html`);
   mkdirSync(path.dirname(file), { recursive: true });
-  await writeWhole(file, renderReport(await getReport(store.db, id)));
-  console.log(json ? JSON.stringify(summary) : `\n${summaryTable(summary)}\n\n  Report: ${file}\n`);
+  const report = await getReport(store.db, id);
+  await writeWhole(file, renderReport(report));
+  const table = summaryTable(report.summary);
+  console.log(json ? JSON.stringify(result) : `\n${table}\n\n  Report: ${file}\n`);
 }
 
 /** The same token at every start of a home, kept in a file that only its owner reads. */

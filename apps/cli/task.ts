@@ -4,13 +4,16 @@ import path from "node:path";
 import { z } from "zod";
 import { taskTypes } from "@tiller/crowd";
 import { TillerError } from "@tiller/schema";
+import { keyOf } from "@tiller/task";
 import { buildWeb } from "@tiller/web/build.ts";
+import { recipeTasks } from "../../recipes/index.ts";
 import { command, verb } from "./command.ts";
 import { countFlag } from "./flags.ts";
 import { startPreview } from "./task-preview.ts";
 
 async function list(): Promise<number> {
-  for (const [key, def] of taskTypes) console.log(`${key.padEnd(24)} ${def.title}`);
+  for (const def of [...recipeTasks, ...taskTypes.values()])
+    console.log(`${keyOf(def).padEnd(24)} ${def.title}`);
   return 0;
 }
 

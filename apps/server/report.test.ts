@@ -1,88 +1,87 @@
 /** The report is one file: nothing is fetched, and text from models cannot become markup. */
 import { expect, test } from "vitest";
-import { ExperimentId, type Report, StoredReport } from "@tiller/schema";
+import { ExperimentId, NewReport, Report } from "@tiller/schema";
 import { renderReport } from "./report.ts";
 
-const arm = {
-  arm: "policy",
-  n: 4,
-  winRate: 0.75,
-  winRateLow: 0.3,
-  winRateHigh: 0.95,
-  reward: 1,
-  preference: 1,
-  kl: 9,
-  length: 20,
-  distinct1: 0.5,
-  distinct2: 0.8,
-};
-const report: Report = {
+const report = Report.parse({
   experiment: ExperimentId.parse("e"),
-  title: "A <b>title</b>",
   createdAt: "2026-01-01T00:00:00.000Z",
   seed: 1,
-  summary: {
-    seconds: 90,
-    rewardAccuracy: 0.7,
-    winRate: 0.75,
-    kl: 9,
-    distinct2Ratio: 0.8,
-    judgments: 12,
-    carelessFound: [],
-  },
-  table: [arm],
-  bestOfN: [
-    { n: 1, kl: 0, reward: 0, preference: 0, winRate: 0.5 },
-    { n: 2, kl: 0.19, reward: 0.4, preference: 0.2, winRate: 0.55 },
-  ],
-  sideBySide: [
-    {
-      passage: "p",
-      base: "<script>alert(1)</script>",
-      policy: "q",
-      basePreference: 0,
-      policyPreference: 1,
-    },
-  ],
-  rewardModel: {
-    accuracy: 0.7,
-    low: 0.5,
-    high: 0.8,
-    n: 10,
-    curve: [
-      { step: 1, values: { loss: 0.7 } },
-      { step: 2, values: { loss: 0.6 } },
+  ...NewReport.parse({
+    title: "A <b>title</b>",
+    summary: [
+      { name: "winRate", label: "Wins", value: 0.75, unit: "fraction", low: 0.3, high: 0.95 },
+      { name: "kl", label: "KL", value: 9, unit: "nats" },
+      { name: "unknown", label: "Unknown", value: null },
     ],
-  },
-  ppo: [],
-  raters: [],
-};
+    blocks: [
+      { kind: "prose", title: "In <short>", text: "One paragraph.\n\nAnother & more." },
+      {
+        kind: "table",
+        title: "Arms",
+        columns: [
+          { label: "Arm" },
+          { label: "Wins", unit: "fraction" },
+          { label: "KL", unit: "nats" },
+        ],
+        rows: [
+          ["base", null, 0],
+          ["policy", { value: 0.75, low: 0.3, high: 0.95 }, 9.25],
+        ],
+      },
+      {
+        kind: "curve",
+        title: "Loss",
+        x: { label: "step" },
+        y: { label: "loss" },
+        lines: [{ label: "training", points: [[1, 0.7], [2, 0.6]] }], // prettier-ignore
+      },
+      {
+        kind: "curve",
+        title: "Score",
+        x: { label: "step" },
+        y: { label: "score" },
+        lines: [{ label: "score", points: [] }],
+      },
+      {
+        kind: "samples",
+        columns: ["Base"],
+        rows: [{ prompt: "p", texts: [{ text: "<script>alert(1)</script>", score: 0.5 }] }],
+      },
+    ],
+  }),
+});
 
 test("holds its numbers, fetches nothing, and escapes what models wrote", () => {
   const html = renderReport(report);
   for (const part of [
-    "75 %",
-    "9.0 nats",
+    "<b>75 %</b>",
+    "95 %: 30 % to 95 %",
+    "<b>9 nats</b>",
+    "<b>–</b>",
     "A &lt;b&gt;title",
+    "In &lt;short&gt;",
+    "Another &amp; more.",
+    '<td>75 % <span class="quiet">(30 % to 95 %)</span></td><td>9.25</td>',
+    "<th>KL, nats",
     "&lt;script&gt;alert(1)",
     "<polyline",
   ])
     expect(html).toContain(part);
   expect(html).not.toMatch(/<script|src=|href=|url\(|@import/);
   expect(html).toContain("No points."); // an empty curve says so
+  expect(html.match(/class="plots"/g)).toHaveLength(1); // curves that follow each other stand side by side
 });
 
-test("a report of an old home, which calls the simulated preference a taste, is read as the same", () => {
-  const old: unknown = JSON.parse(
-    JSON.stringify(report)
-      .replaceAll('"preference":', '"taste":')
-      .replaceAll('"basePreference":', '"baseTaste":')
-      .replaceAll('"policyPreference":', '"policyTaste":'),
-  );
-  expect(old).toMatchObject({
-    table: [{ taste: 1 }],
-    sideBySide: [{ baseTaste: 0, policyTaste: 1 }],
+test("a table whose rows do not fit its columns, a number that is none, a name that is none: named", () => {
+  const wrong = (blocks: unknown[], summary: unknown[] = []) =>
+    NewReport.safeParse({ blocks, summary }).error?.issues[0];
+  const columns = [{ label: "a" }, { label: "b" }];
+  expect(wrong([{ kind: "table", columns, rows: [["x", 1], ["x"]] }])).toMatchObject({
+    path: ["blocks", 0, "rows", 1],
+    message: "has 1 cells, and there are 2 columns",
   });
-  expect(StoredReport.parse(old)).toEqual(report);
-  expect(StoredReport.parse(report)).toEqual(report);
+  expect(wrong([{ kind: "table", columns, rows: [["x", Number.NaN]] }])?.path).toContain("rows");
+  const metric = { name: "win rate", label: "Wins", value: 1 };
+  expect(wrong([], [metric])?.message).toBe("is letters, digits, dots and hyphens, up to 60");
 });

@@ -1,8 +1,8 @@
-/** Twelve simulated raters at the public door: they sign in by link and work through the same HTTP API as people. */
+/** Simulated raters at the public door: they sign in by link and work through the same HTTP API as people. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { simulatedPreference, kindOf, simulateChoice, type SimulatedRater } from "@tiller/crowd";
-import { ComparisonInput, type Lease, NextReply, type Rng, rng } from "@tiller/schema";
-import { simulateView } from "@tiller/task";
+import { kindOf } from "@tiller/crowd";
+import { type Lease, NextReply, type Rng, rng } from "@tiller/schema";
+import { type SimulatedRater, simulateView } from "@tiller/task";
 
 export interface SimulatedSeat {
   readonly rater: SimulatedRater;
@@ -26,22 +26,17 @@ export async function simulate(o: {
   );
 }
 
-/** Comparisons by the simulated preference; other kinds as their code has it, or by their view where the code is not here. */
+/** As the code of the kind has it; by its view where the code is not here. */
 export function answerTo(
   lease: Pick<Lease, "type" | "typeVersion" | "view" | "input" | "swap">,
   rater: SimulatedRater,
   random: Rng,
 ): unknown {
   const { type, typeVersion, view, swap } = lease;
-  if (type === "comparison") {
-    const input = ComparisonInput.parse(lease.input);
-    const texts = { a: input.a.text, b: input.b.text };
-    return simulateChoice(rater, { ...texts, swap, preference: simulatedPreference, rng: random });
-  }
   const skill = rater.noise === undefined ? 0 : 1 - rater.noise;
   const def = kindOf(type, typeVersion);
   return def
-    ? def.simulate(def.input.parse(lease.input), { rng: random, skill })
+    ? def.simulate(def.input.parse(lease.input), { rng: random, skill, by: { rater, swap } })
     : simulateView(view, lease.input, { rng: random, skill });
 }
 

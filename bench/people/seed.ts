@@ -1,5 +1,5 @@
 /** Work for a bench: a crowd of raters, open tasks, and a past of answered ones, written as the application writes them. */
-import { comparison } from "@tiller/crowd";
+import { comparison } from "../../recipes/better-continuations/comparison.ts";
 import { ExperimentId, PersonId } from "@tiller/schema";
 import { createExperiment } from "@tiller/lab";
 import { postBatch } from "@tiller/work";

@@ -90,9 +90,6 @@ const table: Record<string, Record<string, string>> = {
   "simulate.ts": { simulateChoice: "not a statistic: a simulated person" },
   "standing.ts": { standingOf: "standing.test.ts" },
   "streaming.ts": { streaming: "here" },
-  "simulated-preference.ts": {
-    simulatedPreference: "not a statistic: a simulated person's preference",
-  },
   "truth.ts": {
     majority: "here",
     dawidSkene: "here",

@@ -20,7 +20,6 @@ export * from "./tasks/index.ts";
 export { previewOf } from "./tasks/preview.ts";
 export { screening } from "./screening.ts";
 export { scoreAgainst } from "./score.ts";
-export { simulatedPreference } from "./simulated-preference.ts";
 export { standingOf } from "./standing.ts";
 export { streaming, type Streaming } from "./streaming.ts";
 export { dawidSkene, type MethodName, methods } from "./truth.ts";

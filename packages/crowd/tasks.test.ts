@@ -18,10 +18,10 @@ import {
   type TaskDef,
   textAt,
 } from "@tiller/task";
+import { comparison } from "./fixtures/comparison.ts";
 import { aggregateAnswers } from "./tasks/aggregate.ts";
 import {
   checkAnswer,
-  comparison,
   critique,
   edit,
   highlight,
@@ -41,7 +41,11 @@ const together = compose({
   parts: { side: comparison, marks: highlight, quality: likert, first: naiveImpression },
   share: ["passage"],
 });
-const all: readonly (readonly [string, TaskDef])[] = [...taskTypes, ["together@1", together]];
+const all: readonly (readonly [string, TaskDef])[] = [
+  ...taskTypes,
+  ["plain-comparison@1", comparison],
+  ["together@1", together],
+];
 const answerOf = (def: TaskDef, input: unknown, skill: number, ...seed: (string | number)[]) =>
   def.simulate(input, { rng: rng(1, def.name, ...seed), skill }) as Draft;
 

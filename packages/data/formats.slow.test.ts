@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { datasetRows } from "@tiller/lab";
 import { judgmentsOf } from "@tiller/work";
 import { openStore, type Store } from "@tiller/store";
-import { ExperimentId, ExportRequest } from "@tiller/schema";
+import { ExperimentId, ExportRequest, LabelledPair } from "@tiller/schema";
 import { exportAnswers, importAnswers } from "./index.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-formats-"));
@@ -172,7 +172,8 @@ test("ties have no place in a preference row: they are left out, and counted", a
   expect(report).toMatchObject({ answers: 3, tasks: 2, people: 2 });
   const out = await exported({ experiment: "mapped", format: "trl" });
   expect(out.counts).toEqual({ rows: 2, leftOut: 1 });
-  const pairs = await datasetRows(store.db, store.home, report.dataset!);
+  const rows = await datasetRows(store.db, store.home, report.dataset!);
+  const pairs = rows.map((row) => LabelledPair.parse(row));
   expect(pairs.map((p) => [p.a, p.b, p.pB])).toEqual([
     ["x", "y", 0],
     ["x", "z", 0.75],

@@ -1,5 +1,5 @@
 /** The comparisons of an import as a dataset version: one row a pair, with the fraction of the weight that chose b. */
-import { LabelledPair } from "@tiller/schema";
+import { LabelledPair, labelledPairs } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 import { saveDataset } from "@tiller/lab";
 import { kindsOfWork } from "./export.ts";
@@ -23,5 +23,5 @@ export async function saveImportedPairs(
         group by t.id, k.prompts, k.a, k.b order by t.place, t.id`,
     LabelledPair,
   );
-  return rows.length ? saveDataset(db, home, { ...o, rows }) : null;
+  return rows.length ? saveDataset(db, home, { ...o, rows, schema: labelledPairs.name }) : null;
 }

@@ -7,13 +7,13 @@ import {
   type DatasetId,
   type ExperimentId,
   type JobDef,
-  type LabelledPair,
   type MetricPoint,
   type PersonId,
   type Prompt,
-  type Report,
+  type NewReport,
   type Requirement,
   type Rng,
+  type RowSchema,
   type RunId,
   type TaskId,
   TillerError,
@@ -147,17 +147,20 @@ export interface Flow {
     input: z.input<I>,
     o?: { stage?: string },
   ): Promise<{ run: RunId; output: z.output<O> }>;
-  /** Keeps a value under a name for the studio and for others; returns its content hash. */
-  save(name: string, value: unknown): Promise<DatasetId>;
-  /** Saves a dataset version of labelled pairs; returns its content hash. */
-  dataset(name: string, rows: readonly LabelledPair[]): Promise<DatasetId>;
+  /** Keeps a value (a list: its items as rows) under a name for the studio and for others; returns its content hash. */
+  save(name: string, value: unknown, as?: RowSchema): Promise<DatasetId>;
+  /**
+   * Saves a dataset version, its rows checked against a named schema (`labelledPairs`, or `rowSchema("essay@1", ...)`). Rows that
+   * list answers under `judgments` carry them into lineage. Returns its content hash.
+   */
+  dataset<T>(name: string, rows: readonly T[], as?: RowSchema<T>): Promise<DatasetId>;
   /** Names a checkpoint for those who choose a model, and adds figures to its own. It is registered since its job ended. */
   publish(
     checkpoint: string,
     o: { readonly name: string; readonly metrics?: Readonly<Record<string, number>> },
   ): Promise<void>;
   metrics(run: RunId): Promise<MetricPoint[]>;
-  report(r: Report): Promise<void>;
+  report(r: NewReport): Promise<void>;
 }
 
 /** Results of an earlier experiment by their path below its root, and the batches people still work on. */

@@ -22,7 +22,7 @@ const base = path.join(home, "inputs", "base");
 const identify: Identify = async (folder) => {
   const read = (name: string) => readFileSync(path.join(folder, name), "utf8");
   const id = `weights-${read("weights")}`;
-  return { id, kind: "lm", parent: folder === base ? null : read("parent"), metrics: { read: 1 } };
+  return { id, role: "lm", parent: folder === base ? null : read("parent"), metrics: { read: 1 } };
 };
 let store: Store;
 let flow: FlowServer;

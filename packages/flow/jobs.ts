@@ -118,9 +118,9 @@ export async function runJob<I extends z.ZodType, O extends z.ZodType>(o: {
     );
   const output = o.def.output.parse(end.output);
   if (!end.made) return { output, made: undefined };
-  const { kind, path, metrics: figures } = end.made;
+  const { role, path, metrics: figures } = end.made;
   const [id, parent] = [end.made.id, end.made.parent].map((x) => x && CheckpointId.parse(x));
-  const row = { name: o.name, kind, path, run: o.run, metrics: figures };
+  const row = { name: o.name, role, path, run: o.run, metrics: figures };
   await saveCheckpointRow(db, {
     ...row,
     id: id as CheckpointId,

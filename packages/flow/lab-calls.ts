@@ -3,12 +3,13 @@ import type { z } from "zod";
 import {
   DatasetId,
   type JobDef,
-  type LabelledPair,
   type MetricPoint,
-  type Report,
+  NewReport,
+  type RowSchema,
   type RunId,
   type Stage,
   TillerError,
+  UNNAMED_ROWS,
 } from "@tiller/schema";
 import {
   endRun,
@@ -17,7 +18,6 @@ import {
   publishCheckpoint,
   saveDataset,
   saveReport,
-  saveRows,
   setStage,
   startRun,
 } from "@tiller/lab";
@@ -137,49 +137,39 @@ export class LabFlow {
     );
   }
 
-  save(name: string, value: unknown): Promise<DatasetId> {
-    return this.ops.given("flow.save", name, () => this.#save(name, value));
+  save(name: string, value: unknown, as?: RowSchema): Promise<DatasetId> {
+    const rows: unknown[] = Array.isArray(value) ? value : [value];
+    return this.ops.given("flow.save", name, () => this.#rows(name, name, rows, value, as));
   }
-  async #save(name: string, value: unknown): Promise<DatasetId> {
+  dataset<T>(name: string, rows: readonly T[], as?: RowSchema<T>): Promise<DatasetId> {
+    const at = `dataset ${name}`;
+    return this.ops.given("flow.dataset", name, () => this.#rows(at, name, rows, rows, as));
+  }
+  async #rows(
+    at: string,
+    name: string,
+    rows: readonly unknown[],
+    about: unknown,
+    as: RowSchema | undefined,
+  ): Promise<DatasetId> {
     const { db, home } = this.ops.host.store;
     const { experiment } = this.ops.args;
-    const rows: unknown[] = Array.isArray(value) ? value : [value];
     if (this.ops.turns) exactText(rows); // refused here, where the workflow is
+    const schema = as?.name ?? UNNAMED_ROWS;
+    if (as) allOf(as, rows, name);
     const id = await this.ops.op(
       "save",
-      name,
+      at,
       async (c) => {
         const saved = await whileFull(
-          () => saveRows(db, home, { name, experiment, rows }),
+          () => saveDataset(db, home, { name, experiment, rows, schema }),
           this.ops.host.stopping,
         );
         const brief = `${rows.length} row${rows.length === 1 ? "" : "s"}`;
         c.note({ links: [{ kind: "dataset", id: saved }], brief });
         return saved;
       },
-      { about: value },
-    );
-    return DatasetId.parse(id);
-  }
-
-  dataset(name: string, rows: readonly LabelledPair[]): Promise<DatasetId> {
-    return this.ops.given("flow.dataset", name, () => this.#dataset(name, rows));
-  }
-  async #dataset(name: string, rows: readonly LabelledPair[]): Promise<DatasetId> {
-    const { db, home } = this.ops.host.store;
-    const { experiment } = this.ops.args;
-    const id = await this.ops.op(
-      "save",
-      `dataset ${name}`,
-      async (c) => {
-        const saved = await whileFull(
-          () => saveDataset(db, home, { name, experiment, rows }),
-          this.ops.host.stopping,
-        );
-        c.note({ links: [{ kind: "dataset", id: saved }], brief: `${rows.length} rows` });
-        return saved;
-      },
-      { about: rows },
+      { about },
     );
     return DatasetId.parse(id);
   }
@@ -215,12 +205,27 @@ export class LabFlow {
       this.ops.op("step", `metrics ${run}`, () => getMetrics(db, run)),
     );
   }
-  report(r: Report): Promise<void> {
-    const { db } = this.ops.host.store;
-    return this.ops.given("flow.report", "report", () =>
-      this.ops.op("save", "report", async () => {
-        await saveReport(db, r);
-      }),
+  report(r: NewReport): Promise<void> {
+    const { store } = this.ops.host;
+    const { experiment } = this.ops.args;
+    return this.ops.given("flow.report", "report", async () => {
+      const report = checked("flow.report", NewReport, r);
+      await this.ops.op("save", "report", async () => {
+        await saveReport(store.db, experiment, report);
+        store.emit({ type: "experiment", id: experiment });
+      });
+    });
+  }
+}
+
+function allOf(schema: RowSchema, rows: readonly unknown[], dataset: string): void {
+  for (const [i, row] of rows.entries()) {
+    const { error } = schema.row.safeParse(row);
+    if (!error) continue;
+    const { path, message } = error.issues[0]!;
+    throw new TillerError(
+      "wrong_rows",
+      `row ${i + 1} of ${rows.length} of the dataset ${dataset} is no ${schema.name}: ${path.join(".") || "the row"}: ${message}. Correct it, or save it under another schema.`,
     );
   }
 }

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { CheckpointId, NewTrigger, PersonId } from "@tiller/schema";
 import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
 import { listTriggers, pendingFirings, removeTrigger } from "./trigger-rows.ts";
-import { saveCheckpointRow, saveRows } from "@tiller/lab";
+import { saveCheckpointRow, saveDataset } from "@tiller/lab";
 import {
   type FlowServer,
   launchFlow,
@@ -82,14 +82,18 @@ test("a new dataset version and a saved model fire by themselves, once with two 
   const two = await sweepers();
   await add("on-books", { dataset: "books" });
   await add("on-policy", { checkpoint: "policy" });
-  const books = await saveRows(store.db, home, { name: "books", experiment: null, rows: [1, 2] });
-  await saveRows(store.db, home, { name: "books", experiment: null, rows: [1, 2] }); // the same version
-  await saveRows(store.db, home, { name: "others", experiment: null, rows: [3] });
+  const books = await saveDataset(store.db, home, {
+    name: "books",
+    experiment: null,
+    rows: [1, 2],
+  });
+  await saveDataset(store.db, home, { name: "books", experiment: null, rows: [1, 2] }); // the same version
+  await saveDataset(store.db, home, { name: "others", experiment: null, rows: [3] });
   const model = CheckpointId.parse("policy-1");
   const row = {
     id: model,
     name: "policy",
-    kind: "policy",
+    role: "policy",
     path: "p",
     run: null,
     parent: null,
@@ -106,7 +110,7 @@ test("a new dataset version and a saved model fire by themselves, once with two 
 
 test("a firing whose server died is taken up, under the same experiment; an experiment does not set its own trigger off", async () => {
   await add("echo", { dataset: "seen" });
-  await saveRows(store.db, home, { name: "seen", experiment: null, rows: ["first"] });
+  await saveDataset(store.db, home, { name: "seen", experiment: null, rows: ["first"] });
   await store.db.run(
     sql`update trigger_firing set claimed_at = now() - interval '1 hour' where state = 'pending'`,
   );
@@ -135,7 +139,7 @@ test("a paused trigger starts nothing, nor what it missed once it is resumed; it
   expect(await shown("pausing")).toMatchObject({ active: false, nextAt: null, firings: [] });
   clock = Date.parse("2030-01-01T07:00:00Z");
   const save = (row: string) =>
-    saveRows(store.db, home, { name: "paused", experiment: null, rows: [row] });
+    saveDataset(store.db, home, { name: "paused", experiment: null, rows: [row] });
   await save("while it is paused");
   await one!.sweep();
   await resumeTrigger(store, "pausing", new Date(clock));

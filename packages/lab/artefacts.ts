@@ -6,7 +6,7 @@ import { type Artefact, type Checkpoint, TillerError } from "@tiller/schema";
 import { blobFile, type Db, inputPath, sql } from "@tiller/store";
 
 /** What a model's folder says of itself. */
-export type ModelFolder = Pick<Checkpoint, "kind" | "metrics"> & {
+export type ModelFolder = Pick<Checkpoint, "role" | "metrics"> & {
   readonly id: string;
   readonly parent: string | null;
 };
@@ -38,11 +38,11 @@ export async function resolveArtefact(
       "no_model_reader",
       `${folder} is not registered, and this server reads no models' folders. Pass the id of a registered checkpoint.`,
     );
-  const { id, kind, parent, metrics } = await identify(folder);
+  const { id, role, parent, metrics } = await identify(folder);
   const known = await placeOf(db, { kind: "checkpoint", id });
   if (!known || !existsSync(known))
     await db.run(sql`insert into checkpoint (id, name, kind, path, run, parent, metrics)
-      values (${id}, ${path.basename(folder)}, ${kind}, ${folder}, null, ${parent}, ${JSON.stringify(metrics)})
+      values (${id}, ${path.basename(folder)}, ${role}, ${folder}, null, ${parent}, ${JSON.stringify(metrics)})
       on conflict (id) do update set path = excluded.path`);
   return id;
 }

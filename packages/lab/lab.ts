@@ -7,18 +7,17 @@ import {
   Checkpoint,
   Dataset,
   Experiment,
-  LabelledPair,
   type Lineage,
   type MetricDefs,
   MetricPoint,
-  type Report,
-  StoredReport,
+  type NewReport,
+  Report,
   Run,
   Sample,
   type Stage,
   Stage as StageSchema,
-  Summary,
   TillerError,
+  UNNAMED_ROWS,
 } from "@tiller/schema";
 import {
   blobBytes,
@@ -80,14 +79,11 @@ export const endExperiment = (
     resultBlob?: string;
     resultBytes?: number;
   },
-): Promise<number> => {
-  const summary = Summary.safeParse(o.result);
-  return db.run(
+): Promise<number> =>
+  db.run(
     sql`update experiment set state = ${o.state}, ended_at = greatest(now(), started_at), error = ${o.error ?? null}, result = ${o.result === undefined ? null : jsonText(o.result)},
-          result_blob = ${o.resultBlob ?? null}, result_bytes = ${o.resultBytes ?? null},
-          summary = ${summary.success ? json(summary.data) : null} where id = ${id} and state in ('running', 'held')`,
+          result_blob = ${o.resultBlob ?? null}, result_bytes = ${o.resultBytes ?? null} where id = ${id} and state in ('running', 'held')`,
   );
-};
 /** A result as the row of its experiment keeps it. */
 export async function keptResult(
   home: string,
@@ -252,60 +248,65 @@ export const getSample = async (db: Db, id: string): Promise<Sample> =>
     id,
   );
 
-/** A dataset version: its id is the hash of its rows, whatever order their keys come in. */
+/** The answers that a row names as the judgments behind it. */
+const Judged = z.looseObject({ judgments: z.array(z.string()) });
+const judgmentsIn = (row: unknown): readonly string[] =>
+  Judged.safeParse(row).data?.judgments ?? [];
+
+/** A dataset version under a name: its id is the hash of its rows, whatever order their keys come in. */
 export async function saveDataset(
   db: Db,
   home: string,
-  d: { name: string; experiment: string | null; rows: readonly LabelledPair[] },
-): Promise<string> {
-  const lines = d.rows.map((r) => json(r));
-  const id = rowsId(lines);
-  const blob = await writeBlob(home, linePieces(lines));
-  const judgments = d.rows.reduce((n, r) => n + r.judgments.length, 0);
-  await db.run(
-    sql`insert into dataset (id, name, experiment, rows, judgments, blob) values (${id}, ${d.name}, ${d.experiment}, ${d.rows.length}, ${judgments}, ${blob}) on conflict do nothing`,
-  );
-  return id;
-}
-/** Keeps any rows under a name; the id is the hash of their content. */
-export async function saveRows(
-  db: Db,
-  home: string,
-  d: { name: string; experiment: string | null; rows: readonly unknown[] },
+  d: {
+    name: string;
+    experiment: string | null;
+    rows: readonly unknown[];
+    /** the name of the rows' schema */
+    schema?: string;
+  },
 ): Promise<string> {
   const lines = d.rows.map((r) => jsonText(r));
   const id = rowsId(lines);
   const blob = await writeBlob(home, linePieces(lines));
+  const judgments = d.rows.reduce<number>((n, r) => n + judgmentsIn(r).length, 0);
   await db.run(
-    sql`insert into dataset (id, name, experiment, rows, judgments, blob, kind) values (${id}, ${d.name}, ${d.experiment}, ${d.rows.length}, 0, ${blob}, 'rows') on conflict do nothing`,
+    sql`insert into dataset (id, name, experiment, rows, judgments, blob, schema) values (${id}, ${d.name}, ${d.experiment}, ${d.rows.length}, ${judgments}, ${blob}, ${d.schema ?? UNNAMED_ROWS}) on conflict do nothing`,
   );
   return id;
 }
-const datasetColumns = sql`id, name, kind, experiment, rows, judgments, created_at as "createdAt"`;
+const datasetColumns = sql`id, name, schema, experiment, rows, judgments, created_at as "createdAt"`;
 export const getDataset = async (db: Db, id: string): Promise<Dataset> =>
   found(
     await db.maybe(sql`select ${datasetColumns} from dataset where id = ${id}`, Dataset),
     "dataset",
     id,
   );
-/** Rows of any dataset, as they were saved. */
-export async function anyRows(db: Db, home: string, id: string): Promise<unknown[]> {
+/** The rows of a dataset as they were saved, from the `offset`th on, `limit` at most. */
+export async function datasetRows(
+  db: Db,
+  home: string,
+  id: string,
+  { offset = 0, limit = Infinity }: { offset?: number; limit?: number } = {},
+): Promise<unknown[]> {
   const { blob } = found(
     await db.maybe(sql`select blob from dataset where id = ${id}`, z.object({ blob: z.string() })),
     "dataset",
     id,
   );
   const rows: unknown[] = [];
-  for await (const line of blobLines(home, blob)) if (line) rows.push(JSON.parse(line));
+  let at = 0;
+  for await (const line of blobLines(home, blob)) {
+    if (!line || at++ < offset) continue;
+    if (rows.length === limit) break;
+    rows.push(JSON.parse(line));
+  }
   return rows;
 }
-export const datasetRows = async (db: Db, home: string, id: string): Promise<LabelledPair[]> =>
-  (await anyRows(db, home, id)).map((row) => LabelledPair.parse(row));
 
-const checkpointColumns = sql`c.id, c.name, c.kind, c.path, c.run, c.parent, c.created_at as "createdAt", c.metrics`;
+const checkpointColumns = sql`c.id, c.name, c.kind as role, c.path, c.run, c.parent, c.created_at as "createdAt", c.metrics`;
 /** The same weights again are the same checkpoint: where it came from stays, or is filled in. */
 export async function saveCheckpointRow(db: Db, c: Omit<Checkpoint, "createdAt">): Promise<void> {
-  await db.run(sql`insert into checkpoint (id, name, kind, path, run, parent, metrics) values (${c.id}, ${c.name}, ${c.kind}, ${c.path}, ${c.run}, ${c.parent}, ${json(c.metrics)})
+  await db.run(sql`insert into checkpoint (id, name, kind, path, run, parent, metrics) values (${c.id}, ${c.name}, ${c.role}, ${c.path}, ${c.run}, ${c.parent}, ${json(c.metrics)})
     on conflict (id) do update set metrics = excluded.metrics, path = excluded.path,
       run = coalesce(checkpoint.run, excluded.run), parent = coalesce(checkpoint.parent, excluded.parent)`);
 }
@@ -356,11 +357,11 @@ export async function lineage(db: Db, home: string, id: string): Promise<Lineage
     }
   }
   // the answers in these dataset versions, and no others
-  const judged = datasets.filter((d) => d.kind === "pairs");
+  const judged = datasets.filter((d) => d.judgments > 0);
   const answers = new Set<string>();
   for (const d of judged)
     for (const row of await datasetRows(db, home, d.id))
-      for (const judgment of row.judgments) answers.add(judgment);
+      for (const judgment of judgmentsIn(row)) answers.add(judgment);
   const raters = answers.size
     ? await db.many(
         sql`select p.pseudonym, count(*)::int as judgments from answer a join person p on p.id = a.person
@@ -372,16 +373,26 @@ export async function lineage(db: Db, home: string, id: string): Promise<Lineage
   return { checkpoint, run, dataset: judged[0] ?? datasets[0] ?? null, datasets, raters, parents };
 }
 
-export const saveReport = (db: Db, r: Report): Promise<number> =>
-  db.run(
-    sql`insert into report (experiment, body) values (${r.experiment}, ${json(r)}) on conflict (experiment) do update set body = excluded.body`,
-  );
+/** An experiment's report, once for all; its summary stands with the experiment. */
+export const saveReport = (
+  db: Db,
+  experiment: string,
+  r: z.output<typeof NewReport>,
+): Promise<void> =>
+  db.transaction(async (tx) => {
+    const body = json({ title: r.title, blocks: r.blocks });
+    await tx.run(
+      sql`insert into report (experiment, body) values (${experiment}, ${body}) on conflict (experiment) do update set body = excluded.body, at = now()`,
+    );
+    await tx.run(sql`update experiment set summary = ${json(r.summary)} where id = ${experiment}`);
+  });
 export const getReport = async (db: Db, experiment: string): Promise<Report> =>
   found(
     await db.maybe(
-      sql`select body from report where experiment = ${experiment}`,
-      z.object({ body: StoredReport }),
+      sql`select e.id as experiment, coalesce(r.body->>'title', e.title) as title, r.at as "createdAt", e.seed, coalesce(e.summary, '[]') as summary, r.body->'blocks' as blocks
+          from report r join experiment e on e.id = r.experiment where r.experiment = ${experiment}`,
+      Report,
     ),
     "report of experiment",
     experiment,
-  ).body;
+  );

@@ -30,7 +30,7 @@ async function saveReward(name: string, pooling: "mean" | "last", bias: number):
     config: model.config,
     tensors: weightsOf(model),
     tokenizer: model.tokenizerJson,
-    meta: { kind: "reward", pooling },
+    meta: { role: "reward", pooling },
   });
 }
 const rows = [
@@ -64,7 +64,7 @@ test("config.json names the ids that begin, end and fill a text, and no dropout"
 test("what config.json says already stays", async () => {
   const base = await loadCheckpoint(to("base"));
   const config = { ...base.config, eos_token_id: [7, 8], pad_token_id: null, attn_pdrop: 0.1 };
-  await saveCheckpoint(to("own"), { ...base, config, meta: { kind: "lm" } });
+  await saveCheckpoint(to("own"), { ...base, config, meta: { role: "lm" } });
   expect(json("own", "config.json")).toMatchObject({
     eos_token_id: [7, 8],
     pad_token_id: null,

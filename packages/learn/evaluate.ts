@@ -4,8 +4,15 @@
  */
 import { z } from "zod";
 import { decodeAfter } from "@tiller/lm";
-import { CheckpointRef, DatasetRef, defineJob, type JobContext, rng } from "@tiller/schema";
-import { checkSameTokens, encodePrompts, loadModel, PromptRow } from "./model.ts";
+import {
+  CheckpointRef,
+  DatasetRef,
+  defineJob,
+  type JobContext,
+  rng,
+  PromptRow,
+} from "@tiller/schema";
+import { checkSameTokens, encodePrompts, loadModel } from "./model.ts";
 import { Actor, Continuation } from "./rollout.ts";
 import { Logprober, Scorer } from "./score.ts";
 

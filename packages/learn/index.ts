@@ -2,7 +2,7 @@
 export { estimate, EstimateOptions, measureSteps } from "./estimate.ts";
 export { evaluateJob } from "./evaluate.ts";
 export * from "./formulas.ts";
-export { loadModel, type Model, PromptRow } from "./model.ts";
+export { loadModel, type Model } from "./model.ts";
 export { Continuation } from "./rollout.ts";
 export { PpoConfig, ppoJob } from "./ppo.ts";
 export { PretrainConfig, pretrainJob } from "./pretrain.ts";

@@ -145,10 +145,11 @@ test("pretraining lowers the loss, and killed on the way ends with the same byte
     evalEvery: 30,
     saveEvery: 10,
   };
-  const { metrics } = await runJob(pretrainJob, { config }, context("pretrained").job);
+  const input = { config, texts: "texts" };
+  const { metrics } = await runJob(pretrainJob, input, context("pretrained").job);
   expect(metrics["heldoutLoss"]).toBeLessThan(Math.log(300) - 0.5);
   const { job } = context("pretrain-killed", { point: "pretrain.step", pass: 17 });
-  await expect(runJob(pretrainJob, { config }, job)).rejects.toThrow("killed");
-  await runJob(pretrainJob, { config }, context("pretrain-killed").job);
+  await expect(runJob(pretrainJob, input, job)).rejects.toThrow("killed");
+  await runJob(pretrainJob, input, context("pretrain-killed").job);
   expect(bytes("pretrain-killed").equals(bytes("pretrained"))).toBe(true);
 }, 120_000);

@@ -80,9 +80,6 @@ function missing(dir: string, name: string): never {
 export const weightsOf = (m: Pick<Model, "specs" | "state">) =>
   new Map(m.specs.map((s) => [s.name, { shape: s.shape, data: m.state.get(s.name).data }]));
 
-/** A row of a dataset of prompts. */
-export const PromptRow = z.looseObject({ prompt: z.string() });
-
 /** Prompts of at least a token of text and the begin-of-text token; longer ones than `most` lose their beginning. */
 export function encodePrompts(
   tokenizer: Tokenizer,

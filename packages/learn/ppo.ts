@@ -17,6 +17,7 @@ import {
   metric,
   NewCheckpoint,
   rng,
+  PromptRow,
 } from "@tiller/schema";
 import {
   abs,
@@ -42,7 +43,7 @@ import { type Field, tokens } from "./batch.ts";
 import { adaptiveKl, gae, maskedMean, maskedVar, whiten } from "./formulas.ts";
 import { train } from "./job.ts";
 import { rowsIn } from "./losses.ts";
-import { checkSameTokens, encodePrompts, loadModel, PromptRow } from "./model.ts";
+import { checkSameTokens, encodePrompts, loadModel } from "./model.ts";
 import { Actor, Continuation, type Episode } from "./rollout.ts";
 import { Logprober, Scorer } from "./score.ts";
 import type { Loss } from "./step.ts";
@@ -287,7 +288,7 @@ export async function ppo(input: z.infer<typeof Input>, job: JobContext): Promis
 
   const metrics = Object.fromEntries(["score", "kl", "entropy"].map((k) => [k, last[k]!]));
   const config = { ...c, reward: rewardModel.id, seed };
-  return trainer.saveModel(job.out, { kind: "policy", metrics, config });
+  return trainer.saveModel(job.out, { role: "policy", metrics, config });
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Pretraining of a small GPT-2 on public-domain text, from nothing: tokenizer, batches, AdamW with warm-up and
+ * Pretraining of a small GPT-2 on texts, from nothing: tokenizer, batches, AdamW with warm-up and
  * cosine decay. Differences from Radford et al. 2019: a byte-level BPE of our own, a few million parameters, and
  * windows sampled anywhere in texts without marks between them. The tokenizer has no begin-of-text token, so windows
  * begin as prompts do when the model is served.
@@ -9,24 +9,24 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import {
-  corpus,
   encodePrompt,
   gpt2Config,
   initParams,
   loadTokenizerJson,
   paramSpecs,
   shapeOf,
-  splitTrainHeldout,
   trainBpe,
   writeFileSafely,
 } from "@tiller/lm";
 import {
+  DatasetRef,
   defineJob,
   fromState,
   type JobContext,
   metric,
   NewCheckpoint,
   rng,
+  TextSource,
   TillerError,
 } from "@tiller/schema";
 import { sizeOf, State } from "@tiller/tensor";
@@ -51,17 +51,14 @@ export const PretrainConfig = z.strictObject({
   lr: z.number().positive().default(2e-3).describe("peak learning rate"),
   warmup: z.int().nonnegative().default(100).describe("steps of linear warm-up"),
   weightDecay: z.number().nonnegative().default(0.1),
-  books: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.4)
-    .describe("fraction of windows from the novel; the rest from the speeches"),
   evalEvery: z.int().positive().default(200),
   saveEvery: z.int().positive().default(200),
 });
 export type PretrainConfig = z.infer<typeof PretrainConfig>;
-const Input = z.strictObject({ config: PretrainConfig });
+const Input = z.strictObject({
+  config: PretrainConfig,
+  texts: DatasetRef.describe("sources of text, a row each, with the fraction of windows from it"),
+});
 export const pretrainJob = defineJob({
   kind: "pretrain",
   module: import.meta.url,
@@ -79,40 +76,38 @@ export const pretrainJob = defineJob({
 const Loop = z.strictObject({ rng: z.array(z.number()), heldoutLoss: z.number().nullable() });
 
 export async function pretrain(
-  { config: c }: z.infer<typeof Input>,
+  { config: c, texts }: z.infer<typeof Input>,
   job: JobContext,
 ): Promise<NewCheckpoint> {
   mkdirSync(job.dir, { recursive: true });
-  const { moby, sotu } = corpus();
-  const text = { moby: splitTrainHeldout(moby), sotu: splitTrainHeldout(sotu) };
+  const sources = await job.rows(texts, TextSource);
+  checkFractions(sources);
 
   const tokenizerFile = path.join(job.dir, "tokenizer.json");
   if (!existsSync(tokenizerFile)) {
     job.progress(0, c.steps, "training the tokenizer");
+    const read = sources.map((s) => s.train.slice(0, s.vocabularyCharacters)).join("\n");
     await writeFileSafely(
       tokenizerFile,
-      JSON.stringify(
-        trainBpe(`${text.moby.train}\n${text.sotu.train.slice(0, 1_000_000)}`, {
-          vocabSize: c.vocabulary,
-        }),
-      ),
+      JSON.stringify(trainBpe(read, { vocabSize: c.vocabulary })),
     );
   }
   const tokenizerJson = JSON.parse(readFileSync(tokenizerFile, "utf8"));
   const tokenizer = loadTokenizerJson(tokenizerJson);
   job.progress(0, c.steps, "reading the text");
-  const tokens = {
-    moby: Int32Array.from(encodePrompt(tokenizer, text.moby.train).ids),
-    sotu: Int32Array.from(encodePrompt(tokenizer, text.sotu.train).ids),
-    heldout: Int32Array.from(encodePrompt(tokenizer, text.moby.heldout).ids),
-  };
-  for (const [name, { length }] of Object.entries(tokens))
-    if (length < c.context + 2)
+  const tokensOf = (text: string) => Int32Array.from(encodePrompt(tokenizer, text).ids);
+  const training = sources
+    .filter((s) => s.fraction > 0)
+    .map((s) => ({ name: s.name, fraction: s.fraction, tokens: tokensOf(s.train) }));
+  const heldoutText = sources.flatMap((s) => s.heldout || []).join("\n\n");
+  const heldout = tokensOf(heldoutText);
+  for (const { name, tokens } of [...training, { name: "held out", tokens: heldout }])
+    if (tokens.length < c.context + 2)
       throw new TillerError(
         "too_short",
-        `the text "${name}" has ${length} tokens, a window takes ${c.context + 1}. Choose a smaller context.`,
+        `the text "${name}" has ${tokens.length} tokens, a window takes ${c.context + 1}. Choose a smaller context.`,
       );
-  const heldoutBytesPerToken = Buffer.byteLength(text.moby.heldout) / tokens.heldout.length;
+  const heldoutBytesPerToken = Buffer.byteLength(heldoutText) / heldout.length;
 
   const config = gpt2Config({ ...c, positions: c.context, vocab: c.vocabulary });
   const shape = shapeOf(config);
@@ -142,16 +137,16 @@ export async function pretrain(
       rows.map(([from, start]) => ({ tokens: [...from.subarray(start, start + T + 1)] })),
       { length: T },
     );
-  const count = Math.min(8, Math.floor((tokens.heldout.length - 1) / (B * T))); // batches of held-out text
+  const count = Math.min(8, Math.floor((heldout.length - 1) / (B * T))); // batches of held-out text
   if (count < 1)
     throw new TillerError(
       "too_short",
-      `the held-out text has ${tokens.heldout.length} tokens, a batch of ${B} windows takes ${B * T + 1}. Lower batch (${B}) or context (${T}).`,
+      `the held-out text has ${heldout.length} tokens, a batch of ${B} windows takes ${B * T + 1}. Lower batch (${B}) or context (${T}).`,
     );
   const heldoutLoss = () => {
     let total = 0;
     for (let k = 0; k < count; k++) {
-      const rows = Array.from({ length: B }, (_, b) => [tokens.heldout, (k * B + b) * T] as const);
+      const rows = Array.from({ length: B }, (_, b) => [heldout, (k * B + b) * T] as const);
       total += trainer.forward(windows(rows), nextTokenLoss).loss;
     }
     return total / count;
@@ -168,7 +163,7 @@ export async function pretrain(
     run: (step, at) => {
       const random = fromState(at.rng);
       const rows = Array.from({ length: B }, () => {
-        const source = random.next() < c.books ? tokens.moby : tokens.sotu;
+        const source = sourceAt(training, random.next()).tokens;
         return [source, random.int(source.length - T - 1)] as const;
       });
       const rate = { shape: "cosine", steps: c.steps, warmup: c.warmup, end: 0.1 } as const;
@@ -191,4 +186,18 @@ export async function pretrain(
     parameters: specs.reduce((n, s) => n + sizeOf(s.shape), 0),
   };
   return trainer.saveModel(job.out, { metrics, config: { ...c } });
+}
+
+function checkFractions(sources: readonly TextSource[]): void {
+  const sum = sources.reduce((n, s) => n + s.fraction, 0);
+  if (Math.abs(sum - 1) > 1e-6)
+    throw new TillerError(
+      "bad_fractions",
+      `the fractions of ${sources.map((s) => `${s.name} (${s.fraction})`).join(", ") || "no source"} make ${sum}. Let them make 1.`,
+    );
+}
+/** The source whose part of [0, 1] a number falls into. */
+function sourceAt<T extends { readonly fraction: number }>(sources: readonly T[], at: number): T {
+  let upTo = 0;
+  return sources.find((s) => at < (upTo += s.fraction)) ?? sources.at(-1)!;
 }

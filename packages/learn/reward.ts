@@ -206,7 +206,7 @@ export async function trainReward(
   );
   const metrics = { ...(validation.length ? validate() : {}), pairs: training.length, ...counts };
   const config = { ...c, seed };
-  return trainer.saveModel(job.out, { kind: "reward", metrics, config });
+  return trainer.saveModel(job.out, { role: "reward", metrics, config });
 }
 
 /** Pairs as the loss reads them, scores pooled over each continuation. */

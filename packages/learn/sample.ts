@@ -1,8 +1,15 @@
 /** Samples continuations of passages from a checkpoint: full softmax, fixed length, cut by the end rule. */
 import { z } from "zod";
 import { decodeAfter, encodePrompt } from "@tiller/lm";
-import { CheckpointRef, DatasetRef, defineJob, type JobContext, rng } from "@tiller/schema";
-import { loadModel, PromptRow } from "./model.ts";
+import {
+  CheckpointRef,
+  DatasetRef,
+  defineJob,
+  type JobContext,
+  rng,
+  PromptRow,
+} from "@tiller/schema";
+import { loadModel } from "./model.ts";
 import { Actor, Continuation } from "./rollout.ts";
 
 const Input = z.strictObject({

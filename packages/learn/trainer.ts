@@ -100,7 +100,7 @@ export class Trainer extends Step {
       readonly ema?: boolean;
       readonly metrics?: Readonly<Record<string, number>>;
       /** default: a reward model where it has a scalar head, else a language model */
-      readonly kind?: "lm" | "reward" | "policy";
+      readonly role?: string;
       /** what made it; default: the optimiser, and the adapters */
       readonly config?: Readonly<Record<string, unknown>>;
     } = {},
@@ -118,10 +118,10 @@ export class Trainer extends Step {
       const from = o.ema && learned.has(name) ? `ema:${name}` : name;
       return state.has(from) ? state.get(from).data : undefined;
     };
-    const kind = o.kind ?? (state.has("score.weight") ? "reward" : "lm");
+    const role = o.role ?? (state.has("score.weight") ? "reward" : "lm");
     // a policy's scalar head is its critic: nothing to serve
     const own = (name: string) =>
-      !name.includes("lora") && (kind !== "policy" || !name.startsWith("score."));
+      !name.includes("lora") && (role !== "policy" || !name.startsWith("score."));
     const written = this.specs
       .filter((s) => own(s.name))
       .map(({ name, shape }) => ({
@@ -139,7 +139,7 @@ export class Trainer extends Step {
       tokenizer: model.tokenizerJson,
       chatFiles: model.chatFiles,
       meta: {
-        kind,
+        role,
         parent: model.id || null,
         metrics,
         config: o.config ?? { optimiser: this.optimiser, ...(this.lora && { lora: this.lora }) },

@@ -68,7 +68,7 @@ describe.skipIf(!python)("TRL (set TILLER_PYTHON to run it)", () => {
       config: model.config,
       tensors: weightsOf(model),
       tokenizer: model.tokenizerJson,
-      meta: { kind: "reward", pooling: "last" },
+      meta: { role: "reward", pooling: "last" },
     });
     const script = path.join(import.meta.dirname, "fixtures", "run_trl.py");
     const args = [script, to("base"), to("reward-base"), to("out"), JSON.stringify(rows)];
@@ -102,7 +102,7 @@ describe.skipIf(!python)("TRL (set TILLER_PYTHON to run it)", () => {
     const { before, after } = told.get("sft-lora")!;
     expect(existsSync(path.join(to("out/sft-lora"), "adapter_config.json"))).toBe(true);
     const merged = await importModel(to("out/sft-lora"), { base: to("base") });
-    await saveCheckpoint(to("merged"), { ...merged, meta: { kind: "lm" } });
+    await saveCheckpoint(to("merged"), { ...merged, meta: { role: "lm" } });
     near(await logprobsOf(to("merged")), after);
     expect(after).not.toEqual(before);
   });

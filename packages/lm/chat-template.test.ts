@@ -93,7 +93,7 @@ test("all ends of a turn are known: config.json's and generation_config.json's",
 test("a checkpoint keeps the files that say how to chat with it", async () => {
   const source = await loadCheckpoint(base);
   const chatFiles = { "chat_template.jinja": chatml };
-  await saveCheckpoint(at("kept"), { ...source, chatFiles, meta: { kind: "lm" } });
+  await saveCheckpoint(at("kept"), { ...source, chatFiles, meta: { role: "lm" } });
   expect((await loadCheckpoint(at("kept"))).chatFiles).toMatchObject(chatFiles);
 });
 

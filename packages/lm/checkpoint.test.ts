@@ -33,7 +33,7 @@ const parts = (x: number) => ({
   config,
   tensors: tensors(x),
   tokenizer,
-  meta: { kind: "lm" as const, metrics: { loss: x } },
+  meta: { role: "lm" as const, metrics: { loss: x } },
 });
 
 test("tensors come back exactly, in every type, from a view into a larger buffer too", async () => {
@@ -288,7 +288,7 @@ test("a checkpoint comes back with its id, and replacing it leaves one folder", 
   const dir = path.join(home, "lm");
   const { id } = await saveCheckpoint(dir, parts(1));
   const back = await loadCheckpoint(dir);
-  expect(back.meta).toEqual({ id, kind: "lm", parent: null, metrics: { loss: 1 }, config: {} });
+  expect(back.meta).toEqual({ id, role: "lm", parent: null, metrics: { loss: 1 }, config: {} });
   expect(back.config).toMatchObject({
     ...config,
     architectures: ["GPT2LMHeadModel"],

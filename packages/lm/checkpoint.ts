@@ -17,12 +17,15 @@ import type { Dtype, TensorData, TensorMap } from "./safetensors.ts";
 import { CONFIG_LIMIT, damaged, jsonOf, readPart } from "./parts.ts";
 import { type ReadWeights, readWeights, weightFiles } from "./weights.ts";
 
-export const CheckpointMeta = z.looseObject({
+const CheckpointFields = z.looseObject({
   id: z
     .string()
     .regex(/^[0-9a-f]{64}$/)
     .describe("sha256 of model.safetensors, or of the hashes of its shards in order"),
-  kind: z.enum(["lm", "reward", "policy"]),
+  role: z
+    .string()
+    .min(1)
+    .describe("what it is for: lm, policy, reward; another where a job says so"),
   parent: z.string().nullable().describe("id of the checkpoint it started from"),
   metrics: z.record(z.string(), z.number()),
   config: z.record(z.string(), z.unknown()).describe("what made it"),
@@ -35,7 +38,13 @@ export const CheckpointMeta = z.looseObject({
     })
     .optional(),
 });
-export type CheckpointMeta = z.infer<typeof CheckpointMeta>;
+/** tiller.json; older ones call the role a kind. */
+export const CheckpointMeta = z.preprocess((v) => {
+  if (typeof v !== "object" || v === null || "role" in v || !("kind" in v)) return v;
+  const { kind: role, ...rest } = v;
+  return { ...rest, role };
+}, CheckpointFields);
+export type CheckpointMeta = z.infer<typeof CheckpointFields>;
 
 export interface NewCheckpointParts {
   /** config.json, as `gpt2Config` or a loaded checkpoint has it */
@@ -46,7 +55,7 @@ export interface NewCheckpointParts {
   /** the files that say how to chat with it, by name */
   readonly chatFiles?: Readonly<Record<string, string>> | undefined;
   readonly meta: {
-    readonly kind: CheckpointMeta["kind"];
+    readonly role: string;
     readonly parent?: string | null;
     readonly metrics?: Readonly<Record<string, number>>;
     readonly config?: Readonly<Record<string, unknown>>;
@@ -91,7 +100,7 @@ export async function saveCheckpoint(
   const bias = tensors.get("score.bias")?.data[0];
   tensors.delete("score.bias"); // stands in tiller.json: transformers' heads have none
   const weights = weightFiles(tensors, { dtype, shardBytes, ...(chunk && { chunk }) });
-  const { kind, parent = null, metrics = {}, config = {}, pooling = "mean" } = parts.meta;
+  const { role, parent = null, metrics = {}, config = {}, pooling = "mean" } = parts.meta;
   const reward = tensors.has("score.weight") ? { reward: { pooling, bias: bias ?? 0 } } : {};
   const written = completed(ModelConfig.parse(parts.config), parts.tokenizer, {
     reward: tensors.has("score.weight"),
@@ -103,7 +112,7 @@ export async function saveCheckpoint(
     for (const { name, content } of weights.files) await write(path.join(beside, name), content);
     const meta = CheckpointMeta.parse({
       id: weights.id(),
-      kind,
+      role,
       parent,
       metrics,
       config,
@@ -153,10 +162,10 @@ export async function loadCheckpoint(dir: string, o: ReadWeights = {}): Promise<
   if (own && own.id !== id)
     throw damaged(file, `its hash is ${id.slice(0, 12)}, tiller.json says ${own.id.slice(0, 12)}`);
   const scored = tensors.has("score.weight");
-  const kind = scored ? ("reward" as const) : ("lm" as const);
+  const role = scored ? "reward" : "lm";
   const meta = own ?? {
     id,
-    kind,
+    role,
     parent: null,
     metrics: {},
     config: {},

@@ -164,7 +164,7 @@ describe.each(names)("%s", (name) => {
         config: m.config,
         tensors: m.tensors,
         tokenizer: { model: { type: "BPE" } },
-        meta: { kind: "lm" },
+        meta: { role: "lm" },
       });
       const code = `import json, sys, torch
 from transformers import AutoModelForCausalLM

@@ -37,7 +37,7 @@ const model = `
 
 test("a checkpoint of 2.2 GB is saved in one file and loaded, near one copy in memory", () => {
   const saved = apart(`${model}
-    const parts = { config, tensors, tokenizer, meta: { kind: "lm" } };
+    const parts = { config, tensors, tokenizer, meta: { role: "lm" } };
     out.id = (await lm.saveCheckpoint(path.join(home, "m"), parts)).id;`);
   const file = path.join(home, "m", "model.safetensors");
   const { size } = statSync(file);
@@ -68,7 +68,7 @@ test("a trainer's state above 2 GiB is written and read; a buffer above 2 GiB th
   rmSync(path.join(home, "state.safetensors"));
 
   const small = apart(`${model.replace("530_000", "258")}
-    out.id = (await lm.saveCheckpoint(path.join(home, "s"), { config, tensors, tokenizer, meta: { kind: "lm" } })).id;
+    out.id = (await lm.saveCheckpoint(path.join(home, "s"), { config, tensors, tokenizer, meta: { role: "lm" } })).id;
     const { rm, readFile, writeFile } = await import("node:fs/promises");
     await rm(path.join(home, "s", "tiller.json"));
     const file = path.join(home, "s", "model.safetensors"); const bytes = await readFile(file);

@@ -38,7 +38,7 @@ async function saveBase(name: string): Promise<string> {
     specs.map(({ name: n, shape }) => [n, { shape, data: value(n, shape) }] as const),
   );
   const dir = path.join(scratch, `base-${name}`);
-  await saveCheckpoint(dir, { config, tensors, tokenizer, meta: { kind: "lm" } });
+  await saveCheckpoint(dir, { config, tensors, tokenizer, meta: { role: "lm" } });
   return dir;
 }
 /** The last 40 logits, or the score of the last token. */

@@ -75,7 +75,7 @@ export async function loadMerged(dir: string, base: string): Promise<LoadedCheck
     ? jsonOf(at("tokenizer.json"), await readPart(at("tokenizer.json")))
     : m.tokenizer;
   const meta: CheckpointMeta = tensors.has("score.weight")
-    ? { ...m.meta, kind: "reward", reward: m.meta.reward ?? { pooling: "last", bias: 0 } }
+    ? { ...m.meta, role: "reward", reward: m.meta.reward ?? { pooling: "last", bias: 0 } }
     : m.meta;
   return {
     ...m,

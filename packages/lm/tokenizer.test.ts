@@ -3,10 +3,10 @@ import { Tokenizer as HfTokenizer } from "@huggingface/tokenizers";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { trainBpe } from "./bpe.ts";
-import { corpus } from "./text.ts";
+import { book as wholeBook } from "./fixtures/book.ts";
 import { loadTokenizerJson } from "./tokenizer.ts";
 
-const book = corpus().moby.slice(0, 300_000);
+const book = wholeBook().slice(0, 300_000);
 const json = trainBpe(book, { vocabSize: 700 });
 const ours = loadTokenizerJson(json);
 const theirs = new HfTokenizer(json, {});

@@ -30,17 +30,8 @@ import {
   SaveDraftReply,
   SettleReferral,
 } from "./desk.ts";
-import {
-  Checkpoint,
-  Dataset,
-  Experiment,
-  LabelledPair,
-  Lineage,
-  MetricPoint,
-  Report,
-  Run,
-  Sample,
-} from "./lab.ts";
+import { Checkpoint, Dataset, Experiment, Lineage, MetricPoint, Run, Sample } from "./lab.ts";
+import { Report } from "./report.ts";
 import { DeskFeedback, OpenThread, Thread, ThreadAct } from "./feedback.ts";
 import { LeaseId } from "./ids.ts";
 import { ModelList, ModelPage } from "./models.ts";
@@ -251,11 +242,11 @@ export const operations = {
   datasetRows: get(
     "/api/studio/datasets/:id/rows",
     who.staff,
-    "its rows; pairs with the judgments behind them",
+    "its rows, each with the judgments behind it where it names some",
     {
       query: z.strictObject({ offset: count(0, 1e9), limit: count(50, 200) }),
       reply: z.union([
-        z.array(z.looseObject({ ...LabelledPair.shape, judgments: z.array(Judgment) })),
+        z.array(z.looseObject({ judgments: z.array(Judgment) })),
         z.array(z.unknown()),
       ]),
     },

@@ -1,14 +1,13 @@
-/** The lab: experiments, stages, runs, metrics, samples, datasets, checkpoints, the report. */
+/** The lab: experiments, stages, runs, metrics, samples, datasets, checkpoints. */
 import { z } from "zod";
 import { Agents, Budget } from "./trace.ts";
-import { AnswerId, CheckpointId, DatasetId, ExperimentId, RunId } from "./ids.ts";
+import { CheckpointId, DatasetId, ExperimentId, RunId } from "./ids.ts";
 import { artefactKinds, MetricDef } from "./job.ts";
+import { Summary } from "./report.ts";
 
 export const stageStates = ["waiting", "running", "done", "failed"] as const;
 export const Stage = z.strictObject({
-  name: z
-    .string()
-    .describe("stable key: passages, samples, people, quality, reward, policy, evaluation, serve"),
+  name: z.string().describe("stable: its key in the workflow"),
   title: z.string(),
   state: z.enum(stageStates),
   done: z.number(),
@@ -19,18 +18,6 @@ export const Stage = z.strictObject({
   run: RunId.nullable(),
 });
 export type Stage = z.infer<typeof Stage>;
-
-/** The summary `--once --json` prints last. */
-export const Summary = z.strictObject({
-  seconds: z.number(),
-  rewardAccuracy: z.number(),
-  winRate: z.number(),
-  kl: z.number().describe("nats per continuation, policy against base"),
-  distinct2Ratio: z.number(),
-  judgments: z.number(),
-  carelessFound: z.array(z.string()).describe("pseudonyms"),
-});
-export type Summary = z.infer<typeof Summary>;
 
 /** held: set aside, by a person or because it ended its process; `error` says why and what to do */
 export const experimentStates = ["running", "held", "done", "failed", "cancelled"] as const;
@@ -47,7 +34,7 @@ export const Experiment = z.strictObject({
   endedAt: z.iso.datetime().nullable(),
   error: z.string().nullable(),
   stages: z.array(Stage),
-  summary: Summary.nullable(),
+  summary: Summary.nullable().describe("of its report; null until there is one"),
   result: z
     .unknown()
     .describe("what the workflow returned; null until then, in lists, and where it is large"),
@@ -68,7 +55,7 @@ export type Experiment = z.infer<typeof Experiment>;
 export const Run = z.strictObject({
   id: RunId,
   experiment: ExperimentId.nullable(),
-  kind: z.string().describe("pretrain, sample, reward, ppo, evaluate"),
+  kind: z.string().describe("of its job"),
   state: z.enum(["running", "done", "failed"]),
   config: z.record(z.string(), z.unknown()),
   codeRevision: z.string(),
@@ -93,7 +80,7 @@ export const MetricPoint = z.strictObject({
 });
 export type MetricPoint = z.infer<typeof MetricPoint>;
 
-/** A continuation some model wrote. */
+/** A text that some model wrote. */
 export const Sample = z.strictObject({
   id: z.string(),
   run: RunId.nullable(),
@@ -108,34 +95,18 @@ export type Sample = z.infer<typeof Sample>;
 export const Dataset = z.strictObject({
   id: DatasetId.describe("content hash"),
   name: z.string(),
-  kind: z.enum(["pairs", "rows"]).describe("labelled pairs, or whatever a workflow saved"),
+  schema: z.string().describe("the name of its rows' schema, as labelled-pair@1"),
   experiment: ExperimentId.nullable(),
   rows: z.number(),
-  judgments: z.number(),
+  judgments: z.number().describe("answers of people that its rows name"),
   createdAt: z.iso.datetime(),
 });
 export type Dataset = z.infer<typeof Dataset>;
 
-/** One aggregated comparison of a dataset version, with the judgments behind it. */
-export const LabelledPair = z.strictObject({
-  task: z.string(),
-  passage: z.string(),
-  a: z.string(),
-  b: z.string(),
-  pB: z.number().min(0).max(1).describe("posterior probability that b is better"),
-  weight: z
-    .number()
-    .nonnegative()
-    .optional()
-    .describe("what it counts in a loss; 1 where it does not say"),
-  judgments: z.array(AnswerId),
-});
-export type LabelledPair = z.infer<typeof LabelledPair>;
-
 export const Checkpoint = z.strictObject({
   id: CheckpointId.describe("content hash of the weights"),
   name: z.string(),
-  kind: z.enum(["lm", "reward", "policy"]),
+  role: z.string().describe("what it is for: lm, policy, reward; another where a job says so"),
   path: z.string(),
   run: RunId.nullable(),
   parent: CheckpointId.nullable(),
@@ -154,84 +125,6 @@ export const Lineage = z.strictObject({
   parents: z.array(Checkpoint).describe("ancestors: policy <- reward model and base"),
 });
 export type Lineage = z.infer<typeof Lineage>;
-
-/** Held-out evaluation, as the report shows it. */
-export const Report = z.strictObject({
-  experiment: ExperimentId,
-  title: z.string(),
-  createdAt: z.iso.datetime(),
-  seed: z.number(),
-  summary: Summary,
-  table: z.array(
-    z.strictObject({
-      arm: z.string().describe("base, policy, best-of-n"),
-      n: z.number(),
-      winRate: z.number().nullable(),
-      winRateLow: z.number().nullable(),
-      winRateHigh: z.number().nullable(),
-      reward: z.number(),
-      preference: z.number(),
-      kl: z.number(),
-      length: z.number(),
-      distinct1: z.number(),
-      distinct2: z.number(),
-    }),
-  ),
-  bestOfN: z.array(
-    z.strictObject({
-      n: z.number(),
-      kl: z.number(),
-      reward: z.number(),
-      preference: z.number(),
-      winRate: z.number(),
-    }),
-  ),
-  sideBySide: z.array(
-    z.strictObject({
-      passage: z.string(),
-      base: z.string(),
-      policy: z.string(),
-      basePreference: z.number(),
-      policyPreference: z.number(),
-    }),
-  ),
-  rewardModel: z.strictObject({
-    accuracy: z.number(),
-    low: z.number(),
-    high: z.number(),
-    n: z.number(),
-    curve: z.array(MetricPoint),
-  }),
-  ppo: z.array(MetricPoint),
-  raters: z.array(z.lazy(() => ReportRater)),
-});
-const ReportRater = z.strictObject({
-  pseudonym: z.string(),
-  answers: z.number(),
-  reliability: z.number().nullable(),
-  low: z.number().nullable(),
-  high: z.number().nullable(),
-  agreement: z.number().nullable(),
-  flag: z.string(),
-});
-export type Report = z.infer<typeof Report>;
-
-/** What reports in old homes call the simulated preference. */
-const older = new Map([
-  ["taste", "preference"],
-  ["baseTaste", "basePreference"],
-  ["policyTaste", "policyPreference"],
-]);
-const renamed = (value: unknown): unknown =>
-  Array.isArray(value)
-    ? value.map(renamed)
-    : typeof value === "object" && value !== null
-      ? Object.fromEntries(
-          Object.entries(value).map(([key, v]) => [older.get(key) ?? key, renamed(v)]),
-        )
-      : value;
-/** A report as a home keeps it, of this version or an older one. */
-export const StoredReport = z.unknown().transform(renamed).pipe(Report);
 
 /** Server-sent events of GET /api/studio/events?experiment=ID. The client refetches or appends. */
 export const LiveEvent = z.discriminatedUnion("type", [

@@ -9,13 +9,13 @@ import { plainDraw } from "./sampler-messages.ts";
 
 /** The newest checkpoint of each name. */
 export async function servedCheckpoints(db: Db): Promise<Checkpoint[]> {
-  const language = (await listCheckpoints(db)).filter((c) => c.kind !== "reward");
+  const language = (await listCheckpoints(db)).filter((c) => c.role !== "reward");
   return language.filter((c, i) => language.findIndex((o) => o.name === c.name) === i);
 }
 
 /** By name the newest, or any by its id. */
 export async function findServed(db: Db, nameOrId: string): Promise<Checkpoint | undefined> {
-  const all = (await listCheckpoints(db)).filter((c) => c.kind !== "reward");
+  const all = (await listCheckpoints(db)).filter((c) => c.role !== "reward");
   return all.find((c) => c.name === nameOrId) ?? all.find((c) => c.id === nameOrId);
 }
 

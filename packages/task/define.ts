@@ -10,6 +10,25 @@ import { type AnswerOf, outputOf } from "./answer.ts";
 import { fieldsOf, kindOfField } from "./kinds/index.ts";
 import { simulateView } from "./simulate.ts";
 
+/** A rater played by code: who answers, how well and how fast. */
+export interface SimulatedRater {
+  readonly name: string;
+  /** standard deviation of the noise on the difference in preference; undefined: chooses blindly */
+  readonly noise: number | undefined;
+  /** preferences closer than this feel the same */
+  readonly tieBelow: number;
+  /** median of the seconds they say they took */
+  readonly seconds: number;
+}
+/** How a kind's simulated answer is drawn. */
+export interface Simulation {
+  readonly rng: Rng;
+  /** in [0, 1]; 0 answers at random */
+  readonly skill: number;
+  /** who answers, and whether the sides are swapped: for kinds that simulate people one by one */
+  readonly by?: { readonly rater: SimulatedRater; readonly swap: boolean };
+}
+
 /** Methods, not properties, so that a list may hold kinds of work with different inputs. */
 export interface TaskDef<I = unknown, O = unknown> {
   readonly name: string;
@@ -23,8 +42,8 @@ export interface TaskDef<I = unknown, O = unknown> {
   readonly view: View;
   /** by name of the field; the others as their kind has it */
   readonly aggregate?: Readonly<Record<string, Aggregation>>;
-  /** What a simulated rater answers; `skill` in [0, 1]: 0 answers at random. */
-  simulate(input: I, o: { rng: Rng; skill: number }): O;
+  /** What a simulated rater answers. */
+  simulate(input: I, o: Simulation): O;
   /** What is wrong with an answer that the view's own rules let through, in words for the rater. */
   check?(input: I, output: O): string | undefined;
   /** Inputs for the preview and the tests. */
@@ -36,12 +55,12 @@ export function defineTask<I, const V extends View, O = AnswerOf<V>>(
   def: Omit<TaskDef<I, O>, "output" | "simulate" | "view"> & {
     readonly view: V;
     readonly output?: z.ZodType<O>;
-    simulate?(input: I, o: { rng: Rng; skill: number }): O;
+    simulate?(input: I, o: Simulation): O;
   },
 ): TaskDef<I, O> {
   const derived = {
     output: outputOf(def.view) as unknown as z.ZodType<O>,
-    simulate: (input: I, o: { rng: Rng; skill: number }) => simulateView(def.view, input, o) as O,
+    simulate: (input: I, o: Simulation) => simulateView(def.view, input, o) as O,
   };
   return remembered({ ...derived, ...def });
 }

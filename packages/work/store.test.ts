@@ -16,7 +16,7 @@ import {
   takeLease,
   undoAnswer,
 } from "./work.ts";
-import { createExperiment, saveDataset, saveRows } from "@tiller/lab";
+import { createExperiment, saveDataset } from "@tiller/lab";
 import { ensurePerson, issueToken, openStore, personOfToken, sql, type Store } from "@tiller/store";
 import { pairType } from "./fixtures/pair.ts";
 import { checkVersion } from "@tiller/store/store.ts";
@@ -170,7 +170,7 @@ test("an unreachable database says so", async () => {
 test("a dataset's id says what it holds: the order of keys, which Postgres changes, does not count", async () => {
   const { db } = store;
   const save = (rows: readonly unknown[]) =>
-    saveRows(db, home, { name: "rows", experiment: null, rows });
+    saveDataset(db, home, { name: "rows", experiment: null, rows });
   const rows = [
     { question: "who?", a: { zeta: 1, b: [true, null, { y: 1, x: 2 }] }, none: undefined },
     { n: 1.5e-7, text: "Ω\u0000" },

@@ -1,9 +1,9 @@
 /** The researchers' API: experiments, raters, runs, datasets, checkpoints, the report, live events. */
 import { streamSSE } from "hono/streaming";
 import { flagRaters } from "@tiller/crowd";
-import { ExperimentId, type LiveEvent } from "@tiller/schema";
+import { z } from "zod";
+import { AnswerId, ExperimentId, type LiveEvent } from "@tiller/schema";
 import {
-  anyRows,
   datasetRows,
   getDataset,
   getMetrics,
@@ -24,6 +24,9 @@ import type { Deps } from "../context.ts";
 import type { Handlers } from "../operate.ts";
 import { sendWhole } from "../whole.ts";
 import { REPORT_POLICY, renderReport } from "../report.ts";
+
+/** A row that names the answers behind it. */
+const Judged = z.looseObject({ judgments: z.array(AnswerId) });
 
 export const studioRoutes = (d: Deps) => {
   const { db, home } = d.store;
@@ -54,12 +57,17 @@ export const studioRoutes = (d: Deps) => {
     getSample: (_, { id }) => getSample(db, id),
     getDataset: (_, { id }) => getDataset(db, id),
     datasetRows: async (_, { id, offset, limit }) => {
-      if ((await getDataset(db, id)).kind === "rows")
-        return (await anyRows(db, home, id)).slice(offset, offset + limit);
-      const rows = (await datasetRows(db, home, id)).slice(offset, offset + limit);
-      const judgments = await judgmentsOf(db, { answers: rows.flatMap((r) => r.judgments) });
-      const by = Map.groupBy(judgments, (j) => j.task as string);
-      return rows.map((r) => ({ ...r, judgments: by.get(r.task) ?? [] }));
+      const rows = await datasetRows(db, home, id, { offset, limit });
+      const named = rows.map((row) => Judged.safeParse(row).data?.judgments);
+      const answers = named.flatMap((ids) => ids ?? []);
+      if (!answers.length) return rows;
+      // a row's judgments in place of their ids
+      const found = new Map((await judgmentsOf(db, { answers })).map((j) => [j.answer, j]));
+      return rows.map((row, i) =>
+        named[i]
+          ? { ...(row as object), judgments: named[i].flatMap((a) => found.get(a) ?? []) }
+          : row,
+      );
     },
     listCheckpoints: () => listCheckpoints(db),
     lineage: (_, { id }) => lineage(db, home, id),

@@ -1,7 +1,6 @@
 /** Which of two texts is better and how surely, on nine points from one side to the other (Stiennon et al. 2020, C.1). */
 import { z } from "zod";
 import { defineTask } from "@tiller/task";
-import { simulatedPreference } from "../simulated-preference.ts";
 
 const Text = z.strictObject({ text: z.string() });
 
@@ -23,12 +22,6 @@ export const gradedComparison = defineTask({
         confidence: "confidence",
       },
     ],
-  },
-  simulate: ({ a, b }, { rng, skill }) => {
-    const difference =
-      simulatedPreference(b.text) - simulatedPreference(a.text) + (1 - skill) * rng.normal();
-    const confidence = Math.max(1, Math.min(9, 5 + Math.round(4 * difference)));
-    return { choice: confidence < 5 ? "a" : confidence > 5 ? "b" : "tie", confidence };
   },
   samples: [
     {

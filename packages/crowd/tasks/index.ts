@@ -2,7 +2,6 @@
 import { definedTask, type Draft, keyOf, problemsOf, type TaskDef } from "@tiller/task";
 import { claimVote } from "./claim-vote.ts";
 import { compareThree } from "./compare-three.ts";
-import { comparison } from "./comparison.ts";
 import { conversationRating } from "./conversation-rating.ts";
 import { conversationReply } from "./conversation-reply.ts";
 import { credence } from "./credence.ts";
@@ -24,7 +23,6 @@ import { stepLabels } from "./step-labels.ts";
 import { linesOf, subquestions } from "./subquestions.ts";
 
 const all: readonly TaskDef[] = [
-  comparison,
   gradedComparison,
   forcedComparison,
   compareThree,
@@ -52,7 +50,6 @@ const all: readonly TaskDef[] = [
 export {
   claimVote,
   compareThree,
-  comparison,
   conversationRating,
   conversationReply,
   credence,

@@ -1,8 +1,13 @@
 /** One experiment in the list. */
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
-import type { Experiment, ExperimentProgress } from "@tiller/schema";
-import { Badge, fixed, Meter, percent, when } from "../design/components.tsx";
+import {
+  type Experiment,
+  type ExperimentProgress,
+  readInterval,
+  readNumber,
+} from "@tiller/schema";
+import { Badge, Meter, when } from "../design/components.tsx";
 import { ago, compact, money, span } from "../trace/format.ts";
 import { HoldButton } from "./hold.tsx";
 import { ExperimentWords, stateTone } from "./words.tsx";
@@ -110,11 +115,14 @@ function Facts({ progress: p }: { progress: ExperimentProgress }) {
   );
 }
 
-const Results = ({ summary: s }: { summary: NonNullable<Experiment["summary"]> }) => (
+const SHOWN = 3; // metrics of a summary that the list has place for
+const Results = ({ summary }: { summary: NonNullable<Experiment["summary"]> }) => (
   <>
-    <Fact name="Reward model right">{percent(s.rewardAccuracy)}</Fact>
-    <Fact name="Win rate">{percent(s.winRate)}</Fact>
-    <Fact name="KL">{fixed(s.kl, 1)} nats</Fact>
+    {summary.slice(0, SHOWN).map((m) => (
+      <Fact key={m.name} name={m.label} title={readInterval(m, m.unit)}>
+        {readNumber(m.value, m.unit)}
+      </Fact>
+    ))}
   </>
 );
 

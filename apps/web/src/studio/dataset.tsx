@@ -1,14 +1,24 @@
-/** A dataset version: each pair with its label and the judgments behind it, or the rows that a workflow saved. */
+/** A dataset version: its rows with the judgments behind them, drawn by their schema where one is known. */
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
-import { useState } from "react";
+import { Fragment, type ReactNode, useState } from "react";
 import { z } from "zod";
-import { Judgment, LabelledPair } from "@tiller/schema";
+import { Judgment, LabelledPair, labelledPairs } from "@tiller/schema";
 import { asking } from "../api.ts";
 import { Missing, percent, together } from "../design/components.tsx";
 import { Value } from "../trace/value.tsx";
 
-const Row = LabelledPair.extend({ judgments: z.array(Judgment) });
+const Pair = LabelledPair.extend({ judgments: z.array(Judgment) });
+/** How a row of a schema is drawn; others as values. */
+const drawn: ReadonlyMap<string, (row: unknown) => ReactNode> = new Map([
+  [
+    labelledPairs.name,
+    (row) => {
+      const pair = Pair.safeParse(row).data; // undefined where an answer behind it was taken back
+      return pair ? <PairCard pair={pair} /> : <RowCard row={row} />;
+    },
+  ],
+]);
 const PAGE = 20;
 
 export function DatasetPage() {
@@ -26,15 +36,15 @@ export function DatasetPage() {
       </main>
     );
   const total = head.data.rows;
-  const pairs = head.data.kind === "pairs";
+  const draw = drawn.get(head.data.schema) ?? ((row: unknown) => <RowCard row={row} />);
   return (
     <main>
       <div className="row spread">
         <div>
           <h1>Dataset {head.data!.name}</h1>
           <p className="quiet">
-            {pairs ? `${total} pairs from ${head.data!.judgments} judgments` : `${total} rows`};
-            version <code>{id.slice(0, 12)}</code>
+            {total} rows{head.data.judgments > 0 && ` from ${head.data.judgments} judgments`},
+            schema <code>{head.data.schema}</code>, version <code>{id.slice(0, 12)}</code>
           </p>
         </div>
         <div className="row">
@@ -57,18 +67,20 @@ export function DatasetPage() {
           </button>
         </div>
       </div>
-      {pairs
-        ? rows.data!.map((r) => <Pair key={Row.parse(r).task} pair={Row.parse(r)} />)
-        : rows.data!.map((r, i) => (
-            <article className="card" key={offset + i}>
-              <Value value={r} />
-            </article>
-          ))}
+      {rows.data.map((row, i) => (
+        <Fragment key={offset + i}>{draw(row)}</Fragment>
+      ))}
     </main>
   );
 }
 
-function Pair({ pair: r }: { pair: z.infer<typeof Row> }) {
+const RowCard = ({ row }: { row: unknown }) => (
+  <article className="card">
+    <Value value={row} />
+  </article>
+);
+
+function PairCard({ pair: r }: { pair: z.infer<typeof Pair> }) {
   return (
     <article className="card stack" style={{ gap: 10 }}>
       <p className="quiet">{r.passage}</p>

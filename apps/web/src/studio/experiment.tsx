@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { type ReactNode, useMemo, useState } from "react";
-import { metric, type Run, type Stage } from "@tiller/schema";
+import { metric, readInterval, readNumber, type Run, type Stage } from "@tiller/schema";
 import { asking, linkTo } from "../api.ts";
 import { ExportButton } from "../data/export.tsx";
 import {
@@ -10,7 +10,6 @@ import {
   Card,
   duration,
   Empty,
-  fixed,
   Interval,
   Loaded,
   Meter,
@@ -72,16 +71,13 @@ export function ExperimentPage() {
       {data.error && <ExperimentWords state={data.state} words={data.error} />}
       {s && (
         <div className="stats">
-          <Stat
-            name="Wins against the base"
-            value={percent(s.winRate)}
-            note="held-out passages, ties half"
-          />
-          <Stat name="KL to the base" value={`${fixed(s.kl, 1)} nats`} />
-          <Stat name="Reward model right" value={percent(s.rewardAccuracy)} note="held-out pairs" />
-          <Stat name="Distinct bigrams" value={percent(s.distinct2Ratio)} note="of the base's" />
-          <Stat name="Judgments" value={String(s.judgments)} />
-          <Stat name="Time" value={duration(s.seconds)} />
+          {s.map((m) => {
+            const interval = readInterval(m, m.unit);
+            const note = [m.note, interval && `95 %: ${interval}`].filter(Boolean).join("; ");
+            return (
+              <Stat key={m.name} name={m.label} value={readNumber(m.value, m.unit)} note={note} />
+            );
+          })}
         </div>
       )}
       <Card title="Pipeline">
@@ -260,14 +256,14 @@ function Samples({ id, runs }: { id: string; runs: readonly Run[] }) {
       aside={
         steps.length > 1 && (
           <label className="row small quiet">
-            iteration <b className="num">{steps[at]}</b>
+            step <b className="num">{steps[at]}</b>
             <input
               type="range"
               min={0}
               max={steps.length - 1}
               value={at}
               onChange={(ev) => choose(Number(ev.target.value))}
-              aria-label="Training iteration"
+              aria-label="Training step"
             />
           </label>
         )
@@ -276,9 +272,7 @@ function Samples({ id, runs }: { id: string; runs: readonly Run[] }) {
       <Loaded query={samples}>
         {() =>
           shown.length === 0 ? (
-            <Empty title="No samples yet">
-              The policy's continuations appear here while it trains.
-            </Empty>
+            <Empty title="No samples yet">What a model writes while it trains appears here.</Empty>
           ) : (
             <div>
               {shown.map((x) => (
@@ -288,9 +282,11 @@ function Samples({ id, runs }: { id: string; runs: readonly Run[] }) {
                     {x.text}
                   </p>
                   <span className="small quiet num">
-                    reward {fixed(x.scores["reward"], 2)}
-                    <br />
-                    KL {fixed(x.scores["kl"], 1)}
+                    {Object.entries(x.scores).map(([name, value]) => (
+                      <span key={name} style={{ display: "block" }}>
+                        {name} {readNumber(value)}
+                      </span>
+                    ))}
                     <Origin run={runs.find((r) => r.id === x.run)} />
                   </span>
                 </div>
@@ -306,10 +302,7 @@ function Samples({ id, runs }: { id: string; runs: readonly Run[] }) {
 /** The lineage of a sample, once its run has made a checkpoint. */
 const Origin = ({ run }: { run: Run | undefined }) =>
   run?.output ? (
-    <>
-      <br />
-      <Link to="/studio/checkpoints/$id" params={{ id: run.output }}>
-        Origin
-      </Link>
-    </>
+    <Link to="/studio/checkpoints/$id" params={{ id: run.output }}>
+      Origin
+    </Link>
   ) : null;

@@ -25,7 +25,7 @@ export function LineagePage() {
       <ol className="trail card" style={{ paddingTop: 24 }}>
         <li>
           <h2>
-            Checkpoint {short(c.id)} <Badge>{c.kind}</Badge>
+            Checkpoint {short(c.id)} <Badge>{c.role}</Badge>
           </h2>
           <p className="quiet">
             {when(c.createdAt)};{" "}
@@ -61,7 +61,7 @@ export function LineagePage() {
             </h2>
             <p>
               <Link to="/studio/datasets/$id" params={{ id: d.id }}>
-                {d.judgments ? `${d.rows} pairs from ${d.judgments} judgments` : `${d.rows} rows`}
+                {d.judgments ? `${d.rows} rows from ${d.judgments} judgments` : `${d.rows} rows`}
               </Link>
             </p>
           </li>
@@ -84,10 +84,10 @@ export function LineagePage() {
               <Link to="/studio/checkpoints/$id" params={{ id: p.id }}>
                 {p.name} {short(p.id)}
               </Link>{" "}
-              <Badge>{p.kind}</Badge>
+              <Badge>{p.role}</Badge>
             </h2>
             <p className="quiet">
-              {p.kind === "reward" ? "scored it during training" : "it started from this"}
+              {p.role === "reward" ? "scored it during training" : "it started from this"}
             </p>
           </li>
         ))}

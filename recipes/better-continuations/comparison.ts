@@ -1,7 +1,10 @@
-/** The comparison task: which of two continuations is better. */
+/** What people are asked: which of two continuations is more positive. */
+import { simulateChoice } from "@tiller/crowd";
 import { ComparisonInput, ComparisonValue } from "@tiller/schema";
 import { defineTask } from "@tiller/task";
-import { simulatedPreference } from "../simulated-preference.ts";
+import { simulatedPreference } from "./preference.ts";
+
+const anybody = { name: "anybody", tieBelow: 0.1, seconds: 20 };
 
 export const comparison = defineTask({
   name: "comparison",
@@ -15,11 +18,14 @@ export const comparison = defineTask({
       { kind: "pair", name: "choice", label: "More positive", a: "a.text", b: "b.text", tie: true },
     ],
   },
-  simulate: ({ a, b }, { rng, skill }) => {
-    const difference =
-      simulatedPreference(b.text) - simulatedPreference(a.text) + (1 - skill) * rng.normal();
-    return { choice: Math.abs(difference) < 0.1 ? "tie" : difference > 0 ? "b" : "a" };
-  },
+  simulate: ({ a, b }, { rng, skill, by }) =>
+    simulateChoice(by?.rater ?? { ...anybody, noise: 1 - skill }, {
+      a: a.text,
+      b: b.text,
+      swap: by?.swap ?? false,
+      preference: simulatedPreference,
+      rng,
+    }),
   samples: [
     {
       passage: "The sea was calm that morning.",
