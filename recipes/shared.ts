@@ -86,7 +86,7 @@ export function labelPairs(answers: readonly AskedItem<ComparisonInput, unknown>
     pB: labels.pairs.get(x.task)?.pB ?? 0.5,
     judgments: x.judgments.map((j) => j.answer),
   }));
-  return { pairs, raters: flagRaters(judgments, labels) };
+  return { pairs, raters: flagRaters(judgments) };
 }
 
 /** A comparison as the quality functions read it. */

@@ -26,8 +26,6 @@ export interface Inferred {
 }
 export const ITERATIONS = 1000;
 export const ENOUGH = 1e-6; // largest change of a posterior at which EM stops
-/** Beta prior on being right; keeps a worker with few answers near the middle. */
-export const PRIOR = { right: 4, wrong: 2 };
 
 /** Fractions of votes, each weighted by `weight(worker)`; a task without votes is uniform. */
 export function votes(t: LabelTable, weight: (worker: number) => number): Float64Array {
@@ -57,12 +55,6 @@ export function agreement(t: LabelTable, posterior: Float64Array, right: number,
     }
   return agreed.map((a, w) => (answers[w] > 0 ? a / answers[w] : 0.5));
 }
-
-/** Right with the worker's probability, else any other class alike. */
-export const coin = (reliability: Float64Array, K: number): Inferred["emission"] =>
-  function emission(w, _task, truth, said) {
-    return said === truth ? reliability[w] : (1 - reliability[w]) / Math.max(1, K - 1);
-  };
 
 /**
  * EM's other half: class priors from the last posteriors, then each task's posterior from

@@ -28,7 +28,6 @@ const table: Record<string, Record<string, string>> = {
   "em.ts": {
     votes: "here, by majority",
     agreement: "here, by majority",
-    coin: "here, by majority",
     expect: "em.test.ts, by objective",
     fractions: "here, by dawidSkene",
     uniform: "not a statistic: a vector",
@@ -60,23 +59,29 @@ const table: Record<string, Record<string, string>> = {
     scoreNumbers: "here",
     heldOutDensity: "here",
   },
+  "one-coin.ts": {
+    oneCoin: "here, by methods",
+    coin: "here, by majority",
+    posteriorOf: "here",
+    weightOf: "measures.test.ts",
+    weightAfter: "here, by weightsOf",
+  },
   "pairs.ts": { aggregatePairs: "here", lastOfEach: "not a statistic: one answer a person a pair" },
   "policy.ts": {
     signalsOf: "policy.test.ts",
     decide: "policy.test.ts",
     ruleText: "not a statistic: words",
-    posteriorOf: "here",
     topicSkill: "here",
     learnFrom: "policy.test.ts",
     wantedAfter: "policy.test.ts",
     scoringOf: "not a statistic: which rule holds",
   },
   "policy-backtest.ts": { backtest: "policy.test.ts" },
-  "quality.ts": { flagRaters: "here" },
+  "quality.ts": { flagRaters: "here", raterRows: "verdict.test.ts" },
   "reliability.ts": {
     estimateOf: "measures.test.ts",
     reliabilities: "here",
-    weightOf: "measures.test.ts",
+    evidences: "here, by reliabilities",
     weightsOf: "here",
   },
   "report.ts": {
@@ -93,6 +98,11 @@ const table: Record<string, Record<string, string>> = {
   "truth.ts": {
     majority: "here",
     dawidSkene: "here",
+  },
+  "verdict.ts": {
+    verdictOf: "verdict.test.ts",
+    judge: "verdict.test.ts",
+    concernsOf: "verdict.test.ts",
   },
   "../schema/numerics.ts": {
     largest: "statistics.test.ts",

@@ -11,7 +11,7 @@ export * from "./next-task.ts";
 export * from "./pairs.ts";
 export { learnFrom, type Learnt, readyPolicies, wantedAfter } from "./policy.ts";
 export { backtest } from "./policy-backtest.ts";
-export { flagRaters } from "./quality.ts";
+export { flagRaters, raterRows } from "./quality.ts";
 export { estimateOf, weightsOf } from "./reliability.ts";
 export { overview, type QualityData, raterReport, study } from "./report.ts";
 export * from "./simulate.ts";

@@ -5,7 +5,8 @@ import { biasOf, calibrate, type Checked } from "./calibration.ts";
 import { driftOf, overTime } from "./drift.ts";
 import { labelTable } from "./labels.ts";
 import { heldOutDensity, type NumberAnswer, numberMethods, scoreNumbers } from "./numbers.ts";
-import { estimateOf, reliabilities, weightOf, weightsOf } from "./reliability.ts";
+import { weightOf } from "./one-coin.ts";
+import { estimateOf, reliabilities, weightsOf } from "./reliability.ts";
 import { raterReport, study } from "./report.ts";
 import { copied, tooFast } from "./signals.ts";
 import { streaming } from "./streaming.ts";
@@ -299,7 +300,8 @@ test("test-retest: how often the same was said again, beside everyone's, and by 
   ];
   const population = { source: "people", title: "people here", answers: 6, elsewhere: 0 };
   const rest = { population, people, groups: [], gold: [], retests, texts: [] };
-  const d = { type: "k", field: "f", rows, ...rest };
+  const closed = { kind: "rating" as const, classes: 5 };
+  const d = { type: "k", field: "f", closed, rows, ...rest };
   const report = raterReport(study({ ...d, scale: "ordinal" }), "w1");
   expect(report.testRetest.own.same).toMatchObject({ at: 0.25, n: 4 });
   expect(report.testRetest.own.same.low).toBeCloseTo(0.0063, 3); // Clopper and Pearson, 1 of 4

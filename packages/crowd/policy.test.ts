@@ -2,15 +2,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Policy, rng } from "@tiller/schema";
-import {
-  decide,
-  learnFrom,
-  posteriorOf,
-  readyPolicies,
-  ruleText,
-  signalsOf,
-  wantedAfter,
-} from "./policy.ts";
+import { decide, learnFrom, readyPolicies, ruleText, signalsOf, wantedAfter } from "./policy.ts";
+import { posteriorOf } from "./one-coin.ts";
 import { backtest } from "./policy-backtest.ts";
 
 test("the first rule that holds decides; without one it is enough; nothing exceeds the most", () => {

@@ -5,6 +5,7 @@
 import { largest, Policy, type PolicyRule, type PolicySignal, policySignals } from "@tiller/schema";
 import { labelTable, type LabelTable } from "./labels.ts";
 import type { Inferred } from "./em.ts";
+import { posteriorOf } from "./one-coin.ts";
 import { dawidSkene } from "./truth.ts";
 
 export type Signals = Readonly<Record<PolicySignal, number>>;
@@ -39,23 +40,6 @@ export const ruleText = (r: PolicyRule): string => {
   const conditions = r.when.map((c) => `${policySignals[c.signal]} ${c.is} ${c.value}`);
   return conditions.length ? `${words} when ${conditions.join(" and ")}` : words;
 };
-
-/** Probability of each class from who said what: one coin a person, classes equally likely beforehand. */
-export function posteriorOf(
-  said: readonly { label: number; reliability: number }[],
-  classes: number,
-): number[] {
-  const logs = Array.from({ length: classes }, (_, k) =>
-    said.reduce((sum, { label, reliability }) => {
-      const r = Math.min(0.99, Math.max(0.01, reliability));
-      return sum + Math.log(label === k ? r : (1 - r) / Math.max(1, classes - 1));
-    }, 0),
-  );
-  const top = largest(logs);
-  const weights = logs.map((l) => Math.exp(l - top));
-  const total = weights.reduce((a, b) => a + b, 0);
-  return weights.map((w) => w / total);
-}
 
 /**
  * (workers): how often each agrees with the others on each topic, the more reliable of them counting more, drawn towards

@@ -1,65 +1,68 @@
-/** How each rater does: reliability, agreement, side bias, speed, and a flag that says who needs a talk. */
-import { type Judgment, largest, type RaterRow, smallest } from "@tiller/schema";
-import { aggregatePairs, lastOfEach, type PairLabels } from "./pairs.ts";
+/** How each rater does: reliability and the verdict on it, agreement, side bias, speed; of any kinds of work at once. */
+import { type FieldAnswer, type Judgment, largest, type RaterRow, smallest } from "@tiller/schema";
+import { median } from "./statistics.ts";
+import { judge } from "./verdict.ts";
 
-/** Fewer answers than this say nothing about a person. */
-const ENOUGH = 25;
-/** Careless: even the upper end of the interval is near coin-tossing. Watch: clearly under the group's middle. */
-const CARELESS_BELOW = 0.62;
+/** Fewer shared answers, or choices of a side, than this say nothing of agreement or of the side. */
+const FEW = 10;
 
-export function flagRaters(
-  given: readonly Judgment[],
-  labels: PairLabels = aggregatePairs(given),
-): RaterRow[] {
-  const judgments = lastOfEach(given);
-  const byTask = Map.groupBy(judgments, (j) => j.task);
-  const all = [...labels.raters.values()].map((r) => r.reliability).toSorted((a, b) => a - b);
-  const middle = all[Math.floor(all.length / 2)] ?? 0.5;
-  return [...Map.groupBy(judgments, (j) => j.rater)]
+/** One row a person, the busiest first. */
+export function raterRows(given: readonly FieldAnswer[]): RaterRow[] {
+  const rows = [...new Map(given.map((r) => [`${r.task}\n${r.field}\n${r.rater}`, r])).values()];
+  const found = judge(rows);
+  const byQuestion = Map.groupBy(rows, (r) => `${r.task}\n${r.field}`);
+  return [...Map.groupBy(rows, (r) => r.rater)]
     .map(([rater, mine]): RaterRow => {
-      const r = labels.raters.get(rater);
-      const sided = mine.filter((j) => j.choice !== "tie");
-      const left = sided.filter((j) => (j.choice === "a") !== j.swap).length;
-      const shared = mine.flatMap((j) => {
-        const others = byTask.get(j.task)!.filter((o) => o.rater !== rater);
-        const top = majorityOf(others.map((o) => o.choice));
-        return top === undefined ? [] : [top === j.choice ? 1 : 0];
+      const answers = [...new Map(mine.map((r) => [r.task, r])).values()];
+      const sided = mine.filter((r) => r.kind === "pair" && r.label !== "tie");
+      const left = sided.filter((r) => (r.label === "a") !== r.swap).length;
+      const shared = mine.flatMap((r) => {
+        if (r.label === null) return [];
+        const others = byQuestion.get(`${r.task}\n${r.field}`)!.filter((o) => o.rater !== rater);
+        const top = majorityOf(others.flatMap((o) => o.label ?? []));
+        return top === undefined ? [] : [top === r.label ? 1 : 0];
       });
-      const seconds = mine.map((j) => j.activeSeconds).toSorted((a, b) => a - b);
-      const times = mine.map((j) => Date.parse(j.at));
+      const times = answers.map((r) => Date.parse(r.at));
       const hours = (largest(times) - smallest(times)) / 3_600_000;
-      const few = mine.length < ENOUGH;
+      const { reliability, verdict } = found.get(rater) ?? {};
       return {
         rater,
         pseudonym: mine[0]!.pseudonym,
-        simulated: false,
-        answers: mine.length,
-        perHour: hours > 0 ? mine.length / hours : null,
-        medianSeconds: seconds[Math.floor(seconds.length / 2)] ?? null,
+        simulated: mine[0]!.simulated,
+        answers: answers.length,
+        perHour: hours > 0 ? answers.length / hours : null,
+        medianSeconds: median(answers.map((r) => r.activeSeconds)),
         agreement:
-          shared.length >= 10 ? shared.reduce((a: number, b) => a + b, 0) / shared.length : null,
-        reliability: r?.reliability ?? null,
-        reliabilityLow: r?.low ?? null,
-        reliabilityHigh: r?.high ?? null,
-        sideBias: sided.length >= 10 ? left / sided.length : null,
-        flag:
-          few || !r
-            ? "new"
-            : r.high < CARELESS_BELOW
-              ? "careless"
-              : r.high < middle
-                ? "watch"
-                : "ok",
+          shared.length >= FEW ? shared.reduce((a: number, b) => a + b, 0) / shared.length : null,
+        reliability: reliability?.at ?? null,
+        reliabilityLow: reliability?.low ?? null,
+        reliabilityHigh: reliability?.high ?? null,
+        sideBias: sided.length >= FEW ? left / sided.length : null,
+        flag: verdict ?? "new",
       };
     })
     .toSorted((a, b) => b.answers - a.answers);
 }
 
-/** The choice that more others made than any other; undefined when they split or are fewer than two. */
-function majorityOf(choices: readonly string[]): string | undefined {
-  if (choices.length < 2) return undefined;
-  const counts = [...Map.groupBy(choices, (c) => c)]
-    .map(([c, xs]) => [c, xs.length] as const)
+/** The same of comparisons alone, as recipes have them. */
+export const flagRaters = (given: readonly Judgment[]): RaterRow[] =>
+  raterRows(
+    given.map(({ choice, ...j }) => ({
+      ...j,
+      type: "comparison",
+      field: "choice",
+      kind: "pair",
+      classes: 2,
+      label: choice,
+      simulated: false,
+    })),
+  );
+
+/** The label that more others gave than any other; undefined when they split or are fewer than two. */
+function majorityOf(labels: readonly string[]): string | undefined {
+  if (labels.length < 2) return undefined;
+  const counts = [...Map.groupBy(labels, (l) => l)]
+    .map(([l, xs]) => [l, xs.length] as const)
     .toSorted((a, b) => b[1] - a[1]);
   return counts.length > 1 && counts[0]![1] === counts[1]![1] ? undefined : counts[0]![0];
 }

@@ -4,10 +4,11 @@
  */
 import { betaInterval, type Estimate } from "./statistics.ts";
 import { type Label, labelTable, type LabelTable } from "./labels.ts";
+import { weightAfter } from "./one-coin.ts";
 import { type MethodName, methods } from "./truth.ts";
 
-/** Jeffreys' prior on being right. */
-const PRIOR = 0.5;
+/** Jeffreys' prior on being right, on either side. */
+const JEFFREYS = 0.5;
 
 /** Of a person's answers: how many, how many name the true class in all likelihood, and the variance of that. */
 export interface Evidence {
@@ -16,8 +17,8 @@ export interface Evidence {
   readonly doubt: number;
 }
 export function estimateOf({ n, right, doubt }: Evidence): Estimate {
-  const all = n + 2 * PRIOR;
-  const at = (right + PRIOR) / all;
+  const all = n + 2 * JEFFREYS;
+  const at = (right + JEFFREYS) / all;
   const variance = (at * (1 - at)) / (all + 1) + doubt / all ** 2;
   const size = Math.max(1e-3, (at * (1 - at)) / variance - 1);
   return { at, ...betaInterval(at * size, (1 - at) * size), n };
@@ -28,7 +29,10 @@ export function estimateOf({ n, right, doubt }: Evidence): Estimate {
  * of a Beta matched to two sources of doubt: few answers, and truths that are themselves unsure. By fractions of votes
  * (majority, Wawa) the posterior is no probability of truth, and the figure is agreement with the votes, own included.
  */
-export function reliabilities(t: LabelTable, posterior: Float64Array): Map<string, Estimate> {
+export const reliabilities = (t: LabelTable, posterior: Float64Array): Map<string, Estimate> =>
+  new Map([...evidences(t, posterior)].map(([worker, e]) => [worker, estimateOf(e)]));
+
+export function evidences(t: LabelTable, posterior: Float64Array): Map<string, Evidence> {
   const K = t.labels.length;
   const [n, right, doubt] = [0, 0, 0].map(() => new Float64Array(t.workers.length)) as [
     Float64Array,
@@ -43,23 +47,11 @@ export function reliabilities(t: LabelTable, posterior: Float64Array): Map<strin
       doubt[t.worker[r]] += p * (1 - p);
     }
   return new Map(
-    t.workers.map((name, w): [string, Estimate] => [
+    t.workers.map((name, w): [string, Evidence] => [
       name,
-      estimateOf({ n: n[w], right: right[w], doubt: doubt[w] }),
+      { n: n[w]!, right: right[w]!, doubt: doubt[w]! },
     ]),
   );
-}
-
-/** Answers of the worst still weigh a twentieth of the best's. */
-const LEAST = 0.05;
-/**
- * What an answer of a person this reliable weighs, between 0.05 and 1: its log-odds against guessing among `classes`,
- * which is its vote under the one-coin model, relative to somebody right 19 times of 20.
- */
-export function weightOf(reliability: number, classes = 2): number {
-  const odds = (p: number) => Math.log((p / (1 - p)) * Math.max(1, classes - 1));
-  const p = Math.min(0.999, Math.max(0.001, reliability));
-  return Math.min(1, Math.max(LEAST, odds(p) / odds(0.95)));
 }
 
 /** The weight of every answer, in the order given; none is left out. Reliabilities by `method`, shrunk for the new. */
@@ -71,13 +63,6 @@ export function weightsOf(
   const t = labelTable(answers);
   const reliability = reliabilities(t, methods[o.method ?? "one-coin"].infer(t).posterior);
   const K = t.labels.length;
-  const weight = new Map(
-    [...reliability].map(([worker, { at, n }]) => {
-      const shrunk = (at * n + MIDDLE.right) / (n + MIDDLE.right + MIDDLE.wrong);
-      return [worker, weightOf(shrunk, K)];
-    }),
-  );
+  const weight = new Map([...reliability].map(([worker, e]) => [worker, weightAfter(e, K)]));
   return { weights: answers.map((a) => weight.get(a.worker)!), reliability };
 }
-/** Taken to have been seen of everyone beforehand: a person's first answers neither count in full nor for nothing. */
-const MIDDLE = { right: 4, wrong: 2 };

@@ -1,6 +1,7 @@
 /** The figures of the quality pages, from rows: what one kind of work's answers say about its raters, with intervals. */
 import {
   type Counted,
+  type FieldAnswer,
   type PersonId,
   type QualityReport,
   type RaterQuality,
@@ -20,9 +21,11 @@ import { type Bias, biasOf, calibrate, type Sided } from "./calibration.ts";
 import { chooseMethod } from "./choose.ts";
 import { driftOf, overTime } from "./drift.ts";
 import { labelTable } from "./labels.ts";
-import { reliabilities, weightOf } from "./reliability.ts";
+import { weightAfter } from "./one-coin.ts";
+import { reliabilities } from "./reliability.ts";
 import { copied, tooFast } from "./signals.ts";
 import { type MethodName, methods } from "./truth.ts";
+import { concernsOf, judge } from "./verdict.ts";
 
 /** One answer to the measured field. */
 export interface QualityRow {
@@ -48,6 +51,8 @@ export interface QualityData {
   readonly type: string;
   readonly field: string;
   readonly scale: "nominal" | "ordinal" | "interval";
+  /** null: a number, of which there is no verdict */
+  readonly closed: Pick<FieldAnswer, "kind" | "classes"> | null;
   /** whose answers these are */
   readonly population: Counted;
   readonly rows: readonly QualityRow[];
@@ -94,6 +99,21 @@ export function study(given: QualityData) {
   const method = methodFor(d);
   const { posterior, fit } = methods[method].infer(raters);
   const reliability = reliabilities(raters, posterior);
+  const { closed } = d;
+  const judged = closed
+    ? judge(
+        d.rows
+          .filter((r) => isRater(r.person))
+          .map((r) => ({
+            ...closed,
+            task: r.task,
+            rater: r.person,
+            type: d.type,
+            field: d.field,
+            label: r.label,
+          })),
+      )
+    : undefined;
   const fast = tooFast(
     d.rows.map((r) => ({
       answer: r.answer,
@@ -124,27 +144,33 @@ export function study(given: QualityData) {
     };
   };
 
+  const everyone = sidedOf(d.rows.filter((r) => isRater(r.person)));
   const summary = (person: string): RaterQuality => {
     const mine = byPerson.get(person) ?? [];
     const bias = sidedOf(mine);
     const info = d.people.find((p) => p.id === person);
     const gold = goldOf.get(person) ?? [];
     const own = reliability.get(person) ?? nothing;
-    return {
-      person: person as PersonId,
-      pseudonym: info?.pseudonym ?? person,
-      role: info?.role ?? "rater",
-      answers: mine.length,
-      reliability: own,
-      weight: weightOf(shrunk(own), raters.labels.length),
-      others: fraction(comparisons(mine, (o) => isRater(o.person))),
-      researchers: fraction(comparisons(mine, (o) => !isRater(o.person))),
+    const figures = {
       gold: exactFraction(gold.filter((g) => g.right).length, gold.length),
       left: bias?.left ?? null,
       longer: bias?.longer ?? null,
       fast: fast.workers.get(person) ?? nothing,
       copied: copies.workers.get(person) ?? nothing,
       drift: driftOf(gold).verdict,
+    };
+    return {
+      person: person as PersonId,
+      pseudonym: info?.pseudonym ?? person,
+      role: info?.role ?? "rater",
+      answers: mine.length,
+      reliability: own,
+      weight: weightAfter(own, raters.labels.length),
+      others: fraction(comparisons(mine, (o) => isRater(o.person))),
+      researchers: fraction(comparisons(mine, (o) => !isRater(o.person))),
+      ...figures,
+      flag: judged ? (judged.get(person)?.verdict ?? "new") : null,
+      concerns: concernsOf(figures, everyone),
       medianSeconds: mine.length ? median(mine.map((r) => r.seconds)) : null,
     };
   };
@@ -162,6 +188,7 @@ export function study(given: QualityData) {
     isRater,
     comparisons,
     fraction,
+    everyone,
     summary,
   };
 }
@@ -176,8 +203,6 @@ function latest(rows: readonly QualityRow[]): QualityRow[] {
   return [...last].toSorted(([x], [y]) => (x < y ? -1 : 1)).map(([, r]) => r);
 }
 const nothing: Estimate = { at: Number.NaN, low: Number.NaN, high: Number.NaN, n: 0 };
-/** As if six answers, four of them right, had been seen of everyone beforehand. */
-const shrunk = (e: Estimate) => (e.n ? (e.at * e.n + 4) / (e.n + 6) : 4 / 6);
 
 function methodFor(d: QualityData): MethodName {
   if (d.rows.length < 50 || d.scale === "interval") return "one-coin";
@@ -279,7 +304,7 @@ export function overview(s: Study): Omit<QualityReport, "computedAt" | "seconds"
         return { first, second, agreement };
       }),
     ),
-    everyone: sidedOf(byRaters),
+    everyone: s.everyone,
     disputed: doubt.toSorted((a, b) => b.doubt - a.doubt).slice(0, DISPUTED),
   };
 }

@@ -5,7 +5,7 @@
  *
  *   majority      fractions of the votes
  *   wawa          votes weighted by each worker's agreement with the majority (Appen; crowd-kit has the same)
- *   one-coin      one probability of being right a worker, classes equally likely (Demartini et al. 2012, ZenCrowd)
+ *   one-coin      one probability of being right a worker, classes equally likely (one-coin.ts)
  *   dawid-skene   a confusion matrix a worker (Dawid and Skene 1979), by EM; cells are smoothed
  *   glad          worker ability times task easiness (Whitehill et al. 2009), by EM, Newton steps inside
  *   mace          a worker answers truly or by habit (Hovy et al. 2013), variational, best of several starts
@@ -13,20 +13,17 @@
 import {
   agreement,
   argmax,
-  coin,
   counted,
   ENOUGH,
-  expect,
   type Inferred,
   ITERATIONS,
-  PRIOR,
   fractions,
-  uniform,
   votes,
 } from "./em.ts";
 import { glad } from "./glad.ts";
 import type { LabelTable } from "./labels.ts";
 import { mace } from "./mace.ts";
+import { coin, oneCoin, PRIOR } from "./one-coin.ts";
 
 export interface Method {
   readonly title: string;
@@ -76,34 +73,6 @@ function wawa(t: LabelTable): Inferred {
     fit: counted,
     emission: coin(agreement(t, posterior, PRIOR.right, PRIOR.wrong), K),
   };
-}
-
-function oneCoin(t: LabelTable): Inferred {
-  const K = t.labels.length;
-  const posterior = votes(t, () => 1);
-  let reliability = new Float64Array(t.workers.length);
-  const objective: number[] = [];
-  let converged = false;
-  while (!converged && objective.length < ITERATIONS) {
-    reliability = agreement(t, posterior, PRIOR.right - 1, PRIOR.wrong - 1);
-    const [right, wrong] = [
-      reliability.map((p) => Math.log(p + 1e-12)),
-      reliability.map((p) => Math.log((1 - p) / Math.max(1, K - 1) + 1e-12)),
-    ];
-    const log = (w: number, _: number, k: number, said: number) =>
-      said === k ? right[w] : wrong[w];
-    const { change, likelihood } = expect(t, posterior, uniform(K), log);
-    // the Beta prior, but for a constant
-    objective.push(
-      reliability.reduce(
-        (sum, p) => sum + (PRIOR.right - 1) * Math.log(p) + (PRIOR.wrong - 1) * Math.log(1 - p),
-        likelihood,
-      ),
-    );
-    converged = change < ENOUGH;
-  }
-  const fit = { converged, steps: objective.length, objective };
-  return { posterior, reliability, fit, emission: coin(reliability, K) };
 }
 
 /** `smoothing` is added to every cell of a confusion matrix; `gold` names the class of tasks whose truth is known. */

@@ -1,7 +1,7 @@
 /** What the quality pages show: estimates with intervals, never a bare fraction. NaN crosses as null. */
 import { z } from "zod";
 import { AnswerId, PersonId, TaskId } from "./ids.ts";
-import { Role } from "./work.ts";
+import { Role, verdicts } from "./work.ts";
 
 /** A 95 % interval; `at` null: nothing to say. */
 export const Estimated = z.object({
@@ -88,6 +88,11 @@ export const RaterQuality = z.object({
   fast: Estimated,
   copied: Estimated,
   drift: Drifting,
+  flag: z
+    .enum(verdicts)
+    .nullable()
+    .describe("by reliability under the one-coin model, as in the control room; null: a number"),
+  concerns: z.array(z.string()).describe("what else is worth a talk, in words"),
   medianSeconds: z.number().nullable(),
 });
 export type RaterQuality = z.infer<typeof RaterQuality>;

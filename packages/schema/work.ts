@@ -147,6 +147,31 @@ export const Judgment = z.strictObject({
 });
 export type Judgment = z.infer<typeof Judgment>;
 
+/**
+ * An answer to one closed question of a view: agreement and verdicts go by these, whatever the kind of work. An answer to
+ * a kind that asks none comes once, with nulls: its time counts all the same.
+ */
+export const FieldAnswer = z.strictObject({
+  answer: AnswerId,
+  task: TaskId,
+  type: z.string(),
+  field: z.string().nullable(),
+  kind: z.string().nullable().describe("of field"),
+  classes: z.number().nullable().describe("answers that the question allows, without a tie"),
+  label: z.string().nullable(),
+  rater: PersonId,
+  pseudonym: z.string(),
+  simulated: z.boolean(),
+  swap: z.boolean().describe("of this pair"),
+  activeSeconds: z.number(),
+  at: z.iso.datetime(),
+});
+export type FieldAnswer = z.infer<typeof FieldAnswer>;
+
+/** What a rater's reliability calls for: `careless` a talk, `watch` a look; `new`: too few answers to say. */
+export const verdicts = ["careless", "watch", "ok", "new"] as const;
+export type Verdict = (typeof verdicts)[number];
+
 /** A row of GET /api/studio/experiments/:id/raters */
 export const RaterRow = z.strictObject({
   rater: PersonId,
@@ -155,15 +180,18 @@ export const RaterRow = z.strictObject({
   answers: z.number(),
   perHour: z.number().nullable(),
   medianSeconds: z.number().nullable(),
-  agreement: z.number().nullable().describe("with the majority of the others on shared tasks"),
+  agreement: z
+    .number()
+    .nullable()
+    .describe("with the majority of the others on closed questions of shared tasks"),
   reliability: z
     .number()
     .nullable()
-    .describe("estimated probability of the right choice on a clear pair"),
+    .describe("of answers to closed questions, the fraction that names the true class"),
   reliabilityLow: z.number().nullable(),
   reliabilityHigh: z.number().nullable(),
   sideBias: z.number().nullable().describe("fraction of left choices among non-ties"),
-  flag: z.enum(["careless", "watch", "ok", "new"]),
+  flag: z.enum(verdicts),
 });
 export type RaterRow = z.infer<typeof RaterRow>;
 

@@ -195,12 +195,6 @@ export async function personOfPassword(
   return me;
 }
 
-export const raterProfiles = (db: Db) =>
-  db.many(
-    sql`select id, pseudonym, simulated from person where role = 'rater' order by pseudonym`,
-    z.strictObject({ id: z.string(), pseudonym: z.string(), simulated: z.boolean() }),
-  );
-
 const rosterColumns = (names: boolean) =>
   sql`p.id, ${names ? sql`p.name` : sql`null`} as name, p.pseudonym, p.role, p.simulated, p.paid, p.disabled_at is not null as disabled, p.created_at as "createdAt",
     (select max(t.seen_at) from token t where t.person = p.id and t.kind = 'session') as "seenAt"`;

@@ -8,7 +8,6 @@ import {
   ControlPerson,
   ControlQueue,
   ExperimentId,
-  Judgment,
   type Move,
   MoveRecord,
   type PersonId,
@@ -102,19 +101,6 @@ export const queueSamples = (db: Db): Promise<z.infer<typeof Sample>[]> =>
     sql`select kind, experiment, minute as at, done from queue_sample
         where minute > now() - interval '2 hours' or (minute > now() - interval '3 days' and extract(minute from minute) = 0) order by minute`,
     Sample,
-  );
-
-/** The last comparisons of everyone who worked in the last week, `limit` in all at most. */
-export const recentJudgments = (db: Db, limit: number): Promise<Judgment[]> =>
-  db.many(
-    sql`with people as (select distinct person from day_count where kind = '' and day > ${today} - 7 and answered > 0)
-        select a.id as answer, a.task, t.type_version as "typeVersion", a.person as rater, p.pseudonym, a.value->>'choice' as choice, a.swap,
-          a.active_seconds as "activeSeconds", a.idle_seconds as "idleSeconds", a.at
-        from people join person p on p.id = people.person cross join lateral (
-          select * from answer where person = people.person and undone_at is null order by at desc
-          limit greatest(1, ${limit} / (select count(*) from people))) a join task t on t.id = a.task
-        where a.value->>'choice' in ('a', 'b', 'tie') and t.again_of is null`,
-    Judgment,
   );
 
 /** Answers of a person to look at: the quickest twelve of the last hundred. */

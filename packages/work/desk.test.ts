@@ -4,7 +4,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { z } from "zod";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { raterRows } from "@tiller/crowd";
 import { ExperimentId, type PersonId, type SkipFate } from "@tiller/schema";
+import { defineTask } from "@tiller/task";
 import {
   allConcerns,
   answerConcern,
@@ -14,7 +16,6 @@ import {
   draftFromUndone,
   draftOf,
   openReferrals,
-  ownWork,
   raiseConcern,
   readInstructions,
   saveDraft,
@@ -22,7 +23,17 @@ import {
   settleReferral,
   skipTo,
 } from "./desk.ts";
-import { answersOf, expireLeases, postBatch, submitAnswer, takeLease, undoAnswer } from "./work.ts";
+import { ratedAnswers, recentAnswers } from "./closed.ts";
+import { deskProgress, ownWork } from "./own-work.ts";
+import {
+  answersOf,
+  expireLeases,
+  judgmentsOf,
+  postBatch,
+  submitAnswer,
+  takeLease,
+  undoAnswer,
+} from "./work.ts";
 import { boundTime } from "./claim.ts";
 import { createExperiment } from "@tiller/lab";
 import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
@@ -303,6 +314,61 @@ test("own figures: hours by day, kinds, and agreement where the others were of o
   ]);
   const theirs = await ownWork(store.db, s!, "UTC");
   expect(Math.round(theirs.days[0]!.lapsedSeconds)).toBe(lapsed);
+});
+test("agreement goes by the fields of the view: whatever they are called, several of them, and texts beside", async () => {
+  const claim = defineTask({
+    name: "claim",
+    version: "1",
+    title: "Is it so?",
+    instructions: "",
+    input: z.object({ claim: z.string() }),
+    view: {
+      show: [{ kind: "text", from: "claim" }],
+      ask: [
+        {
+          kind: "choice",
+          name: "verdict.said",
+          label: "Verdict",
+          options: ["right", "wrong", "open"].map((value) => ({ value, label: value })),
+        },
+        { kind: "rating", name: "sure", label: "Sure", points: 5, low: "no", high: "yes" },
+        { kind: "text", name: "why", label: "Why" },
+      ],
+    },
+    samples: [{ claim: "c" }],
+  });
+  const study = ExperimentId.parse("claims");
+  const run = { id: study, recipe: "r@1", title: "t", seed: 1, config: {}, stages: [] };
+  await createExperiment(store.db, run);
+  await store.db.run(sql`update batch set consumed_at = now()`);
+  const inputs = Array.from({ length: 12 }, (_, i) => ({ id: `${i}`, input: { claim: `${i}` } }));
+  const posted = { id: "claims/b", experiment: study, type: claim, people: 3, inputs };
+  await postBatch(store.db, posted);
+  const people = await Promise.all(["cora", "dan", "fay"].map(person));
+  // two are of one mind; fay says otherwise of three claims in four, and is a point surer of each
+  for (const [who, me] of people.entries())
+    for (let i = 0; i < 12; i++) {
+      const said = who === 2 && i % 4 ? "open" : "right";
+      const value = { verdict: { said }, sure: who === 2 ? 4 : 3, why: "it says so" };
+      const { lease } = await take(me);
+      await submitAnswer(store.db, me, { lease, value, activeSeconds: 5, idleSeconds: 0 });
+    }
+  const [cora, , fay] = people as [PersonId, PersonId, PersonId];
+  const rows = raterRows(await ratedAnswers(store.db, study));
+  const of = (p: PersonId) => rows.find((r) => r.rater === p)!;
+  expect(rows.map((r) => r.answers)).toEqual([12, 12, 12]);
+  // the others are of one mind on 12 verdicts and 12 ratings
+  expect(of(fay).agreement).toBe(3 / 24);
+  expect(of(cora).agreement).toBeNull(); // on three verdicts alone: too few
+  expect(of(cora).reliability!).toBeGreaterThan(of(fay).reliability!);
+  expect(of(fay)).toMatchObject({ sideBias: null, medianSeconds: 5 });
+  const recent = raterRows((await recentAnswers(store.db, 6000)).filter((r) => r.type === "claim"));
+  expect(recent.find((r) => r.rater === fay)).toEqual(of(fay));
+  expect((await deskProgress(store.db, fay)).agreement).toBe(3 / 24);
+  const own = await ownWork(store.db, fay, "UTC");
+  expect(own.kinds).toMatchObject([{ type: "claim", answers: 12, shared: 24, agreed: 3 }]);
+  // comparisons alone are judgments, whatever else has a field called choice
+  expect(await judgmentsOf(store.db, { experiment: study })).toEqual([]);
 });
 /** A draft of 20 s of work whose lease ran out. */
 async function saveable(p: PersonId): Promise<number> {

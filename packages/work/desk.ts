@@ -1,5 +1,5 @@
 /**
- * The desk around the form: drafts, concerns, instructions read, the fate of skipped tasks, honest time, own figures.
+ * The desk around the form: drafts, concerns, instructions read, the fate of skipped tasks, honest time.
  * Who gets which task is in work.ts.
  */
 import { randomUUID } from "node:crypto";
@@ -11,7 +11,6 @@ import {
   SavedDraft,
   type Lease,
   LeaseId,
-  type OwnWork,
   type PersonId,
   Referral,
   type SaveDraft,
@@ -22,7 +21,7 @@ import {
   type SkipReason,
   TillerError,
 } from "@tiller/schema";
-import { drawShown, fieldKinds, kindNamed } from "@tiller/task";
+import { drawShown } from "@tiller/task";
 import { type Db, sql } from "@tiller/store";
 import { prepared } from "@tiller/store/sql.ts";
 import { LEASE_MINUTES, skipTask } from "./work.ts";
@@ -348,66 +347,4 @@ export async function answerConcern(
   );
   if (!n) throw new TillerError("not_found", `there is no concern ${c.id}. Reload the list.`);
   return db.one(sql`select ${concernColumns} where c.id = ${c.id}`, Concern);
-}
-
-/** Where the first question stands whose values are names, in an answer of kind of work k. */
-const firstNominal = sql`(select string_to_array(jsonb_path_query_first(k.view, ${`$.ask[*] ? (${fieldKinds
-  .filter((kind) => kindNamed(kind).scale === "nominal")
-  .map((kind) => `@.kind == "${kind}"`)
-  .join(" || ")}).name`}::jsonpath) #>> '{}', '.') as path)`;
-/** Days in the person's own time zone, and kinds of work. Agreement is with the majority of at least two others. */
-export async function ownWork(
-  db: Db,
-  person: PersonId,
-  zone: string,
-): Promise<{ days: OwnWork["days"]; kinds: Omit<OwnWork["kinds"][number], "low" | "high">[] }> {
-  const days = await db.many(
-    sql`select to_char(at at time zone ${zone}, 'YYYY-MM-DD') as day, sum(answers)::int as answers, sum(skipped)::int as skipped,
-          sum(active)::float8 as "activeSeconds", sum(idle)::float8 as "idleSeconds", sum(lapsed)::float8 as "lapsedSeconds"
-        from (
-          select at, 1 as answers, 0 as skipped, active_seconds as active, idle_seconds as idle, 0 as lapsed from answer where person = ${person} and undone_at is null
-          union all select s.at, 0, 1, s.active_seconds, s.idle_seconds, 0 from skip s join lease l on l.id = s.lease where l.person = ${person}
-          union all select d.saved_at, 0, 0, 0, 0, least(d.active_seconds, extract(epoch from d.saved_at - l.created_at))
-            from draft d join lease l on l.id = d.lease where l.person = ${person} and l.state = 'expired') x
-        where at > now() - interval '60 days' group by 1 order by 1 desc`,
-    z.strictObject({
-      day: z.iso.date(),
-      answers: z.number(),
-      skipped: z.number(),
-      activeSeconds: z.number(),
-      idleSeconds: z.number(),
-      lapsedSeconds: z.number(),
-    }),
-  );
-  const kinds = await db.many(
-    sql`with mine as (
-          select a.id, a.task, t.type, t.type_version, a.active_seconds, a.value #> f.path as value
-          from answer a join task t on t.id = a.task join task_type k on k.name = t.type and k.version = t.type_version
-          left join lateral ${firstNominal} f on true
-          where a.person = ${person} and a.undone_at is null),
-        votes as (
-          select m.id, m.type, m.value, o.value #> f.path as theirs, count(*) as n, sum(count(*)) over w as others,
-            rank() over (w order by count(*) desc) as place, count(*) over (partition by m.id, count(*)) as level
-          from mine m join answer o on o.task = m.task and o.person <> ${person} and o.undone_at is null
-          join task_type k on k.name = m.type and k.version = m.type_version
-          cross join lateral ${firstNominal} f
-          where m.value is not null group by m.id, m.type, m.value, theirs window w as (partition by m.id)),
-        shared as (
-          select type, count(*)::int as shared, count(*) filter (where value = theirs)::int as agreed
-          from votes where place = 1 and level = 1 and others >= 2 group by type)
-        select m.type, (select title from task_type where name = m.type and version = max(m.type_version)) as title, count(*)::int as answers,
-          sum(m.active_seconds)::float8 as "activeSeconds", percentile_cont(0.5) within group (order by m.active_seconds)::float8 as "medianSeconds",
-          coalesce(max(s.shared), 0) as shared, coalesce(max(s.agreed), 0) as agreed
-        from mine m left join shared s on s.type = m.type group by m.type order by 3 desc`,
-    z.strictObject({
-      type: z.string(),
-      title: z.string(),
-      answers: z.number(),
-      activeSeconds: z.number(),
-      medianSeconds: z.number(),
-      shared: z.number(),
-      agreed: z.number(),
-    }),
-  );
-  return { days, kinds };
 }

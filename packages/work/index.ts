@@ -2,6 +2,7 @@
 export * from "./batches.ts";
 export * from "./control.ts";
 export { boundTime } from "./claim.ts";
+export { ratedAnswers, recentAnswers } from "./closed.ts";
 export * from "./desk.ts";
 export { forecastQueues, previewMove } from "./forecast.ts";
 export * from "./feedback.ts";
@@ -9,6 +10,7 @@ export * from "./gold.ts";
 export * from "./invitations.ts";
 export * from "./joining.ts";
 export * from "./ledger.ts";
+export * from "./own-work.ts";
 export * from "./policies.ts";
 export * from "./quality.ts";
 export {

@@ -18,6 +18,7 @@ import {
   View,
 } from "@tiller/schema";
 import { at, kindOfField } from "@tiller/task";
+import { closedOf } from "./closed.ts";
 import { goldAnswers, saveGold } from "./gold.ts";
 import { type Db, sql } from "@tiller/store";
 
@@ -247,6 +248,7 @@ export async function qualityData(
     field: o.field,
     population,
     scale,
+    closed: closedOf(field),
     rows,
     people,
     groups,
@@ -262,7 +264,7 @@ export async function labelsOfField(
 ): Promise<readonly string[]> {
   const [found] = await viewOf(db, o.type);
   const f = found?.view?.ask.find((x) => x.name === o.field);
-  const labels = f && kindOfField(f).scale ? kindOfField(f).labels(f) : undefined;
+  const labels = f && closedOf(f) ? kindOfField(f).labels(f) : undefined;
   if (labels) return labels;
   throw new TillerError(
     "not_found",

@@ -20,15 +20,8 @@ import {
   workEvents,
 } from "./rules.ts";
 import { createExperiment } from "@tiller/lab";
-import {
-  deskProgress,
-  expireLeases,
-  postBatch,
-  skipTask,
-  submitAnswer,
-  takeLease,
-  undoAnswer,
-} from "./work.ts";
+import { expireLeases, postBatch, skipTask, submitAnswer, takeLease, undoAnswer } from "./work.ts";
+import { deskProgress } from "./own-work.ts";
 import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
 import { forecastQueues, previewMove } from "./forecast.ts";
 import { saveGold } from "./gold.ts";

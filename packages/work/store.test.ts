@@ -7,7 +7,6 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExperimentId, LeaseId, PersonId } from "@tiller/schema";
 import {
   consumeBatch,
-  deskProgress,
   expireLeases,
   judgmentsOf,
   postBatch,
@@ -16,6 +15,7 @@ import {
   takeLease,
   undoAnswer,
 } from "./work.ts";
+import { deskProgress } from "./own-work.ts";
 import { createExperiment, saveDataset } from "@tiller/lab";
 import { ensurePerson, issueToken, openStore, personOfToken, sql, type Store } from "@tiller/store";
 import { pairType } from "./fixtures/pair.ts";

@@ -6,7 +6,6 @@ import { v7 } from "uuid";
 import { z } from "zod";
 import {
   Answer,
-  type DeskProgress,
   type ExperimentId,
   Judgment,
   Lease,
@@ -526,7 +525,7 @@ export const judgmentsOf = (
 ): Promise<Judgment[]> =>
   db.many(
     sql`select ${judgmentColumns} from answer a join task t on t.id = a.task join batch b on b.id = t.batch join person p on p.id = a.person
-        where a.undone_at is null and a.value->>'choice' is not null and ${whichAnswers(where)}
+        where a.undone_at is null and a.value->>'choice' in ('a', 'b', 'tie') and ${whichAnswers(where)}
         order by t.place, a.at, a.id`,
     Judgment,
   );
@@ -552,34 +551,3 @@ export const batchProgress = (db: Db, batch: string): Promise<{ done: number; wa
     prepared(sql`select done, wanted from batch where id = ${batch}`),
     z.object({ done: z.number(), wanted: z.number() }),
   );
-
-/** Available tasks are counted up to here. */
-const COUNTED = 500;
-
-/** The person's own numbers. Agreement is with the majority of the others on tasks that two others answered. */
-export async function deskProgress(db: Db, person: PersonId): Promise<DeskProgress> {
-  const Row = z.object({
-    answered: z.number(),
-    answeredToday: z.number(),
-    skipped: z.number(),
-    activeSeconds: z.number(),
-    available: z.number(),
-  });
-  const me = sql`${person}::text`;
-  const row = await db.one(
-    sql`select coalesce(sum(answered), 0)::int as answered, coalesce(sum(answered) filter (where day = ${today}), 0)::int as "answeredToday", coalesce(sum(seconds), 0)::float8 as "activeSeconds",
-          (select count(*)::int from skip join lease on lease.id = skip.lease where lease.person = ${person}) as skipped,
-          (select least(${COUNTED}, count(*))::int from ${lanesOf(me)} lanes cross join ${languagesOf(me)} as my(language) cross join lateral (
-            select 1 from task t where t.lane = lanes.lane and t.language = my.language and t.taken < t.people and ${mayHave(me)} limit ${COUNTED}) x) as available
-        from day_count where person = ${person} and kind = ''`,
-    Row,
-  );
-  const shared = await db.one(
-    sql`select count(*)::int as n, coalesce(avg(case when mine = theirs then 1.0 else 0.0 end), 0)::float8 as fraction from (
-          select a.value->>'choice' as mine, mode() within group (order by o.value->>'choice') as theirs
-          from answer a join answer o on o.task = a.task and o.person <> a.person and o.undone_at is null
-          where a.person = ${person} and a.undone_at is null group by a.id having count(*) >= 2) x`,
-    z.object({ n: z.number(), fraction: z.number() }),
-  );
-  return { ...row, agreement: shared.n >= 10 ? shared.fraction : null };
-}

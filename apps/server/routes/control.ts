@@ -1,5 +1,5 @@
 /** The control room's API: one snapshot that many may ask for, moves with a preview and undo, people, queues. */
-import { alertsOf, completion, flagRaters, pace } from "@tiller/crowd";
+import { alertsOf, completion, pace, raterRows } from "@tiller/crowd";
 import { type ControlRoom, PersonId, type RaterRow } from "@tiller/schema";
 import {
   changeQueue,
@@ -14,7 +14,7 @@ import {
   queueSamples,
   queuesNow,
   quickestAnswers,
-  recentJudgments,
+  recentAnswers,
   recentMoves,
   sampleQueues,
   undoMove,
@@ -26,7 +26,7 @@ import { type Handlers, ok } from "../operate.ts";
 const SNAPSHOT_MS = 1000;
 const QUALITY_MS = 30_000;
 const FORECAST_MS = 5000;
-const JUDGMENTS = 6000;
+const RECENT = 6000;
 
 /**
  * The newest value of `make`, at most `ms` old; calls meanwhile wait for the same one. `drop` forgets it. `stale`: an old
@@ -65,7 +65,7 @@ export const controlRoutes = (d: Deps) => {
   const quality = shared(
     QUALITY_MS,
     async () => {
-      const rows = flagRaters(await recentJudgments(db, JUDGMENTS));
+      const rows = raterRows(await recentAnswers(db, RECENT));
       return new Map<string, RaterRow>(rows.map((r) => [r.rater, r]));
     },
     { stale: true, empty: new Map() },

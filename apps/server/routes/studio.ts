@@ -1,6 +1,6 @@
 /** The researchers' API: experiments, raters, runs, datasets, checkpoints, the report, live events. */
 import { streamSSE } from "hono/streaming";
-import { flagRaters } from "@tiller/crowd";
+import { raterRows } from "@tiller/crowd";
 import { z } from "zod";
 import { AnswerId, ExperimentId, type LiveEvent } from "@tiller/schema";
 import {
@@ -17,8 +17,7 @@ import {
   listSamples,
   shownExperiment,
 } from "@tiller/lab";
-import { judgmentsOf } from "@tiller/work";
-import { raterProfiles } from "@tiller/store";
+import { judgmentsOf, ratedAnswers } from "@tiller/work";
 import { experimentResult } from "@tiller/flow";
 import type { Deps } from "../context.ts";
 import type { Handlers } from "../operate.ts";
@@ -37,14 +36,7 @@ export const studioRoutes = (d: Deps) => {
       const id = ExperimentId.parse(asked.id);
       return sendWhole(c, await experimentResult(db, home, id), `${id}.result.json`);
     },
-    listRaters: async (_, { id }) => {
-      const judgments = await judgmentsOf(db, { experiment: ExperimentId.parse(id) });
-      const simulated = new Map((await raterProfiles(db)).map((r) => [r.id, r.simulated]));
-      return flagRaters(judgments).map((r) => ({
-        ...r,
-        simulated: simulated.get(r.rater) ?? false,
-      }));
-    },
+    listRaters: async (_, { id }) => raterRows(await ratedAnswers(db, ExperimentId.parse(id))),
     listRuns: (_, { id }) => listRuns(db, id),
     listSamples: (_, { id, run, limit }) => listSamples(db, { experiment: id, run, limit }),
     getReport: (_, { id }) => getReport(db, id),

@@ -4,12 +4,12 @@ import { useDeferredValue, useState } from "react";
 import type { ControlPerson, ControlRoom, Who } from "@tiller/schema";
 import { api, keyOf } from "../api.ts";
 import { Badge, Interval, percent } from "../design/components.tsx";
+import { VerdictBadge } from "../design/verdict.tsx";
 import { hours, type Names, queueName, since } from "./format.ts";
 import { NotesDialog } from "./notes.tsx";
 import { Tools } from "./tools.tsx";
 
 const SHOWN = 100;
-const flagTone = { careless: "bad", watch: "warn", ok: "good", new: undefined } as const;
 
 /** Whether a search finds them: by pseudonym, group, language, qualification, or what they are on. */
 const found = (p: ControlPerson, text: string): boolean =>
@@ -127,7 +127,7 @@ function Row({
   return (
     <tr>
       <td>
-        {p.pseudonym} {q && q.flag !== "ok" && <Badge tone={flagTone[q.flag]}>{q.flag}</Badge>}{" "}
+        {p.pseudonym} {q && q.flag !== "ok" && <VerdictBadge of={q.flag} />}{" "}
         {p.simulated && <Badge>simulated</Badge>}{" "}
         {p.pausedAt && <Badge tone="warn">paused{p.pausedWhy && `: ${p.pausedWhy}`}</Badge>}
         <br />

@@ -21,6 +21,7 @@ import {
   together,
   when,
 } from "../design/components.tsx";
+import { VerdictBadge } from "../design/verdict.tsx";
 import { DisagreementList } from "./disagreements.tsx";
 import { Matrix } from "./matrix.tsx";
 import {
@@ -97,7 +98,7 @@ function Report({ r, which }: { r: QualityReport; which: Which }) {
         </Card>
       )}
       <Card title="Raters">
-        <People list={r.people.filter((p) => p.role === "rater")} everyone={r.everyone} />
+        <People list={r.people.filter((p) => p.role === "rater")} />
       </Card>
       <Card
         title="Who agrees with whom"
@@ -308,32 +309,7 @@ const Coefficients = ({ rows }: { rows: readonly (readonly [string, AgreementRep
   </Scroll>
 );
 
-/** What is worth a talk with this person, each only where even the interval says so. */
-export function concerns(p: RaterQuality, everyone: QualityReport["everyone"]): string[] {
-  const out: string[] = [];
-  const above = (e: Estimated | null, bound: number) =>
-    e !== null && e.n > 0 && (e.low ?? 0) > bound;
-  const below = (e: Estimated | null, bound: number) =>
-    e !== null && e.n > 0 && (e.high ?? 1) < bound;
-  if (below(p.gold, 0.7)) out.push("gold");
-  if (above(p.left, 0.55)) out.push("takes the left");
-  if (below(p.left, 0.45)) out.push("takes the right");
-  const usual = everyone?.longer;
-  if (p.longer && usual && p.longer.n > 0 && (p.longer.low ?? 0) > (usual.high ?? 1))
-    out.push("takes the longer");
-  if (above(p.fast, 0.05)) out.push("too fast");
-  if (above(p.copied, 0.05)) out.push("copies");
-  if (p.drift === "falling") out.push("falling");
-  return out;
-}
-
-function People({
-  list,
-  everyone,
-}: {
-  list: readonly RaterQuality[];
-  everyone: QualityReport["everyone"];
-}) {
+function People({ list }: { list: readonly RaterQuality[] }) {
   const [all, showAll] = useState(false);
   const sorted = list.toSorted((a, b) => (a.reliability.at ?? 1) - (b.reliability.at ?? 1));
   const shown = all ? sorted : sorted.slice(0, 20);
@@ -385,7 +361,8 @@ function People({
                 <td>{p.weight.toFixed(2)}</td>
                 <td>
                   <span className="row" style={{ gap: 4 }}>
-                    {concerns(p, everyone).map((c) => (
+                    <VerdictBadge of={p.flag} />
+                    {p.concerns.map((c) => (
                       <Badge key={c} tone="warn">
                         {c}
                       </Badge>

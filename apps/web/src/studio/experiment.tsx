@@ -18,11 +18,10 @@ import {
   Stat,
   when,
 } from "../design/components.tsx";
+import { VerdictBadge } from "../design/verdict.tsx";
 import { ExperimentWords, stateTone } from "../experiments/words.tsx";
 import { Chart, chartsOf } from "./chart.tsx";
 import { useLive } from "./live.ts";
-
-const flagTone = { careless: "bad", watch: "warn", ok: "good", new: undefined } as const;
 
 export function ExperimentPage() {
   const { id } = useParams({ from: "/studio/experiments/$id" });
@@ -227,7 +226,7 @@ function Raters({ id }: { id: string }) {
                       </td>
                       <td>{percent(r.sideBias)}</td>
                       <td>
-                        <Badge tone={flagTone[r.flag]}>{r.flag}</Badge>
+                        <VerdictBadge of={r.flag} />
                       </td>
                     </tr>
                   ))}

@@ -1,0 +1,96 @@
+/**
+ * One verdict on a rater's quality, the same on every page and in every alert: how often their answers to closed questions
+ * name the true class, by the one-coin model, and whether that calls for a talk.
+ */
+import { type Estimated, type FieldAnswer, type RaterQuality, type Verdict } from "@tiller/schema";
+import { labelTable } from "./labels.ts";
+import { oneCoin } from "./one-coin.ts";
+import { estimateOf, type Evidence, evidences } from "./reliability.ts";
+import { type Estimate, median } from "./statistics.ts";
+
+/** Fewer answers than this say nothing about a person. */
+const ENOUGH = 25;
+/** Careless: even the upper end of the interval is under a quarter of the way from guessing to always right. */
+const CARELESS = 0.24;
+
+/** `guess`: how often somebody is right who tosses a coin. `middle`: of the group; who is surely under it is watched. */
+export function verdictOf(e: Estimate, o: { guess: number; middle: number }): Verdict {
+  if (e.n < ENOUGH) return "new";
+  if (e.high < o.guess + CARELESS * (1 - o.guess)) return "careless";
+  return e.high < o.middle ? "watch" : "ok";
+}
+
+/** What of an answer to one closed question the verdict needs. */
+export interface Judged extends Pick<FieldAnswer, "type" | "field" | "kind" | "classes" | "label"> {
+  readonly task: string;
+  readonly rater: string;
+}
+export interface Judgement {
+  /** over all questions; `n`: answers that name a class, so no ties */
+  readonly reliability: Estimate;
+  readonly verdict: Verdict;
+}
+
+/**
+ * Everyone who answered a closed question. Every question is fitted by itself, since its classes are its own, and what each
+ * says of a person is added up. One answer a person a task and question, the last given.
+ */
+export function judge(answers: readonly Judged[]): Map<string, Judgement> {
+  const evidence = new Map<string, Evidence & { guess: number }>();
+  const questions = Map.groupBy(
+    answers.filter((a) => a.label !== null && !(a.kind === "pair" && a.label === "tie")),
+    (a) => `${a.type}\n${a.field}`,
+  );
+  for (const rows of questions.values()) {
+    const t = labelTable(
+      rows.map((r) => ({ task: r.task, worker: r.rater, label: r.label! })),
+      rows[0]!.kind === "pair" ? { labels: ["a", "b"] } : {},
+    );
+    const { posterior } = oneCoin(t);
+    const guess = 1 / Math.max(2, rows[0]!.classes ?? t.labels.length);
+    for (const [rater, e] of evidences(t, posterior)) {
+      const sum = evidence.get(rater) ?? { n: 0, right: 0, doubt: 0, guess: 0 };
+      evidence.set(rater, {
+        n: sum.n + e.n,
+        right: sum.right + e.right,
+        doubt: sum.doubt + e.doubt,
+        guess: sum.guess + e.n * guess,
+      });
+    }
+  }
+  const estimates = [...evidence].map(([rater, { guess, ...e }]) => ({
+    rater,
+    guess: guess / e.n,
+    reliability: estimateOf(e),
+  }));
+  const middle = median(estimates.map((e) => e.reliability.at));
+  return new Map(
+    estimates.map(({ rater, guess, reliability }) => [
+      rater,
+      { reliability, verdict: verdictOf(reliability, { guess, middle }) },
+    ]),
+  );
+}
+
+/** The figures beside reliability that may be worth a talk. */
+type Figures = Pick<RaterQuality, "gold" | "left" | "longer" | "fast" | "copied" | "drift">;
+/** Bounds: right on known answers, choices of the left around one half, answers too fast, copies. */
+const [GOLD, SIDE, FAST, COPIED] = [0.7, 0.05, 0.05, 0.05];
+
+/** What else is worth a talk, each only where even the interval says so. `everyone`: the longer text may be the better one. */
+export function concernsOf(p: Figures, everyone: { longer: Estimated } | null): string[] {
+  const above = (e: Estimated | null, bound: number) =>
+    e !== null && e.n > 0 && (e.low ?? 0) > bound;
+  const below = (e: Estimated | null, bound: number) =>
+    e !== null && e.n > 0 && (e.high ?? 1) < bound;
+  const found: readonly (readonly [boolean, string])[] = [
+    [below(p.gold, GOLD), "gold"],
+    [above(p.left, 0.5 + SIDE), "takes the left"],
+    [below(p.left, 0.5 - SIDE), "takes the right"],
+    [everyone !== null && above(p.longer, everyone.longer.high ?? 1), "takes the longer"],
+    [above(p.fast, FAST), "too fast"],
+    [above(p.copied, COPIED), "copies"],
+    [p.drift === "falling", "falling"],
+  ];
+  return found.flatMap(([is, word]) => (is ? [word] : []));
+}
