@@ -16,7 +16,13 @@ import {
   TillerError,
 } from "@tiller/schema";
 import type { TaskDef } from "@tiller/task";
-import { cancelBatches, postBatch, setQualification, takeAnswers } from "@tiller/work";
+import {
+  batchAnswers,
+  cancelBatches,
+  postBatch,
+  setQualification,
+  takeAnswers,
+} from "@tiller/work";
 import { z } from "zod";
 import { approval } from "./approval.ts";
 import { charged, checkBudgets } from "./budget.ts";
@@ -154,8 +160,24 @@ export function answer(
     node.note({ answers });
     return onProgress ? onProgress(answers, wanted).then(() => answered) : answered;
   };
-  return (onProgress ? onProgress(0, wanted).then(() => by(spec, a)) : by(spec, a)).then(count);
+  if (!onProgress) return by(spec, a).then(count);
+  const { db } = a.ops.host.store;
+  let shown = 0;
+  let looking = Promise.resolve();
+  const look = async () => {
+    const n = await batchAnswers(db, node.id);
+    if (n !== shown) await onProgress((shown = n), wanted);
+  };
+  const timer = setInterval(() => {
+    looking = looking.then(look).catch(() => {}); // a lost database: the next look says it
+  }, SHOW_MS);
+  timer.unref();
+  return onProgress(0, wanted)
+    .then(() => by(spec, a))
+    .finally(() => clearInterval(timer))
+    .then((answered) => looking.then(() => count(answered)));
 }
+const SHOW_MS = 2000;
 const nameOf = (spec: AgentSpec): string =>
   spec.kind === "model" ? spec.model : "model" in spec ? `people, with ${spec.model}` : spec.kind;
 

@@ -101,6 +101,16 @@ const refused: Record<string, Refused> = {
     /the value at self is a part of itself/,
   ],
 };
+const counted = workflow(
+  "counted@1",
+  z.strictObject({}),
+  (f) =>
+    f.stage("people", async () => {
+      const items = [1, 2].map((n) => ({ id: `${n}`, input: { question: `${n}?` } }));
+      return (await f.askAll("all", answerTask, items, { stage: "people" })).length;
+    }),
+  { stages: [{ name: "people", title: "People" }] },
+);
 const reading = defineJob({
   kind: "read",
   module: import.meta.url,
@@ -115,7 +125,7 @@ const bounds = workflow("bounds@1", z.object({ what: z.string() }), (f, { what }
 beforeAll(async () => {
   store = await openStore({ home });
   declareInputs(home);
-  const workflows = [deep, chain, large, keys, bounds];
+  const workflows = [deep, chain, large, keys, bounds, counted];
   flow = await launchFlow({ store, workflows, codeRevision: "test" });
   await ensurePerson(store.db, { id: "rita", name: "Rita", pseudonym: "rita", role: "rater" });
 }, 60_000);
@@ -177,6 +187,17 @@ test("a rewind of a rewind keeps a short id, and the old experiment ends only on
   await answered();
   expect(await flow.wait(id)).toEqual({ answer: "yes" });
 }, 120_000);
+
+test("while people answer, their stage shows how many of the answers are there", async () => {
+  const id = await flow.start(counted, {}, { id: "counted" });
+  const stage = async () => (await getExperiment(store.db, id)).stages[0]!;
+  await answered();
+  await soon(async () => ((await stage()).done === 1 ? true : undefined));
+  expect(await stage()).toMatchObject({ state: "running", done: 1, total: 2 });
+  await answered();
+  expect(await flow.wait(id)).toBe(2);
+  expect(await soon(async () => ((await stage()).state === "done" ? stage() : undefined))).toMatchObject({ done: 2, total: 2 }); // prettier-ignore
+}, 60_000);
 
 test("a task that cannot be shown is set aside, and the desk goes on to the next", async () => {
   for (const id of ["bad", "good"]) {

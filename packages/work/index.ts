@@ -29,4 +29,5 @@ export {
   setRoster,
   workEvents,
 } from "./rules.ts";
+export { batchAnswers } from "./ticks.ts";
 export * from "./work.ts";

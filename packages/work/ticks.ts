@@ -51,3 +51,10 @@ export async function countLeftTicks(db: Db): Promise<void> {
   );
   for (const { batch } of left) await addUp(db, batch);
 }
+
+/** Answers so far in the batches that a workflow's node waits for. */
+export const batchAnswers = (db: Db, node: string): Promise<number> =>
+  db.value(
+    sql`select coalesce(sum(b.done + coalesce((select sum(t.n) from batch_tick t where t.batch = b.id), 0)), 0)::int from batch b where b.node = ${node}`,
+    z.number(),
+  );
