@@ -9,7 +9,7 @@
 import { z } from "zod";
 import { workflow } from "@tiller/flow";
 import { evaluateJob, ppoJob, rewardJob, sampleJob } from "@tiller/learn";
-import { ComparisonValue, labelledPairs, PersonId, promptRows } from "@tiller/schema";
+import { labelledPairs, PersonId, promptRows } from "@tiller/schema";
 import { comparison } from "./better-continuations/comparison.ts";
 import { reportOf } from "./iterated-feedback-report.ts";
 import { bookPassages, judgesOf, labelPairs, learning, pairsOf, promptsOf } from "./shared.ts";
@@ -79,9 +79,7 @@ export const feedbackRound = workflow(
     const judged = await flow.askAll("judgments", comparison, pairsOf(heldout, duels), others);
 
     const points = { a: 0, tie: 0.5, b: 1 };
-    const votes = judged.flatMap((x) =>
-      x.answers.map((a) => points[ComparisonValue.parse(a.value).choice]),
-    );
+    const votes = judged.flatMap((x) => x.answers.map((a) => points[a.value.choice]));
     const kl = mean(items.map((x) => x.policy.kl));
     const judges = [...judgesOf(compared), ...judgesOf(judged)];
     return { id, winRate: mean(votes), kl, people: judges };

@@ -8,8 +8,6 @@ import { Continuation, PpoConfig, RewardConfig } from "@tiller/learn";
 import { loadTokenizer, samplePassages, splitTrainHeldout } from "@tiller/lm";
 import {
   AnswerId,
-  type ComparisonInput,
-  ComparisonValue,
   type JobDef,
   type Judgment,
   type LabelledPair,
@@ -20,7 +18,11 @@ import {
   type TaskId,
 } from "@tiller/schema";
 import { declareInputs, inputPath } from "@tiller/store";
-import { comparison } from "./better-continuations/comparison.ts";
+import {
+  comparison,
+  type ComparisonInput,
+  type ComparisonValue,
+} from "./better-continuations/comparison.ts";
 import { corpus } from "./corpus.ts";
 
 export const baseModel = path.join(path.dirname(fileURLToPath(import.meta.url)), "../models/base");
@@ -71,7 +73,7 @@ export const pairsOf = (passages: readonly string[], texts: readonly (readonly s
   });
 
 /** One label a pair, weighed by how reliable each rater is, and the raters as the answers show them. */
-export function labelPairs(answers: readonly AskedItem<ComparisonInput, unknown>[]) {
+export function labelPairs(answers: readonly AskedItem<ComparisonInput, ComparisonValue>[]) {
   const judged = answers.map((x) => ({
     ...x,
     judgments: x.answers.map((a) => judgment(x.task, a)),
@@ -90,13 +92,13 @@ export function labelPairs(answers: readonly AskedItem<ComparisonInput, unknown>
 }
 
 /** A comparison as the quality functions read it. */
-const judgment = (task: TaskId, a: Answered<unknown>): Judgment => ({
+const judgment = (task: TaskId, a: Answered<ComparisonValue>): Judgment => ({
   answer: a.answer ?? AnswerId.parse(`${task} ${a.by}`),
   task,
   typeVersion: comparison.version,
   rater: a.person ?? PersonId.parse(a.by),
   pseudonym: a.by,
-  choice: ComparisonValue.parse(a.value).choice,
+  choice: a.value.choice,
   swap: a.swap,
   activeSeconds: a.activeSeconds,
   idleSeconds: a.idleSeconds,

@@ -17,18 +17,6 @@ export const Me = z.strictObject({
 });
 export type Me = z.infer<typeof Me>;
 
-/** A pair of continuations of one passage. `a` and `b` are fixed; the side shown first is per lease. */
-export const ComparisonInput = z.strictObject({
-  passage: z.string(),
-  a: z.strictObject({ text: z.string(), sample: z.string() }),
-  b: z.strictObject({ text: z.string(), sample: z.string() }),
-});
-export type ComparisonInput = z.infer<typeof ComparisonInput>;
-
-/** What a rater chose, in terms of a and b (never of left and right). */
-export const ComparisonValue = z.strictObject({ choice: z.enum(["a", "b", "tie"]) });
-export type ComparisonValue = z.infer<typeof ComparisonValue>;
-
 export const skipReasons = [
   "unreadable",
   "cannot-decide",

@@ -1,8 +1,16 @@
 /** What people are asked: which of two continuations is more positive. */
+import { z } from "zod";
 import { simulateChoice } from "@tiller/crowd";
-import { ComparisonInput, ComparisonValue } from "@tiller/schema";
 import { defineTask } from "@tiller/task";
 import { simulatedPreference } from "./preference.ts";
+
+const Continued = z.strictObject({ text: z.string(), sample: z.string() });
+/** `a` and `b` are fixed, and so are answers; the side shown first is each lease's own. */
+const ComparisonInput = z.strictObject({ passage: z.string(), a: Continued, b: Continued });
+export type ComparisonInput = z.infer<typeof ComparisonInput>;
+export interface ComparisonValue {
+  readonly choice: "a" | "b" | "tie";
+}
 
 const anybody = { name: "anybody", tieBelow: 0.1, seconds: 20 };
 
@@ -11,7 +19,6 @@ export const comparison = defineTask({
   version: "1",
   title: "Which continuation is more positive?",
   input: ComparisonInput,
-  output: ComparisonValue,
   view: {
     show: [{ kind: "text", from: "passage", label: "Passage" }],
     ask: [
