@@ -56,7 +56,7 @@ export function Experiments() {
           </Link>
         </div>
       </div>
-      <div className="experiment-filters">
+      <div className="experiment-filters" hidden={!experiments.length}>
         <select
           aria-label="State"
           value={place.state ?? ""}

@@ -1,12 +1,7 @@
 /** One experiment in the list. */
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
-import {
-  type Experiment,
-  type ExperimentProgress,
-  readInterval,
-  readNumber,
-} from "@tiller/schema";
+import { type Experiment, type ExperimentProgress, readInterval, readNumber } from "@tiller/schema";
 import { Badge, Meter, when } from "../design/components.tsx";
 import { ago, compact, money, span } from "../trace/format.ts";
 import { HoldButton } from "./hold.tsx";
@@ -57,12 +52,8 @@ export function ExperimentRow({ experiment: e, progress: p, now }: Row) {
           <HoldButton experiment={{ ...params, state: e.state, imported }} />
         </div>
       </div>
-      {!imported && (p || e.summary) && (
-        <div className="experiment-facts small num">
-          {p && <Facts progress={p} />}
-          {e.summary && <Results summary={e.summary} />}
-        </div>
-      )}
+      {!imported && p && <Facts progress={p} />}
+      {e.summary && <Results summary={e.summary} />}
       {e.error && <ExperimentWords state={e.state} words={e.error} />}
       {p && p.waits.length > 0 && <Waits progress={p} now={now} />}
     </li>
@@ -86,7 +77,7 @@ function Facts({ progress: p }: { progress: ExperimentProgress }) {
     ["Time", p.spent.minutes, p.budget.minutes, (x: number) => span(60 * x)],
   ] as const;
   return (
-    <>
+    <div className="experiment-facts small num">
       <Fact name="Progress">
         <Meter label={`Progress of ${p.title}`} done={fraction} total={1} />
         <span>
@@ -111,19 +102,19 @@ function Facts({ progress: p }: { progress: ExperimentProgress }) {
           </Fact>
         ),
       )}
-    </>
+    </div>
   );
 }
 
-const SHOWN = 3; // metrics of a summary that the list has place for
+const SHOWN = 5; // metrics of a summary that the list has place for
 const Results = ({ summary }: { summary: NonNullable<Experiment["summary"]> }) => (
-  <>
+  <div className="experiment-facts small num">
     {summary.slice(0, SHOWN).map((m) => (
       <Fact key={m.name} name={m.label} title={readInterval(m, m.unit)}>
-        {readNumber(m.value, m.unit)}
+        <b>{readNumber(m.value, m.unit)}</b>
       </Fact>
     ))}
-  </>
+  </div>
 );
 
 const Fact = (f: { name: string; title?: string; children: ReactNode }) => (
