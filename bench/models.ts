@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import OpenAI from "openai";
 import { loadCheckpoint } from "@tiller/lm";
-import { ModelsConfig, openModels } from "@tiller/model";
+import { ModelsConfig, openModelClient } from "@tiller/model";
 import { says, scripted } from "@tiller/model/fixtures/endpoint.ts";
 import { CheckpointId, prompt } from "@tiller/schema";
 import { ensurePerson, issueToken, openStore } from "@tiller/store";
@@ -57,7 +57,7 @@ try {
   const config = ModelsConfig.parse({
     m: { kind: "openai", baseURL: at.baseURL, model: "m", concurrency: FLIGHT },
   });
-  const [plain, kept] = [openModels({ config }), openModels({ config, db: store.db })];
+  const [plain, kept] = [openModelClient({ config }), openModelClient({ config, db: store.db })];
   const bare = new OpenAI({ baseURL: at.baseURL, apiKey: "none", maxRetries: 0 });
   const text = (i: number) => `Question ${i}: ${"word ".repeat(100)}`;
   let serial = 0;

@@ -15,7 +15,7 @@ import OpenAI from "openai";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { loadCheckpoint, saveCheckpoint } from "@tiller/lm";
-import { type Models, ModelsConfig, modelUse, openModels } from "@tiller/model";
+import { type ModelClient, ModelsConfig, modelUse, openModelClient } from "@tiller/model";
 import { says, scripted } from "@tiller/model/fixtures/endpoint.ts";
 import { CheckpointId, prompt } from "@tiller/schema";
 import type { Env } from "@tiller/server/context.ts";
@@ -32,7 +32,7 @@ let server: ServerType;
 let baseURL: string;
 let checkpoint: string;
 let client: OpenAI;
-let models: Models;
+let modelClient: ModelClient;
 
 beforeAll(async () => {
   store = await openStore({ home });
@@ -50,7 +50,7 @@ beforeAll(async () => {
   server = serve({ fetch: app.fetch, port: 0 });
   baseURL = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
   client = new OpenAI({ baseURL, apiKey: "any", maxRetries: 0 });
-  models = openModels({
+  modelClient = openModelClient({
     config: ModelsConfig.parse({
       own: { kind: "local", checkpoint: "base" },
       far: { kind: "openai", baseURL, model: "base", apiKeyEnv: "OWN_KEY", structured: "prompt" },
@@ -138,7 +138,7 @@ test("a checkpoint with a chat template is asked by it, through the API and by t
     messages: [{ role: "user", content: "Where is the whale?" }],
   });
   expect(chat.choices[0].message.content).toBe(text);
-  const own = await models.call("talker", prompt`Where is the whale?`, {
+  const own = await modelClient.call("talker", prompt`Where is the whale?`, {
     maxTokens: 12,
     temperature: 0,
   });
@@ -186,8 +186,8 @@ test("a stop word never shows, also where tokens cut it, and its beginning is no
 test("the engine and our own endpoint give one model's words", async () => {
   const ask = { maxTokens: 16, temperature: 0, logprobs: true, cache: false };
   const question = prompt`The captain ${"looked"} at the sea and`;
-  const own = await models.call("own", question, ask);
-  const text = await models.call("text", question, ask);
+  const own = await modelClient.call("own", question, ask);
+  const text = await modelClient.call("text", question, ask);
   expect(own.text).toBe(text.text);
   expect(own.model).toBe(checkpoint);
   expect([own.promptTokens, own.completionTokens]).toEqual([
@@ -196,12 +196,12 @@ test("the engine and our own endpoint give one model's words", async () => {
   ]);
   expect(own.logprobs!.length).toBe(own.completionTokens);
   own.logprobs!.forEach((t, i) => expect(t.logprob).toBeCloseTo(text.logprobs![i].logprob, 3));
-  const chat = await models.call("far", question, { maxTokens: 8, temperature: 0 });
+  const chat = await modelClient.call("far", question, { maxTokens: 8, temperature: 0 });
   expect(chat.text.length).toBeGreaterThan(3);
   // a registered checkpoint is known by its name, without models.json
-  const named = await models.call("base", question, ask);
+  const named = await modelClient.call("base", question, ask);
   expect(named.text).toBe(own.text);
-  await expect(models.call("nobody", question)).rejects.toThrow(
+  await expect(modelClient.call("nobody", question)).rejects.toThrow(
     "There are: own, far, text, talker, base.",
   );
 }, 60_000);
@@ -209,7 +209,7 @@ test("the engine and our own endpoint give one model's words", async () => {
 test("twenty calls of the engine at once share its batches; one is aborted, the others come through", async () => {
   const abort = new AbortController();
   const calls = Array.from({ length: 20 }, (_, i) =>
-    models.call("own", prompt`The sea was ${i}`, {
+    modelClient.call("own", prompt`The sea was ${i}`, {
       maxTokens: 24,
       temperature: 1,
       ...(i === 7 && {
@@ -226,7 +226,7 @@ test("twenty calls of the engine at once share its batches; one is aborted, the 
 test("the same call again is free: in this client, in another on the database, and while under way", async () => {
   await using at = await scripted(says("a thought"));
   const open = () =>
-    openModels({
+    openModelClient({
       config: ModelsConfig.parse({
         critic: {
           kind: "openai",
@@ -238,7 +238,8 @@ test("the same call again is free: in this client, in another on the database, a
       db: store.db,
     });
   const [one, two] = [open(), open()];
-  const ask = (m: Models, o = {}) => m.call("critic", prompt`Think.`, { temperature: 0, ...o });
+  const ask = (m: ModelClient, o = {}) =>
+    m.call("critic", prompt`Think.`, { temperature: 0, ...o });
   expect(await ask(one)).toMatchObject({ cached: false, cost: 9 });
   expect(await ask(one)).toMatchObject({ cached: true, cost: 0, completionTokens: 0 });
   const seen: string[] = [];
@@ -274,7 +275,7 @@ test("the same call again is free: in this client, in another on the database, a
 
 test("failures and cut-off answers are not kept; a follower asks itself when the first is aborted", async () => {
   await using at = await scripted(says("cut", { finish: "length" }));
-  const m = openModels({
+  const m = openModelClient({
     config: ModelsConfig.parse({
       short: { kind: "openai", baseURL: at.baseURL, model: "m", attempts: 1 },
     }),

@@ -9,7 +9,7 @@ import path from "node:path";
 import process from "node:process";
 import { launchFlow, spentBelow } from "@tiller/flow";
 import { checkpointMeta } from "@tiller/lm";
-import { SamplerPool, serverModels } from "@tiller/serve";
+import { SamplerPool, serverModelClient } from "@tiller/serve";
 import { CheckpointId } from "@tiller/schema";
 import { openStore } from "@tiller/store";
 import { saveCheckpointRow } from "@tiller/lab";
@@ -31,11 +31,11 @@ await saveCheckpointRow(store.db, {
   parent: null,
   metrics: {},
 });
-const models = serverModels({ store, sampler });
+const modelClient = serverModelClient({ store, sampler });
 const flow = await launchFlow({
   store,
   workflows: recipes,
-  models,
+  modelClient,
   codeRevision: "recorded",
   identify: checkpointMeta,
 });

@@ -3,7 +3,7 @@ import path from "node:path";
 import { z } from "zod";
 import { modelPage, modelsFile, modelUse } from "@tiller/model";
 import { prompt, TillerError } from "@tiller/schema";
-import { SamplerPool, servedCheckpoints, serverModels } from "@tiller/serve";
+import { SamplerPool, servedCheckpoints, serverModelClient } from "@tiller/serve";
 import { defaultHome, openStore, type Store } from "@tiller/store";
 import { command, verb } from "./command.ts";
 import { countFlag, flag, homeFlag, numberFlag } from "./flags.ts";
@@ -36,9 +36,9 @@ const money = (n: number) => `$${n.toFixed(n > 0 && n < 0.01 ? 5 : 2)}`;
 async function list(o: Flags<typeof where>): Promise<number> {
   await using store = await open(o);
   using sampler = new SamplerPool();
-  const models = serverModels({ store, sampler, file: o.models });
+  const client = serverModelClient({ store, sampler, file: o.models });
   const uses = new Map((await modelUse(store.db, DAYS)).map((u) => [u.model, u]));
-  const states = models.states();
+  const states = client.states();
   const others = [...uses.keys()].filter((name) => !states.some((s) => s.name === name));
   if (!states.length)
     console.log(
@@ -74,13 +74,13 @@ async function list(o: Flags<typeof where>): Promise<number> {
 async function show(o: Flags<typeof where>, name: string): Promise<number> {
   await using store = await open(o);
   using sampler = new SamplerPool();
-  const models = serverModels({ store, sampler, file: o.models });
-  const state = models.states().find((s) => s.name === name);
+  const client = serverModelClient({ store, sampler, file: o.models });
+  const state = client.states().find((s) => s.name === name);
   const { days, kept, calls } = await modelPage(store.db, name, { days: DAYS, calls: 10 });
   if (!state && !days.length)
     throw new TillerError(
       "unknown_model",
-      `there is no model ${name}, and none was called so. There are: ${models.names().join(", ") || "none"}. Add it to models.json.`,
+      `there is no model ${name}, and none was called so. There are: ${client.names().join(", ") || "none"}. Add it to models.json.`,
     );
   console.log(
     `${name}: ${state ? `${state.at}, at most ${state.places} requests at once` : "not in models.json"}`,
@@ -130,10 +130,10 @@ async function show(o: Flags<typeof where>, name: string): Promise<number> {
 async function attempt(o: Flags<typeof tryFlags>, name: string, words: string): Promise<number> {
   await using store = await open(o);
   using sampler = new SamplerPool();
-  const models = serverModels({ store, sampler, file: o.models });
+  const client = serverModelClient({ store, sampler, file: o.models });
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort(new TillerError("stopped", "stopped by Ctrl-C.")));
-  const reply = await models.call(name, prompt`${words}`, {
+  const reply = await client.call(name, prompt`${words}`, {
     temperature: o.temperature,
     maxTokens: o.tokens,
     seed: o.seed,

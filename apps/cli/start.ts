@@ -12,7 +12,7 @@ import { z } from "zod";
 import { listHeld, startTriggers } from "@tiller/flow";
 import { own, PersonId, type Role, TillerError } from "@tiller/schema";
 import { createApp, serverOptions } from "@tiller/server/app.ts";
-import { forgetOldCompletions, SamplerPool, serverModels, storedDays } from "@tiller/serve";
+import { forgetOldCompletions, SamplerPool, serverModelClient, storedDays } from "@tiller/serve";
 import { serverFlow } from "@tiller/server/flow.ts";
 import { renderReport } from "@tiller/server/report.ts";
 import { simulate } from "@tiller/server/simulated-raters.ts";
@@ -93,13 +93,13 @@ async function start(o: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
   try {
     const web = await buildWeb();
     process.umask(0o077); // what is written from here on, by jobs too, is the owner's alone
-    const models = serverModels({ store, sampler, file: o.models });
+    const modelClient = serverModelClient({ store, sampler, file: o.models });
     const { workflows, models: modelsFile } = o;
     flow = serverFlow({ store, sampler, workflows, models: modelsFile, codeRevision: revision() });
     const allowed = parseAllowed(process.env["TILLER_WEBHOOK_ALLOW"] ?? "");
     webhooks = await startWebhooks(store, { allowed });
     triggers = await startTriggers({ store, flow });
-    const app = createApp({ store, flow, sampler, models, pending, web });
+    const app = createApp({ store, flow, sampler, modelClient, pending, web });
     const address = await listen(app.fetch, o, (s) => (server = s));
     await writeWhole(path.join(home, "address"), address); // where `tiller experiment` finds this server
     const link = async (

@@ -1,6 +1,6 @@
 /** What every route gets (the store, the flow, the sampler, the signed-in person), and the guard in front of them all. */
 import type { FlowServer } from "@tiller/flow";
-import type { Models } from "@tiller/model";
+import type { ModelClient } from "@tiller/model";
 import { type Me, operations, pathsOf } from "@tiller/schema";
 import { personOfToken, recordAct, type Store } from "@tiller/store";
 import type { Context } from "hono";
@@ -18,7 +18,7 @@ export interface Deps {
   readonly store: Store;
   readonly flow: FlowServer;
   readonly sampler: SamplerPool;
-  readonly models: Models;
+  readonly modelClient: ModelClient;
   /** requests being answered: a stop waits for them before it closes the database */
   readonly pending: Set<Promise<void>>;
   /** folder of the built web app */

@@ -6,7 +6,7 @@ import { loadFenced } from "@tiller/flow/load.ts";
 import { checkpointMeta } from "@tiller/lm";
 import { openStore } from "@tiller/store";
 import { recipes } from "../../recipes/index.ts";
-import { Part, serverModels } from "@tiller/serve";
+import { Part, serverModelClient } from "@tiller/serve";
 import { FlowChildArgs } from "./flow.ts";
 
 const args = FlowChildArgs.parse(JSON.parse(z.string().parse(process.argv[2])));
@@ -15,7 +15,7 @@ await serveFlow(args, async (parent) => {
   const databaseUrl = process.env["DATABASE_URL"];
   const store = await openStore({ home, databaseUrl, guest: true });
   parent.hello(store.executor);
-  const models = serverModels({
+  const modelClient = serverModelClient({
     store,
     file: modelsFile,
     // one sampler a server: the weights are in memory once
@@ -30,7 +30,7 @@ await serveFlow(args, async (parent) => {
     store,
     workflows: [...recipes, ...own],
     codeRevision,
-    models,
+    modelClient,
     identify: checkpointMeta,
     onAside: (lines) => parent.say(...lines),
   });

@@ -9,7 +9,7 @@ import { serve } from "@hono/node-server";
 import { expireLeases, settleDropped } from "@tiller/work";
 import { openStore } from "@tiller/store";
 import { createApp, serverOptions } from "./app.ts";
-import { SamplerPool, serverModels } from "@tiller/serve";
+import { SamplerPool, serverModelClient } from "@tiller/serve";
 import { serverFlow } from "./flow.ts";
 
 const SWEEP_MS = 5000;
@@ -31,9 +31,9 @@ const store = await openStore({
 });
 const pending = new Set<Promise<void>>();
 const sampler = new SamplerPool();
-const models = serverModels({ store, sampler });
+const modelClient = serverModelClient({ store, sampler });
 const flow = serverFlow({ store, sampler, codeRevision: "serve" });
-const app = createApp({ store, flow, sampler, models, pending, web: values.web });
+const app = createApp({ store, flow, sampler, modelClient, pending, web: values.web });
 const server = serve({
   fetch: app.fetch,
   port: Number(values.port),

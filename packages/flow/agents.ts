@@ -211,8 +211,8 @@ async function eachItem(
 
 /** The question as a model gets it, and its answer by the task's own schema. */
 async function ask(a: Asking, model: string, item: Item, k: number): Promise<unknown> {
-  const { models, store } = a.ops.host;
-  if (!models) throw noModels(model);
+  const { modelClient, store } = a.ops.host;
+  if (!modelClient) throw noModels(model);
   const asked = taskPrompt(a.task, item.input);
   a.node.note({ prompt: asked });
   const { budgets } = a.ops.args;
@@ -221,7 +221,7 @@ async function ask(a: Asking, model: string, item: Item, k: number): Promise<unk
   const at = { node: key, experiment: a.ops.args.experiment };
   const { reply, used } = await charged(store.db, at, () =>
     a.ops.host.underWay.run(key, (signal) =>
-      models.call(model, asked, {
+      modelClient.call(model, asked, {
         output: a.task.output,
         key,
         budget,

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { type Models, ModelsConfig, openModels } from "@tiller/model";
+import { type ModelClient, ModelsConfig, openModelClient } from "@tiller/model";
 import { says, scripted, silent } from "@tiller/model/fixtures/endpoint.ts";
 import { PersonId, prompt, TillerError } from "@tiller/schema";
 import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
@@ -18,7 +18,7 @@ import { type FlowServer, launchFlow, workflow, type WorkflowDef } from "./index
 const home = mkdtempSync(path.join(tmpdir(), "tiller-calls-"));
 let store: Store;
 let flow: FlowServer;
-let models: Models;
+let modelClient: ModelClient;
 const endpoint = await scripted(says('{"answer": "yes"}'));
 const deaf = await scripted(silent);
 const ran = new Map<string, number>();
@@ -132,7 +132,7 @@ beforeAll(async () => {
     model: "m",
     price: { prompt: 1, completion: 1 },
   };
-  models = openModels({
+  modelClient = openModelClient({
     config: ModelsConfig.parse({ oracle, deaf: { ...oracle, baseURL: deaf.baseURL } }),
     db: store.db,
   });
@@ -146,7 +146,7 @@ beforeAll(async () => {
     newer,
     ...Object.values(wrong),
   ];
-  flow = await launchFlow({ store, workflows, models, codeRevision: "test" });
+  flow = await launchFlow({ store, workflows, modelClient, codeRevision: "test" });
 }, 60_000);
 afterAll(async () => {
   await flow?.close();

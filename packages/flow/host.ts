@@ -1,5 +1,5 @@
 /** What all workflows of a process share, and what one experiment is given. */
-import type { Models } from "@tiller/model";
+import type { ModelClient } from "@tiller/model";
 import type { Agents, ExperimentId } from "@tiller/schema";
 import type { Identify } from "@tiller/lab";
 import type { Store, StoredValue } from "@tiller/store";
@@ -12,7 +12,7 @@ import type { Waiter } from "./waiter.ts";
 
 export interface Host {
   readonly store: Store;
-  readonly models: Models | undefined;
+  readonly modelClient: ModelClient | undefined;
   readonly waiter: Waiter;
   readonly recorder: Recorder;
   /** batches known to be posted: a restart posts none of them again */

@@ -41,7 +41,7 @@ import {
   plainExperiments,
 } from "@tiller/lab";
 import { holdExperiment, leaveBehind, releaseExperiment } from "./holds.ts";
-import type { Models } from "@tiller/model";
+import type { ModelClient } from "@tiller/model";
 import type { Carried, WorkflowDef } from "./define.ts";
 import { openClock } from "./clock.ts";
 import { isControl, nodeError, revive } from "./failures.ts";
@@ -126,7 +126,7 @@ export async function launchFlow(o: {
   store: Store;
   workflows: readonly AnyWorkflow[];
   codeRevision: string;
-  models?: Models | undefined;
+  modelClient?: ModelClient | undefined;
   /** where jobs run; default: child processes of this one */
   executor?: Executor;
   /** reads a model's folder, so that jobs can be given and can make one */
@@ -174,7 +174,7 @@ export async function launchFlow(o: {
 
   const host: Host = {
     store,
-    models: o.models,
+    modelClient: o.modelClient,
     waiter,
     recorder,
     posted: await openBatches(db),

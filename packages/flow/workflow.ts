@@ -244,14 +244,14 @@ class WorkflowFlow extends LabFlow implements Flow {
         name ?? model,
         async (c) => {
           c.note({ agent: model, prompt }, true);
-          if (!host.models) throw noModels(model);
+          if (!host.modelClient) throw noModels(model);
           const { db } = host.store;
           const budget = await checkBudgets(db, args.budgets, { tokens: 1 }, host.now());
-          const { models } = host;
+          const { modelClient } = host;
           const at = { node: c.id, experiment: args.experiment };
           const { reply, used } = await charged(db, at, () =>
             host.underWay.run(c.id, (signal) =>
-              models.call(model, prompt, { ...more, key: c.id, budget, signal }),
+              modelClient.call(model, prompt, { ...more, key: c.id, budget, signal }),
             ),
           );
           c.note({ cached: reply.cached, cost: used.money, tokens: used.tokens });

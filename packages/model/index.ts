@@ -2,6 +2,12 @@
 export { ModelsConfig, modelsFile, readModels } from "./config.ts";
 export type { TokenLogprob } from "./endpoint.ts";
 export type { Engine, EnginePart, EngineRequest } from "./local.ts";
-export { type CallOptions, ModelError, type Models, openModels, type Reply } from "./models.ts";
+export {
+  type CallOptions,
+  ModelError,
+  type ModelClient,
+  openModelClient,
+  type Reply,
+} from "./client.ts";
 export { busyModels } from "./states.ts";
 export { modelPage, modelUse } from "./use.ts";

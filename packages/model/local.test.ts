@@ -3,7 +3,7 @@ import { chat, prompt } from "@tiller/schema";
 import { expect, test } from "vitest";
 import { ModelsConfig } from "./config.ts";
 import type { Engine, EnginePart } from "./local.ts";
-import { openModels } from "./models.ts";
+import { openModelClient } from "./client.ts";
 
 const id = "a".repeat(64);
 const saying = (...parts: EnginePart[]): Engine => ({
@@ -14,7 +14,7 @@ const saying = (...parts: EnginePart[]): Engine => ({
   },
 });
 const call = (engine: Engine, logprobs: boolean) =>
-  openModels({
+  openModelClient({
     config: ModelsConfig.parse({ own: { kind: "local", checkpoint: "base" } }),
     engine,
   }).call("own", chat(prompt`Say it.`), { logprobs });

@@ -12,12 +12,12 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { ModelsConfig } from "./config.ts";
 import { type Answer, scripted, says, type Scripted } from "./fixtures/endpoint.ts";
-import { openModels } from "./models.ts";
+import { openModelClient } from "./client.ts";
 import { usageOf } from "./reply.ts";
 import { shapeOf } from "./structured.ts";
 
 const open = (at: Scripted, more: Record<string, unknown> = {}) =>
-  openModels({
+  openModelClient({
     config: ModelsConfig.parse({
       m: { kind: "openai", baseURL: at.baseURL, model: "m", attempts: 2, repairs: 0, ...more },
     }),
@@ -46,11 +46,11 @@ test.each<[string, object]>([
   ["model_empty", reply({ content: "", reasoning_content: "hm" }, { finish: "length" })],
 ])("%s: no answer, whatever was wanted, and paid: %j", async (code, body) => {
   await using at = await scripted(json(body));
-  const models = open(at, { price: { prompt: 0, completion: 1e6 } });
+  const client = open(at, { price: { prompt: 0, completion: 1e6 } });
   for (const output of [undefined, z.coerce.boolean(), z.string(), z.enum(["a"]).catch("a")]) {
     // asked for a shape, an empty reply is one that does not parse
     const wanted = output && code === "model_empty" ? "bad_output" : code;
-    const call = models.call("m", question, output ? { output: output as z.ZodType } : {});
+    const call = client.call("m", question, output ? { output: output as z.ZodType } : {});
     await expect(call).rejects.toMatchObject({ code: wanted, used: { cost: 5, attempts: 1 } });
   }
 });
@@ -135,9 +135,9 @@ test("what the endpoint had kept of the prompt costs its own price", async () =>
     json(reply({ content: "a" }, { usage: usage({ prompt_cache_hit_tokens: 5000 }) })),
     json(reply({ content: "a" }, { usage: usage({}) })),
   );
-  const models = open(at, { price: { prompt: 10, completion: 0, cached: 1 } });
+  const client = open(at, { price: { prompt: 10, completion: 0, cached: 1 } });
   const costs = [];
-  for (let i = 0; i < 3; i++) costs.push((await models.call("m", question)).cost * 1e6);
+  for (let i = 0; i < 3; i++) costs.push((await client.call("m", question)).cost * 1e6);
   expect(costs.map((c) => Math.round(c))).toEqual([100 * 10 + 900, 1000, 1000 * 10]);
 });
 
@@ -153,10 +153,10 @@ test("content in parts is its text; what cannot be stored is marked", async () =
     json(reply({ content: "a\0b\ud800" })),
     json(reply({ content: "full" }, { finish: "max_tokens" })),
   );
-  const models = open(at);
-  expect((await models.call("m", question)).text).toBe("one two");
-  expect((await models.call("m", question)).text).toBe("a\ufffdb\ufffd");
-  expect((await models.call("m", question)).finish).toBe("length");
+  const client = open(at);
+  expect((await client.call("m", question)).text).toBe("one two");
+  expect((await client.call("m", question)).text).toBe("a\ufffdb\ufffd");
+  expect((await client.call("m", question)).finish).toBe("length");
 });
 
 test("an error under status 200, and a redirect, say what they are", async () => {
@@ -193,8 +193,8 @@ test("a stream that does not end is ended, by its length and by its time", async
       r.on("close", () => clearInterval(timer));
     };
   await using at = await scripted(endless("word ".repeat(2000), 5), endless("", 20));
-  const models = open(at, { replySeconds: 0.5, attempts: 1 });
-  const call = (maxTokens: number) => models.call("m", question, { maxTokens, onText: () => {} });
+  const client = open(at, { replySeconds: 0.5, attempts: 1 });
+  const call = (maxTokens: number) => client.call("m", question, { maxTokens, onText: () => {} });
   await expect(call(10)).rejects.toMatchObject({
     code: "model_endless",
     message: expect.stringMatching(/wrote \d+ characters and goes on, where maxTokens is 10/),
@@ -247,9 +247,9 @@ test(
     try {
       await using at = await scripted(says("no"), says("no, and this is why"));
       const config = ModelsConfig.parse({ m: { kind: "openai", baseURL: at.baseURL, model: "m" } });
-      const models = openModels({ config, db: store.db });
+      const client = openModelClient({ config, db: store.db });
       const ask = (least: number) =>
-        models.call("m", question, {
+        client.call("m", question, {
           temperature: 0,
           output: z.string().refine((s) => s.length >= least),
         });
@@ -264,14 +264,14 @@ test(
       const before = at.asked.length;
       for (const key of ["run-1", "run-2"])
         for (const sample of [0, 1])
-          await models.call("m", question, { temperature: 1, key: `${key}/${sample}`, sample });
+          await client.call("m", question, { temperature: 1, key: `${key}/${sample}`, sample });
       expect(at.asked.slice(before).map((a) => a.body["seed"])).toEqual([
         undefined,
         undefined,
         undefined,
         undefined,
       ]);
-      const seeded = openModels({
+      const seeded = openModelClient({
         config: ModelsConfig.parse({
           m: { kind: "openai", baseURL: at.baseURL, model: "m", defaults: { seed: 7 } },
         }),

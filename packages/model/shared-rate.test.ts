@@ -8,7 +8,7 @@ import { prompt } from "@tiller/schema";
 import { openStore, sql, type Store } from "@tiller/store";
 import { ModelsConfig } from "./config.ts";
 import { says, scripted } from "./fixtures/endpoint.ts";
-import { busyModels, openModels } from "./index.ts";
+import { busyModels, openModelClient } from "./index.ts";
 import { sharedRate } from "./shared-rate.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-rate-"));
@@ -33,11 +33,11 @@ test("two clients together send no more than the limit lets one", async () => {
       concurrency: 64,
     },
   });
-  const clients = [0, 1].map(() => openModels({ config, db: store.db }));
+  const clients = [0, 1].map(() => openModelClient({ config, db: store.db }));
   const began = Date.now();
-  const calls = clients.flatMap((models, c) =>
+  const calls = clients.flatMap((client, c) =>
     Array.from({ length: 60 }, (_, n) =>
-      models.call("critic", prompt`${c} ${n}`, { cache: false }),
+      client.call("critic", prompt`${c} ${n}`, { cache: false }),
     ),
   );
   await Promise.all(calls);
@@ -82,8 +82,8 @@ test("the studio sees calls that another process has under way", async () => {
   const config = ModelsConfig.parse({
     slow: { kind: "openai", baseURL: at.baseURL, model: "m", concurrency: 2 },
   });
-  const models = openModels({ config, db: store.db });
-  const calls = [1, 2, 3].map((n) => models.call("slow", prompt`${n}`, { cache: false }));
+  const client = openModelClient({ config, db: store.db });
+  const calls = [1, 2, 3].map((n) => client.call("slow", prompt`${n}`, { cache: false }));
   await expect
     .poll(async () => (await busyModels(store.db)).get("slow"), { timeout: 20_000 })
     .toEqual({ running: 2, waiting: 1, places: 2, pausedMs: 0 });

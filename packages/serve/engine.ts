@@ -1,6 +1,6 @@
 /** Registered checkpoints: which are served, and the engine that the client for models calls them through. */
 import { loadChatTemplate } from "@tiller/lm";
-import { type Engine, type Models, openModels, readModels } from "@tiller/model";
+import { type Engine, type ModelClient, openModelClient, readModels } from "@tiller/model";
 import type { Checkpoint } from "@tiller/schema";
 import { type Db, type Store } from "@tiller/store";
 import { listCheckpoints } from "@tiller/lab";
@@ -59,13 +59,13 @@ export function samplerEngine(d: { db: Db; sampler: Pick<SamplerPool, "generate"
   };
 }
 
-/** The models of models.json and of the registered checkpoints; `file` stands before the home's and TILLER_MODELS. */
-export const serverModels = (d: {
+/** Asks the models of models.json and the registered checkpoints; `file` stands before the home's and TILLER_MODELS. */
+export const serverModelClient = (d: {
   store: Pick<Store, "db" | "home">;
   sampler: Pick<SamplerPool, "generate">;
   file?: string | undefined;
-}): Models =>
-  openModels({
+}): ModelClient =>
+  openModelClient({
     config: readModels({ home: d.store.home, file: d.file, env: process.env }),
     db: d.store.db,
     engine: samplerEngine({ db: d.store.db, sampler: d.sampler }),

@@ -7,12 +7,12 @@ import type { Handlers } from "../operate.ts";
 const DAYS = 30;
 
 /** The models of models.json, and how busy whoever calls them is: workflows have a process of their own. */
-async function statesNow(d: Pick<Deps, "store" | "models">): Promise<ModelState[]> {
+async function statesNow(d: Pick<Deps, "store" | "modelClient">): Promise<ModelState[]> {
   const busy = await busyModels(d.store.db);
-  return d.models.states().map((s) => ({ ...s, ...busy.get(s.name) }));
+  return d.modelClient.states().map((s) => ({ ...s, ...busy.get(s.name) }));
 }
 
-export const modelRoutes = (d: Pick<Deps, "store" | "models">) =>
+export const modelRoutes = (d: Pick<Deps, "store" | "modelClient">) =>
   ({
     listModels: async () => {
       const states = new Map((await statesNow(d)).map((s) => [s.name, s]));

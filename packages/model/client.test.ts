@@ -13,14 +13,14 @@ import {
   scripted,
   silent,
 } from "./fixtures/endpoint.ts";
-import { ModelError, openModels } from "./models.ts";
+import { ModelError, openModelClient } from "./client.ts";
 
 const open = (
   at: Scripted,
   more: Record<string, unknown> = {},
   o: { env?: NodeJS.ProcessEnv } = {},
 ) =>
-  openModels({
+  openModelClient({
     config: ModelsConfig.parse({
       critic: { kind: "openai", baseURL: at.baseURL, model: "gpt-test", ...more },
     }),
@@ -31,12 +31,12 @@ const question = chat(system`You are short.`, prompt`Say ${"hello"}.`);
 
 test("a call carries messages, options and key, and comes back with usage and its price", async () => {
   await using at = await scripted(says("hello"));
-  const models = open(
+  const client = open(
     at,
     { apiKeyEnv: "CRITIC_KEY", price: { prompt: 1, completion: 10 }, extra: { top_k: 4 } },
     { env: { CRITIC_KEY: "secret" } },
   );
-  const reply = await models.call("critic", question, {
+  const reply = await client.call("critic", question, {
     temperature: 0.5,
     maxTokens: 9,
     key: "k1",
@@ -162,8 +162,8 @@ test("an answer that does not parse is asked for again with what was wrong; all 
     says('Here:\n```json\n{"verdict": "good", "score": 70}\n```'),
     says("{verdict: 'good', score: 7,}"),
   );
-  const models = open(at, { structured: "prompt", price: { prompt: 0, completion: 1e6 } });
-  const reply = await models.call("critic", question, { output: Verdict });
+  const client = open(at, { structured: "prompt", price: { prompt: 0, completion: 1e6 } });
+  const reply = await client.call("critic", question, { output: Verdict });
   expect(reply).toMatchObject({ value: { verdict: "good", score: 7 }, repairs: 2, attempts: 3 });
   const lengths = [19, 52, 28];
   expect(reply.completionTokens).toBe(lengths[0] + lengths[1] - 2 + lengths[2]);
@@ -187,8 +187,8 @@ test("an idempotency key goes with every attempt of a request; a repair has anot
 
 test("an answer that never parses is an error with the text, the issues and what it cost", async () => {
   await using at = await scripted(says("never", { finish: "length" }));
-  const models = open(at, { repairs: 1, price: { prompt: 0, completion: 1e6 } });
-  const error = await models.call("critic", question, { output: Verdict }).then(
+  const client = open(at, { repairs: 1, price: { prompt: 0, completion: 1e6 } });
+  const error = await client.call("critic", question, { output: Verdict }).then(
     () => undefined,
     (e: unknown) => e,
   );
@@ -204,11 +204,11 @@ test("an answer that never parses is an error with the text, the issues and what
 
 test("values that are no objects come wrapped, bare, or as plain words", async () => {
   await using at = await scripted(says('{"answer": "b"}'), says("b"), says('"b"'), says("[1, 2]"));
-  const models = open(at);
+  const client = open(at);
   const letter = z.enum(["a", "b"]);
   for (let i = 0; i < 3; i++)
-    expect((await models.call("critic", question, { output: letter })).value).toBe("b");
-  const numbers = await models.call("critic", question, { output: z.array(z.number()) });
+    expect((await client.call("critic", question, { output: letter })).value).toBe("b");
+  const numbers = await client.call("critic", question, { output: z.array(z.number()) });
   expect(numbers.value).toEqual([1, 2]);
   expect(at.asked[0].body["response_format"]).toMatchObject({
     json_schema: { schema: { type: "object", required: ["answer"] } },
@@ -231,12 +231,12 @@ function counted() {
 test("never more requests at once than the model's concurrency; first come, first served", async () => {
   const { answer, held, most } = counted();
   await using at = await scripted(answer);
-  const models = open(at, { concurrency: 3 });
-  const calls = Array.from({ length: 10 }, (_, i) => models.call("critic", prompt`${i}`));
+  const client = open(at, { concurrency: 3 });
+  const calls = Array.from({ length: 10 }, (_, i) => client.call("critic", prompt`${i}`));
   for (let done = 0; done < 10; done++) {
     const running = Math.min(3, 10 - done);
     const expected = { running, waiting: 10 - done - running };
-    await expect.poll(() => models.states()[0], { timeout: 20_000 }).toMatchObject(expected);
+    await expect.poll(() => client.states()[0], { timeout: 20_000 }).toMatchObject(expected);
     await expect.poll(() => held.length, { timeout: 20_000 }).toBe(running);
     held.shift()!();
   }
@@ -260,9 +260,9 @@ test("an endpoint that takes two at a time is found out: every call comes throug
     }
   };
   await using at = await scripted(answer);
-  const models = open(at, { concurrency: 8, attempts: 20 });
+  const client = open(at, { concurrency: 8, attempts: 20 });
   const replies = await Promise.all(
-    Array.from({ length: 40 }, (_, i) => models.call("critic", prompt`${i}`)),
+    Array.from({ length: 40 }, (_, i) => client.call("critic", prompt`${i}`)),
   );
   expect(replies.map((r) => r.text)).toEqual(Array(40).fill("ok"));
   expect(most).toBeLessThanOrEqual(8);
@@ -270,17 +270,17 @@ test("an endpoint that takes two at a time is found out: every call comes throug
 
 test("abort: in the queue, before a reply, within a stream, while backing off", async () => {
   await using at = await scripted(silent);
-  const models = open(at, { concurrency: 1 });
+  const client = open(at, { concurrency: 1 });
   const [first, second] = [new AbortController(), new AbortController()];
-  const sent = models.call("critic", question, { signal: first.signal });
-  const queued = models.call("critic", question, { signal: second.signal });
+  const sent = client.call("critic", question, { signal: first.signal });
+  const queued = client.call("critic", question, { signal: second.signal });
   await expect.poll(() => at.asked.length).toBe(1);
   second.abort(new Error("no longer"));
   await expect(queued).rejects.toThrow("no longer");
   first.abort(new Error("enough"));
   await expect(sent).rejects.toThrow("enough");
   await expect.poll(at.gone).toBe(1);
-  expect(models.states()[0]).toMatchObject({ running: 0, waiting: 0 });
+  expect(client.states()[0]).toMatchObject({ running: 0, waiting: 0 });
 
   at.script = [
     (r) =>
@@ -292,26 +292,26 @@ test("abort: in the queue, before a reply, within a stream, while backing off", 
   ];
   const third = new AbortController();
   const onText = () => third.abort(new Error("read enough"));
-  await expect(models.call("critic", question, { signal: third.signal, onText })).rejects.toThrow(
+  await expect(client.call("critic", question, { signal: third.signal, onText })).rejects.toThrow(
     "read enough",
   );
 
   at.script = [fails(503, { headers: { "retry-after": "250" } })];
   const fourth = new AbortController();
-  const waiting = models.call("critic", question, { signal: fourth.signal });
+  const waiting = client.call("critic", question, { signal: fourth.signal });
   await expect.poll(() => at.asked.length).toBe(3);
   fourth.abort(new Error("not waiting"));
   await expect(waiting).rejects.toThrow("not waiting");
-  await expect(models.call("critic", question, { signal: fourth.signal })).rejects.toThrow(
+  await expect(client.call("critic", question, { signal: fourth.signal })).rejects.toThrow(
     "not waiting",
   );
 });
 
 test("a budget stops a call before it is sent", async () => {
   await using at = await scripted(says("no"));
-  const models = open(at, { price: { prompt: 0, completion: 1e6 }, repairs: 2 });
+  const client = open(at, { price: { prompt: 0, completion: 1e6 }, repairs: 2 });
   const call = (budget: { tokens?: number; money?: number }) =>
-    models.call("critic", question, { budget, maxTokens: 100, output: Verdict });
+    client.call("critic", question, { budget, maxTokens: 100, output: Verdict });
   await expect(call({ tokens: 50 })).rejects.toMatchObject({ code: "over_budget" });
   await expect(call({ money: 99 })).rejects.toThrow(/could use \$100 of the \$99.0 left/);
   expect(at.asked).toHaveLength(0);
@@ -326,11 +326,11 @@ test("a budget stops a call before it is sent", async () => {
 
 test("mistakes in the set-up teach", async () => {
   await using at = await scripted(says("x"));
-  const models = open(at, { apiKeyEnv: "CRITIC_KEY", contextTokens: 20 }, { env: {} });
-  await expect(models.call("judge", question)).rejects.toThrow(
+  const client = open(at, { apiKeyEnv: "CRITIC_KEY", contextTokens: 20 }, { env: {} });
+  await expect(client.call("judge", question)).rejects.toThrow(
     "there is no model judge. There are: critic.",
   );
-  await expect(models.call("critic", question)).rejects.toThrow(
+  await expect(client.call("critic", question)).rejects.toThrow(
     "set the environment variable CRITIC_KEY",
   );
   const short = open(at, { contextTokens: 20 });

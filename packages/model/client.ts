@@ -102,7 +102,8 @@ export interface Used {
   readonly attempts: number;
 }
 
-export interface Models {
+/** What asks models: it is none itself, and one client asks all of them. */
+export interface ModelClient {
   /** Names in models.json; registered checkpoints can be called by their names as well. */
   names(): string[];
   states(): ModelState[];
@@ -129,7 +130,7 @@ const UNUSED: Omit<ModelUse, "model" | "seconds"> = {
 };
 const never = new AbortController().signal;
 
-export function openModels(o: {
+export function openModelClient(o: {
   config: ModelsConfig;
   /** without one nothing is cached or counted */
   db?: Db | undefined;
@@ -137,7 +138,7 @@ export function openModels(o: {
   env?: NodeJS.ProcessEnv | undefined;
   now?: (() => number) | undefined;
   random?: (() => number) | undefined;
-}): Models {
+}): ModelClient {
   const { db, engine, env = process.env, now = Date.now, random = Math.random } = o;
   const log = db && useLog(db);
   const models = new Map<string, Model>();
