@@ -4,9 +4,9 @@
  */
 import process from "node:process";
 import { pathToFileURL } from "node:url";
-import { previewOf, problemsWith } from "@tiller/crowd";
+import { previewOf } from "@tiller/crowd";
 import { readFormerImports } from "@tiller/flow/former-imports.ts";
-import { keyOf, type TaskDef } from "@tiller/task";
+import { keyOf, problemsWith, type TaskDef } from "@tiller/task";
 import type { ChildMessage, ParentMessage } from "./task-preview.ts";
 
 const file = process.argv[2]!;
@@ -44,7 +44,9 @@ try {
   send({ kind: "tasks", tasks: [...defs.values()].map(previewOf) });
   process.on("message", ({ id, key, sample, value }: ParentMessage) => {
     const def = defs.get(key);
-    const problems = def ? problemsWith(def, def.samples[sample], value) : [`There is no ${key}.`];
+    const problems = def
+      ? [...problemsWith(def, def.samples[sample], value)]
+      : [`There is no ${key}.`];
     send({ kind: "checked", id, problems });
   });
 } catch (e) {

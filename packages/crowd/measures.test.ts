@@ -300,7 +300,7 @@ test("test-retest: how often the same was said again, beside everyone's, and by 
   ];
   const population = { source: "people", title: "people here", answers: 6, elsewhere: 0 };
   const rest = { population, people, groups: [], gold: [], retests, texts: [] };
-  const closed = { kind: "rating" as const, classes: 5 };
+  const closed = { sides: false, classes: 5 };
   const d = { type: "k", field: "f", closed, rows, ...rest };
   const report = raterReport(study({ ...d, scale: "ordinal" }), "w1");
   expect(report.testRetest.own.same).toMatchObject({ at: 0.25, n: 4 });

@@ -14,7 +14,7 @@ export function raterRows(given: readonly FieldAnswer[]): RaterRow[] {
   return [...Map.groupBy(rows, (r) => r.rater)]
     .map(([rater, mine]): RaterRow => {
       const answers = [...new Map(mine.map((r) => [r.task, r])).values()];
-      const sided = mine.filter((r) => r.kind === "pair" && r.label !== "tie");
+      const sided = mine.filter((r) => r.sides && r.label !== "tie");
       const left = sided.filter((r) => (r.label === "a") !== r.swap).length;
       const shared = mine.flatMap((r) => {
         if (r.label === null) return [];
@@ -51,7 +51,7 @@ export const flagRaters = (given: readonly Judgment[]): RaterRow[] =>
       ...j,
       type: "comparison",
       field: "choice",
-      kind: "pair",
+      sides: true,
       classes: 2,
       label: choice,
       simulated: false,

@@ -52,7 +52,7 @@ export interface QualityData {
   readonly field: string;
   readonly scale: "nominal" | "ordinal" | "interval";
   /** null: a number, of which there is no verdict */
-  readonly closed: Pick<FieldAnswer, "kind" | "classes"> | null;
+  readonly closed: Pick<FieldAnswer, "sides" | "classes"> | null;
   /** whose answers these are */
   readonly population: Counted;
   readonly rows: readonly QualityRow[];

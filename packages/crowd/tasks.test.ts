@@ -14,6 +14,7 @@ import {
   measure,
   missing,
   problemsOf,
+  problemsWith,
   put,
   type TaskDef,
   textAt,
@@ -21,13 +22,12 @@ import {
 import { comparison } from "./fixtures/comparison.ts";
 import { aggregateAnswers } from "./tasks/aggregate.ts";
 import {
-  checkAnswer,
   critique,
   edit,
   highlight,
+  kindOf,
   likert,
   naiveImpression,
-  problemsWith,
   ranking,
   stepLabels,
   taskTypes,
@@ -114,10 +114,11 @@ describe.each(all)("%s", (_, def) => {
 test("an answer is checked by the code of its kind where there is some", () => {
   const input = edit.samples[0]!;
   const same = { text: input.draft, was: "fact" };
-  expect(checkAnswer("edit", "1", input, same)[0]).toMatch("The text is unchanged");
-  expect(checkAnswer("edit", "1", input, { ...same, was: "nothing" })).toEqual([]);
-  expect(checkAnswer("edit", "1", input, {})[0]).toMatch("write an answer");
-  expect(checkAnswer("somebody's own", "1", input, {})).toEqual([]);
+  const problems = (value: unknown) => problemsWith(kindOf("edit", "1")!, input, value);
+  expect(problems(same)[0]).toMatch("The text is unchanged");
+  expect(problems({ ...same, was: "nothing" })).toEqual([]);
+  expect(problems({})[0]).toMatch("write an answer");
+  expect(kindOf("somebody's own", "1")).toBeUndefined();
   expect(keyOf(edit)).toBe("edit@1");
 });
 

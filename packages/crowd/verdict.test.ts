@@ -30,7 +30,7 @@ const answers = (o: {
     task: TaskId.parse(`${o.field}/${task}`),
     type: `kind of ${o.field}`,
     field: o.field,
-    kind: o.kind,
+    sides: o.kind === "pair",
     classes: o.labels.length,
     label,
     rater: PersonId.parse(rater),
@@ -96,7 +96,7 @@ test("ties, repeats and texts: a tie names no side, the last answer counts, a ki
     ...first!,
     task: TaskId.parse("text"),
     field: null,
-    kind: null,
+    sides: false,
     classes: null,
     label: null,
   };

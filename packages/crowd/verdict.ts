@@ -21,7 +21,10 @@ export function verdictOf(e: Estimate, o: { guess: number; middle: number }): Ve
 }
 
 /** What of an answer to one closed question the verdict needs. */
-export interface Judged extends Pick<FieldAnswer, "type" | "field" | "kind" | "classes" | "label"> {
+export interface Judged extends Pick<
+  FieldAnswer,
+  "type" | "field" | "sides" | "classes" | "label"
+> {
   readonly task: string;
   readonly rater: string;
 }
@@ -38,13 +41,13 @@ export interface Judgement {
 export function judge(answers: readonly Judged[]): Map<string, Judgement> {
   const evidence = new Map<string, Evidence & { guess: number }>();
   const questions = Map.groupBy(
-    answers.filter((a) => a.label !== null && !(a.kind === "pair" && a.label === "tie")),
+    answers.filter((a) => a.label !== null && !(a.sides && a.label === "tie")),
     (a) => `${a.type}\n${a.field}`,
   );
   for (const rows of questions.values()) {
     const t = labelTable(
       rows.map((r) => ({ task: r.task, worker: r.rater, label: r.label! })),
-      rows[0]!.kind === "pair" ? { labels: ["a", "b"] } : {},
+      rows[0]!.sides ? { labels: ["a", "b"] } : {},
     );
     const { posterior } = oneCoin(t);
     const guess = 1 / Math.max(2, rows[0]!.classes ?? t.labels.length);

@@ -11,7 +11,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { type Field, setOwn, TillerError, View } from "@tiller/schema";
-import { fieldsOf, kindOfField, problemsOf, readBy } from "@tiller/task";
+import { fieldsOf, kindOfField, readAnswer, readBy } from "@tiller/task";
 import { importedComparison, type ImportedType, pairValue } from "./imported-types.ts";
 import { shownValue, someOf } from "./json.ts";
 import { idOf, type Mapped } from "./mapped.ts";
@@ -90,6 +90,7 @@ export async function readMapping(file: string): Promise<{
     ]),
   );
 
+  const rules = { output: z.unknown(), view: type.view };
   const answerOf = ({ row, line, cells }: SourceRow): Mapped => {
     const own: Record<string, unknown> = {};
     const [input, value]: [Record<string, unknown>, Record<string, unknown>] = [{}, {}];
@@ -102,11 +103,13 @@ export async function readMapping(file: string): Promise<{
         if (said !== undefined) put(value, rest as [string, ...string[]], said);
       } else setOwn(own, column, ownColumn(column, found, { line, cells }));
     }
-    const problem =
-      shownProblem(type.view, input) ??
-      (mapping.type ? problemsOf(type.view, input, value)[0] : undefined);
-    if (problem) throw new BadRow(line, problem);
+    const unshown = shownProblem(type.view, input);
+    if (unshown) throw new BadRow(line, unshown);
     if (!mapping.type) parsedRow(pairValue, value, line);
+    else {
+      const read = readAnswer(rules, input, value);
+      if ("problems" in read) throw new BadRow(line, read.problems[0]!);
+    }
     return { ...own, input, value };
   };
   return {

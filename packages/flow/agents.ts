@@ -15,7 +15,7 @@ import {
   system,
   TillerError,
 } from "@tiller/schema";
-import type { TaskDef } from "@tiller/task";
+import { answerSchema, type TaskDef } from "@tiller/task";
 import {
   batchAnswers,
   cancelBatches,
@@ -56,7 +56,7 @@ const agents: {
   people: (_, a) => askPeople(a, a.task, a.items),
   simulated: ({ skill }, a) =>
     eachItem(a, (item, k) => ({
-      value: a.task.output.parse(
+      value: answerSchema(a.task, item.input).parse(
         a.task.simulate(item.input, {
           rng: seeded(a.ops.args.seed, a.node.path, item.id, k),
           skill,
@@ -222,7 +222,7 @@ async function ask(a: Asking, model: string, item: Item, k: number): Promise<unk
   const { reply, used } = await charged(store.db, at, () =>
     a.ops.host.underWay.run(key, (signal) =>
       modelClient.call(model, asked, {
-        output: a.task.output,
+        output: answerSchema(a.task, item.input),
         key,
         budget,
         signal,

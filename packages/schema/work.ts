@@ -144,7 +144,7 @@ export const FieldAnswer = z.strictObject({
   task: TaskId,
   type: z.string(),
   field: z.string().nullable(),
-  kind: z.string().nullable().describe("of field"),
+  sides: z.boolean().describe("its classes are the two sides of a pair, and a tie names neither"),
   classes: z.number().nullable().describe("answers that the question allows, without a tie"),
   label: z.string().nullable(),
   rater: PersonId,

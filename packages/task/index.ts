@@ -7,5 +7,6 @@ export { fieldsOf, fieldKinds, kindNamed, kindOfField, readBy } from "./kinds/in
 export type { Span } from "./kinds/spans.ts";
 export * from "./measure.ts";
 export * from "./paths.ts";
+export * from "./read.ts";
 export * from "./shown.ts";
 export * from "./simulate.ts";

@@ -9,10 +9,11 @@ import { kindOfField } from "@tiller/task";
 import { today } from "./eligible.ts";
 
 /** The classes that a field's answers name (of a pair, its sides); null: its answers have no labels to agree on. */
-export function closedOf(f: Field): Pick<FieldAnswer, "kind" | "classes"> | null {
+export function closedOf(f: Field): Pick<FieldAnswer, "sides" | "classes"> | null {
   const kind = kindOfField(f);
   const labels = kind.scale ? kind.labels(f) : undefined;
-  return labels ? { kind: f.kind, classes: f.kind === "pair" ? 2 : labels.length } : null;
+  const sides = f.kind === "pair";
+  return labels ? { sides, classes: sides ? 2 : labels.length } : null;
 }
 
 const Viewed = z.object({
@@ -20,25 +21,25 @@ const Viewed = z.object({
   version: z.string(),
   view: View.nullable().catch(null),
 });
-/** SQL: rows (type, version, field, path, kind, classes, pairs); `pairs`: how many pairs the view asks. */
+/** SQL: rows (type, version, field, path, sides, classes, pairs); `pairs`: how many pairs the view asks. */
 export async function closedQuestions(db: Db): Promise<Sql> {
   const kinds = await db.many(sql`select name as type, version, view from task_type`, Viewed);
   const rows = kinds.flatMap(({ view, ...k }) => {
     if (!view)
-      return [{ ...k, field: "choice", path: ["choice"], kind: "pair", classes: 2, pairs: 1 }];
-    const pairs = view.ask.filter((f) => f.kind === "pair").length;
+      return [{ ...k, field: "choice", path: ["choice"], sides: true, classes: 2, pairs: 1 }];
+    const pairs = view.ask.filter((f) => closedOf(f)?.sides).length;
     return view.ask.flatMap((f) => {
       const closed = closedOf(f);
       return closed ? [{ ...k, field: f.name, path: f.name.split("."), ...closed, pairs }] : [];
     });
   });
-  return sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as q(type text, version text, field text, path text[], kind text, classes int, pairs int)`;
+  return sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as q(type text, version text, field text, path text[], sides boolean, classes int, pairs int)`;
 }
 
 /** The answers in table `a` to tasks `t` by people `p`, a row a closed question; one row where there is none. */
 const fieldAnswers = async (db: Db, from: Sql): Promise<FieldAnswer[]> =>
   db.many(
-    sql`select a.id as answer, a.task, t.type, q.field, q.kind, q.classes, a.value #>> q.path as label, a.person as rater, p.pseudonym, p.simulated,
+    sql`select a.id as answer, a.task, t.type, q.field, coalesce(q.sides, false) as sides, q.classes, a.value #>> q.path as label, a.person as rater, p.pseudonym, p.simulated,
           case when q.pairs > 1 then coalesce((select l.shown->q.field->>0 = 'b' from lease l where l.id = a.lease), a.swap) else a.swap end as swap,
           a.active_seconds as "activeSeconds", a.at
         from ${from} left join ${await closedQuestions(db)} on q.type = t.type and q.version = t.type_version order by a.at, a.id`,

@@ -22,7 +22,7 @@ import {
 } from "@tiller/schema";
 import { explores, measuringDue } from "@tiller/crowd";
 import type { TaskDef } from "@tiller/task";
-import { parseAnswer, type CheckAnswer } from "./claim.ts";
+import { parseAnswer } from "./claim.ts";
 import { languagesOf, lanesOf, mayHave, quotaOf, today } from "./eligible.ts";
 import { blindDuplicateOf, pickBlindDuplicate, pickGold } from "./gold.ts";
 import { type Db, type Sql, sql } from "@tiller/store";
@@ -394,7 +394,7 @@ export async function submitAnswer(
   db: Db,
   person: PersonId,
   sent: Submit,
-  o: { check?: CheckAnswer; bound?: boolean; decide?: DecidePeople | undefined } = {},
+  o: { bound?: boolean; decide?: DecidePeople | undefined } = {},
 ): Promise<Submitted> {
   const { decide } = o;
   const s = await parseAnswer(db, person, sent, o);

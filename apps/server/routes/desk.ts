@@ -1,7 +1,6 @@
 /** The raters' API: take, draft, answer, undo, skip, flag, renew, own figures; shapes in schema/work.ts and desk.ts. */
 import { isDeepStrictEqual } from "node:util";
 import { v7 } from "uuid";
-import { checkAnswer } from "@tiller/crowd";
 import { ExperimentId, rng, skipFates, TillerError, wilson } from "@tiller/schema";
 import {
   allConcerns,
@@ -72,7 +71,6 @@ export const deskRoutes = (d: Deps) => {
     submitAnswer: async (c, { body: sent }) => {
       const me = c.var.me.id;
       const stored = await submitAnswer(db, me, sent, {
-        check: checkAnswer,
         bound: true,
         decide: await policies(sent.lease, me),
       });

@@ -1,7 +1,7 @@
 /** The ready-made kinds of work for the studio's previews. */
-import { previewOf, problemsWith, taskTypes } from "@tiller/crowd";
+import { previewOf, taskTypes } from "@tiller/crowd";
 import { type PreviewReply, TillerError } from "@tiller/schema";
-import { keyOf } from "@tiller/task";
+import { keyOf, problemsWith } from "@tiller/task";
 import { recipeTasks } from "../../../recipes/index.ts";
 import type { Handlers } from "../operate.ts";
 
@@ -19,6 +19,6 @@ export const taskRoutes = () =>
           "not_found",
           `there is no sample ${sample} of ${key}. The kinds are ${[...shown.keys()].join(", ")}.`,
         );
-      return { problems: problemsWith(def, def.samples[sample], value) };
+      return { problems: [...problemsWith(def, def.samples[sample], value)] };
     },
   }) satisfies Partial<Handlers>;

@@ -1,5 +1,5 @@
-/** The ready-made kinds of work, and the check of an answer by the code of its kind. */
-import { definedTask, type Draft, keyOf, problemsOf, type TaskDef } from "@tiller/task";
+/** The ready-made kinds of work, and the code of a kind by its name. */
+import { definedTask, keyOf, type TaskDef } from "@tiller/task";
 import { claimVote } from "./claim-vote.ts";
 import { compareThree } from "./compare-three.ts";
 import { conversationRating } from "./conversation-rating.ts";
@@ -80,30 +80,4 @@ export const taskTypes: ReadonlyMap<string, TaskDef> = new Map(all.map((d) => [k
 export function kindOf(name: string, version: string): TaskDef | undefined {
   const key = keyOf({ name, version });
   return taskTypes.get(key) ?? definedTask(key);
-}
-
-/** All that is wrong with an answer, in words, by its view and its own check; empty: it is right. */
-export function problemsWith(def: TaskDef, input: unknown, value: unknown): string[] {
-  const problems = problemsOf(def.view, input, value as Draft);
-  const own = problems.length ? undefined : def.check?.(input, value);
-  return own ? [own] : problems;
-}
-/**
- * The same for a kind by name; empty where its code is not here. A check that throws is its author's mistake, not the
- * rater's: the answer is taken without it, and the server's log says so.
- */
-export function checkAnswer(
-  type: string,
-  version: string,
-  input: unknown,
-  value: unknown,
-): string[] {
-  const def = kindOf(type, version);
-  if (!def) return [];
-  try {
-    return problemsWith(def, input, value);
-  } catch (e) {
-    console.error(`the check of ${keyOf(def)} threw; the answer was taken without it:`, e);
-    return [];
-  }
 }

@@ -1,7 +1,6 @@
 /** A kind of work as its preview shows it, and what is wrong with the kind itself. */
 import { rng, type TaskPreview, View } from "@tiller/schema";
-import { aggregationsOf, keyOf, type TaskDef, wrongAggregations } from "@tiller/task";
-import { problemsWith } from "./index.ts";
+import { aggregationsOf, keyOf, problemsWith, type TaskDef, wrongAggregations } from "@tiller/task";
 
 export function previewOf(def: TaskDef): TaskPreview {
   const problems: string[] = [];
