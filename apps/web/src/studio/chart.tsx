@@ -16,6 +16,15 @@ const color = (i: number) =>
     .getPropertyValue(`--series-${(i % 4) + 1}`)
     .trim();
 
+const short = (v: number) => (v === 0 ? "0" : String(Number(v.toPrecision(3))));
+/** A level line stands in the middle, others have a little air. */
+const around = (_: uPlot, low: number | null, high: number | null): [number, number] => {
+  if (low === null || high === null) return [0, 1];
+  if (low === high) return [low - (Math.abs(low) || 1) / 2, low + (Math.abs(low) || 1) / 2];
+  const air = (high - low) / 20;
+  return [low - air, high + air];
+};
+
 export function Chart({
   run,
   title,
@@ -53,10 +62,10 @@ export function Chart({
         height: 170,
         legend: { show: false },
         cursor: { y: false },
-        scales: { x: { time: false } },
+        scales: { x: { time: false }, y: { range: around } },
         axes: [
           { ...axis, size: 28 },
-          { ...axis, size: 46 },
+          { ...axis, size: 52, values: (_, at) => at.map(short) },
         ],
         series: [
           {},

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { Fragment, type ReactNode, useState } from "react";
 import { z } from "zod";
-import { Judgment, LabelledPair, labelledPairs } from "@tiller/schema";
+import { Judgment, LabelledPair, labelledPairs, promptRows } from "@tiller/schema";
 import { asking } from "../api.ts";
 import { Missing, percent, together } from "../design/components.tsx";
 import { Value } from "../trace/value.tsx";
@@ -11,6 +11,17 @@ import { Value } from "../trace/value.tsx";
 const Pair = LabelledPair.extend({ judgments: z.array(Judgment) });
 /** How a row of a schema is drawn; others as values. */
 const drawn: ReadonlyMap<string, (row: unknown) => ReactNode> = new Map([
+  [
+    promptRows.name,
+    (row) => {
+      const alone = z.strictObject({ prompt: z.string() }).safeParse(row).data;
+      return alone ? (
+        <article className="card read">{alone.prompt}</article>
+      ) : (
+        <RowCard row={row} />
+      );
+    },
+  ],
   [
     labelledPairs.name,
     (row) => {
