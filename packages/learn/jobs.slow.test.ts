@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Sampler } from "@tiller/lm";
+import { Sampler, splitTrainHeldout } from "@tiller/lm";
+import { book } from "@tiller/lm/fixtures/book.ts";
 import { rng } from "@tiller/schema";
 import { evaluateJob } from "./evaluate.ts";
 import { context as contextIn, runJob } from "./fixtures/context.ts";
@@ -23,7 +24,11 @@ const config = smallConfig({ layers: 1, positions: 64 });
 beforeAll(() => saveSmallModel(base, config));
 
 const context = (name: string, dieAt?: { point: string; pass: number }) =>
-  contextIn(path.join(dir, name), { pairs, prompts: prompts.map((prompt) => ({ prompt })) }, dieAt);
+  contextIn(
+    path.join(dir, name),
+    { pairs, texts, prompts: prompts.map((prompt) => ({ prompt })) },
+    dieAt,
+  );
 const made = (name: string) => path.join(dir, name, "checkpoint");
 const bytes = (name: string) => readFileSync(path.join(made(name), "model.safetensors"));
 const words = ["good", "hope", "war", "sea", "whale", "night"];
@@ -59,6 +64,17 @@ test("a continuation ends at the first sentence end past the minimum, or at end-
   expect(cut([1, 2, 3], ends, 0, 1)).toEqual({ length: 3, ended: false });
 });
 
+const { train, heldout } = splitTrainHeldout(book());
+const texts = [
+  { name: "one", train: train.slice(0, 200_000), heldout, fraction: 0.4 },
+  {
+    name: "other",
+    train: train.slice(200_000),
+    heldout: "",
+    fraction: 0.6,
+    vocabularyCharacters: 1000,
+  },
+];
 const random = rng(5, "pairs");
 const pairs = Array.from({ length: 96 }, () => {
   const [a, b] = [random.choose(words), random.choose(words)];
@@ -129,6 +145,13 @@ test("the reward model killed on the way ends with the same bytes", async () => 
   await expect(runJob(rewardJob, rewardInput, job)).rejects.toThrow("killed");
   await runJob(rewardJob, rewardInput, context("reward-killed").job);
   expect(bytes("reward-killed").equals(bytes("reward"))).toBe(true);
+});
+
+test("pretraining wants fractions that make one, and says which do not", async () => {
+  const { job } = contextIn(path.join(dir, "fractions"), { texts: texts.slice(1) });
+  await expect(runJob(pretrainJob, { config: { steps: 1 }, texts: "texts" }, job)).rejects.toThrow(
+    "the fractions of other (0.6) make 0.6. Let them make 1.",
+  );
 });
 
 test("pretraining lowers the loss, and killed on the way ends with the same bytes", async () => {
