@@ -29,7 +29,7 @@ export const commands: Readonly<Record<string, Known>> = {
     load: async () => (await import("./data.ts")).dataCommand,
   },
   trace: {
-    what: "a run as one HTML file that opens offline, and back",
+    what: "an experiment as one HTML file that opens offline, and back",
     load: async () => (await import("./trace.ts")).traceCommand,
   },
   experiment: {
@@ -37,7 +37,7 @@ export const commands: Readonly<Record<string, Known>> = {
     load: async () => (await import("./experiment.ts")).experimentCommand,
   },
   trigger: {
-    what: "what starts runs by itself",
+    what: "what starts experiments by itself",
     load: async () => (await import("./trigger.ts")).triggerCommand,
   },
   backup: {

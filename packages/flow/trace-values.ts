@@ -69,7 +69,7 @@ export async function nodePart(
   if (!found)
     throw new TillerError(
       "not_found",
-      `run ${o.experiment} has no node ${o.node}. Reload the trace: a rewind may have removed it.`,
+      `experiment ${o.experiment} has no node ${o.node}. Reload the trace: a rewind may have removed it.`,
     );
   if (found.elsewhere)
     throw new TillerError(

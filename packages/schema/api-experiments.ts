@@ -1,4 +1,4 @@
-/** The part of the API's table that runs of workflows use. */
+/** The part of the API's table about starting experiments and steering them, and about triggers. */
 import { z } from "zod";
 import { get, Ok, type Operation, post, remove, who } from "./operation.ts";
 import {

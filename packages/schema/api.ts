@@ -218,7 +218,9 @@ export const operations = {
     "the raters of an experiment with their figures",
     { reply: z.array(RaterRow) },
   ),
-  listRuns: get("/api/studio/experiments/:id/runs", who.staff, "its jobs", { reply: z.array(Run) }),
+  listRuns: get("/api/studio/experiments/:id/runs", who.staff, "its runs, one a job", {
+    reply: z.array(Run),
+  }),
   listSamples: get(
     "/api/studio/experiments/:id/samples",
     who.staff,
@@ -232,8 +234,8 @@ export const operations = {
   reportPage: get("/api/studio/experiments/:id/report.html", who.staff, "its report as a page", {
     replyAs: "text/html",
   }),
-  getRun: get("/api/studio/runs/:id", who.staff, "one job", { reply: Run }),
-  getMetrics: get("/api/studio/runs/:id/metrics", who.staff, "a job's curves", {
+  getRun: get("/api/studio/runs/:id", who.staff, "one run", { reply: Run }),
+  getMetrics: get("/api/studio/runs/:id/metrics", who.staff, "a run's curves", {
     query: z.strictObject({ after: z.coerce.number().default(-1) }),
     reply: z.array(MetricPoint),
   }),

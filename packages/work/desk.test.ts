@@ -338,8 +338,8 @@ test("agreement goes by the fields of the view: whatever they are called, severa
     samples: [{ claim: "c" }],
   });
   const study = ExperimentId.parse("claims");
-  const run = { id: study, recipe: "r@1", title: "t", seed: 1, config: {}, stages: [] };
-  await createExperiment(store.db, run);
+  const row = { id: study, recipe: "r@1", title: "t", seed: 1, config: {}, stages: [] };
+  await createExperiment(store.db, row);
   await store.db.run(sql`update batch set consumed_at = now()`);
   const inputs = Array.from({ length: 12 }, (_, i) => ({ id: `${i}`, input: { claim: `${i}` } }));
   const posted = { id: "claims/b", experiment: study, type: claim, people: 3, inputs };

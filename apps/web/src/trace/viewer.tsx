@@ -545,7 +545,7 @@ function Comparison({
         <table>
           <thead>
             <tr>
-              <th>Run</th>
+              <th>Experiment</th>
               {rows.map(([name]) => (
                 <th key={name}>{name}</th>
               ))}
