@@ -48,6 +48,7 @@ function Form({ workflow }: { workflow: KnownWorkflow }) {
   const [agents, setAgents] = useState(peopleAnswer);
   const [budget, setBudget] = useState<Record<string, string>>({});
   const [seed, setSeed] = useState("1");
+  const [touched, touch] = useState(false); // what is missing is no fault before anything is filled in
   const given = byForm ? JSON.stringify(input) : text;
   const checkedInput = checked(given, schema);
   const checkedAgents = checked(agents, Agents);
@@ -71,6 +72,7 @@ function Form({ workflow }: { workflow: KnownWorkflow }) {
   return (
     <form
       className="stack"
+      onChange={() => touch(true)}
       onSubmit={(e) => {
         e.preventDefault();
         if (!wrong) starting.mutate();
@@ -108,7 +110,7 @@ function Form({ workflow }: { workflow: KnownWorkflow }) {
             />
           </label>
         )}
-        {"wrong" in checkedInput && (
+        {touched && "wrong" in checkedInput && (
           <pre className="experiment-wrong small">{checkedInput.wrong}</pre>
         )}
       </Card>
