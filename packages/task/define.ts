@@ -7,7 +7,7 @@ import type { z } from "zod";
 import { own, type Rng, type View } from "@tiller/schema";
 import type { Aggregation } from "./aggregation.ts";
 import { type AnswerOf, outputOf } from "./answer.ts";
-import { fieldsOf, kindOfField } from "./kinds/index.ts";
+import { type AggregationOf, fieldsOf, kindOfField } from "./kinds/index.ts";
 import { simulateView } from "./simulate.ts";
 
 /** A rater played by code: who answers, how well and how fast. */
@@ -50,10 +50,19 @@ export interface TaskDef<I = unknown, O = unknown> {
   readonly samples: readonly I[];
 }
 
+/** By name of the field: a way in which its kind can be joined. */
+type AggregateOf<V extends View> = {
+  readonly [F in V["ask"][number] as F["name"]]?: AggregationOf<F>;
+} & {
+  readonly [
+    F in V["ask"][number] as F extends { confidence: infer C extends string } ? C : never
+  ]?: AggregationOf<{ kind: "rating" }>;
+};
 /** Declares a kind of work. What the view says already (the answer's schema, a simulated rater) may be left out. */
 export function defineTask<I, const V extends View, O = AnswerOf<V>>(
-  def: Omit<TaskDef<I, O>, "output" | "simulate" | "view"> & {
+  def: Omit<TaskDef<I, O>, "output" | "simulate" | "view" | "aggregate"> & {
     readonly view: V;
+    readonly aggregate?: AggregateOf<V>;
     readonly output?: z.ZodType<O>;
     simulate?(input: I, o: Simulation): O;
   },

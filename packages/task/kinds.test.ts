@@ -169,6 +169,24 @@ test("an aggregation of a field that is not asked is a problem of the kind of wo
   ]);
 });
 
+test("where the view is a literal, both are errors of types too", () => {
+  const kind = { name: "x", version: "1", title: "", instructions: "", samples: [] };
+  const input = z.strictObject({});
+  const view = {
+    show: [],
+    ask: [
+      { kind: "rating", name: "good", label: "Good", points: 5, low: "", high: "" },
+      { kind: "pair", name: "side", label: "Side", a: "a", b: "b", tie: true, confidence: "sure" },
+    ],
+  } as const;
+  const takes = { good: "median", side: "bradley-terry", sure: "mean" } as const;
+  expect(defineTask({ ...kind, input, view, aggregate: takes }).aggregate).toEqual(takes);
+  // @ts-expect-error a pair has no mean
+  defineTask({ ...kind, input, view, aggregate: { side: "mean" } });
+  // @ts-expect-error nothing is called so
+  defineTask({ ...kind, input, view, aggregate: { sad: "mean" } });
+});
+
 describe("places", () => {
   const root = fileURLToPath(new URL("../../", import.meta.url));
   const sources = globSync("{packages,apps,recipes,scripts}/**/*.{ts,tsx}", {

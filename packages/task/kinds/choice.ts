@@ -5,7 +5,7 @@ import { type FieldKind, labelOf, oneOf, valuesOf } from "./kind.ts";
 
 export type ChoiceValue<F> = F extends { options: readonly { value: infer V }[] } ? V : never;
 
-export const choice: FieldKind<FieldOf<"choice">> = {
+export const choice = {
   value: (f) => oneOf(f.options),
   nothing: undefined,
   initial: () => undefined,
@@ -22,4 +22,4 @@ export const choice: FieldKind<FieldOf<"choice">> = {
   scale: "nominal",
   cell: "text",
   prose: false,
-};
+} satisfies FieldKind<FieldOf<"choice">>;

@@ -6,7 +6,7 @@ import { type FieldKind, labelOf, list, oneOf, valuesOf } from "./kind.ts";
 
 export type ChoicesValue<F> = F extends { options: readonly { value: infer V }[] } ? V[] : never;
 
-export const choices: FieldKind<FieldOf<"choices">> = {
+export const choices = {
   value: (f) => z.array(oneOf(f.options)).min(f.optional ? 0 : 1),
   nothing: [],
   initial: () => undefined,
@@ -29,4 +29,4 @@ export const choices: FieldKind<FieldOf<"choices">> = {
   scale: null,
   cell: "json",
   prose: false,
-};
+} satisfies FieldKind<FieldOf<"choices">>;

@@ -11,7 +11,7 @@ import { spans, type SpansValue } from "./spans.ts";
 import { steps, type StepsValue } from "./steps.ts";
 import { text } from "./text.ts";
 
-const kinds: { readonly [K in Kind]: FieldKind<FieldOf<K>> } = {
+const kinds = {
   choice,
   choices,
   pair,
@@ -21,7 +21,11 @@ const kinds: { readonly [K in Kind]: FieldKind<FieldOf<K>> } = {
   ranking,
   spans,
   steps,
-};
+} satisfies { readonly [K in Kind]: FieldKind<FieldOf<K>> };
+/** The ways in which the values of a field written as a literal may be joined. */
+export type AggregationOf<F> = F extends { kind: infer K extends Kind }
+  ? (typeof kinds)[K]["aggregations"][number]
+  : never;
 /** The type of a value, read off a field written as a literal. */
 interface Values<F> {
   choice: ChoiceValue<F>;

@@ -14,7 +14,7 @@ const labels = (f: FieldOf<"pair">) =>
   f.tie ? (["a", "b", "tie"] as const) : (["a", "b"] as const);
 const sideOf = (degree: number) => (degree < 5 ? "a" : degree > 5 ? "b" : "tie");
 
-export const pair: FieldKind<FieldOf<"pair">> = {
+export const pair = {
   value: (f) => z.enum(labels(f)),
   nothing: undefined,
   initial: () => undefined,
@@ -54,4 +54,4 @@ export const pair: FieldKind<FieldOf<"pair">> = {
   scale: "nominal",
   cell: "text",
   prose: false,
-};
+} satisfies FieldKind<FieldOf<"pair">>;

@@ -4,7 +4,7 @@ import type { FieldOf } from "@tiller/schema";
 import { listAt, textOf } from "../paths.ts";
 import { type FieldKind, list } from "./kind.ts";
 
-export const ranking: FieldKind<FieldOf<"ranking">> = {
+export const ranking = {
   value: () => z.array(z.int().min(0).max(8)).min(2).max(9),
   nothing: undefined,
   initial: () => undefined,
@@ -36,4 +36,4 @@ export const ranking: FieldKind<FieldOf<"ranking">> = {
   scale: null,
   cell: "json",
   prose: false,
-};
+} satisfies FieldKind<FieldOf<"ranking">>;

@@ -4,7 +4,7 @@ import type { FieldOf } from "@tiller/schema";
 import { votesFrom } from "../aggregation.ts";
 import type { FieldKind } from "./kind.ts";
 
-export const rating: FieldKind<FieldOf<"rating">> = {
+export const rating = {
   value: (f) => z.int().min(1).max(f.points),
   nothing: undefined,
   initial: () => undefined,
@@ -21,4 +21,4 @@ export const rating: FieldKind<FieldOf<"rating">> = {
   scale: "ordinal",
   cell: "number",
   prose: false,
-};
+} satisfies FieldKind<FieldOf<"rating">>;

@@ -4,7 +4,7 @@ import type { FieldOf } from "@tiller/schema";
 import { votesFrom } from "../aggregation.ts";
 import type { FieldKind } from "./kind.ts";
 
-export const slider: FieldKind<FieldOf<"slider">> = {
+export const slider = {
   value: (f) => z.number().min(f.min).max(f.max),
   nothing: undefined,
   initial: () => undefined,
@@ -26,4 +26,4 @@ export const slider: FieldKind<FieldOf<"slider">> = {
   scale: "interval",
   cell: "number",
   prose: false,
-};
+} satisfies FieldKind<FieldOf<"slider">>;

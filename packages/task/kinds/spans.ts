@@ -14,7 +14,7 @@ export type SpansValue<F> = F extends { labels: readonly { value: infer V }[] }
   ? { start: number; end: number; label: V }[]
   : never;
 
-export const spans: FieldKind<FieldOf<"spans">> = {
+export const spans = {
   value: (f) =>
     z
       .array(z.strictObject({ start: z.int().min(0), end: z.int().min(1), label: oneOf(f.labels) }))
@@ -65,4 +65,4 @@ export const spans: FieldKind<FieldOf<"spans">> = {
   scale: null,
   cell: "json",
   prose: false,
-};
+} satisfies FieldKind<FieldOf<"spans">>;

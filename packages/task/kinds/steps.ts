@@ -6,7 +6,7 @@ import { type FieldKind, labelOf, list, many, oneOf } from "./kind.ts";
 
 export type StepsValue<F> = F extends { options: readonly { value: infer V }[] } ? V[] : never;
 
-export const steps: FieldKind<FieldOf<"steps">> = {
+export const steps = {
   value: (f) => z.array(oneOf(f.options)).min(1),
   nothing: undefined,
   initial: () => undefined,
@@ -44,4 +44,4 @@ export const steps: FieldKind<FieldOf<"steps">> = {
   scale: null,
   cell: "json",
   prose: false,
-};
+} satisfies FieldKind<FieldOf<"steps">>;

@@ -8,7 +8,7 @@ import { type FieldKind, many } from "./kind.ts";
 
 const MOST = 100_000;
 
-export const text: FieldKind<FieldOf<"text">> = {
+export const text = {
   value: () => z.string().min(1).max(MOST),
   nothing: undefined,
   initial: (f, input) => (f.edits ? textAt(input, f.edits) : undefined),
@@ -52,7 +52,7 @@ export const text: FieldKind<FieldOf<"text">> = {
   scale: null,
   cell: "text",
   prose: true,
-};
+} satisfies FieldKind<FieldOf<"text">>;
 
 function stringsOf(v: unknown): string[] {
   if (typeof v === "string") return [v];
