@@ -42,7 +42,6 @@ afterAll(async () => {
 
 /** Keys one after the other; "type:..." writes into what has the focus. */
 const keys: Readonly<Record<string, readonly [readonly string[], unknown]>> = {
-  comparison: [["1"], { choice: "a" }],
   "graded-comparison": [["8"], { choice: "b", confidence: 8 }],
   "forced-comparison": [["2"], { choice: "b" }],
   "compare-three": [["1", "0", "2", "Enter"], { first: "a", second: "tie", third: "b" }],
@@ -167,7 +166,7 @@ test.each([...taskTypes])(
 test("b on the left: the same key chooses the other text, the answer stays in terms of a and b", async () => {
   await page.setViewportSize({ width: 1280, height: 900 });
   for (const [kind, stroke, expected] of [
-    ["comparison@1", "1", { choice: "b" }],
+    ["forced-comparison@1", "1", { choice: "b" }],
     ["graded-comparison@1", "1", { choice: "b", confidence: 9 }],
   ] as const) {
     await open(`${ready.address}/?kind=${kind}&swap`);
