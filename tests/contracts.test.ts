@@ -13,7 +13,7 @@ import type { Env } from "@tiller/server/context.ts";
 import { type Handlers, operationRoutes } from "@tiller/server/operate.ts";
 import { answerTo } from "@tiller/server/problems.ts";
 import { createExperiment, endExperiment } from "@tiller/lab";
-import { ensurePerson, issueToken } from "@tiller/store";
+import { ensurePerson, issueToken, sql } from "@tiller/store";
 import { postBatch } from "@tiller/work";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 
@@ -179,6 +179,20 @@ describe("the server", () => {
   });
   afterAll(async () => {
     await site?.[Symbol.asyncDispose]();
+  });
+
+  test("a row that no longer fits is our fault, and no bad request", async () => {
+    const quiet = vi.spyOn(console, "error").mockImplementation(() => {});
+    const set = (state: string) => site.store.db.run(sql`update experiment set state = ${state}`);
+    await set("of another version");
+    const { status, value } = await ask(`/api/studio/experiments/${experiment}`);
+    await set("running");
+    quiet.mockRestore();
+    expect(status).toBe(500);
+    expect(value).toEqual({
+      code: "unreadable_row",
+      message: expect.stringMatching(/^the database holds what .* cannot read \(state: Invalid/),
+    });
   });
 
   test("people's work, from a task to its gold, and every list beside it, reply what they say", async () => {

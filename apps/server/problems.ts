@@ -22,6 +22,7 @@ const statusOf: Readonly<Record<string, Status>> = {
   busy: 503,
   disk_full: 507,
   wrong_reply: 500, // ours: operate.ts
+  unreadable_row: 500, // ours, or a newer version's
 };
 type Status = 400 | 401 | 403 | 404 | 408 | 409 | 410 | 413 | 415 | 422 | 429 | 500 | 503 | 507;
 type Problem = { status: Status; code: string; message: string };
@@ -109,6 +110,7 @@ function problemOf(e: unknown, c: Context): Problem {
     };
   if (e instanceof SyntaxError && c.req.method !== "GET")
     return { status: 400, code: "bad_request", message: `The body is not JSON: ${e.message}.` };
+  if (e instanceof TillerError && e.code === "unreadable_row") console.error(e);
   if (e instanceof TillerError)
     return { status: own(statusOf, e.code) ?? 400, code: e.code, message: e.message };
   const code = codeOf(e);

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import pg from "pg";
 import type { z } from "zod";
-import { Bug } from "@tiller/schema";
+import { Bug, TillerError } from "@tiller/schema";
 
 export interface Sql {
   readonly text: string;
@@ -62,6 +62,18 @@ const asked = ({ text, values, name }: Sql): pg.QueryConfig => ({
 
 type Runner = Pick<pg.Pool, "query">;
 
+/** What the database holds, parsed: a row that does not fit is nobody's request, and says so. */
+function stored<T>(schema: z.ZodType<T>, value: unknown): T {
+  const { success, data, error } = schema.safeParse(value);
+  if (success) return data;
+  const at = error.issues.map((i) => `${i.path.join(".") || "the row"}: ${i.message}`).join("; ");
+  throw new TillerError(
+    "unreadable_row",
+    `the database holds what this version of Tiller cannot read (${at.slice(0, 500)}). Start the version that wrote it, or report this with the version that did.`,
+    { cause: error },
+  );
+}
+
 export class Db {
   readonly #runner: Runner;
   readonly #pool: pg.Pool | undefined;
@@ -73,12 +85,12 @@ export class Db {
     return (await this.#runner.query(asked(q))).rows as unknown[];
   }
   async many<T>(q: Sql, row: z.ZodType<T>): Promise<T[]> {
-    return (await this.#rows(q)).map((r) => row.parse(r));
+    return (await this.#rows(q)).map((r) => stored(row, r));
   }
   async maybe<T>(q: Sql, row: z.ZodType<T>): Promise<T | undefined> {
     const rows = await this.#rows(q);
     if (rows.length > 1) throw new Bug(`${rows.length} rows where one was expected: ${q.text}`);
-    return rows.length ? row.parse(rows[0]) : undefined;
+    return rows.length ? stored(row, rows[0]) : undefined;
   }
   async one<T>(q: Sql, row: z.ZodType<T>): Promise<T> {
     const found = await this.maybe(q, row);
@@ -89,7 +101,7 @@ export class Db {
   async value<T>(q: Sql, value: z.ZodType<T>): Promise<T> {
     const rows = await this.#rows(q);
     if (rows.length !== 1) throw new Bug(`${rows.length} rows where one was expected: ${q.text}`);
-    return value.parse(Object.values(rows[0] as object)[0]);
+    return stored(value, Object.values(rows[0] as object)[0]);
   }
   /** Runs it and returns the number of rows it touched. */
   async run(q: Sql): Promise<number> {
