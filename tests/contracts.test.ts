@@ -244,9 +244,9 @@ describe("the server", () => {
     });
     await good("/api/work/rules");
     await good(`/api/work/rules/${String(rule)}/end`, {});
-    const { ready } = (await good("/api/work/policies")) as { ready: { body: object }[] };
-    await good("/api/work/policies", { name: "mine", body: ready[0]!.body });
-    await good("/api/work/policies?kind=comparison");
+    const { ready } = (await good("/api/work/delegation-rules")) as { ready: { body: object }[] };
+    await good("/api/work/delegation-rules", { name: "mine", body: ready[0]!.body });
+    await good("/api/work/delegation-rules?kind=comparison");
     const move = { who: { person: "ada" }, to: { kind: "comparison", experiment } };
     await good("/api/control/preview", move);
     const moved = await good("/api/control/move", move);

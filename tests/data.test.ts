@@ -107,7 +107,11 @@ test("an operation also answers where it was before, for the same roles", async 
   const all: readonly Operation[] = Object.values(operations);
   const moved = all.filter((o) => o.formerly !== undefined);
   expect(moved.map((o) => o.formerly)).toEqual(
-    expect.arrayContaining(["/api/joining/programmes", "/api/studio/experiments/:id/trace/run"]),
+    expect.arrayContaining([
+      "/api/joining/programmes",
+      "/api/studio/experiments/:id/trace/run",
+      "/api/work/policies",
+    ]),
   );
   for (const o of moved)
     for (const token of Object.values(sent)) {

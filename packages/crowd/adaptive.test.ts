@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { OverlapPolicy, replay, wanting } from "./adaptive.ts";
+import { OverlapRule, replay, wanting } from "./adaptive.ts";
 import { labelTable } from "./labels.ts";
 import { scoreAgainst } from "./score.ts";
 import { dawidSkene } from "./truth.ts";
@@ -30,11 +30,11 @@ test("tasks below the least come first to mind, sure ones and full ones not at a
   );
   expect(t.tasks).toEqual(["full", "one", "split", "sure"]);
   const posterior = Float64Array.from([0.45, 0.55, 0.99, 0.01, 0.5, 0.5, 0, 1]);
-  const policy = OverlapPolicy.parse({ least: 2, most: 3, sure: 0.95 });
-  expect(wanting(t, { posterior }, policy).map((i) => t.tasks[i])).toEqual(["split", "one"]);
+  const rule = OverlapRule.parse({ least: 2, most: 3, sure: 0.95 });
+  expect(wanting(t, { posterior }, rule).map((i) => t.tasks[i])).toEqual(["split", "one"]);
 });
 
-test("a replay keeps to the policy's bounds and to the budget", () => {
+test("a replay keeps to the rule's bounds and to the budget", () => {
   const answer = fc.record({
     task: fc.integer({ min: 0, max: 6 }).map(String),
     worker: fc.integer({ min: 0, max: 8 }).map(String),
@@ -53,8 +53,8 @@ test("a replay keeps to the policy's bounds and to the budget", () => {
       fc.integer(),
       (list, least, more, seed) => {
         const t = labelTable(list, { labels: ["0", "1"] });
-        const policy = OverlapPolicy.parse({ least, most: least + more, perTask: 3 });
-        const r = replay(t, policy, { seed });
+        const rule = OverlapRule.parse({ least, most: least + more, perTask: 3 });
+        const r = replay(t, rule, { seed });
         const counts = t.tasks.map((_, i) => t.start[i + 1]! - t.start[i]!);
         const possible = counts.reduce((sum, n) => sum + Math.min(n, least + more), 0);
         expect(r.used).toBeLessThanOrEqual(Math.min(possible, 3 * t.tasks.length));
@@ -115,8 +115,8 @@ describe.skipIf(!existsSync(dir))("D_PosSent (skipped where the data is absent)"
       const all = labelTable(answers);
       const full = scoreAgainst(all, dawidSkene(all).posterior, truth).accuracy; // 0.960
       const t = labelTable([...test20, ...answers]);
-      const of = (policy: object) => {
-        const r = replay(t, OverlapPolicy.parse(policy), { seed, gold });
+      const of = (rule: object) => {
+        const r = replay(t, OverlapRule.parse(rule), { seed, gold });
         expect(r.perTask).toBeLessThanOrEqual(5);
         return scoreAgainst(t, r.posterior, truth).accuracy;
       };

@@ -1,7 +1,7 @@
 /**
  * How many answers a task gets: not a fixed number, but until the posterior is sure. `wanting` says which tasks to ask
- * about next, and `replay` tries a policy on answers recorded earlier, as if they came in by its rules, before it goes
- * live. A policy is data.
+ * about next, and `replay` tries a rule on answers recorded earlier, as if they came in by it, before it goes
+ * live. A rule is data.
  */
 import { z } from "zod";
 import { largest, rng } from "@tiller/schema";
@@ -9,7 +9,7 @@ import { type LabelTable, without } from "./labels.ts";
 import type { Inferred } from "./em.ts";
 import { dawidSkene } from "./truth.ts";
 
-export const OverlapPolicy = z.strictObject({
+export const OverlapRule = z.strictObject({
   least: z.int().positive().default(2).describe("answers every task gets"),
   most: z.int().positive().default(20).describe("answers no task exceeds"),
   sure: z
@@ -30,13 +30,13 @@ export const OverlapPolicy = z.strictObject({
     .default(0.1)
     .describe("fraction of asks that go to anyone, and not to the most reliable free person"),
 });
-export type OverlapPolicy = z.infer<typeof OverlapPolicy>;
+export type OverlapRule = z.infer<typeof OverlapRule>;
 
 /** Tasks that want another answer, the least certain first. */
 export function wanting(
   t: LabelTable,
   { posterior }: Pick<Inferred, "posterior">,
-  p: OverlapPolicy,
+  p: OverlapRule,
 ): number[] {
   const K = t.labels.length;
   const certainty = t.tasks.map((_, i) => largest(posterior.subarray(i * K, i * K + K)));
@@ -57,13 +57,13 @@ export interface Replayed {
 }
 
 /**
- * Plays `policy` on recorded answers: a round infers from what was asked so far (Dawid-Skene), then asks one more
+ * Plays `rule` on recorded answers: a round infers from what was asked so far (Dawid-Skene), then asks one more
  * answer for every task that wants it, out of those recorded. Tasks in `gold` are a screening test: their answers are
  * known from the start, their truth is given, and they cost nothing here.
  */
 export function replay(
   t: LabelTable,
-  policy: OverlapPolicy,
+  rule: OverlapRule,
   o: { seed?: number; gold?: ReadonlyMap<string, string> } = {},
 ): Replayed {
   const { seed = 1, gold } = o;
@@ -72,13 +72,13 @@ export function replay(
   const tasks = screening.filter((s) => !s).length;
   const hidden = new Uint8Array(t.worker.length).fill(1);
   screening.forEach((s, i) => s && hidden.fill(0, t.start[i], t.start[i + 1]));
-  const budget = Math.floor((policy.perTask ?? Infinity) * tasks);
+  const budget = Math.floor((rule.perTask ?? Infinity) * tasks);
   let [used, rounds] = [0, 0];
   for (;;) {
     const seen = without(t, hidden);
     const inferred = dawidSkene(seen, { smoothing: SMOOTHING, gold });
     let asked = 0;
-    for (const i of wanting(seen, inferred, policy)) {
+    for (const i of wanting(seen, inferred, rule)) {
       if (screening[i] || used + asked >= budget) continue;
       const free: number[] = [];
       for (let r = t.start[i]; r < t.start[i + 1]; r++) if (hidden[r]) free.push(r);
@@ -86,7 +86,7 @@ export function replay(
       const best = free.reduce((a, b) =>
         inferred.reliability[t.worker[b]] > inferred.reliability[t.worker[a]] ? b : a,
       );
-      hidden[random.next() < policy.explore ? free[random.int(free.length)] : best] = 0;
+      hidden[random.next() < rule.explore ? free[random.int(free.length)] : best] = 0;
       asked++;
     }
     if (!asked) return { posterior: inferred.posterior, used, perTask: used / tasks, rounds };

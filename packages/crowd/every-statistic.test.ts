@@ -67,16 +67,16 @@ const table: Record<string, Record<string, string>> = {
     weightAfter: "here, by weightsOf",
   },
   "pairs.ts": { aggregatePairs: "here", lastOfEach: "not a statistic: one answer a person a pair" },
-  "policy.ts": {
-    signalsOf: "policy.test.ts",
-    decide: "policy.test.ts",
-    ruleText: "not a statistic: words",
+  "delegation.ts": {
+    signalsOf: "delegation.test.ts",
+    decide: "delegation.test.ts",
+    clauseText: "not a statistic: words",
     topicSkill: "here",
-    learnFrom: "policy.test.ts",
-    wantedAfter: "policy.test.ts",
+    learnFrom: "delegation.test.ts",
+    wantedAfter: "delegation.test.ts",
     scoringOf: "not a statistic: which rule holds",
   },
-  "policy-backtest.ts": { backtest: "policy.test.ts" },
+  "delegation-backtest.ts": { backtest: "delegation.test.ts" },
   "quality.ts": { flagRaters: "here", raterRows: "verdict.test.ts" },
   "reliability.ts": {
     estimateOf: "measures.test.ts",

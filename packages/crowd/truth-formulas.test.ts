@@ -8,7 +8,7 @@ import { type Label, labelTable } from "./labels.ts";
 import { numberMethods, scoreNumbers } from "./numbers.ts";
 import { aggregatePairs } from "./pairs.ts";
 import { posteriorOf } from "./one-coin.ts";
-import { topicSkill } from "./policy.ts";
+import { topicSkill } from "./delegation.ts";
 import { flagRaters } from "./quality.ts";
 import { reliabilities, weightsOf } from "./reliability.ts";
 import { scoreAgainst } from "./score.ts";

@@ -11,10 +11,10 @@ import {
   StoredQualificationType,
 } from "./joining.ts";
 import { get, Ok, type Operation, post, who } from "./operation.ts";
-import { Backtest, NewPolicy, Policy, StoredPolicy } from "./policy.ts";
+import { Backtest, NewDelegationRule, DelegationRule, StoredDelegationRule } from "./delegation.ts";
 
 const hyphened = z.string().regex(/^[a-z][a-z0-9-]{0,60}$/, "is lower-case words with hyphens");
-const PolicyVersion = z.strictObject({ name: z.string(), version: z.int() });
+const RuleVersion = z.strictObject({ name: z.string(), version: z.int() });
 
 export const workOperations = {
   // who gets what
@@ -47,30 +47,49 @@ export const workOperations = {
     reply: z.strictObject({ id: z.string() }),
   }),
   endRule: post("/api/work/rules/:id/end", who.leads, "ends a rule", { reply: Ok }),
-  listPolicies: get(
-    "/api/work/policies",
+  listDelegationRules: get(
+    "/api/work/delegation-rules",
     who.staff,
-    "delegation policies, and the ready-made ones",
+    "delegation rules, and the ready-made ones",
     {
+      formerly: "/api/work/policies",
       query: z.strictObject({ kind: z.string().default("comparison") }),
       reply: z.strictObject({
-        policies: z.array(StoredPolicy),
-        ready: z.array(z.strictObject({ name: z.string(), body: Policy })),
+        rules: z.array(StoredDelegationRule),
+        ready: z.array(z.strictObject({ name: z.string(), body: DelegationRule })),
       }),
     },
   ),
-  savePolicy: post("/api/work/policies", who.staff, "a policy's next version, as a draft", {
-    body: z.strictObject({ name: hyphened, body: NewPolicy }),
-    reply: StoredPolicy,
-  }),
-  backtestPolicy: post("/api/work/policies/backtest", who.staff, "tries it on past answers", {
-    body: PolicyVersion,
-    reply: Backtest,
-  }),
-  setPolicyState: post("/api/work/policies/state", who.staff, "takes it live, or retires it", {
-    body: PolicyVersion.extend({ state: z.enum(["live", "retired"]) }),
-    reply: Ok,
-  }),
+  saveDelegationRule: post(
+    "/api/work/delegation-rules",
+    who.staff,
+    "a rule's next version, as a draft",
+    {
+      formerly: "/api/work/policies",
+      body: z.strictObject({ name: hyphened, body: NewDelegationRule }),
+      reply: StoredDelegationRule,
+    },
+  ),
+  backtestDelegationRule: post(
+    "/api/work/delegation-rules/backtest",
+    who.staff,
+    "tries it on past answers",
+    {
+      formerly: "/api/work/policies/backtest",
+      body: RuleVersion,
+      reply: Backtest,
+    },
+  ),
+  setDelegationRuleState: post(
+    "/api/work/delegation-rules/state",
+    who.staff,
+    "takes it live, or retires it",
+    {
+      formerly: "/api/work/policies/state",
+      body: RuleVersion.extend({ state: z.enum(["live", "retired"]) }),
+      reply: Ok,
+    },
+  ),
 
   // joining
   ownJoining: get("/api/joining", who.people, "where one stands on the way in", { reply: Joining }),

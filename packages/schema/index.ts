@@ -16,7 +16,7 @@ export * from "./models.ts";
 export { type Names, type Operation, pathsOf, type Rule, who } from "./operation.ts";
 export * from "./numerics.ts";
 export * from "./own.ts";
-export * from "./policy.ts";
+export * from "./delegation.ts";
 export * from "./prompt.ts";
 export * from "./quality.ts";
 export * from "./quality-report.ts";

@@ -11,7 +11,7 @@ export * from "./invitations.ts";
 export * from "./joining.ts";
 export * from "./ledger.ts";
 export * from "./own-work.ts";
-export * from "./policies.ts";
+export * from "./delegation.ts";
 export * from "./quality.ts";
 export {
   addRule,

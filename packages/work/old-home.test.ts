@@ -1,15 +1,20 @@
-/** A home from before migration 070 opens with all that it knew, and goes on: its measuring tasks were an experiment's. */
+/**
+ * A home from before migration 070 opens with all that it knew, and goes on: its measuring tasks were an experiment's, what
+ * delegates work was called a policy.
+ */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { PersonId } from "@tiller/schema";
+import { LeaseId, PersonId } from "@tiller/schema";
 import { listExperiments } from "@tiller/lab";
 import { openStore, sql, type Store } from "@tiller/store";
 import { knownMigrations } from "@tiller/store/store.ts";
 import { openBatches } from "./batches.ts";
+import { listDelegationRules, setDelegationRuleState } from "./delegation.ts";
+import { delegationAtWork } from "./live-delegation.ts";
 import { goldAnswers, pickBlindDuplicate, pickGold } from "./gold.ts";
 import { populationsOf, qualityData } from "./quality.ts";
 import { takeLease } from "./work.ts";
@@ -20,6 +25,29 @@ let first: Store;
 let store: Store;
 const [ann, ruth] = ["ann", "ruth"].map((id) => PersonId.parse(id)) as [PersonId, PersonId];
 
+/** A delegation rule as it was saved, and what trying it said. */
+const rule = {
+  title: "First",
+  kind: "comparison",
+  experiment: null,
+  field: "choice",
+  rules: [{ when: [{ signal: "answers", is: "below", value: 2 }], act: "ask" }],
+  most: 2,
+  scoring: "anyone",
+  explore: 0.1,
+};
+const change = { change: 0, low: 0, high: 0 };
+const agreement = { ...change, before: 1, after: 1, judged: 1, against: "known answers" };
+const tried = {
+  tasks: 1,
+  recorded: 2,
+  fired: [{ rule: "ask one more", times: 1 }],
+  used: 2,
+  reviews: 0,
+  cost: change,
+  agreement,
+  sentence: "s",
+};
 /** As the program of then wrote them: batches of `measuring`, cancelled from the start. */
 const written = `
   insert into person (id, name, pseudonym, role) values ('ann', 'A', 'ann', 'rater'), ('ruth', 'R', 'ruth', 'researcher');
@@ -41,6 +69,8 @@ const written = `
       ('ann', 'measuring/gold/g1/1@1'), ('ann', 'measuring/again/e/b/1'), ('ruth', 'measuring/twin/e/b/1')) x(p, t);
   insert into answer (id, task, lease, person, value, swap, active_seconds, idle_seconds)
     select id, task, id, person, '{"choice": "a"}', false, 1, 0 from lease;
+  insert into policy (name, version, state, body, backtest, by) values ('split', 1, 'retired', '${JSON.stringify(rule)}', null, 'ruth'),
+    ('split', 2, 'live', '${JSON.stringify({ ...rule, title: "Second" })}', '${JSON.stringify(tried)}', 'ruth');
   insert into roster (person, kind, experiment) values ('ann', 'comparison', null);`;
 
 beforeAll(async () => {
@@ -110,4 +140,18 @@ test("what was measured counts as before, a blind duplicate with its original; n
   expect(await pickBlindDuplicate(db, ruth, { fraction: 0.2 })).not.toBe("measuring/twin/e/b/1");
   const lease = await takeLease(db, ann, { swap: false, role: "rater", chance: () => 0.9 });
   expect(lease?.task).toBe("e/b/3");
+});
+
+test("a policy of then is a delegation rule, as it was saved, and is still at work", async () => {
+  const saved = await listDelegationRules(store.db);
+  expect(saved.map((r) => [r.name, r.version, r.state, r.body.title])).toEqual([
+    ["split", 2, "live", "Second"],
+    ["split", 1, "retired", "First"],
+  ]);
+  expect(saved[0]).toMatchObject({ body: { rules: rule.rules }, backtest: tried });
+  const decide = await delegationAtWork(store.db)("ann e/b/1", ann);
+  const people = await decide!(store.db, { lease: LeaseId.parse("x"), value: { choice: "b" } });
+  expect(people).toBe(2); // one answer so far, and this one: no clause holds, so it is enough
+  await setDelegationRuleState(store.db, ruth, { name: "split", version: 2, state: "retired" });
+  expect(await delegationAtWork(store.db)("ann e/b/1", ann)).toBeUndefined();
 });

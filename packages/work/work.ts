@@ -368,7 +368,7 @@ const storeAnswer = (
   );
 };
 
-/** The same under a policy: the task is locked while it decides, so the places change with the answer and never after it. */
+/** The same under a delegation rule: the task is locked while it decides, so the places change with the answer and never after it. */
 const storeDeciding = (db: Db, person: PersonId, s: Submit, decide: DecidePeople) =>
   db.transaction(async (tx) => {
     const live = await tx.run(

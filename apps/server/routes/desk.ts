@@ -29,7 +29,7 @@ import {
   whyNothing,
 } from "@tiller/work";
 import type { Deps } from "../context.ts";
-import { policiesAtWork } from "@tiller/work/live-policies.ts";
+import { delegationAtWork } from "@tiller/work/live-delegation.ts";
 import { type Handlers, ok } from "../operate.ts";
 
 const RETRY_MS = 3000;
@@ -39,7 +39,7 @@ const swapOf = (lease: string): boolean => rng(1, "side", lease).next() < 0.5;
 
 export const deskRoutes = (d: Deps) => {
   const { db } = d.store;
-  const policies = policiesAtWork(db);
+  const delegation = delegationAtWork(db);
   const drawnFrom = (lease: string) => {
     const random = rng(1, "gold", lease);
     return () => random.next();
@@ -72,7 +72,7 @@ export const deskRoutes = (d: Deps) => {
       const me = c.var.me.id;
       const stored = await submitAnswer(db, me, sent, {
         bound: true,
-        decide: await policies(sent.lease, me),
+        decide: await delegation(sent.lease, me),
       });
       const { earlier } = stored;
       if (!earlier) moved(stored);

@@ -1,18 +1,18 @@
-/** Work leads' API: queues and forecasts, rules, policies with their back-test. */
-import { backtest, readyPolicies } from "@tiller/crowd";
+/** Work leads' API: queues and forecasts, rules, delegation rules with their back-test. */
+import { backtest, readyDelegationRules } from "@tiller/crowd";
 import { TillerError } from "@tiller/schema";
 import {
   addRule,
   endRule,
   forecastQueues,
   keepBacktest,
-  listPolicies,
+  listDelegationRules,
   listRoster,
   listRules,
   listWorkers,
   pastAnswers,
-  savePolicy,
-  setPolicyState,
+  saveDelegationRule,
+  setDelegationRuleState,
   workEvents,
 } from "@tiller/work";
 import type { Deps } from "../context.ts";
@@ -21,13 +21,13 @@ import { type Handlers, ok } from "../operate.ts";
 export const workRoutes = (d: Deps) => {
   const { db } = d.store;
   const find = async (v: { name: string; version: number }) => {
-    const found = (await listPolicies(db)).find(
+    const found = (await listDelegationRules(db)).find(
       (p) => p.name === v.name && p.version === v.version,
     );
     if (!found)
       throw new TillerError(
         "not_found",
-        `there is no version ${v.version} of the policy ${v.name}. Look at the list.`,
+        `there is no version ${v.version} of the delegation rule ${v.name}. Look at the list.`,
       );
     return found;
   };
@@ -42,15 +42,15 @@ export const workRoutes = (d: Deps) => {
       await endRule(db, c.var.me.id, id);
       return ok;
     },
-    listPolicies: async (_, { kind }) => {
-      const ready = Object.entries(readyPolicies).map(([name, make]) => ({
+    listDelegationRules: async (_, { kind }) => {
+      const ready = Object.entries(readyDelegationRules).map(([name, make]) => ({
         name,
         body: make(kind),
       }));
-      return { policies: await listPolicies(db), ready };
+      return { rules: await listDelegationRules(db), ready };
     },
-    savePolicy: (c, { body }) => savePolicy(db, c.var.me.id, body),
-    backtestPolicy: async (_, { body: v }) => {
+    saveDelegationRule: (c, { body }) => saveDelegationRule(db, c.var.me.id, body),
+    backtestDelegationRule: async (_, { body: v }) => {
       const { body } = await find(v);
       const past = await pastAnswers(db, body);
       if (past.length < 2)
@@ -70,8 +70,8 @@ export const workRoutes = (d: Deps) => {
       await keepBacktest(db, { ...v, backtest: result });
       return result;
     },
-    setPolicyState: async (c, { body }) => {
-      await setPolicyState(db, c.var.me.id, body);
+    setDelegationRuleState: async (c, { body }) => {
+      await setDelegationRuleState(db, c.var.me.id, body);
       return ok;
     },
   } satisfies Partial<Handlers>;

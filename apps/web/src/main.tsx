@@ -50,7 +50,7 @@ import { Playground } from "./studio/playground.tsx";
 import { PreviewsPage } from "./task/previews.tsx";
 import { TracePage } from "./trace/page.tsx";
 import { Place } from "./trace/tree.ts";
-import { PoliciesPage } from "./work/policies.tsx";
+import { DelegationPage } from "./work/delegation.tsx";
 
 const client = new QueryClient({ defaultOptions: { queries: { retry: 1, staleTime: 2000 } } });
 const useMe = () => useQuery({ ...asking("me"), retry: false });
@@ -95,7 +95,7 @@ function Shell() {
           {staff && <Link to="/control">Control room</Link>}
           {staff && <Link to="/people">People</Link>}
           {staff && <Link to="/studio/tasks">Tasks</Link>}
-          {staff && <Link to="/policies">Policies</Link>}
+          {staff && <Link to="/delegation">Delegation</Link>}
           {staff && <Link to="/playground">Playground</Link>}
           {staff && <Link to="/quality">Quality</Link>}
           {staff && <Link to="/desk/inbox">Inbox</Link>}
@@ -153,7 +153,8 @@ const routeTree = root.addChildren([
   page("/quality/gold", GoldPage),
   page("/quality/threads", ThreadsPage),
   page("/joining", JoiningPage),
-  page("/policies", PoliciesPage),
+  page("/delegation", DelegationPage),
+  page("/policies", () => <Navigate to="/delegation" replace />), // as it was before
   page("/control", ControlPage),
   page("/people", withMe(RosterPage)),
   page("/people/work", withMe(WorkPage)),

@@ -1,10 +1,17 @@
-/** A live policy through HTTP: it raises and lowers what a task wants as answers come, and the overlap stays exact. */
+/** A live delegation rule through HTTP: it raises and lowers what a task wants as answers come, and the overlap stays exact. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { comparison } from "../recipes/better-continuations/comparison.ts";
-import { Backtest, ExperimentId, NextReply, PersonId, Policy, StoredPolicy } from "@tiller/schema";
+import {
+  Backtest,
+  ExperimentId,
+  NextReply,
+  PersonId,
+  DelegationRule,
+  StoredDelegationRule,
+} from "@tiller/schema";
 import { createExperiment } from "@tiller/lab";
 import { ensurePerson, issueToken, sql, type Store } from "@tiller/store";
 import { postBatch } from "@tiller/work";
@@ -98,7 +105,7 @@ test("tried on the past, then live: sure tasks want fewer, split ones more, a re
     config: {},
     stages: [],
   });
-  const body = Policy.parse({
+  const body = DelegationRule.parse({
     title: "Two, more where they split",
     kind: "comparison",
     rules: [
@@ -109,22 +116,22 @@ test("tried on the past, then live: sure tasks want fewer, split ones more, a re
     ],
     most: 4,
   });
-  const saved = await call("ruth", "work/policies", { name: "split", body }, StoredPolicy);
+  const saved = await call("ruth", "work/policies", { name: "split", body }, StoredDelegationRule); // its former path
   expect(saved).toMatchObject({ version: 1, state: "draft" });
   const version = { name: "split", version: 1 };
   await expect(
-    call("ruth", "work/policies/state", { ...version, state: "live" }, z.unknown()),
+    call("ruth", "work/delegation-rules/state", { ...version, state: "live" }, z.unknown()),
   ).rejects.toThrow(/not tried/);
-  await expect(call("ruth", "work/policies/backtest", version, Backtest)).rejects.toThrow(
+  await expect(call("ruth", "work/delegation-rules/backtest", version, Backtest)).rejects.toThrow(
     /there are 0 answers/,
   );
 
   await post("e/past", 6, 3);
   for (const who of ["p0", "p1", "p2"]) while (await work(who, () => "a"));
-  const tried = await call("ruth", "work/policies/backtest", version, Backtest);
+  const tried = await call("ruth", "work/delegation-rules/backtest", version, Backtest);
   expect(tried).toMatchObject({ tasks: 6, recorded: 12 }); // one of three held out
   expect(tried.fired[0]!.times).toBe(12);
-  await call("ruth", "work/policies/state", { ...version, state: "live" }, z.unknown());
+  await call("ruth", "work/delegation-rules/state", { ...version, state: "live" }, z.unknown());
   await new Promise((r) => setTimeout(r, 2100)); // servers look every two seconds
 
   // passage 0: all say a; passage 1: two and two
@@ -139,7 +146,7 @@ test("tried on the past, then live: sure tasks want fewer, split ones more, a re
   expect(asked.kind === "task" && asked.lease.task).toBe("measuring/twin/e/live/1");
 }, 60_000);
 
-test("many at once under a policy: never a place too many", async () => {
+test("many at once under a rule: never a place too many", async () => {
   await post("e/many", 20, 3);
   await Promise.all(
     Array.from({ length: 8 }, async (_, who) => {
@@ -189,10 +196,10 @@ test("the page shows the rules in words and what they would have done, at both w
     };
     expect(found.violations.filter((v) => ["serious", "critical"].includes(v.impact))).toEqual([]);
     const shots = process.env["TILLER_SCREENSHOTS"];
-    if (shots) await page.screenshot({ path: `${shots}/policies.png`, fullPage: true });
+    if (shots) await page.screenshot({ path: `${shots}/delegation.png`, fullPage: true });
     await page.setViewportSize({ width: 390, height: 844 });
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(390);
-    if (shots) await page.screenshot({ path: `${shots}/policies-phone.png`, fullPage: true });
+    if (shots) await page.screenshot({ path: `${shots}/delegation-phone.png`, fullPage: true });
   } finally {
     await browser.close();
   }

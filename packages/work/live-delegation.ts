@@ -1,43 +1,43 @@
 /**
- * Policies at work: asked with every answer whether the task wants more people, fewer, or a researcher. What is known
+ * Delegation rules at work: asked with every answer whether the task wants more people, fewer, or a researcher. What is known
  * about people's reliability is learnt from past answers, and refreshed as they come in.
  */
 import { learnFrom, type Learnt, wantedAfter } from "@tiller/crowd";
-import type { StoredPolicy } from "@tiller/schema";
+import type { StoredDelegationRule } from "@tiller/schema";
 import { at as valueAt } from "@tiller/task";
 import {
   askReview,
-  livePolicies,
+  liveDelegationRules,
   pastAnswers,
   saidAbout,
   saveSkills,
   situationOf,
   tasksIn,
-} from "./policies.ts";
+} from "./delegation.ts";
 import { type Db } from "@tiller/store";
 import { type DecidePeople } from "./work.ts";
 
-const POLICIES_MS = 2000;
+const RULES_MS = 2000;
 const LEARNT_MS = 30_000;
 
-/** Returns what decides about one lease's task; undefined where no policy is live for it. */
-export function policiesAtWork(db: Db) {
-  let live: { at: number; list: Promise<StoredPolicy[]> } | undefined;
+/** Returns what decides about one lease's task; undefined where no rule is live for it. */
+export function delegationAtWork(db: Db) {
+  let live: { at: number; list: Promise<StoredDelegationRule[]> } | undefined;
   const learnt = new Map<string, { at: number; what: Promise<Learnt> }>();
   const sizes = new Map<string, number>();
 
-  const policies = (): Promise<StoredPolicy[]> => {
-    if (!live || performance.now() - live.at > POLICIES_MS)
-      live = { at: performance.now(), list: livePolicies(db) };
+  const rules = (): Promise<StoredDelegationRule[]> => {
+    if (!live || performance.now() - live.at > RULES_MS)
+      live = { at: performance.now(), list: liveDelegationRules(db) };
     return live.list;
   };
-  const learn = async ({ body }: StoredPolicy): Promise<Learnt> => {
+  const learn = async ({ body }: StoredDelegationRule): Promise<Learnt> => {
     const learnt = learnFrom(body, await pastAnswers(db, body));
     if (body.scoring === "suited" && learnt.labels.length)
       await saveSkills(db, { kind: body.kind, skills: learnt.skills });
     return learnt;
   };
-  const known = (p: StoredPolicy): Promise<Learnt> => {
+  const known = (p: StoredDelegationRule): Promise<Learnt> => {
     const key = `${p.name}@${p.version}`;
     const before = learnt.get(key);
     if (before && performance.now() - before.at < LEARNT_MS) return before.what;
@@ -48,20 +48,20 @@ export function policiesAtWork(db: Db) {
   };
 
   return async (lease: string, person: string): Promise<DecidePeople | undefined> => {
-    const list = await policies();
+    const list = await rules();
     if (!list.length) return undefined;
     const at = await situationOf(db, lease);
     if (!at) return undefined;
-    const policy = list
+    const rule = list
       .filter(
         (p) => p.body.kind === at.kind && (p.body.experiment ?? at.experiment) === at.experiment,
       )
       .toSorted(
         (a, b) => Number(b.body.experiment !== null) - Number(a.body.experiment !== null),
       )[0];
-    if (!policy) return undefined;
-    const { body } = policy;
-    const before = await known(policy);
+    if (!rule) return undefined;
+    const { body } = rule;
+    const before = await known(rule);
     if (!sizes.has(at.batch)) sizes.set(at.batch, await tasksIn(db, at.batch));
     return async (tx, { value }) => {
       const mine = valueAt(value, body.field);

@@ -1,16 +1,16 @@
-/** Delegation policies: the rules in words, what they would have done on past answers, and which one is at work. */
+/** Delegation rules in words, what they would have done on past answers, and which one is at work. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import {
   type Backtest,
-  type Policy,
-  policySignals,
-  type PolicyRule,
-  type StoredPolicy,
+  type DelegationRule,
+  delegationSignals,
+  type DelegationClause,
+  type StoredDelegationRule,
 } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
 import { Badge, Card, Empty, Loaded, percent } from "../design/components.tsx";
-import "./policies.css";
+import "./delegation.css";
 
 const acts = { ask: "Ask one more", stop: "Enough", review: "A researcher looks" } as const;
 const whom = {
@@ -19,17 +19,17 @@ const whom = {
   suited: "whoever is best at the topic first",
 } as const;
 const tone = { draft: undefined, live: "good", retired: "warn" } as const;
-const words = (r: PolicyRule) =>
+const words = (r: DelegationClause) =>
   r.when.length
-    ? r.when.map((c) => `${policySignals[c.signal]} ${c.is} ${c.value}`).join(", and ")
+    ? r.when.map((c) => `${delegationSignals[c.signal]} ${c.is} ${c.value}`).join(", and ")
     : "otherwise";
 const signed = (x: number) => `${x > 0 ? "+" : x < 0 ? "−" : "±"}${Math.abs(100 * x).toFixed(1)}`;
 
 type Send = (name: string, act: () => Promise<unknown>) => void;
 
-export function PoliciesPage() {
+export function DelegationPage() {
   const [kind, setKind] = useState("comparison");
-  const list = useQuery(asking("listPolicies", { kind }));
+  const list = useQuery(asking("listDelegationRules", { kind }));
   const client = useQueryClient();
   const [error, setError] = useState<Error>();
   const [busy, setBusy] = useState("");
@@ -37,35 +37,35 @@ export function PoliciesPage() {
     setBusy(name);
     setError(undefined);
     act()
-      .then(() => client.invalidateQueries({ queryKey: keyOf("listPolicies") }))
+      .then(() => client.invalidateQueries({ queryKey: keyOf("listDelegationRules") }))
       .catch(setError)
       .finally(() => setBusy(""));
   };
   return (
     <main>
       <div className="stack">
-        <h1>Policies</h1>
-        <p className="quiet policies-lead">
-          How many people a task gets, when it is enough, and who is asked first. A policy is tried
-          on past answers before it goes live; the first rule that holds decides.
+        <h1>Delegation</h1>
+        <p className="quiet delegation-lead">
+          How many people a task gets, when it is enough, and who is asked first. A rule is tried on
+          past answers before it goes live; the first of its clauses that holds decides.
         </p>
       </div>
       {error && (
-        <p className="policies-error" role="alert">
+        <p className="delegation-error" role="alert">
           {error.message}
         </p>
       )}
       <Loaded query={list}>
         {(data) => (
           <>
-            {data.policies.length === 0 && (
-              <Empty title="No policies yet">
+            {data.rules.length === 0 && (
+              <Empty title="No rules yet">
                 Every task gets as many people as its experiment asks for. Start from a ready-made
                 one.
               </Empty>
             )}
-            {data.policies.map((p) => (
-              <PolicyCard
+            {data.rules.map((p) => (
+              <RuleCard
                 key={`${p.name}@${p.version}`}
                 p={p}
                 busy={busy === `${p.name}@${p.version}`}
@@ -76,12 +76,12 @@ export function PoliciesPage() {
               <label className="row">
                 <span className="quiet">Kind of work</span>
                 <input
-                  className="policies-kind"
+                  className="delegation-kind"
                   value={kind}
                   onChange={(e) => setKind(e.target.value || "comparison")}
                 />
               </label>
-              <ul className="policies-ready">
+              <ul className="delegation-ready">
                 {data.ready.map(({ name, body }) => (
                   <li key={name}>
                     <div>
@@ -93,7 +93,7 @@ export function PoliciesPage() {
                       disabled={busy === name}
                       onClick={() =>
                         send(name, () =>
-                          api.savePolicy({ body: { name: `${name}-${kind}`, body } }),
+                          api.saveDelegationRule({ body: { name: `${name}-${kind}`, body } }),
                         )
                       }
                     >
@@ -110,9 +110,9 @@ export function PoliciesPage() {
   );
 }
 
-const Rules = ({ body }: { body: Policy }) => (
+const Rules = ({ body }: { body: DelegationRule }) => (
   <>
-    <ol className="policies-rules">
+    <ol className="delegation-rules">
       {body.rules.map((r, i) => (
         <li key={i}>
           <b>{acts[r.act]}</b>{" "}
@@ -129,7 +129,7 @@ const Rules = ({ body }: { body: Policy }) => (
   </>
 );
 
-function PolicyCard({ p, busy, send }: { p: StoredPolicy; busy: boolean; send: Send }) {
+function RuleCard({ p, busy, send }: { p: StoredDelegationRule; busy: boolean; send: Send }) {
   const { name, version, body, backtest } = p;
   const id = `${name}@${version}`;
   const v = { name, version };
@@ -145,7 +145,7 @@ function PolicyCard({ p, busy, send }: { p: StoredPolicy; busy: boolean; send: S
         <button
           className="button"
           disabled={busy}
-          onClick={() => send(id, () => api.backtestPolicy({ body: v }))}
+          onClick={() => send(id, () => api.backtestDelegationRule({ body: v }))}
         >
           {busy ? "Working…" : backtest ? "Try again on past answers" : "Try on past answers"}
         </button>
@@ -153,7 +153,9 @@ function PolicyCard({ p, busy, send }: { p: StoredPolicy; busy: boolean; send: S
           <button
             className="button primary"
             disabled={busy || !backtest}
-            onClick={() => send(id, () => api.setPolicyState({ body: { ...v, state: "live" } }))}
+            onClick={() =>
+              send(id, () => api.setDelegationRuleState({ body: { ...v, state: "live" } }))
+            }
           >
             Put to work
           </button>
@@ -162,7 +164,9 @@ function PolicyCard({ p, busy, send }: { p: StoredPolicy; busy: boolean; send: S
           <button
             className="button"
             disabled={busy}
-            onClick={() => send(id, () => api.setPolicyState({ body: { ...v, state: "retired" } }))}
+            onClick={() =>
+              send(id, () => api.setDelegationRuleState({ body: { ...v, state: "retired" } }))
+            }
           >
             Take out
           </button>
@@ -173,7 +177,7 @@ function PolicyCard({ p, busy, send }: { p: StoredPolicy; busy: boolean; send: S
 }
 
 const Tried = ({ b }: { b: Backtest }) => (
-  <div className="policies-tried stack">
+  <div className="delegation-tried stack">
     <div className="stats">
       <div>
         <span className="quiet small">Cost</span>
@@ -196,7 +200,7 @@ const Tried = ({ b }: { b: Backtest }) => (
         <span className="quiet small">of {b.tasks} tasks</span>
       </div>
     </div>
-    <ul className="policies-fired">
+    <ul className="delegation-fired">
       {b.fired.map((f) => (
         <li key={f.rule}>
           <span className="num">{f.times}</span> times: {f.rule}

@@ -1,8 +1,8 @@
-/** Delegation policies: what can never hold is refused where it stands. */
+/** Delegation rules: what can never hold is refused where it stands. */
 import { expect, test } from "vitest";
-import { NewPolicy } from "./policy.ts";
+import { NewDelegationRule } from "./delegation.ts";
 
-const policy = (signal: string, value: number, more: object = {}) => ({
+const rule = (signal: string, value: number, more: object = {}) => ({
   title: "t",
   kind: "comparison",
   rules: [{ when: [{ signal, is: "at least", value }], act: "stop" }],
@@ -16,16 +16,16 @@ test.each([
   ["constructor", 0.5, /^rules\.0\.when\.0\.signal/],
   ["top", NaN, /^rules\.0\.when\.0\.value/],
 ])("%s at least %d is refused by its name", (signal, value, why) => {
-  const { error } = NewPolicy.safeParse(policy(signal, value));
+  const { error } = NewDelegationRule.safeParse(rule(signal, value));
   const [issue] = error!.issues;
   expect(`${issue!.path.join(".")} ${issue!.message}`).toMatch(why);
 });
 test("a budget above what a task may get is refused, and what can hold is taken", () => {
-  const { error } = NewPolicy.safeParse(policy("top", 0.8, { most: 3, perTask: 4 }));
+  const { error } = NewDelegationRule.safeParse(rule("top", 0.8, { most: 3, perTask: 4 }));
   expect(error?.issues[0]).toMatchObject({
     path: ["perTask"],
     message: expect.stringContaining("3"),
   });
   for (const value of [0, 0.8, 1])
-    expect(NewPolicy.safeParse(policy("top", value)).success).toBe(true);
+    expect(NewDelegationRule.safeParse(rule("top", value)).success).toBe(true);
 });

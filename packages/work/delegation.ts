@@ -1,11 +1,11 @@
-/** Delegation policies in the database, and the past answers they are tried on. What they decide is in packages/crowd. */
+/** Delegation rules in the database, and the past answers they are tried on. What they decide is in packages/crowd. */
 import { z } from "zod";
 import {
   type Backtest,
   type ExperimentId,
   type PersonId,
-  type Policy,
-  StoredPolicy,
+  type DelegationRule,
+  StoredDelegationRule,
   TillerError,
 } from "@tiller/schema";
 import { recordWork } from "./rules.ts";
@@ -13,28 +13,31 @@ import { type Db, sql } from "@tiller/store";
 
 const columns = sql`p.name, p.version, p.state, p.body, p.backtest, p.at`;
 
-export const listPolicies = (db: Db): Promise<StoredPolicy[]> =>
-  db.many(sql`select ${columns} from policy p order by p.name, p.version desc`, StoredPolicy);
+export const listDelegationRules = (db: Db): Promise<StoredDelegationRule[]> =>
+  db.many(
+    sql`select ${columns} from delegation_rule p order by p.name, p.version desc`,
+    StoredDelegationRule,
+  );
 
-/** A new version of a policy, as a draft. The same body again is the version it was. */
-export const savePolicy = (
+/** A new version of a rule, as a draft. The same body again is the version it was. */
+export const saveDelegationRule = (
   db: Db,
   by: PersonId,
-  o: { name: string; body: Policy },
-): Promise<StoredPolicy> =>
+  o: { name: string; body: DelegationRule },
+): Promise<StoredDelegationRule> =>
   db.transaction(async (tx) => {
-    await tx.run(sql`select pg_advisory_xact_lock(hashtext(${`policy ${o.name}`}))`);
+    await tx.run(sql`select pg_advisory_xact_lock(hashtext(${`delegation rule ${o.name}`}))`);
     const body = JSON.stringify(o.body);
     const same = await tx.maybe(
-      sql`select ${columns} from policy p where name = ${o.name} and body = ${body}::jsonb order by version desc limit 1`,
-      StoredPolicy,
+      sql`select ${columns} from delegation_rule p where name = ${o.name} and body = ${body}::jsonb order by version desc limit 1`,
+      StoredDelegationRule,
     );
     if (same) return same;
     const made = await tx.one(
-      sql`insert into policy as p (name, version, body, by) select ${o.name}, coalesce(max(version), 0) + 1, ${body}::jsonb, ${by} from policy where name = ${o.name} returning ${columns}`,
-      StoredPolicy,
+      sql`insert into delegation_rule as p (name, version, body, by) select ${o.name}, coalesce(max(version), 0) + 1, ${body}::jsonb, ${by} from delegation_rule where name = ${o.name} returning ${columns}`,
+      StoredDelegationRule,
     );
-    await recordWork(tx, by, "policy", { name: o.name, version: made.version });
+    await recordWork(tx, by, "delegation rule", { name: o.name, version: made.version });
     return made;
   });
 
@@ -43,45 +46,47 @@ export const keepBacktest = (
   o: { name: string; version: number; backtest: Backtest },
 ): Promise<number> =>
   db.run(
-    sql`update policy set backtest = ${JSON.stringify(o.backtest)} where name = ${o.name} and version = ${o.version}`,
+    sql`update delegation_rule set backtest = ${JSON.stringify(o.backtest)} where name = ${o.name} and version = ${o.version}`,
   );
 
 /** Puts a version to work, or takes it out. Only one that was tried on past answers goes live. */
-export const setPolicyState = (
+export const setDelegationRuleState = (
   db: Db,
   by: PersonId,
   o: { name: string; version: number; state: "live" | "retired" },
 ): Promise<void> =>
   db.transaction(async (tx) => {
-    const policy = await tx.maybe(
-      sql`select ${columns} from policy p where name = ${o.name} and version = ${o.version} for update`,
-      StoredPolicy,
+    const rule = await tx.maybe(
+      sql`select ${columns} from delegation_rule p where name = ${o.name} and version = ${o.version} for update`,
+      StoredDelegationRule,
     );
-    if (!policy)
+    if (!rule)
       throw new TillerError(
         "not_found",
-        `there is no version ${o.version} of the policy ${o.name}. Look at the list.`,
+        `there is no version ${o.version} of the delegation rule ${o.name}. Look at the list.`,
       );
-    if (o.state === "live" && !policy.backtest)
+    if (o.state === "live" && !rule.backtest)
       throw new TillerError(
         "not_tried",
         `version ${o.version} of ${o.name} was not tried on past answers. Try it first.`,
       );
     if (o.state === "live")
       await tx.run(
-        sql`update policy set state = 'retired' where state = 'live' and (name = ${o.name}
-              or (body->>'kind' = ${policy.body.kind} and body->>'experiment' is not distinct from ${policy.body.experiment}))`,
+        sql`update delegation_rule set state = 'retired' where state = 'live' and (name = ${o.name}
+              or (body->>'kind' = ${rule.body.kind} and body->>'experiment' is not distinct from ${rule.body.experiment}))`,
       );
     await tx.run(
-      sql`update policy set state = ${o.state} where name = ${o.name} and version = ${o.version}`,
+      sql`update delegation_rule set state = ${o.state} where name = ${o.name} and version = ${o.version}`,
     );
-    if (o.state === "retired")
-      await tx.run(sql`delete from skill where kind = ${policy.body.kind}`);
-    await recordWork(tx, by, `policy ${o.state}`, { name: o.name, version: o.version });
+    if (o.state === "retired") await tx.run(sql`delete from skill where kind = ${rule.body.kind}`);
+    await recordWork(tx, by, `delegation rule ${o.state}`, { name: o.name, version: o.version });
   });
 
-export const livePolicies = (db: Db): Promise<StoredPolicy[]> =>
-  db.many(sql`select ${columns} from policy p where p.state = 'live'`, StoredPolicy);
+export const liveDelegationRules = (db: Db): Promise<StoredDelegationRule[]> =>
+  db.many(
+    sql`select ${columns} from delegation_rule p where p.state = 'live'`,
+    StoredDelegationRule,
+  );
 
 const PastRow = z.object({
   task: z.string(),
@@ -114,7 +119,7 @@ const Situation = z.object({
   batch: z.string(),
   wanted: z.number(),
 });
-/** Where a lease's task stands, if it does not only measure; cheap enough for every submission under a policy. */
+/** Where a lease's task stands, if it does not only measure; cheap enough for every submission under a rule. */
 export const situationOf = (
   db: Db,
   lease: string,

@@ -1,21 +1,28 @@
-/** Policies: rules in order, bounds and budgets, and what a back-test says about a policy with a known effect. */
+/** Delegation rules: clauses in order, bounds and budgets, and what a back-test says about a rule with a known effect. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Policy, rng } from "@tiller/schema";
-import { decide, learnFrom, readyPolicies, ruleText, signalsOf, wantedAfter } from "./policy.ts";
+import { DelegationRule, rng } from "@tiller/schema";
+import {
+  decide,
+  learnFrom,
+  readyDelegationRules,
+  clauseText,
+  signalsOf,
+  wantedAfter,
+} from "./delegation.ts";
 import { posteriorOf } from "./one-coin.ts";
-import { backtest } from "./policy-backtest.ts";
+import { backtest } from "./delegation-backtest.ts";
 
-test("the first rule that holds decides; without one it is enough; nothing exceeds the most", () => {
-  const p = readyPolicies.adaptive!("comparison");
-  expect(decide(p, signalsOf([1, 0], [0.75, 0.25]))).toEqual({ act: "ask", rule: 0 });
-  expect(decide(p, signalsOf([2, 0], [0.98, 0.02]))).toEqual({ act: "stop", rule: 1 });
-  expect(decide(p, signalsOf([1, 1], [0.5, 0.5]))).toEqual({ act: "ask", rule: 2 });
+test("the first clause that holds decides; without one it is enough; nothing exceeds the most", () => {
+  const p = readyDelegationRules.adaptive!("comparison");
+  expect(decide(p, signalsOf([1, 0], [0.75, 0.25]))).toEqual({ act: "ask", clause: 0 });
+  expect(decide(p, signalsOf([2, 0], [0.98, 0.02]))).toEqual({ act: "stop", clause: 1 });
+  expect(decide(p, signalsOf([1, 1], [0.5, 0.5]))).toEqual({ act: "ask", clause: 2 });
   expect(decide(p, signalsOf([4, 3], [0.6, 0.4])).act).toBe("stop");
-  const review = readyPolicies.review!("comparison");
-  expect(decide(review, signalsOf([2, 1], [0.7, 0.3]))).toEqual({ act: "review", rule: 1 });
-  expect(decide(review, signalsOf([3, 0], [0.99, 0.01]))).toEqual({ act: "stop", rule: -1 });
-  expect(ruleText(review.rules[1]!)).toBe(
+  const review = readyDelegationRules.review!("comparison");
+  expect(decide(review, signalsOf([2, 1], [0.7, 0.3]))).toEqual({ act: "review", clause: 1 });
+  expect(decide(review, signalsOf([3, 0], [0.99, 0.01]))).toEqual({ act: "stop", clause: -1 });
+  expect(clauseText(review.rules[1]!)).toBe(
     "a researcher looks when probability of the most probable answer below 0.8",
   );
 });
@@ -28,8 +35,8 @@ test("three coins by hand", () => {
 });
 
 test("after each answer: one more, enough, or a researcher with the votes in words; a used-up budget asks nobody", () => {
-  const p = Policy.parse({
-    ...readyPolicies.review!("k"),
+  const p = DelegationRule.parse({
+    ...readyDelegationRules.review!("k"),
     title: "Two",
     rules: [
       { when: [{ signal: "answers", is: "below", value: 2 }], act: "ask" },
@@ -95,7 +102,7 @@ const crowd = (tasks: number, right: (worker: number, topic: number) => number, 
 
 test("fixed overlap costs what it says, and its rule fires once an answer", () => {
   const r = backtest(
-    readyPolicies.fixed!("k"),
+    readyDelegationRules.fixed!("k"),
     crowd(200, () => 0.8, 9),
   );
   expect(r.used).toBe(600);
@@ -111,12 +118,12 @@ test("fixed overlap costs what it says, and its rule fires once an answer", () =
 
 test("until sure: less than fixed overlap of five, and as right", () => {
   const past = crowd(400, (w) => [0.95, 0.9, 0.9, 0.65, 0.6, 0.6, 0.55][w]!, 7);
-  const five = Policy.parse({
-    ...readyPolicies.fixed!("k"),
+  const five = DelegationRule.parse({
+    ...readyDelegationRules.fixed!("k"),
     most: 5,
     rules: [{ when: [{ signal: "answers", is: "below", value: 5 }], act: "ask" }],
   });
-  const r = backtest(readyPolicies.adaptive!("k"), past, { baseline: five });
+  const r = backtest(readyDelegationRules.adaptive!("k"), past, { baseline: five });
   expect(r.cost.high).toBeLessThan(-0.2);
   expect(r.agreement.low).toBeGreaterThan(-0.02);
 });
@@ -124,7 +131,7 @@ test("until sure: less than fixed overlap of five, and as right", () => {
 test("who is best at the topic is found: two answers beat two from anyone", () => {
   const past = crowd(600, (w, topic) => (w % 2 === topic ? 0.95 : 0.6), 6);
   const two = {
-    ...readyPolicies.suited!("k"),
+    ...readyDelegationRules.suited!("k"),
     most: 2,
     rules: [
       {
@@ -133,22 +140,22 @@ test("who is best at the topic is found: two answers beat two from anyone", () =
       },
     ],
   };
-  const anyone = Policy.parse({ ...two, scoring: "anyone" });
-  const r = backtest(Policy.parse(two), past, { baseline: anyone });
+  const anyone = DelegationRule.parse({ ...two, scoring: "anyone" });
+  const r = backtest(DelegationRule.parse(two), past, { baseline: anyone });
   expect(r.cost.change).toBe(0);
   expect(r.agreement.low).toBeGreaterThan(0);
 });
 
 test("without known answers it is measured on answers that both sides never saw", () => {
   const { answers } = crowd(300, () => 0.85, 5);
-  const r = backtest(readyPolicies.review!("k"), { answers });
+  const r = backtest(readyDelegationRules.review!("k"), { answers });
   expect(r.agreement.against).toBe("held-out answers");
   expect(r.recorded).toBe(answers.length - 300);
   expect(r.agreement.after).toBeGreaterThan(0.7);
   expect(r.reviews).toBeGreaterThan(0);
 });
 
-test("whatever the policy, bounds and budget hold", () => {
+test("whatever the rule, bounds and budget hold", () => {
   const past = crowd(40, () => 0.7, 6);
   fc.assert(
     fc.property(
@@ -160,7 +167,10 @@ test("whatever the policy, bounds and budget hold", () => {
           { when: [{ signal: "top", is: "at least", value: sure }], act: "stop" },
           { when: [], act: "ask" },
         ];
-        const r = backtest(Policy.parse({ title: "t", kind: "k", rules, most, perTask }), past);
+        const r = backtest(
+          DelegationRule.parse({ title: "t", kind: "k", rules, most, perTask }),
+          past,
+        );
         expect(r.used).toBeLessThanOrEqual(Math.min(most, 6) * 40);
         if (perTask) expect(r.used).toBeLessThanOrEqual(perTask * 40);
       },

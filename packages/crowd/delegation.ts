@@ -1,14 +1,20 @@
 /**
- * Delegation policies at work: the signals of a task, the rule that decides, the functions that say whom to ask first,
+ * Delegation rules at work: the signals of a task, the clause that decides, the functions that say whom to ask first,
  * and the ready-made ones. The same `decide` serves the back-test and the live server.
  */
-import { largest, Policy, type PolicyRule, type PolicySignal, policySignals } from "@tiller/schema";
+import {
+  largest,
+  DelegationRule,
+  type DelegationClause,
+  type DelegationSignal,
+  delegationSignals,
+} from "@tiller/schema";
 import { labelTable, type LabelTable } from "./labels.ts";
 import type { Inferred } from "./em.ts";
 import { posteriorOf } from "./one-coin.ts";
 import { dawidSkene } from "./truth.ts";
 
-export type Signals = Readonly<Record<PolicySignal, number>>;
+export type Signals = Readonly<Record<DelegationSignal, number>>;
 
 /** Signals from the votes on each class and its probability. */
 export function signalsOf(votes: readonly number[], posterior: ArrayLike<number>): Signals {
@@ -22,22 +28,25 @@ export function signalsOf(votes: readonly number[], posterior: ArrayLike<number>
   };
 }
 
-const holds = (r: PolicyRule, s: Signals) =>
+const holds = (r: DelegationClause, s: Signals) =>
   r.when.every(({ signal, is, value }) =>
     is === "below" ? s[signal] < value : s[signal] >= value,
   );
 
-/** What the first rule that holds says, and which it is; -1: none, so stop. No task gets more than `most`. */
-export function decide(p: Policy, s: Signals): { act: PolicyRule["act"]; rule: number } {
-  const rule = p.rules.findIndex((r) => holds(r, s));
-  const act = rule < 0 ? "stop" : p.rules[rule]!.act;
-  return { act: act === "ask" && s.answers >= p.most ? "stop" : act, rule };
+/** What the first clause that holds says, and which it is; -1: none, so stop. No task gets more than `most`. */
+export function decide(
+  p: DelegationRule,
+  s: Signals,
+): { act: DelegationClause["act"]; clause: number } {
+  const clause = p.rules.findIndex((r) => holds(r, s));
+  const act = clause < 0 ? "stop" : p.rules[clause]!.act;
+  return { act: act === "ask" && s.answers >= p.most ? "stop" : act, clause };
 }
 
-/** A rule in words. */
-export const ruleText = (r: PolicyRule): string => {
+/** A clause in words. */
+export const clauseText = (r: DelegationClause): string => {
   const words = { ask: "ask one more", stop: "stop", review: "a researcher looks" }[r.act];
-  const conditions = r.when.map((c) => `${policySignals[c.signal]} ${c.is} ${c.value}`);
+  const conditions = r.when.map((c) => `${delegationSignals[c.signal]} ${c.is} ${c.value}`);
   return conditions.length ? `${words} when ${conditions.join(" and ")}` : words;
 };
 
@@ -82,12 +91,12 @@ const DRAW = 4;
 /** Whom to ask first: the higher, the sooner. */
 export type Scoring = (worker: number, task: number) => number;
 export const scoringOf = (
-  p: Policy,
+  p: DelegationRule,
   t: LabelTable,
   inferred: Pick<Inferred, "posterior" | "reliability">,
   topicOf: (task: string) => string,
 ): Scoring => {
-  const table: Record<Policy["scoring"], () => Scoring> = {
+  const table: Record<DelegationRule["scoring"], () => Scoring> = {
     anyone: () => () => 0,
     reliable: () => (w) => inferred.reliability[w]!,
     suited: () => {
@@ -103,11 +112,11 @@ export const scoringOf = (
 export interface Learnt {
   readonly labels: readonly string[];
   readonly reliability: ReadonlyMap<string, number>;
-  /** by how much each is better at a topic than people are on average; only where the policy asks by it */
+  /** by how much each is better at a topic than people are on average; only where the rule asks by it */
   readonly skills: readonly { person: string; topic: string; advantage: number }[];
 }
 export function learnFrom(
-  p: Pick<Policy, "scoring">,
+  p: Pick<DelegationRule, "scoring">,
   past: readonly { task: string; worker: string; label: string; topic: string }[],
 ): Learnt {
   if (!past.length) return { labels: [], reliability: new Map(), skills: [] };
@@ -133,7 +142,7 @@ const UNKNOWN = 0.75;
  * the budget of its batch is not used up.
  */
 export function wantedAfter(
-  p: Policy,
+  p: DelegationRule,
   o: {
     said: readonly { readonly worker: string; readonly label: string }[];
     known: Pick<Learnt, "labels" | "reliability">;
@@ -158,24 +167,28 @@ export function wantedAfter(
   };
 }
 
-const below = (signal: PolicySignal, value: number) => ({ signal, is: "below" as const, value });
-const atLeast = (signal: PolicySignal, value: number) => ({
+const below = (signal: DelegationSignal, value: number) => ({
+  signal,
+  is: "below" as const,
+  value,
+});
+const atLeast = (signal: DelegationSignal, value: number) => ({
   signal,
   is: "at least" as const,
   value,
 });
 
-/** Policies to start from. */
-export const readyPolicies: Readonly<Record<string, (kind: string) => Policy>> = {
+/** Rules to start from. */
+export const readyDelegationRules: Readonly<Record<string, (kind: string) => DelegationRule>> = {
   fixed: (kind) =>
-    Policy.parse({
+    DelegationRule.parse({
       title: "Three people each",
       kind,
       rules: [{ when: [below("answers", 3)], act: "ask" }],
       most: 3,
     }),
   adaptive: (kind) =>
-    Policy.parse({
+    DelegationRule.parse({
       title: "Until sure",
       kind,
       rules: [
@@ -188,7 +201,7 @@ export const readyPolicies: Readonly<Record<string, (kind: string) => Policy>> =
       scoring: "reliable",
     }),
   suited: (kind) =>
-    Policy.parse({
+    DelegationRule.parse({
       title: "Who is best at the topic",
       kind,
       rules: [
@@ -201,7 +214,7 @@ export const readyPolicies: Readonly<Record<string, (kind: string) => Policy>> =
       explore: 0.15,
     }),
   review: (kind) =>
-    Policy.parse({
+    DelegationRule.parse({
       title: "A researcher looks where people split",
       kind,
       rules: [

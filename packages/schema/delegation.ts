@@ -1,27 +1,30 @@
 /**
- * Delegation policies: how many people a task gets, when it is enough, when a researcher looks, and who is asked first.
- * A policy is data, versioned and stored; it is tried on past answers before it goes live.
+ * Delegation rules: how many people a task gets, when it is enough, when a researcher looks, and who is asked first.
+ * A rule is data, versioned and stored; the first of its clauses that holds decides. It is tried on past answers before it goes live.
  */
 import { z } from "zod";
 import { ExperimentId } from "./ids.ts";
 
-/** What a rule may look at, about one task and the answers it has so far. */
-export const policySignals = {
+/** What a clause may look at, about one task and the answers it has so far. */
+export const delegationSignals = {
   answers: "answers so far",
   top: "probability of the most probable answer",
   margin: "how far it is ahead of the second",
   split: "fraction of answers that differ from the most frequent one",
 } as const;
-export const PolicySignal = z.enum(
-  Object.keys(policySignals) as [keyof typeof policySignals, ...(keyof typeof policySignals)[]],
+export const DelegationSignal = z.enum(
+  Object.keys(delegationSignals) as [
+    keyof typeof delegationSignals,
+    ...(keyof typeof delegationSignals)[],
+  ],
 );
-export type PolicySignal = z.infer<typeof PolicySignal>;
+export type DelegationSignal = z.infer<typeof DelegationSignal>;
 
-export const PolicyRule = z.strictObject({
+export const DelegationClause = z.strictObject({
   when: z
     .array(
       z.strictObject({
-        signal: PolicySignal,
+        signal: DelegationSignal,
         is: z.enum(["below", "at least"]),
         value: z.number(),
       }),
@@ -29,17 +32,21 @@ export const PolicyRule = z.strictObject({
     .describe("all of these; none: always"),
   act: z.enum(["ask", "stop", "review"]).describe("one more person, enough, or a researcher"),
 });
-export type PolicyRule = z.infer<typeof PolicyRule>;
+export type DelegationClause = z.infer<typeof DelegationClause>;
 
-/** Named functions in packages/crowd/policy.ts that say whom to ask first. */
+/** Named functions in packages/crowd/delegation.ts that say whom to ask first. */
 export const scorings = ["anyone", "reliable", "suited"] as const;
 
-export const Policy = z.strictObject({
+export const DelegationRule = z.strictObject({
   title: z.string().min(1).max(120),
   kind: z.string().min(1).describe("kind of work"),
   experiment: ExperimentId.nullable().default(null).describe("null: in all experiments"),
   field: z.string().min(1).default("choice").describe("the closed question that is looked at"),
-  rules: z.array(PolicyRule).min(1).max(20).describe("the first that holds decides; none: stop"),
+  rules: z
+    .array(DelegationClause)
+    .min(1)
+    .max(20)
+    .describe("the first that holds decides; none: stop"),
   most: z.int().min(1).max(100).default(20).describe("answers no task exceeds"),
   perTask: z.number().positive().optional().describe("budget: answers a task on average"),
   scoring: z.enum(scorings).default("anyone"),
@@ -50,12 +57,12 @@ export const Policy = z.strictObject({
     .default(0.1)
     .describe("fraction of asks that go to anyone, whatever the scoring says"),
 });
-export type Policy = z.infer<typeof Policy>;
+export type DelegationRule = z.infer<typeof DelegationRule>;
 
 const Change = z.strictObject({ change: z.number(), low: z.number(), high: z.number() });
 
 /** As it is saved. What was saved before these bounds is still read. */
-export const NewPolicy = Policy.superRefine(({ rules, most, perTask }, c) => {
+export const NewDelegationRule = DelegationRule.superRefine(({ rules, most, perTask }, c) => {
   const refuse = (path: (string | number)[], message: string) =>
     c.addIssue({ code: "custom", path, message });
   for (const [i, { when }] of rules.entries())
@@ -64,19 +71,19 @@ export const NewPolicy = Policy.superRefine(({ rules, most, perTask }, c) => {
       if (value < 0 || value > highest)
         refuse(
           ["rules", i, "when", k, "value"],
-          `is ${value}, and ${signal} (${policySignals[signal]}) lies between 0 and ${highest}`,
+          `is ${value}, and ${signal} (${delegationSignals[signal]}) lies between 0 and ${highest}`,
         );
     }
   if (perTask !== undefined && perTask > most)
     refuse(["perTask"], `is ${perTask}, and no task gets more than ${most} (most)`);
 });
 
-/** What a policy would have done with answers recorded earlier. Intervals are 95 %, by bootstrap over tasks. */
+/** What a rule would have done with answers recorded earlier. Intervals are 95 %, by bootstrap over tasks. */
 export const Backtest = z.strictObject({
   tasks: z.number(),
   recorded: z.number().describe("answers there are"),
   fired: z.array(z.strictObject({ rule: z.string(), times: z.number() })),
-  used: z.number().describe("answers the policy would have asked for"),
+  used: z.number().describe("answers the rule would have asked for"),
   reviews: z.number(),
   cost: Change.describe("fraction of answers more (+) or fewer (-) than the baseline"),
   agreement: Change.extend({
@@ -89,13 +96,13 @@ export const Backtest = z.strictObject({
 });
 export type Backtest = z.infer<typeof Backtest>;
 
-export const policyStates = ["draft", "live", "retired"] as const;
-export const StoredPolicy = z.strictObject({
+export const delegationRuleStates = ["draft", "live", "retired"] as const;
+export const StoredDelegationRule = z.strictObject({
   name: z.string(),
   version: z.number(),
-  state: z.enum(policyStates),
-  body: Policy,
+  state: z.enum(delegationRuleStates),
+  body: DelegationRule,
   backtest: Backtest.nullable(),
   at: z.iso.datetime(),
 });
-export type StoredPolicy = z.infer<typeof StoredPolicy>;
+export type StoredDelegationRule = z.infer<typeof StoredDelegationRule>;

@@ -1,11 +1,11 @@
 /**
- * A policy on answers recorded earlier, before it goes live: how often each rule would have fired, what it would have
+ * A delegation rule on answers recorded earlier, before it goes live: how often each clause would have fired, what it would have
  * cost, and how often the outcome would have been right, beside what was really asked. Where no answer is known, one
  * recorded answer a task is held out from both sides, and they are compared on that.
  */
-import { type Backtest, type Policy, rng } from "@tiller/schema";
+import { type Backtest, type DelegationRule, rng } from "@tiller/schema";
 import { type Label, labelTable, type LabelTable, without } from "./labels.ts";
-import { decide, ruleText, scoringOf, signalsOf } from "./policy.ts";
+import { decide, clauseText, scoringOf, signalsOf } from "./delegation.ts";
 import type { Inferred } from "./em.ts";
 import { dawidSkene } from "./truth.ts";
 
@@ -20,8 +20,12 @@ export interface Past {
   readonly topicOf?: (task: string) => string;
 }
 
-/** What the policy shows of the table: hidden answers are those it did not ask for. */
-function play(t: LabelTable, p: Policy, o: { seed: number; topicOf: (task: string) => string }) {
+/** What the rule shows of the table: hidden answers are those it did not ask for. */
+function play(
+  t: LabelTable,
+  p: DelegationRule,
+  o: { seed: number; topicOf: (task: string) => string },
+) {
   const random = rng(o.seed, "backtest");
   const hidden = new Uint8Array(t.worker.length).fill(1);
   const fired = p.rules.map(() => 0);
@@ -35,21 +39,21 @@ function play(t: LabelTable, p: Policy, o: { seed: number; topicOf: (task: strin
   const infer = (): Inferred => dawidSkene(without(t, hidden), { smoothing: SMOOTHING });
   for (let inferred = infer(); ; inferred = infer()) {
     const score = scoringOf(p, without(t, hidden), inferred, o.topicOf);
-    const due: { task: number; top: number; rule: number }[] = [];
+    const due: { task: number; top: number; clause: number }[] = [];
     for (let i = 0; i < t.tasks.length; i++) {
       if (ended.has(i)) continue;
       const votes = new Array<number>(K).fill(0);
       for (let r = t.start[i]!; r < t.start[i + 1]!; r++) if (!hidden[r]) votes[t.label[r]!]!++;
       const signals = signalsOf(votes, inferred.posterior.subarray(i * K, i * K + K));
-      const { act, rule } = decide(p, signals);
-      if (act === "ask") due.push({ task: i, top: signals.top, rule });
+      const { act, clause } = decide(p, signals);
+      if (act === "ask") due.push({ task: i, top: signals.top, clause });
       else {
         ended.set(i, act);
-        if (rule >= 0) fired[rule]!++;
+        if (clause >= 0) fired[clause]!++;
       }
     }
     let asked = 0;
-    for (const { task, rule } of random.shuffle(due).toSorted((a, b) => a.top - b.top)) {
+    for (const { task, clause } of random.shuffle(due).toSorted((a, b) => a.top - b.top)) {
       if (asked >= wave) break;
       const free: number[] = [];
       for (let r = t.start[task]!; r < t.start[task + 1]!; r++) if (hidden[r]) free.push(r);
@@ -64,7 +68,7 @@ function play(t: LabelTable, p: Policy, o: { seed: number; topicOf: (task: strin
             .shuffle(free)
             .reduce((a, b) => (score(t.worker[b]!, task) > score(t.worker[a]!, task) ? b : a));
       hidden[pick] = 0;
-      fired[rule]!++;
+      fired[clause]!++;
       used[task]!++;
       total++;
       asked++;
@@ -86,11 +90,11 @@ const topOf = (posterior: Float64Array, K: number, i: number) => {
   return best;
 };
 
-/** Tries `policy` on the past, beside `baseline` or, without one, beside all answers that were given. */
+/** Tries `rule` on the past, beside `baseline` or, without one, beside all answers that were given. */
 export function backtest(
-  policy: Policy,
+  rule: DelegationRule,
   past: Past,
-  o: { seed?: number; baseline?: Policy | undefined } = {},
+  o: { seed?: number; baseline?: DelegationRule | undefined } = {},
 ): Backtest {
   const { seed = 1, baseline } = o;
   const topicOf = past.topicOf ?? (() => "");
@@ -110,7 +114,7 @@ export function backtest(
     return whole.label[r]!;
   });
   const t = known ? whole : without(whole, drop);
-  const after = play(t, policy, { seed, topicOf });
+  const after = play(t, rule, { seed, topicOf });
   const all = Int32Array.from(t.tasks, (_, i) => t.start[i + 1]! - t.start[i]!);
   const before = baseline
     ? play(t, baseline, { seed, topicOf })
@@ -153,7 +157,7 @@ export function backtest(
     judged: judged.length,
     against: known ? ("known answers" as const) : ("held-out answers" as const),
   };
-  const fired = policy.rules.map((r, i) => ({ rule: ruleText(r), times: after.fired[i]! }));
+  const fired = rule.rules.map((r, i) => ({ rule: clauseText(r), times: after.fired[i]! }));
   return {
     tasks: t.tasks.length,
     recorded: t.worker.length,
