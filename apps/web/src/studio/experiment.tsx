@@ -19,6 +19,8 @@ import {
   when,
 } from "../design/components.tsx";
 import { VerdictBadge } from "../design/verdict.tsx";
+import { HoldButton } from "../experiments/hold.tsx";
+import { isImported } from "../experiments/row.tsx";
 import { ExperimentWords, stateTone } from "../experiments/words.tsx";
 import { Chart, chartsOf } from "./chart.tsx";
 import { useLive } from "./live.ts";
@@ -46,7 +48,7 @@ export function ExperimentPage() {
         <div>
           <h1>{data.title}</h1>
           <p className="quiet">
-            {data.recipe}, seed {data.seed}, started {when(data.startedAt)}
+            {data.recipe}, {id}, seed {data.seed}, started {when(data.startedAt)}
           </p>
         </div>
         <div className="row">
@@ -64,6 +66,7 @@ export function ExperimentPage() {
               Report
             </a>
           )}
+          <HoldButton experiment={{ id: data.id, state: data.state, imported: isImported(data) }} />
           <Badge tone={stateTone[data.state]}>{data.state}</Badge>
         </div>
       </div>
@@ -79,18 +82,20 @@ export function ExperimentPage() {
           })}
         </div>
       )}
-      <Card title="Pipeline">
-        <ol className="pipeline">
-          {data.stages.map((st) => (
-            <StageRow key={st.name} stage={st} />
-          ))}
-        </ol>
-      </Card>
+      {data.stages.length > 0 && (
+        <Card title="Pipeline">
+          <ol className="pipeline">
+            {data.stages.map((st) => (
+              <StageRow key={st.name} stage={st} />
+            ))}
+          </ol>
+        </Card>
+      )}
       {(runs.data ?? []).map((r) => (
         <Curves key={r.id} run={r} />
       ))}
       <Raters id={id} />
-      <Samples id={id} runs={runs.data ?? []} />
+      {runs.data && runs.data.length > 0 && <Samples id={id} runs={runs.data} />}
     </main>
   );
 }
