@@ -3,6 +3,7 @@
  * requests, and webhooks from the database's trigger to a receiver that checks the signature.
  */
 import { createHmac } from "node:crypto";
+import { readFileSync } from "node:fs";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
@@ -10,7 +11,14 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { createClient, formerMethods, type TillerClient } from "@tiller/client";
 import { comparison } from "../recipes/better-continuations/comparison.ts";
-import { ExperimentId, type Operation, operations, pathsOf, WebhookMessage } from "@tiller/schema";
+import {
+  ExperimentId,
+  type Operation,
+  operations,
+  own,
+  pathsOf,
+  WebhookMessage,
+} from "@tiller/schema";
 import { createExperiment, endExperiment } from "@tiller/lab";
 import { ensurePerson, issueToken, sql, type Store } from "@tiller/store";
 import { createWebhook, parseAllowed, setWebhookEnabled, startWebhooks } from "@tiller/data";
@@ -131,6 +139,24 @@ test("an operation also answers where it was before, for the same roles", async 
       expect(replies[0]!.status === 401).toBe(token === "none");
       expect(replies[0]!.status).not.toBe(404);
     }
+});
+
+/** docs/api.md names them. */
+const dropped = ["moveWork", "previewWorkMove", "pauseWorker"];
+test("what the API was on 26 November is still there, by method and path and by the client's names", () => {
+  const was = readFileSync(new URL("fixtures/api-2026-11-26.txt", import.meta.url), "utf8");
+  const before = was.trim().split("\n");
+  const now = (name: string): Operation | undefined => {
+    const today = own(formerMethods, name) ?? name;
+    return own<Operation>(operations, today);
+  };
+  const shape = (path: string) => path.replaceAll(/:\w+/g, ":");
+  const gone = before.filter((line) => {
+    const [name = "", method, path = ""] = line.split(" ");
+    const o = now(name);
+    return !o || o.method !== method || !pathsOf(o).map(shape).includes(shape(path));
+  });
+  expect(gone.map((line) => line.split(" ")[0])).toEqual(dropped.toSorted());
 });
 
 test("methods answer under the names that earlier releases had", async () => {

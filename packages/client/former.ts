@@ -18,6 +18,14 @@ export const formerMethods = {
   recordRun: "recordExperiment",
   /** @deprecated `tracedExperiment` */
   tracedRun: "tracedExperiment",
+  /** @deprecated what delegates work is a rule: `listDelegationRules` */
+  listPolicies: "listDelegationRules",
+  /** @deprecated `saveDelegationRule` */
+  savePolicy: "saveDelegationRule",
+  /** @deprecated `backtestDelegationRule` */
+  backtestPolicy: "backtestDelegationRule",
+  /** @deprecated `setDelegationRuleState` */
+  setPolicyState: "setDelegationRuleState",
   /** @deprecated `listQualificationTypes` */
   listProgrammes: "listQualificationTypes",
   /** @deprecated `saveQualificationType` */
