@@ -103,6 +103,7 @@ const table: Record<string, Record<string, string>> = {
     verdictOf: "verdict.test.ts",
     judge: "verdict.test.ts",
     concernsOf: "verdict.test.ts",
+    namesSide: "not a statistic: a word",
   },
   "../schema/numerics.ts": {
     largest: "statistics.test.ts",

@@ -1,7 +1,7 @@
 /** How each rater does: reliability and the verdict on it, agreement, side bias, speed; of any kinds of work at once. */
 import { type FieldAnswer, type Judgment, largest, type RaterRow, smallest } from "@tiller/schema";
 import { median } from "./statistics.ts";
-import { judge } from "./verdict.ts";
+import { namesSide, judge } from "./verdict.ts";
 
 /** Fewer shared answers, or choices of a side, than this say nothing of agreement or of the side. */
 const FEW = 10;
@@ -14,7 +14,7 @@ export function raterRows(given: readonly FieldAnswer[]): RaterRow[] {
   return [...Map.groupBy(rows, (r) => r.rater)]
     .map(([rater, mine]): RaterRow => {
       const answers = [...new Map(mine.map((r) => [r.task, r])).values()];
-      const sided = mine.filter((r) => r.sides && r.label !== "tie");
+      const sided = mine.filter((r) => r.sides && namesSide(r.label));
       const left = sided.filter((r) => (r.label === "a") !== r.swap).length;
       const shared = mine.flatMap((r) => {
         if (r.label === null) return [];

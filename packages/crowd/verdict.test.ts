@@ -92,6 +92,8 @@ test("several questions of several kinds add up: one row a person, each with its
 test("ties, repeats and texts: a tie names no side, the last answer counts, a kind without questions has its time", () => {
   const [first] = answers({ kind: "pair", field: "clearer", labels: ["a", "b"], tasks: 1 });
   const tie = { ...first!, label: "tie" };
+  const odd = { ...first!, task: TaskId.parse("of another tool"), label: "left" };
+  expect(judge([first!, odd]).get("ann")!.reliability.n).toBe(1);
   const open = {
     ...first!,
     task: TaskId.parse("text"),

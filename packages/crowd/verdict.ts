@@ -41,7 +41,7 @@ export interface Judgement {
 export function judge(answers: readonly Judged[]): Map<string, Judgement> {
   const evidence = new Map<string, Evidence & { guess: number }>();
   const questions = Map.groupBy(
-    answers.filter((a) => a.label !== null && !(a.sides && a.label === "tie")),
+    answers.filter((a) => (a.sides ? namesSide(a.label) : a.label !== null)),
     (a) => `${a.type}\n${a.field}`,
   );
   for (const rows of questions.values()) {
@@ -79,6 +79,9 @@ export function judge(answers: readonly Judged[]): Map<string, Judgement> {
 type Figures = Pick<RaterQuality, "gold" | "left" | "longer" | "fast" | "copied" | "drift">;
 /** Bounds: right on known answers, choices of the left around one half, answers too fast, copies. */
 const [GOLD, SIDE, FAST, COPIED] = [0.7, 0.05, 0.05, 0.05];
+
+/** A tie names neither; what else stands in answers of other tools names nothing here. */
+export const namesSide = (label: string | null): boolean => label === "a" || label === "b";
 
 /** What else is worth a talk, each only where even the interval says so. `everyone`: the longer text may be the better one. */
 export function concernsOf(p: Figures, everyone: { longer: Estimated } | null): string[] {
