@@ -7,7 +7,7 @@
  * Ends when the win rate over the base no longer rises, when the policy is too far from the base, or after all rounds.
  */
 import { z } from "zod";
-import { workflow } from "@tiller/flow";
+import { type Carried, type Flow, workflow } from "@tiller/flow";
 import { evaluateJob, ppoJob, rewardJob, sampleJob } from "@tiller/learn";
 import { labelledPairs, PersonId, promptRows } from "@tiller/schema";
 import { comparison } from "./better-continuations/comparison.ts";
@@ -22,7 +22,14 @@ const Config = z.strictObject({
   train: z.int().positive().default(800).describe("passages compared in each round"),
   heldout: z.int().positive().default(100).describe("passages the policy is judged on each round"),
 });
-export const iteratedFeedback = workflow("iterated-feedback@2", Config, async (flow, config) => {
+// what rounds of @2 have reached goes on
+const migrate = {
+  "iterated-feedback@2": ({ input, carried }: { input: unknown; carried: Carried }) => ({
+    input: Config.parse(input),
+    carried,
+  }),
+};
+const run = async (flow: Flow, config: z.output<typeof Config>) => {
   const rounds: { id: string; winRate: number; kl: number }[] = [];
   let seen: PersonId[] = [];
   let stopped: string | undefined;
@@ -45,11 +52,12 @@ export const iteratedFeedback = workflow("iterated-feedback@2", Config, async (f
   }
   await flow.report(reportOf(rounds, best, stopped));
   return { rounds, stopped, best: best?.id ?? null, people: seen.length };
-});
+};
+export const iteratedFeedback = workflow("iterated-feedback@3", Config, run, { migrate });
 
 /** Once around: from one policy to the next, and who judged on the way. */
 export const feedbackRound = workflow(
-  "feedback-round@2",
+  "feedback-round@3",
   z.strictObject({ config: Config, round: z.int(), policy: z.string(), seen: z.array(PersonId) }),
   async (flow, { config, round, policy, seen }) => {
     const { people, base, continuation, maxPassage: maxPrompt } = config;
@@ -62,7 +70,8 @@ export const feedbackRound = workflow(
     const who = { people, not: seen };
     const compared = await flow.askAll("comparisons", comparison, pairsOf(train, texts), who);
 
-    const pairs = await flow.dataset("comparisons", labelPairs(compared).pairs, labelledPairs);
+    const { pairs: rows } = await flow.step("labels", () => labelPairs(compared));
+    const pairs = await flow.dataset("comparisons", rows, labelledPairs);
     const maxTokens = maxPrompt + continuation.maxTokens;
     const toJudge = { config: config.reward, base, pairs, maxTokens, seed };
     const reward = (await flow.job("reward", rewardJob, toJudge)).output.checkpoint;

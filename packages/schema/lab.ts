@@ -23,7 +23,7 @@ export type Stage = z.infer<typeof Stage>;
 export const experimentStates = ["running", "held", "done", "failed", "cancelled"] as const;
 export const Experiment = z.strictObject({
   id: ExperimentId,
-  recipe: z.string().describe("workflow name with version, e.g. better-continuations@3"),
+  recipe: z.string().describe("workflow name with version, e.g. better-continuations@4"),
   title: z.string(),
   state: z.enum(experimentStates),
   seed: z.number(),

@@ -40,7 +40,7 @@ export const smallConfig: Config = Config.parse({
 });
 
 export const betterContinuations = workflow(
-  "better-continuations@3",
+  "better-continuations@4",
   Config,
   async (flow, c) => {
     const { seed } = flow;
@@ -66,7 +66,8 @@ export const betterContinuations = workflow(
     });
 
     const { dataset, careless, raters } = await flow.stage("quality", async () => {
-      const { pairs: rows, raters: quality } = labelPairs(answers);
+      // a step: what people said is read one way for the whole of an experiment, whatever a later version knows better
+      const { pairs: rows, raters: quality } = await flow.step("labels", () => labelPairs(answers));
       const found = quality.filter((r) => r.flag === "careless").map((r) => r.pseudonym);
       return {
         dataset: await flow.dataset("comparisons", rows, labelledPairs),
@@ -132,8 +133,10 @@ export const betterContinuations = workflow(
       { name: "evaluation", title: "Evaluation" },
       { name: "serve", title: "Served" },
     ],
-    // people's answers go on; what was trained by the old jobs is trained anew
     migrate: {
+      // its labels and all that was learnt from them go on; only the raters' verdicts are today's
+      "better-continuations@3": ({ input, carried }) => ({ input: Config.parse(input), carried }),
+      // people's answers go on; what was trained by the old jobs is trained anew
       "better-continuations@2": ({ input, carried }) => ({
         input: Config.parse(input),
         carried: { ...carried, results: untrained(carried.results) },

@@ -50,7 +50,7 @@ export const recordedExperiments: readonly RecordedExperiment[] = [
   },
   {
     id: "iterated-feedback",
-    workflow: "iterated-feedback@2",
+    workflow: "iterated-feedback@3",
     input: {
       rounds: 2,
       minGain: -1,
