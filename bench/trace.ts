@@ -1,5 +1,5 @@
 /**
- * npm run bench -- trace [--nodes 10000] [--megabytes 100] [--json]: the trace of one large run. Measures the first
+ * npm run bench -- trace [--nodes 10000] [--megabytes 100] [--json]: the trace of one large experiment. Measures the first
  * page of nodes out of the database, a search, the exported file's size and time, and in Chromium from the disk with
  * the network off: the time until the tree shows, frames while it is scrolled, opening a node, the renderer's memory.
  * Then in the studio's own page over an experiment as large that goes on: from the reply with 100 changed nodes until they are

@@ -1,6 +1,6 @@
 /**
- * A backup while an experiment is parked at a question, restored into another folder: the experiment goes on there, and no path of the
- * old home is left in what it knows, not in a large result either.
+ * A backup while an experiment is parked at a question, restored into another folder: the experiment goes on there, and
+ * no path of the old home is left in what it knows, not in a large result either.
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";

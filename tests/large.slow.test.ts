@@ -1,6 +1,6 @@
 /**
- * An experiment with values of tens of megabytes: lists, pages and events carry none of them whole, each comes as a file of its
- * own, and an exported trace says what it left out. In process, on the real database.
+ * An experiment with values of tens of megabytes: lists, pages and events carry none of them whole, each comes as a file
+ * of its own, and an exported trace says what it left out. In process, on the real database.
  */
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";

@@ -19,12 +19,13 @@ const name = isHelp ? rest[0] : first;
 const args = isHelp ? [...rest.slice(1), "--help"] : rest;
 const known = name === undefined ? undefined : commandOf(name);
 if (!known) {
-  const lines = Object.entries(commands).map(([n, { what }]) => `  ${n.padEnd(10)} ${what}`);
+  const width = Math.max(...Object.keys(commands).map((n) => n.length));
+  const lines = Object.entries(commands).map(([n, { what }]) => `  ${n.padEnd(width)}  ${what}`);
   const former = Object.entries(formerNames).map(
     ([was, is]) => `tiller ${was} is now tiller ${is}`,
   );
   console.log(
-    `${name === undefined ? "" : `There is no tiller ${name}. `}Usage: npm run tiller -- COMMAND\n\n${lines.join("\n")}\n\n${former.join("; ")}, and still answers.\n` +
+    `${name === undefined ? "" : `There is no tiller ${name}. `}Usage: npm run tiller -- COMMAND\n\n${lines.join("\n")}\n\n${former.join("; ")}; the old name still works.\n` +
       "What one takes: npm run tiller -- COMMAND --help\n" +
       "With every command: --device cpu|cuda|webgpu|auto, where models run (default: cpu); --bits 8, weights rounded while a text is written, for speed",
   );

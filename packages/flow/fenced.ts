@@ -1,6 +1,7 @@
 /**
  * Workflows in a process of their own, as the server sees it: the same flow, spoken to over IPC. When the process ends,
- * whoever ended it is found and named, and a new one goes on with the experiments; an experiment that does it twice is set aside.
+ * whoever ended it is found and named, and a new one goes on with the experiments; an experiment that does it twice is
+ * set aside.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { randomUUID } from "node:crypto";

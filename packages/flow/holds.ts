@@ -1,8 +1,8 @@
 /**
- * Experiments set aside: held by a person, because they ended the process that ran them, or because the code of one of their
- * workflows is not there. All of it is in the database, so it works with and without a server. The unfinished workflows
- * of such an experiment belong to an executor that no server is: nobody takes them over, and what still runs of them somewhere
- * records nothing any more.
+ * Experiments set aside: held by a person, because they ended the process that ran them, or because the code of one of
+ * their workflows is not there. All of it is in the database, so it works with and without a server. The unfinished
+ * workflows of such an experiment belong to an executor that no server is: nobody takes them over, and what still runs of
+ * them somewhere records nothing any more.
  */
 import { TillerError } from "@tiller/schema";
 import { z } from "zod";
@@ -181,7 +181,10 @@ export async function leaveBehind(db: Db, experiment: string): Promise<number> {
   return left.length;
 }
 
-/** An experiment whose workflow has ended on record while the experiment itself says that it goes on: its end is written now. */
+/**
+ * An experiment whose workflow has ended on record while the experiment itself says that it goes on: its end is written
+ * now.
+ */
 export const settleEnded = (db: Db): Promise<number> =>
   db.run(
     sql`update experiment e set state = case w.status when 'CANCELLED' then 'cancelled' else 'failed' end, ended_at = greatest(now(), e.started_at),

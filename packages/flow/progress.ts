@@ -1,7 +1,7 @@
 /**
- * How far experiments are, when they will end as things go, what they have used up, and what they wait for. Parts are counted
- * once each, an ask once an answer, an item of a map that has not begun as much as the items that ended; what else an experiment
- * has not reached yet nobody can count, and the forecast says so.
+ * How far experiments are, when they will end as things go, what they have used up, and what they wait for. Parts are
+ * counted once each, an ask once an answer, an item of a map that has not begun as much as the items that ended; what
+ * else an experiment has not reached yet nobody can count, and the forecast says so.
  */
 import { z } from "zod";
 import {

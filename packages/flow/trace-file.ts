@@ -1,7 +1,7 @@
 /**
- * An experiment as one self-contained HTML file that opens offline in the studio's own viewer, and such a file read back. The file is
- * lines: a head, the viewer, the light nodes, then blocks of full nodes, each gzipped and in base64 inside a script
- * element of its own, so that a browser decodes only what is looked at and an import reads it as a stream.
+ * An experiment as one self-contained HTML file that opens offline in the studio's own viewer, and such a file read back.
+ * The file is lines: a head, the viewer, the light nodes, then blocks of full nodes, each gzipped and in base64 inside a
+ * script element of its own, so that a browser decodes only what is looked at and an import reads it as a stream.
  */
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
@@ -192,9 +192,9 @@ const ImportedNode = TraceNode.extend({
 });
 
 /**
- * Ids as they come in, renamed below the import. A node lives nowhere else. What it points to outside of the experiment that was
- * exported may mean something else on this server, so it gets a name that nothing here has; what is named by its content
- * (datasets, checkpoints) is the same everywhere.
+ * Ids as they come in, renamed below the import. A node lives nowhere else. What it points to outside of the experiment
+ * that was exported may mean something else on this server, so it gets a name that nothing here has; what is named by its
+ * content (datasets, checkpoints) is the same everywhere.
  */
 const below = (old: string, experiment: string) => {
   const inside = (x: string) => x === old || x.startsWith(`${old}/`);

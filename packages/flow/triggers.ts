@@ -66,7 +66,10 @@ export async function newTrigger(
   );
   await addTrigger(o.store.db, o.by, t, firstTime(t.on, now));
 }
-/** Five fields or a word for them: what croner takes beside (seconds, years, a single date) starts experiments by the second, or once. */
+/**
+ * Five fields or a word for them: what croner takes beside (seconds, years, a single date) starts experiments by the
+ * second, or once.
+ */
 const SCHEDULE = /^(@(hourly|daily|midnight|weekly|monthly|yearly|annually)|\S+(\s+\S+){4})$/i;
 const SCHEDULE_LENGTH = 200;
 const shortened = (text: string) => (text.length > 60 ? `${text.slice(0, 60)}…` : text);

@@ -1,6 +1,6 @@
 /**
- * Experiments that were written down and never begun: their server died between the two. They are begun by whoever looks next;
- * one that was to go on in place of another experiment, which still goes on itself, is cancelled and says so.
+ * Experiments that were written down and never begun: their server died between the two. They are begun by whoever looks
+ * next; one that was to go on in place of another experiment, which still goes on itself, is cancelled and says so.
  */
 import { type Db, sql } from "@tiller/store";
 import { endExperiment } from "@tiller/lab";

@@ -1,6 +1,6 @@
 /**
- * Files that an experiment's input may name. Whoever starts an experiment, a person or a program, reads with the server's rights: so only
- * files below folders that the operator declared are read, by their real path, links followed.
+ * Files that an experiment's input may name. Whoever starts one, a person or a program, reads with the server's rights: so
+ * only files below folders that the operator declared are read, by their real path, links followed.
  *
  * Declared are HOME/inputs, HOME/jobs and HOME/checkpoints with the models that were trained there, what TILLER_INPUTS lists (as PATH does), and
  * the models that come with Tiller.
