@@ -51,7 +51,6 @@ const table: Record<string, Record<string, string>> = {
     measuringDue: "next-task.test.ts",
     retestBefore: "next-task.test.ts",
     poolBound: "next-task.test.ts",
-    explores: "next-task.test.ts",
   },
   "numbers.ts": {
     weightedMean: "here, by numberMethods",

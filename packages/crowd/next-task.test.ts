@@ -1,6 +1,6 @@
 /** What is left to chance about the next task, at the very draws where it changes. */
 import { expect, test } from "vitest";
-import { explores, measuringDue, poolBound, retestBefore } from "./next-task.ts";
+import { measuringDue, poolBound, retestBefore } from "./next-task.ts";
 
 test.each([
   ["active", 0, ["retest", "gold"]],
@@ -21,10 +21,6 @@ test("whoever is not due on probation is not due at all: the desk asks for the s
     if (!measuringDue("probation", drawn).length)
       for (const stage of ["joining", "active", "left"] as const)
         expect(measuringDue(stage, drawn)).toEqual([]);
-});
-
-test("one task in ten goes by age alone", () => {
-  expect([0, 0.0999, 0.1, 0.9999].map(explores)).toEqual([true, true, false, false]);
 });
 
 test("a week to the millisecond; the pool's hashes, a fifth at most", () => {

@@ -1,6 +1,6 @@
 /**
- * What is left to chance when somebody asks for the next task: whether it only measures (hidden gold, a retest), and whether
- * the order by skill is left aside. What was drawn, uniformly from [0, 1), and the time are arguments.
+ * What is left to chance when somebody asks for the next task: whether it only measures (hidden gold, a retest), and how
+ * often the order by skill is left aside. What was drawn, uniformly from [0, 1), and the time are arguments.
  */
 import type { WorkerStage } from "@tiller/schema";
 
@@ -13,7 +13,7 @@ export const [RETEST_PART, RETEST_DAYS] = [0.25, 7];
 export const POOL_FRACTION = 0.15;
 /** The most: the index of the pool holds a fifth of all tasks. */
 const POOL_MOST = 0x3333;
-/** Fraction of tasks that go to whoever comes, whatever is known about who is best suited. */
+/** Fraction of tasks that go to whoever comes, whatever is known of who is best suited, where no live rule says another. */
 export const EXPLORE = 0.1;
 
 export type Measuring = "retest" | "gold";
@@ -33,6 +33,3 @@ export const poolBound = (fraction = POOL_FRACTION): string =>
   Math.min(Math.floor(fraction * 0x10000), POOL_MOST)
     .toString(16)
     .padStart(4, "0");
-
-/** Whether this task goes by age alone, so that something is learnt of those whom the order by skill would pass by. */
-export const explores = (drawn: number): boolean => drawn < EXPLORE;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
-import { ExperimentId, type PersonId, type Queue } from "@tiller/schema";
+import { DelegationRule, ExperimentId, type PersonId, type Queue } from "@tiller/schema";
 import {
   addRule,
   endRule,
@@ -23,6 +23,12 @@ import { createExperiment } from "@tiller/lab";
 import { expireLeases, postBatch, skipTask, submitAnswer, takeLease, undoAnswer } from "./work.ts";
 import { deskProgress } from "./own-work.ts";
 import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
+import {
+  keepBacktest,
+  saveDelegationRule,
+  saveSkills,
+  setDelegationRuleState,
+} from "./delegation.ts";
 import { forecastQueues, previewMove } from "./forecast.ts";
 import { saveGold } from "./gold.ts";
 import { pairType } from "./fixtures/pair.ts";
@@ -290,6 +296,45 @@ test("a large batch counts by ticks: right after every call, also after undo and
   await store.db.run(sql`insert into batch_tick (batch, n) values (${id}, 5)`); // what a crash left
   await expireLeases(store.db);
   expect(await done()).toBe(12);
+});
+
+test("who is best at a topic gets it first, but for the fraction of asks that the live rule leaves to anyone", async () => {
+  const { db } = store;
+  const topical = { ...pairType, name: "topical" };
+  const inputs = ["law", "art"].map((topic) => ({ id: topic, input: {}, topic }));
+  await post({ type: topical, people: 20, inputs });
+  const ask = async (drawn: number) => {
+    const p = await person();
+    const skills = [{ person: p, topic: "art", advantage: 0.2 }];
+    await saveSkills(db, { kind: "topical", skills });
+    return (await takeLease(db, p, { swap: false, chance: () => drawn }))!.task.split("/")[1];
+  };
+  // without a rule one ask in ten goes by age
+  expect([await ask(0.0999), await ask(0.1)]).toEqual(["law", "art"]);
+  const body = DelegationRule.parse({
+    title: "t",
+    kind: "topical",
+    rules: [{ when: [], act: "ask" }],
+    scoring: "suited",
+    explore: 0.4,
+  });
+  const { version } = await saveDelegationRule(db, lead, { name: "topical", body });
+  const rule = { name: "topical", version };
+  const change = { change: 0, low: 0, high: 0 };
+  const agreement = {
+    ...change,
+    before: 1,
+    after: 1,
+    judged: 1,
+    against: "known answers" as const,
+  };
+  const backtest = { tasks: 1, recorded: 1, fired: [], used: 1, reviews: 0, cost: change };
+  await keepBacktest(db, { ...rule, backtest: { ...backtest, agreement, sentence: "s" } });
+  expect(await ask(0.3)).toBe("art"); // a draft decides nothing
+  await setDelegationRuleState(db, lead, { ...rule, state: "live" });
+  expect([await ask(0.3), await ask(0.4)]).toEqual(["law", "art"]);
+  await setDelegationRuleState(db, lead, { ...rule, state: "retired" });
+  expect(await ask(0.3)).toBe("art");
 });
 
 test("an ended batch gives out nothing, also where a lease comes back later", async () => {

@@ -20,7 +20,7 @@ import {
   TillerError,
   workerStages,
 } from "@tiller/schema";
-import { explores, measuringDue } from "@tiller/crowd";
+import { EXPLORE, measuringDue } from "@tiller/crowd";
 import type { TaskDef } from "@tiller/task";
 import { parseAnswer } from "./claim.ts";
 import { languagesOf, lanesOf, mayHave, quotaOf, today } from "./eligible.ts";
@@ -170,9 +170,9 @@ export async function takeLease(
   }
   attempts: for (let attempt = 0; attempt < 5; attempt++)
     try {
-      const explore = explores(chance());
+      const drawn = chance();
       for (const window of windows) {
-        const row = await db.maybe(prepared(takeNext(person, { ...o, explore, window })), LeaseRow);
+        const row = await db.maybe(prepared(takeNext(person, { ...o, drawn, window })), LeaseRow);
         const lease = await shownOrAside(db, row);
         if (lease) return lease;
         if (row) continue attempts; // that one is set aside: there may be others
@@ -262,9 +262,10 @@ const leasePicked = (me: Sql, o: TakeOptions): Sql => sql`counted as (
 
 /**
  * The next task: of the first open ones in each of the person's lanes, the best that nobody else is taking right now.
- * Every rule is in here, and so are the counts that must move with the lease.
+ * Every rule is in here, and so are the counts that must move with the lease. Who is best suited to a topic comes first, but
+ * for the fraction of asks that the live delegation rule leaves to anyone: then something is learnt of the others, too.
  */
-const takeNext = (person: PersonId, o: TakeOptions & { explore: boolean; window: Sql }): Sql => {
+const takeNext = (person: PersonId, o: TakeOptions & { drawn: number; window: Sql }): Sql => {
   const me = sql`${person}::text`;
   return sql`with lanes as materialized (select * from ${lanesOf(me)} x),
       head as materialized (
@@ -273,7 +274,8 @@ const takeNext = (person: PersonId, o: TakeOptions & { explore: boolean; window:
           select t.id, t.type, t.topic, t.urgency, t.seq from task t
           where t.lane = lanes.lane and t.language = my.language and t.taken < t.people and ${mayHave(me)}
           order by t.urgency, t.seq limit ${o.window}) c
-        left join skill s on s.person = ${me} and s.kind = c.type and s.topic = c.topic and not ${o.explore}),
+        left join skill s on s.person = ${me} and s.kind = c.type and s.topic = c.topic
+          and ${o.drawn}::float8 >= coalesce((select max((r.body->>'explore')::float8) from delegation_rule r where r.state = 'live' and r.body->>'kind' = c.type), ${EXPLORE})),
       picked as (
         select t.id, t.type from head join task t on t.id = head.id
         where t.taken < t.people and t.lane is not null
