@@ -4,7 +4,7 @@
  *
  *   passages -> two continuations each -> three people compare -> labels -> reward model -> PPO -> evaluation -> served
  *
- * Copy this folder to make an experiment of your own. Run: npm start
+ * Copy this folder to make a workflow of your own. Run: npm start
  */
 import { z } from "zod";
 import { workflow } from "@tiller/flow";
