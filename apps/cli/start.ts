@@ -1,6 +1,6 @@
 /**
- * tiller start: Postgres, the server, the simulated raters, and the first experiment. Started again on the same home
- * it goes on where it was.
+ * tiller start: Postgres, the server, the simulated raters, and on a new home the first experiment. Started again on the
+ * same home it goes on where it was, and begins nothing that nobody asked for.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
@@ -27,7 +27,7 @@ import {
   writeWhole,
 } from "@tiller/store";
 import { expireLeases, setQualification, settleDropped } from "@tiller/work";
-import { getExperiment, getReport } from "@tiller/lab";
+import { getExperiment, getReport, listExperiments } from "@tiller/lab";
 import { parseAllowed, startWebhooks } from "@tiller/data";
 import { buildWeb } from "@tiller/web/build.ts";
 import {
@@ -35,9 +35,10 @@ import {
   Config,
   smallConfig,
 } from "../../recipes/better-continuations/experiment.ts";
-import { simulatedRaters } from "../../recipes/better-continuations/raters.ts";
+import { answeredBySimulated, simulatedRaters } from "../../recipes/better-continuations/raters.ts";
 import { Progress, summaryTable } from "./bars.ts";
 import { command, verb } from "./command.ts";
+import { type First, firstOf, noneBegun } from "./first-experiment.ts";
 import { countFlag, flag, homeFlag } from "./flags.ts";
 
 const text = z.string().min(1).optional();
@@ -53,7 +54,7 @@ const flags = {
   ),
   home: homeFlag,
   base: flag(text, "DIR", "checkpoint folder of the model to improve"),
-  seed: countFlag(z.int()).default(1).describe("of the first experiment"),
+  seed: countFlag(z.int()).optional().describe("of the first experiment (1 on a new home)"),
   models: flag(text, "FILE", "models.json in another place than the home"),
   workflows: flag(text, "FILE", "a file of one's own workflows"),
   people: z
@@ -156,13 +157,20 @@ async function start(o: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
         `\n  Tiller is at ${address}\n\n  Studio (researcher)  ${researcher}\n  Desk (rater)         ${rater}\n  People and pay       ${admin}\n  API key              ${key}\n`,
       );
 
-    const id = `better-continuations-${o.small ? "small-" : ""}${o.seed}`;
-    const preset = o.small ? smallConfig : Config.parse({});
-    const config = o.base ? { ...preset, base: path.resolve(o.base) } : preset;
     const started = flow;
+    const experiments = await listExperiments(store.db);
+    const first = o.people ? undefined : firstOf(experiments, o);
+    if (!first && !o.people && !o.json) console.log(noneBegun(experiments, address));
+    if (first && goesOn(first)) {
+      const preset = o.small ? smallConfig : Config.parse({});
+      const config = o.base ? { ...preset, base: path.resolve(o.base) } : preset;
+      const { id, seed } = first;
+      const agents = answeredBySimulated;
+      await eventually(() => started.start(betterContinuations, config, { id, seed, agents }));
+    }
     if (!o.people) {
-      await eventually(() => started.start(betterContinuations, config, { id, seed: o.seed }));
-      simulating = simulate({ address, seats, seed: o.seed, signal: stopping.signal });
+      const seed = first?.seed ?? 1;
+      simulating = simulate({ address, seats, seed, signal: stopping.signal });
     }
     const sweep = async () => {
       await expireLeases(store.db);
@@ -172,36 +180,66 @@ async function start(o: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
     };
     const sweeping = setInterval(() => void sweep().catch(() => {}), SWEEP_MS);
     await sweep().catch(() => {});
-    const progress = new Progress();
-    const draw = async () =>
-      progress.draw(await getExperiment(store.db, id), {
-        tty: process.stdout.isTTY,
-        quiet: o.json,
-      });
-    const drawing = o.people ? undefined : setInterval(() => void draw().catch(() => {}), 500);
-
     const stopped = new Promise<undefined>((resolve) => {
       for (const signal of ["SIGINT", "SIGTERM"] as const)
         process.once(signal, () => resolve(undefined));
     });
-    const stuck = async () => {
-      for (; !stopping.signal.aborted; await sleep(1000, undefined, { ref: false })) {
-        const { state, error } = await getExperiment(store.db, id);
-        if (state === "held") throw new TillerError("held", `${id} is held: ${error}`);
-      }
-    };
-    const ends = o.people ? [stopped] : [flow.wait(id), stopped, ...(o.once ? [stuck()] : [])];
-    const result = await Promise.race(ends);
-    clearInterval(drawing);
-    if (result) {
-      await draw();
-      await finish(store, id, result, o.json);
-      if (!o.once) await stopped;
-    }
+    const followed = first && (o.once || goesOn(first) || first.known?.state === "done");
+    const result = followed
+      ? await follow(first.id, { ...o, store, flow: started, stopped, signal: stopping.signal })
+      : undefined;
+    if (first?.known && !followed && !o.json)
+      console.log(`  The first experiment, ${first.id}: ${first.known.state}. See the studio.\n`);
+    if (!o.once) await stopped;
     clearInterval(sweeping);
     return result || !o.once ? 0 : 1;
   } finally {
     await close();
+  }
+}
+
+/** It begins now, or is under way by the code that is here. */
+const goesOn = ({ known }: First): boolean =>
+  !known ||
+  ((known.state === "running" || known.state === "held") &&
+    known.recipe === betterContinuations.name);
+
+/** Draws the first experiment until it ends or the server is stopped, and says what came out; its result. */
+async function follow(
+  id: string,
+  o: {
+    readonly once: boolean;
+    readonly json: boolean;
+    readonly store: Store;
+    readonly flow: ReturnType<typeof serverFlow>;
+    readonly stopped: Promise<undefined>;
+    readonly signal: AbortSignal;
+  },
+): Promise<unknown> {
+  const { db } = o.store;
+  const progress = new Progress();
+  const shown = { tty: process.stdout.isTTY, quiet: o.json };
+  const draw = async () => progress.draw(await getExperiment(db, id), shown);
+  const drawing = setInterval(() => void draw().catch(() => {}), 500);
+  const stuck = async () => {
+    for (; !o.signal.aborted; await sleep(1000, undefined, { ref: false })) {
+      const { state, error } = await getExperiment(db, id);
+      if (state === "held") throw new TillerError("held", `${id} is held: ${error}`);
+    }
+  };
+  try {
+    const ends = [o.flow.wait(id), o.stopped, ...(o.once ? [stuck()] : [])];
+    const result = await Promise.race(ends);
+    clearInterval(drawing);
+    if (result) await draw();
+    if (result) await finish(o.store, id, result, o.json);
+    return result;
+  } catch (e) {
+    if (o.once) throw e;
+    console.error(`tiller: ${id} ended without a result: ${(e as Error).message}`); // the server goes on
+    return undefined;
+  } finally {
+    clearInterval(drawing);
   }
 }
 

@@ -1,0 +1,47 @@
+/**
+ * The first experiment of a home: begun where nothing is there yet or where it was asked for, gone on with after that. No
+ * other start begins an experiment.
+ */
+import type { Experiment } from "@tiller/schema";
+import { betterContinuations } from "../../recipes/better-continuations/experiment.ts";
+
+export interface AskedFor {
+  readonly once: boolean;
+  readonly small: boolean;
+  readonly seed?: number | undefined;
+  readonly base?: string | undefined;
+}
+type Known = Pick<Experiment, "id" | "recipe" | "state" | "seed">;
+export interface First {
+  readonly id: string;
+  readonly seed: number;
+  /** how it is already; undefined: it begins now */
+  readonly known: Known | undefined;
+}
+
+const isFirst = (e: Known): boolean =>
+  e.recipe === betterContinuations.name && /^better-continuations-(small-)?-?\d+$/.test(e.id);
+const isUnderWay = (e: Known): boolean => e.state === "running" || e.state === "held";
+
+/** Which one a start begins or goes on with; none where others are there and nobody asked for it. */
+export function firstOf(experiments: readonly Known[], o: AskedFor): First | undefined {
+  const seed = o.seed ?? 1;
+  const id = `better-continuations-${o.small ? "small-" : ""}${seed}`;
+  const asked = o.once || o.small || o.seed !== undefined || o.base !== undefined;
+  const known =
+    experiments.find((e) => e.id === id) ??
+    (asked ? undefined : experiments.find((e) => isFirst(e) && isUnderWay(e)));
+  if (known) return { id: known.id, seed: known.seed, known };
+  return asked || !experiments.length ? { id, seed, known: undefined } : undefined;
+}
+
+/** What a start says in place of beginning one. */
+export const noneBegun = (experiments: readonly Known[], address: string): string => {
+  const n = experiments.length;
+  const running = experiments.filter(isUnderWay).length;
+  const [newest] = experiments;
+  return (
+    `  ${n === 1 ? "1 experiment is" : `${n} experiments are`} here (${running} under way; the newest is ${newest?.id}), and none was begun.\n` +
+    `  Start one at ${address}/studio/start or by npm run tiller -- experiment start NAME; the first experiment by npm start -- --seed 1\n`
+  );
+};
