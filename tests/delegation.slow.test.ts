@@ -64,6 +64,7 @@ const post = (id: string, tasks: number, people: number) =>
     id,
     experiment: ExperimentId.parse("e"),
     type: comparison,
+    simulated: true,
     people,
     inputs: Array.from({ length: tasks }, (_, i) => ({
       id: `${i}`,

@@ -73,6 +73,7 @@ test(`200 clients, two servers, one killed, seed ${seed}`, async () => {
       experiment,
       type: comparison,
       people: PEOPLE,
+      simulated: true,
       inputs: Array.from({ length: tasks }, (_, i) => ({
         id: `${i}`,
         input: {

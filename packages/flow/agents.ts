@@ -292,6 +292,7 @@ async function post(
       })),
       node: node.id,
       excluded: o.not ?? [],
+      simulated: a.spec.kind === "people" && a.spec.simulated === true,
       requires: [...(o.requires ?? []), ...named],
       deadline: deadline === undefined ? undefined : new Date(deadline),
     });

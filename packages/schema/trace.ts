@@ -93,7 +93,13 @@ export type Budget = z.infer<typeof Budget>;
 
 /** Who answers a kind of task: people, or someone else, chosen by configuration. */
 export const AgentSpec = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("people") }),
+  z.strictObject({
+    kind: z.literal("people"),
+    simulated: z
+      .boolean()
+      .optional()
+      .describe("the home's simulated raters may answer too: for demonstrations"),
+  }),
   z.strictObject({ kind: z.literal("model"), model: z.string() }),
   z
     .strictObject({ kind: z.literal("draft"), model: z.string() })

