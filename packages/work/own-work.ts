@@ -27,11 +27,14 @@ export async function deskProgress(db: Db, person: PersonId): Promise<DeskProgre
     Row,
   );
   const shared = await db.one(
-    sql`select count(*)::int as n, coalesce(avg(case when mine = theirs then 1.0 else 0.0 end), 0)::float8 as fraction from (
-          select a.value #>> q.path as mine, mode() within group (order by o.value #>> q.path) as theirs
-          from answer a join task t on t.id = a.task join ${await closedQuestions(db)} on q.type = t.type and q.version = t.type_version
-          join answer o on o.task = a.task and o.person <> a.person and o.undone_at is null and o.value #>> q.path is not null
-          where a.person = ${person} and a.undone_at is null and a.value #>> q.path is not null group by a.id, q.field, q.path having count(*) >= 2) x`,
+    // the person's own answers first: the planner else begins with all tasks there are
+    sql`with mine as materialized (
+          select a.id, a.task, a.value, t.type, t.type_version from answer a join task t on t.id = a.task where a.person = ${person} and a.undone_at is null)
+        select count(*)::int as n, coalesce(avg(case when said = theirs then 1.0 else 0.0 end), 0)::float8 as fraction from (
+          select min(m.value #>> q.path) as said, mode() within group (order by o.value #>> q.path) as theirs
+          from mine m join ${await closedQuestions(db)} on q.type = m.type and q.version = m.type_version
+          join answer o on o.task = m.task and o.person <> ${person} and o.undone_at is null and o.value #>> q.path is not null
+          where m.value #>> q.path is not null group by m.id, q.field having count(*) >= 2) x`,
     z.object({ n: z.number(), fraction: z.number() }),
   );
   return { ...row, agreement: shared.n >= 10 ? shared.fraction : null };
