@@ -279,9 +279,9 @@ const takeNext = (person: PersonId, o: TakeOptions & { drawn: number; window: Sq
         left join skill s on s.person = ${me} and s.kind = c.type and s.topic = c.topic
           and ${o.drawn}::float8 >= coalesce((select max((r.body->>'explore')::float8) from delegation_rule r where r.state = 'live' and r.body->>'kind' = c.type), ${EXPLORE})),
       picked as (
-        select t.id, t.type from head join task t on t.id = head.id
-        where t.taken < t.people and t.lane is not null
-        order by head.place, head.urgency, head.advantage desc, head.seq limit 1 for update of t skip locked),
+        select t.id, t.type from (select id from head order by place, urgency, advantage desc, seq) h
+        cross join lateral (select id, type from task where id = h.id and taken < people and lane is not null for update skip locked) t
+        limit 1),
       ${leasePicked(me, o)}`;
 };
 
