@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { AnswerId, type FieldAnswer, PersonId, rng, TaskId } from "@tiller/schema";
 import { raterRows } from "./quality.ts";
+import { overview, study } from "./report.ts";
 import { concernsOf, judge, verdictOf } from "./verdict.ts";
 
 const e = (low: number, high: number, n = 100) => ({ at: (low + high) / 2, low, high, n });
@@ -31,7 +32,7 @@ const answers = (o: {
     type: `kind of ${o.field}`,
     field: o.field,
     sides: o.kind === "pair",
-    classes: o.labels.length,
+    classes: o.kind === "pair" ? 2 : o.labels.length,
     label,
     rater: PersonId.parse(rater),
     pseudonym: `p-${rater}`,
@@ -119,6 +120,47 @@ test("ties, repeats and texts: a tie names no side, the last answer counts, a ki
     },
   ]);
 });
+
+test.each([
+  ["pair", ["a", "b", "tie"]],
+  ["rating", ["1", "2", "3"]],
+] as const)(
+  "the control room and the quality report say the same of everyone: a %s",
+  (kind, labels) => {
+    const given = answers({ kind, field: "choice", labels: [...labels], tasks: 200 });
+    const people = ["ann", "bob", "eve", "ida", "lou"];
+    const made = study({
+      type: given[0]!.type,
+      field: "choice",
+      scale: "nominal",
+      closed: { sides: kind === "pair", classes: given[0]!.classes },
+      population: { source: "people", title: "people", answers: given.length, elsewhere: 0 },
+      rows: given.map((r) => ({
+        answer: r.answer,
+        task: r.task,
+        person: r.rater,
+        label: r.label!,
+        confidence: null,
+        version: "1",
+        source: "",
+        at: Date.parse(r.at),
+        swap: r.swap,
+        seconds: r.activeSeconds,
+        length: 100,
+        longer: null,
+      })),
+      people: people.map((id) => ({ id, pseudonym: id, role: "rater" })),
+      groups: [],
+      gold: [],
+      retests: [],
+      texts: [],
+    });
+    const room = new Map(raterRows(given).map((r) => [r.rater as string, r.flag]));
+    const report = overview(made).people.map((p) => [p.person as string, p.flag] as const);
+    expect(new Map(report)).toEqual(room);
+    expect([room.get("ann"), room.get("lou") === "ok"]).toEqual(["ok", false]);
+  },
+);
 
 test("concerns only where the interval is past the bound", () => {
   const fine = {
