@@ -2,13 +2,15 @@
  * A home from before migration 070 opens with all that it knew, and goes on: its measuring tasks were an experiment's, what
  * delegates work was called a policy.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { buffer } from "node:stream/consumers";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { LeaseId, PersonId } from "@tiller/schema";
+import { exportAnswers, importAnswers } from "@tiller/data";
+import { ExportRequest, LeaseId, PersonId, SchemaFile } from "@tiller/schema";
 import { listExperiments } from "@tiller/lab";
 import { openStore, sql, type Store } from "@tiller/store";
 import { knownMigrations } from "@tiller/store/store.ts";
@@ -143,6 +145,35 @@ test("what was measured counts as before, a blind duplicate with its original; n
   expect(await pickBlindDuplicate(db, ruth, { fraction: 0.2 })).not.toBe("measuring/twin/e/b/1");
   const lease = await takeLease(db, ann, { swap: false, role: "rater", chance: () => 0.9 });
   expect(lease?.task).toBe("e/b/3");
+});
+
+test("files say of what only measured what they always said, and are known when they come in again", async () => {
+  const exported = async (experiment?: string) => {
+    const request = ExportRequest.parse(experiment ? { experiment } : {});
+    const { stream, schema } = await exportAnswers(store, request);
+    return { text: (await buffer(stream)).toString(), schema };
+  };
+  const batches = async (experiment: string) =>
+    (await exported(experiment)).text
+      .trim()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as { batch: string }).batch)
+      .toSorted();
+  expect(await batches("measuring")).toEqual(
+    ["again", "gold", "twin"].map((x) => `measuring/${x}/comparison`),
+  );
+  expect(await batches("e")).toEqual(["e/b", "e/b"]);
+  const { text, schema } = await exported();
+  const file = path.join(home, "answers.jsonl");
+  writeFileSync(file, text);
+  const { types } = SchemaFile.parse(JSON.parse(schema));
+  const request = { file, format: "answers", types, now: new Date(), dry: false };
+  // here they are of the people who gave them; they are known by their ids
+  expect(await importAnswers(store, request)).toMatchObject({ answers: 0, known: 5 });
+  // another home has measuring tasks of its own
+  await expect(importAnswers(first, request)).rejects.toThrow(
+    /experiment measuring runs here itself/,
+  );
 });
 
 test("a policy of then is a delegation rule, as it was saved, and is still at work", async () => {
