@@ -16,7 +16,7 @@ export const commands: Readonly<Record<string, Known>> = {
     load: async () => (await import("./pretrain.ts")).pretrainCommand,
   },
   model: {
-    what: "look at a checkpoint, bring one in, sample, score",
+    what: "look at a checkpoint, bring one in, sample, score, serve",
     load: async () => (await import("./model.ts")).modelCommand,
   },
   models: {

@@ -1,4 +1,4 @@
-/** tiller model: look at a checkpoint, bring one in from elsewhere, sample from it, score a text with it. */
+/** tiller model: look at a checkpoint, bring one in from elsewhere, sample from it, score a text with it, serve it. */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { totalmem } from "node:os";
 import path from "node:path";
@@ -24,6 +24,7 @@ import { sizeOf } from "@tiller/tensor";
 import { bar } from "./bars.ts";
 import { command, verb } from "./command.ts";
 import { countFlag, flag, numberFlag } from "./flags.ts";
+import { servedVerbs } from "./served.ts";
 import { table } from "./table.ts";
 
 const out = flag(z.string(), "DIR", "the folder that is made");
@@ -268,4 +269,5 @@ export const modelCommand = command("model", {
     flags: scoreFlags,
     run: score,
   }),
+  ...servedVerbs,
 });

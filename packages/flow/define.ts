@@ -18,6 +18,7 @@ import {
   type TaskId,
   TillerError,
 } from "@tiller/schema";
+import type { CompareBy } from "@tiller/lab";
 import type { TaskDef } from "@tiller/task";
 
 /** One answer to an ask, by a person or by who stands in for one. */
@@ -154,10 +155,18 @@ export interface Flow {
    * list answers under `judgments` carry them into lineage. Returns its content hash.
    */
   dataset<T>(name: string, rows: readonly T[], as?: RowSchema<T>): Promise<DatasetId>;
-  /** Names a checkpoint for those who choose a model, and adds figures to its own. It is registered since its job ended. */
+  /**
+   * Names a checkpoint for those who choose a model, and adds figures to its own. It is registered since its job ended. The
+   * first of a name is served by it; a later one if it is no worse by the figure that `compare` names, else when a person
+   * promotes it.
+   */
   publish(
     checkpoint: string,
-    o: { readonly name: string; readonly metrics?: Readonly<Record<string, number>> },
+    o: {
+      readonly name: string;
+      readonly metrics?: Readonly<Record<string, number>>;
+      readonly compare?: CompareBy;
+    },
   ): Promise<void>;
   metrics(run: RunId): Promise<MetricPoint[]>;
   report(r: NewReport): Promise<void>;

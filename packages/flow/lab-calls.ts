@@ -22,7 +22,7 @@ import {
   startRun,
 } from "@tiller/lab";
 import { patient, whileFull } from "@tiller/store";
-import type { StageHandle, WorkflowDef } from "./define.ts";
+import type { Flow, StageHandle, WorkflowDef } from "./define.ts";
 import { isControl, nodeError } from "./failures.ts";
 import { resolved, runIdOf, runJob } from "./jobs.ts";
 import type { Ops } from "./op.ts";
@@ -174,19 +174,17 @@ export class LabFlow {
     return DatasetId.parse(id);
   }
 
-  publish(
-    checkpoint: string,
-    o: { readonly name: string; readonly metrics?: Readonly<Record<string, number>> },
-  ): Promise<void> {
+  publish(checkpoint: string, o: Parameters<Flow["publish"]>[1]): Promise<void> {
     return this.ops.given("flow.publish", checkpoint, async () => {
       const { db } = this.ops.host.store;
-      const { name, metrics = {} } = checked("flow.publish", PublishOptions, o);
+      const { name, metrics = {}, compare } = checked("flow.publish", PublishOptions, o);
       await this.ops.op(
         "save",
         `publish ${name}`,
         async (c) => {
-          c.note({ links: [{ kind: "checkpoint", id: checkpoint }], brief: name });
-          const known = await publishCheckpoint(db, checkpoint, { name, metrics });
+          const known = await publishCheckpoint(db, checkpoint, { name, metrics, compare });
+          const brief = known ? `${name}@${known.version}: ${known.why}` : name;
+          c.note({ links: [{ kind: "checkpoint", id: checkpoint }], brief });
           // in a replay jobs answer from their record, and what they made is not here
           if (!known && !this.ops.config.carried.closed)
             throw new TillerError(
@@ -194,7 +192,7 @@ export class LabFlow {
               `there is no checkpoint ${checkpoint} to publish as ${name}. Pass the checkpoint of a job's output.`,
             );
         },
-        { about: { checkpoint, name, metrics } },
+        { about: { checkpoint, name, metrics, ...(compare && { compare }) } },
       );
     });
   }

@@ -48,6 +48,7 @@ export const JobOptions = z.strictObject({ stage: z.string().optional() });
 export const PublishOptions = z.strictObject({
   name: z.string().min(1).max(200),
   metrics: z.record(z.string(), z.number()).optional(),
+  compare: z.strictObject({ metric: z.string().min(1), better: z.enum(["up", "down"]) }).optional(),
 });
 export const Progress = z.strictObject({
   done: z.number().min(0),

@@ -4,6 +4,7 @@ import path from "node:path";
 import { z } from "zod";
 import { type Artefact, type Checkpoint, TillerError } from "@tiller/schema";
 import { blobFile, type Db, inputPath, sql } from "@tiller/store";
+import { nameVersion } from "./checkpoints.ts";
 
 /** What a model's folder says of itself. */
 export type ModelFolder = Pick<Checkpoint, "role" | "metrics"> & {
@@ -41,11 +42,22 @@ export async function resolveArtefact(
   const { id, role, parent, metrics } = await identify(folder);
   const known = await placeOf(db, { kind: "checkpoint", id });
   if (!known || !existsSync(known))
-    await db.run(sql`insert into checkpoint (id, name, kind, path, run, parent, metrics)
-      values (${id}, ${path.basename(folder)}, ${role}, ${folder}, null, ${parent}, ${JSON.stringify(metrics)})
-      on conflict (id) do update set path = excluded.path`);
+    await registerFolder(db, folder, path.basename(folder), { id, role, parent, metrics });
   return id;
 }
+/** A model's folder as a checkpoint under a name; one that is known already has it as another of its names. */
+export const registerFolder = (
+  db: Db,
+  folder: string,
+  name: string,
+  { id, role, parent, metrics }: ModelFolder,
+): Promise<number> =>
+  db.transaction(async (tx) => {
+    await tx.run(sql`insert into checkpoint (id, name, kind, path, run, parent, metrics)
+      values (${id}, ${name}, ${role}, ${folder}, null, ${parent}, ${JSON.stringify(metrics)})
+      on conflict (id) do update set path = excluded.path`);
+    return nameVersion(tx, name, id);
+  });
 const placeOf = (db: Db, a: Artefact): Promise<string | undefined> =>
   db
     .maybe(

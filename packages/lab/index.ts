@@ -1,3 +1,5 @@
 /** The lab's tables: experiments, runs, metrics, samples, datasets, checkpoints, reports; artefacts by id. */
 export * from "./artefacts.ts";
+export { getCheckpoint, listCheckpoints, saveCheckpointRow } from "./checkpoints.ts";
 export * from "./lab.ts";
+export * from "./served.ts";

@@ -31,6 +31,7 @@ import {
   writeBlob,
 } from "@tiller/store";
 import { rowsId } from "@tiller/store/canonical.ts";
+import { checkpointColumns, getCheckpoint } from "./checkpoints.ts";
 
 const found = <T>(x: T | undefined, what: string, id: string): T => {
   if (x === undefined)
@@ -303,38 +304,6 @@ export async function datasetRows(
   return rows;
 }
 
-const checkpointColumns = sql`c.id, c.name, c.kind as role, c.path, c.run, c.parent, c.created_at as "createdAt", c.metrics`;
-/** The same weights again are the same checkpoint: where it came from stays, or is filled in. */
-export async function saveCheckpointRow(db: Db, c: Omit<Checkpoint, "createdAt">): Promise<void> {
-  await db.run(sql`insert into checkpoint (id, name, kind, path, run, parent, metrics) values (${c.id}, ${c.name}, ${c.role}, ${c.path}, ${c.run}, ${c.parent}, ${json(c.metrics)})
-    on conflict (id) do update set metrics = excluded.metrics, path = excluded.path,
-      run = coalesce(checkpoint.run, excluded.run), parent = coalesce(checkpoint.parent, excluded.parent)`);
-}
-export const listCheckpoints = (db: Db): Promise<Checkpoint[]> =>
-  db.many(
-    sql`select ${checkpointColumns} from checkpoint c order by c.created_at desc`,
-    Checkpoint,
-  );
-export const getCheckpoint = async (db: Db, id: string): Promise<Checkpoint> =>
-  found(
-    await db.maybe(
-      sql`select ${checkpointColumns} from checkpoint c where c.id = ${id}`,
-      Checkpoint,
-    ),
-    "checkpoint",
-    id,
-  );
-
-/** Names a registered checkpoint for those who choose a model, and adds figures to its own. */
-export const publishCheckpoint = (
-  db: Db,
-  id: string,
-  o: { name: string; metrics: Readonly<Record<string, number>> },
-): Promise<number> =>
-  db.run(
-    sql`update checkpoint set name = ${o.name}, metrics = metrics || ${json(o.metrics)}::jsonb where id = ${id}`,
-  );
-
 /** The walk back from a checkpoint, nearest first: runs, what each read, the checkpoints it came from, who judged. */
 export async function lineage(db: Db, home: string, id: string): Promise<Lineage> {
   const checkpoint = await getCheckpoint(db, id);
@@ -349,7 +318,7 @@ export async function lineage(db: Db, home: string, id: string): Promise<Lineage
     for (const parent of [...above, next.parent ?? ""]) {
       if (parent === id || parents.some((p) => p.id === parent)) continue;
       const found = await db.maybe(
-        sql`select ${checkpointColumns} from checkpoint c where c.id = ${parent}`,
+        sql`select ${checkpointColumns()} from checkpoint c where c.id = ${parent}`,
         Checkpoint,
       );
       if (found) queue.push(found);

@@ -32,6 +32,7 @@ import {
 } from "./desk.ts";
 import { Checkpoint, Dataset, Experiment, Lineage, MetricPoint, Run, Sample } from "./lab.ts";
 import { Report } from "./report.ts";
+import { Promote, ServedModel } from "./served.ts";
 import { DeskFeedback, OpenThread, Thread, ThreadAct } from "./feedback.ts";
 import { LeaseId } from "./ids.ts";
 import { ModelList, ModelPage } from "./models.ts";
@@ -256,6 +257,18 @@ export const operations = {
   listCheckpoints: get("/api/studio/checkpoints", who.staff, "all models, newest first", {
     reply: z.array(Checkpoint),
   }),
+  listServed: get(
+    "/api/studio/served",
+    who.staff,
+    "models by name: every version with its figures, which one is served, and who decided it",
+    { reply: z.array(ServedModel) },
+  ),
+  promoteModel: post(
+    "/api/studio/served",
+    who.lab,
+    "serve a version by its name from now; an earlier one: roll back",
+    { body: Promote, reply: ServedModel },
+  ),
   lineage: get("/api/studio/lineage/:id", who.staff, "the walk back from a checkpoint", {
     reply: Lineage,
   }),

@@ -21,6 +21,7 @@ export * from "./prompt.ts";
 export * from "./quality.ts";
 export * from "./quality-report.ts";
 export * from "./report.ts";
+export * from "./served.ts";
 export * from "./rng.ts";
 export * from "./experiments.ts";
 export * from "./rows.ts";

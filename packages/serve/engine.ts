@@ -1,23 +1,10 @@
-/** Registered checkpoints: which are served, and the engine that the client for models calls them through. */
+/** Registered checkpoints as the engine that the client for models calls them through. */
 import { loadChatTemplate } from "@tiller/lm";
 import { type Engine, type ModelClient, openModelClient, readModels } from "@tiller/model";
-import type { Checkpoint } from "@tiller/schema";
 import { type Db, type Store } from "@tiller/store";
-import { listCheckpoints } from "@tiller/lab";
+import { findServed, servedCheckpoints } from "@tiller/lab";
 import type { SamplerPool } from "./sampler.ts";
 import { plainDraw } from "./sampler-messages.ts";
-
-/** The newest checkpoint of each name. */
-export async function servedCheckpoints(db: Db): Promise<Checkpoint[]> {
-  const language = (await listCheckpoints(db)).filter((c) => c.role !== "reward");
-  return language.filter((c, i) => language.findIndex((o) => o.name === c.name) === i);
-}
-
-/** By name the newest, or any by its id. */
-export async function findServed(db: Db, nameOrId: string): Promise<Checkpoint | undefined> {
-  const all = (await listCheckpoints(db)).filter((c) => c.role !== "reward");
-  return all.find((c) => c.name === nameOrId) ?? all.find((c) => c.id === nameOrId);
-}
 
 const DEFAULT_TOKENS = 256; // where neither the call nor models.json says how many
 

@@ -117,6 +117,7 @@ export const betterContinuations = workflow(
       flow.publish(policy.output.checkpoint, {
         name: "policy",
         metrics: { winRate: outcome.winRate },
+        compare: { metric: "winRate", better: "up" },
       }),
     );
     return outcome satisfies Outcome;

@@ -3,15 +3,8 @@ import { type Context, Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import { randomUUID } from "node:crypto";
 import { type Checkpoint, own, TillerError } from "@tiller/schema";
-import {
-  findServed,
-  type Part,
-  randomSeed,
-  type ReplyToken,
-  servedCheckpoints,
-  storeCompletion,
-  textOf,
-} from "@tiller/serve";
+import { findServed, servedCheckpoints } from "@tiller/lab";
+import { type Part, randomSeed, type ReplyToken, storeCompletion, textOf } from "@tiller/serve";
 import type { Deps, Env } from "../context.ts";
 import { chatDialect, completionDialect, type Dialect, lengthOf } from "../openai-reply.ts";
 import {

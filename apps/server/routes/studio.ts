@@ -4,7 +4,9 @@ import { raterRows } from "@tiller/crowd";
 import { z } from "zod";
 import { AnswerId, ExperimentId, type LiveEvent } from "@tiller/schema";
 import {
+  artefactPath,
   datasetRows,
+  findServed,
   getDataset,
   getMetrics,
   getReport,
@@ -15,6 +17,8 @@ import {
   listExperiments,
   listRuns,
   listSamples,
+  listServed,
+  promote,
   shownExperiment,
 } from "@tiller/lab";
 import { judgmentsOf, ratedAnswers } from "@tiller/work";
@@ -62,6 +66,13 @@ export const studioRoutes = (d: Deps) => {
       );
     },
     listCheckpoints: () => listCheckpoints(db),
+    listServed: () => listServed(db),
+    promoteModel: async (c, { body }) => {
+      const found = await findServed(db, body.model);
+      // one whose folder is gone would be promoted to nothing
+      if (found) await artefactPath(db, home, { kind: "checkpoint", id: found.id });
+      return promote(db, { ...body, by: c.var.me.id });
+    },
     lineage: (_, { id }) => lineage(db, home, id),
     events: (c, { experiment }) => {
       return streamSSE(c, async (stream) => {

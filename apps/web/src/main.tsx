@@ -46,6 +46,7 @@ import { WorkPage } from "./people/work.tsx";
 import { DatasetPage } from "./studio/dataset.tsx";
 import { ExperimentPage } from "./studio/experiment.tsx";
 import { LineagePage } from "./studio/lineage.tsx";
+import { ModelsPage } from "./studio/models.tsx";
 import { Playground } from "./studio/playground.tsx";
 import { PreviewsPage } from "./task/previews.tsx";
 import { TracePage } from "./trace/page.tsx";
@@ -189,6 +190,7 @@ const routeTree = root.addChildren([
   }),
   page("/studio/triggers", Triggers),
   page("/studio/triggers/new", NewTriggerPage),
+  page("/studio/checkpoints", ModelsPage),
   page("/studio/checkpoints/$id", LineagePage),
   page("/studio/tasks", PreviewsPage),
   page("/studio/datasets/$id", DatasetPage),

@@ -3,12 +3,14 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { asking } from "../api.ts";
 import { Badge, fixed, Missing, when } from "../design/components.tsx";
+import { Serving } from "./models.tsx";
 
 const short = (id: string) => id.slice(0, 12);
 
 export function LineagePage() {
   const { id } = useParams({ from: "/studio/checkpoints/$id" });
   const q = useQuery(asking("lineage", { id }));
+  const models = useQuery(asking("listServed"));
   if (!q.data)
     return (
       <main>
@@ -21,6 +23,23 @@ export function LineagePage() {
       <div>
         <h1>Where {c.name} came from</h1>
         <p className="quiet">Every sentence this checkpoint writes rests on what follows.</p>
+      </div>
+      <div className="row">
+        {(models.data ?? []).flatMap((m) =>
+          m.versions
+            .filter((v) => v.checkpoint.id === c.id)
+            .map((v) => (
+              <span key={m.name} className="row">
+                <b>
+                  {m.name}@{v.version}
+                </b>
+                <Serving model={m} version={v.version} />
+              </span>
+            )),
+        )}
+        <Link className="button plain" to="/studio/checkpoints">
+          All models
+        </Link>
       </div>
       <ol className="trail card" style={{ paddingTop: 24 }}>
         <li>

@@ -1,9 +1,11 @@
 /** The served models side by side, streamed from the same API that everyone else uses. */
 import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { z } from "zod";
 import { Card, Empty, Failed, Loaded } from "../design/components.tsx";
-import { own } from "@tiller/schema";
+import { own, type ServedModel } from "@tiller/schema";
+import { asking } from "../api.ts";
 
 const Models = z.object({ data: z.array(z.object({ id: z.string(), checkpoint: z.string() })) });
 const Chunk = z.object({
@@ -46,6 +48,41 @@ async function stream(
   }
 }
 
+/** Versions that write and that no name stands for. */
+const versionsOf = (models: readonly ServedModel[]) =>
+  models.flatMap((m) =>
+    m.versions
+      .filter((v) => v.checkpoint.role !== "reward" && v.checkpoint.id !== m.served)
+      .map((v) => ({ id: `${m.name}@${v.version}`, checkpoint: v.checkpoint.id as string })),
+  );
+
+/** Which others write beside the served ones. */
+function Versions(p: {
+  models: readonly ServedModel[];
+  chosen: readonly string[];
+  choose: (ids: readonly string[]) => void;
+}) {
+  const others = versionsOf(p.models);
+  if (!others.length) return null;
+  return (
+    <fieldset className="row small">
+      <legend className="quiet">Beside the served ones</legend>
+      {others.map(({ id }) => (
+        <label key={id} className="row" style={{ gap: 4 }}>
+          <input
+            type="checkbox"
+            checked={p.chosen.includes(id)}
+            onChange={(e) =>
+              p.choose(e.target.checked ? [...p.chosen, id] : p.chosen.filter((x) => x !== id))
+            }
+          />
+          {id}
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
 export function Playground() {
   const models = useQuery({
     queryKey: ["/v1/models"],
@@ -55,6 +92,12 @@ export function Playground() {
   const [prompt, setPrompt] = useState(
     "The sun rose over the calm sea, and the captain came on deck.",
   );
+  const [beside, setBeside] = useState<readonly string[]>([]);
+  const all = useQuery(asking("listServed"));
+  const shown = [
+    ...(models.data?.data ?? []),
+    ...versionsOf(all.data ?? []).filter((v) => beside.includes(v.id)),
+  ];
   const [texts, setTexts] = useState<Record<string, string>>({});
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<Error>();
@@ -64,7 +107,7 @@ export function Playground() {
     setTexts({});
     const seed = Math.floor(Math.random() * 1e6);
     try {
-      for (const m of models.data?.data ?? [])
+      for (const m of shown)
         await stream(m.id, prompt, seed, (t) =>
           setTexts((old) => ({ ...old, [m.id]: (own(old, m.id) ?? "") + t })),
         );
@@ -75,7 +118,12 @@ export function Playground() {
   };
   return (
     <main>
-      <h1>Playground</h1>
+      <div className="row spread">
+        <h1>Playground</h1>
+        <Link className="button" to="/studio/checkpoints">
+          All models
+        </Link>
+      </div>
       <form
         className="stack"
         onSubmit={(e) => {
@@ -87,6 +135,7 @@ export function Playground() {
           <span className="small quiet">Passage</span>
           <textarea rows={3} value={prompt} onChange={(e) => setPrompt(e.target.value)} />
         </label>
+        <Versions models={all.data ?? []} chosen={beside} choose={setBeside} />
         <div>
           <button
             className="button primary"
@@ -105,7 +154,7 @@ export function Playground() {
             </Empty>
           ) : (
             <div className="grid">
-              {data.map((m) => (
+              {shown.map((m) => (
                 <Card
                   key={m.id}
                   title={m.id}
