@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { ExperimentId } from "@tiller/schema";
 import { betterContinuations } from "../../recipes/better-continuations/experiment.ts";
-import { firstOf, noneBegun } from "./first-experiment.ts";
+import { firstOf, isOlder, noneBegun } from "./first-experiment.ts";
 
 type State = "running" | "held" | "done" | "failed" | "cancelled";
 const there = (id: string, state: State, recipe = betterContinuations.name) => ({
@@ -10,6 +10,7 @@ const there = (id: string, state: State, recipe = betterContinuations.name) => (
   recipe,
   state,
   seed: 1,
+  origin: null,
 });
 const plain = { once: false, small: false };
 const first = there("better-continuations-1", "done");
@@ -21,6 +22,22 @@ test("a new home begins it, and every later start goes on with it", () => {
   expect(firstOf([], plain)).toEqual(begins);
   expect(firstOf([own, first], plain)).toEqual({ ...begins, known: first });
   expect(firstOf([small], plain)).toMatchObject({ id: small.id, known: small });
+});
+
+test("one of an older version is taken over, and the start follows what went on in its place", () => {
+  const [name, version] = betterContinuations.name.split("@") as [string, string];
+  const older = there("better-continuations-1", "running", `${name}@${Number(version) - 1}`);
+  expect(firstOf([older], plain)).toMatchObject({ id: older.id, known: older });
+  expect(isOlder(older)).toBe(true);
+  expect(isOlder({ ...older, state: "done" })).toBe(false);
+  expect(isOlder({ ...older, recipe: `${name}@0` })).toBe(false); // today's does not say how
+  const over = {
+    ...there(`${older.id}-better-continuations-${version}`, "running"),
+    origin: { kind: "migrate", experiment: older.id },
+  };
+  const ended = { ...older, state: "cancelled" as const };
+  for (const asked of [plain, { ...plain, once: true }])
+    expect(firstOf([over, ended], asked)).toMatchObject({ id: over.id, known: over });
 });
 
 test("a plain start beside others begins none, and says how one is begun", () => {

@@ -11,7 +11,7 @@ export interface AskedFor {
   readonly seed?: number | undefined;
   readonly base?: string | undefined;
 }
-type Known = Pick<Experiment, "id" | "recipe" | "state" | "seed">;
+type Known = Pick<Experiment, "id" | "recipe" | "state" | "seed" | "origin">;
 export interface First {
   readonly id: string;
   readonly seed: number;
@@ -19,18 +19,33 @@ export interface First {
   readonly known: Known | undefined;
 }
 
+const [family] = betterContinuations.name.split("@") as [string];
 const isFirst = (e: Known): boolean =>
-  e.recipe === betterContinuations.name && /^better-continuations-(small-)?-?\d+$/.test(e.id);
+  e.recipe.startsWith(`${family}@`) && /^better-continuations-(small-)?-?\d+$/.test(e.id);
 const isUnderWay = (e: Known): boolean => e.state === "running" || e.state === "held";
+/** The one that went on in its place, where a newer version of its workflow took it over. */
+const latest = (experiments: readonly Known[], e: Known): Known => {
+  const next = experiments.find(
+    (x) => x.origin?.["kind"] === "migrate" && x.origin["experiment"] === e.id,
+  );
+  return next ? latest(experiments, next) : e;
+};
+
+/** Under way by an older version of its workflow, which today's takes over. */
+export const isOlder = (e: Known): boolean =>
+  isUnderWay(e) &&
+  e.recipe !== betterContinuations.name &&
+  Object.hasOwn(betterContinuations.migrate, e.recipe);
 
 /** Which one a start begins or goes on with; none where others are there and nobody asked for it. */
 export function firstOf(experiments: readonly Known[], o: AskedFor): First | undefined {
   const seed = o.seed ?? 1;
   const id = `better-continuations-${o.small ? "small-" : ""}${seed}`;
   const asked = o.once || o.small || o.seed !== undefined || o.base !== undefined;
-  const known =
+  const begun =
     experiments.find((e) => e.id === id) ??
-    (asked ? undefined : experiments.find((e) => isFirst(e) && isUnderWay(e)));
+    (asked ? undefined : experiments.find((e) => isFirst(e) && isUnderWay(latest(experiments, e))));
+  const known = begun && latest(experiments, begun);
   if (known) return { id: known.id, seed: known.seed, known };
   return asked || !experiments.length ? { id, seed, known: undefined } : undefined;
 }

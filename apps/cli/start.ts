@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { serve, type ServerType } from "@hono/node-server";
 import { z } from "zod";
 import { listHeld, startTriggers } from "@tiller/flow";
-import { own, PersonId, type Role, TillerError } from "@tiller/schema";
+import { ExperimentId, own, PersonId, type Role, TillerError } from "@tiller/schema";
 import { createApp, serverOptions } from "@tiller/server/app.ts";
 import { forgetOldCompletions, SamplerPool, serverModelClient, storedDays } from "@tiller/serve";
 import { serverFlow } from "@tiller/server/flow.ts";
@@ -38,7 +38,7 @@ import {
 import { answeredBySimulated, simulatedRaters } from "../../recipes/better-continuations/raters.ts";
 import { Progress, summaryTable } from "./bars.ts";
 import { command, verb } from "./command.ts";
-import { type First, firstOf, noneBegun } from "./first-experiment.ts";
+import { type First, firstOf, isOlder, noneBegun } from "./first-experiment.ts";
 import { countFlag, flag, homeFlag } from "./flags.ts";
 
 const text = z.string().min(1).optional();
@@ -159,7 +159,8 @@ async function start(o: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
 
     const started = flow;
     const experiments = await listExperiments(store.db);
-    const first = o.people ? undefined : firstOf(experiments, o);
+    const found = o.people ? undefined : firstOf(experiments, o);
+    const first = found && (await today(found, started, o.json));
     if (!first && !o.people && !o.json) console.log(noneBegun(experiments, address));
     if (first && goesOn(first)) {
       const preset = o.small ? smallConfig : Config.parse({});
@@ -196,6 +197,21 @@ async function start(o: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
   } finally {
     await close();
   }
+}
+
+/** The same; one of an older version as the one that goes on in its place. */
+async function today(
+  first: First,
+  flow: ReturnType<typeof serverFlow>,
+  json: boolean,
+): Promise<First> {
+  const { known } = first;
+  if (!known || !isOlder(known)) return first;
+  const to = betterContinuations.name;
+  const over = { experiment: known.id, to, by: "tiller start" };
+  const { experiment: id } = await eventually(() => flow.migrate(over));
+  if (!json) console.log(`  ${known.id} is of ${known.recipe}; it goes on as ${id}.\n`);
+  return { ...first, id, known: { ...known, id: ExperimentId.parse(id), recipe: to } };
 }
 
 /** It begins now, or is under way by the code that is here. */
