@@ -39,6 +39,7 @@ const areas: readonly (readonly [string, Rule])[] = [
   ["/api/work/", who.staff],
   ["/api/joining/", who.staff],
   ["/api/control/", who.staff],
+  ["/api/projects", who.staff],
   ["/v1/", who.machines],
   ["/api/", who.lab],
   ["/", who.admins],

@@ -23,6 +23,7 @@ import { payRoutes } from "./routes/pay.ts";
 import { accountRoutes, peopleRoutes, signInRoutes } from "./routes/people.ts";
 import { experimentRoutes } from "./routes/experiments.ts";
 import { studioRoutes } from "./routes/studio.ts";
+import { projectRoutes } from "./routes/projects.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { traceRoutes } from "./routes/trace.ts";
 import { workRoutes } from "./routes/work.ts";
@@ -93,6 +94,7 @@ export function createApp(d: Deps): Hono<Env> {
       ...traceRoutes(d),
       ...experimentRoutes(d),
       ...modelRoutes(d),
+      ...projectRoutes(d),
       ...taskRoutes(),
     }),
   );

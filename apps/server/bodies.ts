@@ -19,6 +19,7 @@ const MB = 2 ** 20;
 /** Bytes, by what the path begins with. */
 const sizes: readonly (readonly [string, number])[] = [
   ["/api/data/import", 4096 * MB],
+  ["/api/projects/files", 4096 * MB],
   ["/api/studio/traces", 512 * MB], // an exported experiment comes back
   ["/", 2 * MB],
 ];

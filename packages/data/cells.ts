@@ -26,7 +26,7 @@ export function csvCell(value: string | number): string {
  * that the guard comes off, other readers see no difference, and in others' files an apostrophe is the text's own.
  */
 export const csvHeader = (names: readonly string[]): string =>
-  `${names.map((n, i) => (i === names.length - 1 ? `"${n}"` : n)).join(",")}\n`;
+  `${names.map((n, i) => (i === names.length - 1 ? `"${n}"` : csvCell(n))).join(",")}\n`;
 export const isOurs = (names: readonly string[], quoted: readonly boolean[]): boolean =>
   names.length > 1 &&
   names.every((n, i) => /^[\w.]+$/.test(n) && quoted[i] === (i === names.length - 1));

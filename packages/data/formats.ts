@@ -23,8 +23,8 @@ const text = (name: string, about: string, sql: string, more: Partial<Column> = 
 });
 const repeats = { repeats: true } as const;
 
-/** Tasks that only measure are of no experiment; files have always had this word in its place. */
-export const experimentOf = "coalesce(b.experiment, 'measuring')";
+/** A project stands in an experiment's place. Tasks that only measure are of neither; files have always had this word there. */
+export const experimentOf = "coalesce(b.experiment, b.project, 'measuring')";
 
 /** of the answers that come in */
 const seconds = z.number().min(0).max(1e9);

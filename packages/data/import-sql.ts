@@ -57,13 +57,13 @@ export const checks: readonly Check[] = [
     say: (task) => `task ${task} is here already and differs. Give it another id`,
   },
   {
-    find: `select min(line) as line, row->>'experiment' as what from staged left join experiment e on e.id = row->>'experiment'
-           where (e.recipe <> 'import@1' or row->>'experiment' = 'measuring') and ${unknown} group by 2 order by 1`,
+    find: `select min(line) as line, row->>'experiment' as what from staged left join experiment e on e.id = row->>'experiment' left join project r on r.id = row->>'experiment'
+           where (e.recipe <> 'import@1' or r.id is not null or row->>'experiment' = 'measuring') and ${unknown} group by 2 order by 1`,
     say: (id) =>
       `experiment ${id} runs here itself. Give the rows another experiment and other batches`,
   },
   {
-    find: `select min(line) as line, b.id as what from staged join batch b on b.id = row->>'batch' where coalesce(b.experiment, 'measuring') <> row->>'experiment' group by 2 order by 1`,
+    find: `select min(line) as line, b.id as what from staged join batch b on b.id = row->>'batch' where coalesce(b.experiment, b.project, 'measuring') <> row->>'experiment' group by 2 order by 1`,
     say: (batch) => `batch ${batch} belongs to another experiment here. Give it another id`,
   },
   {

@@ -2,7 +2,7 @@
 export { csvHeader, csvLine } from "./cells.ts";
 export { exportAnswers } from "./export.ts";
 export { importAnswers } from "./import.ts";
-export { readRows } from "./read.ts";
+export { kindOfFile, readRows } from "./read.ts";
 export { BadRow } from "./row.ts";
 export { checkedAddress, parseAllowed } from "./addresses.ts";
 export { startWebhooks } from "./webhook-sender.ts";
@@ -13,3 +13,10 @@ export {
   redeliver,
   setWebhookEnabled,
 } from "./webhooks.ts";
+export {
+  addFromFile,
+  createFromFile,
+  describeFile,
+  type ItemFile,
+  previewItems,
+} from "./project-file.ts";

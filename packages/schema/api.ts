@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { experimentOperations } from "./api-experiments.ts";
+import { projectOperations } from "./api-projects.ts";
 import { staffOperations } from "./api-staff.ts";
 import { workOperations } from "./api-work.ts";
 import {
@@ -351,6 +352,7 @@ export const operations = {
   }),
 
   ...experimentOperations,
+  ...projectOperations,
   ...workOperations,
   ...staffOperations,
 } as const satisfies Record<string, Operation>;

@@ -1,5 +1,6 @@
 /** Kinds of work as the preview page gets them: GET /api/tasks, of the server and of `tiller task preview`. */
 import { z } from "zod";
+import { ItemSlot } from "./projects.ts";
 import { View } from "./view.ts";
 
 export const TaskPreview = z.strictObject({
@@ -9,6 +10,7 @@ export const TaskPreview = z.strictObject({
   view: View,
   samples: z.array(z.strictObject({ input: z.unknown(), simulated: z.unknown() })),
   aggregate: z.record(z.string(), z.string()).describe("field -> how answers are joined"),
+  slots: z.array(ItemSlot).describe("what a file's columns fill; none where no file can"),
   problems: z.array(z.string()).describe("what is wrong with the kind itself"),
 });
 export type TaskPreview = z.infer<typeof TaskPreview>;

@@ -10,3 +10,4 @@ export * from "./paths.ts";
 export * from "./read.ts";
 export * from "./shown.ts";
 export * from "./simulate.ts";
+export * from "./slots.ts";

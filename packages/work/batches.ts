@@ -21,7 +21,7 @@ export const openBatches = async (db: Db): Promise<Set<string>> =>
   new Set(
     (
       await db.many(
-        sql`select id from batch where purpose = 'work' and consumed_at is null and cancelled_at is null and done < wanted`,
+        sql`select id from batch where experiment is not null and consumed_at is null and cancelled_at is null and done < wanted`,
         z.object({ id: z.string() }),
       )
     ).map((r) => r.id),

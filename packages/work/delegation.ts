@@ -115,7 +115,7 @@ export const pastAnswers = (
 const Situation = z.object({
   task: z.string(),
   kind: z.string(),
-  experiment: z.string(),
+  experiment: z.string().nullable(),
   batch: z.string(),
   wanted: z.number(),
 });

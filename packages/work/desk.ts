@@ -198,7 +198,7 @@ export const draftFromUndone = (db: Db, answer: string): Promise<number> =>
   );
 
 export interface BatchState {
-  /** null: its tasks only measure, and no workflow waits for them */
+  /** null: its tasks are a project's or only measure, and no workflow waits for them */
   readonly experiment: string | null;
   readonly batch: string;
   readonly done: number;

@@ -12,6 +12,8 @@ export * from "./joining.ts";
 export * from "./ledger.ts";
 export * from "./own-work.ts";
 export * from "./delegation.ts";
+export * from "./project-results.ts";
+export * from "./projects.ts";
 export * from "./quality.ts";
 export {
   addRule,

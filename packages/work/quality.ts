@@ -44,8 +44,8 @@ export async function measuredFields(db: Db): Promise<Measured[]> {
 }
 
 const asked = sql`from answer a join task t on t.id = a.task join person p on p.id = a.person join batch b on b.id = t.batch`;
-/** A blind duplicate counts where its original does. */
-const experimentOf = sql`coalesce(b.experiment, (select o.experiment from task original join batch o on o.id = original.batch where original.id = t.twin_of))`;
+/** What asked for it, an experiment or a project. A blind duplicate counts where its original does. */
+const experimentOf = sql`coalesce(b.experiment, b.project, (select coalesce(o.experiment, o.project) from task original join batch o on o.id = original.batch where original.id = t.twin_of))`;
 /** Where an answer comes from; a person in a file is of the import, simulated or not. */
 const sourceOf = sql`case when p.imported then 'import:' || b.experiment when p.simulated then 'simulated' else 'people' end`;
 const countable = (o: { type: string; field: string }) =>
@@ -66,7 +66,7 @@ export async function populationsOf(
 ): Promise<Populations> {
   const rows = await db.many(
     sql`select ${sourceOf} as source, e.id as experiment, e.title, t.type_version as version, count(*)::int as answers
-        ${asked} join experiment e on e.id = ${experimentOf} where ${countable(o)} group by 1, 2, 3, 4`,
+        ${asked} join (select id, title from experiment union all select id, title from project) e on e.id = ${experimentOf} where ${countable(o)} group by 1, 2, 3, 4`,
     z.object({
       source: z.string(),
       experiment: z.string(),

@@ -53,12 +53,32 @@ export interface PostedTask {
   readonly excluded?: readonly string[];
 }
 
-/** Posts the tasks of one `ask`. Posting the same batch again changes nothing. */
+/** Keeps what the desk shows of a kind of work, and gives it a lane. */
+export async function storeKind(db: Db, type: TaskType): Promise<void> {
+  const schemaOf = (s: z.ZodType) => JSON.stringify(z.toJSONSchema(s, { unrepresentable: "any" }));
+  requireStorable(
+    { title: type.title, instructions: type.instructions, view: type.view },
+    type.name,
+  );
+  // with no lock on a kind that is known: all who ask wait for each other's commits else
+  await db.run(
+    prepared(sql`insert into task_type (name, version, title, instructions, view, input_schema, output_schema)
+          select ${type.name}, ${type.version}, ${type.title}, ${type.instructions}, ${JSON.stringify(type.view)}::jsonb, ${schemaOf(type.input)}::jsonb, ${schemaOf(type.output)}::jsonb
+          where not exists (select from task_type where name = ${type.name} and version = ${type.version} and view is not null)
+          on conflict (name, version) do update set title = excluded.title, view = excluded.view, input_schema = excluded.input_schema, output_schema = excluded.output_schema
+          where task_type.view is null`),
+  );
+  await db.run(sql`insert into lane (kind) values (${type.name}) on conflict do nothing`);
+}
+
+/** Posts the tasks of one `ask`, or of a project. Posting the same batch again changes nothing. */
 export async function postBatch(
   db: Db,
   b: {
     id: string;
-    experiment: ExperimentId;
+    /** null: of a project */
+    experiment: ExperimentId | null;
+    project?: string;
     type: TaskType;
     people: number;
     inputs: readonly PostedTask[];
@@ -75,27 +95,14 @@ export async function postBatch(
   },
 ): Promise<void> {
   const { type } = b;
-  const schemaOf = (s: z.ZodType) => JSON.stringify(z.toJSONSchema(s, { unrepresentable: "any" }));
   const deadline = b.deadline?.toISOString() ?? null;
-  requireStorable(
-    { title: type.title, instructions: type.instructions, view: type.view },
-    type.name,
-  );
   for (const { id, input, draft } of b.inputs)
     requireStorable({ [id]: { input, draft } }, type.name);
   await db.transaction(async (tx) => {
-    // with no lock on a kind that is known: all who ask wait for each other's commits else
-    await tx.run(
-      prepared(sql`insert into task_type (name, version, title, instructions, view, input_schema, output_schema)
-          select ${type.name}, ${type.version}, ${type.title}, ${type.instructions}, ${JSON.stringify(type.view)}::jsonb, ${schemaOf(type.input)}::jsonb, ${schemaOf(type.output)}::jsonb
-          where not exists (select from task_type where name = ${type.name} and version = ${type.version} and view is not null)
-          on conflict (name, version) do update set title = excluded.title, view = excluded.view, input_schema = excluded.input_schema, output_schema = excluded.output_schema
-          where task_type.view is null`),
-    );
-    await tx.run(sql`insert into lane (kind) values (${type.name}) on conflict do nothing`);
+    await storeKind(tx, type);
     const fresh = await tx.run(
-      sql`insert into batch (id, experiment, type, wanted, node, deadline, priority, simulated)
-          values (${b.id}, ${b.experiment}, ${type.name}, ${b.inputs.length * b.people}, ${b.node ?? null}, ${deadline}, ${b.priority ?? 0}, ${b.simulated ?? false}) on conflict do nothing`,
+      sql`insert into batch (id, experiment, project, type, wanted, node, deadline, priority, simulated)
+          values (${b.id}, ${b.experiment}, ${b.project ?? null}, ${type.name}, ${b.inputs.length * b.people}, ${b.node ?? null}, ${deadline}, ${b.priority ?? 0}, ${b.simulated ?? false}) on conflict do nothing`,
     );
     if (!fresh) return;
     // shared: a queue that gets a lane of its own meanwhile waits, and then finds these tasks
@@ -318,7 +325,7 @@ const SWEEP = 7_070_710;
 export interface Submitted {
   readonly answer: string;
   readonly at: string;
-  /** null: its task only measures */
+  /** null: its task is of a project, or only measures */
   readonly experiment: ExperimentId | null;
   readonly batch: string;
   readonly done: number;

@@ -1,6 +1,14 @@
 /** A kind of work as its preview shows it, and what is wrong with the kind itself. */
 import { rng, type TaskPreview, View } from "@tiller/schema";
-import { aggregationsOf, keyOf, problemsWith, type TaskDef, wrongAggregations } from "@tiller/task";
+import {
+  aggregationsOf,
+  fillable,
+  keyOf,
+  problemsWith,
+  slotsOf,
+  type TaskDef,
+  wrongAggregations,
+} from "@tiller/task";
 
 export function previewOf(def: TaskDef): TaskPreview {
   const problems: string[] = [];
@@ -24,6 +32,7 @@ export function previewOf(def: TaskDef): TaskPreview {
     view: def.view,
     samples,
     aggregate: Object.fromEntries(aggregationsOf(def)),
+    slots: fillable(def) ? slotsOf(def) : [],
     problems,
   };
 }

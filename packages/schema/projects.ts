@@ -1,0 +1,216 @@
+/** Projects: the items of a file put before people under one kind of work, and what they said of each. */
+import { z } from "zod";
+import { fileKinds } from "./data.ts";
+import { View } from "./view.ts";
+
+export const projectStates = ["open", "paused", "closed", "archived"] as const;
+export type ProjectState = (typeof projectStates)[number];
+
+const Column = z.string().min(1).max(500);
+/** Which columns of a file fill an item. */
+export const ItemMapping = z.strictObject({
+  input: z
+    .record(z.string().min(1), z.union([Column, z.array(Column).min(1).max(20)]))
+    .describe("what the kind of work shows, by its path: a column, or several that make a list"),
+  answer: z
+    .record(z.string().min(1), z.union([Column, z.strictObject({ always: z.string() })]))
+    .default({})
+    .describe("answers that the file knows, by the question's name"),
+});
+export type ItemMapping = z.infer<typeof ItemMapping>;
+
+/** What an item needs of a file: one text, number, list or conversation that the view reads. */
+export const ItemSlot = z.strictObject({
+  path: z.string(),
+  label: z.string(),
+  kind: z.enum(["text", "number", "list", "turns"]),
+});
+export type ItemSlot = z.infer<typeof ItemSlot>;
+
+/** POST /api/projects/files: how the body is written. */
+export const UploadQuery = z.strictObject({
+  name: z.string().min(1).max(300).describe("the file's name; its end says how it is written"),
+  encoding: z.string().optional(),
+  separator: z.string().length(1).optional(),
+});
+export type UploadQuery = z.infer<typeof UploadQuery>;
+export const UploadedFile = z.strictObject({
+  file: z.uuid().describe("names the file in the requests that follow, for a day"),
+  name: z.string(),
+  as: z.enum(fileKinds),
+  columns: z.array(z.string()),
+  rows: z
+    .array(z.strictObject({ row: z.int(), cells: z.array(z.string()) }))
+    .describe("the first, by the order of the columns"),
+});
+export type UploadedFile = z.infer<typeof UploadedFile>;
+
+export const RowProblem = z.strictObject({
+  row: z.int().describe("its line in the file, the header is line 1; in Parquet its number"),
+  column: z.string().nullable(),
+  message: z.string(),
+});
+export type RowProblem = z.infer<typeof RowProblem>;
+
+const kind = z.string().min(1).describe("name@version of a ready-made kind of work");
+export const PreviewItems = z.strictObject({
+  file: z.uuid(),
+  kind,
+  view: View.optional().describe("in place of the kind's own"),
+  mapping: ItemMapping.optional().describe("guessed unless said"),
+});
+export type PreviewItems = z.infer<typeof PreviewItems>;
+export const ItemsPreview = z.strictObject({
+  slots: z.array(ItemSlot),
+  fields: z.array(z.strictObject({ name: z.string(), label: z.string() })),
+  mapping: ItemMapping,
+  rows: z.int(),
+  fit: z.int(),
+  answered: z.int().describe("of those that fit, rows with an answer"),
+  problems: z.array(RowProblem).describe("the first of them"),
+  items: z.array(
+    z.strictObject({ row: z.int(), input: z.unknown(), answer: z.unknown().nullable() }),
+  ),
+});
+export type ItemsPreview = z.infer<typeof ItemsPreview>;
+
+const leaveOut = z
+  .union([z.literal("bad"), z.array(z.int().positive()).max(100_000)])
+  .default([])
+  .describe("rows that are not posted: these, or all that do not fit");
+const gold = z
+  .int()
+  .min(0)
+  .max(10_000)
+  .default(0)
+  .describe("so many of the rows with an answer become hidden gold in place of items");
+export const NewProject = z.strictObject({
+  title: z.string().trim().min(1).max(200),
+  kind,
+  changes: z
+    .strictObject({
+      title: z.string().trim().min(1).max(200).optional().describe("what raters are asked"),
+      instructions: z.string().max(100_000).optional().describe("Markdown"),
+      view: View.optional(),
+    })
+    .default({})
+    .describe("makes a kind of work of the project's own"),
+  file: z.uuid(),
+  mapping: ItemMapping.optional().describe("guessed unless said"),
+  people: z.int().min(1).max(100).default(3).describe("an item"),
+  deadline: z.iso.datetime({ offset: true }).optional(),
+  state: z.enum(["open", "paused"]).default("open"),
+  gold,
+  leaveOut,
+});
+export type NewProject = z.infer<typeof NewProject>;
+
+export const AddItems = z.strictObject({
+  file: z.uuid(),
+  mapping: ItemMapping.optional().describe("as the project has it unless said"),
+  gold,
+  leaveOut,
+});
+export type AddItems = z.infer<typeof AddItems>;
+export const AddedItems = z.strictObject({
+  project: z.string(),
+  items: z.int(),
+  gold: z.int(),
+  leftOut: z.int(),
+});
+export type AddedItems = z.infer<typeof AddedItems>;
+
+export const ChangeProject = z.strictObject({
+  title: z.string().trim().min(1).max(200).optional(),
+  state: z.enum(projectStates).optional(),
+  deadline: z.iso.datetime({ offset: true }).nullable().optional(),
+});
+export type ChangeProject = z.infer<typeof ChangeProject>;
+
+export const Project = z.strictObject({
+  id: z.string(),
+  title: z.string(),
+  type: z.string(),
+  typeVersion: z.string(),
+  question: z.string().describe("the title of its kind of work"),
+  mapping: ItemMapping,
+  people: z.int(),
+  deadline: z.iso.datetime().nullable(),
+  state: z.enum(projectStates),
+  by: z.string().describe("pseudonym"),
+  at: z.iso.datetime(),
+  items: z.int().describe("without gold"),
+  gold: z.int(),
+  answers: z.int(),
+  wanted: z.int().describe("answers"),
+});
+export type Project = z.infer<typeof Project>;
+
+/** What several people's answers to one question of an item come to. */
+export const ItemLabel = z.strictObject({
+  field: z.string(),
+  value: z.unknown().describe("absent: nobody answered it"),
+  words: z.string(),
+  confidence: z
+    .number()
+    .nullable()
+    .describe("posterior or fraction; null where the field has none"),
+});
+export type ItemLabel = z.infer<typeof ItemLabel>;
+export const ItemResult = z.strictObject({
+  place: z.int(),
+  text: z.string().describe("the beginning of what is shown"),
+  gold: z.boolean(),
+  labels: z.array(ItemLabel),
+  answers: z.int(),
+  people: z.int(),
+  seconds: z.number().nullable().describe("active, mean of the answers"),
+  disagreement: z
+    .number()
+    .nullable()
+    .describe("0 all alike, 1 no two alike; null with fewer than two answers"),
+  given: z.record(z.string(), z.unknown()).nullable().describe("the file's own answer"),
+});
+export type ItemResult = z.infer<typeof ItemResult>;
+
+export const ResultsQuery = z.strictObject({
+  show: z.enum(["all", "answered", "done", "open", "gold"]).default("all"),
+  q: z.string().max(200).default("").describe("words of the item or of its row"),
+  field: z.string().default(""),
+  label: z.string().default("").describe("of that field"),
+  sort: z.enum(["place", "answers", "confidence", "disagreement", "seconds"]).default("place"),
+  order: z.enum(["up", "down"]).default("up"),
+  offset: z.coerce.number().int().min(0).default(0),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+});
+export type ResultsQuery = z.infer<typeof ResultsQuery>;
+export const ItemPage = z.strictObject({
+  total: z.int(),
+  fields: z.array(
+    z.strictObject({
+      name: z.string(),
+      label: z.string(),
+      labels: z.array(z.string()).describe("those that occur, to filter by"),
+    }),
+  ),
+  items: z.array(ItemResult),
+});
+export type ItemPage = z.infer<typeof ItemPage>;
+
+/** One item with its answers, and all that it takes to show it as raters saw it. */
+export const ProjectItem = ItemResult.extend({
+  title: z.string(),
+  view: View,
+  input: z.unknown(),
+  source: z.record(z.string(), z.unknown()),
+  said: z.array(
+    z.strictObject({
+      rater: z.string().describe("pseudonym"),
+      value: z.unknown(),
+      swap: z.boolean(),
+      seconds: z.number(),
+      at: z.iso.datetime(),
+    }),
+  ),
+});
+export type ProjectItem = z.infer<typeof ProjectItem>;
