@@ -1,25 +1,28 @@
 /** A lead's own file before raters and back, over HTTP and in process: upload, look, post, answer, results, export, states. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { projectCommand } from "@tiller/cli/project.ts";
 import { createClient, type TillerClient } from "@tiller/client";
 import type { Lease } from "@tiller/schema";
 import { ensurePerson, issueToken } from "@tiller/store";
 import { readRows } from "@tiller/data";
-import { writeFileSync } from "node:fs";
-import path from "node:path";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 
 let site: TestServer;
 let lead: TillerClient;
 const raters: TillerClient[] = [];
 let robot: TillerClient;
+let token: string; // the lead's
 beforeAll(async () => {
   site = await openServer({ chance: () => 0.999 }); // hidden gold never comes by itself
   const clientOf = async (id: string, role: "lead" | "rater", simulated = false) => {
     const me = await ensurePerson(site.store.db, { id, name: id, pseudonym: id, role, simulated });
-    const token = await issueToken(site.store.db, me.id, "session");
+    const session = await issueToken(site.store.db, me.id, "session");
+    if (role === "lead") token = session;
     return createClient({
       baseURL: "http://tiller",
-      token,
+      token: session,
       fetch: async (to, init) => site.app.request(to instanceof Request ? to : to.toString(), init),
     });
   };
@@ -251,4 +254,48 @@ test("another view asks other labels, and raters may not see any of it", async (
   await expect(
     lead.createProject({ body: { title: "x", kind: "nothing@1", file } }),
   ).rejects.toThrow(/no kind of work nothing@1. Take one of graded-comparison@1/);
+});
+
+test("the command line does the same", async () => {
+  const home = path.join(site.home, "cli");
+  const file = path.join(site.home, "more.csv");
+  writeFileSync(file, csv(3));
+  const said: string[] = [];
+  const log = vi.spyOn(console, "log").mockImplementation((line: string) => void said.push(line));
+  const remote = ["--url", site.address, "--token", token, "--home", home];
+  const run = async (...args: string[]) => {
+    expect(await projectCommand.run([...args, ...remote])).toBe(0);
+    return said.splice(0).join("\n");
+  };
+  try {
+    const made = await run(
+      "create",
+      file,
+      "--kind",
+      "forced-comparison",
+      "--gold",
+      "1",
+      "--paused",
+    );
+    expect(made).toMatch(
+      /^more-[0-9a-f]{4}: 2 items, 3 people each; 1 gold, 0 rows left out. It is paused/,
+    );
+    const id = made.split(":")[0]!;
+    expect(await run("add", id, file, "--leave-out", "2,4")).toMatch(
+      /1 item more; 0 gold, 2 rows left out/,
+    );
+    expect(await run("set", id, "--state", "open")).toBe(`${id} is open.`);
+    expect(await run("list")).toMatch(
+      new RegExp(`${id}\\s+more\\s+forced-comparison@1\\s+3\\s+0 of 9\\s+open`),
+    );
+    expect(await run("results", id)).toMatch(/^item .*\n1 What is 0, then\?.*gold/);
+    const out = path.join(site.home, "labels.csv");
+    await run("export", id, "--out", out);
+    expect(readFileSync(out, "utf8").trim().split("\n")).toHaveLength(5);
+    await expect(run("create", file, "--kind", "forced-comparison", "--gold", "9")).rejects.toThrow(
+      /3 have an answer/,
+    );
+  } finally {
+    log.mockRestore();
+  }
 });

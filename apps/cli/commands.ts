@@ -24,6 +24,10 @@ export const commands: Readonly<Record<string, Known>> = {
     load: async () => (await import("./models.ts")).modelsCommand,
   },
   task: { what: "kinds of work", load: async () => (await import("./task.ts")).taskCommand },
+  project: {
+    what: "a file of your own before raters, and its results",
+    load: async () => (await import("./project.ts")).projectCommand,
+  },
   data: {
     what: "answers out to JSONL, CSV or Parquet, and in",
     load: async () => (await import("./data.ts")).dataCommand,
