@@ -102,6 +102,7 @@ export async function writeBackup(store: Store, out: string): Promise<BackupDone
 async function copyDatabase(store: Store, writer: Writer): Promise<void> {
   const data = path.join(store.home, DATA);
   const client = new pg.Client({ ...store.config, application_name: "tiller backup" });
+  client.on("error", () => {}); // cut while files are copied: its next query says so
   await client.connect();
   const ask = async (text: string, values: unknown[] = []) =>
     Object.values((await client.query<Record<string, string>>(text, values)).rows[0] ?? {}).map(

@@ -166,6 +166,7 @@ async function connect(config: pg.ClientConfig, patience: number): Promise<pg.Cl
   const until = performance.now() + patience;
   for (;;) {
     const client = new pg.Client({ ...config, connectionTimeoutMillis: 8000 });
+    client.on("error", () => {}); // cut while it is idle: its next query says so
     try {
       await client.connect();
       return client;

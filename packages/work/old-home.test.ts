@@ -82,6 +82,7 @@ beforeAll(async () => {
   first = await openStore({ home });
   await first.db.run({ text: "create database before", values: [] });
   const old = new pg.Client({ ...first.config, database: "before" });
+  old.on("error", () => {});
   await old.connect();
   await old.query(
     "create table migration (name text primary key, at timestamptz not null default now())",
