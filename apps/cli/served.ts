@@ -1,10 +1,10 @@
 /** The verbs of tiller model that change what is served: on the running server, or the database of a home without one. */
 import path from "node:path";
 import { z } from "zod";
-import { listServed, promote, registerFolder } from "@tiller/lab";
+import { findServed, listServed, promote, registerFolder } from "@tiller/lab";
 import { loadCheckpoint } from "@tiller/lm";
-import { PersonId, readNumber, type ServedModel, TillerError } from "@tiller/schema";
-import { defaultHome, openStore } from "@tiller/store";
+import { type PersonId, readNumber, type ServedModel, TillerError } from "@tiller/schema";
+import { type Db, defaultHome, ensurePerson, openStore } from "@tiller/store";
 import { verb } from "./command.ts";
 import { flag, homeFlag } from "./flags.ts";
 import { orWithoutServer, remote, remoteFlags } from "./remote.ts";
@@ -23,6 +23,11 @@ const registerFlags = {
 };
 type Flags<S extends z.ZodRawShape> = z.infer<z.ZodObject<S>>;
 
+/** As whom the home's key acts too. */
+const researcher = async (db: Db): Promise<PersonId> => {
+  const role = "researcher";
+  return (await ensurePerson(db, { id: role, name: "Researcher", pseudonym: role, role })).id;
+};
 const figures = (metrics: Readonly<Record<string, number>>): string =>
   Object.entries(metrics)
     .map(([name, x]) => `${name} ${readNumber(x)}`)
@@ -63,11 +68,10 @@ async function change(
   o: Flags<typeof rollbackFlags>,
   body: { model: string; name?: string | undefined; why: string },
 ): Promise<number> {
-  const by = PersonId.parse("researcher"); // as whom the server's key acts
   const done = await orWithoutServer(
     o,
     () => remote(o).promoteModel({ body }),
-    ({ db }) => promote(db, { ...body, by }),
+    async ({ db }) => promote(db, { ...body, by: await researcher(db) }),
   );
   console.log(
     o.json ? JSON.stringify(done) : `${done.name} is ${done.name}@${standing(done)?.version} now.`,
@@ -102,7 +106,12 @@ async function register(o: Flags<typeof registerFlags>, dir: string): Promise<nu
   });
   const name = o.name ?? path.basename(folder);
   const version = await registerFolder(store.db, folder, name, meta);
-  console.log(`${name}@${version}, id ${meta.id.slice(0, 12)}. Move or remove the folder no more.`);
+  const model = `${name}@${version}`;
+  if (meta.role !== "reward" && !(await findServed(store.db, name)))
+    await promote(store.db, { model, by: await researcher(store.db), why: "registered" });
+  console.log(
+    `${model}, id ${meta.id.slice(0, 12)}. Keep ${folder} where it is: it is read from there.`,
+  );
   return 0;
 }
 
