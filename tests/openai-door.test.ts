@@ -1,6 +1,8 @@
 /** /v1 at the door, in OpenAI's shape: bodies that are too large, too many requests, keys that nobody has; and how long a stored completion stays. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
+import { publishCheckpoint, saveCheckpointRow } from "@tiller/lab";
+import { CheckpointId, ServedModel } from "@tiller/schema";
 import { ensurePerson, issueToken, sql } from "@tiller/store";
 import { forgetOldCompletions, storeCompletion, storedDays } from "@tiller/serve";
 import { openServer, type TestServer } from "./fixtures/server.ts";
@@ -83,6 +85,43 @@ test.each(["/v1/chat/completions", "/v1/completions"])(
     }
   },
 );
+
+test("/v1/models names what is served; a version that a researcher promotes takes the name's place", async () => {
+  const { app, store } = site;
+  const [first, second] = ["a", "b"].map((x) => CheckpointId.parse(x.repeat(64)));
+  const row = { name: "policy", role: "policy", path: store.home, run: null, parent: null };
+  for (const [id, winRate] of [
+    [first!, 0.9],
+    [second!, 0.4],
+  ] as const) {
+    await saveCheckpointRow(store.db, { ...row, id, metrics: {} });
+    const compare = { metric: "winRate", better: "up" } as const;
+    await publishCheckpoint(store.db, id, { name: "policy", metrics: { winRate }, compare });
+  }
+  const Model = z.object({ id: z.string(), checkpoint: z.string() });
+  const get = async (path: string) =>
+    (await app.request(path, { headers: { authorization: `Bearer ${key}` } })).json();
+  const listed = async () => z.object({ data: z.array(Model) }).parse(await get("/v1/models")).data;
+  expect(await listed()).toEqual([{ id: "policy", checkpoint: first }]);
+  expect(Model.parse(await get("/v1/models/policy@2"))).toEqual({
+    id: "policy@2",
+    checkpoint: second,
+  });
+  const by = async (role: "researcher" | "lead", model: string) => {
+    const me = await ensurePerson(store.db, { id: role, name: role, pseudonym: role, role });
+    const token = await issueToken(store.db, me.id, "key");
+    return app.request("/api/studio/served", {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify({ model, why: "reads better" }),
+    });
+  };
+  expect((await by("lead", "policy@2")).status).toBe(403);
+  expect((await by("researcher", "policy@3")).status).toBe(404);
+  const promoted = ServedModel.parse(await (await by("researcher", "policy@2")).json());
+  expect(promoted.history[0]).toMatchObject({ version: 2, by: "researcher", why: "reads better" });
+  expect(await listed()).toEqual([{ id: "policy", checkpoint: second }]);
+});
 
 test("too many requests are a 429 that says when to come back", async () => {
   const app = site.another();

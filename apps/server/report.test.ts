@@ -11,7 +11,7 @@ const report = Report.parse({
     title: "A <b>title</b>",
     summary: [
       { name: "winRate", label: "Wins", value: 0.75, unit: "fraction", low: 0.3, high: 0.95 },
-      { name: "kl", label: "KL", value: 9, unit: "nats" },
+      { name: "kl", label: "KL", value: 9, unit: "nats", help: "How far <it> moved." },
       { name: "unknown", label: "Unknown", value: null },
     ],
     blocks: [
@@ -58,6 +58,7 @@ test("holds its numbers, fetches nothing, and escapes what models wrote", () => 
     "<b>75 %</b>",
     "95 %: 30 % to 95 %",
     "<b>9 nats</b>",
+    "<dt>KL</dt><dd>How far &lt;it&gt; moved.</dd>",
     "<b>–</b>",
     "A &lt;b&gt;title",
     "In &lt;short&gt;",

@@ -98,7 +98,14 @@ const figures = (metrics: readonly SummaryMetric[]) =>
       const about = [m.note, interval && `95 %: ${interval}`].filter(Boolean).join("; ");
       return `<div>${quiet(m.label)}<b>${escape(readNumber(m.value, m.unit))}</b>${quiet(about)}</div>`;
     })
-    .join("")}</div>`;
+    .join("")}</div>${helps(metrics)}`;
+/** What each figure is, folded away. */
+function helps(metrics: readonly SummaryMetric[]): string {
+  const told = metrics.filter((m) => m.help);
+  return told.length
+    ? `<details><summary>What these figures are</summary><dl>${told.map((m) => `<dt>${escape(m.label)}</dt><dd>${escape(m.help!)}</dd>`).join("")}</dl></details>`
+    : "";
+}
 
 const tone = (better: boolean | null) => (better === null ? "quiet" : better ? "up" : "down");
 const samples = ({ columns, rows }: Of<"samples">) =>
@@ -147,7 +154,7 @@ body{margin:0;background:var(--page);color:var(--ink);font:15px/1.55 system-ui,s
 h1{font-size:26px;line-height:1.2;margin:0 0 4px;letter-spacing:-.01em}h2{font-size:18px;margin:40px 0 12px}.quiet{color:var(--quiet)}svg text{font:12px system-ui;fill:var(--quiet)}
 .stats{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:24px 0}.stats div,figure{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:14px 16px;margin:0}
 .stats b{display:block;font-size:24px;font-weight:600;font-variant-numeric:tabular-nums}.plots{margin:24px 0;display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:14px}figcaption{font-weight:600}
-.grid{stroke:var(--line)}.legend{margin:4px 0;display:flex;gap:16px;flex-wrap:wrap;font-size:13px}.legend svg{margin-right:6px;vertical-align:middle}
+summary{cursor:pointer;color:var(--quiet)}dt{font-weight:600}dd{margin:0 0 10px;max-width:75ch}.grid{stroke:var(--line)}.legend{margin:4px 0;display:flex;gap:16px;flex-wrap:wrap;font-size:13px}.legend svg{margin-right:6px;vertical-align:middle}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th{text-align:left;color:var(--quiet);font-weight:500;font-size:13px}td,th{padding:7px 12px 7px 0;border-bottom:1px solid var(--line);vertical-align:top}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(240px,1fr));gap:16px;padding:14px 0;border-bottom:1px solid var(--line)}.pair p{margin:0}.up{color:var(--good)}.down{color:var(--bad)}@media print{body{background:#fff}figure,.stats div{break-inside:avoid}}`;
 /** The file runs no script and fetches nothing; its one style sheet is named by its hash. */

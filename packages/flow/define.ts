@@ -191,6 +191,8 @@ export type Migrate<I> = (old: { input: unknown; carried: Carried }) => {
 export interface WorkflowDef<S extends z.ZodType = z.ZodType, R = unknown> {
   readonly name: string;
   readonly title: string;
+  /** in Markdown, at the top of its experiments: what is asked, who judges, how to read what comes out, what next */
+  readonly about: string;
   readonly input: S;
   readonly stages: readonly { readonly name: string; readonly title: string }[];
   readonly migrate: Readonly<Record<string, Migrate<z.input<S>>>>;
@@ -205,7 +207,7 @@ export function workflow<S extends z.ZodType, R>(
   name: string,
   input: S,
   run: (flow: Flow, input: z.output<S>) => Promise<R>,
-  o: Partial<Pick<WorkflowDef<S, R>, "title" | "stages" | "migrate">> = {},
+  o: Partial<Pick<WorkflowDef<S, R>, "title" | "about" | "stages" | "migrate">> = {},
 ): WorkflowDef<S, R> {
   if (!/^[a-z][a-z0-9-]*@\d+$/.test(name))
     throw new TillerError(
@@ -218,6 +220,7 @@ export function workflow<S extends z.ZodType, R>(
     input,
     run,
     title: o.title ?? words[0]!.toUpperCase() + words.slice(1),
+    about: o.about ?? "",
     stages: o.stages ?? [],
     migrate: o.migrate ?? {},
   };

@@ -454,6 +454,7 @@ export async function launchFlow(o: {
         KnownWorkflow.parse({
           name: w.name,
           title: w.title,
+          about: w.about,
           input: z.toJSONSchema(w.input as z.ZodType, { unrepresentable: "any", io: "input" }),
         }),
       ),

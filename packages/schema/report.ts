@@ -25,6 +25,11 @@ export const SummaryMetric = z.strictObject({
   high: bound,
   better,
   note,
+  help: z
+    .string()
+    .max(1000)
+    .optional()
+    .describe("what the figure is and how it reads, for newcomers"),
 });
 export type SummaryMetric = z.output<typeof SummaryMetric>;
 /** In the order that they are read. */

@@ -124,6 +124,10 @@ export type ExperimentProgress = z.infer<typeof ExperimentProgress>;
 export const KnownWorkflow = z.strictObject({
   name: z.string(),
   title: z.string(),
+  about: z
+    .string()
+    .default("")
+    .describe("in Markdown: what it asks, of whom, how its figures read"),
   input: z.record(z.string(), z.unknown()).describe("JSON schema of the input"),
 });
 export type KnownWorkflow = z.infer<typeof KnownWorkflow>;

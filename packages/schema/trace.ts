@@ -114,3 +114,6 @@ export type AgentSpec = z.infer<typeof AgentSpec>;
 /** By task name; `*` for all others; people where nothing is said. */
 export const Agents = z.record(z.string(), AgentSpec);
 export type Agents = z.infer<typeof Agents>;
+/** Programs in people's place answer some of it: a demonstration, or a trial. */
+export const isSimulated = (agents: Agents): boolean =>
+  Object.values(agents).some((a) => a.kind === "simulated" || (a.kind === "people" && a.simulated));

@@ -11,6 +11,7 @@ import { workflow } from "@tiller/flow";
 import { evaluateJob, ppoJob, rewardJob, sampleJob } from "@tiller/learn";
 import { labelledPairs, promptRows } from "@tiller/schema";
 import { bookPassages, labelPairs, learning, pairsOf, promptsOf } from "../shared.ts";
+import { about } from "./about.ts";
 import { comparison } from "./comparison.ts";
 import { type Outcome, reportOf } from "./report.ts";
 
@@ -124,6 +125,7 @@ export const betterContinuations = workflow(
   },
   {
     title: "Better continuations of a book",
+    about,
     stages: [
       { name: "passages", title: "Passages" },
       { name: "samples", title: "Continuations" },

@@ -9,7 +9,13 @@ import {
   rewardJob,
   wilson,
 } from "@tiller/learn";
-import type { MetricPoint, NewReport, RaterRow } from "@tiller/schema";
+import {
+  type MetricPoint,
+  type NewReport,
+  type RaterRow,
+  readInterval,
+  readNumber,
+} from "@tiller/schema";
 import { curvesOf } from "../shared.ts";
 import { simulatedPreference } from "./preference.ts";
 
@@ -90,6 +96,29 @@ function bestOfCurve(items: Items, most: number, base: readonly number[]): [numb
     });
 }
 
+/** The outcome in words. The verdict goes by the interval: what may be chance is not called a gain. */
+export function learned(o: Outcome, interval: { low: number; high: number } | null): string {
+  const wins = `its continuations are the more positive ones in ${readNumber(o.winRate, "fraction")} of held-out passages`;
+  const verdict =
+    interval && interval.low > 0.5
+      ? `The trained model writes more positively than the one it began as: ${wins}, and the interval of ${readInterval(interval, "fraction")} leaves out 50 %.`
+      : interval && interval.high < 0.5
+        ? `Training made it worse: ${wins}.`
+        : `Whether training helped cannot be told: ${wins}, and 50 % lies in the interval. Ask for more comparisons, or train longer.`;
+  const found = o.carelessFound.length
+    ? `Found careless: ${o.carelessFound.join(", ")}; their answers weighed little.`
+    : "No rater was found careless.";
+  const poorer =
+    o.distinct2Ratio < 0.5
+      ? ` Its language has collapsed to ${readNumber(o.distinct2Ratio, "fraction")} of the base's variety: the figure is won by repetition.`
+      : "";
+  return `${verdict} It has moved ${readNumber(o.kl, "nats")} a continuation from the base.${poorer}
+
+${o.judgments} judgments stand behind it, by simulated raters and whoever took part. The reward model that learned from them is right about ${readNumber(o.rewardAccuracy, "fraction")} of held-out pairs. ${found}
+
+Judged by simulated raters and a list of words: this says whether the method works here, not what people like.`;
+}
+
 export function reportOf(
   items: Items,
   o: {
@@ -134,7 +163,8 @@ export function reportOf(
         low: policy.interval?.low ?? null,
         high: policy.interval?.high ?? null,
         better: "up",
-        note: "held-out passages, ties half",
+        note: "held-out passages, ties half; a list of words judges, not people",
+        help: "How often the trained model's continuation is more positive than the untrained model's, of passages that neither saw. 50 % is no change. The list of words that the simulated raters go by decides it; ties count half.",
       },
       {
         name: "kl",
@@ -142,6 +172,7 @@ export function reportOf(
         value: policy.kl,
         unit: "nats",
         note: "a continuation",
+        help: "How far the trained model's writing has moved from the untrained model's: the Kullback-Leibler divergence, summed over a continuation, in nats. 0 is no difference. Much won at a small KL is good; at a large one it may be a trick that the score likes.",
       },
       {
         name: "rewardAccuracy",
@@ -152,6 +183,7 @@ export function reportOf(
         high: reward.high,
         better: "up",
         note: `${reward.n} held-out pairs`,
+        help: "Of two texts that the raters never saw, how often the reward model prefers the one that the list of words calls more positive. 50 % is guessing.",
       },
       {
         name: "distinct2Ratio",
@@ -159,17 +191,26 @@ export function reportOf(
         value: Number.isFinite(distinct) ? distinct : null,
         unit: "fraction",
         note: "of the base's",
+        help: "How varied the trained model writes: different pairs of neighbouring words among all, against the untrained model's. Far below 100 % it repeats itself, which often means that it found one trick.",
       },
-      { name: "judgments", label: "Judgments", value: o.judgments },
+      {
+        name: "judgments",
+        label: "Judgments",
+        value: o.judgments,
+        note: "by simulated raters, and whoever took part",
+        help: "Answers to the question which of two continuations is more positive, several to each pair.",
+      },
       {
         name: "carelessFound",
         label: "Careless raters found",
         value: o.careless.length,
         note: o.careless.join(", "),
+        help: "Raters whose answers agree with the others' no better than chance. Two of the simulated ones choose blindly; who answers few pairs cannot be told from them.",
       },
       { name: "seconds", label: "Time", value: o.seconds, unit: "s", note: "from start to report" },
     ],
     blocks: [
+      { kind: "prose", title: "What was learned", text: learned(outcome, policy.interval) },
       {
         kind: "table",
         title: "Held-out passages",

@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import type { Alert, ControlRoom } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
-import { Badge, Card, Empty, Loaded, Refused, Stat } from "../design/components.tsx";
+import { Badge, Card, Empty, Loaded, Refused, SimulatedNote, Stat } from "../design/components.tsx";
 import { AnswersDialog } from "./answers.tsx";
 import "./control.css";
 import { hours, moveName, type MoveStart, type Names, namesOf } from "./format.ts";
@@ -34,12 +34,19 @@ function Room({ room, stale }: { room: ControlRoom; stale: boolean }) {
     a.kind === "move" ? setMoving({ to: a.queue }) : setLooking(a);
   const total = (of: (p: ControlRoom["people"][number]) => number) =>
     room.people.reduce((sum, p) => sum + of(p), 0);
+  const simulated = room.people.filter((p) => p.simulated).length;
   return (
     <>
       {stale && (
         <p role="status" className="warn-text">
           The server does not answer; this is how things stood. Trying again.
         </p>
+      )}
+      {simulated > 0 && (
+        <SimulatedNote>
+          {simulated} of {room.people.length} raters here are programs that answer the first
+          experiment alone. Today’s answers and times count theirs too.
+        </SimulatedNote>
       )}
       <div className="stats">
         <Stat

@@ -92,6 +92,12 @@ export const Interval = ({
       <b style={{ left: `${100 * at}%` }} />
     </div>
   );
+/** Stands where figures were made by programs in people's place. */
+export const SimulatedNote = ({ children }: { children: ReactNode }) => (
+  <p className="simulated" role="note">
+    <b>Simulated.</b> {children}
+  </p>
+);
 export const Empty = ({ title, children }: { title: string; children?: ReactNode }) => (
   <div className="notice">
     <h2>{title}</h2>

@@ -1,7 +1,13 @@
 /** One experiment in the list. */
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
-import { type Experiment, type ExperimentProgress, readInterval, readNumber } from "@tiller/schema";
+import {
+  type Experiment,
+  type ExperimentProgress,
+  isSimulated,
+  readInterval,
+  readNumber,
+} from "@tiller/schema";
 import { Badge, Meter, when } from "../design/components.tsx";
 import { ago, compact, money, span } from "../trace/format.ts";
 import { HoldButton } from "./hold.tsx";
@@ -34,6 +40,7 @@ export function ExperimentRow({ experiment: e, progress: p, now }: Row) {
             </Link>
           )}{" "}
           {imported && <Badge tone="warn">imported</Badge>}
+          {isSimulated(e.agents) && <Badge tone="warn">simulated raters</Badge>}
           <p className="small quiet">
             {e.recipe}, {e.id}, seed {e.seed}, started {when(e.startedAt)}
           </p>

@@ -2,7 +2,15 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { type ReactNode, useMemo, useState } from "react";
-import { metric, readInterval, readNumber, type Run, type Stage } from "@tiller/schema";
+import {
+  type Experiment,
+  isSimulated,
+  metric,
+  readInterval,
+  readNumber,
+  type Run,
+  type Stage,
+} from "@tiller/schema";
 import { asking, linkTo } from "../api.ts";
 import { ExportButton } from "../data/export.tsx";
 import {
@@ -15,6 +23,7 @@ import {
   Meter,
   Missing,
   percent,
+  SimulatedNote,
   Stat,
   when,
 } from "../design/components.tsx";
@@ -24,6 +33,7 @@ import { isImported } from "../experiments/row.tsx";
 import { ExperimentWords, stateTone } from "../experiments/words.tsx";
 import { Chart, chartsOf } from "./chart.tsx";
 import { useLive } from "./live.ts";
+import { FiguresHelp, InWords, NobodyAnswered, TopOfTrace } from "./told.tsx";
 
 export function ExperimentPage() {
   const { id } = useParams({ from: "/studio/experiments/$id" });
@@ -71,6 +81,8 @@ export function ExperimentPage() {
         </div>
       </div>
       {data.error && <ExperimentWords state={data.state} words={data.error} />}
+      <Simulated experiment={data} />
+      <InWords experiment={data} />
       {s && (
         <div className="stats">
           {s.map((m) => {
@@ -82,21 +94,40 @@ export function ExperimentPage() {
           })}
         </div>
       )}
-      {data.stages.length > 0 && (
-        <Card title="Pipeline">
+      {s && <FiguresHelp summary={s} />}
+      <Card title={data.stages.length ? "Pipeline" : "What it did"}>
+        {data.stages.length ? (
           <ol className="pipeline">
             {data.stages.map((st) => (
               <StageRow key={st.name} stage={st} />
             ))}
           </ol>
-        </Card>
-      )}
+        ) : (
+          <TopOfTrace id={id} />
+        )}
+      </Card>
       {(runs.data ?? []).map((r) => (
         <Curves key={r.id} run={r} />
       ))}
-      <Raters id={id} />
+      <Raters experiment={data} />
       {runs.data && runs.data.length > 0 && <Samples id={id} runs={runs.data} />}
     </main>
+  );
+}
+
+/** Says so where simulated raters answered, or may. */
+function Simulated({ experiment: e }: { experiment: Experiment }) {
+  const raters = useQuery(asking("listRaters", { id: e.id })).data ?? [];
+  const n = raters.filter((r) => r.simulated).length;
+  if (!n && !isSimulated(e.agents)) return null;
+  const people = raters.length - n;
+  return (
+    <SimulatedNote>
+      Programs answer here in people’s place
+      {raters.length > 0 && `: ${n} of ${raters.length} raters so far are simulated`}
+      {n > 0 && people > 0 && `, ${people === 1 ? "1 is a person" : `${people} are people`}`}. Every
+      figure of this experiment rests on that.
+    </SimulatedNote>
   );
 }
 
@@ -179,7 +210,8 @@ function Details({ title, children }: { title: string; children: ReactNode }) {
   );
 }
 
-function Raters({ id }: { id: string }) {
+function Raters({ experiment }: { experiment: Experiment }) {
+  const { id } = experiment;
   const raters = useQuery(asking("listRaters", { id }));
   const rows = raters.data ?? [];
   return (
@@ -194,7 +226,7 @@ function Raters({ id }: { id: string }) {
       <Loaded query={raters}>
         {() =>
           rows.length === 0 ? (
-            <Empty title="No answers yet">Raters appear here with their first answer.</Empty>
+            <NobodyAnswered experiment={experiment} />
           ) : (
             <div className="scroll">
               <table>
@@ -214,8 +246,7 @@ function Raters({ id }: { id: string }) {
                   {rows.map((r) => (
                     <tr key={r.rater}>
                       <td>
-                        {r.pseudonym}{" "}
-                        {r.simulated && <span className="quiet small">simulated</span>}
+                        {r.pseudonym} {r.simulated && <Badge tone="warn">simulated</Badge>}
                       </td>
                       <td>{r.answers}</td>
                       <td>{r.perHour === null ? "–" : Math.round(r.perHour)}</td>

@@ -1,0 +1,106 @@
+/** What an experiment is in words: what it asks, what was learned, what its figures are, what it did where it names no stages. */
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import type { Experiment, SummaryMetric, TraceNode } from "@tiller/schema";
+import { asking } from "../api.ts";
+import { Card, duration, Empty, Markdown } from "../design/components.tsx";
+
+/** The workflow's own words and the report's first ones; nothing where there are neither. */
+export function InWords({ experiment: e }: { experiment: Experiment }) {
+  const workflows = useQuery(asking("listWorkflows"));
+  const report = useQuery(asking("getReport", e.summary ? { id: e.id } : undefined));
+  const about = workflows.data?.find((w) => w.name === e.recipe)?.about;
+  const [first] = report.data?.blocks ?? [];
+  const learned = first?.kind === "prose" ? first : undefined;
+  if (!about && !learned) return null;
+  return (
+    <Card title={learned?.title || "What this is"}>
+      {learned && <Markdown text={learned.text} />}
+      {about && (
+        <details open={!learned}>
+          <summary className="small">What was asked, who judged, how to read it, what next</summary>
+          <Markdown text={about} />
+        </details>
+      )}
+      <p className="row small">
+        <Link to="/playground">Playground</Link>
+        <Link to="/studio/checkpoints">Models</Link>
+        <Link to="/studio/start" search={{}}>
+          Start an experiment
+        </Link>
+      </p>
+    </Card>
+  );
+}
+
+/** What each figure is, folded away; nothing where the report does not say. */
+export function FiguresHelp({ summary }: { summary: readonly SummaryMetric[] }) {
+  const told = summary.filter((m) => m.help);
+  if (!told.length) return null;
+  return (
+    <details>
+      <summary className="small">What these figures are</summary>
+      <dl className="figures-help small">
+        {told.map((m) => (
+          <div key={m.name}>
+            <dt>{m.label}</dt>
+            <dd className="quiet">{m.help}</dd>
+          </div>
+        ))}
+      </dl>
+    </details>
+  );
+}
+
+/** The nodes of an experiment that its trace's first page has. */
+const useNodes = (id: string): readonly TraceNode[] =>
+  useQuery({ ...asking("tracePage", { id }), refetchInterval: 5000 }).data?.nodes ?? [];
+
+const MOST = 40;
+/** The trace's top level in place of stages, for workflows that declare none. */
+export function TopOfTrace({ id }: { id: string }) {
+  const top = useNodes(id).filter((n) => n.parent === id);
+  const rows = top.toSorted((a, b) => a.place - b.place).slice(0, MOST);
+  if (!rows.length) return <p className="quiet">Nothing was done yet.</p>;
+  return (
+    <ol className="pipeline">
+      {rows.map((n) => (
+        <li key={n.id}>
+          <span className={`dot ${n.state}`} role="img" aria-label={n.state} />
+          <Link to="/studio/experiments/$id/trace" params={{ id }} search={{ node: n.id }}>
+            {n.name}
+          </Link>
+          <span className="quiet num">
+            {n.endedAt && duration((Date.parse(n.endedAt) - Date.parse(n.startedAt)) / 1000)}
+          </span>
+          <span className="quiet small num">
+            {n.wanted > 0 && `${n.answers} of ${n.wanted} answers. `}
+            {n.brief}
+          </span>
+        </li>
+      ))}
+      {top.length > rows.length && <li>and {top.length - rows.length} more in the trace</li>}
+    </ol>
+  );
+}
+
+/** Where no person of this home has answered: whether anything was asked, and who answered in people's place. */
+export function NobodyAnswered({ experiment: e }: { experiment: Experiment }) {
+  const asked = useNodes(e.id).filter((n) => n.kind === "ask");
+  const answers = asked.reduce((sum, n) => sum + n.answers, 0);
+  const named = asked.flatMap((n) =>
+    n.agent === "simulated" ? "simulated people" : (n.agent ?? []),
+  );
+  const by = [...new Set(named)].join(", ");
+  if (answers)
+    return (
+      <Empty title={answers === 1 ? "1 answer" : `${answers} answers`}>
+        By {by}; no rater of this home was needed.
+      </Empty>
+    );
+  return e.endedAt && !asked.length ? (
+    <Empty title="Nobody was asked">This experiment asked people nothing.</Empty>
+  ) : (
+    <Empty title="No answers yet">Raters appear here with their first answer.</Empty>
+  );
+}
