@@ -7,7 +7,7 @@
  * Ends when the win rate over the base no longer rises, when the policy is too far from the base, or after all rounds.
  */
 import { z } from "zod";
-import { type Carried, type Flow, workflow } from "@tiller/flow";
+import { asItWas, type Flow, workflow } from "@tiller/flow";
 import { evaluateJob, ppoJob, rewardJob, sampleJob } from "@tiller/learn";
 import { labelledPairs, PersonId, promptRows } from "@tiller/schema";
 import { comparison } from "./better-continuations/comparison.ts";
@@ -22,13 +22,6 @@ const Config = z.strictObject({
   train: z.int().positive().default(800).describe("passages compared in each round"),
   heldout: z.int().positive().default(100).describe("passages the policy is judged on each round"),
 });
-// what rounds of @2 have reached goes on
-const migrate = {
-  "iterated-feedback@2": ({ input, carried }: { input: unknown; carried: Carried }) => ({
-    input: Config.parse(input),
-    carried,
-  }),
-};
 const run = async (flow: Flow, config: z.output<typeof Config>) => {
   const rounds: { id: string; winRate: number; kl: number }[] = [];
   let seen: PersonId[] = [];
@@ -57,7 +50,9 @@ const run = async (flow: Flow, config: z.output<typeof Config>) => {
   await flow.report(reportOf(rounds, best, stopped));
   return { rounds, stopped, best: best?.id ?? null, people: seen.length };
 };
-export const iteratedFeedback = workflow("iterated-feedback@3", Config, run, { migrate });
+export const iteratedFeedback = workflow("iterated-feedback@3", Config, run, {
+  migrate: { "iterated-feedback@2": asItWas(Config) },
+});
 
 /** Once around: from one policy to the next, and who judged on the way. */
 export const feedbackRound = workflow(

@@ -109,7 +109,7 @@ test("a person's comparisons through the browser reach the dataset", async () =>
   await john.close();
 
   const judgments = await judgmentsOf(store.db, { experiment: id });
-  expect(judgments.map((j) => [j.rater, j.choice, j.typeVersion])).toEqual([
+  expect(judgments.map((j) => [j.person, j.choice, j.typeVersion])).toEqual([
     ["john", "tie", comparison.version],
     ...Array.from({ length: 4 }, () => ["mary", "a", comparison.version]),
   ]);

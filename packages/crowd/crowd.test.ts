@@ -6,14 +6,14 @@ import type { SimulatedRater } from "@tiller/task";
 import { aggregatePairs, flagRaters, labelTable, methods, simulateChoice } from "./index.ts";
 
 test("one person choosing b on one pair moves it to the prior's mean reliability", () => {
-  const { pairs } = aggregatePairs([{ task: "t", rater: "r", choice: "b" }], { iterations: 1 });
+  const { pairs } = aggregatePairs([{ task: "t", person: "r", choice: "b" }], { iterations: 1 });
   expect(pairs.get("t")!.pB).toBeCloseTo(4 / 6, 10);
 });
 
 test("ties say nothing about the side", () => {
   const { pairs } = aggregatePairs([
-    { task: "t", rater: "r", choice: "tie" },
-    { task: "t", rater: "s", choice: "tie" },
+    { task: "t", person: "r", choice: "tie" },
+    { task: "t", person: "s", choice: "tie" },
   ]);
   expect(pairs.get("t")!.pB).toBe(0.5);
 });
@@ -21,13 +21,13 @@ test("ties say nothing about the side", () => {
 test("swapping a and b everywhere mirrors every label and changes nobody's reliability", () => {
   const judgment = fc.record({
     task: fc.constantFrom("1", "2", "3", "4"),
-    rater: fc.constantFrom("x", "y", "z"),
+    person: fc.constantFrom("x", "y", "z"),
     choice: fc.constantFrom("a", "b", "tie"),
   });
   fc.assert(
     fc.property(
       fc.array(
-        judgment as fc.Arbitrary<{ task: string; rater: string; choice: "a" | "b" | "tie" }>,
+        judgment as fc.Arbitrary<{ task: string; person: string; choice: "a" | "b" | "tie" }>,
         { minLength: 1, maxLength: 30 },
       ),
       (js) => {
@@ -73,8 +73,8 @@ describe.each([1, 2, 3])("twelve simulated raters, seed %i", (seed) => {
           answer: `${task}.${i}`,
           task: String(task),
           typeVersion: "1",
-          rater: r.name,
-          pseudonym: r.name,
+          person: r.name,
+          by: r.name,
           choice,
           swap,
           activeSeconds: 10,
@@ -100,7 +100,7 @@ describe.each([1, 2, 3])("twelve simulated raters, seed %i", (seed) => {
     const t = labelTable(
       judgments
         .filter((j) => j.choice !== "tie")
-        .map((j) => ({ task: j.task, worker: j.rater, label: j.choice })),
+        .map((j) => ({ task: j.task, worker: j.person, label: j.choice })),
     );
     const { posterior } = methods.majority.infer(t);
     const votesB = new Map(t.tasks.map((task, i) => [task, posterior[2 * i + 1]!]));

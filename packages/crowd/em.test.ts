@@ -70,7 +70,7 @@ describe("the objective never falls, and every fit ends by itself", () => {
       fc.property(tables, (rows) => {
         const judgments = rows.map((r) => ({
           task: r.task,
-          rater: r.worker,
+          person: r.worker,
           choice: ({ a: "a", b: "b" } as const)[r.label] ?? ("tie" as const),
         }));
         const { fit } = aggregatePairs(judgments);
@@ -80,7 +80,7 @@ describe("the objective never falls, and every fit ends by itself", () => {
       { numRuns: 40 },
     );
     const sure = Array.from({ length: 300 }, (_, i) =>
-      ["x", "y", "z"].map((rater) => ({ task: `${i}`, rater, choice: "a" as const })),
+      ["x", "y", "z"].map((person) => ({ task: `${i}`, person, choice: "a" as const })),
     ).flat();
     expect(falls(aggregatePairs(sure).fit.objective)).toEqual([]);
   });
@@ -88,7 +88,7 @@ describe("the objective never falls, and every fit ends by itself", () => {
 
 test("a fit that is cut off says so; a count of votes has nothing to fit", () => {
   const rows = drawn(rng(3, "cut"), { tasks: 20, people: 5, labels: ["a", "b"] });
-  const judgments = rows.map((r) => ({ task: r.task, rater: r.worker, choice: r.label as "a" }));
+  const judgments = rows.map((r) => ({ task: r.task, person: r.worker, choice: r.label as "a" }));
   const pairs = aggregatePairs(judgments, { iterations: 2 }).fit;
   expect(pairs).toMatchObject({ converged: false, steps: 2 });
   expect(mace(labelTable(rows), { iterations: 3 }).fit).toMatchObject({

@@ -10,7 +10,7 @@ import type { Estimate } from "./statistics.ts";
 
 export interface PairJudgment {
   readonly task: string;
-  readonly rater: string;
+  readonly person: string;
   readonly choice: "a" | "b" | "tie";
 }
 export interface PairLabels {
@@ -23,7 +23,7 @@ export interface PairLabels {
 
 /** One judgment a person a pair, the last given: who is asked again speaks once, and does not agree with herself. */
 export function lastOfEach<J extends PairJudgment>(judgments: readonly J[]): J[] {
-  const last = new Map(judgments.map((j) => [`${j.task}\n${j.rater}`, j]));
+  const last = new Map(judgments.map((j) => [`${j.task}\n${j.person}`, j]));
   return last.size === judgments.length ? [...judgments] : [...last.values()];
 }
 
@@ -35,7 +35,7 @@ export function aggregatePairs(
   const t = labelTable(
     judgments
       .filter((j) => j.choice !== "tie")
-      .map((j) => ({ task: j.task, worker: j.rater, label: j.choice })),
+      .map((j) => ({ task: j.task, worker: j.person, label: j.choice })),
     { labels: ["a", "b"] },
   );
   const { posterior, fit } = oneCoin(t, o);

@@ -8,17 +8,17 @@ const FEW = 10;
 
 /** One row a person, the busiest first. */
 export function raterRows(given: readonly FieldAnswer[]): RaterRow[] {
-  const rows = [...new Map(given.map((r) => [`${r.task}\n${r.field}\n${r.rater}`, r])).values()];
+  const rows = [...new Map(given.map((r) => [`${r.task}\n${r.field}\n${r.person}`, r])).values()];
   const found = judge(rows);
   const byQuestion = Map.groupBy(rows, (r) => `${r.task}\n${r.field}`);
-  return [...Map.groupBy(rows, (r) => r.rater)]
+  return [...Map.groupBy(rows, (r) => r.person)]
     .map(([rater, mine]): RaterRow => {
       const answers = [...new Map(mine.map((r) => [r.task, r])).values()];
       const sided = mine.filter((r) => r.sides && namesSide(r.label));
       const left = sided.filter((r) => (r.label === "a") !== r.swap).length;
       const shared = mine.flatMap((r) => {
         if (r.label === null) return [];
-        const others = byQuestion.get(`${r.task}\n${r.field}`)!.filter((o) => o.rater !== rater);
+        const others = byQuestion.get(`${r.task}\n${r.field}`)!.filter((o) => o.person !== rater);
         const top = majorityOf(others.flatMap((o) => o.label ?? []));
         return top === undefined ? [] : [top === r.label ? 1 : 0];
       });
@@ -27,7 +27,7 @@ export function raterRows(given: readonly FieldAnswer[]): RaterRow[] {
       const { reliability, verdict } = found.get(rater) ?? {};
       return {
         rater,
-        pseudonym: mine[0]!.pseudonym,
+        pseudonym: mine[0]!.by,
         simulated: mine[0]!.simulated,
         answers: answers.length,
         perHour: hours > 0 ? answers.length / hours : null,

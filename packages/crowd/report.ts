@@ -107,7 +107,7 @@ export function study(given: QualityData) {
           .map((r) => ({
             ...closed,
             task: r.task,
-            rater: r.person,
+            person: r.person,
             type: d.type,
             field: d.field,
             label: r.label,

@@ -322,7 +322,7 @@ test("who answers a task five times counts once, with the last answer, and does 
   expect(t.repeated).toBe(rows.length + 5 - once.length);
   const pairs = (rs: readonly Label[]) =>
     aggregatePairs(
-      rs.map((r) => ({ task: r.task, rater: r.worker, choice: r.label === "x" ? "a" : "b" })),
+      rs.map((r) => ({ task: r.task, person: r.worker, choice: r.label === "x" ? "a" : "b" })),
     );
   const [p, q] = [pairs([...rows, ...again]), pairs(once)];
   for (const [task, { pB, judgments }] of q.pairs) {
@@ -333,7 +333,7 @@ test("who answers a task five times counts once, with the last answer, and does 
     flagRaters(
       rs.map((r, i) => ({
         task: r.task,
-        rater: r.worker,
+        person: r.worker,
         pseudonym: r.worker,
         choice: r.label === "x" ? "a" : "b",
         swap: false,

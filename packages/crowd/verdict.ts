@@ -26,7 +26,7 @@ export interface Judged extends Pick<
   "type" | "field" | "sides" | "classes" | "label"
 > {
   readonly task: string;
-  readonly rater: string;
+  readonly person: string;
 }
 export interface Judgement {
   /** over all questions; `n`: answers that name a class, so no ties */
@@ -46,7 +46,7 @@ export function judge(answers: readonly Judged[]): Map<string, Judgement> {
   );
   for (const rows of questions.values()) {
     const t = labelTable(
-      rows.map((r) => ({ task: r.task, worker: r.rater, label: r.label! })),
+      rows.map((r) => ({ task: r.task, worker: r.person, label: r.label! })),
       rows[0]!.sides ? { labels: ["a", "b"] } : {},
     );
     const { posterior } = oneCoin(t);

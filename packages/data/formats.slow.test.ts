@@ -221,7 +221,7 @@ test.skipIf(!real)(
         }
     expect(same / all).toBeCloseTo(0.731, 3);
     // one set of three pairs a person and time; 180 s on this half of the topics (166 s on all)
-    const sets = new Map(judgments.map((j) => [`${j.rater} ${j.at}`, j.activeSeconds * 3]));
+    const sets = new Map(judgments.map((j) => [`${j.person} ${j.at}`, j.activeSeconds * 3]));
     const seconds = [...sets.values()].toSorted((x, y) => x - y);
     expect(seconds[Math.floor(seconds.length / 2)]).toBeCloseTo(180, 0);
   },

@@ -341,8 +341,8 @@ function byItem(batch: string, items: readonly Item[], answers: readonly Answer[
     batch,
     answers: (by.get(`${batch}/${item.id}`) ?? []).map((x) => ({
       value: x.value,
-      person: PersonId.parse(x.rater),
-      by: x.pseudonym,
+      person: PersonId.parse(x.person),
+      by: x.by,
       answer: x.answer as AnswerId,
       swap: x.swap,
       activeSeconds: x.activeSeconds,

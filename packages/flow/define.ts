@@ -2,6 +2,7 @@
 import type { z } from "zod";
 import {
   type AgentSpec,
+  type Answerer,
   type AnswerId,
   type Budget,
   type DatasetId,
@@ -22,12 +23,8 @@ import type { CompareBy } from "@tiller/lab";
 import type { TaskDef } from "@tiller/task";
 
 /** One answer to an ask, by a person or by who stands in for one. */
-export interface Answered<O> {
+export interface Answered<O> extends Answerer {
   readonly value: O;
-  /** null: not a person */
-  readonly person: PersonId | null;
-  /** pseudonym, a model's name, or the name of a simulated rater */
-  readonly by: string;
   /** the stored answer; null when no person gave it */
   readonly answer: AnswerId | null;
   readonly swap: boolean;
@@ -187,6 +184,11 @@ export type Migrate<I> = (old: { input: unknown; carried: Carried }) => {
   input: I;
   carried: Carried;
 };
+
+/** For `migrate`, where the old version's input and results fit the new one: all that is known goes on. */
+export const asItWas =
+  <S extends z.ZodType>(input: S): Migrate<z.input<S>> =>
+  ({ input: given, carried }) => ({ input: input.parse(given) as z.input<S>, carried });
 
 export interface WorkflowDef<S extends z.ZodType = z.ZodType, R = unknown> {
   readonly name: string;

@@ -96,7 +96,7 @@ async function* answersOf(db: Db, node: string): AsyncGenerator<string> {
   for (let at = 0; at < ids.length; at += PAGE) {
     const page = ids.slice(at, at + PAGE).map((a) => a.id);
     const rows = await db.many(
-      sql`select jsonb_build_object('task', a.task, 'place', t.place - 1, 'pseudonym', p.pseudonym, 'simulated', p.simulated, 'value', a.value,
+      sql`select jsonb_build_object('task', a.task, 'place', t.place - 1, 'by', p.pseudonym, 'simulated', p.simulated, 'value', a.value,
             'activeSeconds', a.active_seconds, 'at', to_char(a.at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))::text as text
           from answer a join task t on t.id = a.task join person p on p.id = a.person where a.id = any(${page}) order by t.place, a.at, a.id`,
       z.object({ text: z.string() }),

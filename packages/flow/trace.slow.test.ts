@@ -5,7 +5,7 @@ import path from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import type { PersonId, TraceNode } from "@tiller/schema";
+import { type PersonId, StoredNodeAnswer, type TraceNode } from "@tiller/schema";
 import { makeTree, storeTree } from "./fixtures/tree.ts";
 import {
   addComment,
@@ -92,7 +92,7 @@ test("a node in full: its blob, its prompt's filled parts, who answered and how 
   ]);
   const ask = tree.nodes.find((n) => n.kind === "ask" && n.state === "done")!;
   const asked = await getNode(store.db, home, { experiment: "study-1", node: ask.id });
-  expect(asked.answered.map((a) => a.pseudonym)).toEqual(["rater-1", "rater-2", "rater-3"]);
+  expect(asked.answered.map((a) => a.by)).toEqual(["rater-1", "rater-2", "rater-3"]);
   expect(asked.answered[0]).toMatchObject({ place: 0, activeSeconds: 20, value: { choice: "a" } });
   expect(asked.wait).toBeNull();
   const waiting = tree.nodes.find((n) => n.state === "waiting" && n.kind === "ask")!;
@@ -245,6 +245,13 @@ test("a file of version 1, whose head calls the experiment a run, comes in the s
     origin: { imported: { from: "study-1" } },
   });
 }, 60_000);
+
+test("who answered is read from a file or an import of any age", () => {
+  const answer = { task: "t", place: 0, simulated: false, value: 1, activeSeconds: 2, at: "2026-11-26T00:00:00.000Z" }; // prettier-ignore
+  const now = { ...answer, by: "rater-1" };
+  expect(StoredNodeAnswer.parse({ ...answer, pseudonym: "rater-1" })).toEqual(now);
+  expect(StoredNodeAnswer.parse(now)).toEqual(now);
+});
 
 test("a file holds its own experiment alone, and no more than it seems", async () => {
   let text = "";

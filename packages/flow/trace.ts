@@ -7,6 +7,7 @@ import { z } from "zod";
 import {
   LargePart,
   NodeAnswer,
+  StoredNodeAnswer,
   NodeComment,
   NodeDetail,
   NodeDigest,
@@ -66,14 +67,14 @@ const fullColumns = (most: number) => {
   return sql`${lightColumns}, n.input, n.output, ${prompt.whole} as prompt, ${prompt.large} as "largePrompt", n.links, n.attempts`;
 };
 
-const answerColumns = sql`a.task, t.place - 1 as place, p.pseudonym, p.simulated, a.value, a.active_seconds as "activeSeconds", a.at`;
+const answerColumns = sql`a.task, t.place - 1 as place, p.pseudonym as by, p.simulated, a.value, a.active_seconds as "activeSeconds", a.at`;
 const AnswerOfNode = z
   .object({ batch: z.string(), node: z.string().nullable() })
   .loose()
   .transform(({ batch, node, ...answer }) => ({ batch, node, answer: NodeAnswer.parse(answer) }));
 const Kept = z.object({
   node: z.string(),
-  answered: z.array(NodeAnswer).nullable(),
+  answered: z.array(StoredNodeAnswer).nullable(),
   manyAnswers: Large,
   large: z.array(LargePart).describe("too large for the file that it came in"),
   comments: z.array(NodeComment),

@@ -205,7 +205,7 @@ export const Disagreement = z.strictObject({
     z.strictObject({
       answer: AnswerId,
       person: PersonId,
-      pseudonym: z.string(),
+      by: z.string().describe("pseudonym"),
       staff: z.boolean(),
       value: z.unknown(),
       at: z.iso.datetime(),

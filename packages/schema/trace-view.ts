@@ -32,13 +32,19 @@ export type TracedExperiment = z.infer<typeof TracedExperiment>;
 export const NodeAnswer = z.strictObject({
   task: z.string(),
   place: z.int().describe("which of the inputs that were asked"),
-  pseudonym: z.string(),
+  by: z.string().describe("pseudonym"),
   simulated: z.boolean(),
   value: z.unknown(),
   activeSeconds: z.number(),
   at: z.iso.datetime(),
 });
 export type NodeAnswer = z.infer<typeof NodeAnswer>;
+/** The same as files and imports have it: earlier ones call `by` a pseudonym. */
+export const StoredNodeAnswer = z.preprocess((v) => {
+  if (typeof v !== "object" || v === null || !("pseudonym" in v)) return v;
+  const { pseudonym: by, ...rest } = v;
+  return { by, ...rest };
+}, NodeAnswer);
 
 /** What an ask still waits for. */
 export const NodeWait = z.strictObject({
@@ -160,5 +166,5 @@ export const NodeRest = NodeView.pick({
   answered: true,
   comments: true,
   large: true,
-});
+}).extend({ answered: z.array(StoredNodeAnswer) });
 export type NodeRest = z.infer<typeof NodeRest>;

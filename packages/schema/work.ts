@@ -104,14 +104,22 @@ export const DeskProgress = z.strictObject({
 });
 export type DeskProgress = z.infer<typeof DeskProgress>;
 
+/** Who answered: the one shape of it, in what workflows get, what pages show and what figures count. */
+export interface Answerer {
+  /** null: not a person */
+  readonly person: PersonId | null;
+  /** pseudonym, a model's name, or the name of who else answered */
+  readonly by: string;
+}
+const byPerson = { person: PersonId, by: z.string().describe("pseudonym") };
+
 /** One stored answer of any kind of work, with its provenance. */
 export const Answer = z.strictObject({
   answer: AnswerId,
   task: TaskId,
   type: z.string(),
   typeVersion: z.string(),
-  rater: PersonId,
-  pseudonym: z.string(),
+  ...byPerson,
   value: z.unknown(),
   swap: z.boolean(),
   activeSeconds: z.number(),
@@ -125,8 +133,7 @@ export const Judgment = z.strictObject({
   answer: AnswerId,
   task: TaskId,
   typeVersion: z.string(),
-  rater: PersonId,
-  pseudonym: z.string(),
+  ...byPerson,
   choice: z.enum(["a", "b", "tie"]),
   swap: z.boolean(),
   activeSeconds: z.number(),
@@ -147,8 +154,7 @@ export const FieldAnswer = z.strictObject({
   sides: z.boolean().describe("its classes are the two sides of a pair, and a tie names neither"),
   classes: z.number().nullable().describe("answers that the question allows, without a tie"),
   label: z.string().nullable(),
-  rater: PersonId,
-  pseudonym: z.string(),
+  ...byPerson,
   simulated: z.boolean(),
   swap: z.boolean().describe("of this pair"),
   activeSeconds: z.number(),

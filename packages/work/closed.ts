@@ -39,7 +39,7 @@ export async function closedQuestions(db: Db): Promise<Sql> {
 /** The answers in table `a` to tasks `t` by people `p`, a row a closed question; one row where there is none. */
 const fieldAnswers = async (db: Db, from: Sql): Promise<FieldAnswer[]> =>
   db.many(
-    sql`select a.id as answer, a.task, t.type, q.field, coalesce(q.sides, false) as sides, q.classes, a.value #>> q.path as label, a.person as rater, p.pseudonym, p.simulated,
+    sql`select a.id as answer, a.task, t.type, q.field, coalesce(q.sides, false) as sides, q.classes, a.value #>> q.path as label, a.person, p.pseudonym as by, p.simulated,
           case when q.pairs > 1 then coalesce((select l.shown->q.field->>0 = 'b' from lease l where l.id = a.lease), a.swap) else a.swap end as swap,
           a.active_seconds as "activeSeconds", a.at
         from ${from} left join ${await closedQuestions(db)} on q.type = t.type and q.version = t.type_version order by a.at, a.id`,

@@ -299,7 +299,7 @@ const hasSamples = async (db: Db, type: string, pair: boolean): Promise<boolean>
     z.boolean(),
   ));
 
-const said = sql`(select jsonb_agg(jsonb_build_object('answer', a.id, 'person', a.person, 'pseudonym', p.pseudonym, 'staff', p.role <> 'rater', 'value', a.value,
+const said = sql`(select jsonb_agg(jsonb_build_object('answer', a.id, 'person', a.person, 'by', p.pseudonym, 'staff', p.role <> 'rater', 'value', a.value,
     'at', to_char(a.at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) order by p.role, a.at)
   from answer a join task x on x.id = a.task join person p on p.id = a.person where (x.id = t.id or x.twin_of = t.id) and a.undone_at is null)`;
 const disagreement = sql`t.id as task, t.type, t.type_version as version, t.input, ${said} as said,

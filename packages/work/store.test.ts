@@ -76,7 +76,7 @@ test("forty clients at once give every task exactly three judgments, by three pe
   expect(judgments).toHaveLength(90);
   const by = Map.groupBy(judgments, (j) => j.task);
   expect(by.size).toBe(30);
-  for (const js of by.values()) expect(new Set(js.map((j) => j.rater)).size).toBe(3);
+  for (const js of by.values()) expect(new Set(js.map((j) => j.person)).size).toBe(3);
   expect(await consumeBatch(store.db, "exact")).toBe(true);
 });
 

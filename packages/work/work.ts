@@ -512,7 +512,7 @@ export const answersOf = (
   where: { batch: string } | { experiment: ExperimentId } | { answers: readonly string[] },
 ): Promise<Answer[]> =>
   db.many(
-    prepared(sql`select a.id as answer, a.task, t.type, t.type_version as "typeVersion", a.person as rater, p.pseudonym, a.value, a.swap,
+    prepared(sql`select a.id as answer, a.task, t.type, t.type_version as "typeVersion", a.person, p.pseudonym as by, a.value, a.swap,
           a.active_seconds as "activeSeconds", a.idle_seconds as "idleSeconds", a.at
         from answer a join task t on t.id = a.task join batch b on b.id = t.batch join person p on p.id = a.person
         where a.undone_at is null and ${whichAnswers(where)} order by t.place, a.at, a.id`),
@@ -527,7 +527,7 @@ const whichAnswers = (
       ? sql`b.experiment = ${where.experiment}`
       : sql`a.id = any(${[...where.answers]})`;
 
-const judgmentColumns = sql`a.id as answer, a.task, t.type_version as "typeVersion", a.person as rater, p.pseudonym, a.value->>'choice' as choice, a.swap,
+const judgmentColumns = sql`a.id as answer, a.task, t.type_version as "typeVersion", a.person, p.pseudonym as by, a.value->>'choice' as choice, a.swap,
   a.active_seconds as "activeSeconds", a.idle_seconds as "idleSeconds", a.at`;
 
 export const judgmentsOf = (

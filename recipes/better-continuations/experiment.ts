@@ -7,7 +7,7 @@
  * Copy this folder to make a workflow of your own. Run: npm start
  */
 import { z } from "zod";
-import { workflow } from "@tiller/flow";
+import { asItWas, workflow } from "@tiller/flow";
 import { evaluateJob, ppoJob, rewardJob, sampleJob } from "@tiller/learn";
 import { labelledPairs, promptRows } from "@tiller/schema";
 import { bookPassages, labelPairs, learning, pairsOf, promptsOf } from "../shared.ts";
@@ -138,7 +138,7 @@ export const betterContinuations = workflow(
     ],
     migrate: {
       // its labels and all that was learnt from them go on; only the raters' verdicts are today's
-      "better-continuations@3": ({ input, carried }) => ({ input: Config.parse(input), carried }),
+      "better-continuations@3": asItWas(Config),
       // people's answers go on; what was trained by the old jobs is trained anew
       "better-continuations@2": ({ input, carried }) => ({
         input: Config.parse(input),

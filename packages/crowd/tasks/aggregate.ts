@@ -131,7 +131,7 @@ const pairs: Join = (answers) => {
   const found = aggregatePairs(
     answers.map((a) => ({
       task: a.task,
-      rater: a.rater,
+      person: a.rater,
       choice: a.said as "a" | "b" | "tie",
     })),
   );

@@ -106,7 +106,7 @@ function Item({
         {d.said.map((s) => (
           <div key={s.answer} className={s.staff ? "staff" : ""}>
             <span className="quiet small">
-              {s.pseudonym}
+              {s.by}
               {s.staff && ", researcher"}
             </span>
             <br />

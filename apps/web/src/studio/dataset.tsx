@@ -105,7 +105,7 @@ function PairCard({ pair: r }: { pair: z.infer<typeof Pair> }) {
       <p className="row small quiet">
         {r.judgments.map((j) => (
           <span key={j.answer}>
-            {j.pseudonym}: <b>{j.choice}</b> in {j.activeSeconds.toFixed(0)} s
+            {j.by}: <b>{j.choice}</b> in {j.activeSeconds.toFixed(0)} s
           </span>
         ))}
       </p>

@@ -271,7 +271,7 @@ function Answers({ list }: { list: readonly NodeAnswer[] }) {
         {list.slice(0, 200).map((a, i) => (
           <li key={i}>
             <span className="small quiet">
-              <b>{a.pseudonym}</b>
+              <b>{a.by}</b>
               {a.simulated && " (simulated)"}
               {several && `, item ${a.place + 1}`}, {span(a.activeSeconds)}, {when(a.at)}
             </span>
