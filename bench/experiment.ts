@@ -1,6 +1,7 @@
 /**
  * The first experiment from nothing, for several seeds, one after the other: what it reached and how long it took.
- * Run: npm run bench -- experiment 1 2 3   (about six minutes a seed; the machine should do nothing else)
+ * Run: npm run bench -- experiment 1 2 3   (five to six minutes a seed; the machine should do nothing else)
+ * --keep leaves the homes and says where they are.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -10,7 +11,8 @@ import { fileURLToPath } from "node:url";
 import { Outcome } from "../recipes/better-continuations/report.ts";
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), "..");
-const seeds = process.argv.slice(2).map(Number);
+const keep = process.argv.includes("--keep");
+const seeds = process.argv.slice(2).flatMap((x) => (x === "--keep" ? [] : Number(x)));
 if (!seeds.length || seeds.some((s) => !Number.isInteger(s))) {
   console.error("Give the seeds: npm run bench -- experiment 1 2 3");
   process.exit(2);
@@ -23,7 +25,8 @@ const rows = seeds.map((seed) => {
     cwd: root,
     encoding: "utf8",
   });
-  rmSync(home, { recursive: true, force: true });
+  if (keep) console.log(`seed ${seed}: ${home}`);
+  else rmSync(home, { recursive: true, force: true });
   if (run.status !== 0) throw new Error(`seed ${seed} ended with ${run.status}: ${run.stderr}`);
   const outcome = Outcome.parse(JSON.parse(run.stdout.trim().split("\n").at(-1)!));
   console.log(JSON.stringify({ seed, ...outcome }));

@@ -27,7 +27,7 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
     load: () => import("./trace.ts"),
   },
   experiment: {
-    what: "the first experiment from nothing, for several seeds (1 2 3)",
+    what: "the first experiment from nothing, for several seeds (1 2 3 --keep)",
     load: () => import("./experiment.ts"),
   },
   models: {
