@@ -242,10 +242,17 @@ test("another view asks other labels, and raters may not see any of it", async (
   const { items, fields } = await lead.listItems({
     id: added.project,
     field: "verdict",
-    label: "It does not",
+    label: "no",
   });
   expect(fields).toEqual([
-    { name: "verdict", label: "Does it follow?", labels: ["It does", "It does not"] },
+    {
+      name: "verdict",
+      label: "Does it follow?",
+      labels: [
+        { value: "yes", label: "It does" },
+        { value: "no", label: "It does not" },
+      ],
+    },
   ]);
   expect(items).toHaveLength(2);
   expect(items[0]).toMatchObject({ labels: [{ value: "no" }], answers: 3 });

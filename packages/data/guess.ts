@@ -70,6 +70,8 @@ const labelNames = [
   "choice",
   "winner",
   "preferred",
+  "best",
+  "correct",
   "preference",
   "gold",
   "expected",

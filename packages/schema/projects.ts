@@ -177,7 +177,7 @@ export const ResultsQuery = z.strictObject({
   show: z.enum(["all", "answered", "done", "open", "gold"]).default("all"),
   q: z.string().max(200).default("").describe("words of the item or of its row"),
   field: z.string().default(""),
-  label: z.string().default("").describe("of that field"),
+  label: z.string().default("").describe("the value that this field came to"),
   sort: z.enum(["place", "answers", "confidence", "disagreement", "seconds"]).default("place"),
   order: z.enum(["up", "down"]).default("up"),
   offset: z.coerce.number().int().min(0).default(0),
@@ -190,7 +190,9 @@ export const ItemPage = z.strictObject({
     z.strictObject({
       name: z.string(),
       label: z.string(),
-      labels: z.array(z.string()).describe("those that occur, to filter by"),
+      labels: z
+        .array(z.strictObject({ value: z.string(), label: z.string() }))
+        .describe("those that it may have, to filter by; none where they are no labels"),
     }),
   ),
   items: z.array(ItemResult),

@@ -189,6 +189,11 @@ const asResult = (i: ItemWithAnswers): ItemResult => ({
   given: i.given,
 });
 
+const comesTo = (value: unknown, label: string): boolean =>
+  Array.isArray(value) ? value.includes(label) : String(value as string | number) === label;
+const labelOf = (options: readonly { value: string; label: string }[], value: string): string =>
+  options.find((o) => o.value === value)?.label || value;
+
 /** A page of the items. Those without a figure come last, whichever way they are sorted. */
 export function pageOf({ kind, items }: Results, q: ResultsQuery): ItemPage {
   const words = q.q.toLowerCase().split(/\s+/).filter(Boolean);
@@ -196,7 +201,9 @@ export function pageOf({ kind, items }: Results, q: ResultsQuery): ItemPage {
   const sign = q.order === "up" ? 1 : -1;
   const found = items
     .filter(shows[q.show])
-    .filter((i) => !q.label || i.labels.some((l) => l.field === q.field && l.words === q.label))
+    .filter(
+      (i) => !q.label || i.labels.some((l) => l.field === q.field && comesTo(l.value, q.label)),
+    )
     .filter((i) => {
       if (!words.length) return true;
       const text = JSON.stringify([i.input, i.source]).toLowerCase();
@@ -210,10 +217,13 @@ export function pageOf({ kind, items }: Results, q: ResultsQuery): ItemPage {
     });
   return {
     total: found.length,
-    fields: fieldsOf(kind.view).map(({ name, label, ...f }) => ({
-      name,
-      label,
-      labels: "options" in f ? f.options.map((o) => o.label || o.value) : [],
+    fields: fieldsOf(kind.view).map((f) => ({
+      name: f.name,
+      label: f.label,
+      labels: (kindOfField(f).labels(f) ?? []).map((value) => ({
+        value,
+        label: "options" in f ? labelOf(f.options, value) : value,
+      })),
     })),
     items: found.slice(q.offset, q.offset + q.limit).map(asResult),
   };

@@ -34,6 +34,10 @@ import { GoldPage } from "./quality/gold.tsx";
 import { QualityPage } from "./quality/overview.tsx";
 import { RaterPage } from "./quality/rater.tsx";
 import { FeedbackPage, ThreadsPage } from "./quality/threads.tsx";
+import { ProjectItemPage } from "./projects/item.tsx";
+import { ProjectsPage } from "./projects/list.tsx";
+import { NewProjectPage } from "./projects/new.tsx";
+import { ProjectPage, ResultsPlace } from "./projects/results.tsx";
 import { JoiningPage } from "./join/joining.tsx";
 import { AccountPage } from "./people/account.tsx";
 import { AuditPage } from "./people/audit.tsx";
@@ -93,6 +97,7 @@ function Shell() {
               Experiments
             </Link>
           )}
+          {staff && <Link to="/projects">Projects</Link>}
           {staff && <Link to="/control">Control room</Link>}
           {staff && <Link to="/people">People</Link>}
           {staff && <Link to="/studio/tasks">Tasks</Link>}
@@ -156,6 +161,15 @@ const routeTree = root.addChildren([
   page("/joining", JoiningPage),
   page("/delegation", DelegationPage),
   page("/policies", () => <Navigate to="/delegation" replace />), // as it was before
+  page("/projects", ProjectsPage),
+  page("/projects/new", NewProjectPage),
+  page("/projects/$id/items/$place", ProjectItemPage),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/projects/$id",
+    component: ProjectPage,
+    validateSearch: ResultsPlace,
+  }),
   page("/control", ControlPage),
   page("/people", withMe(RosterPage)),
   page("/people/work", withMe(WorkPage)),

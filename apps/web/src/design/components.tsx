@@ -126,6 +126,14 @@ export const Dialog = ({
   </BaseDialog.Root>
 );
 
+/** A table that may be wider than the page: it scrolls, by the keyboard too. */
+export const Scroll = ({ label, children }: { label: string; children: ReactNode }) => (
+  // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keys
+  <div className="scroll" tabIndex={0} role="region" aria-label={label}>
+    {children}
+  </div>
+);
+
 /** Light or dark: the system's until the person chooses. */
 export function ThemeButton() {
   const system = () => (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");

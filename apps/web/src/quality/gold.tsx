@@ -3,8 +3,8 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { type Gold, GoldChange, wilson } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
-import { Badge, Empty, Failed, Loaded, Missing, when } from "../design/components.tsx";
-import { Scroll, Estimate, InputTexts, Page, short, useWhich } from "./parts.tsx";
+import { Badge, Empty, Failed, Loaded, Missing, when, Scroll } from "../design/components.tsx";
+import { Estimate, InputTexts, Page, short, useWhich } from "./parts.tsx";
 
 export function GoldPage() {
   const list = useQuery(asking("listGold"));

@@ -1,6 +1,6 @@
 /** Everyone with everyone: the fraction of shared tasks on which two people agreed. A cell opens what they disagreed on. */
 import { type QualityReport, wilson } from "@tiller/schema";
-import { Scroll } from "./parts.tsx";
+import { Scroll } from "../design/components.tsx";
 
 export function Matrix({
   r,

@@ -20,6 +20,7 @@ import {
   percent,
   together,
   when,
+  Scroll,
 } from "../design/components.tsx";
 import { VerdictBadge } from "../design/verdict.tsx";
 import { DisagreementList } from "./disagreements.tsx";
@@ -30,7 +31,6 @@ import {
   Page,
   PopulationLine,
   asked,
-  Scroll,
   Trend,
   useWhich,
   type Which,

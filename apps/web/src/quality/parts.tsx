@@ -288,13 +288,6 @@ export function short(value: unknown): string {
     ? short(entries[0]![1])
     : entries.map(([key, v]) => `${key} ${short(v)}`).join(", ");
 }
-/** A table that may be wider than the page: it scrolls, by the keyboard too. */
-export const Scroll = ({ label, children }: { label: string; children: ReactNode }) => (
-  // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keys
-  <div className="scroll" tabIndex={0} role="region" aria-label={label}>
-    {children}
-  </div>
-);
 /** The texts of a task's input, labelled by their keys. */
 export function InputTexts({ input }: { input: unknown }) {
   const texts: [string, string][] = [];

@@ -3,17 +3,8 @@ import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import type { RaterReport } from "@tiller/schema";
 import { asking } from "../api.ts";
-import { Badge, Card, duration, Loaded, percent, when } from "../design/components.tsx";
-import {
-  Scroll,
-  Estimate,
-  Figure,
-  Page,
-  PopulationLine,
-  asked,
-  Trend,
-  useWhich,
-} from "./parts.tsx";
+import { Badge, Card, duration, Loaded, percent, when, Scroll } from "../design/components.tsx";
+import { Estimate, Figure, Page, PopulationLine, asked, Trend, useWhich } from "./parts.tsx";
 import { NewThread, ThreadView } from "./threads.tsx";
 
 export function RaterPage() {
