@@ -89,12 +89,8 @@ export function Serving({ model: m, version }: { model: ServedModel; version: nu
   if (me?.role !== "researcher" && me?.role !== "admin") return null;
   return (
     <>
-      <button
-        className="button"
-        onClick={() => ask(true)}
-        aria-label={`Serve ${m.name}@${version}`}
-      >
-        Serve this
+      <button className="button" onClick={() => ask(true)}>
+        Serve {m.name}@{version}
       </button>
       {asked && <PromoteDialog model={m} version={version} close={() => ask(false)} />}
     </>
