@@ -41,11 +41,8 @@ const run = async (flow: Flow, config: z.output<typeof Config>) => {
   const best = near.toSorted((a, b) => b.winRate - a.winRate)[0];
   if (best) {
     const { id, winRate, kl } = best;
-    await flow.publish(id, {
-      name: "iterated policy",
-      metrics: { winRate, kl },
-      compare: { metric: "winRate", better: "up" },
-    });
+    const compare = { metric: "winRate", better: "up" } as const;
+    await flow.publish(id, { name: "iterated policy", metrics: { winRate, kl }, compare });
   }
   await flow.report(reportOf(rounds, best, stopped));
   return { rounds, stopped, best: best?.id ?? null, people: seen.length };
