@@ -201,7 +201,7 @@ const kindFor = (
 };
 
 /** A name that is read: words of the title, and four digits so that two do not meet. */
-export const projectId = (title: string): string =>
+const projectId = (title: string): string =>
   `${
     title
       .normalize("NFKD")

@@ -1,6 +1,7 @@
 /** Projects: the items of a file put before people under one kind of work, and what they said of each. */
 import { z } from "zod";
 import { fileKinds } from "./data.ts";
+import { Shown } from "./shown.ts";
 import { View } from "./view.ts";
 
 export const projectStates = ["open", "paused", "closed", "archived"] as const;
@@ -210,6 +211,7 @@ export const ProjectItem = ItemResult.extend({
       rater: z.string().describe("pseudonym"),
       value: z.unknown(),
       swap: z.boolean(),
+      shown: Shown.nullable().describe("what stood where; null: swap says it"),
       seconds: z.number(),
       at: z.iso.datetime(),
     }),

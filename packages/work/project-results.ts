@@ -8,6 +8,7 @@ import {
   own,
   type ProjectItem,
   type ResultsQuery,
+  Shown,
   TillerError,
   type View,
 } from "@tiller/schema";
@@ -28,6 +29,7 @@ const SaidRow = z.object({
   rater: z.string(),
   value: z.unknown(),
   swap: z.boolean(),
+  shown: Shown.nullable(),
   seconds: z.number(),
   at: z.iso.datetime(),
 });
@@ -42,18 +44,30 @@ export interface Results {
   readonly items: readonly ItemWithAnswers[];
 }
 
-/** Kept until the next answer: a look at the next page joins nothing anew. */
-const kept = new Map<string, { state: string; results: Results }>();
+interface Kept {
+  readonly state: string;
+  readonly results: Results;
+  readonly at: number;
+  readonly took: number;
+}
+/** Kept until the next answer, and for ten times what they took: pages that look again and again never hold up the desk. */
+const kept = new Map<string, Kept>();
 const KEPT = 8;
 
-export async function resultsOf(db: Db, project: string): Promise<Results> {
+export async function resultsOf(
+  db: Db,
+  project: string,
+  { fresh = false }: { fresh?: boolean } = {},
+): Promise<Results> {
+  const began = performance.now();
   const kind = await kindOfProject(db, project);
+  const known = kept.get(project);
+  if (known && !fresh && began - known.at < 10 * known.took) return known.results;
   const state = await db.value(
-    sql`select concat(count(*), ' ', max(a.at), ' ', (select count(*) from project_item where project = ${project}))
+    sql`select concat(count(*), ' ', max(a.at), ' ', (select count(*) from project_item where project = ${project}), ' ', (select sum(wanted) from batch where project = ${project}))
         from answer a join task t on t.id = a.task join batch b on b.id = t.batch where b.project = ${project} and a.undone_at is null`,
     z.string(),
   );
-  const known = kept.get(project);
   if (known?.state === state) return known.results;
   const rows = await db.many(
     sql`select i.place, i.task, i.source, i.answer as given, coalesce(t.input, g.input) as input, coalesce(t.people, 0) as people
@@ -61,14 +75,15 @@ export async function resultsOf(db: Db, project: string): Promise<Results> {
     ItemRow,
   );
   const said = await db.many(
-    sql`select a.task, p.pseudonym as rater, a.value, a.swap, a.active_seconds as seconds, a.at
-        from answer a join task t on t.id = a.task join batch b on b.id = t.batch join person p on p.id = a.person
+    sql`select a.task, p.pseudonym as rater, a.value, a.swap, l.shown, a.active_seconds as seconds, a.at
+        from answer a join lease l on l.id = a.lease join task t on t.id = a.task join batch b on b.id = t.batch join person p on p.id = a.person
         where b.project = ${project} and a.undone_at is null order by t.place, a.at, a.id`,
     SaidRow,
   );
   const results = { kind, items: joined(kind, rows, said) };
   kept.delete(project);
-  kept.set(project, { state, results });
+  const now = performance.now();
+  kept.set(project, { state, results, at: now, took: now - began });
   if (kept.size > KEPT) kept.delete(kept.keys().next().value!);
   return results;
 }
@@ -243,10 +258,11 @@ export async function projectItem(db: Db, project: string, place: number): Promi
     source: { ...found.source },
     title: kind.title,
     view: kind.view,
-    said: found.said.map(({ rater, value, swap, seconds, at: when }) => ({
+    said: found.said.map(({ rater, value, swap, shown, seconds, at: when }) => ({
       rater,
       value,
       swap,
+      shown,
       seconds,
       at: when,
     })),

@@ -41,7 +41,7 @@ export const projectRoutes = (d: Deps) => {
     listItems: async (_, { id, ...q }) => pageOf(await resultsOf(db, id), q),
     getItem: (_, { id, place }) => projectItem(db, id, z.coerce.number().int().parse(place)),
     exportProject: async (c, { id, as }) => {
-      const { columns, rows } = tableOf(await resultsOf(db, id));
+      const { columns, rows } = tableOf(await resultsOf(db, id, { fresh: true }));
       c.header("content-type", as === "csv" ? "text/csv; charset=utf-8" : "application/jsonl");
       c.header("content-disposition", `attachment; filename="${id}.${as}"`);
       return c.body(

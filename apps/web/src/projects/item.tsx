@@ -54,6 +54,7 @@ function Item({ item }: { item: ProjectItem }) {
           view={item.view}
           input={item.input}
           swap={said?.swap ?? false}
+          shown={said?.shown ?? null}
           value={(said?.value ?? item.given ?? {}) as Draft}
           onChange={() => {}}
           onSubmit={() => {}}
