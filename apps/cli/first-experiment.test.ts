@@ -12,7 +12,7 @@ const there = (id: string, state: State, recipe = betterContinuations.name) => (
   seed: 1,
   origin: null,
 });
-const plain = { once: false, small: false };
+const plain = { once: false, small: false, projects: 0 };
 const first = there("better-continuations-1", "done");
 const small = there("better-continuations-small-1", "running");
 const own = there("study-1", "running", "study@1");
@@ -43,8 +43,11 @@ test("one of an older version is taken over, and the start follows what went on 
 test("a plain start beside others begins none, and says how one is begun", () => {
   expect(firstOf([own], plain)).toBeUndefined();
   expect(firstOf([there("better-continuations-small-1", "done")], plain)).toBeUndefined();
-  const said = noneBegun([own, first], "http://localhost:7070");
-  expect(said).toContain("2 experiments are here (1 under way; the newest is study-1)");
+  expect(firstOf([], { ...plain, projects: 1 })).toBeUndefined();
+  const at = { projects: 1, address: "http://localhost:7070" };
+  const said = noneBegun([own, first], at);
+  expect(said).toContain("2 experiments (1 under way; the newest is study-1) and 1 project.");
+  expect(noneBegun([], at)).toContain("Here already: 1 project.");
   expect(said).toContain("http://localhost:7070/studio/start");
 });
 

@@ -37,8 +37,11 @@ export const isOlder = (e: Known): boolean =>
   e.recipe !== betterContinuations.name &&
   Object.hasOwn(betterContinuations.migrate, e.recipe);
 
-/** Which one a start begins or goes on with; none where others are there and nobody asked for it. */
-export function firstOf(experiments: readonly Known[], o: AskedFor): First | undefined {
+/** Which one a start begins or goes on with; none beside others or beside leads' projects, unless it was asked for. */
+export function firstOf(
+  experiments: readonly Known[],
+  o: AskedFor & { readonly projects: number },
+): First | undefined {
   const seed = o.seed ?? 1;
   const id = `better-continuations-${o.small ? "small-" : ""}${seed}`;
   const asked = o.once || o.small || o.seed !== undefined || o.base !== undefined;
@@ -47,16 +50,24 @@ export function firstOf(experiments: readonly Known[], o: AskedFor): First | und
     (asked ? undefined : experiments.find((e) => isFirst(e) && isUnderWay(latest(experiments, e))));
   const known = begun && latest(experiments, begun);
   if (known) return { id: known.id, seed: known.seed, known };
-  return asked || !experiments.length ? { id, seed, known: undefined } : undefined;
+  return asked || experiments.length + o.projects === 0
+    ? { id, seed, known: undefined }
+    : undefined;
 }
 
+const count = (n: number, what: string) => (n === 1 ? `1 ${what}` : `${n} ${what}s`);
 /** What a start says in place of beginning one. */
-export const noneBegun = (experiments: readonly Known[], address: string): string => {
-  const n = experiments.length;
+export function noneBegun(
+  experiments: readonly Known[],
+  { projects, address }: { projects: number; address: string },
+): string {
   const running = experiments.filter(isUnderWay).length;
   const [newest] = experiments;
+  const there = newest
+    ? `${count(experiments.length, "experiment")} (${running} under way; the newest is ${newest.id}) and ${count(projects, "project")}`
+    : count(projects, "project");
   return (
-    `  ${n === 1 ? "1 experiment is" : `${n} experiments are`} here (${running} under way; the newest is ${newest?.id}), and none was begun.\n` +
+    `  Here already: ${there}. No experiment was begun.\n` +
     `  Start one at ${address}/studio/start or by npm run tiller -- experiment start NAME; the first experiment by npm start -- --seed 1\n`
   );
-};
+}

@@ -26,7 +26,7 @@ import {
   type Store,
   writeWhole,
 } from "@tiller/store";
-import { expireLeases, setQualification, settleDropped } from "@tiller/work";
+import { expireLeases, listProjects, setQualification, settleDropped } from "@tiller/work";
 import { getExperiment, getReport, listExperiments } from "@tiller/lab";
 import { parseAllowed, startWebhooks } from "@tiller/data";
 import { buildWeb } from "@tiller/web/build.ts";
@@ -159,9 +159,10 @@ async function start(o: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
 
     const started = flow;
     const experiments = await listExperiments(store.db);
-    const found = o.people ? undefined : firstOf(experiments, o);
+    const projects = (await listProjects(store.db)).length;
+    const found = o.people ? undefined : firstOf(experiments, { ...o, projects });
     const first = found && (await today(found, started, o.json));
-    if (!first && !o.people && !o.json) console.log(noneBegun(experiments, address));
+    if (!first && !o.people && !o.json) console.log(noneBegun(experiments, { projects, address }));
     if (first && goesOn(first)) {
       const preset = o.small ? smallConfig : Config.parse({});
       const config = o.base ? { ...preset, base: path.resolve(o.base) } : preset;

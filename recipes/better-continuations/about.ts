@@ -12,5 +12,5 @@ more positive than the untrained model's: 50 % is no change, and the interval sa
 decides it, not people. *KL to the base* is how far the model has moved from where it began: 0 is not at all. Much won at a small
 KL is good; much won at a large one may be a trick that the score likes, so read the samples side by side in the report.
 
-**What next.** Try the models on a passage of your own in the playground. Then ask people about your own texts: other work never
-reaches the simulated raters, so invite somebody or answer at the desk yourself.`;
+**What next.** Try the models on a passage of your own in the playground. Then ask people about your own texts: make a project of a
+file. Other work never reaches the simulated raters, so invite somebody or answer at the desk yourself.`;

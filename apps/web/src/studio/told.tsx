@@ -25,6 +25,7 @@ export function InWords({ experiment: e }: { experiment: Experiment }) {
       <p className="row small">
         <Link to="/playground">Playground</Link>
         <Link to="/studio/checkpoints">Models</Link>
+        <Link to="/projects/new">Ask people about your own file</Link>
         <Link to="/studio/start" search={{}}>
           Start an experiment
         </Link>
