@@ -257,8 +257,8 @@ function answered(f: Field, found: unknown, mapping: ItemMapping, input: Draft):
       ? (f.options.find((o) => spoken(o.value) === x || spoken(o.label) === x)?.value ?? x)
       : x;
   if (f.kind === "pair") return sideOf(f, mapping, input, said);
-  if (f.kind === "choice") return option(said);
   const { cell, each } = kindOfField(f);
+  if (cell === "text" && "options" in f) return option(said);
   if (cell === "number") return said === "" ? plain : Number(said);
   if (cell === "text" || typeof plain !== "string") return plain;
   if (each && !/^\s*\[/.test(plain)) return plain.split(/[;,]/).map((x) => option(spoken(x)));

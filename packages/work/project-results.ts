@@ -159,7 +159,7 @@ function disagreementOf(view: View, said: readonly Said[]): number | null {
     const { scale } = kindOfField(f);
     const values = said.map((s) => at(s.value, f.name)).filter((v) => v !== undefined);
     if (!scale || values.length < 2) return [];
-    const range = f.kind === "rating" ? f.points - 1 : "max" in f ? f.max - f.min : 1;
+    const range = "points" in f ? f.points - 1 : "max" in f ? f.max - f.min : 1;
     const differ = (x: unknown, y: unknown) =>
       typeof x === "number" && typeof y === "number"
         ? Math.min(1, Math.abs(x - y) / range)
