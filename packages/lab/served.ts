@@ -7,6 +7,7 @@ import { z } from "zod";
 import {
   Checkpoint,
   CheckpointId,
+  own,
   type PersonId,
   Promotion,
   readNumber,
@@ -113,7 +114,7 @@ function held(
   if (!compare)
     return { promoted: false, why: `${served} stays: no rule compares them. Promote it by hand.` };
   const { metric, better } = compare;
-  const [a, b] = [mine[metric], theirs[metric]];
+  const [a, b] = [own(mine, metric), own(theirs, metric)];
   if (a === undefined || b === undefined)
     return {
       promoted: false,

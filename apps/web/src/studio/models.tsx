@@ -2,7 +2,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
-import { readNumber, type ServedModel } from "@tiller/schema";
+import { own, readNumber, type ServedModel } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
 import { Badge, Card, Dialog, Empty, FormEnd, Loaded, when } from "../design/components.tsx";
 
@@ -63,7 +63,7 @@ function Model({ model: m }: { model: ServedModel }) {
                   <code>{c.id.slice(0, 12)}</code>
                 </td>
                 {figures.map((f) => (
-                  <td key={f}>{readNumber(c.metrics[f])}</td>
+                  <td key={f}>{readNumber(own(c.metrics, f))}</td>
                 ))}
                 <td>{when(c.createdAt)}</td>
                 <td>
@@ -139,8 +139,8 @@ function PromoteDialog(p: { model: ServedModel; version: number; close: () => vo
                 (f) => (
                   <tr key={f}>
                     <td>{f}</td>
-                    <td>{readNumber(now.checkpoint.metrics[f])}</td>
-                    <td>{readNumber(next.checkpoint.metrics[f])}</td>
+                    <td>{readNumber(own(now.checkpoint.metrics, f))}</td>
+                    <td>{readNumber(own(next.checkpoint.metrics, f))}</td>
                   </tr>
                 ),
               )}
