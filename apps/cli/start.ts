@@ -81,7 +81,7 @@ async function start(o: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
   let webhooks: AsyncDisposable | undefined;
   const close = async () => {
     stopping.abort();
-    await simulating; // their last requests end before the database does
+    await Promise.race([simulating, sleep(5000, undefined, { ref: false })]); // their last requests end before the database does
     sampler[Symbol.dispose]();
     server?.close();
     if (server && "closeAllConnections" in server) server.closeAllConnections();

@@ -44,20 +44,16 @@ const slow = (what: string) =>
     "too_slow",
     `The request's body ${what}. Send it again over a better connection.`,
   );
-async function within<T>(ms: number, act: Promise<T>, error: Error): Promise<T> {
+async function within<T>(ms: number, act: Promise<T>, what: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, refuse) => {
-    timer = setTimeout(() => refuse(error), ms);
+    timer = setTimeout(() => refuse(slow(what)), ms);
   });
   return Promise.race([act, late]).finally(() => clearTimeout(timer));
 }
 /** A small body as a whole, in time. */
 export const wholeBody = (c: Context): Promise<ArrayBuffer> =>
-  within(
-    JSON_PACE.wholeMs,
-    c.req.arrayBuffer(),
-    slow(`took longer than ${JSON_PACE.wholeMs / 1000} s`),
-  );
+  within(JSON_PACE.wholeMs, c.req.arrayBuffer(), `took longer than ${JSON_PACE.wholeMs / 1000} s`);
 
 /** The same bytes, one piece at a time as they are wanted; an error once there are too many or they are too slow. */
 export function bounded(
@@ -71,8 +67,8 @@ export function bounded(
   const next = () => {
     const left = Math.max(0, pace.wholeMs - (performance.now() - began));
     return left < pace.idleMs
-      ? within(left, reader.read(), slow(`took longer than ${pace.wholeMs / 1000} s`))
-      : within(pace.idleMs, reader.read(), slow(`stopped coming for ${pace.idleMs / 1000} s`));
+      ? within(left, reader.read(), `took longer than ${pace.wholeMs / 1000} s`)
+      : within(pace.idleMs, reader.read(), `stopped coming for ${pace.idleMs / 1000} s`);
   };
   return new ReadableStream<Uint8Array>(
     {

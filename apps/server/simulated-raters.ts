@@ -47,12 +47,12 @@ async function work(
   const signedIn = await fetch(link, { redirect: "manual", signal: o.signal });
   const cookie = signedIn.headers.getSetCookie()[0]?.split(";")[0];
   if (!cookie) throw new Error(`the sign-in link answered ${signedIn.status} without a session`);
+  // without the signal: each request would leave a listener on it
   const post = (path: string, body: unknown) =>
     fetch(`${o.address}/api/desk/${path}`, {
       method: "POST",
       headers: { cookie, "content-type": "application/json" },
       body: JSON.stringify(body),
-      signal: o.signal,
     });
   const pause = (ms = 500) => sleep(ms, undefined, { signal: o.signal });
   while (!o.signal.aborted) {

@@ -93,6 +93,7 @@ export async function issueToken(
 const alive = sql`t.revoked_at is null and p.disabled_at is null and coalesce(t.expires_at > now(), true)
   and coalesce(t.seen_at > now() - make_interval(secs => t.idle_seconds), true)`;
 
+const Holder = Me.extend({ stale: z.boolean() });
 export async function personOfToken(
   db: Db,
   token: string,
@@ -101,7 +102,7 @@ export async function personOfToken(
   const found = await db.maybe(
     prepared(sql`select ${columns}, t.seen_at < now() - interval '1 minute' as stale from token t join person p on p.id = t.person
         where t.hash = ${hashOf(token)} and t.kind = any(${kinds}) and ${alive}`),
-    Me.extend({ stale: z.boolean() }),
+    Holder,
   );
   if (!found) return undefined;
   const { stale, ...me } = found;

@@ -62,6 +62,12 @@ const storedKind = async (db: Db, type: string, version: string) => {
   return kind;
 };
 
+const Claimed = z.object({
+  type: z.string(),
+  version: z.string(),
+  input: z.unknown(),
+  passed: z.number().nullable(),
+});
 /** The answer with its value parsed and, if `bound`, its time cut to what passed; a clear error when it does not fit. */
 export async function parseAnswer(
   db: Db,
@@ -72,12 +78,7 @@ export async function parseAnswer(
   const found = await db.maybe(
     prepared(sql`select t.type, t.type_version as version, t.input, ${o.bound ? passed(person, s.lease) : sql`null::float8`} as passed
         from lease l join task t on t.id = l.task where l.id = ${s.lease}`),
-    z.object({
-      type: z.string(),
-      version: z.string(),
-      input: z.unknown(),
-      passed: z.number().nullable(),
-    }),
+    Claimed,
   );
   if (!found) return s; // an unknown lease: its storing says so
   const { type, version, input } = found;

@@ -67,6 +67,18 @@ export async function saveDraft(db: Db, person: PersonId, s: SaveDraft): Promise
 /** Instructions that a person is known to have read, which nothing makes unread: nobody asks for them again. */
 const readBy = new WeakMap<Db, Set<string>>();
 
+const BesideRow = z.object({
+  drafted: z.boolean(),
+  known: z.boolean().nullable(),
+  version: z.string().nullable(),
+  instructions: z.string().nullable(),
+  ...z.object(SavedDraft.shape).partial().shape,
+  revision: z.number().nullable(),
+  tab: z.string().nullable(),
+  savedAt: z.string().nullable(),
+  activeSeconds: z.number().nullable(),
+  idleSeconds: z.number().nullable(),
+});
 /**
  * What the desk needs beside the lease: the draft, and whether its instructions are news to this person. `fresh`: the
  * lease was given out just now, so there is no draft.
@@ -89,18 +101,7 @@ export async function besideLease(
           select version, bool_or(version = ${l.typeVersion}) over () as known from instructions_read
           where person = ${person} and type = ${l.type} order by at desc limit 1) r on true
         left join task_type k on k.name = ${l.type} and k.version = r.version`),
-    z.object({
-      drafted: z.boolean(),
-      known: z.boolean().nullable(),
-      version: z.string().nullable(),
-      instructions: z.string().nullable(),
-      ...z.object(SavedDraft.shape).partial().shape,
-      revision: z.number().nullable(),
-      tab: z.string().nullable(),
-      savedAt: z.string().nullable(),
-      activeSeconds: z.number().nullable(),
-      idleSeconds: z.number().nullable(),
-    }),
+    BesideRow,
   );
   const { drafted, known, version, instructions, ...draft } = row;
   if (known) read.add(key);

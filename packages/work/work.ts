@@ -220,6 +220,8 @@ async function shownOrAside(
   return undefined;
 }
 
+/** How far a person is on the way in, and the kinds of work that they could get. */
+const Due = z.object({ stage: z.enum(workerStages), types: z.array(z.string()) });
 /** A task that only measures, when it is time for one: to a researcher a blind copy, to a rater hidden gold among other work. */
 async function pickMeasuring(
   db: Db,
@@ -244,7 +246,7 @@ async function pickMeasuring(
           array(select distinct lanes.kind from ${lanesOf(me)} lanes cross join ${languagesOf(me)} as my(language) cross join lateral (
             select 1 from task t where t.lane = lanes.lane and t.language = my.language and t.taken < t.people and ${mayHave(me)}
             order by t.urgency, t.seq limit 1) x) as types`),
-    z.object({ stage: z.enum(workerStages), types: z.array(z.string()) }),
+    Due,
   );
   return types.length
     ? pickGold(db, person, { due: measuringDue(stage, drawn), types })
@@ -342,6 +344,8 @@ const SubmittedRow = z.object({
   wanted: z.number(),
 });
 
+const StoredRow = SubmittedRow.extend({ ticked: z.boolean() });
+
 /** Adds an answer in `t` (type, created_at of its lease) to its person's day, or takes it out. */
 const countAnswer = (person: PersonId, n: 1 | -1, seconds: number | Sql): Sql =>
   sql`insert into day_count as d (person, kind, day, answered, seconds)
@@ -375,7 +379,7 @@ const storeAnswer = (
           tick as (insert into batch_tick (batch, n) select t.batch, 1 from t where not exists (select 1 from b) returning *)
         select t.id as answer, t.at, o.experiment, o.id as batch, coalesce(b.done, o.done) as done, coalesce(b.wanted, o.wanted) as wanted, exists (select 1 from tick) as ticked
         from t join batch o on o.id = t.batch left join b on b.id = o.id`),
-    SubmittedRow.extend({ ticked: z.boolean() }),
+    StoredRow,
   );
 };
 
