@@ -251,6 +251,7 @@ test("a browser cannot claim more time than passed; simulated raters are not pai
   });
   expect((await payOf(store.db, me.id, everything())).seconds).toBeLessThan(600);
 
+  await store.db.run(sql`update batch set simulated = true`); // else no simulated rater gets any
   const robot = await person("robot", { simulated: true });
   const other = (await takeLease(store.db, robot.id, { swap: false }))!;
   await submitAnswer(store.db, robot.id, {
