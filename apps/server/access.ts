@@ -1,6 +1,6 @@
 /**
  * Who may call what: by the table of operations, and below for what is no operation. The server asks it before every
- * request; the matrix test (tests/security.test.ts) tries every route with every role. An unknown route falls under its
+ * request; the matrix test (tests/security.slow.test.ts) tries every route with every role. An unknown route falls under its
  * area, so that forgetting one never opens anything.
  */
 import { operations, own, pathsOf, type Rule, who } from "@tiller/schema";
