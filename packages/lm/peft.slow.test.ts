@@ -70,7 +70,7 @@ describe.each(Object.keys(models))("%s", (name) => {
     near(computed(merged.config, merged.tensors), models[name]!.logits);
     const differ = models[name]!.logits.some((x, i) => Math.abs(x - (before[i] ?? 0)) > 1e-2);
     expect(differ).toBe(true);
-    expect(merged.meta?.kind).toBe(name === "reward" ? "reward" : "lm");
+    expect(merged.meta?.role).toBe(name === "reward" ? "reward" : "lm");
     if (name === "reward") expect(merged.meta?.reward).toEqual({ pooling: "last", bias: 0 });
   });
 });
