@@ -41,6 +41,11 @@ const publish = async (digit: string, winRate: number, by: typeof compare | null
 };
 const servedNow = async () => (await findServed(store.db, "policy"))?.id[0];
 
+test.each(["", "\u0000", "policy\u0000", "\ud800", "'", "%", "a".repeat(5000)])(
+  "%j is the name of nothing, and no fault",
+  async (asked) => expect(await findServed(store.db, asked)).toBeUndefined(),
+);
+
 test("a worse one is published and the better one stays; one that is no worse takes its place", async () => {
   expect(await publish("a", 0.91)).toMatchObject({ version: 1, promoted: true });
   expect(await publish("b", 0.48)).toEqual({

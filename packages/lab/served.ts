@@ -13,6 +13,7 @@ import {
   readNumber,
   type ServedModel,
   TillerError,
+  unstorableText,
 } from "@tiller/schema";
 import { type Db, type Sql, sql } from "@tiller/store";
 import { checkpointColumns, listCheckpoints, nameVersion } from "./checkpoints.ts";
@@ -35,7 +36,8 @@ export const servedCheckpoints = (db: Db): Promise<Checkpoint[]> =>
   );
 
 /** By a name what it stands for, by name@version, by its id, or by the beginning of that: 8 digits that no other begins with. */
-export function findServed(db: Db, asked: string): Promise<Checkpoint | undefined> {
+export async function findServed(db: Db, asked: string): Promise<Checkpoint | undefined> {
+  if (unstorableText(asked)) return undefined; // no name that is kept can be that
   const begins = /^[0-9a-f]{8,63}$/.test(asked) ? `${asked}%` : null;
   return db.maybe(
     sql`select ${checkpointColumns(sql`coalesce(x.name, c.name)`)} from (
