@@ -1,6 +1,7 @@
 /** The formulas against published numbers (torchtune's, TRL's and Huang et al.'s tests) and by enumeration. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { wilson } from "@tiller/schema";
 import {
   adaptiveKl,
   bestOfN,
@@ -12,7 +13,6 @@ import {
   maskedMean,
   maskedVar,
   whiten,
-  wilson,
 } from "./formulas.ts";
 
 const near = (got: ArrayLike<number>, want: readonly number[], digits = 5) => {

@@ -2,8 +2,6 @@
 
 import { logGamma } from "@tiller/schema";
 
-export { wilson } from "@tiller/schema";
-
 type Numbers = ArrayLike<number>;
 
 /** Mean over the positions where mask is 1; 0 when there are none. */

@@ -1,20 +1,13 @@
 /** What the first experiment found on held-out passages, against the preference that nothing was trained on. */
 import { z } from "zod";
-import {
-  bestOfN,
-  distinctN,
-  type evaluateJob,
-  klBestOfN,
-  ppoJob,
-  rewardJob,
-  wilson,
-} from "@tiller/learn";
+import { bestOfN, distinctN, type evaluateJob, klBestOfN, ppoJob, rewardJob } from "@tiller/learn";
 import {
   type MetricPoint,
   type NewReport,
   type RaterRow,
   readInterval,
   readNumber,
+  wilson,
 } from "@tiller/schema";
 import { curvesOf } from "../shared.ts";
 import { simulatedPreference } from "./preference.ts";
