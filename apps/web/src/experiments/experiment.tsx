@@ -28,9 +28,9 @@ import {
   when,
 } from "../design/components.tsx";
 import { VerdictBadge } from "../design/verdict.tsx";
-import { HoldButton } from "../experiments/hold.tsx";
-import { isImported } from "../experiments/row.tsx";
-import { ExperimentWords, stateTone } from "../experiments/words.tsx";
+import { HoldButton } from "./hold.tsx";
+import { isImported } from "./row.tsx";
+import { ExperimentWords, stateTone } from "./words.tsx";
 import { Chart, chartsOf } from "./chart.tsx";
 import { useLive } from "./live.ts";
 import { FiguresHelp, InWords, NobodyAnswered, TopOfTrace } from "./told.tsx";
