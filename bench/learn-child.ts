@@ -41,6 +41,7 @@ const job = {
   progress() {},
   metric: (_step: number, values: object) => console.log(JSON.stringify(values)),
   sample() {},
+  distribution() {},
   fault() {},
   signal: new AbortController().signal,
 };

@@ -65,6 +65,7 @@ async function train({
       },
       metric: (step, values) => curve.push({ step, values }),
       sample: () => {},
+      distribution: () => {},
       fault: () => {},
       signal: abort.signal,
     },

@@ -9,7 +9,14 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { type Artefact, artefactKinds, type RunId, TillerError } from "@tiller/schema";
+import {
+  type Artefact,
+  artefactKinds,
+  Distribution,
+  JobSample,
+  type RunId,
+  TillerError,
+} from "@tiller/schema";
 import { artefactPath, type Identify, type ModelFolder } from "@tiller/lab";
 import { type Store, whileFull, writeWhole } from "@tiller/store";
 
@@ -37,14 +44,8 @@ export const JobEvent = z.discriminatedUnion("type", [
     step: z.number(),
     values: z.record(z.string(), z.number()),
   }),
-  z.strictObject({
-    type: z.literal("sample"),
-    step: z.number(),
-    index: z.number(),
-    prompt: z.string(),
-    text: z.string(),
-    scores: z.record(z.string(), z.number()),
-  }),
+  JobSample.extend({ type: z.literal("sample"), index: z.number() }),
+  Distribution.extend({ type: z.literal("distribution") }),
 ]);
 export type JobEvent = z.infer<typeof JobEvent>;
 

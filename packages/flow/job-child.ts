@@ -4,7 +4,14 @@ import { setPriority } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { type z } from "zod";
-import { type Artefact, type JobContext, type JobDef, TillerError } from "@tiller/schema";
+import {
+  type Artefact,
+  Distribution,
+  type JobContext,
+  type JobDef,
+  JobSample,
+  TillerError,
+} from "@tiller/schema";
 import { blobLines } from "@tiller/store/blobs.ts";
 import { whileFull, writeWhole } from "@tiller/store/files.ts";
 import { files, LocalJob, type Message, moduleFile } from "./executor.ts";
@@ -59,8 +66,9 @@ const context: JobContext = {
   sample: (s) => {
     const index = samplesOf.get(s.step) ?? 0;
     samplesOf.set(s.step, index + 1);
-    send({ type: "sample", index, ...s });
+    send({ type: "sample", index, ...JobSample.parse(s) });
   },
+  distribution: (d) => send({ type: "distribution", ...Distribution.parse(d) }),
   fault: jobFault,
   signal: abort.signal,
 };

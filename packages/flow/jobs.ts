@@ -8,6 +8,7 @@ import type { z } from "zod";
 import {
   type Artefact,
   CheckpointId,
+  type Distribution,
   type JobDef,
   type MetricPoint,
   RunId,
@@ -16,6 +17,7 @@ import {
   withArtefacts,
 } from "@tiller/schema";
 import {
+  addDistributions,
   addMetrics,
   addSamples,
   type Identify,
@@ -62,15 +64,18 @@ export async function runJob<I extends z.ZodType, O extends z.ZodType>(o: {
   const { db } = o.store;
   let metrics = new Map<number, MetricPoint>();
   let samples: Sample[] = [];
+  let distributions: Distribution[] = [];
   let progress: { done: number; total: number; note: string } | undefined;
   const flush = async () => {
-    const [points, written, at] = [[...metrics.values()], samples, progress];
-    [metrics, samples, progress] = [new Map(), [], undefined];
+    const [points, written, spread, at] = [[...metrics.values()], samples, distributions, progress];
+    [metrics, samples, distributions, progress] = [new Map(), [], [], undefined];
     if (points.length) await addMetrics(db, o.run, points);
     for (const point of points)
       o.store.emit({ type: "metric", run: o.run, kind: o.def.kind, point });
     if (written.length) await addSamples(db, written);
-    for (const sample of written) o.store.emit({ type: "sample", sample });
+    for (const sample of written)
+      o.store.emit({ type: "sample", sample: { ...sample, tokens: null } });
+    if (spread.length) await addDistributions(db, o.run, spread);
     if (at) {
       await runProgress(db, o.run, at.done, at.total);
       await o.onProgress(at.done, at.total, at.note);
@@ -95,10 +100,13 @@ export async function runJob<I extends z.ZodType, O extends z.ZodType>(o: {
       on: (e) => {
         if (e.type === "progress") progress = e;
         else if (e.type === "metric") metrics.set(e.step, { step: e.step, values: e.values });
-        else {
-          const { step, prompt, text, scores } = e;
-          const id = `${o.run}-${step}-${e.index}`;
-          samples.push({ id, run: o.run, checkpoint: null, step, prompt, text, scores });
+        else if (e.type === "distribution") {
+          const { type: _, ...distribution } = e;
+          distributions.push(distribution);
+        } else {
+          const { type: _, index, tokens = null, ...sample } = e;
+          const id = `${o.run}-${e.step}-${index}`;
+          samples.push({ ...sample, tokens, id, run: o.run, checkpoint: null });
         }
       },
       signal: AbortSignal.any([o.signal, broken.signal]),

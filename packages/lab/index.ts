@@ -2,4 +2,5 @@
 export * from "./artefacts.ts";
 export { getCheckpoint, listCheckpoints, saveCheckpointRow } from "./checkpoints.ts";
 export * from "./lab.ts";
+export * from "./samples.ts";
 export * from "./served.ts";

@@ -13,7 +13,6 @@ import {
   type NewReport,
   Report,
   Run,
-  Sample,
   type Stage,
   Stage as StageSchema,
   TillerError,
@@ -226,27 +225,6 @@ export const getMetrics = (db: Db, run: string, after = -1): Promise<MetricPoint
   db.many(
     sql`select step, "values" from metric where run = ${run} and step > ${after} order by step`,
     MetricPoint,
-  );
-
-export async function addSamples(db: Db, samples: readonly Sample[]): Promise<void> {
-  for (const s of samples)
-    await db.run(sql`insert into sample (id, run, checkpoint, step, prompt, text, scores) values (${s.id}, ${s.run}, ${s.checkpoint}, ${s.step}, ${s.prompt}, ${s.text}, ${json(s.scores)})
-      on conflict (id) do update set text = excluded.text, scores = excluded.scores`);
-}
-const sampleColumns = sql`s.id, s.run, s.checkpoint, s.step, s.prompt, s.text, s.scores`;
-export const listSamples = (
-  db: Db,
-  o: { experiment: string; run?: string | undefined; limit: number },
-): Promise<Sample[]> =>
-  db.many(
-    sql`select ${sampleColumns} from sample s join run r on r.id = s.run where r.experiment = ${o.experiment} and (${o.run ?? null}::text is null or s.run = ${o.run ?? null}) order by s.step desc, s.id limit ${o.limit}`,
-    Sample,
-  );
-export const getSample = async (db: Db, id: string): Promise<Sample> =>
-  found(
-    await db.maybe(sql`select ${sampleColumns} from sample s where s.id = ${id}`, Sample),
-    "sample",
-    id,
   );
 
 /** The answers that a row names as the judgments behind it. */

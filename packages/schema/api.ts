@@ -31,7 +31,8 @@ import {
   SaveDraftReply,
   SettleReferral,
 } from "./desk.ts";
-import { Checkpoint, Dataset, Experiment, Lineage, MetricPoint, Run, Sample } from "./lab.ts";
+import { Checkpoint, Dataset, Experiment, Lineage, MetricPoint, Run } from "./lab.ts";
+import { Histogram, Sample } from "./samples.ts";
 import { Report } from "./report.ts";
 import { Promote, ServedModel } from "./served.ts";
 import { DeskFeedback, OpenThread, Thread, ThreadAct } from "./feedback.ts";
@@ -241,7 +242,15 @@ export const operations = {
     query: z.strictObject({ after: z.coerce.number().default(-1) }),
     reply: z.array(MetricPoint),
   }),
-  getSample: get("/api/studio/samples/:id", who.staff, "one text", { reply: Sample }),
+  listHistograms: get(
+    "/api/studio/runs/:id/histograms",
+    who.staff,
+    "how figures of a run were spread over its batches, by step",
+    { reply: z.array(Histogram) },
+  ),
+  getSample: get("/api/studio/samples/:id", who.staff, "one text with its tokens", {
+    reply: Sample,
+  }),
   getDataset: get("/api/studio/datasets/:id", who.staff, "a dataset version", { reply: Dataset }),
   datasetRows: get(
     "/api/studio/datasets/:id/rows",

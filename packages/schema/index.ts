@@ -26,6 +26,7 @@ export * from "./served.ts";
 export * from "./rng.ts";
 export * from "./experiments.ts";
 export * from "./rows.ts";
+export * from "./samples.ts";
 export * from "./shown.ts";
 export * from "./storable.ts";
 export * from "./task-preview.ts";

@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { CheckpointId, DatasetId } from "./ids.ts";
+import type { Distribution, JobSample } from "./samples.ts";
 
 /** A field of a job's input that names a checkpoint. A workflow may give a model's folder instead: it is registered first. */
 export const CheckpointRef = CheckpointId.meta({ artefact: "checkpoint" });
@@ -76,12 +77,9 @@ export interface JobContext {
   rows<T>(id: string, Row: z.ZodType<T>): Promise<T[]>;
   progress(done: number, total: number, note?: string): void;
   metric(step: number, values: Record<string, number>): void;
-  sample(sample: {
-    step: number;
-    prompt: string;
-    text: string;
-    scores: Record<string, number>;
-  }): void;
+  sample(sample: z.input<typeof JobSample>): void;
+  /** How a figure was spread over a step's batch. */
+  distribution(d: Distribution): void;
   /** Named fault point for crash tests: exits with SIGKILL when TILLER_FAULT names it. */
   fault(name: string): void;
   readonly signal: AbortSignal;

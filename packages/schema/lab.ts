@@ -4,6 +4,7 @@ import { Agents, Budget } from "./trace.ts";
 import { CheckpointId, DatasetId, ExperimentId, RunId } from "./ids.ts";
 import { artefactKinds, MetricDef } from "./job.ts";
 import { Summary } from "./report.ts";
+import { Sample } from "./samples.ts";
 
 export const stageStates = ["waiting", "running", "done", "failed"] as const;
 export const Stage = z.strictObject({
@@ -79,18 +80,6 @@ export const MetricPoint = z.strictObject({
   values: z.record(z.string(), z.number()),
 });
 export type MetricPoint = z.infer<typeof MetricPoint>;
-
-/** A text that some model wrote. */
-export const Sample = z.strictObject({
-  id: z.string(),
-  run: RunId.nullable(),
-  checkpoint: CheckpointId.nullable(),
-  step: z.number().int(),
-  prompt: z.string(),
-  text: z.string(),
-  scores: z.record(z.string(), z.number()).describe("reward, kl, ..."),
-});
-export type Sample = z.infer<typeof Sample>;
 
 export const Dataset = z.strictObject({
   id: DatasetId.describe("content hash"),

@@ -15,6 +15,7 @@ import {
   lineage,
   listCheckpoints,
   listExperiments,
+  listHistograms,
   listRuns,
   listSamples,
   listServed,
@@ -50,6 +51,7 @@ export const studioRoutes = (d: Deps) => {
     },
     getRun: (_, { id }) => getRun(db, id),
     getMetrics: (_, { id, after }) => getMetrics(db, id, after),
+    listHistograms: (_, { id }) => listHistograms(db, id),
     getSample: (_, { id }) => getSample(db, id),
     getDataset: (_, { id }) => getDataset(db, id),
     datasetRows: async (_, { id, offset, limit }) => {

@@ -1,0 +1,64 @@
+/** Samples and distributions as they are written by jobs and read by pages: again after a crash, with tokens, over many steps. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Artefact, ExperimentId, RunId, type Sample } from "@tiller/schema";
+import { openStore, type Store } from "@tiller/store";
+import { createExperiment, startRun } from "./lab.ts";
+import { addDistributions, addSamples, getSample, listHistograms, listSamples } from "./samples.ts";
+
+const home = mkdtempSync(path.join(tmpdir(), "tiller-samples-"));
+const run = RunId.parse("one.ppo");
+let store: Store;
+beforeAll(async () => {
+  store = await openStore({ home });
+  const experiment = { id: "one", recipe: "r@1", title: "r", seed: 1, config: {}, stages: [] };
+  await createExperiment(store.db, experiment);
+  const inputs: Artefact[] = [];
+  const of = { id: run, experiment: ExperimentId.parse("one"), kind: "ppo", codeRevision: "r" };
+  await startRun(store.db, { ...of, config: {}, inputs, metrics: {} });
+}, 60_000);
+afterAll(async () => {
+  await store?.close();
+  rmSync(home, { recursive: true, force: true });
+});
+
+test("a sample keeps its tokens for itself, and a step that is taken again replaces it", async () => {
+  const tokens = [{ text: " sea", logprob: -1.5, refLogprob: -2, reward: 0.5 }];
+  const sample: Sample = {
+    id: "one.ppo-5-0",
+    run,
+    checkpoint: null,
+    step: 5,
+    prompt: "The",
+    text: " lake",
+    scores: { reward: 1 },
+    pick: "fixed",
+    tokens: null,
+  };
+  await addSamples(store.db, [sample]);
+  await addSamples(store.db, [{ ...sample, text: " sea", tokens }]);
+  expect(await getSample(store.db, sample.id)).toEqual({ ...sample, text: " sea", tokens });
+  const [listed, ...more] = await listSamples(store.db, { experiment: "one", limit: 10 });
+  expect(listed).toEqual({ ...sample, text: " sea", tokens: null });
+  expect(more).toEqual([]);
+});
+
+test("distributions have the same bins over a run, and of many steps some with the first and last", async () => {
+  const spread = Array.from({ length: 200 }, (_, i) => ({
+    step: i + 1,
+    name: "reward",
+    values: [0, 10 - (i + 1) / 20, 10],
+  }));
+  await addDistributions(store.db, run, spread);
+  await addDistributions(store.db, run, [{ step: 3, name: "flat", values: [2, 2] }]);
+  const [flat, reward] = await listHistograms(store.db, run);
+  expect(flat).toMatchObject({ name: "flat", low: 2, high: 2, steps: [{ step: 3 }] });
+  expect(flat!.steps[0]!.counts[0]).toBe(2);
+  expect(reward).toMatchObject({ low: 0, high: 10 });
+  const steps = reward!.steps.map((s) => s.step);
+  expect([steps.length, steps[0], steps.at(-1)]).toEqual([60, 1, 200]);
+  const last = reward!.steps.at(-1)!.counts;
+  expect([last[0], last.at(-1), last.reduce((a, b) => a + b)]).toEqual([2, 1, 3]);
+});
