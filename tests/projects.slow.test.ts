@@ -61,7 +61,7 @@ const csv = `id,prompt,left,right,pick\n${rows.join("\n")}\n`;
 
 test("from a CSV to exported labels", async () => {
   const lead = await signedIn("lead", "lead");
-  await lead.getByRole("link", { name: "Projects" }).click();
+  await lead.getByRole("link", { name: "Projects", exact: true }).click();
   await shot(lead, "projects-empty");
   await lead.getByRole("link", { name: "New project" }).click();
   await lead.getByLabel(/a row an item/).setInputFiles(file(csv));

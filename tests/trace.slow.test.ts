@@ -11,6 +11,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { ensurePerson, issueToken, type Store } from "@tiller/store";
 import { makeTree, storeTree } from "@tiller/flow/fixtures/tree.ts";
 import { launchBrowser } from "./browser/launch.ts";
+import { chooseTheme } from "./browser/theme.ts";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 
 const tree = makeTree({ experiment: "study-1", nodes: 3000, seed: 3 });
@@ -76,10 +77,10 @@ test("opens folded to what matters, with the totals of all", async () => {
   expect(await failed.count()).toBe(1);
   await shot(page, "open");
   expect(await seriousFaults(page)).toEqual([]);
-  await page.getByRole("button", { name: "Use the dark theme" }).click();
+  await chooseTheme(page, "dark");
   expect(await seriousFaults(page)).toEqual([]);
   await shot(page, "dark");
-  await page.getByRole("button", { name: "Use the light theme" }).click();
+  await chooseTheme(page, "light");
   await page.close();
 }, 120_000);
 

@@ -14,6 +14,7 @@ import { ensurePerson, issueToken, sql, type Store } from "@tiller/store";
 import { saveDataset } from "@tiller/lab";
 import { faults } from "./browser/axe.ts";
 import { launchBrowser } from "./browser/launch.ts";
+import { chooseTheme } from "./browser/theme.ts";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 
 let site: TestServer;
@@ -111,7 +112,7 @@ test("a new version starts an experiment, which is linked; a failing one says wh
   await card("fresh").getByText("failing", { exact: true }).waitFor();
   await shot("triggers");
   expect(await faults(page)).toEqual([]);
-  await page.getByRole("button", { name: "Use the dark theme" }).click();
+  await chooseTheme(page, "dark");
   expect(await faults(page)).toEqual([]);
   await shot("triggers-dark");
   await page.setViewportSize({ width: 390, height: 844 });

@@ -3,24 +3,21 @@ import "@fontsource-variable/inter";
 import "@fontsource-variable/source-serif-4";
 import "./design/tokens.css";
 import "./design/app.css";
-import { QueryClient, QueryClientProvider, useQuery } from "@tanstack/react-query";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import {
   createRootRoute,
   createRoute,
   createRouter,
   Link,
   Navigate,
-  Outlet,
   RouterProvider,
-  useLocation,
   useSearch,
 } from "@tanstack/react-router";
 import { createRoot } from "react-dom/client";
 import type { Me } from "@tiller/schema";
-import { ApiError, asking } from "./api.ts";
 import { ImportPage } from "./data/import.tsx";
 import { WebhooksPage } from "./data/webhooks.tsx";
-import { Empty, Failed, Loading, ThemeButton } from "./design/components.tsx";
+import { applyTheme, Empty, Loading } from "./design/components.tsx";
 import { ControlPage } from "./control/page.tsx";
 import { Desk } from "./desk/desk.tsx";
 import { InboxPage } from "./desk/inbox.tsx";
@@ -45,81 +42,19 @@ import { JoinPage } from "./people/join.tsx";
 import { PayPage } from "./people/pay.tsx";
 import { QualificationsPage } from "./people/qualifications.tsx";
 import { RosterPage } from "./people/roster.tsx";
-import { SignIn } from "./people/sign-in.tsx";
 import { WorkPage } from "./people/work.tsx";
 import { DatasetPage } from "./data/dataset.tsx";
 import { ExperimentPage } from "./experiments/experiment.tsx";
 import { LineagePage } from "./models/lineage.tsx";
 import { ModelsPage } from "./models/models.tsx";
 import { Playground } from "./models/playground.tsx";
+import { Shell, useMe } from "./shell/shell.tsx";
 import { PreviewsPage } from "./task/previews.tsx";
 import { TracePage } from "./trace/page.tsx";
 import { Place } from "./trace/tree.ts";
 import { DelegationPage } from "./work/delegation.tsx";
 
 const client = new QueryClient({ defaultOptions: { queries: { retry: 1, staleTime: 2000 } } });
-const useMe = () => useQuery({ ...asking("me"), retry: false });
-
-function Shell() {
-  const me = useMe();
-  const { pathname } = useLocation();
-  if (pathname.startsWith("/join/")) return <Outlet />; // an invitation comes before the account
-  if (me.isPending)
-    return (
-      <main>
-        <Loading />
-      </main>
-    );
-  if (me.error)
-    return (
-      <main>
-        {me.error instanceof ApiError && me.error.status === 401 ? (
-          <SignIn />
-        ) : (
-          <Failed error={me.error} retry={() => void me.refetch()} />
-        )}
-      </main>
-    );
-  const staff = me.data.role !== "rater";
-  return (
-    <>
-      <header className="bar">
-        <Link to="/" className="mark">
-          Tiller
-        </Link>
-        <nav aria-label="Main">
-          {staff && (
-            <Link
-              to="/studio/experiments"
-              search={{}}
-              className={/^\/studio\/(?!tasks)/.test(pathname) ? "active" : ""}
-            >
-              Experiments
-            </Link>
-          )}
-          {staff && <Link to="/projects">Projects</Link>}
-          {staff && <Link to="/control">Control room</Link>}
-          {staff && <Link to="/people">People</Link>}
-          {staff && <Link to="/studio/tasks">Tasks</Link>}
-          {staff && <Link to="/delegation">Delegation</Link>}
-          {staff && <Link to="/playground">Playground</Link>}
-          {staff && <Link to="/quality">Quality</Link>}
-          {staff && <Link to="/desk/inbox">Inbox</Link>}
-          <Link to="/desk" activeOptions={{ exact: true }}>
-            Desk
-          </Link>
-          <Link to="/desk/me">My work</Link>
-          <Link to="/feedback">Feedback</Link>
-        </nav>
-        <Link className="quiet small" to="/account">
-          {me.data.name}
-        </Link>
-        <ThemeButton />
-      </header>
-      <Outlet />
-    </>
-  );
-}
 /** A page that needs to know who looks at it. */
 const withMe = (Page: (p: { me: Me }) => React.JSX.Element) =>
   function WithMe() {
@@ -133,7 +68,15 @@ const ToExperiments = () => (
     replace
   />
 );
-const Home = () => (useMe().data?.role === "rater" ? <Navigate to="/desk" /> : <ToExperiments />);
+const starts = { rater: "/desk", lead: "/projects", admin: "/people" } as const;
+const Home = () => {
+  const role = useMe().data?.role;
+  return role && role in starts ? (
+    <Navigate to={starts[role as keyof typeof starts]} replace />
+  ) : (
+    <ToExperiments />
+  );
+};
 
 const root = createRootRoute({
   component: Shell,
@@ -215,6 +158,7 @@ declare module "@tanstack/react-router" {
     router: typeof router;
   }
 }
+applyTheme();
 createRoot(document.getElementById("root")!).render(
   <QueryClientProvider client={client}>
     <RouterProvider router={router} />

@@ -13,7 +13,6 @@ import {
 } from "@tiller/schema";
 import { api, keyOf } from "../api.ts";
 import { Card, Failed } from "../design/components.tsx";
-import { ExperimentsNav } from "../experiments/nav.tsx";
 import "./data.css";
 
 const formats: Readonly<Record<ImportName, string>> = {
@@ -81,7 +80,6 @@ export function ImportPage() {
   const looked = current && run.data?.dry === true;
   return (
     <main>
-      <ExperimentsNav />
       <h1>Import</h1>
       <p className="quiet">
         All rows come in or none. People of a file are known by pseudonym alone and never count in

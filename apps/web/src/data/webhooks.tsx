@@ -9,7 +9,6 @@ import {
 } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
 import { Badge, Card, Empty, Failed, Loaded, Missing, when } from "../design/components.tsx";
-import { ExperimentsNav } from "../experiments/nav.tsx";
 import "./data.css";
 
 export function WebhooksPage() {
@@ -21,7 +20,6 @@ export function WebhooksPage() {
   const shown = chosen ?? hooks.data?.[0]?.id;
   return (
     <main>
-      <ExperimentsNav />
       <h1>Webhooks</h1>
       <p className="quiet">
         Tiller tells your programs what happens, signed, and tries again for a day and a half. How

@@ -1,6 +1,6 @@
 /** The components every page is made of: functions over data, styled by the tokens. */
 import { Dialog as BaseDialog } from "@base-ui/react/dialog";
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useState } from "react";
 
 export { Failed, Loaded, Loading, Missing, together } from "./loaded.tsx";
 export { Markdown } from "./markdown.tsx";
@@ -135,15 +135,18 @@ export const Scroll = ({ label, children }: { label: string; children: ReactNode
 );
 
 /** Light or dark: the system's until the person chooses. */
+const themeNow = () =>
+  localStorage.getItem("theme") ??
+  (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+export const applyTheme = (): void => {
+  document.documentElement.dataset["theme"] = themeNow();
+};
 export function ThemeButton() {
-  const system = () => (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
-  const [theme, set] = useState(() => localStorage.getItem("theme") ?? system());
-  useEffect(() => {
-    document.documentElement.dataset["theme"] = theme;
-  }, [theme]);
+  const [theme, set] = useState(themeNow);
   const other = theme === "dark" ? "light" : "dark";
   const change = () => {
     localStorage.setItem("theme", other);
+    applyTheme();
     set(other);
   };
   return (

@@ -7,7 +7,6 @@ import type { Experiment, ExperimentProgress } from "@tiller/schema";
 import { asking } from "../api.ts";
 import { Empty, Failed, Loaded } from "../design/components.tsx";
 import { ImportButton } from "./import.tsx";
-import { ExperimentsNav } from "./nav.tsx";
 import { ExperimentRow, isImported } from "./row.tsx";
 import "./experiments.css";
 
@@ -46,7 +45,6 @@ export function Experiments() {
   const found = experiments.filter(matches(place, progress));
   return (
     <main>
-      <ExperimentsNav />
       <div className="row spread">
         <h1>Experiments</h1>
         <div className="row">

@@ -6,7 +6,6 @@ import type { Trigger, TriggerFiring, TriggerOn } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
 import { Badge, Dialog, Empty, Failed, Loaded, when } from "../design/components.tsx";
 import { ago, span } from "../trace/format.ts";
-import { ExperimentsNav } from "./nav.tsx";
 import "./experiments.css";
 
 export function Triggers() {
@@ -16,7 +15,6 @@ export function Triggers() {
   });
   return (
     <main className="triggers">
-      <ExperimentsNav />
       <div>
         <div className="row spread">
           <h1>Triggers</h1>

@@ -4,7 +4,6 @@ import { useDeferredValue, useMemo, useState } from "react";
 import type { Me } from "@tiller/schema";
 import { api, keyOf, linkTo } from "../api.ts";
 import { Card, Empty, Loaded, when } from "../design/components.tsx";
-import { PeopleNav } from "./nav.tsx";
 
 const PAGE = 100;
 
@@ -28,8 +27,7 @@ export function AuditPage({ me }: { me: Me }) {
   const rows = acts.data?.pages.flat() ?? [];
   return (
     <main className="control">
-      <h1>People</h1>
-      <PeopleNav me={me} />
+      <h1>Audit log</h1>
       <div className="row spread">
         <div className="row form">
           <label>

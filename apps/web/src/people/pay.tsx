@@ -7,7 +7,6 @@ import { hours } from "../control/format.ts";
 import { Tools } from "../control/tools.tsx";
 import { Card, Dialog, Empty, FormEnd, Loaded, Stat, when } from "../design/components.tsx";
 import { money, thisMonth } from "./format.ts";
-import { PeopleNav } from "./nav.tsx";
 
 export function PayPage({ me }: { me: Me }) {
   const [period, setPeriod] = useState(thisMonth);
@@ -18,8 +17,7 @@ export function PayPage({ me }: { me: Me }) {
   const total = (of: (l: PayLine) => number) => lines.reduce((sum, l) => sum + of(l), 0);
   return (
     <main className="control">
-      <h1>People</h1>
-      <PeopleNav me={me} />
+      <h1>Pay</h1>
       <div className="row spread form">
         <div className="pair-fields">
           <label>

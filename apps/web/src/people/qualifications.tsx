@@ -15,7 +15,6 @@ import {
   together,
   when,
 } from "../design/components.tsx";
-import { PeopleNav } from "./nav.tsx";
 import { QualificationForm } from "./qualification-form.tsx";
 
 const many = (n: number, one: string) => `${n} ${one}${n === 1 ? "" : "s"}`;
@@ -42,7 +41,6 @@ export function QualificationsPage({ me }: { me: Me }) {
   return (
     <main className="control">
       <h1>Joining</h1>
-      <PeopleNav me={me} />
       {!list.data || !newcomers.data ? (
         <Missing query={together(list, newcomers)} />
       ) : (

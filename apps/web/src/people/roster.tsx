@@ -14,7 +14,6 @@ import {
   Refused,
   when,
 } from "../design/components.tsx";
-import { PeopleNav } from "./nav.tsx";
 
 const list = (text: string) =>
   text
@@ -37,7 +36,6 @@ export function RosterPage({ me }: { me: Me }) {
   return (
     <main className="control">
       <h1>People</h1>
-      <PeopleNav me={me} />
       {me.role !== "researcher" && <Invitations me={me} />}
       <Card title="Roster">
         <Loaded query={people}>

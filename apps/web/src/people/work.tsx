@@ -6,7 +6,6 @@ import { api, asking, keyOf } from "../api.ts";
 import { type MoveStart, namesOf, type Names, queueName, whoName } from "../control/format.ts";
 import { MoveDialog } from "../control/move.tsx";
 import { Card, Empty, Missing, percent, Refused, together, when } from "../design/components.tsx";
-import { PeopleNav } from "./nav.tsx";
 import { NewRule } from "./rule-form.tsx";
 
 export function WorkPage({ me }: { me: Me }) {
@@ -19,7 +18,6 @@ export function WorkPage({ me }: { me: Me }) {
   return (
     <main className="control">
       <h1>Who gets what</h1>
-      <PeopleNav me={me} />
       {!room.data || !rules.data || !names ? (
         <Missing query={together(room, rules)} />
       ) : (

@@ -1,6 +1,5 @@
 /** What every quality page uses: an estimate with its interval, a trend with its band, the choice of what is measured. */
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
 import { type Counted, type Estimated, Population, type Populations } from "@tiller/schema";
 import { asking } from "../api.ts";
@@ -262,14 +261,6 @@ export const Page = ({
   children: ReactNode;
 }) => (
   <main>
-    <nav className="subnav" aria-label="Quality">
-      <Link to="/quality" activeOptions={{ exact: true }}>
-        Overview
-      </Link>
-      <Link to="/quality/disagreements">Disagreements</Link>
-      <Link to="/quality/gold">Gold</Link>
-      <Link to="/quality/threads">Threads</Link>
-    </nav>
     <div className="row spread">
       <h1>{title}</h1>
       {aside}

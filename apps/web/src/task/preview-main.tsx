@@ -5,8 +5,10 @@ import "../design/tokens.css";
 import "../design/app.css";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { createRoot } from "react-dom/client";
+import { applyTheme } from "../design/components.tsx";
 import { PreviewsPage } from "./previews.tsx";
 
+applyTheme();
 createRoot(document.getElementById("root")!).render(
   <QueryClientProvider client={new QueryClient()}>
     <PreviewsPage />

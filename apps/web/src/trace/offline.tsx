@@ -6,7 +6,7 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { useCallback, useMemo, useState } from "react";
 import { createRoot } from "react-dom/client";
 import type { NodeLink } from "@tiller/schema";
-import { Badge, ThemeButton, when } from "../design/components.tsx";
+import { applyTheme, Badge, ThemeButton, when } from "../design/components.tsx";
 import { fileSource, headOfFile } from "./file-source.ts";
 import { Place } from "./tree.ts";
 import { Viewer } from "./viewer.tsx";
@@ -54,6 +54,7 @@ function Offline() {
   );
 }
 
+applyTheme();
 createRoot(document.getElementById("root")!, {
   onUncaughtError: (e) => {
     document.body.textContent = `This file cannot be shown: ${(e as Error).message}. Export the experiment again.`;

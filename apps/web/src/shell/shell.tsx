@@ -1,0 +1,69 @@
+/** What stands around every page: who looks at it, the header, and the words where somebody may not see it. */
+import { useQuery } from "@tanstack/react-query";
+import { Link, Outlet, useLocation } from "@tanstack/react-router";
+import { useEffect } from "react";
+import type { Me } from "@tiller/schema";
+import { ApiError, asking } from "../api.ts";
+import { Empty, Failed, Loading } from "../design/components.tsx";
+import { SignIn } from "../people/sign-in.tsx";
+import { Header } from "./header.tsx";
+import { isForOthers, titleOf } from "./sections.ts";
+
+export const useMe = () => useQuery({ ...asking("me"), retry: false });
+
+export function Shell() {
+  const me = useMe();
+  const { pathname } = useLocation();
+  if (pathname.startsWith("/join/")) return <Outlet />; // an invitation comes before the account
+  if (me.data) return <Pages me={me.data} />;
+  return (
+    <main>
+      {me.isPending ? (
+        <Loading />
+      ) : me.error instanceof ApiError && me.error.status === 401 ? (
+        <SignIn />
+      ) : (
+        <Failed error={me.error!} retry={() => void me.refetch()} />
+      )}
+    </main>
+  );
+}
+
+function Pages({ me }: { me: Me }) {
+  const { pathname } = useLocation();
+  useTitle(pathname, me);
+  return (
+    <>
+      <Header me={me} />
+      {isForOthers(pathname, me.role) ? <ForOthers me={me} /> : <Outlet />}
+    </>
+  );
+}
+
+const ForOthers = ({ me }: { me: Me }) => (
+  <main>
+    <Empty title="This page is for others">
+      <p>
+        You are here as {me.name}, {me.role}. Ask the work lead if you need it.
+      </p>
+      <Link className="button primary" to="/">
+        Go to the start
+      </Link>
+    </Empty>
+  </main>
+);
+
+/** A page's heading is its name in the title of the tab. */
+function useTitle(path: string, { role }: Me): void {
+  useEffect(() => {
+    const set = () => {
+      const heading = document.querySelector("main h1")?.textContent?.trim();
+      const title = titleOf({ heading, path, role });
+      if (document.title !== title) document.title = title;
+    };
+    set();
+    const watch = new MutationObserver(set);
+    watch.observe(document.body, { childList: true, subtree: true, characterData: true });
+    return () => watch.disconnect();
+  }, [path, role]);
+}
