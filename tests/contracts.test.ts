@@ -208,6 +208,8 @@ describe("the server", () => {
     await good("/api/desk/drafts", { lease, value: {}, base: 0, tab: "t", ...time });
     await good(`/api/desk/drafts/${lease}`);
     await good("/api/desk/renew", { lease });
+    await good("/api/desk/preview");
+    await good("/api/desk/leave", { leases: [lease], soon: true }); // begun: it stays
     await good("/api/desk/beat", { leases: [lease], active: true });
     const concern = await good("/api/desk/concerns", { lease, text: "odd" });
     await good(`/api/desk/concerns/${String(concern["id"])}/reply`, { reply: "so it is" });

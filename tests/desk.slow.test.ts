@@ -137,7 +137,7 @@ test("offline, the tasks in hand go on; all is sent when the network is back, al
     await textbox(page).press("Control+Enter");
     if (n === 1) await expect.poll(() => prompt(page), poll).toContain("(2)");
   }
-  await page.getByText("2 answers wait to be sent").waitFor();
+  await page.getByText("2 answers wait to be sent: safe in this browser").waitFor();
   expect(await answers("ofra")).toEqual([]);
   // taken back before it ever left
   await page.keyboard.press("u");
@@ -153,6 +153,7 @@ test("offline, the tasks in hand go on; all is sent when the network is back, al
   await expect
     .poll(async () => (await answers("ofra")).map((a) => a.text).join("; "), poll)
     .toMatch(/^(?=.*offline 1)(?=.*offline 2, better)/);
+  await page.getByText("All 2 answers that waited are safe on the server.").waitFor();
   await context.close();
 }, 120_000);
 const heldBy = (person: string) =>
@@ -241,10 +242,15 @@ test("an answer that the server refuses comes back with the reason; one taken ba
   await textbox(page).fill("long enough for anybody's schema");
   await textbox(page).press("Control+Enter");
   await expect.poll(() => prompt(page), poll).toContain("(2)");
-  // the focus is on the next task's heading, and the form begins empty
-  expect(await page.evaluate("document.activeElement.tagName")).toBe("H1");
+  // where the task is to write the focus begins in the box, and no letter is a command, wherever one clicked last
+  expect(await page.evaluate("document.activeElement.tagName")).toBe("TEXTAREA");
   expect(await textbox(page).inputValue()).toBe("");
+  await page.getByTestId("prompt").click();
+  await page.keyboard.type("suggf");
+  expect(await textbox(page).inputValue()).toBe("suggf");
+  expect(await page.getByRole("dialog").count()).toBe(0);
   await expect.poll(async () => (await answers("rosa")).length, poll).toBe(1);
+  await page.keyboard.press("Escape");
   await page.keyboard.press("u");
   await expect.poll(() => prompt(page), poll).toContain("(1)");
   expect(await textbox(page).inputValue()).toBe("long enough for anybody's schema");
@@ -377,11 +383,12 @@ test("a skip says its fate first; a researcher settles it; a concern gets its an
   const { context, page } = await device("sara");
   await textbox(page).waitFor();
   const first = await prompt(page);
+  await textbox(page).press("Escape");
   await page.keyboard.press("f");
   await page.getByRole("dialog").getByRole("textbox").fill("This names a real person.");
   await page.getByRole("button", { name: "Send" }).click();
   await page.getByRole("dialog").waitFor({ state: "detached" });
-  await page.keyboard.press("s");
+  await page.getByRole("button", { name: "Skip" }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByText("someone else will get it").waitFor();
   await dialog.getByText("It is upsetting").click();

@@ -51,11 +51,11 @@ const keys: Readonly<Record<string, readonly [readonly string[], unknown]>> = {
   ],
   ranking: [["4", "2", "1", "2", "2", "3", "Enter"], { order: [3, 0, 1, 2] }],
   demonstration: [
-    ["Enter", "type:The town's only clock was late, and everybody lived by it.", "Control+Enter"],
+    ["type:The town's only clock was late, and everybody lived by it.", "Control+Enter"],
     { text: "The town's only clock was late, and everybody lived by it." },
   ],
   edit: [
-    ["a", "Control+End", "type: And sunny.", "Escape", "b", "3", "Enter"],
+    ["Control+End", "type: And sunny.", "Escape", "b", "3", "Enter"],
     {
       text: "The capital of Australia is Sydney, which lies on the coast. And sunny.",
       was: "fact",
@@ -81,27 +81,27 @@ const keys: Readonly<Record<string, readonly [readonly string[], unknown]>> = {
     { marks: [{ start: 4, end: 20, label: "false" }] },
   ],
   critique: [
-    ["Enter", "type:Sunglasses do not stop what burns the eye.", "Escape", "b", "5", "Enter"],
+    ["type:Sunglasses do not stop what burns the eye.", "Escape", "b", "5", "Enter"],
     { critique: "Sunglasses do not stop what burns the eye.", severity: 5 },
   ],
   "step-labels": [["1", "3", "Enter"], { labels: ["great", "bad"] }],
   credence: [["7", "3", "Enter"], { credence: 73 }],
   "naive-impression": [
-    ["Enter", "type:A sailor's dog knew him.", "Control+Enter", "6", "Enter"],
+    ["type:A sailor's dog knew him.", "Control+Enter", "6", "Enter"],
     { impression: "A sailor's dog knew him.", faithful: 6, revealed: [expect.any(Number)] },
   ],
   "conversation-reply": [
-    ["Enter", "type:Once a week is enough.", "Control+Enter"],
+    ["type:Once a week is enough.", "Control+Enter"],
     { reply: "Once a week is enough." },
   ],
   "conversation-rating": [["6", "1", "3", "1", "Enter"], { helpful: 6, faults: ["rude"] }],
   "judge-answers": [["2", "1", "4", "Control+Enter"], { order: [1, 0], helped: 4 }],
   subquestions: [
-    ["a", "type:How many people cross a day?", "Control+Enter"], // it may stay empty: Enter would send
+    ["type:How many people cross a day?", "Control+Enter"], // it may stay empty: Enter would send
     { subquestions: "How many people cross a day?" },
   ],
   respond: [
-    ["Enter", "type:Keep the ferry for now.", "Control+Enter"],
+    ["type:Keep the ferry for now.", "Control+Enter"],
     { answer: "Keep the ferry for now." },
   ],
   ...Object.fromEntries(
@@ -114,7 +114,7 @@ const keys: Readonly<Record<string, readonly [readonly string[], unknown]>> = {
     ]),
   ),
   "free-form": [
-    ["Enter", "type:Nobody signs the book.", "Control+Enter"],
+    ["type:Nobody signs the book.", "Control+Enter"],
     { answer: "Nobody signs the book." },
   ],
 };
@@ -177,7 +177,7 @@ test("b on the left: the same key chooses the other text, the answer stays in te
 
 test("what is missing is said and gone to; keys do nothing while someone types", async () => {
   await open(`${ready.address}/?kind=critique@1`);
-  await press(["Enter", "type:12345 u s", "Control+Enter"]);
+  await press(["type:12345 u s", "Control+Enter"]);
   const said = page.locator(".said");
   await expect.poll(() => said.textContent(), SLOW).toContain("2 words more, at least 5");
   expect(await said.textContent()).toContain("How bad is it? choose a point");

@@ -24,6 +24,7 @@ import {
   BeatReply,
   Concern,
   Inbox,
+  Leave,
   OwnWork,
   RaiseConcern,
   SavedDraft,
@@ -42,6 +43,7 @@ import { get, Ok, type Operation, post, who } from "./operation.ts";
 import { NodeComment, TracePage } from "./trace.ts";
 import { NodeDigest, nodeParts, NodeView, TracedExperiment, TraceFound } from "./trace-view.ts";
 import {
+  DeskPreview,
   DeskProgress,
   Judgment,
   Me,
@@ -95,6 +97,13 @@ export const operations = {
   beat: post("/api/desk/beat", who.people, "tells the time spent on the task in hand", {
     body: Beat,
     reply: BeatReply,
+  }),
+  previewDesk: get("/api/desk/preview", who.staff, "what one would get next, without taking it", {
+    reply: DeskPreview,
+  }),
+  leaveTasks: post("/api/desk/leave", who.people, "gives back what was not begun", {
+    body: Leave,
+    reply: Ok,
   }),
   saveDraft: post("/api/desk/drafts", who.people, "keeps an unfinished answer", {
     body: SaveDraft,

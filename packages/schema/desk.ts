@@ -62,6 +62,12 @@ export const BeatReply = z.strictObject({
 });
 export type BeatReply = z.infer<typeof BeatReply>;
 
+/** POST /api/desk/leave: their page is left. Those that were not begun go back. */
+export const Leave = z.strictObject({
+  leases: z.array(LeaseId).max(8),
+  soon: z.boolean().describe("in a moment, so that a reload finds them again; else at once"),
+});
+
 /** POST /api/desk/instructions: this person has read them. */
 export const Acknowledge = z.strictObject({
   type: z.string().min(1).max(200),

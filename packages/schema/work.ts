@@ -61,6 +61,20 @@ export const NextReply = z.discriminatedUnion("kind", [
 ]);
 export type NextReply = z.infer<typeof NextReply>;
 
+/** GET /api/desk/preview: what one would get next. Looking takes nothing. */
+export const DeskPreview = z.strictObject({
+  held: z.number().describe("tasks that one holds now"),
+  task: Lease.pick({
+    type: true,
+    typeVersion: true,
+    title: true,
+    instructions: true,
+    view: true,
+    input: true,
+  }).nullable(),
+});
+export type DeskPreview = z.infer<typeof DeskPreview>;
+
 /** POST /api/desk/answers. Times in seconds; idle = no input for 30 s or tab hidden. Idempotent per lease. */
 export const Submit = z.strictObject({
   lease: LeaseId,

@@ -38,6 +38,8 @@ export const measure: Record<Limit["unit"], (text: string) => number> = {
   // what people take for one: an emoji of several code points, a letter with its accents
   characters: (text) => (/^[\n -~]*$/.test(text) ? text.length : count(characters.segment(text))),
 };
+/** About how many words of English so many tokens are. */
+export const wordsOfTokens = (tokens: number): number => Math.round(tokens * 0.75);
 
 /**
  * Where the character around a place in a text begins and ends; undefined: the place is between two. The halves of a

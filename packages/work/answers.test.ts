@@ -7,7 +7,8 @@ import { edit, ranking } from "@tiller/crowd";
 import { ExperimentId } from "@tiller/schema";
 import { createExperiment } from "@tiller/lab";
 import { ensurePerson, openStore, type Store } from "@tiller/store";
-import { postBatch, submitAnswer, takeLease, type TaskType } from "./work.ts";
+import { takeLease } from "./take.ts";
+import { postBatch, submitAnswer, type TaskType } from "./work.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-answers-"));
 let store: Store;

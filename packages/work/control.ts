@@ -47,7 +47,7 @@ export const peopleNow = (db: Db): Promise<z.infer<typeof PersonRow>[]> =>
         from person p left join worker w on w.person = p.id
           left join day_count d on d.person = p.id and d.kind = '' and d.day = ${today}
           left join idle_day i on i.person = p.id and i.day = ${today}
-          left join (select person, count(*)::int as n from lease where state = 'expired' and created_at > now() - interval '1 day' group by person) x on x.person = p.id
+          left join (select person, count(*)::int as n from lease where state = 'expired' and left_at is null and created_at > now() - interval '1 day' group by person) x on x.person = p.id
           left join lateral (
             select t.type as kind, k.title, b.experiment, to_char(l.created_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as since
             from lease l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version join batch b on b.id = t.batch

@@ -15,6 +15,7 @@ import {
   concernsOf,
   draftFromUndone,
   draftOf,
+  leaveTasks,
   openReferrals,
   raiseConcern,
   readInstructions,
@@ -25,13 +26,14 @@ import {
 } from "./desk.ts";
 import { ratedAnswers, recentAnswers } from "./closed.ts";
 import { deskProgress, ownWork } from "./own-work.ts";
+import { peopleNow } from "./control.ts";
+import { peekTask, takeLease } from "./take.ts";
 import {
   answersOf,
   expireLeases,
   judgmentsOf,
   postBatch,
   submitAnswer,
-  takeLease,
   undoAnswer,
 } from "./work.ts";
 import { boundTime } from "./claim.ts";
@@ -100,6 +102,74 @@ const batchRow = (id: string) =>
     sql`select done, wanted, (select sum(taken)::int from task where batch = ${id}) as taken from batch where id = ${id}`,
     z.object({ done: z.number(), wanted: z.number(), taken: z.number() }),
   );
+
+test("looking takes nothing; what nobody began goes back when its page is left, and did not run out", async () => {
+  await batch("looks", 2);
+  const [lena, otto] = [await person("lena"), await person("otto")];
+  expect(await peekTask(store.db, lena)).toMatchObject({ held: 0, task: { type: pairType.name, input } });
+  expect(await batchRow("looks")).toMatchObject({ taken: 0 });
+  const [one, two] = [
+    await take(lena),
+    (await takeLease(store.db, lena, { holding: [], swap: true }))!,
+  ];
+  expect(two.lease).toBe(one.lease); // held already
+  const ahead = (await takeLease(store.db, lena, { holding: [one.lease], swap: false }))!;
+  expect((await peekTask(store.db, lena)).held).toBe(2);
+  expect(await takeLease(store.db, otto, { swap: false })).toBeUndefined();
+  const time = { activeSeconds: 1, idleSeconds: 0 };
+  await saveDraft(store.db, lena, { lease: one.lease, value: {}, base: 0, tab: "t", ...time });
+  const leases = [one.lease, ahead.lease];
+  // a reload: it comes back in time, and stays for as long as any
+  expect(await leaveTasks(store.db, lena, { leases, soon: true })).toBe(1);
+  expect((await takeLease(store.db, lena, { holding: [one.lease], swap: false }))!.lease).toBe(
+    ahead.lease,
+  );
+  const left = () =>
+    store.db.value(
+      sql`select extract(epoch from expires_at - now())::float8 from lease where id = ${ahead.lease}`,
+      z.number(),
+    );
+  expect(await left()).toBeGreaterThan(600);
+  expect(await leaveTasks(store.db, lena, { leases, soon: false })).toBe(1);
+  await expireLeases(store.db);
+  expect((await take(otto)).task).toBe(ahead.task);
+  expect(await batchRow("looks")).toMatchObject({ taken: 2 });
+  const row = (await peopleNow(store.db)).find((p) => p.person === lena)!;
+  expect(row.expiredLeases).toBe(0);
+});
+
+test("one kind of work goes on until it is done, unless another is more urgent", async () => {
+  await batch("kinds", 0);
+  const post = (id: string, name: string, o: { n: number; priority?: number }) =>
+    postBatch(store.db, {
+      id,
+      experiment,
+      type: { ...pairType, name },
+      people: 1,
+      priority: o.priority,
+      inputs: Array.from({ length: o.n }, (_, i) => ({ id: `${i}`, input })),
+    });
+  await post("kinds-a", "kind-a", { n: 1 });
+  await post("kinds-b", "kind-b", { n: 3 });
+  await post("kinds-c", "kind-a", { n: 2 }); // older ones of the other kind lie before these
+  const p = await person("kim");
+  const next = async () => {
+    const lease = await take(p);
+    const claim = { value: { choice: "a" }, activeSeconds: 1, idleSeconds: 0 };
+    await submitAnswer(store.db, p, { lease: lease.lease, ...claim });
+    return lease.type;
+  };
+  expect([await next(), await next()]).toEqual(["kind-a", "kind-a"]);
+  await post("kinds-d", "kind-b", { n: 1, priority: 1 });
+  expect(await next()).toBe("kind-b");
+  // it is the kind in hand now
+  expect([await next(), await next(), await next(), await next()]).toEqual([
+    "kind-b",
+    "kind-b",
+    "kind-b",
+    "kind-a",
+  ]);
+});
 
 test("drafts: the last writer stands, and is told what it stood over", async () => {
   await batch("drafts", 1);

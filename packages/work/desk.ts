@@ -42,7 +42,11 @@ export async function saveDraft(db: Db, person: PersonId, s: SaveDraft): Promise
       sql`select state from lease where id = ${s.lease} and person = ${person} for update`,
       z.object({ state: z.string() }),
     );
-    if (lease?.state !== "live" && lease?.state !== "expired")
+    if (lease?.state === "live")
+      await tx.run(
+        sql`update lease set left_at = null, expires_at = now() + make_interval(mins => ${LEASE_MINUTES}) where id = ${s.lease} and left_at is not null`,
+      );
+    else if (lease?.state !== "expired")
       throw new TillerError(
         "lease_over",
         `the task of lease ${s.lease} is ${lease?.state ?? "not yours"}: its draft is not kept any more. Take the next task.`,
@@ -152,7 +156,7 @@ export async function beat(
   const ids = [...b.leases];
   if (b.active)
     await db.run(
-      sql`update lease set expires_at = now() + make_interval(mins => ${LEASE_MINUTES}) where id = any(${ids}) and person = ${person} and state = 'live'`,
+      sql`update lease set left_at = null, expires_at = now() + make_interval(mins => ${LEASE_MINUTES}) where id = any(${ids}) and person = ${person} and state = 'live'`,
     );
   const Row = z.strictObject({
     lease: LeaseId,
@@ -172,6 +176,22 @@ export async function beat(
   for (const l of lapsed) await reclaim(db, person, l.lease);
   return { leases: await look() };
 }
+
+/** A reload takes less. */
+export const LEAVE_SECONDS = 5;
+/**
+ * Their page is left: those that nobody began go back in a moment (`soon`), in which a reload takes them up again, or at
+ * once. Answers, drafts and time that was spent stay with their task.
+ */
+export const leaveTasks = (
+  db: Db,
+  person: PersonId,
+  l: { leases: readonly string[]; soon: boolean },
+): Promise<number> =>
+  db.run(
+    sql`update lease set left_at = now(), expires_at = least(expires_at, now() + make_interval(secs => ${l.soon ? LEAVE_SECONDS : 0}))
+        where id = any(${[...l.leases]}) and person = ${person} and state = 'live' and not exists (select 1 from draft where draft.lease = lease.id)`,
+  );
 
 export const draftOf = (db: Db, person: PersonId, lease: string): Promise<SavedDraft | undefined> =>
   db.maybe(

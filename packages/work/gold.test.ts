@@ -18,7 +18,8 @@ import {
   saveGold,
   setGoldActive,
 } from "./gold.ts";
-import { postBatch, submitAnswer, takeLease } from "./work.ts";
+import { takeLease } from "./take.ts";
+import { postBatch, submitAnswer } from "./work.ts";
 import { qualityData, raterAnswersSince } from "./quality.ts";
 import { pairType } from "./fixtures/pair.ts";
 

@@ -31,5 +31,6 @@ export {
   setRoster,
   workEvents,
 } from "./rules.ts";
+export { peekTask, takeLease } from "./take.ts";
 export { batchAnswers } from "./ticks.ts";
 export * from "./work.ts";

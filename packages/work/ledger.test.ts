@@ -13,7 +13,8 @@ import { pairType } from "./fixtures/pair.ts";
 import { addRate, correctPay, ledgerEntries, payOf, payroll, PARTS } from "./ledger.ts";
 import { createExperiment } from "@tiller/lab";
 import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
-import { postBatch, skipTask, submitAnswer, takeLease, undoAnswer } from "./work.ts";
+import { takeLease } from "./take.ts";
+import { postBatch, skipTask, submitAnswer, undoAnswer } from "./work.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-ledger-"));
 let store: Store;

@@ -19,7 +19,7 @@ import { listDelegationRules, setDelegationRuleState } from "./delegation.ts";
 import { delegationAtWork } from "./live-delegation.ts";
 import { goldAnswers, pickBlindDuplicate, pickGold } from "./gold.ts";
 import { populationsOf, qualityData } from "./quality.ts";
-import { takeLease } from "./work.ts";
+import { takeLease } from "./take.ts";
 import { pairType } from "./fixtures/pair.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-old-home-"));

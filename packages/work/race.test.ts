@@ -7,7 +7,8 @@ import { z } from "zod";
 import { ExperimentId } from "@tiller/schema";
 import { createExperiment } from "@tiller/lab";
 import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
-import { expireLeases, postBatch, submitAnswer, takeLease, undoAnswer } from "./work.ts";
+import { takeLease } from "./take.ts";
+import { expireLeases, postBatch, submitAnswer, undoAnswer } from "./work.ts";
 import { pairType } from "./fixtures/pair.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-race-"));

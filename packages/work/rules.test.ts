@@ -20,7 +20,8 @@ import {
   workEvents,
 } from "./rules.ts";
 import { createExperiment } from "@tiller/lab";
-import { expireLeases, postBatch, skipTask, submitAnswer, takeLease, undoAnswer } from "./work.ts";
+import { takeLease } from "./take.ts";
+import { expireLeases, postBatch, skipTask, submitAnswer, undoAnswer } from "./work.ts";
 import { deskProgress } from "./own-work.ts";
 import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
 import {

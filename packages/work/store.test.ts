@@ -5,6 +5,7 @@ import path from "node:path";
 import { z } from "zod";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExperimentId, LeaseId, PersonId } from "@tiller/schema";
+import { takeLease } from "./take.ts";
 import {
   consumeBatch,
   expireLeases,
@@ -12,7 +13,6 @@ import {
   postBatch,
   skipTask,
   submitAnswer,
-  takeLease,
   undoAnswer,
 } from "./work.ts";
 import { deskProgress } from "./own-work.ts";

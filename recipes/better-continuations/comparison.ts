@@ -46,7 +46,7 @@ You see a passage of a book and two ways to go on. Choose the one with the **mor
 
 - Judge the continuation, not the passage.
 - Both were written by a small model, and neither makes much sense. Go by the feel of the words.
-- If you truly feel no difference, choose **tie**. Do not use it to save time.
+- If you truly feel no difference, choose **No difference**. Do not use it to save time.
 - Skip what you cannot judge, and say why. Nobody loses by it.
 
 Two other people judge the same pair without seeing your answer.`,

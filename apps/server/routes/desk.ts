@@ -13,9 +13,13 @@ import {
   deskProgress,
   draftFromUndone,
   draftOf,
+  expireLeases,
   judgeStanding,
+  LEAVE_SECONDS,
+  leaveTasks,
   openReferrals,
   ownWork,
+  peekTask,
   raiseConcern,
   readInstructions,
   renewLease,
@@ -96,6 +100,14 @@ export const deskRoutes = (d: Deps) => {
     renewLease: async (c, { body: { lease } }) => ({
       renewed: (await renewLease(db, c.var.me.id, lease)) > 0,
     }),
+    previewDesk: (c) => peekTask(db, c.var.me.id),
+    leaveTasks: async (c, { body }) => {
+      const left = await leaveTasks(db, c.var.me.id, body);
+      const goBack = () => expireLeases(db).catch(() => 0); // else the next sweep does it
+      if (left && body.soon) setTimeout(() => void goBack(), LEAVE_SECONDS * 1000 + 100).unref();
+      else if (left) await goBack();
+      return ok;
+    },
     beat: (c, { body }) => beat(db, c.var.me.id, body),
     saveDraft: (c, { body }) => saveDraft(db, c.var.me.id, body),
     getDraft: async (c, { lease }) => {

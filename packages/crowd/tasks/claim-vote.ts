@@ -44,5 +44,9 @@ export const claimVote = defineTask({
   ],
   instructions: `# Right, wrong or open
 
-Judge by the **text alone**. A claim is right when the text says it or it surely follows, wrong when the text speaks against it, and else open.`,
+Judge by the **text alone**.
+
+- **Right**: the text says it, or it surely follows.
+- **Wrong**: the text speaks against it.
+- **The text leaves it open**: neither of the two.`,
 });

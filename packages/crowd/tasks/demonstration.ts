@@ -1,10 +1,10 @@
-/** Writing what a good model would have written, within a limit of tokens. */
+/** Writing what a good model would have written, within a limit of words. */
 import { z } from "zod";
 import { defineTask } from "@tiller/task";
 
 export const demonstration = defineTask({
   name: "demonstration",
-  version: "1",
+  version: "2",
   title: "Write a summary",
   input: z.strictObject({ passage: z.string() }),
   view: {
@@ -15,7 +15,7 @@ export const demonstration = defineTask({
         name: "text",
         label: "Your summary",
         rows: 6,
-        limit: { unit: "tokens", min: 8, max: 48 },
+        limit: { unit: "words", min: 6, max: 36 },
       },
     ],
   },
@@ -42,7 +42,7 @@ export const demonstration = defineTask({
 
 Write what you would want to read instead of the text: **what happened, and why it matters**, in your own words and in plain, whole sentences.
 
-- Between 8 and 48 tokens, about 6 to 36 words. The count below the box follows as you type.
+- Between 6 and 36 words. The count below the box follows as you type.
 - Nothing that is not in the text.
 - What you write is saved as you go.`,
 });

@@ -41,5 +41,5 @@ export const likert = defineTask({
 - **Coverage**: does it say what matters most in the text?
 - **Overall**: how good is it as a whole? You may weigh the three as you see fit.
 
-1 is terrible, 4 is middling, 7 could not be better. Rate each axis by itself: a beautiful lie is coherent and not accurate.`,
+**1** is terrible, **4** is middling, **7** is perfect. Rate each axis by itself: a beautiful lie is coherent and not accurate.`,
 });

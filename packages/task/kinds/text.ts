@@ -1,8 +1,8 @@
 /** The rater's own words, or a text that they change. */
 import { z } from "zod";
-import type { FieldOf } from "@tiller/schema";
+import type { FieldOf, Limit } from "@tiller/schema";
 import { votesFrom } from "../aggregation.ts";
-import { characterAround, measure } from "../measure.ts";
+import { characterAround, measure, wordsOfTokens } from "../measure.ts";
 import { textAt } from "../paths.ts";
 import { type FieldKind, many } from "./kind.ts";
 
@@ -17,12 +17,12 @@ export const text = {
     if (!written.trim()) return "write an answer";
     const { unit, min = 0 } = f.limit ?? { unit: "words" };
     const lacks = min - measure[unit](written);
-    return lacks > 0 ? `${many(lacks, unit.slice(0, -1))} more, at least ${min}` : undefined;
+    return lacks > 0 ? `${much(unit, lacks)} more, at least ${told(unit, min)}` : undefined;
   },
   wrong(f, _i, value) {
     const { unit, max = Infinity } = f.limit ?? { unit: "characters", max: MOST };
     const over = measure[unit](value as string) - max;
-    return over > 0 ? `${many(over, unit.slice(0, -1))} too many, at most ${max}` : undefined;
+    return over > 0 ? `${much(unit, over)} too many, at most ${told(unit, max)}` : undefined;
   },
   words: (_f, _i, value) => String(value),
   /** Words of the input, in the order of a sentence, as many as the limit wants. */
@@ -53,6 +53,14 @@ export const text = {
   cell: "text",
   prose: true,
 } satisfies FieldKind<FieldOf<"text">>;
+
+/** In words people count by: those who wrote a limit in tokens meant a model's, not a rater's. */
+const told = (unit: Limit["unit"], n: number): string =>
+  unit === "tokens" ? `about ${wordsOfTokens(n)}` : String(n);
+const much = (unit: Limit["unit"], n: number): string =>
+  unit === "tokens"
+    ? `about ${many(Math.max(1, wordsOfTokens(n)), "word")}`
+    : many(n, unit.slice(0, -1));
 
 function stringsOf(v: unknown): string[] {
   if (typeof v === "string") return [v];

@@ -1,7 +1,15 @@
-/** Honest time: seconds with input in the last 30 s and the tab in view are active, the rest idle. */
+/**
+ * Honest time: seconds with the tab in view and input of late are active, the rest idle. Of late is 30 s, or as long as a
+ * slow reader needs for what the task gives to read, up to five minutes.
+ */
 import { useEffect, useMemo, useRef } from "react";
 
-const IDLE_AFTER_MS = 30_000;
+/** 120 words a minute, as characters. */
+const READ_PER_SECOND = 12;
+const [SHORTEST_PAUSE, LONGEST_PAUSE] = [30, 300];
+/** Seconds without input that still count as active, for so many characters to read. */
+export const pauseFor = (characters: number): number =>
+  Math.round(Math.min(LONGEST_PAUSE, Math.max(SHORTEST_PAUSE, characters / READ_PER_SECOND)));
 const TICK_MS = 250;
 
 export interface Time {
@@ -15,7 +23,7 @@ export interface Clock {
 }
 
 /** Goes on from the time that a task took before, in this window or another. */
-export function useActiveTime(before: Time): Clock {
+export function useActiveTime(before: Time, pauseSeconds: number): Clock {
   const time = useRef({
     active: before.activeSeconds * 1000,
     idle: before.idleSeconds * 1000,
@@ -23,7 +31,8 @@ export function useActiveTime(before: Time): Clock {
     last: 0,
   });
   const clock = useMemo(() => {
-    const active = () => !document.hidden && performance.now() - time.current.input < IDLE_AFTER_MS;
+    const active = () =>
+      !document.hidden && performance.now() - time.current.input < pauseSeconds * 1000;
     const tick = () => {
       const t = time.current;
       const now = performance.now();
@@ -36,7 +45,7 @@ export function useActiveTime(before: Time): Clock {
       return { activeSeconds: t.active / 1000, idleSeconds: t.idle / 1000 };
     };
     return { active, tick, read };
-  }, []);
+  }, [pauseSeconds]);
   useEffect(() => {
     time.current.input = time.current.last = performance.now();
     const seen = () => {

@@ -15,15 +15,18 @@ import {
 import type { Me, SkipFate } from "@tiller/schema";
 import type { Draft } from "@tiller/task";
 import { api, asking, keyOf } from "../api.ts";
-import { Empty, Failed, Kbd, Loading } from "../design/components.tsx";
+import { Empty, Failed, Kbd, Loading, Missing } from "../design/components.tsx";
+import { typingIn } from "../task/field.ts";
+import { beginsByWriting } from "../task/task-form.tsx";
 import type { Time } from "./active-time.ts";
 import { NothingHere } from "../join/nothing.tsx";
 import { ConcernDialog, GuidelinesDialog, SkipDialog } from "./dialogs.tsx";
-import { draftShelf, type InHand } from "./draft.ts";
+import { BEGUN_SECONDS, draftShelf, type InHand } from "./draft.ts";
 import { Foot } from "./foot.tsx";
 import { type Outcome, outboxOf, type Outgoing } from "./outbox.ts";
 import { claim, letGo, useQueue } from "./queue.ts";
-import { type AtWork, Told, Work } from "./work.tsx";
+import { StaffPreview } from "./preview.tsx";
+import { type AtWork, pauseAt, Told, Work } from "./work.tsx";
 import "./desk.css";
 
 const UNDO_MS = 120_000;
@@ -44,7 +47,22 @@ interface Notice {
 
 export function Desk() {
   const me = useQuery({ ...asking("me"), retry: false });
-  return me.data ? <DeskOf me={me.data} /> : <Loading />;
+  if (!me.data) return <Loading />;
+  return me.data.role === "rater" ? <DeskOf me={me.data} /> : <StaffDesk me={me.data} />;
+}
+
+/** Who runs the work looks at the desk without taking a task, until they say that they answer themselves. */
+function StaffDesk({ me }: { me: Me }) {
+  const [working, setWorking] = useState(false);
+  const preview = useQuery({ ...asking("previewDesk"), enabled: !working, gcTime: 0 });
+  if (working || (preview.data && preview.data.held > 0)) return <DeskOf me={me} />;
+  return preview.data ? (
+    <StaffPreview task={preview.data.task} begin={() => setWorking(true)} />
+  ) : (
+    <main className="desk">
+      <Missing query={preview} />
+    </main>
+  );
 }
 
 function DeskOf({ me }: { me: Me }) {
@@ -75,11 +93,23 @@ function DeskOf({ me }: { me: Me }) {
   const queue = useQueue({
     sending: outbox.leases,
     active: () => work.current?.clock.active() ?? false,
+    begun: ({ lease, beside, restored }) => {
+      const kept = draftShelf(me.id).get(lease.lease);
+      const inHand = work.current?.lease === lease.lease ? work.current.clock : undefined;
+      return (
+        restored !== undefined ||
+        beside.draft !== null ||
+        kept?.dirty === true ||
+        (kept?.base ?? 0) > 0 ||
+        (inHand?.read().activeSeconds ?? 0) >= BEGUN_SECONDS
+      );
+    },
     heard: (lease, revision, tab) => {
       if (work.current?.lease === lease) work.current.draft.heard(revision, tab);
     },
   });
   const current = queue.items[0];
+  const writing = current !== undefined && beginsByWriting(current.lease.view);
   /** An answer has arrived, or never will. */
   const ended = useRef<(o: Outgoing, what: Outcome) => void>(() => {});
   ended.current = (o, what) => {
@@ -161,14 +191,14 @@ function DeskOf({ me }: { me: Me }) {
     say("Taken back.");
   };
 
-  // from one task to the next the focus goes to its heading, which says what it is
+  // from one task to the next the focus goes to its heading, which says what it is; where the task is to write, to the box
   const heading = useRef<HTMLHeadingElement>(null);
   const shown = useRef<string>(undefined);
   useEffect(() => {
     const lease = current?.lease.lease;
-    if (shown.current && shown.current !== lease) heading.current?.focus();
+    if (shown.current && shown.current !== lease && !writing) heading.current?.focus();
     shown.current = lease;
-  }, [current?.lease.lease]);
+  }, [current?.lease.lease, writing]);
   const press = (e: KeyboardEvent) => {
     const keys: Record<string, () => void> = {
       u: () => void takeBack(),
@@ -177,10 +207,10 @@ function DeskOf({ me }: { me: Me }) {
       f: () => current && setDialog("flag"),
     };
     const target = e.target as HTMLElement;
-    const typing = target.closest(
-      "textarea, select, [contenteditable], input:not([type=range], [type=radio], [type=checkbox])",
-    );
+    // the form may just have taken the focus into its box: the letter is the first of a word
+    const typing = typingIn(target) ?? typingIn(document.activeElement);
     if (dialog || typing || target.closest("[role=dialog]") || e.defaultPrevented) return;
+    if (writing && !target.closest("[data-task-form]")) return; // only who has left the box by Esc commands
     if (e.ctrlKey || e.metaKey || e.altKey || e.repeat || !keys[e.key]) return;
     e.preventDefault();
     keys[e.key]!();
@@ -263,7 +293,12 @@ function DeskOf({ me }: { me: Me }) {
       ) : (
         <Loading />
       )}
-      <Foot progress={progress.data} outbox={outbox} trouble={queue.error} />
+      <Foot
+        progress={progress.data}
+        outbox={outbox}
+        trouble={queue.error}
+        pauseSeconds={current ? pauseAt(current) : 30}
+      />
       {current && (
         <>
           <GuidelinesDialog open={dialog === "guide"} close={close} lease={current.lease} />

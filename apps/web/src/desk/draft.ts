@@ -13,6 +13,8 @@ import { type Shelf, shelf } from "./kept.ts";
 const SAVE_MS = 700;
 const RETRY_MS = 2000;
 const KEEPALIVE_BYTES = 50_000;
+/** Read for longer than this, a task counts as begun: its time is kept with it. */
+export const BEGUN_SECONDS = 60;
 
 const Kept = z.object({
   value: z.record(z.string(), z.unknown()),
@@ -162,6 +164,7 @@ export function useDraft(
     const n = now.current;
     if (n.dirty) void save();
     const leaving = () => {
+      n.dirty ||= clock.read().activeSeconds >= BEGUN_SECONDS;
       keep();
       void save(true);
     };
@@ -172,7 +175,7 @@ export function useDraft(
       removeEventListener("online", leaving);
       leaving();
     };
-  }, [keep, save]);
+  }, [keep, save, clock]);
 
   const heard = useCallback(
     (revision: number, by: string | null) => {

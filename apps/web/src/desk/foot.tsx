@@ -9,12 +9,16 @@ export function Foot({
   progress: p,
   outbox,
   trouble,
+  pauseSeconds,
 }: {
   progress: DeskProgress | undefined;
   outbox: Outbox;
   trouble: Error | undefined;
+  /** without input, that still counts as active */
+  pauseSeconds: number;
 }) {
   const waiting = useSyncExternalStore(outbox.subscribe, outbox.size);
+  const arrived = useSyncExternalStore(outbox.subscribe, outbox.arrived);
   const why = useSyncExternalStore(outbox.subscribe, outbox.trouble);
   const offline =
     why ?? (trouble instanceof TypeError ? "The server cannot be reached." : undefined);
@@ -44,11 +48,22 @@ export function Foot({
       <Link to="/desk/me">My work</Link>
       <span role="status">
         {offline && `${offline} `}
-        {waiting > 0 &&
-          offline &&
-          `${waiting} ${waiting === 1 ? "answer waits" : "answers wait"} to be sent.`}
+        {offline && waiting > 0
+          ? `${waiting} ${waiting === 1 ? "answer waits" : "answers wait"} to be sent: safe in this browser, and sent by ${waiting === 1 ? "itself" : "themselves"} when the server is back.`
+          : arrived > 0 &&
+            !waiting && (
+              <b className="good-text">
+                {arrived === 1
+                  ? "The answer that waited is safe on the server."
+                  : `All ${arrived} answers that waited are safe on the server.`}
+              </b>
+            )}
       </span>
-      <p>Time counts while you are here; a pause of 30 s or more counts as idle.</p>
+      <p>
+        Time counts while you are here; a pause of{" "}
+        {pauseSeconds < 90 ? `${pauseSeconds} s` : `${Math.round(pauseSeconds / 60)} min`} or more
+        counts as idle.
+      </p>
     </footer>
   );
 }

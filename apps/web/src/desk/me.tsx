@@ -242,8 +242,8 @@ const HowTimeCounts = () => (
       </li>
       <li>
         <b>Active</b> is every second with this window in view and a key, click, scroll or pointer
-        movement in the last 30 seconds. The rest is <b>idle</b>: reading without moving for more
-        than 30 seconds too, so move the pointer now and then.
+        movement in the last 30 seconds. Where a task gives more to read it is longer: what reading
+        all of it takes at 120 words a minute, up to 5 minutes. The rest is <b>idle</b>.
       </li>
       <li>Reading the guidelines, flagging and skipping count like the task they belong to.</li>
       <li>

@@ -48,8 +48,9 @@ export interface Outbox {
   readonly listen: (listener: Listener) => () => void;
   readonly leases: () => string[];
   readonly subscribe: (listener: () => void) => () => void;
-  /** how many wait, and why when they cannot be sent */
+  /** how many wait, and why when they cannot be sent; how many that had to wait have arrived since */
   readonly size: () => number;
+  readonly arrived: () => number;
   readonly trouble: () => string | undefined;
 }
 
@@ -69,6 +70,8 @@ function openOutbox(person: string): Outbox {
   const subscribers = new Set<() => void>();
   let listener: Listener | undefined;
   let trouble: string | undefined;
+  let arrived = 0;
+  const late = new Set<string>(); // could not be sent at once
   const changed = () => subscribers.forEach((l) => l());
   const tell: Listener = (o, what) => {
     if (!listener) return void untold.push([o, what]);
@@ -90,6 +93,8 @@ function openOutbox(person: string): Outbox {
         const what = e instanceof ApiError ? meaning[e.status] : undefined;
         if (what) return { kind: what, message: (e as Error).message };
         trouble = e instanceof ApiError ? e.message : "The server cannot be reached.";
+        if (!late.size) arrived = 0;
+        late.add(lease);
         changed();
         if (!(await rest(resting.signal))) return { kind: "cancelled" };
       }
@@ -116,6 +121,7 @@ function openOutbox(person: string): Outbox {
     const done = deliver(o, { signal: stop.signal }).then((what) => {
       waiting.delete(lease);
       if (!waiting.size) trouble = undefined;
+      if (late.delete(lease) && what.kind === "stored") arrived += 1;
       finished.set(lease, what);
       changed();
       tell(o, what);
@@ -127,6 +133,7 @@ function openOutbox(person: string): Outbox {
   for (const [, o] of kept.all()) start(o);
   return {
     add: (o) => {
+      if (!late.size) arrived = 0; // said long enough
       kept.put(o.lease.lease, o);
       start(o);
     },
@@ -149,6 +156,7 @@ function openOutbox(person: string): Outbox {
       return () => subscribers.delete(l);
     },
     size: () => waiting.size,
+    arrived: () => arrived,
     trouble: () => trouble,
   };
 }

@@ -49,10 +49,18 @@ export interface Queue {
   readonly retry: () => void;
 }
 
+/** The page is left: what nobody began goes back, for others. It outlives the page. */
+const leave = (leases: readonly string[], o: { soon: boolean }): void => {
+  if (leases.length)
+    void api.leaveTasks({ body: { leases: [...leases], ...o }, keepalive: true }).catch(() => {}); // else they run out
+};
+
 export function useQueue(o: {
   /** leases of answers that are on their way */
   sending: () => string[];
   active: () => boolean;
+  /** something was done or written on it, or it was read for long */
+  begun: (item: InHand) => boolean;
   heard: (lease: string, revision: number, tab: string | null) => void;
 }): Queue {
   const [items, setItems] = useState<readonly InHand[]>([]);
@@ -101,12 +109,17 @@ export function useQueue(o: {
     const timer = setInterval(() => void fill(), ASK_MS);
     return () => clearInterval(timer);
   }, [items.length, fill]);
-  useEffect(
-    () => () => {
+  useEffect(() => {
+    const untouched = () =>
+      now.current.items.filter((i) => !now.current.begun(i)).map((i) => i.lease.lease);
+    const leaving = () => leave(untouched(), { soon: true });
+    addEventListener("pagehide", leaving);
+    return () => {
+      removeEventListener("pagehide", leaving);
+      leave(untouched(), { soon: false });
       for (const { lease } of now.current.items) letGo(lease.lease);
-    },
-    [],
-  );
+    };
+  }, []);
 
   // a sign of life: renews the leases, and tells what happened to them in other windows
   const beat = useCallback(async () => {

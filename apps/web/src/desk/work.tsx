@@ -4,7 +4,7 @@ import type { Draft } from "@tiller/task";
 import { Kbd, when } from "../design/components.tsx";
 import { InstructionsDiff } from "../task/diff.tsx";
 import { TaskForm } from "../task/task-form.tsx";
-import { type Clock, type Time, useActiveTime } from "./active-time.ts";
+import { type Clock, pauseFor, type Time, useActiveTime } from "./active-time.ts";
 import { Guidelines } from "./dialogs.tsx";
 import { type DraftHandle, draftShelf, type InHand, startOf, useDraft } from "./draft.ts";
 import { windowName } from "./kept.ts";
@@ -28,6 +28,15 @@ export const Told = (p: {
   </div>
 );
 
+/** Seconds without input that count at this task: by what it gives to read, whatever its shape. */
+export const pauseAt = ({ lease }: InHand): number => pauseFor(charactersIn(lease.input));
+const charactersIn = (value: unknown): number =>
+  typeof value === "string"
+    ? value.length
+    : value !== null && typeof value === "object"
+      ? Object.values(value).reduce((sum: number, v) => sum + charactersIn(v), 0)
+      : 0;
+
 /** What the desk may ask of the task in hand. */
 export interface AtWork {
   readonly clock: Clock;
@@ -48,7 +57,7 @@ export function Work(p: {
   const { lease, beside } = item;
   const [start] = useState(() => startOf(item, draftShelf(person).get(lease.lease)));
   const [tab] = useState(windowName);
-  const clock = useActiveTime(start);
+  const clock = useActiveTime(start, pauseAt(item));
   const draft = useDraft(item, start, { person, tab, clock });
   useEffect(() => p.hold({ clock, draft, lease: lease.lease }));
   if (beside.before) return <Changed item={item} read={p.read} paused={p.paused} />;

@@ -5,7 +5,14 @@ import type { Draft } from "@tiller/task";
 
 /** What a key did: nothing, something, finished the question, or it goes on into a box that has the focus now. */
 export type Pressed = "ignored" | "taken" | "done" | "typed";
-export type Press = (key: string, o: { shift: boolean }) => Pressed;
+/** `outside`: nothing of the form has the focus, so the key was meant for the page, or for the box that is to be filled. */
+export type Press = (key: string, o: { shift: boolean; outside: boolean }) => Pressed;
+
+/** Where people type: no letter is a command there. */
+export const typingIn = (target: Element | null): Element | null =>
+  target?.closest(
+    "textarea, select, [contenteditable], input:not([type=range], [type=radio], [type=checkbox])",
+  ) ?? null;
 
 export interface FieldProps<F extends Field = Field> {
   readonly field: F;

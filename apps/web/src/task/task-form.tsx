@@ -1,8 +1,8 @@
 /**
  * The form of any kind of work: what is shown on the left, what is asked on the right, one column on a phone.
  * Keys: digits answer the active question and go on to the next; a question's letter, Tab and the arrows go to it;
- * Enter sends (Ctrl+Enter inside a text), or goes to what is missing. No key acts while someone types, and none
- * throws work away. Answers are in terms of the input, whatever `shown` puts where; without it `swap` shows b on the
+ * Enter sends (Ctrl+Enter inside a text that is asked for), or goes to what is missing. No key acts while someone types,
+ * and none throws work away. A task that begins by writing begins in its box. Answers are in terms of the input, whatever `shown` puts where; without it `swap` shows b on the
  * left and lists in reverse. Give each task's form a `key`, so that it starts afresh.
  */
 import {
@@ -30,8 +30,9 @@ import {
 import { Kbd } from "../design/components.tsx";
 import { BlockView } from "./blocks.tsx";
 import { ChoiceField, ChoicesField, PairField, RatingField } from "./choices.tsx";
-import type { FieldProps, Press } from "./field.ts";
-import { RankingField, SpansField, StepsField } from "./lists.tsx";
+import { type FieldProps, type Press, typingIn } from "./field.ts";
+import { RankingField, StepsField } from "./lists.tsx";
+import { SpansField } from "./spans.tsx";
 import { SliderField, TextField } from "./writing.tsx";
 import "./task.css";
 
@@ -75,10 +76,17 @@ export interface TaskFormProps {
 }
 
 const clock = (): number => performance.now();
-const typingIn = (target: HTMLElement) =>
-  target.closest(
-    "textarea, select, [contenteditable], input:not([type=range], [type=radio], [type=checkbox])",
-  );
+/** Keyboards on the screen stay away until they are asked for. */
+const byKeyboard = () => matchMedia("(any-pointer: fine)").matches;
+
+/** The task begins by writing: the focus starts in the box, and no letter is a command. */
+export const beginsByWriting = (view: View): boolean => view.ask[0]?.kind === "text";
+/** A remark beside what the task is about: Enter sends there as everywhere, Shift+Enter begins a line. */
+const isRemark = (view: View, f: Field | undefined): boolean =>
+  f?.kind === "text" && f.optional === true && f.edits === undefined && f !== view.ask[0];
+/** Enter begins a line there, and Ctrl+Enter sends. */
+const isProse = (view: View, f: Field | undefined): boolean =>
+  f?.kind === "text" && !isRemark(view, f);
 
 export function TaskForm({ problems = [], disabled = false, ...p }: TaskFormProps) {
   const { view, input } = p;
@@ -153,7 +161,8 @@ export function TaskForm({ problems = [], disabled = false, ...p }: TaskFormProp
       const own = target.closest("button, a[href], summary, [role=button], [role=menuitem]");
       const ticked = own?.matches("[role=radio], [role=checkbox]"); // Space presses these, Enter sends
       if (own && !(inForm && ticked)) return; // it acts itself, and nothing else happens
-      if (target.closest("textarea") && !e.ctrlKey && !e.metaKey) return;
+      const line = isRemark(view, asked[active]) ? e.shiftKey : !e.ctrlKey && !e.metaKey;
+      if (target.closest("textarea") && line) return;
       e.preventDefault();
       submit();
       return;
@@ -169,7 +178,8 @@ export function TaskForm({ problems = [], disabled = false, ...p }: TaskFormProp
     const current = asked[active];
     const what =
       current && open.includes(current)
-        ? (presses.current.get(active)?.(e.key, { shift: e.shiftKey }) ?? "ignored")
+        ? (presses.current.get(active)?.(e.key, { shift: e.shiftKey, outside: !inForm }) ??
+          "ignored")
         : "ignored";
     if (what === "typed") return; // the character falls into the box
     if (what !== "ignored") {
@@ -191,6 +201,11 @@ export function TaskForm({ problems = [], disabled = false, ...p }: TaskFormProp
     seen.current = step;
     goTo(asked.findIndex((f) => (f.step ?? 0) === step));
   });
+  const intoBox = !disabled && beginsByWriting(view);
+  useLayoutEffect(() => {
+    if (intoBox && byKeyboard())
+      form.current?.querySelector<HTMLElement>("[data-focus]")?.focus({ preventScroll: true });
+  }, [intoBox]);
   const newest = useRef(press);
   newest.current = press;
   // in the commit that shows the form: a key pressed at first sight counts
@@ -264,11 +279,22 @@ export function TaskForm({ problems = [], disabled = false, ...p }: TaskFormProp
           {!quick && (
             <div className="row">
               <button type="button" className="button primary" disabled={disabled} onClick={submit}>
-                {last ? "Submit" : "Continue"} <Kbd>Enter</Kbd>
+                {last ? "Submit" : "Continue"}{" "}
+                {isProse(view, asked[active]) && (
+                  <>
+                    <Kbd>Ctrl</Kbd>{" "}
+                  </>
+                )}
+                <Kbd>Enter</Kbd>
               </button>
-              {view.ask.some((f) => kindOfField(f).prose) && (
+              {asked.some((f) => kindOfField(f).prose) && (
                 <span className="quiet small">
-                  <Kbd>Ctrl</Kbd> <Kbd>Enter</Kbd> inside a text, <Kbd>Esc</Kbd> leaves it
+                  {isRemark(view, asked[active]) && (
+                    <>
+                      <Kbd>Shift</Kbd> <Kbd>Enter</Kbd> begins a line,{" "}
+                    </>
+                  )}
+                  <Kbd>Esc</Kbd> leaves a text
                 </span>
               )}
             </div>

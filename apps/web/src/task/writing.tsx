@@ -1,26 +1,28 @@
 /** Questions answered by typing: texts with limits, texts to edit, numbers. */
 import { useRef, useState } from "react";
-import type { FieldOf } from "@tiller/schema";
-import { at, measure, textAt } from "@tiller/task";
+import type { FieldOf, Limit } from "@tiller/schema";
+import { at, measure, textAt, wordsOfTokens } from "@tiller/task";
 import { TextDiff } from "./diff.tsx";
 import { type FieldProps, useKeys } from "./field.ts";
 
 export function TextField(p: FieldProps<FieldOf<"text">>) {
   const { field } = p;
   const text = (at(p.value, field.name) ?? "") as string;
+  const box = useRef<HTMLTextAreaElement>(null);
   const limit = field.limit;
-  const count = limit ? measure[limit.unit](text) : 0;
-  const over = limit?.max !== undefined && count > limit.max;
-  const bounds = [
-    limit?.min !== undefined && `at least ${limit.min}`,
-    limit?.max !== undefined && `at most ${limit.max}`,
-  ].filter(Boolean);
+  const over = limit?.max !== undefined && measure[limit.unit](text) > limit.max;
   const original = field.edits ? textAt(p.input, field.edits) : undefined;
-  useKeys(p.keys, () => "ignored");
+  useKeys(p.keys, (key, { outside }) => {
+    if (!outside || !/^.$/u.test(key)) return "ignored";
+    box.current?.focus(); // who writes goes on writing, wherever they last clicked
+    return "typed";
+  });
   return (
     <div className="stack tight">
       <textarea
+        ref={box}
         data-focus=""
+        enterKeyHint={field.optional && !field.edits ? "send" : "enter"}
         aria-labelledby={p.labelId}
         rows={field.rows ?? (field.edits ? 8 : 4)}
         value={text}
@@ -29,10 +31,7 @@ export function TextField(p: FieldProps<FieldOf<"text">>) {
         onChange={(e) => p.set(e.target.value === "" ? undefined : e.target.value)}
       />
       {limit && (
-        <p className={`small num ${over ? "over" : "quiet"}`}>
-          {limit.unit === "tokens" ? "about " : ""}
-          {count} {limit.unit}, {bounds.join(", ")}
-        </p>
+        <p className={`small num ${over ? "over" : "quiet"}`}>{lengthInWords(limit, text)}</p>
       )}
       {original !== undefined && (
         <section className="block" aria-label="Your changes">
@@ -44,6 +43,18 @@ export function TextField(p: FieldProps<FieldOf<"text">>) {
       )}
     </div>
   );
+}
+
+/** "12 words, at least 6, at most 36". Raters do not count tokens: a limit in them is told in words, as near as it goes. */
+function lengthInWords({ unit, min, max }: Limit, text: string): string {
+  const tokens = unit === "tokens";
+  const told = (n: number) => (tokens ? `about ${wordsOfTokens(n)}` : `${n}`);
+  const bounds = [
+    min !== undefined && `at least ${told(min)}`,
+    max !== undefined && `at most ${told(max)}`,
+  ].filter(Boolean);
+  const counted = tokens ? "words" : unit;
+  return `${measure[counted](text)} ${counted}, ${bounds.join(", ")}`;
 }
 
 export function SliderField(p: FieldProps<FieldOf<"slider">>) {
