@@ -185,7 +185,7 @@ test("what is missing is said and gone to; keys do nothing while someone types",
     critique: "12345 u s",
   });
   await open(`${ready.address}/?kind=edit@1`);
-  await press(["b", "3", "Enter"]); // the kind's own check, asked on the server
+  await press(["Escape", "b", "3", "Enter"]); // the kind's own check, asked on the server
   await expect.poll(() => said.textContent(), SLOW).toContain("The text is unchanged");
 }, 60_000);
 
