@@ -106,7 +106,10 @@ const batchRow = (id: string) =>
 test("looking takes nothing; what nobody began goes back when its page is left, and did not run out", async () => {
   await batch("looks", 2);
   const [lena, otto] = [await person("lena"), await person("otto")];
-  expect(await peekTask(store.db, lena)).toMatchObject({ held: 0, task: { type: pairType.name, input } });
+  expect(await peekTask(store.db, lena)).toMatchObject({
+    held: 0,
+    task: { type: pairType.name, input },
+  });
   expect(await batchRow("looks")).toMatchObject({ taken: 0 });
   const [one, two] = [
     await take(lena),
