@@ -114,7 +114,7 @@ test("a CSV becomes tasks that people answer, and the labels come back beside th
   const stream = await lead.exportProject({ id, as: "csv" });
   const text = await new Response(stream).text();
   expect(text.split("\n")[0]).toBe(
-    'id,prompt,response_a,response_b,label,"my, note",item,choice,choice_text,choice_confidence,answers,people,seconds,disagreement,"gold"',
+    'id,prompt,response_a,response_b,label,"my, note",item,choice,choice_text,choice_confidence,answers,people,seconds,disagreement,state,reviewed_by,"gold"',
   );
   const back = path.join(site.home, "back.csv");
   writeFileSync(back, text);

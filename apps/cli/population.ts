@@ -35,7 +35,9 @@ export const populationColumns = {
   typeVersion: cell,
   at: cell,
 };
-type Columns = { readonly [K in keyof typeof populationColumns]?: string | undefined };
+export type PopulationColumns = {
+  readonly [K in keyof typeof populationColumns]?: string | undefined;
+};
 
 export interface Counted {
   /** in words */
@@ -47,7 +49,7 @@ export const inWords = (c: Counted): string =>
   `About ${c.about}: ${c.answers} answers${c.elsewhere ? `; ${c.elsewhere} others are not counted` : ""}.`;
 
 /** The rows of a file that are asked for; a column that must say it and is not there is an error. */
-export function ofPopulation<R extends Columns>(
+export function ofPopulation<R extends PopulationColumns>(
   file: string,
   rows: readonly R[],
   flags: PopulationFlags,

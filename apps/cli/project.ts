@@ -8,7 +8,15 @@ import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
 import { z } from "zod";
 import type { TillerClient } from "@tiller/client";
-import { AddItems, ChangeProject, NewProject, projectStates, TillerError } from "@tiller/schema";
+import {
+  AddItems,
+  ChangeProject,
+  fileKinds,
+  NewProject,
+  projectFormats,
+  projectStates,
+  TillerError,
+} from "@tiller/schema";
 import { command, verb } from "./command.ts";
 import { csvFlags, separatorOf } from "./csv.ts";
 import { countFlag, flag } from "./flags.ts";
@@ -41,7 +49,11 @@ const createFlags = {
 type Flags<S extends z.ZodRawShape> = z.infer<z.ZodObject<S>>;
 type Remote = Flags<typeof remoteFlags>;
 const outFlags = {
-  out: flag(z.string().min(1), "FILE", "where to; its end, .csv or .jsonl, says how"),
+  out: flag(z.string().min(1), "FILE", "where to; its end, .csv, .jsonl or .parquet, says how"),
+  rows: z
+    .enum(projectFormats)
+    .default("items")
+    .describe("an item a row, every answer, or what TRL trains on"),
   ...remoteFlags,
 };
 const resultFlags = {
@@ -186,14 +198,36 @@ async function results(o: Flags<typeof resultFlags>, id: string): Promise<number
     );
   return 0;
 }
+async function people(o: Remote, id: string): Promise<number> {
+  const rows = await remote(o).projectPeople({ id });
+  if (o.json) console.log(JSON.stringify(rows));
+  else
+    console.log(
+      table(
+        ["rater", "answers", "sent back", "seconds", "as the label", "gold right"],
+        rows.map((p) => [
+          p.simulated ? `${p.rater} (simulated)` : p.rater,
+          String(p.answers),
+          String(p.returned),
+          p.seconds === null ? "-" : p.seconds.toFixed(0),
+          figure(p.agreement),
+          p.gold.of ? `${p.gold.right} of ${p.gold.of}` : "-",
+        ]),
+      ),
+    );
+  return 0;
+}
 async function exportTo(o: Flags<typeof outFlags>, id: string): Promise<number> {
-  const [, as] = /\.(csv|jsonl)$/.exec(o.out) ?? [];
+  const as = fileKinds.find((kind) => o.out.endsWith(`.${kind}`));
   if (!as)
     throw new TillerError(
       "bad_flag",
-      `--out ${o.out} ends in neither .csv nor .jsonl. Name it so.`,
+      `--out ${o.out} ends in none of ${fileKinds.map((k) => `.${k}`).join(", ")}. Name it so.`,
     );
-  const stream = await remote(o).exportProject({ id, as: as as "csv" | "jsonl" });
+  const client = remote(o);
+  const file = { id, rows: o.rows, as };
+  const counts = await client.exportCounts(file);
+  const stream = await client.exportProject(file);
   const part = `${o.out}.${randomUUID()}.part`; // renamed when it is whole
   try {
     await pipeline(Readable.fromWeb(stream as ReadableStream), createWriteStream(part));
@@ -202,7 +236,9 @@ async function exportTo(o: Flags<typeof outFlags>, id: string): Promise<number> 
     await rm(part, { force: true });
     throw e;
   }
-  console.log(`${o.out} is written.`);
+  console.log(`${o.out} is written: ${many(counts.rows, "row")}.`);
+  for (const { why, items } of counts.leftOut)
+    console.log(`Left out: ${many(items, "item")} (${why}).`);
   return 0;
 }
 
@@ -227,8 +263,9 @@ export const projectCommand = command("project", {
     run: set,
   }),
   results: verb({ what: "an item a line", takes, flags: resultFlags, run: results }),
+  people: verb({ what: "its answers by person", takes, flags: remoteFlags, run: people }),
   export: verb({
-    what: "an item a row, into a CSV or JSONL file",
+    what: "its results as a CSV, JSONL or Parquet file",
     takes,
     flags: outFlags,
     run: exportTo,

@@ -1,6 +1,6 @@
 /**
  * tiller quality: what several people's answers say. Of files, or (aggregate with --type and --field) of this home. The columns
- * of a file: task,worker,label; for preferences a,b,worker,choice (a, b, tie) and seconds if known; project or experiment,
+ * of a file: task,worker,label, or those of tiller project export --rows answers; for preferences a,b,worker,choice (a, b, tie) and seconds if known; project or experiment,
  * source, version or typeVersion, and at say whose answers are meant. Every output names them, and how many others there are.
  * Files may be packed by gzip or zstd.
  */
@@ -23,12 +23,14 @@ import {
 import { csvHeader, csvLine } from "@tiller/data";
 import { TillerError, wilson } from "@tiller/schema";
 import { type Estimate, median } from "@tiller/crowd/statistics.ts";
+import { answerColumns } from "./answers-file.ts";
 import { csvFlags, type CsvFlags, numberCell, readCsv } from "./csv.ts";
 import {
   inWords,
   ofHome,
   ofPopulation,
   populationColumns,
+  type PopulationColumns,
   type PopulationFlags,
   populationFlags,
 } from "./population.ts";
@@ -51,7 +53,7 @@ const aggregateFlags = {
   json,
   out: flag(z.string().optional(), "FILE", "the labels by the best method, as CSV"),
   type: flag(name.optional(), "NAME", "without a file: the kind of work in this home"),
-  field: flag(name.optional(), "NAME", "without a file: which of its fields"),
+  field: flag(name.optional(), "NAME", "which question; of a file, the column of its labels"),
   home: homeFlag,
   ...populationFlags,
   ...csvFlags,
@@ -77,9 +79,39 @@ type Flags<S extends z.ZodRawShape> = z.infer<z.ZodObject<S>>;
 
 type Asked = CsvFlags & PopulationFlags;
 /** Answers of a file, and of them those that are asked for. */
-async function answersIn<T>(file: string, label: z.ZodType<T>, o: Asked) {
-  const shape = { task: name, worker: name, label, ...populationColumns };
-  return ofPopulation(file, await readCsv(file, shape, o), o);
+async function answersIn<T>(
+  file: string,
+  label: z.ZodType<T>,
+  o: Asked & { field?: string | undefined },
+) {
+  const columns = await answerColumns(file, o);
+  const cell = z.string().optional();
+  const { task, worker, sentBack } = columns;
+  const shape = {
+    ...populationColumns,
+    ...(sentBack === undefined ? {} : { [sentBack]: cell }),
+    [task]: name,
+    [worker]: name,
+    [columns.label]: sentBack === undefined ? label : label.optional(), // an optional question may be unanswered
+  };
+  const read = (await readCsv(file, shape, o)) as Readonly<Record<string, unknown>>[];
+  const rows = read.flatMap((r) =>
+    (sentBack !== undefined && r[sentBack] === "true") || r[columns.label] === undefined
+      ? []
+      : [
+          {
+            ...r,
+            task: r[task] as string,
+            worker: r[worker] as string,
+            label: r[columns.label] as T,
+          },
+        ],
+  );
+  if (rows.length < read.length)
+    console.error(
+      `${read.length - rows.length} rows left out: their answers were sent back, or say nothing on ${columns.label}`,
+    );
+  return ofPopulation<(typeof rows)[number] & PopulationColumns>(file, rows, o);
 }
 type HomeFlags = {
   type?: string | undefined;
@@ -90,10 +122,10 @@ type HomeFlags = {
 async function answersOf<T>(file: string | undefined, label: z.ZodType<T>, o: Asked & HomeFlags) {
   const { type, field, home } = o;
   if (file !== undefined) {
-    if (type !== undefined || field !== undefined)
+    if (type !== undefined)
       throw new TillerError(
         "bad_flag",
-        `--type and --field are of this home's answers, and ${file} is a file. Leave one of the two out.`,
+        `--type is of this home's answers, and ${file} is a file. Leave one of the two out.`,
       );
     return answersIn(file, label, o);
   }

@@ -90,7 +90,7 @@ export interface Exported {
   counts(): { rows: number; leftOut: number };
 }
 
-const mimes = {
+export const mimes = {
   jsonl: "application/jsonl",
   csv: "text/csv; charset=utf-8",
   parquet: "application/vnd.apache.parquet",

@@ -1,6 +1,6 @@
 /** Answers in and out of files; tables of text for whoever reads or writes them. */
 export { csvHeader, csvLine } from "./cells.ts";
-export { exportAnswers } from "./export.ts";
+export { exportAnswers, mimes } from "./export.ts";
 export { importAnswers } from "./import.ts";
 export { kindOfFile, readRows } from "./read.ts";
 export { BadRow } from "./row.ts";
@@ -20,3 +20,5 @@ export {
   type ItemFile,
   previewItems,
 } from "./project-file.ts";
+export { questionsBetween } from "./project-table.ts";
+export { resultsDesk } from "./results-desk.ts";

@@ -1,6 +1,6 @@
 /** A file's rows into a project: looked at first, then all of them or none. Read twice, so that it may be larger than memory. */
 import { randomBytes } from "node:crypto";
-import { kindOf, taskTypes } from "@tiller/crowd";
+import { taskTypes } from "@tiller/crowd";
 import {
   type AddedItems,
   type AddItems,
@@ -16,13 +16,12 @@ import {
   type View,
 } from "@tiller/schema";
 import type { Db } from "@tiller/store";
-import { fieldsOf, fillable, keyOf, slotsOf, type TaskDef } from "@tiller/task";
+import { fieldsOf, fillable, keyOf, ownKind, slotsOf, type TaskDef } from "@tiller/task";
 import {
   changeProject,
   createProject,
   getProject,
   kindOfProject,
-  ownKind,
   postRows,
   type ProjectKind,
   type ProjectRow,
@@ -106,7 +105,7 @@ export async function describeFile(file: ItemFile): Promise<Omit<UploadedFile, "
 }
 
 /** The mapping as given or guessed, with every slot filled. */
-async function mappingFor(file: ItemFile, kind: Kind, given: ItemMapping | undefined) {
+async function mappingFor(file: ItemFile, kind: ProjectKind, given: ItemMapping | undefined) {
   const rows = await firstRows(file);
   const mapping = given ?? guessMapping(kind, columnsOf(rows), rows);
   const wrong = wrongMapping(kind, mapping);
@@ -117,17 +116,10 @@ async function mappingFor(file: ItemFile, kind: Kind, given: ItemMapping | undef
     );
   return mapping;
 }
-type Kind = Pick<TaskDef, "view" | "input" | "samples">;
-const asKind = (kind: ProjectKind): Kind => ({
-  view: kind.view,
-  input: kind.input,
-  samples: kindOf(kind.name, kind.version)?.samples ?? [],
-});
-
 /** All rows as items, and what is wrong with those that are none. */
 async function* itemsOf(
   file: ItemFile,
-  kind: Kind,
+  kind: ProjectKind,
   mapping: ItemMapping,
 ): AsyncGenerator<{ item: ItemRow; problem?: never } | { item?: never; problem: RowProblem }> {
   for await (const row of readRows(file.path, file))
@@ -182,22 +174,17 @@ export async function previewItems(
   return preview;
 }
 
-const kindFor = (
-  base: TaskDef,
-  changes: NewProject["changes"],
-  name: string,
-): ProjectKind & Kind => {
+const kindFor = (base: TaskDef, changes: NewProject["changes"], name: string): ProjectKind => {
   const { title, instructions, view } = changes;
   if (title === undefined && instructions === undefined && view === undefined) return base;
-  return {
-    ...ownKind(base, {
-      name,
-      ...(title === undefined ? {} : { title }),
-      ...(instructions === undefined ? {} : { instructions }),
-      ...(view === undefined ? {} : { view }),
-    }),
-    samples: base.samples,
+  const own = {
+    name,
+    version: "1",
+    title: title ?? base.title,
+    instructions: instructions ?? base.instructions,
+    view: view ?? base.view,
   };
+  return ownKind(own, { base });
 };
 
 /** A name that is read: words of the title, and four digits so that two do not meet. */
@@ -227,7 +214,6 @@ export async function createFromFile(
       id,
       title: p.title,
       kind,
-      base: kind === base ? undefined : keyOf(base),
       mapping,
       people: p.people,
       deadline: p.deadline,
@@ -246,8 +232,7 @@ export async function addFromFile(
   o: Omit<AddItems, "file">,
 ): Promise<AddedItems> {
   const project = await getProject(db, id);
-  const stored = await kindOfProject(db, id);
-  const kind = { ...stored, ...asKind(stored) };
+  const kind = await kindOfProject(db, id);
   const mapping = await mappingFor(file, kind, o.mapping ?? project.mapping);
   const plan = await planOf(file, kind, mapping, o);
   return db.transaction(async (tx) =>
@@ -262,7 +247,7 @@ interface Plan {
 /** Which rows are left out and which become gold; refuses a file that does not fit. */
 async function planOf(
   file: ItemFile,
-  kind: ProjectKind & Kind,
+  kind: ProjectKind,
   mapping: ItemMapping,
   o: Pick<AddItems, "leaveOut" | "gold">,
 ): Promise<Plan> {
@@ -316,7 +301,7 @@ async function post(
   tx: Db,
   by: PersonId,
   project: Project,
-  o: { file: ItemFile; kind: ProjectKind & Kind; mapping: ItemMapping; plan: Plan },
+  o: { file: ItemFile; kind: ProjectKind; mapping: ItemMapping; plan: Plan },
 ): Promise<AddedItems> {
   let rows: ProjectRow[] = [];
   let [items, leftOut] = [0, 0];

@@ -2,16 +2,23 @@
 import { z } from "zod";
 import { get, type Operation, post, who } from "./operation.ts";
 import {
+  ItemPage,
+  ProjectExport,
+  ProjectExportCounts,
+  ProjectItem,
+  ProjectPerson,
+  ResultsQuery,
+  ReviewedItems,
+  ReviewItems,
+} from "./project-results.ts";
+import {
   AddedItems,
   AddItems,
   ChangeProject,
-  ItemPage,
   ItemsPreview,
   NewProject,
   PreviewItems,
   Project,
-  ProjectItem,
-  ResultsQuery,
   UploadedFile,
   UploadQuery,
 } from "./projects.ts";
@@ -58,13 +65,31 @@ export const projectOperations = {
   getItem: get("/api/projects/:id/items/:place", who.machines, "one item with its answers", {
     reply: ProjectItem,
   }),
+  projectPeople: get("/api/projects/:id/people", who.machines, "its answers by person", {
+    reply: z.array(ProjectPerson),
+  }),
+  reviewItems: post(
+    "/api/projects/:id/reviews",
+    who.machines,
+    "accepts labels, puts the lead's own in their place, or sends items back to be asked again",
+    { body: ReviewItems, reply: ReviewedItems },
+  ),
+  undoReview: post(
+    "/api/projects/:id/reviews/:review/undo",
+    who.machines,
+    "takes such an act back, on all of its items",
+    { reply: ReviewedItems },
+  ),
   exportProject: get(
     "/api/projects/:id/export",
     who.machines,
-    "an item a row: its own columns, then label, confidence, answers, seconds, disagreement",
-    {
-      query: z.strictObject({ as: z.enum(["csv", "jsonl"]).default("csv") }),
-      replyAs: "application/octet-stream",
-    },
+    "its results as a file: an item a row, an answer a row, or what TRL trains on",
+    { query: ProjectExport, replyAs: "application/octet-stream" },
+  ),
+  exportCounts: get(
+    "/api/projects/:id/export/counts",
+    who.machines,
+    "the rows that such a file has, and the items that it cannot say",
+    { query: ProjectExport, reply: ProjectExportCounts },
   ),
 } as const satisfies Record<string, Operation>;

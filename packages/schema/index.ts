@@ -17,6 +17,7 @@ export { type Names, type Operation, pathsOf, type Rule, who } from "./operation
 export * from "./numerics.ts";
 export * from "./own.ts";
 export * from "./delegation.ts";
+export * from "./project-results.ts";
 export * from "./projects.ts";
 export * from "./prompt.ts";
 export * from "./quality.ts";

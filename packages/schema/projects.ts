@@ -1,7 +1,6 @@
 /** Projects: the items of a file put before people under one kind of work, and what they said of each. */
 import { z } from "zod";
 import { fileKinds } from "./data.ts";
-import { Shown } from "./shown.ts";
 import { View } from "./view.ts";
 
 export const projectStates = ["open", "paused", "closed", "archived"] as const;
@@ -146,75 +145,3 @@ export const Project = z.strictObject({
   wanted: z.int().describe("answers"),
 });
 export type Project = z.infer<typeof Project>;
-
-/** What several people's answers to one question of an item come to. */
-export const ItemLabel = z.strictObject({
-  field: z.string(),
-  value: z.unknown().describe("absent: nobody answered it"),
-  words: z.string(),
-  confidence: z
-    .number()
-    .nullable()
-    .describe("posterior or fraction; null where the field has none"),
-});
-export type ItemLabel = z.infer<typeof ItemLabel>;
-export const ItemResult = z.strictObject({
-  place: z.int(),
-  text: z.string().describe("the beginning of what is shown"),
-  gold: z.boolean(),
-  labels: z.array(ItemLabel),
-  answers: z.int(),
-  people: z.int(),
-  seconds: z.number().nullable().describe("active, mean of the answers"),
-  disagreement: z
-    .number()
-    .nullable()
-    .describe("0 all alike, 1 no two alike; null with fewer than two answers"),
-  given: z.record(z.string(), z.unknown()).nullable().describe("the file's own answer"),
-});
-export type ItemResult = z.infer<typeof ItemResult>;
-
-export const ResultsQuery = z.strictObject({
-  show: z.enum(["all", "answered", "done", "open", "gold"]).default("all"),
-  q: z.string().max(200).default("").describe("words of the item or of its row"),
-  field: z.string().default(""),
-  label: z.string().default("").describe("the value that this field came to"),
-  sort: z.enum(["place", "answers", "confidence", "disagreement", "seconds"]).default("place"),
-  order: z.enum(["up", "down"]).default("up"),
-  offset: z.coerce.number().int().min(0).default(0),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-});
-export type ResultsQuery = z.infer<typeof ResultsQuery>;
-export const ItemPage = z.strictObject({
-  total: z.int(),
-  fields: z.array(
-    z.strictObject({
-      name: z.string(),
-      label: z.string(),
-      labels: z
-        .array(z.strictObject({ value: z.string(), label: z.string() }))
-        .describe("those that it may have, to filter by; none where they are no labels"),
-    }),
-  ),
-  items: z.array(ItemResult),
-});
-export type ItemPage = z.infer<typeof ItemPage>;
-
-/** One item with its answers, and all that it takes to show it as raters saw it. */
-export const ProjectItem = ItemResult.extend({
-  title: z.string(),
-  view: View,
-  input: z.unknown(),
-  source: z.record(z.string(), z.unknown()),
-  said: z.array(
-    z.strictObject({
-      rater: z.string().describe("pseudonym"),
-      value: z.unknown(),
-      swap: z.boolean(),
-      shown: Shown.nullable().describe("what stood where; null: swap says it"),
-      seconds: z.number(),
-      at: z.iso.datetime(),
-    }),
-  ),
-});
-export type ProjectItem = z.infer<typeof ProjectItem>;

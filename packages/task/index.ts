@@ -6,6 +6,7 @@ export * from "./define.ts";
 export { fieldsOf, fieldKinds, kindNamed, kindOfField, readBy } from "./kinds/index.ts";
 export type { Span } from "./kinds/spans.ts";
 export * from "./measure.ts";
+export * from "./own-kind.ts";
 export * from "./paths.ts";
 export * from "./read.ts";
 export * from "./shown.ts";

@@ -3,9 +3,9 @@
  * that its sender may claim. One look at the database for both.
  */
 import { z } from "zod";
-import { kindOf } from "@tiller/crowd";
+import { taskNamed } from "@tiller/crowd";
 import { type PersonId, type Submit, TillerError, View } from "@tiller/schema";
-import { readAnswer } from "@tiller/task";
+import { checkLike, readAnswer, type TaskDef } from "@tiller/task";
 import { type Db, type Sql, sql } from "@tiller/store";
 import { prepared } from "@tiller/store/sql.ts";
 
@@ -43,24 +43,32 @@ const cut = (s: Claim, passed: number | null): { activeSeconds: number; idleSeco
 export const boundTime = async (db: Db, person: PersonId, s: Claim) =>
   cut(s, await db.value(prepared(sql`select ${passed(person, s.lease)}`), z.number().nullable()));
 
-const kinds = new Map<string, { output: z.ZodType; view: View | null }>(); // by type and version: they never change
-const storedKind = async (db: Db, type: string, version: string) => {
-  const key = `${type}@${version}`;
-  const kind =
-    kinds.get(key) ??
-    (await db.one(
-      sql`select output_schema as output, view from task_type where name = ${type} and version = ${version}`,
-      z.object({
-        output: z
-          .record(z.string(), z.unknown())
-          .nullable()
-          .transform((x) => (x ? z.fromJSONSchema(x) : z.unknown())),
-        view: View.nullable(),
-      }),
-    ));
+interface StoredKind {
+  readonly output: z.ZodType;
+  readonly view: View | null;
+  readonly check: TaskDef["check"];
+}
+const kinds = new Map<string, StoredKind>(); // by type and version: they never change
+async function storedKind(db: Db, key: string): Promise<StoredKind> {
+  const found = kinds.get(key);
+  if (found) return found;
+  const { base, ...stored } = await db.one(
+    sql`select output_schema as output, view, base from task_type where name || '@' || version = ${key}`,
+    z.object({
+      output: z
+        .record(z.string(), z.unknown())
+        .nullable()
+        .transform((x) => (x ? z.fromJSONSchema(x) : z.unknown())),
+      view: View.nullable(),
+      base: z.string().nullable(),
+    }),
+  );
+  const made = base === null ? undefined : taskNamed(base);
+  const own = made && stored.view ? checkLike(made, stored.view) : undefined;
+  const kind = { ...stored, check: own && guarded(key, own) };
   kinds.set(key, kind);
   return kind;
-};
+}
 
 const Claimed = z.object({
   type: z.string(),
@@ -82,27 +90,27 @@ export async function parseAnswer(
   );
   if (!found) return s; // an unknown lease: its storing says so
   const { type, version, input } = found;
-  const kind = await storedKind(db, type, version);
-  const read = readAnswer({ ...kind, check: ownCheck(type, version) }, input, s.value);
+  const key = `${type}@${version}`;
+  const kind = await storedKind(db, key);
+  const code = taskNamed(key);
+  const check = code?.check ? guarded(key, code.check.bind(code)) : kind.check;
+  const read = readAnswer({ ...kind, ...(check ? { check } : {}) }, input, s.value);
   if ("problems" in read)
     throw new TillerError(
       "bad_answer",
-      `the answer does not fit ${type}@${version}: ${read.problems.join("; ")}. Correct it and send it again.`,
+      `the answer does not fit ${key}: ${read.problems.join("; ")}. Correct it and send it again.`,
     );
   return { ...s, ...cut(s, found.passed), value: read.value };
 }
 
-/**
- * What the code of a kind of work says against an answer; nothing where it is not here. A check that throws is its author's
- * mistake, not the rater's: the answer is taken without it, and the server's log says so.
- */
-const ownCheck =
-  (type: string, version: string) =>
-  (input: unknown, value: unknown): string | undefined => {
+/** A check that throws is its author's mistake, not the rater's: the answer is taken without it, and the log says so. */
+const guarded =
+  (key: string, check: NonNullable<TaskDef["check"]>): NonNullable<TaskDef["check"]> =>
+  (input, value) => {
     try {
-      return kindOf(type, version)?.check?.(input, value);
+      return check(input, value);
     } catch (e) {
-      console.error(`the check of ${type}@${version} threw; the answer was taken without it:`, e);
+      console.error(`the check of ${key} threw; the answer was taken without it:`, e);
       return undefined;
     }
   };

@@ -13,6 +13,7 @@ export * from "./ledger.ts";
 export * from "./own-work.ts";
 export * from "./delegation.ts";
 export * from "./project-results.ts";
+export * from "./project-review.ts";
 export * from "./projects.ts";
 export * from "./quality.ts";
 export {

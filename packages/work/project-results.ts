@@ -1,10 +1,15 @@
-/** What people's answers to a project's items come to: a row an item, filtered, sorted, and as a lead's own table again. */
+/** What people's answers to a project's items come to, and what the lead decided of them: read, joined, filtered, sorted. */
 import { z } from "zod";
 import { aggregateAnswers } from "@tiller/crowd";
 import {
-  type ItemPage,
+  type Field,
+  type ItemFilter,
   type ItemLabel,
+  type ItemPage,
   type ItemResult,
+  ItemReview,
+  type ItemState,
+  itemStates,
   own,
   type ProjectItem,
   type ResultsQuery,
@@ -13,34 +18,59 @@ import {
   type View,
 } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
-import { at, fieldsOf, inWords, kindOfField, readBy, type TaskDef, textOf } from "@tiller/task";
-import { kindOfProject, type ProjectKind } from "./projects.ts";
+import {
+  at,
+  fieldsOf,
+  inWords,
+  kindOfField,
+  keyOf,
+  readBy,
+  type TaskDef,
+  textOf,
+} from "@tiller/task";
+import { kindsOfProject, type ProjectKind } from "./projects.ts";
 
 const ItemRow = z.object({
   place: z.number(),
   task: z.string().nullable(),
+  kind: z.string().nullable(),
   source: z.record(z.string(), z.unknown()),
   given: z.record(z.string(), z.unknown()).nullable(),
   input: z.unknown(),
   people: z.number(),
 });
+type Row = z.infer<typeof ItemRow>;
 const SaidRow = z.object({
+  answer: z.string(),
   task: z.string(),
   rater: z.string(),
+  simulated: z.boolean(),
   value: z.unknown(),
   swap: z.boolean(),
   shown: Shown.nullable(),
   seconds: z.number(),
   at: z.iso.datetime(),
+  returned: z.boolean(),
 });
 type Said = z.infer<typeof SaidRow>;
+const ReviewRow = ItemReview.extend({
+  place: z.number(),
+  value: z.record(z.string(), z.unknown()).nullable(),
+});
+type Review = z.infer<typeof ReviewRow>;
+
 export interface ItemWithAnswers extends ItemResult {
+  readonly task: string | null;
+  readonly kind: ProjectKind;
   readonly input: unknown;
   readonly source: Readonly<Record<string, unknown>>;
+  /** also those that were sent back and count no longer */
   readonly said: readonly Said[];
+  readonly review: Review | undefined;
 }
 export interface Results {
-  readonly kind: ProjectKind;
+  /** the one that its next items are asked under first */
+  readonly kinds: readonly ProjectKind[];
   readonly items: readonly ItemWithAnswers[];
 }
 
@@ -50,37 +80,42 @@ interface Kept {
   readonly at: number;
   readonly took: number;
 }
-/** Kept until the next answer, and for ten times what they took: pages that look again and again never hold up the desk. */
+/** Kept until the next answer, and for ten times what they took: pages that look again and again cost little. */
 const kept = new Map<string, Kept>();
 const KEPT = 8;
-
-export async function resultsOf(
-  db: Db,
-  project: string,
-  { fresh = false }: { fresh?: boolean } = {},
-): Promise<Results> {
-  const began = performance.now();
-  const kind = await kindOfProject(db, project);
+export function keptResults(project: string): Results | undefined {
   const known = kept.get(project);
-  if (known && !fresh && began - known.at < 10 * known.took) return known.results;
+  return known && performance.now() - known.at < 10 * known.took ? known.results : undefined;
+}
+
+export async function resultsOf(db: Db, project: string): Promise<Results> {
+  const began = performance.now();
   const state = await db.value(
-    sql`select concat(count(*), ' ', max(a.at), ' ', (select count(*) from project_item where project = ${project}), ' ', (select sum(wanted) from batch where project = ${project}))
+    sql`select concat(count(*), ' ', max(a.at), ' ', (select count(*) from project_item where project = ${project}), ' ', (select sum(wanted) from batch where project = ${project}),
+          ' ', (select concat(max(seq), ' ', count(undone_at)) from review where project = ${project}), ' ', (select type_version || type from project where id = ${project}))
         from answer a join task t on t.id = a.task join batch b on b.id = t.batch where b.project = ${project} and a.undone_at is null`,
     z.string(),
   );
+  const known = kept.get(project);
   if (known?.state === state) return known.results;
+  const kinds = await kindsOfProject(db, project);
   const rows = await db.many(
-    sql`select i.place, i.task, i.source, i.answer as given, coalesce(t.input, g.input) as input, coalesce(t.people, 0) as people
+    sql`select i.place, i.task, t.type || '@' || t.type_version as kind, i.source, i.answer as given, coalesce(t.input, g.input) as input, coalesce(t.people, 0) as people
         from project_item i left join task t on t.id = i.task left join gold g on g.id = i.gold where i.project = ${project} order by i.place`,
     ItemRow,
   );
   const said = await db.many(
-    sql`select a.task, p.pseudonym as rater, a.value, a.swap, l.shown, a.active_seconds as seconds, a.at
+    sql`select a.id as answer, a.task, p.pseudonym as rater, p.simulated, a.value, a.swap, l.shown, a.active_seconds as seconds, a.at, a.returned_at is not null as returned
         from answer a join lease l on l.id = a.lease join task t on t.id = a.task join batch b on b.id = t.batch join person p on p.id = a.person
         where b.project = ${project} and a.undone_at is null order by t.place, a.at, a.id`,
     SaidRow,
   );
-  const results = { kind, items: joined(kind, rows, said) };
+  const reviews = await db.many(
+    sql`select distinct on (r.place) r.place, r.id as review, r.act, r.value, r.note, r.at, p.pseudonym as by
+        from review r join person p on p.id = r.person where r.project = ${project} and r.undone_at is null order by r.place, r.seq desc`,
+    ReviewRow,
+  );
+  const results = { kinds, items: joined(kinds, rows, said, reviews) };
   kept.delete(project);
   const now = performance.now();
   kept.set(project, { state, results, at: now, took: now - began });
@@ -89,52 +124,154 @@ export async function resultsOf(
 }
 
 function joined(
-  kind: ProjectKind,
-  rows: readonly z.infer<typeof ItemRow>[],
+  kinds: readonly ProjectKind[],
+  rows: readonly Row[],
   said: readonly Said[],
+  reviews: readonly Review[],
 ): ItemWithAnswers[] {
-  const { view } = kind;
-  const inputs = new Map(rows.map((r) => [r.task, r.input]));
-  const given = said.map((s) => ({ ...s, input: inputs.get(s.task) }));
-  const labels = Map.groupBy(aggregateAnswers(kind as TaskDef, given), (x) => x.task);
+  const byKey = new Map(kinds.map((k) => [keyOf(k), k]));
+  const kindOf = (r: Row) => (r.kind === null ? undefined : byKey.get(r.kind)) ?? kinds[0]!;
   const answers = Map.groupBy(said, (s) => s.task);
-  return rows.map(({ task, ...row }) => {
-    const own = (task === null ? undefined : answers.get(task)) ?? [];
-    const found = (task === null ? undefined : labels.get(task)) ?? [];
+  const reviewed = new Map(reviews.map((r) => [r.place, r]));
+  // answers to different versions are answers to different questions
+  const labels = new Map<string, ReturnType<typeof aggregateAnswers>>();
+  for (const [kind, some] of Map.groupBy(rows, kindOf)) {
+    const given = some.flatMap((r) =>
+      (answers.get(r.task ?? "") ?? []).flatMap((s) =>
+        s.returned ? [] : [{ ...s, input: r.input }],
+      ),
+    );
+    for (const l of aggregateAnswers(kind as TaskDef, given))
+      labels.set(l.task, [...(labels.get(l.task) ?? []), l]);
+  }
+  return rows.map((row) => {
+    const kind = kindOf(row);
+    const all = answers.get(row.task ?? "") ?? [];
+    const counted = all.filter((s) => !s.returned);
+    const review = reviewed.get(row.place);
+    const found = (labels.get(row.task ?? "") ?? []).map((l) =>
+      labelOf(kind.view, row.input, l, counted),
+    );
     return {
       place: row.place,
+      task: row.task,
+      kind,
       people: row.people,
       given: row.given,
       input: row.input,
       source: row.source,
-      text: beginning(view, row.input),
-      gold: task === null,
-      labels: found.map((l): ItemLabel => ({
-        field: l.field,
-        value: l.value,
-        words:
-          l.value === undefined ? "" : labelInWords(view, row.input, l.field, l.value, l.method),
-        confidence: l.support["fraction"] ?? l.support["concordance"] ?? null,
-      })),
-      answers: own.length,
-      seconds: own.length ? own.reduce((sum, s) => sum + s.seconds, 0) / own.length : null,
-      disagreement: disagreementOf(view, own),
-      said: own,
+      text: beginning(kind.view, row.input),
+      state: stateOf(row, counted.length, review),
+      gold: row.task === null,
+      labels: decided(kind.view, row.input, found, review),
+      answers: counted.length,
+      seconds: counted.length
+        ? counted.reduce((sum, s) => sum + s.seconds, 0) / counted.length
+        : null,
+      disagreement: disagreementOf(kind.view, counted),
+      said: all,
+      review,
     };
   });
+}
+
+function stateOf(row: Row, answers: number, review: Review | undefined): ItemState {
+  if (row.task === null) return "gold";
+  if (review?.act === "accept") return "accepted";
+  if (review?.act === "fix") return "fixed";
+  if (answers >= row.people) return "review";
+  return review ? "returned" : "open";
+}
+
+/** Below this an even split stays one: one side would have to be three times as likely as all else. */
+const DECIDES = 0.75;
+/** Whether people are evenly divided and what is known of them makes nothing clearly likelier: any label would be arbitrary. */
+function isUndecided(
+  field: View["ask"][number],
+  l: { value: unknown; support: Readonly<Record<string, number>> },
+  said: readonly unknown[],
+): boolean {
+  const { fraction } = l.support;
+  if (fraction === undefined || l.value === undefined) return false;
+  const { each, scale } = kindOfField(field);
+  if (field.kind === "steps") return fraction <= 0.5;
+  if (!scale || typeof fraction !== "number" || fraction >= DECIDES) return false;
+  const tally = (votes: readonly unknown[]) =>
+    [...Map.groupBy(votes, String).values()].map((v) => v.length).toSorted((x, y) => y - x);
+  const split = (votes: readonly unknown[]) => {
+    const [first = 0, second = 0] = tally(votes);
+    return first === second;
+  };
+  if (!each) return split(said);
+  const options = kindOfField(field).labels(field) ?? [];
+  return options.some((o) => split(said.map((s) => (s as readonly unknown[]).includes(o))));
+}
+
+function labelOf(
+  view: View,
+  input: unknown,
+  l: ReturnType<typeof aggregateAnswers>[number],
+  counted: readonly Said[],
+): ItemLabel {
+  const field = fieldsOf(view).find((f) => f.name === l.field)!;
+  const said = counted.flatMap((s) => at(s.value, l.field) ?? []);
+  const undecided = isUndecided(
+    field,
+    l,
+    kindOfField(field).each
+      ? counted.map((s) => at(s.value, l.field)).filter((v) => v !== undefined)
+      : said,
+  );
+  const value = undecided ? undefined : l.value;
+  return {
+    field: l.field,
+    value,
+    undecided,
+    words: undecided
+      ? "undecided"
+      : value === undefined
+        ? ""
+        : labelInWords(view, input, l.field, { value, several: l.method === "none" }),
+    confidence: l.support["fraction"] ?? l.support["concordance"] ?? null,
+  };
 }
 const labelInWords = (
   view: View,
   input: unknown,
   field: string,
-  value: unknown,
-  method: string,
+  { value, several }: { value: unknown; several: boolean },
 ): string =>
-  method === "none"
-    ? (value as unknown[]).map((v) => inWords(view, input, field, v)).join("\n")
+  several && Array.isArray(value)
+    ? value.map((v) => inWords(view, input, field, v)).join("\n")
     : typeof value === "number"
       ? String(Math.round(value * 1000) / 1000)
       : inWords(view, input, field, value);
+
+/** Labels with the lead's decision in their place: what was accepted stands however the others' figures move. */
+function decided(
+  view: View,
+  input: unknown,
+  labels: readonly ItemLabel[],
+  review: Review | undefined,
+): ItemLabel[] {
+  if (!review?.value || review.act === "return") return [...labels];
+  const stands = review.value;
+  return fieldsOf(view).map(({ name: field, kind }) => {
+    const before = labels.find((l) => l.field === field);
+    const value = review.act === "fix" ? at(stands, field) : own(stands, field);
+    const same = before && JSON.stringify(before.value) === JSON.stringify(value);
+    return {
+      field,
+      value,
+      undecided: false,
+      words:
+        value === undefined
+          ? ""
+          : labelInWords(view, input, field, { value, several: kind === "text" }),
+      confidence: same ? before.confidence : null,
+    };
+  });
+}
 
 /** The first text that the view shows, then what its questions are about. */
 function beginning(view: View, input: unknown): string {
@@ -177,12 +314,18 @@ const confidenceOf = (item: ItemResult): number | null => {
   const known = item.labels.flatMap((l) => (l.confidence === null ? [] : [l.confidence]));
   return known.length ? Math.min(...known) : null;
 };
-const shows: Readonly<Record<ResultsQuery["show"], (item: ItemResult) => boolean>> = {
+const inState = (state: ItemState) => (i: ItemResult) => i.state === state;
+const shows: Readonly<Record<ItemFilter["show"], (item: ItemResult) => boolean>> = {
   all: () => true,
   answered: (i) => i.answers > 0,
   done: (i) => !i.gold && i.answers >= i.people,
+  undecided: (i) => i.labels.some((l) => l.undecided),
   open: (i) => !i.gold && i.answers < i.people,
-  gold: (i) => i.gold,
+  review: inState("review"),
+  accepted: inState("accepted"),
+  fixed: inState("fixed"),
+  returned: inState("returned"),
+  gold: inState("gold"),
 };
 const sortKeys: Readonly<Record<ResultsQuery["sort"], (item: ItemResult) => number | null>> = {
   place: (i) => i.place,
@@ -195,6 +338,7 @@ const sortKeys: Readonly<Record<ResultsQuery["sort"], (item: ItemResult) => numb
 const asResult = (i: ItemWithAnswers): ItemResult => ({
   place: i.place,
   text: i.text,
+  state: i.state,
   gold: i.gold,
   labels: i.labels,
   answers: i.answers,
@@ -206,140 +350,90 @@ const asResult = (i: ItemWithAnswers): ItemResult => ({
 
 const comesTo = (value: unknown, label: string): boolean =>
   Array.isArray(value) ? value.includes(label) : String(value as string | number) === label;
-const labelOf = (options: readonly { value: string; label: string }[], value: string): string =>
+const labelName = (options: readonly { value: string; label: string }[], value: string): string =>
   options.find((o) => o.value === value)?.label || value;
 
-/** A page of the items. Those without a figure come last, whichever way they are sorted. */
-export function pageOf({ kind, items }: Results, q: ResultsQuery): ItemPage {
-  const words = q.q.toLowerCase().split(/\s+/).filter(Boolean);
-  const key = sortKeys[q.sort];
-  const sign = q.order === "up" ? 1 : -1;
-  const found = items
-    .filter(shows[q.show])
+/** The items that a filter shows, in their order. */
+export function itemsShown({ items }: Results, f: ItemFilter): ItemWithAnswers[] {
+  const words = f.q.toLowerCase().split(/\s+/).filter(Boolean);
+  return items
+    .filter(shows[f.show])
+    .filter((i) => !f.person || i.said.some((s) => s.rater === f.person))
     .filter(
-      (i) => !q.label || i.labels.some((l) => l.field === q.field && comesTo(l.value, q.label)),
+      (i) => !f.label || i.labels.some((l) => l.field === f.field && comesTo(l.value, f.label)),
     )
     .filter((i) => {
       if (!words.length) return true;
       const text = JSON.stringify([i.input, i.source]).toLowerCase();
       return words.every((w) => text.includes(w));
-    })
-    .toSorted((x, y) => {
-      const [a, b] = [key(x), key(y)];
-      if (a === null || b === null)
-        return Number(a === null) - Number(b === null) || x.place - y.place;
-      return sign * (a - b) || x.place - y.place;
     });
+}
+
+/** Questions of all versions, those of the newest first. */
+export function fieldsOfAll(kinds: readonly ProjectKind[]): Field[] {
+  const found = new Map<string, Field>();
+  for (const f of kinds.flatMap((k) => fieldsOf(k.view)))
+    if (!found.has(f.name)) found.set(f.name, f);
+  return [...found.values()];
+}
+
+/** A page of the items. Those without a figure come last, whichever way they are sorted. */
+export function pageOf(results: Results, q: ResultsQuery): ItemPage {
+  const key = sortKeys[q.sort];
+  const sign = q.order === "up" ? 1 : -1;
+  const found = itemsShown(results, q).toSorted((x, y) => {
+    const [a, b] = [key(x), key(y)];
+    if (a === null || b === null)
+      return Number(a === null) - Number(b === null) || x.place - y.place;
+    return sign * (a - b) || x.place - y.place;
+  });
+  const states = Object.fromEntries(itemStates.map((s) => [s, 0])) as ItemPage["states"];
+  for (const { state } of results.items) states[state]++;
   return {
     total: found.length,
-    fields: fieldsOf(kind.view).map((f) => ({
+    states,
+    fields: fieldsOfAll(results.kinds).map((f) => ({
       name: f.name,
       label: f.label,
       labels: (kindOfField(f).labels(f) ?? []).map((value) => ({
         value,
-        label: "options" in f ? labelOf(f.options, value) : value,
+        label: "options" in f ? labelName(f.options, value) : value,
       })),
     })),
     items: found.slice(q.offset, q.offset + q.limit).map(asResult),
   };
 }
 
-export async function projectItem(db: Db, project: string, place: number): Promise<ProjectItem> {
-  const { kind, items } = await resultsOf(db, project);
+export function itemAt({ items }: Results, project: string, place: number): ItemWithAnswers {
   const found = items.find((i) => i.place === place);
-  if (!found)
-    throw new TillerError(
-      "not_found",
-      `project ${project} has no item ${place}; it has ${items.length}. Look at its results.`,
-    );
+  if (found) return found;
+  throw new TillerError(
+    "not_found",
+    `project ${project} has no item ${place}; it has ${items.length}. Look at its results.`,
+  );
+}
+export function projectItem(results: Results, project: string, place: number): ProjectItem {
+  const found = itemAt(results, project, place);
+  const { review } = found;
   return {
     ...asResult(found),
     input: found.input,
     source: { ...found.source },
-    title: kind.title,
-    view: kind.view,
-    said: found.said.map(({ rater, value, swap, shown, seconds, at: when }) => ({
-      rater,
-      value,
-      swap,
-      shown,
-      seconds,
-      at: when,
+    title: found.kind.title,
+    version: keyOf(found.kind),
+    view: found.kind.view,
+    reviewed: review
+      ? { review: review.review, act: review.act, by: review.by, note: review.note, at: review.at }
+      : null,
+    said: found.said.map((s) => ({
+      answer: s.answer,
+      rater: s.rater,
+      value: s.value,
+      swap: s.swap,
+      shown: s.shown,
+      seconds: s.seconds,
+      at: s.at,
+      returned: s.returned,
     })),
   };
 }
-
-const cellOf = (value: unknown): string =>
-  value === null || value === undefined
-    ? ""
-    : typeof value === "object"
-      ? Array.isArray(value)
-        ? value.map(turnOf).join("\n")
-        : Object.entries(value)
-            .map(([k, v]) => `${k}: ${cellOf(v)}`)
-            .join("\n")
-      : String(value as string | number | boolean);
-const turnOf = (value: unknown): string => {
-  const role = at(value, "role") ?? at(value, "from");
-  const text = at(value, "content") ?? at(value, "value") ?? at(value, "text");
-  return typeof text === "string"
-    ? typeof role === "string"
-      ? `${role}: ${text}`
-      : text
-    : cellOf(value);
-};
-
-export type TableRow = ReadonlyMap<string, string | number>;
-/**
- * An item a row: the columns of the lead's own file, then for each question its label, the label in words where they differ,
- * and the confidence; then answers, seconds and disagreement. No cell holds JSON. A column of ours that the file has too
- * gets `tiller_` in front.
- */
-export function tableOf({ kind, items }: Results): { columns: string[]; rows: TableRow[] } {
-  const sources = [...new Set(items.flatMap((i) => Object.keys(i.source)))];
-  const name = (column: string) => (sources.includes(column) ? `tiller_${column}` : column);
-  const fields = fieldsOf(kind.view);
-  const worded = new Set(
-    fields.filter((f) => items.some((i) => wordsDiffer(i, f.name))).map((f) => f.name),
-  );
-  const ours = [
-    "item",
-    ...fields.flatMap((f) => [
-      f.name,
-      ...(worded.has(f.name) ? [`${f.name}_text`] : []),
-      `${f.name}_confidence`,
-    ]),
-    "answers",
-    "people",
-    "seconds",
-    "disagreement",
-    "gold",
-  ];
-  const rows = items.map((item) => {
-    const labels = new Map(item.labels.map((l) => [l.field, l]));
-    const row = new Map<string, string | number>(
-      sources.map((s) => [s, cellOf(own(item.source, s))]),
-    );
-    const put = (column: string, value: string | number | null | undefined) =>
-      row.set(name(column), value ?? "");
-    put("item", item.place);
-    for (const { name: field } of fields) {
-      const label = labels.get(field);
-      const value = label?.value;
-      put(field, typeof value === "string" || typeof value === "number" ? value : label?.words);
-      if (worded.has(field)) put(`${field}_text`, label?.words);
-      put(`${field}_confidence`, label?.confidence);
-    }
-    put("answers", item.answers);
-    put("people", item.people);
-    put("seconds", item.seconds);
-    put("disagreement", item.disagreement);
-    put("gold", item.gold ? "true" : "false");
-    return row;
-  });
-  return { columns: [...sources, ...ours.map(name)], rows };
-}
-const wordsDiffer = (item: ItemResult, field: string): boolean => {
-  const l = item.labels.find((x) => x.field === field);
-  return typeof l?.value === "string" && l.words !== l.value;
-};

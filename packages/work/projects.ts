@@ -1,6 +1,6 @@
 /** Projects: rows of a file as tasks of their own batches, which no workflow waits for. `data/items.ts` reads the files. */
 import { z } from "zod";
-import { kindOf } from "@tiller/crowd";
+import { taskNamed } from "@tiller/crowd";
 import {
   type ChangeProject,
   type ItemMapping,
@@ -10,44 +10,16 @@ import {
   TillerError,
   View,
 } from "@tiller/schema";
-import { type Db, sql } from "@tiller/store";
-import { fieldsOf, outputOf, type TaskDef } from "@tiller/task";
+import { type Db, type Sql, sql } from "@tiller/store";
+import { keyOf, type OwnKind, ownKind, type TaskDef } from "@tiller/task";
 import { saveGold } from "./gold.ts";
 import { setPriority } from "./rules.ts";
 import { postBatch, storeKind } from "./work.ts";
 
 /** A project's kind of work: ready-made, or of its own and known by its view alone. */
-export type ProjectKind = Pick<
-  TaskDef,
-  "name" | "version" | "title" | "instructions" | "view" | "input" | "output" | "aggregate"
->;
-
-/** A kind of the project's own, made from a ready-made one. Its answers are joined as that one's where it still asks the same. */
-export function ownKind(
-  base: TaskDef,
-  o: { name: string; title?: string; instructions?: string; view?: View },
-): ProjectKind {
-  const view = o.view ?? base.view;
-  return {
-    name: o.name,
-    version: "1",
-    title: o.title ?? base.title,
-    instructions: o.instructions ?? base.instructions,
-    view,
-    input: o.view ? z.looseObject({}) : base.input,
-    output: outputOf(view),
-    aggregate: aggregateLike(base, view),
-  };
-}
-function aggregateLike(base: TaskDef, view: View): NonNullable<TaskDef["aggregate"]> {
-  const kinds = new Map(fieldsOf(base.view).map((f) => [f.name, f.kind]));
-  const same = new Set(
-    fieldsOf(view).flatMap((f) => (kinds.get(f.name) === f.kind ? [f.name] : [])),
-  );
-  return Object.fromEntries(
-    Object.entries(base.aggregate ?? {}).filter(([name]) => same.has(name)),
-  );
-}
+export type ProjectKind = TaskDef | OwnKind;
+export const baseOf = (kind: ProjectKind): string | undefined =>
+  "base" in kind ? kind.base : undefined;
 
 const columns = sql`p.id, p.title, p.type, p.type_version as "typeVersion", k.title as question, p.mapping, p.people, p.deadline, p.state, w.pseudonym as by, p.at,
   (select count(task)::int from project_item i where i.project = p.id) as items, (select count(gold)::int from project_item i where i.project = p.id) as gold,
@@ -75,26 +47,27 @@ const KindRow = z.object({
   instructions: z.string(),
   view: View,
 });
-/** The kind of work of a project, as it was stored; with the code of the ready-made one where it is that. */
-export async function kindOfProject(db: Db, id: string): Promise<ProjectKind> {
-  const row = await db.maybe(
-    sql`select k.name, k.version, p.base, k.title, k.instructions, k.view from project p join task_type k on k.name = p.type and k.version = p.type_version where p.id = ${id}`,
+/** The kinds of work that its items were and are asked under, as stored, the present one first; with code where there is. */
+export async function kindsOfProject(db: Db, id: string): Promise<ProjectKind[]> {
+  const rows = await db.many(
+    sql`select k.name, k.version, k.base, k.title, k.instructions, k.view from project p cross join lateral (
+          select p.type, p.type_version as version, true as present
+          union select distinct t.type, t.type_version, false from task t join batch b on b.id = t.batch where b.project = p.id and (t.type, t.type_version) <> (p.type, p.type_version)
+        ) x join task_type k on k.name = x.type and k.version = x.version
+        where p.id = ${id} order by x.present desc, length(k.version) desc, k.version desc`,
     KindRow,
   );
-  if (!row) throw unknown(id);
-  const { base, ...stored } = row;
-  if (base === null) {
-    const known = kindOf(row.name, row.version);
-    if (known) return known;
-  }
-  const [name, version] = (base ?? "").split("@");
-  const made = name && version ? kindOf(name, version) : undefined;
-  return {
-    ...stored,
-    input: z.looseObject({}),
-    output: outputOf(row.view),
-    aggregate: made ? aggregateLike(made, row.view) : {},
-  };
+  if (!rows.length) throw unknown(id);
+  return rows.map(storedKind);
+}
+function storedKind({ base, ...stored }: z.infer<typeof KindRow>): ProjectKind {
+  const made = base === null ? undefined : taskNamed(base);
+  const known = base === null ? taskNamed(keyOf(stored)) : undefined;
+  return known ?? ownKind(stored, { base: made });
+}
+export async function kindOfProject(db: Db, id: string): Promise<ProjectKind> {
+  const [present] = await kindsOfProject(db, id);
+  return present!;
 }
 
 export interface ProjectRow {
@@ -112,7 +85,6 @@ export async function createProject(
     id: string;
     title: string;
     kind: ProjectKind;
-    base: string | undefined;
     mapping: ItemMapping;
     people: number;
     deadline: string | undefined;
@@ -121,8 +93,8 @@ export async function createProject(
   requireStorable({ title: p.title, mapping: p.mapping }, "project");
   await storeKind(db, p.kind);
   await db.run(
-    sql`insert into project (id, title, type, type_version, base, mapping, people, deadline, by)
-        values (${p.id}, ${p.title}, ${p.kind.name}, ${p.kind.version}, ${p.base ?? null}, ${JSON.stringify(p.mapping)}, ${p.people}, ${p.deadline ?? null}, ${by})`,
+    sql`insert into project (id, title, type, type_version, mapping, people, deadline, by)
+        values (${p.id}, ${p.title}, ${p.kind.name}, ${p.kind.version}, ${JSON.stringify(p.mapping)}, ${p.people}, ${p.deadline ?? null}, ${by})`,
   );
 }
 
@@ -177,7 +149,10 @@ async function goldOf(
   return saved.id;
 }
 
-/** Only an open project's tasks are handed out: the others' stand in no lane. What somebody has in hand may be finished. */
+/** Where a project's tasks stand: only an open one's are handed out. What somebody has in hand may be finished. */
+export const laneOfProject = (project: string): Sql =>
+  sql`(select l.id from lane l join project p on p.id = ${project} and p.state = 'open'
+       where l.kind = task.type and (l.experiment = p.id or l.experiment is null) order by l.experiment nulls last limit 1)`;
 async function setState(tx: Db, id: string, state: Project["state"]): Promise<void> {
   const open = state === "open";
   await tx.run(sql`update project set state = ${state} where id = ${id}`);
@@ -185,8 +160,7 @@ async function setState(tx: Db, id: string, state: Project["state"]): Promise<vo
     sql`update batch set cancelled_at = ${open ? sql`null` : sql`coalesce(cancelled_at, now())`} where project = ${id}`,
   );
   await tx.run(
-    sql`update task set lane = ${open ? sql`(select l.id from lane l where l.kind = task.type and l.experiment is null)` : sql`null`}
-        from batch b where b.id = task.batch and b.project = ${id} and task.taken < task.people`,
+    sql`update task set lane = ${laneOfProject(id)} from batch b where b.id = task.batch and b.project = ${id} and task.taken < task.people`,
   );
 }
 

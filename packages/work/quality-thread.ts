@@ -3,10 +3,9 @@
  * and while they are older than ten seconds new ones are made behind it. So the pages stay fast however many answers there
  * are, and say how old their figures are.
  */
-import { Worker } from "node:worker_threads";
 import type pg from "pg";
-import { TillerError } from "@tiller/schema";
-import type { About, Ask, Told } from "./quality-worker.ts";
+import { askThread } from "./asked-thread.ts";
+import type { About, Question } from "./quality-worker.ts";
 
 /** New figures are made when the old are older than this, and than ten times what they took. */
 const FRESH_MS = 10_000;
@@ -15,7 +14,6 @@ const KEPT = 40;
 /** Of what, and of whom, as one name. */
 const keyOf = ({ type, field, population: p }: About): string =>
   JSON.stringify([type, field, p.source, p.experiment, p.version, p.since, p.until]);
-type Question = Ask extends infer A ? (A extends Ask ? Omit<A, "id"> : never) : never;
 
 export interface QualityDesk {
   /** The report as JSON; made now when there is none yet or `fresh` is asked for. */
@@ -26,44 +24,10 @@ export interface QualityDesk {
 }
 
 export function qualityDesk(config: pg.ClientConfig): QualityDesk {
-  let worker: Worker | undefined;
-  let next = 1;
-  const waiting = new Map<number, { done: (json: string) => void; failed: (e: Error) => void }>();
-  const end = (why: string) => {
-    worker = undefined;
-    for (const { failed } of waiting.values())
-      failed(
-        new TillerError(
-          "quality_failed",
-          `the figures could not be worked out (${why}). Try again.`,
-        ),
-      );
-    waiting.clear();
-  };
-  const started = (): Worker => {
-    if (worker) return worker;
-    const made = new Worker(new URL("./quality-worker.ts", import.meta.url), {
-      workerData: { config },
-    });
-    made.unref(); // it never keeps the server alive
-    made.on("message", (told: Told) => {
-      const asked = waiting.get(told.id);
-      waiting.delete(told.id);
-      if ("json" in told) asked?.done(told.json);
-      else asked?.failed(new TillerError(told.error.code ?? "quality_failed", told.error.message));
-    });
-    made.on("error", (e: Error) => end(e.message));
-    made.on("exit", () => worker === made && end("its thread ended"));
-    worker = made;
-    return made;
-  };
-  const ask = (question: Question): Promise<string> =>
-    new Promise((done, failed) => {
-      const id = next++;
-      waiting.set(id, { done, failed });
-      started().postMessage({ ...question, id });
-    });
-
+  const ask = askThread<Question>(new URL("./quality-worker.ts", import.meta.url), config, {
+    code: "quality_failed",
+    what: "the figures could not be worked out",
+  });
   const kept = new Map<string, { at: number; json: Promise<string>; took: number }>();
   const study: QualityDesk["study"] = async (about, { fresh = false } = {}) => {
     const key = keyOf(about);
@@ -71,7 +35,7 @@ export function qualityDesk(config: pg.ClientConfig): QualityDesk {
     if (old && !fresh && performance.now() - old.at < Math.max(FRESH_MS, 10 * old.took))
       return old.json;
     const began = performance.now();
-    const json = ask({ ...about, kind: "study" });
+    const json = ask<string>({ ...about, kind: "study" });
     const entry = { at: began, json, took: 0 };
     if (!old || fresh) {
       kept.delete(key);
@@ -93,7 +57,7 @@ export function qualityDesk(config: pg.ClientConfig): QualityDesk {
   const looking = new Map<string, Promise<string>>();
   const live: QualityDesk["live"] = (about) => {
     const key = keyOf(about);
-    const json = looking.get(key) ?? ask({ ...about, kind: "live" });
+    const json = looking.get(key) ?? ask<string>({ ...about, kind: "live" });
     looking.set(key, json);
     const seen = () => looking.get(key) === json && looking.delete(key);
     json.then(seen, seen);

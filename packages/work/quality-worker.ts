@@ -2,11 +2,9 @@
  * Works out the quality pages' figures beside the server: a thread of its own, with its own database connection, so that
  * a hundred thousand answers do not hold up a rater's next task. It keeps the last study; a rater's page then costs little.
  */
-import { parentPort, workerData } from "node:worker_threads";
-import pg from "pg";
 import { overview, raterReport, study } from "@tiller/crowd";
 import type { Population } from "@tiller/schema";
-import { Db } from "@tiller/store";
+import { answerThread, withThreadDb } from "./asked-thread.ts";
 import { qualityData } from "./quality.ts";
 import { liveQuality } from "./live-quality.ts";
 
@@ -18,37 +16,22 @@ export interface About {
 }
 const keyOf = ({ type, field, population: p }: About): string =>
   JSON.stringify([type, field, p.source, p.experiment, p.version, p.since, p.until]);
-export type Ask =
-  | (About & { readonly kind: "study"; readonly id: number })
-  | (About & { readonly kind: "live"; readonly id: number })
-  | (About & { readonly kind: "rater"; readonly id: number; readonly person: string });
-export type Told =
-  | { readonly id: number; readonly json: string }
-  | { readonly id: number; readonly error: { code?: string | undefined; message: string } };
+export type Question =
+  | (About & { readonly kind: "study" })
+  | (About & { readonly kind: "live" })
+  | (About & { readonly kind: "rater"; readonly person: string });
 
-const { config } = workerData as { config: pg.ClientConfig };
 /** By kind of work, field and population; a few, since each holds its rows. */
 const studies = new Map<string, { made: ReturnType<typeof study>; computedAt: string }>();
 const KEPT = 3;
 
 const live = liveQuality();
-async function withDb<T>(use: (db: Db) => Promise<T>): Promise<T> {
-  const client = new pg.Client(config);
-  client.on("error", () => {}); // a lost database shows in the query
-  await client.connect();
-  try {
-    return await use(new Db(client as unknown as pg.Pool));
-  } finally {
-    await client.end();
-  }
-}
-
 async function studyOf(about: About, fresh: boolean) {
   const key = keyOf(about);
   const known = studies.get(key);
   if (known && !fresh) return known;
   const computedAt = new Date().toISOString();
-  const data = await withDb((db) => qualityData(db, about));
+  const data = await withThreadDb((db) => qualityData(db, about));
   const made = { made: study(data), computedAt };
   studies.delete(key);
   studies.set(key, made);
@@ -56,9 +39,9 @@ async function studyOf(about: About, fresh: boolean) {
   return made;
 }
 
-async function answer(ask: Ask): Promise<string> {
+async function answer(ask: Question): Promise<string> {
   const began = performance.now();
-  if (ask.kind === "live") return JSON.stringify(await withDb((db) => live(db, ask)));
+  if (ask.kind === "live") return JSON.stringify(await withThreadDb((db) => live(db, ask)));
   if (ask.kind === "study") {
     const { made, computedAt } = await studyOf(ask, true);
     const body = overview(made);
@@ -68,16 +51,4 @@ async function answer(ask: Ask): Promise<string> {
   return JSON.stringify({ ...raterReport(made, ask.person), computedAt });
 }
 
-let queue = Promise.resolve();
-parentPort!.on("message", (ask: Ask) => {
-  queue = queue.then(async () => {
-    const told: Told = await answer(ask).then(
-      (json) => ({ id: ask.id, json }),
-      (e: unknown) => ({
-        id: ask.id,
-        error: { code: (e as { code?: string }).code, message: (e as Error).message },
-      }),
-    );
-    parentPort!.postMessage(told);
-  });
-});
+answerThread(answer);

@@ -30,7 +30,10 @@ export const UNDO_SECONDS = 120;
 export type TaskType = Pick<
   TaskDef,
   "name" | "version" | "title" | "instructions" | "view" | "input" | "output"
->;
+> & {
+  /** name@version of the ready-made kind that it was made from, in the browser */
+  readonly base?: string | undefined;
+};
 
 export interface PostedTask {
   readonly id: string;
@@ -55,8 +58,8 @@ export async function storeKind(db: Db, type: TaskType): Promise<void> {
   );
   // with no lock on a kind that is known: all who ask wait for each other's commits else
   await db.run(
-    prepared(sql`insert into task_type (name, version, title, instructions, view, input_schema, output_schema)
-          select ${type.name}, ${type.version}, ${type.title}, ${type.instructions}, ${JSON.stringify(type.view)}::jsonb, ${schemaOf(type.input)}::jsonb, ${schemaOf(type.output)}::jsonb
+    prepared(sql`insert into task_type (name, version, title, instructions, view, input_schema, output_schema, base)
+          select ${type.name}, ${type.version}, ${type.title}, ${type.instructions}, ${JSON.stringify(type.view)}::jsonb, ${schemaOf(type.input)}::jsonb, ${schemaOf(type.output)}::jsonb, ${type.base ?? null}
           where not exists (select from task_type where name = ${type.name} and version = ${type.version} and view is not null)
           on conflict (name, version) do update set title = excluded.title, view = excluded.view, input_schema = excluded.input_schema, output_schema = excluded.output_schema
           where task_type.view is null`),
@@ -323,7 +326,7 @@ export async function undoAnswer(db: Db, person: PersonId, answer: string): Prom
   if (!lease)
     throw new TillerError(
       "too_late",
-      `answer ${answer} can no longer be undone: two minutes are over, or it is in use. Tell the work lead if it was wrong.`,
+      `answer ${answer} can no longer be undone: two minutes are over, it is in use, or it was sent back. Tell the work lead if it was wrong.`,
     );
   return lease;
 }

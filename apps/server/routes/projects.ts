@@ -3,27 +3,24 @@ import { z } from "zod";
 import {
   addFromFile,
   createFromFile,
-  csvHeader,
-  csvLine,
   describeFile,
   kindOfFile,
+  mimes,
   previewItems,
+  resultsDesk,
 } from "@tiller/data";
-import {
-  changeProject,
-  getProject,
-  listProjects,
-  pageOf,
-  projectItem,
-  resultsOf,
-  tableOf,
-} from "@tiller/work";
+import { changeProject, getProject, listProjects, reviewItems, undoReview } from "@tiller/work";
 import type { Deps } from "../context.ts";
 import type { Handlers } from "../operate.ts";
 import { keepUpload, uploadNamed } from "../uploads.ts";
 
+const json = (body: string) =>
+  new Response(body, { headers: { "content-type": "application/json" } });
+const placeOf = (place: string) => z.coerce.number().int().parse(place);
+
 export const projectRoutes = (d: Deps) => {
-  const { db, home } = d.store;
+  const { db, home, config } = d.store;
+  const results = resultsDesk(config);
   return {
     uploadItems: (c, { name, encoding, separator }) => {
       const about = { name, kind: kindOfFile(name), encoding, separator };
@@ -38,18 +35,29 @@ export const projectRoutes = (d: Deps) => {
     changeProject: (c, { id, body }) => changeProject(db, c.var.me.id, id, body),
     addItems: async (c, { id, body: { file, ...o } }) =>
       addFromFile(db, c.var.me.id, id, await uploadNamed(home, file), o),
-    listItems: async (_, { id, ...q }) => pageOf(await resultsOf(db, id), q),
-    getItem: (_, { id, place }) => projectItem(db, id, z.coerce.number().int().parse(place)),
-    exportProject: async (c, { id, as }) => {
-      const { columns, rows } = tableOf(await resultsOf(db, id, { fresh: true }));
-      c.header("content-type", as === "csv" ? "text/csv; charset=utf-8" : "application/jsonl");
-      c.header("content-disposition", `attachment; filename="${id}.${as}"`);
-      return c.body(
-        as === "csv"
-          ? csvHeader(columns) +
-              rows.map((r) => csvLine(columns.map((k) => r.get(k) ?? ""))).join("")
-          : rows.map((r) => `${JSON.stringify(Object.fromEntries(r))}\n`).join(""),
-      );
+    listItems: async (_, { id, ...q }) => json(await results.page(id, q)),
+    getItem: async (_, { id, place }) => json(await results.item(id, placeOf(place))),
+    projectPeople: (_, { id }) => results.people(id),
+    reviewItems: async (c, { id, body }) => {
+      const [place] = Array.isArray(body.items) ? body.items : [];
+      if (body.act === "fix") await results.checkFix(id, place!, body.value);
+      const items = await results.reviewable(id, body.items);
+      const done = await reviewItems(db, c.var.me, { project: id, asked: body, items });
+      results.changed(id);
+      return done;
+    },
+    undoReview: async (c, { id, review }) => {
+      const done = await undoReview(db, c.var.me, { project: id, review });
+      results.changed(id);
+      return done;
+    },
+    exportCounts: (_, { id, ...file }) => results.counts(id, file),
+    exportProject: async (c, { id, ...file }) => {
+      const bytes = await results.file(id, file);
+      const name = `${id}${file.rows === "items" ? "" : `-${file.rows}`}.${file.as}`;
+      c.header("content-type", mimes[file.as]);
+      c.header("content-disposition", `attachment; filename="${name}"`);
+      return c.body(bytes);
     },
   } satisfies Partial<Handlers>;
 };

@@ -76,8 +76,8 @@ export {
 /** By name@version. */
 export const taskTypes: ReadonlyMap<string, TaskDef> = new Map(all.map((d) => [keyOf(d), d]));
 
-/** The code of a kind: ready-made, or of a file that this process has loaded, as that of its workflows. */
-export function kindOf(name: string, version: string): TaskDef | undefined {
-  const key = keyOf({ name, version });
-  return taskTypes.get(key) ?? definedTask(key);
-}
+/** The code of a kind by name@version: ready-made, or of a file that this process has loaded, as that of its workflows. */
+export const taskNamed = (key: string): TaskDef | undefined =>
+  taskTypes.get(key) ?? definedTask(key);
+export const kindOf = (name: string, version: string): TaskDef | undefined =>
+  taskNamed(keyOf({ name, version }));
