@@ -95,3 +95,46 @@ export function distinctN(texts: readonly (readonly number[])[], n: number): num
     }
   return total ? seen.size / total : 0;
 }
+
+/** One score of several reward models': mean, least, or mean - weight x variance (Coste et al. 2023: WCO, UWO). */
+export function ensembleScore(
+  scores: readonly number[],
+  o: { readonly combine: "mean" | "worst" | "uncertainty"; readonly uncertaintyWeight: number },
+): number {
+  if (o.combine === "worst") return Math.min(...scores);
+  const mean = scores.reduce((a, b) => a + b, 0) / scores.length;
+  if (o.combine === "mean") return mean;
+  const variance = scores.reduce((v, s) => v + (s - mean) ** 2, 0) / scores.length;
+  return mean - o.uncertaintyWeight * variance;
+}
+
+/** Advantages against the mean of a group's other members (Kool et al. 2019; Ahmadian et al. 2024, eq. 5): groups of k neighbours. */
+export function leaveOneOut(returns: Numbers, k: number): number[] {
+  if (k < 2)
+    throw new RangeError(`a group of ${k} has nobody else in it: give groups of 2 or more`);
+  return Array.from(returns, (r, i) => {
+    const from = i - (i % k);
+    let others = 0;
+    for (let j = from; j < from + k; j++) if (j !== i) others += returns[j]!;
+    return r - others / (k - 1);
+  });
+}
+
+/** (r - mean) / (std + 1e-4) within groups of k neighbours, std divided by k - 1 (Shao et al. 2024); `scale: false`: r - mean (Dr. GRPO). */
+export function groupAdvantages(returns: Numbers, k: number, o: { scale: boolean }): number[] {
+  return Array.from(returns, (r, i) => {
+    const from = i - (i % k);
+    const group = Array.from({ length: k }, (_, j) => returns[from + j]!);
+    const mean = group.reduce((a, b) => a + b, 0) / k;
+    const std = Math.sqrt(group.reduce((v, x) => v + (x - mean) ** 2, 0) / Math.max(1, k - 1));
+    return o.scale ? (r - mean) / (std + 1e-4) : r - mean;
+  });
+}
+
+/** Rewards to go, sum over k >= t of gamma^(k-t) r_k, of one episode. */
+export function rewardsToGo(rewards: Numbers, gamma: number): Float32Array {
+  const out = new Float32Array(rewards.length);
+  for (let t = rewards.length - 1, next = 0; t >= 0; t--)
+    out[t] = next = rewards[t]! + gamma * next;
+  return out;
+}

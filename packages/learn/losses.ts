@@ -58,12 +58,19 @@ export const weightOf = (batch: Batch): number => {
   return total;
 };
 
-/** Mean cross-entropy of the tokens that count: supervised fine-tuning. Sees `logprobs` (B, T). */
+/**
+ * Mean cross-entropy of the tokens that count: supervised fine-tuning. Sees `logprobs` (B, T). With `segments` and `places`
+ * (B, T) in the batch, several texts share a row and see nothing of one another.
+ */
 export const nextTokenLoss: Loss = Object.assign(
   ({ batch, hidden, logprobs: of }: Forward) => {
-    const { ids, labels, weights } = batch as Record<"ids" | "labels" | "weights", Tensor>;
+    const { ids, labels, weights, segments, places } = batch as Record<
+      "ids" | "labels" | "weights",
+      Tensor
+    > & { readonly segments?: Tensor; readonly places?: Tensor };
     const n = sizeOf(ids.shape);
-    const logprobs = reshape(of(hidden(ids), reshape(labels, [n])), ids.shape); // 0 where the label is -100
+    const packing = segments && places ? { packing: { segments, places } } : {};
+    const logprobs = reshape(of(hidden(ids, packing), reshape(labels, [n])), ids.shape); // 0 where the label is -100
     const total = sum(mul(weights, counted(labels)));
     return { loss: neg(div(sum(mul(logprobs, weights)), total)), metrics: { logprobs } };
   },

@@ -84,12 +84,12 @@ export class Actor implements Disposable {
   readonly #rule: Continuation;
   readonly #ends: ReadonlySet<number>;
   readonly batch: number;
-  /** `frozen`: the weights stay as they are. `critic`: values and entropies too, by the model's scalar head. */
+  /** `frozen`: the weights stay as they are. `critic`: values and entropies too, by the model's scalar head. `bits: 8`: the weights as they are at the first draw, rounded. */
   constructor(
     model: Model,
     batch: number,
     rule: Continuation,
-    o: { readonly frozen?: boolean; readonly critic?: boolean } = {},
+    o: { readonly frozen?: boolean; readonly critic?: boolean; readonly bits?: 8 } = {},
   ) {
     this.#model = model;
     this.batch = batch;
@@ -97,6 +97,7 @@ export class Actor implements Disposable {
     this.#ends = sentenceEnds(model.tokenizer);
     this.#sampler = new Sampler(model.shape, model.state, batch, {
       ...(o.frozen && { frozen: true }),
+      ...(o.bits && { bits: o.bits }),
       ...(o.critic && { critic: true, specs: model.specs }),
     });
   }

@@ -49,8 +49,8 @@ export interface Forward {
   readonly params: ReadonlyMap<string, Tensor>;
   /** the fields of the batch, by name */
   readonly batch: Readonly<Record<string, Tensor>>;
-  /** ids (B, T) -> (B T, d); `watch` is shown the stream and the attention of each block */
-  readonly hidden: (ids: Tensor, o?: Pick<BlockOptions, "watch">) => Tensor;
+  /** ids (B, T) -> (B T, d); `watch` is shown the stream and the attention of each block, `packing`: texts that share rows */
+  readonly hidden: (ids: Tensor, o?: Pick<BlockOptions, "watch" | "packing">) => Tensor;
   /** hidden rows (N, d) -> (N, V) */
   readonly logits: (hidden: Tensor) => Tensor;
   /** hidden rows (N, d), labels (N) -> (N): `tokenLogprobs` of the logits over the temperature (1), in less memory, where nothing else reads them */
@@ -152,9 +152,9 @@ export class Step implements Disposable {
       shape,
       params,
       batch: tensors,
-      hidden: (ids, watched) =>
+      hidden: (ids, asked) =>
         hiddenStates(shape, params, ids, {
-          ...watched,
+          ...asked,
           ...(dropout && { dropout }),
           recompute: this.#recompute,
         }),

@@ -6,6 +6,7 @@
 import { type Rng, TillerError } from "@tiller/schema";
 import {
   add,
+  cast,
   causalAttention,
   dropout,
   gather,
@@ -26,6 +27,7 @@ import {
   sizeOf,
   split,
   type State,
+  sub,
   type Tensor,
   transpose,
 } from "@tiller/tensor";
@@ -156,6 +158,8 @@ export interface BlockOptions {
   readonly recompute?: boolean;
   /** is shown `hidden.L` (N, d), the stream before block L and after the last, and `attention.L` (B, H, T, T) */
   readonly watch?: (name: string, x: Tensor) => void;
+  /** texts that share rows: the text's number of each token (B, T), and its place in it; no token sees another text */
+  readonly packing?: { readonly segments: Tensor; readonly places: Tensor };
 }
 
 /** All blocks and the final norm over x (N, d). */
@@ -234,11 +238,15 @@ export function hiddenStates(c: ModelShape, p: Params, ids: Tensor, o: BlockOpti
       `${T} tokens, but the model has ${c.positions} positions. Use shorter passages or a model with more.`,
     );
   const [H, G, D] = [c.heads, c.kvHeads, c.headDim];
-  const positions = ids.graph.constant(
-    Array.from({ length: T }, (_, i) => i),
-    [T],
-    "int64",
-  );
+  // turned positions count by their distance alone: places within texts matter to learned ones only
+  const positions =
+    o.packing?.places ??
+    ids.graph.constant(
+      Array.from({ length: T }, (_, i) => i),
+      [T],
+      "int64",
+    );
+  const apartBy = o.packing && sameText(o.packing.segments);
   const tables =
     c.rotary &&
     rotaryTables(ids.graph, T, frequenciesFor(c.rotary, T), { amplitude: c.rotary.amplitude });
@@ -266,11 +274,21 @@ export function hiddenStates(c: ModelShape, p: Params, ids: Tensor, o: BlockOpti
     const { watch } = o;
     const out = causalAttention(turn(q), turn(k), v, attentionScale(c, l), {
       window: c.windows[l]!,
+      ...(apartBy && { bias: apartBy }),
       onWeights: watch && ((weights) => watch(`attention.${l}`, weights)),
     }); // (B, H, T, D)
     return reshape(transpose(out, [0, 2, 1, 3]), [B * T, H * D]);
   };
   return blocks(c, p, embed(c, p, ids, positions), attend, o);
+}
+
+/** Segments (B, T) -> (B, 1, T, T): 0 within a text, -1e9 from one to another. */
+function sameText(segments: Tensor): Tensor {
+  const [B, T] = segments.shape as [number, number];
+  const g = segments.graph;
+  const [a, b] = [reshape(segments, [B, 1, T, 1]), reshape(segments, [B, 1, 1, T])];
+  const same = g.op("Equal", [a, b], [[B, 1, T, T]], {}, { dtype: "bool" })[0]!;
+  return mul(sub(cast(same, "float32"), 1), 1e9);
 }
 
 /** Logits of hidden rows (N, d) -> (N, V), by the head or the tied embedding. */

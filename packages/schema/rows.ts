@@ -52,3 +52,73 @@ export const TextSource = z.strictObject({
 });
 export type TextSource = z.infer<typeof TextSource>;
 export const textSources = rowSchema("text-source@1", TextSource);
+
+/** A weight that a row may have; 1 where it does not say. */
+const weight = z
+  .number()
+  .nonnegative()
+  .optional()
+  .describe("what it counts in a loss; 1 if absent");
+
+/** A better and a worse response to one prompt, as TRL's preference sets have it; other fields are kept. */
+export const ChosenRejected = z.looseObject({
+  prompt: z.string(),
+  chosen: z.string(),
+  rejected: z.string(),
+  weight,
+});
+/** Two responses with a preference: by its probability, or by which was chosen. */
+export const PreferenceRow = z.union([LabelledPair, ChosenRejected]);
+export type PreferenceRow = z.infer<typeof PreferenceRow>;
+export const preferenceRows = rowSchema("preference@1", ChosenRejected);
+
+/** Two texts with a distribution over K ordered outcomes, from "a is much better" to "b is much better"; the middle one of an odd K is a tie. */
+export const GradedPair = z.looseObject({
+  passage: z.string(),
+  a: z.string(),
+  b: z.string(),
+  grades: z.array(z.number().nonnegative()).min(2).describe("a share or a count of each outcome"),
+  weight,
+});
+export type GradedPair = z.infer<typeof GradedPair>;
+export const gradedPairs = rowSchema("graded-pair@1", GradedPair);
+
+/** Texts after one passage in the order that somebody gave them: 0 is the best, equal places are ties. */
+export const RankedTexts = z.looseObject({
+  passage: z.string(),
+  texts: z.array(z.string()).min(2),
+  places: z.array(z.int().nonnegative()).min(2).describe("of each text; 0 is the best"),
+  weight,
+});
+export type RankedTexts = z.infer<typeof RankedTexts>;
+export const rankedTexts = rowSchema("ranked-texts@1", RankedTexts);
+
+/** A solution in steps, each with the probability that it is right. Steps after the last label are not learned from. */
+export const LabelledSteps = z.looseObject({
+  prompt: z.string(),
+  steps: z.array(z.string().min(1)).min(1),
+  labels: z.array(z.union([z.boolean().transform(Number), z.number().min(0).max(1)])).min(1),
+  weight,
+});
+export type LabelledSteps = z.infer<typeof LabelledSteps>;
+export const labelledSteps = rowSchema("labelled-steps@1", LabelledSteps);
+
+/** One response that somebody liked or not: thumbs (KTO). */
+export const ThumbRow = z.looseObject({
+  prompt: z.string(),
+  completion: z.string(),
+  label: z.boolean().describe("true: desirable"),
+  weight,
+});
+export type ThumbRow = z.infer<typeof ThumbRow>;
+export const thumbRows = rowSchema("thumb@1", ThumbRow);
+
+const Message = z.looseObject({ role: z.string(), content: z.string() });
+/** What to learn to write: a response after a prompt, a chat whose assistant turns count, or a text. */
+export const Demonstration = z.union([
+  z.looseObject({ prompt: z.string(), completion: z.string(), weight }),
+  z.looseObject({ messages: z.array(Message).min(1), weight }),
+  z.looseObject({ text: z.string(), weight }),
+]);
+export type Demonstration = z.infer<typeof Demonstration>;
+export const demonstrations = rowSchema("demonstration@1", Demonstration);

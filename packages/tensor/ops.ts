@@ -382,6 +382,8 @@ export function causalAttention(
   scale: number,
   o: {
     readonly window?: number | null;
+    /** added to the scores before the softmax, broadcast to (B, H, T, T); no gradient goes into it */
+    readonly bias?: Tensor;
     /** is shown the weights (B, H, T, T), to read; no gradient goes through what is made of them */
     readonly onWeights?: ((weights: Tensor) => void) | undefined;
   } = {},
@@ -409,7 +411,8 @@ export function causalAttention(
     [q, k, v],
     () => {
       const scores = apart(bmm(group(q), k, { transB: true, alpha: scale }));
-      weights = softmax(add(scores, mask));
+      const masked = add(scores, mask);
+      weights = softmax(o.bias ? add(masked, o.bias) : masked);
       o.onWeights?.(weights);
       return [apart(bmm(group(weights), v))] as const;
     },

@@ -1,0 +1,207 @@
+/**
+ * Kahneman-Tversky optimisation (Ethayarajh et al. 2024, eq. 8): single responses that somebody liked or not, no pairs.
+ * How much better a response is than expected counts, and losses may count more than gains. What is expected, z0, is the
+ * KL to the reference, estimated as in the paper by each prompt with the next row's response, and never below 0.
+ * Differences from the paper: z0 is read before the step in a pass of its own, so that rows may be split at will.
+ * Run: npm run tiller -- train kto THUMBS.jsonl --base models/base --out DIR
+ */
+import { z } from "zod";
+import { copyParams, encodeAfter, encodePrompt, paramSpecs } from "@tiller/lm";
+import {
+  CheckpointRef,
+  DatasetRef,
+  defineJob,
+  type JobContext,
+  metric,
+  NewCheckpoint,
+  rng,
+  ThumbRow,
+  TillerError,
+} from "@tiller/schema";
+import { div, mul, reshape, sigmoid, State, sub, sum, type Tensor } from "@tiller/tensor";
+import { type Batch, bucket } from "./batch.ts";
+import { train } from "./job.ts";
+import { nextTokens } from "./losses.ts";
+import { loadModel } from "./model.ts";
+import { rateAt } from "./schedules.ts";
+import { Logprober } from "./score.ts";
+import type { Forward, Loss } from "./step.ts";
+import { Trainer } from "./trainer.ts";
+
+export const KtoConfig = z.strictObject({
+  epochs: z.int().positive().default(1).describe("passes over the rows"),
+  batch: z.int().min(2).default(32).describe("rows a step"),
+  micro: z.int().positive().optional().describe("rows at a time, for less memory"),
+  lr: z.number().positive().default(1e-4).describe("peak learning rate, linear to 0"),
+  warmup: z.number().min(0).max(1).default(0.1).describe("part of the steps of a linear rise"),
+  beta: z.number().positive().default(0.1).describe("how dear it is to move from the reference"),
+  desirable: z.number().positive().default(1).describe("what a liked response counts"),
+  undesirable: z.number().positive().default(1).describe("what a disliked response counts"),
+  endOfText: z.boolean().default(true).describe("the end-of-text token is learned as well"),
+  saveEvery: z.int().positive().default(50).describe("steps"),
+});
+const Input = z.strictObject({
+  config: KtoConfig,
+  base: CheckpointRef,
+  thumbs: DatasetRef.describe("rows of prompt, completion and whether it is desirable"),
+  maxTokens: z.int().min(2).describe("of a prompt and its response together; longer rows are cut"),
+  seed: z.int(),
+});
+export const ktoJob = defineJob({
+  kind: "kto",
+  module: import.meta.url,
+  input: Input,
+  output: NewCheckpoint,
+  run: kto,
+  metrics: {
+    loss: metric("training", "Loss", { better: "down" }),
+    likedReward: metric("liked", "Implicit reward", { better: "up" }),
+    dislikedReward: metric("disliked", "Implicit reward", { better: "down" }),
+    z0: metric("expected", "KL to the reference", { unit: "nats a response" }),
+    gradNorm: metric("norm", "Gradient norm"),
+    lr: metric("rate", "Learning rate"),
+    shortened: metric("prompt cut at its beginning", "Rows that had to change", { unit: "rows" }),
+    leftOut: metric("empty or too long", "Rows that had to change", { unit: "rows" }),
+  },
+});
+
+interface Thumb {
+  readonly query: readonly number[];
+  readonly response: readonly number[];
+  readonly liked: boolean;
+  readonly weight: number;
+  reference: number;
+}
+
+/** Summed log-probs (B) of the responses. */
+function rowLogprobs({ batch, hidden, logprobs }: Forward): Tensor {
+  const { ids, labels, weights } = batch as Record<"ids" | "labels" | "weights", Tensor>;
+  const [B, T] = ids.shape as [number, number];
+  const each = logprobs(hidden(ids), reshape(labels, [B * T]));
+  return sum(mul(reshape(each, [B, T]), weights), [1]);
+}
+/** weight (lambda - lambda s(+-beta (r - z0))): ids, labels, weights (B, T); reference, liked, lambda, z0, weight (B). */
+export const ktoLoss = (beta: number): Loss =>
+  Object.assign(
+    (f: Forward) => {
+      const { reference, liked, lambda, z0, weight } = f.batch as Record<string, Tensor>;
+      const logps = rowLogprobs(f);
+      const ratios = sub(logps, reference!); // (B)
+      const sign = sub(mul(liked!, 2), 1); // 1 where liked, -1 where not
+      const value = sigmoid(mul(mul(sub(ratios, z0!), sign), beta));
+      const each = mul(lambda!, sub(f.g.scalar(1), value));
+      const loss = div(sum(mul(each, weight!)), sum(weight!));
+      return { loss, metrics: { rewards: mul(ratios, beta) } };
+    },
+    { normaliser: (b: Batch) => Array.from(b["weight"]!.data).reduce((n, w) => n + w, 0) },
+  );
+
+export async function kto(input: z.infer<typeof Input>, job: JobContext): Promise<NewCheckpoint> {
+  const { config: c, seed } = input;
+  const base = await loadModel(job.checkpoint(input.base));
+  const { tokenizer } = base;
+  const counts = { shortened: 0, leftOut: 0 };
+  const rows: Thumb[] = (await job.rows(input.thumbs, ThumbRow)).flatMap((r) => {
+    const end = c.endOfText ? [tokenizer.eos] : [];
+    const response = [...encodeAfter(tokenizer, r.prompt, r.completion), ...end];
+    const most = input.maxTokens - response.length;
+    if (response.length === end.length || most < tokenizer.start.length + 1) {
+      counts.leftOut++;
+      return [];
+    }
+    const { ids: query, cut } = encodePrompt(tokenizer, r.prompt, { most });
+    if (cut) counts.shortened++;
+    return [{ query, response, liked: r.label, weight: r.weight ?? 1, reference: 0 }];
+  });
+  const B = c.batch;
+  if (rows.length < B)
+    throw new TillerError(
+      "no_labels",
+      `${rows.length} rows can be learned from (${counts.leftOut} are empty or longer than maxTokens ${input.maxTokens}), a step takes ${B}. Give more, or a smaller batch.`,
+    );
+  const perEpoch = Math.floor(rows.length / B); // the rest waits for the next epoch's order
+  const steps = perEpoch * c.epochs;
+  const specs = paramSpecs(base.shape);
+  const state = new State();
+  copyParams(base.state, state, specs);
+  using trainer = new Trainer(
+    { ...base, specs, state },
+    { seed, optimiser: { kind: "adamw", clip: 1 } },
+  );
+  const batchOf = (of: readonly Thumb[]): Batch =>
+    nextTokens(
+      of.map((r) => ({ tokens: [...r.query, ...r.response], from: r.query.length })),
+      { length: bucket(input.maxTokens, base.shape.positions) },
+    );
+  const dims = { B, T: input.maxTokens, R: input.maxTokens };
+  using before = new Logprober({ ...base, specs }, dims, 1);
+  using now = new Logprober(trainer.model, dims, 1);
+  const read = (by: Logprober, of: readonly Thumb[]): number[] => {
+    const [queries, responses] = [of.map((r) => r.query), of.map((r) => r.response)];
+    const each = by.logprobs(queries, responses);
+    return of.map((r, b) =>
+      each.subarray(b * dims.R, b * dims.R + r.response.length).reduce((n, l) => n + l, 0),
+    );
+  };
+  for (let i = 0; i < rows.length; i += B) {
+    const part = rows.slice(i, i + B);
+    read(before, part).forEach((l, k) => (part[k]!.reference = l));
+  }
+  // a prompt with the next row's response: what the policy makes likelier whatever the prompt
+  const order = (epoch: number) => rng(seed, "epoch", epoch).shuffle(rows);
+  const swapped = (of: readonly Thumb[]): Thumb[] =>
+    of.map((r, i) => ({ ...r, response: of[(i + 1) % of.length]!.response })).filter(fits);
+  const fits = (r: Thumb) => r.query.length + r.response.length <= input.maxTokens;
+  const loss = ktoLoss(c.beta);
+
+  await train(job, trainer, {
+    name: "kto",
+    step: "step",
+    steps,
+    saveEvery: c.saveEvery,
+    lr: c.lr,
+    Loop: z.null(),
+    start: null,
+    run: (step) => {
+      const [epoch, k] = [Math.floor((step - 1) / perEpoch), (step - 1) % perEpoch];
+      const of = order(epoch).slice(k * B, k * B + B);
+      const others = swapped(of);
+      let z0 = 0;
+      if (others.length) {
+        const then = read(before, others);
+        const ratios = read(now, others).map((l, i) => l - then[i]!);
+        z0 = Math.max(0, ratios.reduce((n, r) => n + r, 0) / others.length);
+      }
+      const field = (data: number[]) => ({ shape: [B], data });
+      const batch = {
+        ...batchOf(of),
+        reference: field(of.map((r) => r.reference)),
+        liked: field(of.map((r) => Number(r.liked))),
+        lambda: field(of.map((r) => (r.liked ? c.desirable : c.undesirable))),
+        z0: field(of.map(() => z0)),
+        weight: field(of.map((r) => r.weight)),
+      };
+      const warmup = Math.ceil(c.warmup * steps);
+      const lr = c.lr * rateAt({ shape: "linear", steps, warmup, end: 0 }, step);
+      const out = trainer.forwardBackward(batch, loss, c.micro ? { micro: c.micro } : {});
+      const { gradNorm } = trainer.optimStep({ lr });
+      const side = (liked: boolean) => {
+        const at = of.flatMap((r, i) => (r.liked === liked ? [out.metrics["rewards"]![i]!] : []));
+        return at.length ? { mean: at.reduce((a, b) => a + b, 0) / at.length } : undefined;
+      };
+      const [up, down] = [side(true), side(false)];
+      const metrics = {
+        loss: out.loss,
+        ...(up && { likedReward: up.mean }),
+        ...(down && { dislikedReward: down.mean }),
+        z0,
+        gradNorm,
+        lr,
+        ...(step === 1 && counts),
+      };
+      return { metrics, note: `loss ${out.loss.toFixed(3)}`, loop: null };
+    },
+  });
+  const metrics = { rows: rows.length, ...counts };
+  return trainer.saveModel(job.out, { role: "policy", metrics, config: { ...c, seed } });
+}

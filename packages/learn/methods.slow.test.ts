@@ -1,0 +1,158 @@
+/** Every method on a model small enough for a test: it learns what its rows teach, begins as its paper says, and goes on to the bit. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { JobDef } from "@tiller/schema";
+import { rng } from "@tiller/schema";
+import { dpoJob } from "./dpo.ts";
+import { context, runJob } from "./fixtures/context.ts";
+import { saveSmallModel, smallConfig } from "./fixtures/small-model.ts";
+import { grpoJob } from "./grpo.ts";
+import { ipoJob } from "./ipo.ts";
+import { ktoJob } from "./kto.ts";
+import { orpoJob } from "./orpo.ts";
+import { ppoJob } from "./ppo.ts";
+import { reinforcePlusPlusJob } from "./reinforce-plus-plus.ts";
+import { rewardJob } from "./reward.ts";
+import { rlooJob } from "./rloo.ts";
+import { robustDpoJob } from "./robust-dpo.ts";
+import { sftJob } from "./sft.ts";
+import { simpoJob } from "./simpo.ts";
+
+const dir = mkdtempSync(path.join(tmpdir(), "tiller-methods-"));
+const untaught = path.join(dir, "untaught");
+const base = path.join(dir, "taught", "checkpoint");
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const words = ["good", "hope", "war", "sea", "whale", "night"];
+const prompts = ["The ship lay still.", "We looked at the sea.", "He spoke.", "Call me."];
+const random = rng(7, "rows");
+const pairs = Array.from({ length: 64 }, () => {
+  const [a, b] = random.shuffle(words);
+  const best = a === "hope" || b === "hope" ? "hope" : undefined;
+  return {
+    prompt: random.choose(prompts),
+    chosen: ` It was ${best ?? a}.`,
+    rejected: ` It was ${best === b ? a : b}.`,
+    weight: best ? 1 : 0.01,
+  };
+});
+const labelled = pairs.map((p) => ({
+  task: "",
+  judgments: [],
+  passage: p.prompt,
+  a: p.rejected,
+  b: p.chosen,
+  pB: 0.95,
+  weight: p.weight,
+}));
+const datasets = {
+  pairs,
+  labelled,
+  thumbs: pairs.flatMap((p) => [
+    { prompt: p.prompt, completion: p.chosen, label: true, weight: p.weight },
+    { prompt: p.prompt, completion: p.rejected, label: false, weight: p.weight },
+  ]),
+  said: Array.from({ length: 240 }, (_, i) => ({
+    prompt: prompts[i % prompts.length]!,
+    completion: ` It was ${words[i % words.length]!}.`,
+  })),
+  shown: pairs.map((p) => ({ prompt: p.prompt, completion: " It was hope." })),
+  prompts: prompts.map((prompt) => ({ prompt })),
+};
+beforeAll(async () => {
+  await saveSmallModel(untaught, smallConfig({ layers: 1, positions: 64 }));
+  const teach = { config: { batch: 16, epochs: 4, lr: 1e-2, validation: 0 }, seed: 1 };
+  await runJob(
+    sftJob,
+    { ...teach, base: untaught, demonstrations: "said", maxTokens: 32 },
+    context(path.join(dir, "taught"), datasets).job,
+  );
+  const { job } = context(path.join(dir, "reward"), datasets);
+  const config = { batch: 8, epochs: 6, lr: 3e-3 };
+  await runJob(rewardJob, { config, base, pairs: "labelled", maxTokens: 32, seed: 1 }, job);
+});
+const reward = path.join(dir, "reward", "checkpoint");
+
+const bytes = (name: string) =>
+  readFileSync(path.join(dir, name, "checkpoint", "model.safetensors"));
+/** runs it, then kills it at `pass` of its fault point and runs on: the same bytes */
+async function twice(job: JobDef, input: object, point: string, pass: number) {
+  const name = job.kind;
+  const whole = context(path.join(dir, name), datasets);
+  await runJob(job, input, whole.job);
+  const again = `${name}-again`;
+  const dying = context(path.join(dir, again), datasets, { point, pass });
+  await expect(runJob(job, input, dying.job)).rejects.toThrow("killed");
+  await runJob(job, input, context(path.join(dir, again), datasets).job);
+  expect(bytes(again).equals(bytes(name))).toBe(true);
+  return whole.metrics;
+}
+
+const learning = { batch: 8, lr: 3e-3, saveEvery: 3, evalEvery: 4 };
+const onPairs = { base, pairs: "pairs", maxTokens: 32, seed: 1 };
+test.each([
+  { job: dpoJob as JobDef, own: { epochs: 2 }, first: Math.LN2, margin: 0.3 },
+  { job: ipoJob as JobDef, own: { epochs: 2 }, first: 25, margin: 0.1 },
+  { job: robustDpoJob as JobDef, own: { epochs: 2, flipped: 0.1 }, first: Math.LN2, margin: 0.3 },
+  { job: simpoJob as JobDef, own: { epochs: 2 }, first: undefined, margin: 0.3 },
+  { job: orpoJob as JobDef, own: { epochs: 2, lambda: 1 }, first: undefined, margin: 0.1 },
+])(
+  "$job.kind prefers what was chosen, and goes on to the bit",
+  async ({ job, own, first, margin }) => {
+    const config = { ...learning, ...own, micro: 3 };
+    const metrics = await twice(job, { ...onPairs, config }, `${job.kind}.step`, 5);
+    if (first !== undefined) expect(metrics[0]!["loss"]).toBeCloseTo(first, 3);
+    expect(metrics.at(-1)!["margin"]! - metrics[0]!["margin"]!).toBeGreaterThan(margin);
+    expect(metrics.at(-1)!["validationLoss"]).toBeLessThan(metrics[0]!["loss"]!);
+  },
+);
+
+test("KTO: loss 1/2 at the reference, liked above disliked, and to the bit", async () => {
+  const config = { batch: 8, lr: 3e-3, epochs: 3, saveEvery: 4 };
+  const input = { config, base, thumbs: "thumbs", maxTokens: 32, seed: 1 };
+  const metrics = await twice(ktoJob as JobDef, input, "kto.step", 6);
+  expect(metrics[0]!["loss"]).toBeCloseTo(0.5, 5);
+  expect(metrics[0]!["z0"]).toBeCloseTo(0, 4);
+  const last = metrics.at(-1)!;
+  expect(last["likedReward"]! - last["dislikedReward"]!).toBeGreaterThan(0.2);
+});
+
+test.each([false, true])("SFT learns to say it (packed: %s), and to the bit", async (packing) => {
+  const config = { batch: packing ? 2 : 8, lr: 1e-2, epochs: 5, saveEvery: 4, packing };
+  const input = { config, base: untaught, demonstrations: "shown", maxTokens: 64, seed: 1 };
+  const job = { ...sftJob, kind: `sft-${packing}` } as JobDef;
+  const metrics = await twice(job, input, "sft.step", 6);
+  expect(metrics.at(-1)!["validationLoss"]).toBeLessThan(0.5);
+  if (packing) expect(metrics[0]!["filled"]).toBeGreaterThan(0.7);
+});
+
+const continuation = { maxTokens: 8, minTokens: 2, temperature: 1 };
+const sampled = { base, reward, prompts: "prompts", maxPrompt: 16, seed: 1, continuation };
+const rolling = { iterations: 10, batch: 32, minibatch: 16, lr: 4e-3, saveEvery: 2, stopKl: 1e6 };
+const behind = { refreshEvery: 2, samplerBits: 8, recompute: true, importance: "truncated" };
+test.each([
+  { job: grpoJob as JobDef, own: { beta: 0.01 } },
+  { job: grpoJob as JobDef, name: "dr-grpo", own: { beta: 0.01, style: "dr" } },
+  { job: grpoJob as JobDef, name: "grpo-behind", own: { beta: 0.01, ...behind } },
+  { job: rlooJob as JobDef, own: { beta: 0.01 } },
+  { job: rlooJob as JobDef, name: "rloo-behind", own: { beta: 0.01, ...behind } },
+  { job: reinforcePlusPlusJob as JobDef, own: { beta: 0.01 } },
+  { job: ppoJob as JobDef, name: "ppo-shared", own: { beta: 0.01, klTarget: 0 } },
+  {
+    job: ppoJob as JobDef,
+    name: "ppo-separate",
+    own: { beta: 0.01, klTarget: 0, critic: "separate", whitenAdvantages: "minibatch" },
+  },
+  { job: ppoJob as JobDef, name: "ppo-behind", own: { beta: 0.01, klTarget: 0, ...behind } },
+])("$job.kind $name raises the score and goes on to the bit", async ({ job, name, own }) => {
+  const named = { ...job, kind: name ?? job.kind };
+  const input = { ...sampled, config: { ...rolling, ...own } };
+  const metrics = await twice(named, input, `${job.kind}.iteration`, 5);
+  expect(metrics[0]!["kl"]).toBeCloseTo(0, 4);
+  if (!("samplerBits" in own)) expect(metrics[0]!["firstApproxKl"]).toBeLessThan(1e-9);
+  else expect(metrics[1]!["staleness"]).toBeGreaterThan(0);
+  const mean = (of: typeof metrics) => of.reduce((n, m) => n + m["score"]!, 0) / of.length;
+  expect(mean(metrics.slice(-3)) - mean(metrics.slice(0, 3))).toBeGreaterThan(0.2);
+});

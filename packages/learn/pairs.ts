@@ -1,0 +1,75 @@
+/** Two responses to one prompt as tokens: nothing is cut or left out without being counted. */
+import { z } from "zod";
+import { encodeAfter, encodePrompt, type Tokenizer } from "@tiller/lm";
+import { type LabelledPair, TillerError } from "@tiller/schema";
+import type { Continued } from "./score.ts";
+
+export const Long = z
+  .enum(["cut", "leave out", "refuse"])
+  .default("cut")
+  .describe(
+    "pairs longer than maxTokens: their passage loses its beginning, both sides alike, or they are left out, or nothing is trained",
+  );
+export type Long = z.infer<typeof Long>;
+type Pair = Pick<LabelledPair, "passage" | "a" | "b" | "pB" | "weight">;
+export interface Compared {
+  readonly a: Continued;
+  readonly b: Continued;
+  /** probability that b is better */
+  readonly pB: number;
+  /** what it counts in the loss */
+  readonly weight: number;
+}
+
+/**
+ * Pairs as tokens. The passage is encoded as a prompt is when it is served, and its continuations as what goes on after
+ * it. Counts what had to change: nothing is cut or left out in silence.
+ */
+export function encodePairs(
+  tokenizer: Tokenizer,
+  pairs: readonly Pair[],
+  o: { readonly maxTokens: number; readonly long: Long; readonly endOfText?: boolean },
+) {
+  const counts = { shortened: 0, leftOut: 0, same: 0, empty: 0 };
+  const rows: Compared[] = [];
+  for (const [i, p] of pairs.entries()) {
+    const [a, b] = [p.a, p.b].map((text) => encodeAfter(tokenizer, p.passage, text)) as [
+      number[],
+      number[],
+    ];
+    if (!a.length || !b.length) counts.empty++;
+    else if (a.length === b.length && a.every((id, t) => id === b[t])) counts.same++;
+    else {
+      const longest = Math.max(a.length, b.length);
+      // room for the passage; less than its begin-of-text token and one of its own is none
+      const most = o.maxTokens - longest;
+      const whole = encodePrompt(tokenizer, p.passage);
+      const fits = whole.ids.length <= most;
+      if (!fits && o.long === "refuse")
+        throw new TillerError(
+          "too_long",
+          `pair ${i} has a passage of ${whole.ids.length} tokens and a continuation of ${longest}: more than maxTokens, ${o.maxTokens}. Raise it, or let long be "cut" or "leave out".`,
+        );
+      if (!fits && (o.long === "leave out" || most < tokenizer.start.length + 1)) {
+        counts.leftOut++;
+        continue;
+      }
+      const { ids: query, cut } = fits ? whole : encodePrompt(tokenizer, p.passage, { most });
+      if (cut) counts.shortened++;
+      rows.push({
+        a: { query, response: a },
+        b: { query, response: b },
+        pB: p.pB,
+        weight: p.weight ?? 1,
+      });
+    }
+  }
+  if (pairs.length && !rows.length)
+    throw new TillerError(
+      "no_pairs",
+      `none of ${pairs.length} pairs is left: ${said(counts)}, with maxTokens ${o.maxTokens}. Raise it, or look at the pairs.`,
+    );
+  return { rows, counts };
+}
+export const said = (n: ReturnType<typeof encodePairs>["counts"]): string =>
+  `${n.leftOut} too long, ${n.same} with the same text on both sides, ${n.empty} with an empty one`;

@@ -1,0 +1,109 @@
+/**
+ * REINFORCE++ (Hu et al. 2025): PPO's clipped surrogate and KL in every token's reward, but no critic; advantages are
+ * rewards to go, whitened over the whole rollout batch. One response a prompt.
+ * Run: npm run tiller -- train reinforce-plus-plus PROMPTS.jsonl --base models/base --reward DIR --out DIR
+ */
+import { z } from "zod";
+import { defineJob, type JobContext, NewCheckpoint, rng } from "@tiller/schema";
+import { sumOf } from "./episodes.ts";
+import { rewardsToGo, whiten } from "./formulas.ts";
+import { train } from "./job.ts";
+import {
+  checkSizes,
+  openPolicy,
+  passes,
+  policyGradient,
+  policyInput,
+  policyMetrics,
+  showSamples,
+} from "./policy-gradient.ts";
+import { surrogateLoss } from "./surrogate.ts";
+
+export const ReinforcePlusPlusConfig = z
+  .strictObject({
+    ...policyGradient,
+    epochs: z.int().positive().default(1).describe("passes over each rollout batch"),
+    clip: z.number().positive().default(0.2).describe("of the ratio of each token"),
+    gamma: z.number().min(0).max(1).default(1).describe("discount a token"),
+    beta: z.number().nonnegative().default(0.05).describe("of each token's KL, in its reward"),
+  })
+  .check(checkSizes);
+const Input = policyInput(ReinforcePlusPlusConfig);
+export const reinforcePlusPlusJob = defineJob({
+  kind: "reinforce-plus-plus",
+  module: import.meta.url,
+  input: Input,
+  output: NewCheckpoint,
+  run: reinforcePlusPlus,
+  metrics: policyMetrics,
+});
+
+export async function reinforcePlusPlus(
+  input: z.infer<typeof Input>,
+  job: JobContext,
+): Promise<NewCheckpoint> {
+  const { config: c, seed, continuation } = input;
+  const [B, R] = [c.batch, continuation.maxTokens];
+  const sizes = { R, T: input.maxPrompt + R };
+  using run = await openPolicy(input, job);
+  const { trainer, collector, prompts } = run;
+  const loss = surrogateLoss(
+    { clip: c.clip, clipHigh: c.clip, ratio: "token", average: "tokens", beta: 0 },
+    continuation.temperature,
+  );
+
+  const Loop = z.record(z.string(), z.number()).describe("metrics of the last iteration");
+  const last = await train(job, trainer, {
+    name: "reinforce-plus-plus",
+    step: "iteration",
+    steps: c.iterations,
+    saveEvery: c.saveEvery,
+    lr: c.lr,
+    Loop,
+    start: {},
+    run: (iteration) => {
+      const started = performance.now();
+      const random = rng(seed, "reinforce-plus-plus", iteration);
+
+      // 1. a response to each of B prompts, and its score
+      const queries = Array.from({ length: B }, () => random.choose(prompts));
+      const rngs = queries.map((_, b) => rng(seed, "reinforce-plus-plus", iteration, b));
+      const made = collector.collect(iteration, queries, rngs);
+      const collected = performance.now();
+
+      // 2. the KL penalty at every token, the score at the last; what is still to come, whitened
+      const rewards = made.kl.map((k) => -c.beta * k);
+      made.episodes.forEach((e, b) => (rewards[b * R + e.response.length - 1]! += made.score[b]!));
+      const toGo = new Float32Array(B * R);
+      made.episodes.forEach((e, b) => {
+        const own = rewards.subarray(b * R, b * R + e.response.length);
+        toGo.set(rewardsToGo(own, c.gamma), b * R);
+      });
+      const advantages = whiten(toGo, made.mask);
+
+      // 3. clipped updates
+      const { episodes, mask, old, reference, importance } = made;
+      const arrays = { mask, old, reference, importance, advantages };
+      const logged = passes(c, { trainer, episodes, arrays, loss, random, sizes });
+      const ended = performance.now();
+      showSamples(job, iteration, c, made, { tokenizer: run.reference.tokenizer, R });
+      const [score, kl] = [made.metrics["score"]!, made.metrics["kl"]!];
+      const metrics: Record<string, number> = {
+        ...made.metrics,
+        rlhfReward: score - (c.beta * sumOf(made.kl)) / B,
+        ...logged,
+        shortened: run.shortened,
+        update: (ended - collected) / 1000,
+        episodesPerSecond: B / ((ended - started) / 1000),
+      };
+      return {
+        metrics,
+        note: `reward ${score.toFixed(2)}, KL ${kl.toFixed(1)} nats`,
+        loop: metrics,
+        ...(kl > c.stopKl && { stop: `KL ${kl.toFixed(1)} nats` }),
+      };
+    },
+  });
+  const metrics = { score: last["score"]!, kl: last["kl"]! };
+  return trainer.saveModel(job.out, { role: "policy", metrics, config: { ...c, seed } });
+}
