@@ -1,13 +1,24 @@
 /** From judgments to models: formulas, and one flat file an algorithm. */
+export { DpoConfig, dpoJob } from "./dpo.ts";
 export { estimate, EstimateOptions, measureSteps } from "./estimate.ts";
 export { evaluateJob } from "./evaluate.ts";
 export * from "./formulas.ts";
+export { GrpoConfig, grpoJob } from "./grpo.ts";
+export { IpoConfig, ipoJob } from "./ipo.ts";
+export { KtoConfig, ktoJob } from "./kto.ts";
 export { loadModel, type Model } from "./model.ts";
+export { OrpoConfig, orpoJob } from "./orpo.ts";
 export { Continuation } from "./rollout.ts";
 export { PpoConfig, ppoJob } from "./ppo.ts";
+export { ppoAs } from "./ppo-as.ts";
 export { PretrainConfig, pretrainJob } from "./pretrain.ts";
+export { ReinforcePlusPlusConfig, reinforcePlusPlusJob } from "./reinforce-plus-plus.ts";
 export { RewardConfig, rewardJob } from "./reward.ts";
+export { RlooConfig, rlooJob } from "./rloo.ts";
+export { RobustDpoConfig, robustDpoJob } from "./robust-dpo.ts";
 export { sampleJob } from "./sample.ts";
+export { SftConfig, sftJob } from "./sft.ts";
+export { SimpoConfig, simpoJob } from "./simpo.ts";
 export {
   comparisonLoss,
   nextTokenLoss,

@@ -120,7 +120,7 @@ test("KTO: loss 1/2 at the reference, liked above disliked, and to the bit", asy
 });
 
 test.each([false, true])("SFT learns to say it (packed: %s), and to the bit", async (packing) => {
-  const config = { batch: packing ? 2 : 8, lr: 1e-2, epochs: 5, saveEvery: 4, packing };
+  const config = { batch: packing ? 1 : 8, lr: 1e-2, epochs: 5, saveEvery: 4, packing };
   const input = { config, base: untaught, demonstrations: "shown", maxTokens: 64, seed: 1 };
   const job = { ...sftJob, kind: `sft-${packing}` } as JobDef;
   const metrics = await twice(job, input, "sft.step", 6);
