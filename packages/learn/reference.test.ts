@@ -3,7 +3,7 @@ import { test } from "vitest";
 import { z } from "zod";
 import { expectTold, readReference, Told } from "./fixtures/reference-model.ts";
 import { comparisonLoss, type Field, nextTokenLoss, nextTokens, tokens } from "./index.ts";
-import { ppoLoss } from "./ppo.ts";
+import { ppoLoss } from "./ppo-loss.ts";
 
 const Tokens = z.array(z.int());
 const Table = z.array(z.array(z.number()));
@@ -95,8 +95,9 @@ test("PPO, policy and value on one trunk, with ratios and values on both sides o
     mask: rectangle(
       episodes.map((e) => Array.from({ length: R }, (_, t) => Number(t < e.response.length))),
     ),
-    oldLogprobs: rectangle(oldLogprobs),
-    oldValues: rectangle(ppo.oldValues),
+    old: rectangle(oldLogprobs),
+    importance: rectangle(oldLogprobs.map((row) => row.map(() => 1))),
+    values: rectangle(ppo.oldValues),
     advantages: rectangle(ppo.advantages),
     returns: rectangle(ppo.returns),
   };
