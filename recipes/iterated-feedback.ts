@@ -12,7 +12,7 @@ import { evaluateJob, ppoJob, rewardJob, sampleJob } from "@tiller/learn";
 import { labelledPairs, PersonId, promptRows } from "@tiller/schema";
 import { comparison } from "./better-continuations/comparison.ts";
 import { reportOf } from "./iterated-feedback-report.ts";
-import { bookPassages, judgesOf, labelPairs, learning, pairsOf, promptsOf } from "./shared.ts";
+import { judgesOf, labelPairs, learning, pairsOf, passagesOf, promptsOf } from "./shared.ts";
 
 const Config = z.strictObject({
   ...learning,
@@ -48,6 +48,7 @@ const run = async (flow: Flow, config: z.output<typeof Config>) => {
   return { rounds, stopped, best: best?.id ?? null, people: seen.length };
 };
 export const iteratedFeedback = workflow("iterated-feedback@3", Config, run, {
+  asks: (c) => ({ [comparison.name]: c.rounds * (c.train + c.heldout) * c.people }), // at most
   migrate: { "iterated-feedback@2": asItWas(Config) },
 });
 
@@ -58,7 +59,7 @@ export const feedbackRound = workflow(
   async (flow, { config, round, policy, seen }) => {
     const { people, base, continuation, maxPassage: maxPrompt } = config;
     const seed = flow.seed + round;
-    const { train, heldout } = await flow.step("passages", () => bookPassages({ ...config, seed }));
+    const { train, heldout } = await passagesOf(flow, { ...config, seed });
     const prompts = await flow.save("passages", promptsOf(train), promptRows);
 
     const toWrite = { checkpoint: policy, prompts, each: 2, continuation, seed };

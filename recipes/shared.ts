@@ -3,11 +3,13 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { aggregatePairs, flagRaters } from "@tiller/crowd";
-import type { Answered, AskedItem } from "@tiller/flow";
+import type { Answered, AskedItem, Flow } from "@tiller/flow";
 import { Continuation, PpoConfig, RewardConfig } from "@tiller/learn";
 import { loadTokenizer, samplePassages, splitTrainHeldout } from "@tiller/lm";
 import {
   AnswerId,
+  type DatasetId,
+  DatasetRef,
   type JobDef,
   type Judgment,
   type LabelledPair,
@@ -15,7 +17,10 @@ import {
   type NewReport,
   own,
   PersonId,
+  promptRows,
+  rng,
   type TaskId,
+  TillerError,
 } from "@tiller/schema";
 import { declareInputs, inputPath } from "@tiller/store";
 import {
@@ -32,16 +37,20 @@ declareInputs(path.dirname(baseModel)); // what comes with Tiller
 export const learning = {
   base: z
     .string()
+    .meta({ artefact: "checkpoint" })
     .default(baseModel)
     .describe(
       "checkpoint folder of the model to improve: that of a job, or below HOME/inputs or another declared folder",
     ),
+  prompts: DatasetRef.optional().describe(
+    "passages of your own in place of the book's: rows with a prompt, of which the last are held out",
+  ),
   people: z.int().positive().default(3).describe("judgments a pair"),
   minPassage: z.int().positive().default(10).describe("tokens"),
   maxPassage: z.int().positive().default(32).describe("tokens"),
-  continuation: Continuation.prefault({}),
-  reward: RewardConfig.prefault({}),
-  ppo: PpoConfig.prefault({}),
+  continuation: Continuation.prefault({}).describe("how continuations are sampled and cut"),
+  reward: RewardConfig.prefault({}).describe("how the reward model learns from comparisons"),
+  ppo: PpoConfig.prefault({}).describe("how the policy learns from the reward model"),
 };
 
 /** Passages of Moby Dick: some to learn from, some of its held-out part. */
@@ -60,6 +69,23 @@ export async function bookPassages(c: {
     train: samplePassages(book.train, { n: c.train, ...limits }),
     heldout: samplePassages(book.heldout, { n: c.heldout, ...limits }),
   };
+}
+
+/** The book's passages, or those of the dataset that the configuration names. */
+export async function passagesOf(
+  flow: Flow,
+  c: Parameters<typeof bookPassages>[0] & { readonly prompts?: DatasetId | undefined },
+): Promise<{ train: string[]; heldout: string[] }> {
+  if (c.prompts === undefined) return flow.step("passages", () => bookPassages(c));
+  const own = (await flow.rows(c.prompts, promptRows)).map((row) => row.prompt);
+  const left = own.length - c.heldout;
+  if (left < c.train)
+    throw new TillerError(
+      "too_few_rows",
+      `the dataset ${c.prompts.slice(0, 12)} has ${own.length} rows, and ${c.train} to compare and ${c.heldout} held out were asked for. Ask for fewer, or upload more rows.`,
+    );
+  const train = rng(c.seed, "own passages").shuffle(own.slice(0, left)).slice(0, c.train);
+  return { train, heldout: own.slice(left) };
 }
 
 /** Two continuations of each passage, as people compare them. */

@@ -201,12 +201,15 @@ test("the form starts an experiment; the trace cancels it after saying what that
   expect(await seriousFaults(page)).toEqual([]);
   await page.getByRole("link", { name: "Start an experiment" }).click();
   await page.getByRole("button", { name: "Start Small study" }).waitFor();
-  expect(await page.getByRole("button", { name: "Start Small study" }).isDisabled()).toBe(true);
+  expect(await page.getByText("It is needed.").count()).toBe(0); // before anything was touched
+  await page.getByRole("button", { name: "Start Small study" }).click();
+  await page.getByText("It is needed.").waitFor();
   await page.getByLabel(/^book/).fill("Persuasion");
   await page.getByLabel("answers by people").fill("10");
   await shot(page, "start");
   expect(await seriousFaults(page)).toEqual([]);
   await page.getByRole("button", { name: "Start Small study" }).click();
+  await page.getByRole("link", { name: "Trace" }).click();
   await page.getByRole("tree").waitFor();
   const experiment = /experiments\/([^/]+)\/trace/.exec(page.url())![1]!;
   await asked(experiment);

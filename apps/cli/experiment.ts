@@ -28,8 +28,12 @@ const startFlags = {
   agents,
   budget,
   seed: countFlag(z.int()).default(1).describe("of its randomness"),
+  title: flag(given, "TEXT", "its name, in place of its workflow's"),
+  note: flag(given, "TEXT", "what it is to find out"),
+  tags: flag(given, "A,B", "tags, with commas between"),
   ...remoteFlags,
 };
+const forecastFlags = { input, ...remoteFlags };
 const forkFlags = {
   input: flag(given, "JSON|@FILE", "another input of an ask or a workflow"),
   output: flag(given, "JSON|@FILE", "another result of the node"),
@@ -86,8 +90,29 @@ async function start(o: Flags<typeof startFlags>, workflow: string): Promise<str
     agents: Agents.parse(o.agents === undefined ? {} : jsonFlag("agents", o.agents)),
     budget: Budget.parse(o.budget === undefined ? {} : jsonFlag("budget", o.budget)),
     seed: o.seed,
+    ...(o.title === undefined ? {} : { title: o.title }),
+    ...(o.note === undefined ? {} : { note: o.note }),
+    ...(o.tags === undefined ? {} : { tags: o.tags.split(",").map((t) => t.trim()) }),
   };
   return (await remote(o).startExperiment({ body })).experiment;
+}
+
+async function forecast(o: Flags<typeof forecastFlags>, workflow: string): Promise<string> {
+  const given = o.input === undefined ? {} : jsonFlag("input", o.input);
+  const f = await remote(o).forecastExperiment({ body: { workflow, input: given } });
+  if (o.json) return JSON.stringify(f);
+  const hours = (s: number) => `${(s / 3600).toFixed(1)} h`;
+  const asks = (f.asks ?? []).map(
+    (w) =>
+      `${w.answers} answers (${w.kind}): ${w.seconds === null ? "nobody has given one yet, so their time is not known" : `${hours(w.seconds)} of people's time`}${w.pay ? `, ${(w.pay.amount / 100).toFixed(2)} ${w.pay.currency}` : ""}`,
+  );
+  const near = f.nearest
+    ? `${f.nearest.id}, which differs in ${f.nearest.differs.length} settings, took ${f.nearest.minutes.toFixed(1)} min, ${f.nearest.answers} answers, $${f.nearest.money.toFixed(2)}`
+    : `no experiment of ${workflow} has ended here yet`;
+  return [
+    ...(f.asks === null ? ["its workflow does not say beforehand what it asks"] : asks),
+    near,
+  ].join("\n");
 }
 
 async function cancel({ reason: text, ...o }: Flags<typeof why>, node: string): Promise<string> {
@@ -203,6 +228,12 @@ export const experimentCommand = command("experiment", {
   }),
   workflows: verb({ what: "what can be started", flags: remoteFlags, run: saying(workflows) }),
   start: verb({ what: "start one", takes: ["NAME"], flags: startFlags, run: saying(start) }),
+  forecast: verb({
+    what: "what one would cost",
+    takes: ["NAME"],
+    flags: forecastFlags,
+    run: saying(forecast),
+  }),
   cancel: verb({
     what: "an experiment or a node, with all below it",
     takes: takes.node,

@@ -13,6 +13,7 @@ export {
   redeliver,
   setWebhookEnabled,
 } from "./webhooks.ts";
+export { datasetFromFile } from "./dataset-file.ts";
 export {
   addFromFile,
   createFromFile,

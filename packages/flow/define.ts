@@ -165,6 +165,8 @@ export interface Flow {
       readonly compare?: CompareBy;
     },
   ): Promise<void>;
+  /** The rows of a dataset version, each parsed by its schema: what a person uploaded, what an experiment saved. */
+  rows<T>(dataset: DatasetId, as: RowSchema<T>): Promise<T[]>;
   metrics(run: RunId): Promise<MetricPoint[]>;
   report(r: NewReport): Promise<void>;
 }
@@ -197,6 +199,8 @@ export interface WorkflowDef<S extends z.ZodType = z.ZodType, R = unknown> {
   readonly about: string;
   readonly input: S;
   readonly stages: readonly { readonly name: string; readonly title: string }[];
+  /** how many answers it will ask for, by kind of work, where its input tells: for a forecast of its cost */
+  readonly asks: ((input: z.output<S>) => Readonly<Record<string, number>>) | null;
   readonly migrate: Readonly<Record<string, Migrate<z.input<S>>>>;
   readonly run: (flow: Flow, input: z.output<S>) => Promise<R>;
 }
@@ -209,7 +213,7 @@ export function workflow<S extends z.ZodType, R>(
   name: string,
   input: S,
   run: (flow: Flow, input: z.output<S>) => Promise<R>,
-  o: Partial<Pick<WorkflowDef<S, R>, "title" | "about" | "stages" | "migrate">> = {},
+  o: Partial<Pick<WorkflowDef<S, R>, "title" | "about" | "stages" | "asks" | "migrate">> = {},
 ): WorkflowDef<S, R> {
   if (!/^[a-z][a-z0-9-]*@\d+$/.test(name))
     throw new TillerError(
@@ -224,6 +228,7 @@ export function workflow<S extends z.ZodType, R>(
     title: o.title ?? words[0]!.toUpperCase() + words.slice(1),
     about: o.about ?? "",
     stages: o.stages ?? [],
+    asks: o.asks ?? null,
     migrate: o.migrate ?? {},
   };
 }

@@ -42,6 +42,7 @@ interface Call {
 /** What may be asked again when nobody knows whether it happened. */
 const again = new Set<Method>([
   "check",
+  "asks",
   "start",
   "wait",
   "lookForMissed",
@@ -74,6 +75,7 @@ export function fenceFlow(o: FencedOptions): FencedFlow {
     ready: () => fence.first,
     workflows: () => fence.workflows,
     check: (name, input) => call("check", name, input),
+    asks: (name, input) => call("asks", name, input),
     // its id is made here: asked twice, it is one experiment
     start: async (def, input, s = {}) => {
       const name = typeof def === "string" ? def : def.name;

@@ -10,6 +10,7 @@ export {
   type Triggers,
 } from "./triggers.ts";
 export { type FlowServer, launchFlow, type StartOptions } from "./server.ts";
+export { forecastExperiment } from "./forecast.ts";
 export * from "./holds.ts";
 export * from "./nodes.ts";
 export * from "./progress.ts";

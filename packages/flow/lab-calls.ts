@@ -12,6 +12,7 @@ import {
   UNNAMED_ROWS,
 } from "@tiller/schema";
 import {
+  datasetRows,
   endRun,
   getExperiment,
   getMetrics,
@@ -197,6 +198,16 @@ export class LabFlow {
     });
   }
 
+  rows<T>(dataset: DatasetId, as: RowSchema<T>): Promise<T[]> {
+    const { db, home } = this.ops.host.store;
+    return this.ops.given("flow.rows", dataset, () =>
+      this.ops.op("step", `rows ${dataset.slice(0, 12)}`, async () => {
+        const rows = await datasetRows(db, home, dataset);
+        allOf(as, rows, dataset.slice(0, 12));
+        return rows as T[];
+      }),
+    );
+  }
   metrics(run: RunId): Promise<MetricPoint[]> {
     const { db } = this.ops.host.store;
     return this.ops.given("flow.metrics", run, () =>

@@ -65,6 +65,10 @@ export interface StartOptions {
   readonly seed?: number;
   readonly agents?: Agents;
   readonly budget?: Budget;
+  /** its name, else the workflow's; a note and tags */
+  readonly title?: string | undefined;
+  readonly note?: string | undefined;
+  readonly tags?: readonly string[] | undefined;
   readonly carried?: Carried;
   /** people and models answer from this, and nobody else does */
   readonly replay?: Recording;
@@ -79,6 +83,8 @@ export interface FlowServer {
   workflows(): KnownWorkflow[];
   /** Refuses an input that the workflow of this name would refuse. */
   check(workflow: string, input: unknown): Promise<void>;
+  /** How many answers it will ask for by kind of work; null where its workflow does not say. Refuses as `check` does. */
+  asks(workflow: string, input: unknown): Promise<Readonly<Record<string, number>> | null>;
   /** Starts an experiment, or goes on with it when this id is known; by its definition or its name. */
   start<S extends z.ZodType>(
     def: WorkflowDef<S> | string,
@@ -339,7 +345,9 @@ export async function launchFlow(o: {
     await createExperiment(db, {
       id,
       recipe: def.name,
-      title: def.title,
+      title: s.title ?? def.title,
+      note: s.note ?? "",
+      tags: s.tags ?? [],
       seed: s.seed ?? 1,
       config: input,
       stages: def.stages,
@@ -440,6 +448,9 @@ export async function launchFlow(o: {
       seed: old.seed,
       agents: extras.agents,
       budget: extras.budget,
+      title: old.title,
+      note: old.note,
+      tags: old.tags,
       carried,
       origin: { kind: b.kind, experiment, node: b.node, by },
       ...(ends ? { ends } : {}),
@@ -459,6 +470,11 @@ export async function launchFlow(o: {
         }),
       ),
     check: async (name, input) => checkInput(defOf(name), input),
+    asks: async (name, input) => {
+      const def = defOf(name);
+      checkInput(def, input);
+      return def.asks?.(def.input.parse(input)) ?? null;
+    },
     start,
     wait: async (id) => resolveValue(home, await outside(() => resultOf(id))),
     answered: ({ batch, done }) => recorder.answers(batch, done),
@@ -502,6 +518,9 @@ export async function launchFlow(o: {
         seed: old.seed,
         agents: extras.agents,
         budget: extras.budget,
+        title: old.title,
+        note: old.note,
+        tags: old.tags,
         carried,
         origin: { kind: "migrate", experiment, by },
         ...(ends ? { ends } : {}),

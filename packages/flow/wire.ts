@@ -8,6 +8,7 @@ import { KnownWorkflow, type LiveEvent, TillerError } from "@tiller/schema";
 /** What goes over: everything of a flow that gives a promise. */
 export const methods = [
   "check",
+  "asks",
   "start",
   "wait",
   "lookForMissed",

@@ -7,6 +7,7 @@ import {
   Checkpoint,
   Dataset,
   Experiment,
+  type ExperimentLabels,
   type Lineage,
   type MetricDefs,
   MetricPoint,
@@ -48,6 +49,8 @@ export async function createExperiment(
     seed: number;
     config: unknown;
     stages: readonly { name: string; title: string }[];
+    note?: string;
+    tags?: readonly string[];
     agents?: Agents;
     budget?: Budget;
     /** blob of what is known from another experiment */
@@ -58,8 +61,8 @@ export async function createExperiment(
 ): Promise<void> {
   await db.transaction(async (tx) => {
     await tx.run(
-      sql`insert into experiment (id, recipe, title, seed, config, agents, budget, carried, origin, code_revision)
-          values (${e.id}, ${e.recipe}, ${e.title}, ${e.seed}, ${json(e.config)}, ${json(e.agents ?? {})}, ${json(e.budget ?? {})}, ${e.carried ?? null},
+      sql`insert into experiment (id, recipe, title, note, tags, seed, config, agents, budget, carried, origin, code_revision)
+          values (${e.id}, ${e.recipe}, ${e.title}, ${e.note ?? ""}, ${[...(e.tags ?? [])]}, ${e.seed}, ${json(e.config)}, ${json(e.agents ?? {})}, ${json(e.budget ?? {})}, ${e.carried ?? null},
             ${e.origin ? json(e.origin) : null}, ${e.codeRevision ?? null}) on conflict do nothing`,
     );
     for (const [place, s] of e.stages.entries())
@@ -67,6 +70,13 @@ export async function createExperiment(
         sql`insert into stage (experiment, name, place, title) values (${e.id}, ${s.name}, ${place}, ${s.title}) on conflict do nothing`,
       );
   });
+}
+/** What is left out stays. */
+export async function labelExperiment(db: Db, id: string, l: ExperimentLabels): Promise<void> {
+  const n = await db.run(
+    sql`update experiment set title = coalesce(${l.title ?? null}, title), note = coalesce(${l.note ?? null}, note), tags = coalesce(${l.tags ?? null}::text[], tags) where id = ${id}`,
+  );
+  found(n || undefined, "experiment", id);
 }
 export const endExperiment = (
   db: Db,
@@ -124,7 +134,7 @@ export const smallResult = sql`case when pg_column_size(e.result) <= ${SENT_BYTE
 /** Of an experiment in table `e`: nothing in place of a large input, which its root node has. */
 export const smallConfig = sql`case when pg_column_size(e.config) <= ${SENT_BYTES} then e.config else '{}' end`;
 export const resultBytes = sql`coalesce(e.result_bytes, pg_column_size(e.result))`;
-const experimentColumns = sql`e.id, e.recipe, e.title, e.state, e.seed, e.config, e.started_at as "startedAt", e.ended_at as "endedAt", e.error, e.summary, ${smallResult} as result, ${resultBytes} as "resultBytes", e.agents, e.budget, e.origin,
+const experimentColumns = sql`e.id, e.recipe, e.title, e.note, e.tags, e.state, e.seed, e.config, e.started_at as "startedAt", e.ended_at as "endedAt", e.error, e.summary, ${smallResult} as result, ${resultBytes} as "resultBytes", e.agents, e.budget, e.origin,
   coalesce((select jsonb_agg(jsonb_build_object('name', s.name, 'title', s.title, 'state', s.state, 'done', s.done, 'total', s.total, 'note', s.note,
     'startedAt', to_char(s.started_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'endedAt', to_char(s.ended_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'run', s.run) order by s.place)
     from stage s where s.experiment = e.id), '[]') as stages`;
@@ -259,6 +269,15 @@ export const getDataset = async (db: Db, id: string): Promise<Dataset> =>
     await db.maybe(sql`select ${datasetColumns} from dataset where id = ${id}`, Dataset),
     "dataset",
     id,
+  );
+/** The newest first; those whose rows have a schema where it is named. */
+export const listDatasets = (
+  db: Db,
+  o: { schema?: string | undefined; limit: number },
+): Promise<Dataset[]> =>
+  db.many(
+    sql`select ${datasetColumns} from dataset where ${o.schema ?? null}::text is null or schema = ${o.schema ?? null} order by created_at desc, id limit ${o.limit}`,
+    Dataset,
   );
 /** The rows of a dataset as they were saved, from the `offset`th on, `limit` at most. */
 export async function datasetRows(

@@ -3,6 +3,9 @@ import { z } from "zod";
 import { get, Ok, type Operation, post, remove, who } from "./operation.ts";
 import {
   AtNode,
+  ExperimentForecast,
+  ExperimentLabels,
+  ForecastExperiment,
   HoldExperiment,
   MigrateExperiment,
   NewTrigger,
@@ -34,6 +37,18 @@ export const experimentOperations = {
       body: StartExperiment,
       reply: StartedExperiment,
     },
+  ),
+  forecastExperiment: post(
+    "/api/studio/forecast",
+    who.labMachines,
+    "what an experiment with this input would cost; refuses an input that its workflow would refuse",
+    { body: ForecastExperiment, reply: ExperimentForecast },
+  ),
+  labelExperiment: post(
+    "/api/studio/experiments/:id/labels",
+    who.labMachines,
+    "its name, note and tags",
+    { body: ExperimentLabels, reply: Ok },
   ),
   forkExperiment: post(
     "/api/studio/experiments/:id/fork",

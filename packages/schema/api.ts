@@ -33,6 +33,7 @@ import {
   SettleReferral,
 } from "./desk.ts";
 import { Checkpoint, Dataset, Experiment, Lineage, MetricPoint, Run } from "./lab.ts";
+import { NewDataset } from "./rows.ts";
 import { Histogram, Sample } from "./samples.ts";
 import { Report } from "./report.ts";
 import { Promote, ServedModel } from "./served.ts";
@@ -260,6 +261,16 @@ export const operations = {
   getSample: get("/api/studio/samples/:id", who.staff, "one text with its tokens", {
     reply: Sample,
   }),
+  listDatasets: get("/api/studio/datasets", who.staff, "the newest dataset versions", {
+    query: z.strictObject({ schema: z.string().optional(), limit: count(200, 1000) }),
+    reply: z.array(Dataset),
+  }),
+  createDataset: post(
+    "/api/studio/datasets",
+    who.labMachines,
+    "a file that was uploaded as a dataset version; all of its rows or none",
+    { body: NewDataset, reply: Dataset },
+  ),
   getDataset: get("/api/studio/datasets/:id", who.staff, "a dataset version", { reply: Dataset }),
   datasetRows: get(
     "/api/studio/datasets/:id/rows",

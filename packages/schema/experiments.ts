@@ -2,13 +2,64 @@
 import { z } from "zod";
 import { Agents, Budget } from "./trace.ts";
 
+/** What people call an experiment, and what they note about it. */
+export const ExperimentLabels = z.strictObject({
+  title: z.string().trim().min(1).max(200).optional().describe("its workflow's own unless said"),
+  note: z.string().max(4000).optional(),
+  tags: z.array(z.string().trim().min(1).max(40)).max(20).optional(),
+});
+export type ExperimentLabels = z.infer<typeof ExperimentLabels>;
+
 export const StartExperiment = z.strictObject({
   workflow: z.string().describe("its name with its version, as study@1"),
   input: z.unknown(),
   agents: Agents.default({}),
   budget: Budget.default({}),
   seed: z.int().default(1),
+  ...ExperimentLabels.shape,
 });
+
+/** What an experiment would cost is asked for. */
+export const ForecastExperiment = z.strictObject({
+  workflow: z.string().describe("its name with its version, as study@1"),
+  input: z.unknown(),
+});
+/** Work of people that an experiment asks for. */
+export const ForecastWork = z.strictObject({
+  kind: z.string().describe("the kind of work"),
+  answers: z.int(),
+  seconds: z
+    .number()
+    .nullable()
+    .describe(
+      "of active time, all answers together, at the median so far; null: nobody has done it",
+    ),
+  measured: z.int().describe("answers of people that the median is of"),
+  pay: z
+    .strictObject({ amount: z.number().describe("minor units, as cents"), currency: z.string() })
+    .nullable()
+    .describe("at today's rates; null: no rate, or no median"),
+});
+export type ForecastWork = z.infer<typeof ForecastWork>;
+export const ExperimentForecast = z.strictObject({
+  asks: z
+    .array(ForecastWork)
+    .nullable()
+    .describe("null: its workflow does not say beforehand what it asks"),
+  nearest: z
+    .strictObject({
+      id: z.string(),
+      title: z.string(),
+      minutes: z.number(),
+      answers: z.number(),
+      money: z.number().describe("US dollars of model calls"),
+      tokens: z.number(),
+      differs: z.array(z.strictObject({ path: z.string(), there: z.unknown(), here: z.unknown() })),
+    })
+    .nullable()
+    .describe("of the same workflow and done: the one whose settings differ least"),
+});
+export type ExperimentForecast = z.infer<typeof ExperimentForecast>;
 export const AtNode = z.strictObject({
   node: z.string().min(1).max(4000),
   input: z.unknown().optional(),

@@ -25,6 +25,7 @@ export * from "./quality-report.ts";
 export * from "./report.ts";
 export * from "./served.ts";
 export * from "./rng.ts";
+export * from "./settings.ts";
 export * from "./experiments.ts";
 export * from "./rows.ts";
 export * from "./samples.ts";

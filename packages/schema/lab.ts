@@ -26,6 +26,8 @@ export const Experiment = z.strictObject({
   id: ExperimentId,
   recipe: z.string().describe("workflow name with version, e.g. better-continuations@4"),
   title: z.string(),
+  note: z.string(),
+  tags: z.array(z.string()),
   state: z.enum(experimentStates),
   seed: z.number(),
   config: z

@@ -122,3 +122,24 @@ export const Demonstration = z.union([
 ]);
 export type Demonstration = z.infer<typeof Demonstration>;
 export const demonstrations = rowSchema("demonstration@1", Demonstration);
+
+/** The schemas that a file's rows can be saved under. */
+export const rowSchemas: readonly RowSchema[] = [
+  promptRows,
+  preferenceRows,
+  labelledPairs,
+  gradedPairs,
+  rankedTexts,
+  labelledSteps,
+  thumbRows,
+  demonstrations,
+  textSources,
+];
+/** A file that was uploaded becomes a dataset version. */
+export const NewDataset = z.strictObject({
+  file: z.uuid().describe("as the upload named it"),
+  name: z.string().trim().min(1).max(200),
+  schema: RowSchemaName.default(promptRows.name).describe("of its rows"),
+  column: z.string().min(1).optional().describe("what is the prompt, where it is called otherwise"),
+});
+export type NewDataset = z.output<typeof NewDataset>;

@@ -10,7 +10,7 @@ import { z } from "zod";
 import { asItWas, workflow } from "@tiller/flow";
 import { evaluateJob, ppoJob, rewardJob, sampleJob } from "@tiller/learn";
 import { labelledPairs, promptRows } from "@tiller/schema";
-import { bookPassages, labelPairs, learning, pairsOf, promptsOf } from "../shared.ts";
+import { labelPairs, learning, pairsOf, passagesOf, promptsOf } from "../shared.ts";
 import { about } from "./about.ts";
 import { comparison } from "./comparison.ts";
 import { type Outcome, reportOf } from "./report.ts";
@@ -26,8 +26,14 @@ export const Config = z.strictObject({
     .int()
     .positive()
     .default(256)
-    .describe("passages of the book's held-out part for evaluation"),
-  bestOf: z.int().positive().default(8),
+    .describe("passages for evaluation that nothing is learned from"),
+  bestOf: z
+    .int()
+    .positive()
+    .default(8)
+    .describe(
+      "continuations of the base, of which the best by reward is what the policy is held against",
+    ),
 });
 export type Config = z.infer<typeof Config>;
 
@@ -48,7 +54,7 @@ export const betterContinuations = workflow(
     const started = await flow.step("started", () => Date.now());
 
     const { train, heldout } = await flow.stage("passages", async () =>
-      flow.step("passages", () => bookPassages({ ...c, train: c.pairs, seed })),
+      passagesOf(flow, { ...c, train: c.pairs, seed }),
     );
     const { base, continuation, maxPassage: maxPrompt } = c;
     const prompts = await flow.save("passages", promptsOf(train), promptRows);
@@ -126,6 +132,7 @@ export const betterContinuations = workflow(
   {
     title: "Better continuations of a book",
     about,
+    asks: (c) => ({ [comparison.name]: c.pairs * c.people }),
     stages: [
       { name: "passages", title: "Passages" },
       { name: "samples", title: "Continuations" },

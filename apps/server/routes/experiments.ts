@@ -1,5 +1,6 @@
 /** Experiments: how far each is, starting one, what can be done from a node of its trace, and the triggers that start them. */
 import {
+  forecastExperiment,
   getTracedExperiment,
   listProgress,
   listTriggers,
@@ -8,6 +9,7 @@ import {
   removeTrigger,
   resumeTrigger,
 } from "@tiller/flow";
+import { labelExperiment } from "@tiller/lab";
 import { ExperimentId, TillerError } from "@tiller/schema";
 import type { Deps } from "../context.ts";
 import { type Handlers, ok } from "../operate.ts";
@@ -36,6 +38,12 @@ export const experimentRoutes = (d: Deps) => {
     startExperiment: async (c, { body: { workflow, input, ...o } }) => {
       const origin = { kind: "studio", by: c.var.me.pseudonym };
       return { experiment: await d.flow.start(workflow, input, { ...o, origin }) };
+    },
+    forecastExperiment: (_, { body }) => forecastExperiment(db, d.flow, body),
+    labelExperiment: async (_, { id, body }) => {
+      await labelExperiment(db, ExperimentId.parse(id), body);
+      d.store.emit({ type: "experiment", id: ExperimentId.parse(id) });
+      return ok;
     },
     forkExperiment: async (c, { id, body: { input, output, ...at } }) => {
       const node = await target(id, at.node);

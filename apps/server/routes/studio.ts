@@ -1,6 +1,7 @@
 /** The researchers' API: experiments, raters, runs, datasets, checkpoints, the report, live events. */
 import { streamSSE } from "hono/streaming";
 import { raterRows } from "@tiller/crowd";
+import { datasetFromFile } from "@tiller/data";
 import { z } from "zod";
 import { AnswerId, ExperimentId, type LiveEvent } from "@tiller/schema";
 import {
@@ -14,6 +15,7 @@ import {
   getSample,
   lineage,
   listCheckpoints,
+  listDatasets,
   listExperiments,
   listHistograms,
   listRuns,
@@ -26,6 +28,7 @@ import { judgmentsOf, ratedAnswers } from "@tiller/work";
 import { experimentResult } from "@tiller/flow";
 import type { Deps } from "../context.ts";
 import type { Handlers } from "../operate.ts";
+import { uploadNamed } from "../uploads.ts";
 import { sendWhole } from "../whole.ts";
 import { REPORT_POLICY, renderReport } from "../report.ts";
 
@@ -53,6 +56,9 @@ export const studioRoutes = (d: Deps) => {
     getMetrics: (_, { id, after }) => getMetrics(db, id, after),
     listHistograms: (_, { id }) => listHistograms(db, id),
     getSample: (_, { id }) => getSample(db, id),
+    listDatasets: (_, q) => listDatasets(db, q),
+    createDataset: async (_, { body: { file, ...o } }) =>
+      datasetFromFile(d.store, await uploadNamed(home, file), o),
     getDataset: (_, { id }) => getDataset(db, id),
     datasetRows: async (_, { id, offset, limit }) => {
       const rows = await datasetRows(db, home, id, { offset, limit });

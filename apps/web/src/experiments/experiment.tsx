@@ -32,6 +32,7 @@ import { HoldButton } from "./hold.tsx";
 import { isImported } from "./row.tsx";
 import { ExperimentWords, stateTone } from "./words.tsx";
 import { Chart, chartsOf } from "./chart.tsx";
+import { Labels } from "./labels.tsx";
 import { useLive } from "./live.ts";
 import { FiguresHelp, InWords, NobodyAnswered, TopOfTrace } from "./told.tsx";
 
@@ -60,10 +61,14 @@ export function ExperimentPage() {
           <p className="quiet">
             {data.recipe}, {id}, seed {data.seed}, started {when(data.startedAt)}
           </p>
+          <Labels experiment={data} />
         </div>
         <div className="row">
           <Link className="button" to="/studio/experiments/$id/trace" params={{ id }} search={{}}>
             Trace
+          </Link>
+          <Link className="button" to="/studio/start" search={{ from: id }}>
+            Run again
           </Link>
           <ExportButton experiment={id} />
           {dataset && (

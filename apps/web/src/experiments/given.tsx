@@ -1,9 +1,8 @@
-/** What an experiment is given beside its input, by hand or by a trigger: who answers, and what it may use up. */
+/** What an experiment may use up, by hand or by a trigger; and JSON as people write it. */
 import { z } from "zod";
-import { Agents, Budget } from "@tiller/schema";
+import { Budget } from "@tiller/schema";
 import { Card } from "../design/components.tsx";
 
-export const peopleAnswer = '{ "*": { "kind": "people" } }';
 const budgetNames = [
   ["money", "US dollars of model calls"],
   ["tokens", "tokens"],
@@ -30,37 +29,12 @@ export const limitsOf = (typed: Readonly<Record<string, string>>) =>
     ),
   );
 
-export function WhoAnswers({ text, change }: { text: string; change: (text: string) => void }) {
-  const agents = checked(text, Agents);
-  return (
-    <Card title="Who answers">
-      <label className="stack" style={{ gap: 4 }}>
-        <span className="small quiet">
-          By kind of work, * for all others: people, model, draft (a person with a model's draft),
-          approval (a model with a person's approval), replay, simulated.
-        </span>
-        <textarea
-          rows={4}
-          spellCheck={false}
-          aria-label="Who answers, as JSON"
-          className="code"
-          value={text}
-          onChange={(e) => change(e.target.value)}
-        />
-      </label>
-      {"wrong" in agents && <pre className="experiment-wrong small">{agents.wrong}</pre>}
-    </Card>
-  );
-}
-
 export function Limits({
   typed,
   change,
-  children,
 }: {
   typed: Readonly<Record<string, string>>;
   change: (typed: Record<string, string>) => void;
-  children?: React.ReactNode;
 }) {
   const limits = limitsOf(typed);
   return (
@@ -77,7 +51,6 @@ export function Limits({
             />
           </label>
         ))}
-        {children}
       </div>
       {!limits.success && (
         <pre className="experiment-wrong small">{z.prettifyError(limits.error)}</pre>

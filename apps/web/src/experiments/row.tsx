@@ -44,6 +44,14 @@ export function ExperimentRow({ experiment: e, progress: p, now }: Row) {
           <p className="small quiet">
             {e.recipe}, {e.id}, seed {e.seed}, started {when(e.startedAt)}
           </p>
+          {(e.tags.length > 0 || e.note) && (
+            <p className="small">
+              {e.tags.map((t) => (
+                <Badge key={t}>{t}</Badge>
+              ))}{" "}
+              {e.note}
+            </p>
+          )}
         </div>
         <div className="row">
           <Badge tone={stateTone[e.state]}>{e.state}</Badge>

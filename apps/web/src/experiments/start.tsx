@@ -1,103 +1,183 @@
-/** Starts an experiment: a workflow, its input by a form or as JSON, who answers, what it may use up. */
-import { useMutation } from "@tanstack/react-query";
+/** Starts an experiment, anew or with the settings of an earlier one: input, who answers, name, limits, and what it will cost. */
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { z } from "zod";
-import { Agents, type KnownWorkflow } from "@tiller/schema";
-import { api } from "../api.ts";
-import { Card } from "../design/components.tsx";
+import { type Agents, type Experiment, InputSchema, type KnownWorkflow } from "@tiller/schema";
+import { api, asking } from "../api.ts";
+import { Card, Loaded } from "../design/components.tsx";
 import { ChooseWorkflow } from "./choose.tsx";
-import { checked, Limits, limitsOf, peopleAnswer, WhoAnswers } from "./given.tsx";
-import { fieldsOf, InputForm } from "./input-form.tsx";
+import { Cost, useForecast } from "./cost.tsx";
+import { checked, Limits, limitsOf } from "./given.tsx";
+import { InputForm, problemsOf } from "./input-form.tsx";
+import { tagsOf } from "./labels.tsx";
+import { everybody, WhoAnswers, wrongAgents } from "./who-answers.tsx";
 import "./experiments.css";
 
-export const StartPlace = z.object({ workflow: z.string().optional().catch(undefined) });
+export const StartPlace = z.object({
+  workflow: z.string().optional().catch(undefined),
+  /** the experiment whose settings it begins with */
+  from: z.string().optional().catch(undefined),
+});
 const route = "/studio/start";
 
+/** An experiment with its input, which is asked for by itself where it is large. */
+async function startedAs(id: string): Promise<Experiment> {
+  const experiment = await api.getExperiment({ id });
+  if (Object.keys(experiment.config).length) return experiment;
+  const root = await api.traceNode({ experiment: id, id });
+  const input = root.large.some((l) => l.part === "input")
+    ? JSON.parse(
+        await new Response(await api.tracePart({ experiment: id, id, part: "input" })).text(),
+      )
+    : root.input;
+  return { ...experiment, config: input as Experiment["config"] };
+}
+
 export function StartExperiment() {
-  const { workflow } = StartPlace.parse(useSearch({ strict: false }));
+  const { workflow, from } = StartPlace.parse(useSearch({ strict: false }));
   const navigate = useNavigate({ from: route });
-  return (
+  const earlier = useQuery({
+    queryKey: ["startedAs", from],
+    queryFn: () => startedAs(from!),
+    enabled: from !== undefined,
+    staleTime: Infinity,
+  });
+  const known = useQuery(asking("listWorkflows"));
+  const wanted = workflow ?? earlier.data?.recipe;
+  const name =
+    wanted && (known.data?.find((w) => w.name === wanted)?.name ?? newest(known.data, wanted));
+  const form = (begin: Experiment | undefined) => (
     <ChooseWorkflow
-      title="Start an experiment"
+      title={begin ? "Run again" : "Start an experiment"}
       back={
         <Link to="/studio/experiments" search={{}} className="small">
           Experiments
         </Link>
       }
       label="Workflow"
-      name={workflow}
-      choose={(name) => void navigate({ search: { workflow: name }, replace: true })}
+      name={name}
+      choose={(chosen) => void navigate({ search: { workflow: chosen }, replace: true })}
     >
-      {(chosen) => <Form key={chosen.name} workflow={chosen} />}
+      {(chosen) => (
+        <>
+          {begin && (
+            <p className="quiet">
+              With the settings of{" "}
+              <Link to="/studio/experiments/$id" params={{ id: begin.id }}>
+                {begin.title}
+              </Link>{" "}
+              ({begin.id}).{" "}
+              {begin.recipe !== chosen.name &&
+                `It was ${begin.recipe}, which this server does not have: what the form says is for ${chosen.name}.`}
+            </p>
+          )}
+          <Form key={`${chosen.name} ${begin?.id ?? ""}`} workflow={chosen} begin={begin} />
+        </>
+      )}
     </ChooseWorkflow>
   );
-}
-
-function Form({ workflow }: { workflow: KnownWorkflow }) {
-  const navigate = useNavigate();
-  const schema = useMemo(() => z.fromJSONSchema(workflow.input), [workflow]);
-  const fields = useMemo(() => fieldsOf(workflow.input), [workflow]);
-  const [byForm, setByForm] = useState(fields !== undefined);
-  const [input, setInput] = useState<unknown>(() =>
-    Object.fromEntries(
-      (fields ?? []).flatMap((f) => (f.initial === undefined ? [] : [[f.name, f.initial]])),
-    ),
+  if (from === undefined) return form(undefined);
+  return earlier.data ? (
+    form(earlier.data)
+  ) : (
+    <main>
+      <Loaded query={earlier}>{() => null}</Loaded>
+    </main>
   );
+}
+/** The same workflow in another version, where the one that is meant is not there. */
+const newest = (all: readonly KnownWorkflow[] | undefined, name: string): string | undefined =>
+  all?.findLast((w) => w.name.split("@")[0] === name.split("@")[0])?.name;
+
+function Form({ workflow, begin }: { workflow: KnownWorkflow; begin: Experiment | undefined }) {
+  const navigate = useNavigate();
+  const schema = useMemo(() => InputSchema.parse(workflow.input), [workflow]);
+  const check = useMemo(() => z.fromJSONSchema(workflow.input), [workflow]);
+  const [byForm, setByForm] = useState(true);
+  const [input, setInput] = useState<unknown>(begin?.config ?? {});
   const [text, setText] = useState("{}");
-  const [agents, setAgents] = useState(peopleAnswer);
-  const [budget, setBudget] = useState<Record<string, string>>({});
-  const [seed, setSeed] = useState("1");
-  const [touched, touch] = useState(false); // what is missing is no fault before anything is filled in
-  const given = byForm ? JSON.stringify(input) : text;
-  const checkedInput = checked(given, schema);
-  const checkedAgents = checked(agents, Agents);
+  const [agents, setAgents] = useState<Agents>(
+    begin && Object.keys(begin.agents).length ? begin.agents : everybody,
+  );
+  const [budget, setBudget] = useState<Record<string, string>>(() =>
+    Object.fromEntries(Object.entries(begin?.budget ?? {}).map(([k, v]) => [k, String(v)])),
+  );
+  const [seed, setSeed] = useState(String(begin?.seed ?? 1));
+  const [title, setTitle] = useState("");
+  const [note, setNote] = useState("");
+  const [tags, setTags] = useState(begin?.tags.join(", ") ?? "");
+  const [touched, touch] = useState<ReadonlySet<string>>(new Set());
+  const [sent, setSent] = useState(false);
+
+  const asJson = checked(text, z.unknown());
+  const given = byForm ? input : "value" in asJson ? asJson.value : undefined;
+  const problems = useMemo(() => problemsOf(schema, check, given), [schema, check, given]);
   const limits = limitsOf(budget);
+  const agentsWrong = wrongAgents(agents);
+  const seedWrong = !/^-?\d{1,15}$/.test(seed);
+  const wrong = [
+    ...(problems.size ? [`${problems.size} of the input`] : []),
+    ...(agentsWrong ? [agentsWrong] : []),
+    ...(limits.success ? [] : ["a limit that is no number"]),
+    ...(seedWrong ? ["the seed, which is a whole number"] : []),
+    ...("wrong" in asJson && !byForm ? ["the JSON"] : []),
+  ];
+  const forecast = useForecast(workflow.name, problems.size ? undefined : given);
   const starting = useMutation({
     mutationFn: () =>
       api.startExperiment({
         body: {
           workflow: workflow.name,
-          input: JSON.parse(given) as unknown,
-          agents: "value" in checkedAgents ? checkedAgents.value : {},
+          input: given,
+          agents,
           budget: limits.data ?? {},
           seed: Number(seed),
+          ...(title.trim() && { title: title.trim() }),
+          ...(note.trim() && { note: note.trim() }),
+          tags: tagsOf(tags),
         },
       }),
     onSuccess: ({ experiment }) =>
-      navigate({ to: "/studio/experiments/$id/trace", params: { id: experiment }, search: {} }),
+      navigate({ to: "/studio/experiments/$id", params: { id: experiment } }),
   });
-  const wrong =
-    "wrong" in checkedInput || "wrong" in checkedAgents || !limits.success || !/^-?\d+$/.test(seed);
   return (
     <form
       className="stack"
-      onChange={() => touch(true)}
+      noValidate
       onSubmit={(e) => {
         e.preventDefault();
-        if (!wrong) starting.mutate();
+        setSent(true);
+        if (!wrong.length) starting.mutate();
       }}
     >
       <Card
         title="Input"
         aside={
-          fields && (
-            <button
-              type="button"
-              className="button plain small"
-              onClick={() => {
-                if (byForm) setText(JSON.stringify(input, undefined, 2));
-                else if ("value" in checkedInput) setInput(JSON.parse(text));
-                setByForm(!byForm);
-              }}
-            >
-              {byForm ? "Write it as JSON" : "Fill in a form"}
-            </button>
-          )
+          <button
+            type="button"
+            className="button plain small"
+            onClick={() => {
+              if (byForm) setText(JSON.stringify(input, undefined, 2));
+              else if ("value" in asJson) setInput(asJson.value);
+              setByForm(!byForm);
+            }}
+          >
+            {byForm ? "Write it as JSON" : "Fill in a form"}
+          </button>
         }
       >
-        {byForm && fields ? (
-          <InputForm fields={fields} value={input as Record<string, unknown>} change={setInput} />
+        {byForm ? (
+          <InputForm
+            form={{
+              root: schema,
+              problems,
+              isTouched: (path) => sent || touched.has(path),
+              touch: (path) => touch((old) => (old.has(path) ? old : new Set([...old, path]))),
+            }}
+            value={input}
+            change={setInput}
+          />
         ) : (
           <label className="stack" style={{ gap: 4 }}>
             <span className="small">JSON that fits the workflow's input</span>
@@ -107,27 +187,67 @@ function Form({ workflow }: { workflow: KnownWorkflow }) {
               className="code"
               value={text}
               onChange={(e) => setText(e.target.value)}
+              onBlur={() => touch(new Set([""]))}
             />
           </label>
         )}
-        {touched && "wrong" in checkedInput && (
-          <pre className="experiment-wrong small">{checkedInput.wrong}</pre>
+        {!byForm && (sent || touched.size > 0) && (
+          <pre className="experiment-wrong small">
+            {"wrong" in asJson
+              ? asJson.wrong
+              : [...problems].map(([at, what]) => `${at || "the input"}: ${what}`).join("\n")}
+          </pre>
         )}
       </Card>
-      <WhoAnswers text={agents} change={setAgents} />
-      <Limits typed={budget} change={setBudget}>
-        <label className="stack" style={{ gap: 4 }}>
-          <span className="small">Seed</span>
-          <input inputMode="numeric" value={seed} onChange={(e) => setSeed(e.target.value)} />
-        </label>
-      </Limits>
-      {starting.error && (
+      <WhoAnswers
+        agents={agents}
+        change={setAgents}
+        asked={forecast.data?.asks?.map((a) => a.kind) ?? []}
+      />
+      <Card title="What it is called">
+        <div className="start-labels">
+          <label className="stack" style={{ gap: 4 }}>
+            <span className="small">Name</span>
+            <input
+              value={title}
+              maxLength={200}
+              placeholder={begin?.title ?? workflow.title}
+              onChange={(e) => setTitle(e.target.value)}
+            />
+          </label>
+          <label className="stack" style={{ gap: 4 }}>
+            <span className="small">Tags, with commas between</span>
+            <input value={tags} onChange={(e) => setTags(e.target.value)} />
+          </label>
+          <label className="stack" style={{ gap: 4 }}>
+            <span className="small">Seed</span>
+            <input inputMode="numeric" value={seed} onChange={(e) => setSeed(e.target.value)} />
+          </label>
+          <label className="stack wide" style={{ gap: 4 }}>
+            <span className="small">Note: what it is to find out</span>
+            <textarea
+              rows={2}
+              maxLength={4000}
+              value={note}
+              onChange={(e) => setNote(e.target.value)}
+            />
+          </label>
+        </div>
+      </Card>
+      <Limits typed={budget} change={setBudget} />
+      <Cost workflow={workflow.name} forecast={forecast} agents={agents} fits={!problems.size} />
+      {sent && wrong.length > 0 && (
         <p role="alert" className="experiment-bad">
+          It cannot be started yet: {wrong.join("; ")}.
+        </p>
+      )}
+      {starting.error && (
+        <p role="alert" className="experiment-bad" style={{ whiteSpace: "pre-wrap" }}>
           {starting.error.message}
         </p>
       )}
       <div>
-        <button className="button primary" disabled={wrong || starting.isPending}>
+        <button className="button primary" disabled={starting.isPending}>
           Start {workflow.title}
         </button>
       </div>

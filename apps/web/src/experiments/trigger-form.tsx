@@ -3,12 +3,12 @@ import { useMutation } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { z } from "zod";
-import { Agents, type KnownWorkflow, type TriggerOn } from "@tiller/schema";
+import { type Agents, InputSchema, type KnownWorkflow, own, type TriggerOn } from "@tiller/schema";
 import { api } from "../api.ts";
 import { Card } from "../design/components.tsx";
 import { ChooseWorkflow } from "./choose.tsx";
-import { checked, Limits, limitsOf, peopleAnswer, WhoAnswers } from "./given.tsx";
-import { fieldsOf } from "./input-form.tsx";
+import { checked, Limits, limitsOf } from "./given.tsx";
+import { everybody, WhoAnswers, wrongAgents } from "./who-answers.tsx";
 import "./experiments.css";
 
 type Kind = TriggerOn extends infer O ? (O extends unknown ? keyof O : never) : never;
@@ -65,12 +65,14 @@ export function NewTriggerPage() {
 }
 
 /** An input to begin with: texts that are needed, the rest by its defaults. */
-const inputSample = (w: KnownWorkflow, text: string): Record<string, unknown> =>
-  Object.fromEntries(
-    (fieldsOf(w.input) ?? [])
-      .filter((f) => f.required && f.kind === "text")
-      .map((f) => [f.name, text]),
-  );
+function inputSample(w: KnownWorkflow, text: string): Record<string, unknown> {
+  const { properties = {}, required = [] } = InputSchema.parse(w.input);
+  const texts = required.filter((name) => {
+    const of = own(properties, name);
+    return of?.type === "string" && of.default === undefined;
+  });
+  return Object.fromEntries(texts.map((name) => [name, text]));
+}
 
 function Form({ workflow }: { workflow: KnownWorkflow }) {
   const navigate = useNavigate();
@@ -80,13 +82,13 @@ function Form({ workflow }: { workflow: KnownWorkflow }) {
   const [input, setInput] = useState(() =>
     JSON.stringify(inputSample(workflow, "$event"), undefined, 2),
   );
-  const [agents, setAgents] = useState(peopleAnswer);
+  const [agents, setAgents] = useState<Agents>(everybody);
   const [typed, setTyped] = useState<Record<string, string>>({});
   const way = ways[kind];
   const given = checked(input, z.unknown());
-  const who = checked(agents, Agents);
   const limits = limitsOf(typed);
-  const wrong = "wrong" in given || "wrong" in who || !limits.success || !name || !on.trim();
+  const wrong =
+    "wrong" in given || wrongAgents(agents) !== undefined || !limits.success || !name || !on.trim();
   const making = useMutation({
     mutationFn: () =>
       api.addTrigger({
@@ -94,7 +96,7 @@ function Form({ workflow }: { workflow: KnownWorkflow }) {
           name,
           workflow: workflow.name,
           input: JSON.parse(input) as unknown,
-          agents: "value" in who ? who.value : {},
+          agents,
           budget: limits.data ?? {},
           on: { [kind]: on.trim() } as TriggerOn, // of one key, which `kind` names
         },
@@ -152,7 +154,7 @@ function Form({ workflow }: { workflow: KnownWorkflow }) {
         </label>
         {"wrong" in given && <pre className="experiment-wrong small">{given.wrong}</pre>}
       </Card>
-      <WhoAnswers text={agents} change={setAgents} />
+      <WhoAnswers agents={agents} change={setAgents} />
       <Limits typed={typed} change={setTyped} />
       {making.error && (
         <p role="alert" className="experiment-bad" style={{ whiteSpace: "pre-wrap" }}>
