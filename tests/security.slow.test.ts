@@ -113,6 +113,7 @@ test("what is open to raters is theirs, and little is open to everybody", () => 
     "POST /api/sign-in",
     "GET /api/join/:token",
     "POST /api/join/:token",
+    "GET /api/account/here",
     "GET /sign-in",
     "GET /api/openapi.json",
     "GET /api/docs",

@@ -1,7 +1,7 @@
 /** The HTTP application: sign-in, desk, studio, the OpenAI-compatible API, health, and the web app's files. */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { z } from "zod";
 import { sql } from "@tiller/store";
 import { type Deps, type Env, guard } from "./context.ts";
@@ -27,6 +27,7 @@ import { projectRoutes } from "./routes/projects.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { traceRoutes } from "./routes/trace.ts";
 import { workRoutes } from "./routes/work.ts";
+import { pathWithoutSeat } from "./seats.ts";
 import { Limiter, securityHeaders } from "./security.ts";
 import { own } from "@tiller/schema";
 
@@ -59,7 +60,7 @@ export const serverOptions = {
 };
 
 export function createApp(d: Deps): Hono<Env> {
-  const app = new Hono<Env>();
+  const app = new Hono<Env>({ getPath: pathWithoutSeat });
   const limiter = new Limiter();
   app.onError(answerTo);
   app.use(async (c, next) => {
@@ -75,7 +76,14 @@ export function createApp(d: Deps): Hono<Env> {
     idempotent(d),
   );
 
-  const { link, handlers } = signInRoutes(d, limiter);
+  const page = async (c: Context, status: 200 | 401 = 200) => {
+    const bytes = await readFile(path.join(d.web, "index.html")).catch(() => undefined);
+    if (!bytes) return c.text("The web app is not built. Run npm run build:web.", 404);
+    c.header("content-type", types["html"]);
+    c.header("cache-control", status === 200 ? "no-cache" : "no-store");
+    return c.body(bytes, status);
+  };
+  const { link, handlers } = signInRoutes(d, limiter, page);
   app.route("/", link);
   app.route(
     "/",
@@ -125,13 +133,10 @@ export function createApp(d: Deps): Hono<Env> {
   // the web app; every other path is a page of it
   app.get("*", async (c) => {
     const wanted = path.normalize(c.req.path).replace(/^\/+/, "");
-    const file = /\.\w+$/.test(wanted) && !wanted.includes("..") ? wanted : "index.html";
+    const file = /\.\w+$/.test(wanted) && !wanted.includes("..") ? wanted : undefined;
+    if (!file) return page(c);
     const bytes = await readFile(path.join(d.web, file)).catch(() => undefined);
-    if (!bytes)
-      return c.text(
-        file === "index.html" ? "The web app is not built. Run npm run build:web." : "Not found",
-        404,
-      );
+    if (!bytes) return c.text("Not found", 404);
     c.header("content-type", own(types, file.split(".").at(-1)!) ?? "application/octet-stream");
     c.header(
       "cache-control",

@@ -4,15 +4,15 @@ import type { ModelClient } from "@tiller/model";
 import { type Me, operations, pathsOf } from "@tiller/schema";
 import { personOfToken, recordAct, type Store } from "@tiller/store";
 import type { Context } from "hono";
-import { getCookie } from "hono/cookie";
 import { createMiddleware } from "hono/factory";
 import { matchedRoutes } from "hono/route";
 import { isAdministrative, ruleOf } from "./access.ts";
 import { isOpenai } from "./openai-error.ts";
+import { sessionToken } from "./seats.ts";
 import { say } from "./problems.ts";
 import type { Door } from "./door.ts";
 import type { SamplerPool } from "@tiller/serve";
-import { clientAddress, hostOf, type Limiter, rateOf, SESSION, tooMany } from "./security.ts";
+import { clientAddress, hostOf, type Limiter, rateOf, tooMany } from "./security.ts";
 
 export interface Deps {
   readonly store: Store;
@@ -40,7 +40,8 @@ const replies = new Map(
 
 const bearer = (c: Context): string | undefined =>
   c.req.header("authorization")?.match(/^Bearer (.+)$/)?.[1];
-export const tokenOf = (c: Context): string | undefined => bearer(c) ?? getCookie(c, SESSION);
+export const tokenOf = (c: Context, home: string): string | undefined =>
+  bearer(c) ?? sessionToken(c, home);
 
 /** Why a request may not use the cookie: a page of another site sent it. */
 export function crossSite(c: Context): string | undefined {
@@ -75,7 +76,7 @@ export const guard = (d: Deps, limiter: Limiter, door: Door) =>
     const foreign = crossSite(c);
     if (foreign) return say(c, 403, "cross_site", foreign);
     if (rule === "public") return next();
-    const token = tokenOf(c);
+    const token = tokenOf(c, d.store.home);
     // a key is for programs: it comes as a bearer, never in a cookie
     const kinds = bearer(c) ? (["key", "session"] as const) : (["session"] as const);
     const me = token ? await personOfToken(d.store.db, token, kinds) : undefined;
@@ -98,6 +99,15 @@ export const guard = (d: Deps, limiter: Limiter, door: Door) =>
             "You are not signed in. Open your sign-in link again, or sign in with your password.",
           );
     }
+    // a page says whom it was opened by: nobody acts as who came after in the same browser
+    const meant = c.req.header("tiller-person");
+    if (meant && meant !== me.id)
+      return say(
+        c,
+        401,
+        "signed_out",
+        `This page was opened by somebody who is not signed in here any more; ${me.name} is. Sign in again, or reload the page to go on as ${me.name}.`,
+      );
     if (!rule.includes(me.role))
       return say(
         c,

@@ -24,7 +24,7 @@ export const idempotent = (d: Deps) =>
     if (given.length > 255)
       return say(c, 400, "bad_key", "The Idempotency-Key is longer than 255 characters.");
     const { db } = d.store;
-    const key = hash([tokenOf(c) ?? "", c.req.method, c.req.path, given].join("\n"));
+    const key = hash([tokenOf(c, d.store.home) ?? "", c.req.method, c.req.path, given].join("\n"));
     const { method, path } = routeOf(c);
     const asked = new URL(c.req.url).search;
     // a file is hashed on its way; what it was is known at its end

@@ -1,18 +1,15 @@
 /**
- * What guards the door beside the roles: headers, rates, cookies, addresses. These rates are counted in this process's
+ * What guards the door beside the roles: headers, rates, addresses. These rates are counted in this process's
  * memory: two server processes let twice as much through, and a restart forgets. Guesses at passwords are counted in the
  * database (store/attempts.ts).
  */
 import { isIP } from "node:net";
 import type { Context } from "hono";
 import { getConnInfo } from "@hono/node-server/conninfo";
-import { setCookie } from "hono/cookie";
 import { createMiddleware } from "hono/factory";
 import { secureHeaders } from "hono/secure-headers";
 import { isOpenai } from "./openai-error.ts";
 import { say } from "./problems.ts";
-
-export const SESSION = "tiller_session";
 
 /** Set when a proxy in front of Tiller ends https and says so in x-forwarded-*; else these headers are anybody's word. */
 const behindProxy = () => process.env["TILLER_TRUST_PROXY"] === "1";
@@ -24,7 +21,7 @@ const forwarded = (c: Context, name: "proto" | "host"): string | undefined =>
     : undefined;
 const HOST = /^[\w.-]+(:\d{1,5})?$|^\[[\da-f:]+\](:\d{1,5})?$/;
 
-const isHttps = (c: Context): boolean =>
+export const isHttps = (c: Context): boolean =>
   new URL(c.req.url).protocol === "https:" || forwarded(c, "proto") === "https";
 
 /** The host that the person's browser asked for. */
@@ -57,15 +54,6 @@ export function networkOf(address: string): string {
   const groups = [...left, ...zeros, ...right].map((g) => parseInt(g, 16).toString(16));
   return `${groups.slice(0, 4).join(":")}::/64`;
 }
-
-export const setSession = (c: Context, token: string): void =>
-  setCookie(c, SESSION, token, {
-    httpOnly: true,
-    sameSite: "Lax",
-    secure: isHttps(c),
-    path: "/",
-    maxAge: 60 * 24 * 3600, // the server ends it earlier
-  });
 
 /** Nothing from elsewhere, nothing inline. Styles that React sets go through the DOM and are not inline ones. */
 const POLICY = [

@@ -15,6 +15,7 @@ export default defineConfig({
       "/api": "http://localhost:7070",
       "/v1": "http://localhost:7070",
       "/sign-in": "http://localhost:7070",
+      "^/as/[a-z0-9-]+/(api|v1|sign-in)": "http://localhost:7070",
     },
   },
 });

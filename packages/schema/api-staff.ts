@@ -16,6 +16,7 @@ import {
   RosterPerson,
   Session,
   SetPassword,
+  SignedInHere,
   SignIn,
   Welcome,
 } from "./people.ts";
@@ -134,6 +135,9 @@ export const staffOperations = {
   join: post("/api/join/:token", who.everybody, "takes an invitation", {
     body: Join,
     reply: z.strictObject({ home: z.string(), pseudonym: z.string() }),
+  }),
+  signedInHere: get("/api/account/here", who.everybody, "who is signed in in this browser", {
+    reply: z.array(SignedInHere),
   }),
   ownSessions: get("/api/account/sessions", who.people, "where one is signed in", {
     reply: z.array(Session),

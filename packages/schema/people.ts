@@ -22,6 +22,15 @@ export const SetPassword = z.strictObject({
   current: z.string().max(1000).optional(),
 });
 
+/** Somebody whose session this browser holds. */
+export const SignedInHere = z.strictObject({
+  name: z.string(),
+  pseudonym: z.string(),
+  role: Role,
+  path: z.string().describe("what their addresses begin with: nothing, or /as/PSEUDONYM"),
+});
+export type SignedInHere = z.infer<typeof SignedInHere>;
+
 /** POST /api/people/invitations */
 export const Invite = z.strictObject({
   role: Role,

@@ -116,11 +116,11 @@ export const standingOf = (
   db: Db,
   token: string,
   kinds: readonly ("link" | "session" | "key")[],
-): Promise<{ role: Role; madeBy: PersonId | null } | undefined> =>
+): Promise<(Me & { madeBy: PersonId | null }) | undefined> =>
   db.maybe(
-    sql`select p.role, t.made_by as "madeBy" from token t join person p on p.id = t.person
+    sql`select ${columns}, t.made_by as "madeBy" from token t join person p on p.id = t.person
         where t.hash = ${hashOf(token)} and t.kind = any(${kinds}) and ${alive}`,
-    z.object({ role: Me.shape.role, madeBy: Me.shape.id.nullable() }),
+    Me.extend({ madeBy: Me.shape.id.nullable() }),
   );
 
 export const revokeToken = (db: Db, token: string): Promise<number> =>

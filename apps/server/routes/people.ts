@@ -1,6 +1,5 @@
 /** Accounts: signing in, one's own sessions and password, joining by invitation, the roster, the audit log. */
 import { type Context, Hono } from "hono";
-import { deleteCookie } from "hono/cookie";
 import { streamText } from "hono/streaming";
 import { z } from "zod";
 import { type Me, PersonId, TillerError } from "@tiller/schema";
@@ -25,25 +24,22 @@ import {
 import { invite, join, listInvitations, revokeInvitation, welcome } from "@tiller/work";
 import { type Deps, type Env, tokenOf } from "../context.ts";
 import { type Handlers, ok } from "../operate.ts";
-import {
-  clientAddress,
-  type Limiter,
-  originOf,
-  SESSION,
-  setSession,
-  tooMany,
-} from "../security.ts";
+import { leaveSeat, signedInHere, takeSeat } from "../seats.ts";
+import { clientAddress, type Limiter, originOf, tooMany } from "../security.ts";
 
 const ACTS = 1000; // a page of the audit log as a file
-const home = (me: Me) => (me.role === "rater" ? "/desk" : "/studio/experiments");
+/** Where somebody begins; the page sends those who run the place on to their own first one. */
+const start = (me: Me) => (me.role === "rater" ? "/desk" : "/");
 
 /** The doors that stand open to everybody: links, passwords, invitations. */
-export const signInRoutes = (d: Deps, limiter: Limiter) => {
+export const signInRoutes = (
+  d: Deps,
+  limiter: Limiter,
+  page: (c: Context, status?: 200 | 401) => Promise<Response>,
+) => {
   const { db } = d.store;
-  const open = async (c: Context, me: Me, madeBy?: PersonId) => {
-    const agent = c.req.header("user-agent") ?? "";
-    setSession(c, await issueToken(db, me.id, "session", { agent, madeBy }));
-  };
+  const open = async (c: Context, me: Me, madeBy?: PersonId) =>
+    (await takeSeat(c, d.store, me, madeBy)) + start(me);
   /** Counts an unknown link from this address. Right ones always pass: an office shares one address. */
   const slowedDown = (c: Context): Response | undefined => {
     const from = clientAddress(c);
@@ -55,16 +51,19 @@ export const signInRoutes = (d: Deps, limiter: Limiter) => {
   /** A page, no operation: a sign-in link gives a session of its own to each browser that opens it. */
   const link = new Hono<Env>().get("/sign-in", async (c) => {
     c.header("cache-control", "no-store");
-    const token = c.req.query("token") ?? "";
-    const me = await personOfToken(db, token, ["link"]);
-    if (!me)
-      return (
-        slowedDown(c) ??
-        c.text("This sign-in link is not valid (any more). Ask for a new one.", 401)
-      );
-    const standing = await standingOf(db, token, ["link"]);
-    await open(c, me, standing?.madeBy ?? undefined);
-    return c.redirect(home(me));
+    const inBrowser = c.req.header("accept")?.includes("text/html");
+    const token = c.req.query("token");
+    if (!token && inBrowser) return page(c); // to sign in by a password
+    const me = await personOfToken(db, token ?? "", ["link"]);
+    if (!me) {
+      const slow = slowedDown(c);
+      if (slow) return slow;
+      return inBrowser
+        ? page(c, 401)
+        : c.text("This sign-in link is not valid (any more). Ask for a new one.", 401);
+    }
+    const standing = await standingOf(db, token!, ["link"]);
+    return c.redirect(await open(c, me, standing?.madeBy ?? undefined));
   });
   const handlers = {
     signIn: async (c, { body: { handle, password } }) => {
@@ -87,8 +86,7 @@ export const signInRoutes = (d: Deps, limiter: Limiter) => {
           401,
         );
       await giveBack(db, doors);
-      await open(c, me);
-      return { home: home(me) };
+      return { home: await open(c, me) };
     },
     readInvitation: async (c, { token }) => {
       try {
@@ -105,8 +103,11 @@ export const signInRoutes = (d: Deps, limiter: Limiter) => {
         if (slow) return slow;
       }
       const me = await join(db, token, wanted);
-      await open(c, me);
-      return { home: home(me), pseudonym: me.pseudonym };
+      return { home: await open(c, me), pseudonym: me.pseudonym };
+    },
+    signedInHere: async (c) => {
+      const { people, unknown } = await signedInHere(c, d.store);
+      return (unknown > 0 && slowedDown(c)) || people;
     },
   } satisfies Partial<Handlers>;
   return { link, handlers };
@@ -116,17 +117,17 @@ export const accountRoutes = (d: Deps) => {
   const { db } = d.store;
   return {
     me: (c) => c.var.me,
-    ownSessions: (c) => sessionsOf(db, c.var.me.id, tokenOf(c)),
+    ownSessions: (c) => sessionsOf(db, c.var.me.id, tokenOf(c, d.store.home)),
     revokeOwnSession: async (c, { id }) => ({
       ended: await revokeSessions(db, c.var.me.id, { id }),
     }),
     setPassword: async (c, { body: wanted }) => {
-      await setPassword(db, c.var.me.id, { ...wanted, keep: tokenOf(c) });
+      await setPassword(db, c.var.me.id, { ...wanted, keep: tokenOf(c, d.store.home) });
       return ok;
     },
     signOut: async (c) => {
-      await revokeToken(db, tokenOf(c) ?? "");
-      deleteCookie(c, SESSION, { path: "/" });
+      await revokeToken(db, tokenOf(c, d.store.home) ?? "");
+      leaveSeat(c, d.store.home);
       return ok;
     },
   } satisfies Partial<Handlers>;

@@ -5,10 +5,12 @@
 import { skipToken, type SkipToken } from "@tanstack/react-query";
 import { addressOf, createClient, type TillerClient } from "@tiller/client";
 import { type OperationName, operations } from "@tiller/schema";
+import { base } from "./base.ts";
+import { fetchHere } from "./connection.ts";
 
 export { ApiError } from "@tiller/client";
 
-export const api = createClient({ baseURL: location.origin });
+export const api = createClient({ baseURL: location.origin + base, fetch: fetchHere });
 
 type Given<K extends OperationName> = Parameters<TillerClient[K]>;
 export type Reply<K extends OperationName> = Awaited<ReturnType<TillerClient[K]>>;
@@ -31,4 +33,4 @@ export const asking = <K extends OperationName>(
 
 /** Where a file or a stream is, for a link. */
 export const linkTo = <K extends OperationName>(name: K, ...[given]: Given<K>): string =>
-  addressOf(operations[name], { ...given });
+  base + addressOf(operations[name], { ...given });

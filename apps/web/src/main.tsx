@@ -8,16 +8,17 @@ import {
   createRootRoute,
   createRoute,
   createRouter,
-  Link,
   Navigate,
   RouterProvider,
   useSearch,
 } from "@tanstack/react-router";
 import { createRoot } from "react-dom/client";
 import type { Me } from "@tiller/schema";
+import { ApiError } from "./api.ts";
+import { base } from "./base.ts";
 import { ImportPage } from "./data/import.tsx";
 import { WebhooksPage } from "./data/webhooks.tsx";
-import { applyTheme, Empty, Loading } from "./design/components.tsx";
+import { applyTheme, Loading } from "./design/components.tsx";
 import { ControlPage } from "./control/page.tsx";
 import { Desk } from "./desk/desk.tsx";
 import { InboxPage } from "./desk/inbox.tsx";
@@ -42,19 +43,23 @@ import { JoinPage } from "./people/join.tsx";
 import { PayPage } from "./people/pay.tsx";
 import { QualificationsPage } from "./people/qualifications.tsx";
 import { RosterPage } from "./people/roster.tsx";
+import { SignInPage, SignInPlace } from "./people/sign-in.tsx";
 import { WorkPage } from "./people/work.tsx";
 import { DatasetPage } from "./data/dataset.tsx";
 import { ExperimentPage } from "./experiments/experiment.tsx";
 import { LineagePage } from "./models/lineage.tsx";
 import { ModelsPage } from "./models/models.tsx";
 import { Playground } from "./models/playground.tsx";
-import { Shell, useMe } from "./shell/shell.tsx";
+import { NoSuchPage, Shell, useMe } from "./shell/shell.tsx";
 import { PreviewsPage } from "./task/previews.tsx";
 import { TracePage } from "./trace/page.tsx";
 import { Place } from "./trace/tree.ts";
 import { DelegationPage } from "./work/delegation.tsx";
 
-const client = new QueryClient({ defaultOptions: { queries: { retry: 1, staleTime: 2000 } } });
+/** Once more, except where the server has said no. */
+const retry = (failures: number, e: Error) =>
+  failures < 1 && !(e instanceof ApiError && e.status < 500);
+const client = new QueryClient({ defaultOptions: { queries: { retry, staleTime: 2000 } } });
 /** A page that needs to know who looks at it. */
 const withMe = (Page: (p: { me: Me }) => React.JSX.Element) =>
   function WithMe() {
@@ -80,13 +85,7 @@ const Home = () => {
 
 const root = createRootRoute({
   component: Shell,
-  notFoundComponent: () => (
-    <main>
-      <Empty title="There is no such page">
-        <Link to="/">Go to the start</Link>
-      </Empty>
-    </main>
-  ),
+  notFoundComponent: NoSuchPage,
 });
 const page = <P extends string>(path: P, component: () => React.JSX.Element) =>
   createRoute({ getParentRoute: () => root, path, component });
@@ -121,6 +120,12 @@ const routeTree = root.addChildren([
   page("/people/audit", withMe(AuditPage)),
   page("/account", AccountPage),
   page("/join/$token", JoinPage),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/sign-in",
+    component: SignInPage,
+    validateSearch: SignInPlace,
+  }),
   page("/studio", ToExperiments),
   page("/studio/runs", ToExperiments), // as it was before
   page("/studio/webhooks", WebhooksPage),
@@ -152,7 +157,7 @@ const routeTree = root.addChildren([
   page("/studio/tasks", PreviewsPage),
   page("/studio/datasets/$id", DatasetPage),
 ]);
-const router = createRouter({ routeTree });
+const router = createRouter({ routeTree, basepath: base || "/" });
 declare module "@tanstack/react-router" {
   interface Register {
     router: typeof router;

@@ -2,7 +2,7 @@
 import { Dialog as BaseDialog } from "@base-ui/react/dialog";
 import { type ReactNode, useState } from "react";
 
-export { Failed, Loaded, Loading, Missing, together } from "./loaded.tsx";
+export { Failed, Loaded, Loading, Missing, together, WayOn } from "./loaded.tsx";
 export { Markdown } from "./markdown.tsx";
 
 export const percent = (x: number | null | undefined): string =>

@@ -1,17 +1,55 @@
 /** What stands on a page while a query is under way, when it failed, and when it is there. */
 import type { ReactNode } from "react";
+import { ApiError } from "@tiller/client";
+import { base } from "../base.ts";
+import { listOf } from "../shell/sections.ts";
 
-export const Failed = ({ error, retry }: { error: Error; retry?: () => void }) => (
-  <div className="notice" role="alert">
-    <h2>That did not work</h2>
-    <p className="quiet">{error.message}</p>
-    {retry && (
-      <button className="button" onClick={retry}>
-        Try again
-      </button>
-    )}
-  </div>
-);
+/** In place of a page that cannot be shown: why, and where to go from here. */
+export function WayOn({ title, children }: { title: string; children: ReactNode }) {
+  const list = listOf(location.pathname.slice(base.length));
+  return (
+    <div className="notice" role="alert">
+      <h1>{title}</h1>
+      <p className="quiet">{children}</p>
+      <p className="row">
+        {history.length > 1 && (
+          <button className="button" onClick={() => history.back()}>
+            Back
+          </button>
+        )}
+        {list && (
+          <a className="button" href={base + list.to}>
+            {list.name}
+          </a>
+        )}
+        <a className="button primary" href={`${base}/`}>
+          Go to the start
+        </a>
+      </p>
+    </div>
+  );
+}
+const refused: Readonly<Record<number, string>> = {
+  403: "This is for others",
+  404: "There is nothing here",
+  410: "This is over",
+};
+export function Failed({ error, retry }: { error: Error; retry?: () => void }) {
+  const title = error instanceof ApiError ? refused[error.status] : undefined;
+  if (title) return <WayOn title={title}>{sentence(error.message)}</WayOn>;
+  return (
+    <div className="notice" role="alert">
+      <h2>That did not work</h2>
+      <p className="quiet">{error.message}</p>
+      {retry && (
+        <button className="button" onClick={retry}>
+          Try again
+        </button>
+      )}
+    </div>
+  );
+}
+const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 export const Loading = () => (
   <div className="stack" role="status" aria-busy="true" aria-label="Loading">
     {[80, 95, 60].map((w) => (

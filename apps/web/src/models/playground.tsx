@@ -6,6 +6,7 @@ import { z } from "zod";
 import { Card, Empty, Failed, Loaded } from "../design/components.tsx";
 import { own, type ServedModel } from "@tiller/schema";
 import { asking } from "../api.ts";
+import { fetchAt } from "../connection.ts";
 
 const Models = z.object({ data: z.array(z.object({ id: z.string(), checkpoint: z.string() })) });
 const Chunk = z.object({
@@ -15,7 +16,7 @@ const Chunk = z.object({
 
 /** As every client of OpenAI's API asks: no operation of Tiller's own. */
 async function served(): Promise<z.infer<typeof Models>> {
-  const r = await fetch("/v1/models");
+  const r = await fetchAt("/v1/models");
   if (!r.ok) throw new Error(`the served models could not be read: HTTP ${r.status}`);
   return Models.parse(await r.json());
 }
@@ -26,7 +27,7 @@ async function stream(
   seed: number,
   onText: (t: string) => void,
 ): Promise<void> {
-  const r = await fetch("/v1/completions", {
+  const r = await fetchAt("/v1/completions", {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ model, prompt, max_tokens: 40, temperature: 0.8, seed, stream: true }),

@@ -1,14 +1,16 @@
 /** The invited person's first page. The link works once. */
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useNavigate, useParams } from "@tanstack/react-router";
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import type { Join, Welcome } from "@tiller/schema";
 import { api, asking } from "../api.ts";
-import { Card, Empty, Loading, Refused, when } from "../design/components.tsx";
+import { Card, Loading, Refused, when } from "../design/components.tsx";
+import { GoOn, useHere } from "./sign-in.tsx";
 import "../control/control.css";
 
 export function JoinPage() {
   const { token } = useParams({ strict: false });
+  const others = useHere();
   const invitation = useQuery({
     ...asking("readInvitation", { token: token ?? "" }),
     retry: false,
@@ -16,21 +18,18 @@ export function JoinPage() {
   });
   if (invitation.error)
     return (
-      <main>
-        <Empty title="This invitation does not work">{invitation.error.message}</Empty>
-      </main>
+      <div className="narrow stack centre">
+        <h1>This invitation does not work</h1>
+        <p className="quiet">{invitation.error.message}</p>
+        <GoOn people={others} to="/" />
+        <p>
+          Joined already? <a href="/sign-in">Sign in with your password</a>, or ask the work lead
+          for a sign-in link.
+        </p>
+      </div>
     );
-  if (!invitation.data)
-    return (
-      <main>
-        <Loading />
-      </main>
-    );
-  return (
-    <main>
-      <JoinForm token={token ?? ""} welcome={invitation.data} />
-    </main>
-  );
+  if (!invitation.data) return <Loading />;
+  return <JoinForm token={token ?? ""} welcome={invitation.data} />;
 }
 
 const list = (text: string) =>
@@ -40,8 +39,7 @@ const list = (text: string) =>
     .filter(Boolean);
 
 function JoinForm({ token, welcome }: { token: string; welcome: Welcome }) {
-  const client = useQueryClient();
-  const navigate = useNavigate();
+  const others = useHere();
   const [name, setName] = useState("");
   const [languages, setLanguages] = useState(welcome.languages.join(", "));
   const [handle, setHandle] = useState("");
@@ -52,10 +50,7 @@ function JoinForm({ token, welcome }: { token: string; welcome: Welcome }) {
       const body: Join = { name, languages: list(languages), ...account };
       return api.join({ token, body });
     },
-    onSuccess: async ({ home }) => {
-      client.clear();
-      await navigate({ to: home });
-    },
+    onSuccess: ({ home }) => location.assign(home),
   });
   return (
     <div className="narrow stack centre">
@@ -65,6 +60,12 @@ function JoinForm({ token, welcome }: { token: string; welcome: Welcome }) {
           You are invited to join as {welcome.role}. This link works once, until{" "}
           {when(welcome.expiresAt)}.
         </p>
+        {others.length > 0 && (
+          <p className="quiet">
+            {others.map((p) => p.name).join(", ")} stay{others.length === 1 ? "s" : ""} signed in
+            here: whoever joins gets addresses of their own beside that.
+          </p>
+        )}
       </div>
       <Card>
         <form

@@ -3,28 +3,49 @@ import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import type { RaterReport } from "@tiller/schema";
 import { asking } from "../api.ts";
-import { Badge, Card, duration, Loaded, percent, when, Scroll } from "../design/components.tsx";
+import {
+  Badge,
+  Card,
+  duration,
+  Empty,
+  Loaded,
+  percent,
+  when,
+  Scroll,
+  WayOn,
+} from "../design/components.tsx";
 import { Estimate, Figure, Page, PopulationLine, asked, Trend, useWhich } from "./parts.tsx";
 import { NewThread, ThreadView } from "./threads.tsx";
 
 export function RaterPage() {
   const { id } = useParams({ from: "/quality/raters/$id" });
-  const { which, picker, about: choose } = useWhich();
+  const { fields, which, picker, about: choose } = useWhich();
   const report = useQuery({
     ...asking("raterQuality", which && { id, ...asked(which) }),
     placeholderData: (old) => old, // the choice stays open while another is looked for
   });
   const threads = useQuery(asking("listThreads", { about: id }));
+  const people = useQuery(asking("listPeople"));
+  if (people.data && !people.data.some((p) => p.id === id))
+    return (
+      <main>
+        <WayOn title="There is nothing here">There is no person {id}.</WayOn>
+      </main>
+    );
   return (
     <Page title={report.data?.summary.pseudonym ?? "Rater"} aside={picker}>
-      <Loaded query={report}>
-        {(r) => (
-          <>
-            <PopulationLine of={r.population} which={which!} about={choose} />
-            <Body r={r} />
-          </>
-        )}
-      </Loaded>
+      {fields.data?.length === 0 ? (
+        <Empty title="No answers yet">Figures appear here with the first answers.</Empty>
+      ) : (
+        <Loaded query={report}>
+          {(r) => (
+            <>
+              <PopulationLine of={r.population} which={which!} about={choose} />
+              <Body r={r} />
+            </>
+          )}
+        </Loaded>
+      )}
       <Card title="Notes and feedback">
         {threads.data?.map((t) => (
           <ThreadView key={t.id} thread={t} as="staff" />

@@ -56,7 +56,7 @@ function Menu({ label, children }: { label: string; children: (close: () => void
     <Popover.Root open={open} onOpenChange={setOpen}>
       <Popover.Trigger className="button all-pages">
         <span aria-hidden="true">☰</span> {label}
-        <span className="sr">, all pages</span>
+        <span className="sr">all pages</span>
       </Popover.Trigger>
       <Popover.Portal>
         <Popover.Positioner sideOffset={6} align="start" className="over">

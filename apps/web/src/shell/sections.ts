@@ -115,10 +115,16 @@ export function placeOf(
   return found.toSorted((a, b) => b.n - a.n)[0];
 }
 
+const everywhere = Object.values(headers).flat();
+/** The page that lists what an address is one of, whoever asks. */
+export function listOf(path: string): { name: string; to: string } | undefined {
+  const page = placeOf(path, everywhere)?.page;
+  return page?.to === path ? undefined : page;
+}
+
 /** Whether the pages of this address are for others: not what is nowhere, which has a page of its own. */
 export function isForOthers(path: string, role: Role): boolean {
   if (elsewhere.some((at) => within(path, at))) return false;
-  const everywhere = Object.values(headers).flat();
   const theirs = placeOf(path, everywhere);
   const own = placeOf(path, sectionsFor(role));
   return theirs !== undefined && own?.page.to !== theirs.page.to;

@@ -1,11 +1,14 @@
 /** What stands around every page: who looks at it, the header, and the words where somebody may not see it. */
 import { useQuery } from "@tanstack/react-query";
-import { Link, Outlet, useLocation } from "@tanstack/react-router";
+import { Outlet, useLocation } from "@tanstack/react-router";
 import { useEffect } from "react";
 import type { Me } from "@tiller/schema";
 import { ApiError, asking } from "../api.ts";
-import { Empty, Failed, Loading } from "../design/components.tsx";
+import { openedBy } from "../connection.ts";
+import { base } from "../base.ts";
+import { Failed, Loading, WayOn } from "../design/components.tsx";
 import { SignIn } from "../people/sign-in.tsx";
+import { ConnectionBar } from "./connection.tsx";
 import { Header } from "./header.tsx";
 import { isForOthers, titleOf } from "./sections.ts";
 
@@ -14,7 +17,13 @@ export const useMe = () => useQuery({ ...asking("me"), retry: false });
 export function Shell() {
   const me = useMe();
   const { pathname } = useLocation();
-  if (pathname.startsWith("/join/")) return <Outlet />; // an invitation comes before the account
+  // doors come before the account
+  if (pathname.startsWith("/join/") || pathname === "/sign-in")
+    return (
+      <main>
+        <Outlet />
+      </main>
+    );
   if (me.data) return <Pages me={me.data} />;
   return (
     <main>
@@ -32,8 +41,10 @@ export function Shell() {
 function Pages({ me }: { me: Me }) {
   const { pathname } = useLocation();
   useTitle(pathname, me);
+  useEffect(() => openedBy(me.id), [me.id]);
   return (
     <>
+      <ConnectionBar me={me} />
       <Header me={me} />
       {isForOthers(pathname, me.role) ? <ForOthers me={me} /> : <Outlet />}
     </>
@@ -42,28 +53,28 @@ function Pages({ me }: { me: Me }) {
 
 const ForOthers = ({ me }: { me: Me }) => (
   <main>
-    <Empty title="This page is for others">
-      <p>
-        You are here as {me.name}, {me.role}. Ask the work lead if you need it.
-      </p>
-      <Link className="button primary" to="/">
-        Go to the start
-      </Link>
-    </Empty>
+    <WayOn title="This page is for others">
+      You are here as {me.name}, {me.role}. Ask the work lead if you need it.
+    </WayOn>
+  </main>
+);
+export const NoSuchPage = () => (
+  <main>
+    <WayOn title="There is no such page">{location.pathname} leads nowhere.</WayOn>
   </main>
 );
 
 /** A page's heading is its name in the title of the tab. */
-function useTitle(path: string, { role }: Me): void {
+function useTitle(path: string, { role, name }: Me): void {
   useEffect(() => {
     const set = () => {
       const heading = document.querySelector("main h1")?.textContent?.trim();
-      const title = titleOf({ heading, path, role });
+      const title = titleOf({ heading, path, role, as: base ? name : undefined });
       if (document.title !== title) document.title = title;
     };
     set();
     const watch = new MutationObserver(set);
     watch.observe(document.body, { childList: true, subtree: true, characterData: true });
     return () => watch.disconnect();
-  }, [path, role]);
+  }, [path, role, name]);
 }

@@ -7,6 +7,7 @@ import { useEffect, useState } from "react";
 import type { TaskPreview } from "@tiller/schema";
 import { type Draft, initialValue, problemsOf } from "@tiller/task";
 import { api, asking, keyOf } from "../api.ts";
+import { base } from "../base.ts";
 import { Card, Empty, Markdown, Missing, ThemeButton } from "../design/components.tsx";
 import { TaskForm } from "./task-form.tsx";
 
@@ -44,7 +45,7 @@ export function Previews() {
   const live = tasks.data?.live ?? false;
   useEffect(() => {
     if (!live) return;
-    const events = new EventSource("/api/tasks/changes");
+    const events = new EventSource(`${base}/api/tasks/changes`);
     events.addEventListener("change", () => {
       void client.invalidateQueries({ queryKey: keyOf("listTasks") });
     });

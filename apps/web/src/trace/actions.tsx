@@ -1,6 +1,7 @@
 /** What can be done from a node: each says what will happen before it happens. */
 import { useEffect, useState } from "react";
 import type { NodeView } from "@tiller/schema";
+import { base } from "../base.ts";
 import { Dialog } from "../design/components.tsx";
 import type { TraceActions, TraceSource } from "./source.ts";
 import { asText } from "./text-diff.tsx";
@@ -174,7 +175,7 @@ function ActionDialog(p: {
             {done && done !== source.experiment.id ? (
               <>
                 It goes on as{" "}
-                <a href={`/studio/experiments/${encodeURIComponent(done)}/trace`}>{done}</a>.
+                <a href={`${base}/studio/experiments/${encodeURIComponent(done)}/trace`}>{done}</a>.
               </>
             ) : (
               "Done. The tree shows it in a moment."
