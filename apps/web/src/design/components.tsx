@@ -151,7 +151,7 @@ export function ThemeButton() {
   };
   return (
     <button className="button plain" onClick={change} aria-label={`Use the ${other} theme`}>
-      {theme === "dark" ? "Light" : "Dark"}
+      {theme === "dark" ? "Light theme" : "Dark theme"}
     </button>
   );
 }

@@ -27,7 +27,7 @@ export function Account({ me }: { me: Me }) {
       </Popover.Trigger>
       <Popover.Portal>
         <Popover.Positioner sideOffset={6} align="end" className="over">
-          <Popover.Popup className="menu">
+          <Popover.Popup className="menu" aria-label="Account">
             <p>
               <b>{me.name}</b>
               <br />

@@ -49,7 +49,7 @@ export function ConnectionBar({ me }: { me: Me }) {
         />
         <p className="quiet small">
           Without a password: open a sign-in link of yours in another tab, then{" "}
-          <button className="button plain" onClick={look}>
+          <button className="button" onClick={look}>
             I am signed in again
           </button>
         </p>

@@ -21,7 +21,7 @@ export function Header({ me }: { me: Me }) {
         </Link>
         <nav aria-label="Main">
           {sections.map((s) => (
-            <Link key={s.name} to={s.pages[0].to} className={current(s.name)}>
+            <Link key={s.name} to={s.pages[0].to} className={current(s.name)} activeProps={none}>
               {s.name}
             </Link>
           ))}
@@ -38,6 +38,7 @@ export function Header({ me }: { me: Me }) {
               key={p.to}
               to={p.to}
               className={p === place!.page ? "active" : ""}
+              activeProps={none}
               aria-current={p === place!.page ? "page" : undefined}
             >
               {p.name}
@@ -48,6 +49,9 @@ export function Header({ me }: { me: Me }) {
     </>
   );
 }
+
+/** The table of sections says where one is, not the beginning of an address. */
+const none = { className: "", "aria-current": undefined } as const;
 
 /** In place of the sections where they have no room. */
 function Menu({ label, children }: { label: string; children: (close: () => void) => ReactNode }) {
@@ -60,7 +64,7 @@ function Menu({ label, children }: { label: string; children: (close: () => void
       </Popover.Trigger>
       <Popover.Portal>
         <Popover.Positioner sideOffset={6} align="start" className="over">
-          <Popover.Popup className="menu">{children(() => setOpen(false))}</Popover.Popup>
+          <Popover.Popup className="menu" aria-label="All pages">{children(() => setOpen(false))}</Popover.Popup>
         </Popover.Positioner>
       </Popover.Portal>
     </Popover.Root>
