@@ -99,7 +99,7 @@ test("an experiment says that its answers are simulated, what it asked and what 
   await page.getByText("That it cannot be told.").waitFor();
   await page.getByText("What was asked, who judged").click();
   await page.getByText("answers to one question").waitFor();
-  await page.getByText("What these figures are").click();
+  await page.getByRole("button", { name: "Wins" }).click();
   await page.getByText("How often.").waitFor();
   // it declares no stages, and no rater of the home was needed
   await page.getByRole("heading", { name: "What it did" }).waitFor();

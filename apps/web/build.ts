@@ -26,6 +26,7 @@ export async function buildWeb(): Promise<string> {
     ...files(path.join(root, "src")),
     ...files(path.join(root, "../../packages/schema")), // the app parses by it
     ...files(path.join(root, "../../packages/task")),
+    path.join(root, "../../docs/glossary.md"), // behind the names of figures
   ])
     hash.update(file).update(readFileSync(file));
   const stamp = hash.digest("hex");

@@ -5,6 +5,8 @@
  */
 import { z } from "zod";
 import {
+  Agents,
+  isSimulated,
   Checkpoint,
   CheckpointId,
   own,
@@ -155,8 +157,11 @@ export async function promote(
 export async function listServed(db: Db): Promise<ServedModel[]> {
   const byId = new Map((await listCheckpoints(db)).map((c) => [c.id, c]));
   const versions = await db.many(
-    sql`select name, version, checkpoint from checkpoint_version order by at desc, version desc`,
-    z.object({ name: z.string(), version: z.number(), checkpoint: CheckpointId }),
+    sql`select v.name, v.version, v.checkpoint, coalesce(e.agents, '{}') as agents
+        from checkpoint_version v join checkpoint c on c.id = v.checkpoint
+        left join run r on r.id = c.run left join experiment e on e.id = r.experiment
+        order by v.at desc, v.version desc`,
+    z.object({ name: z.string(), version: z.number(), checkpoint: CheckpointId, agents: Agents }),
   );
   const decisions = await db.many(
     sql`select p.name, p.at, p.checkpoint, v.version, p.promoted, w.pseudonym as by, p.why
@@ -168,7 +173,11 @@ export async function listServed(db: Db): Promise<ServedModel[]> {
   return [...Map.groupBy(versions, (v) => v.name)].map(([name, all]) => ({
     name,
     served: served.get(name) ?? null,
-    versions: all.map((v) => ({ version: v.version, checkpoint: byId.get(v.checkpoint)! })),
+    versions: all.map((v) => ({
+      version: v.version,
+      checkpoint: byId.get(v.checkpoint)!,
+      simulated: isSimulated(v.agents),
+    })),
     history: decisions.flatMap(({ name: of, ...p }) => (of === name ? [p] : [])),
   }));
 }

@@ -22,7 +22,13 @@ export const ServedModel = z.strictObject({
   name: z.string(),
   served: CheckpointId.nullable().describe("what the name stands for; null: nothing that writes"),
   versions: z
-    .array(z.strictObject({ version: z.number().int(), checkpoint: Checkpoint }))
+    .array(
+      z.strictObject({
+        version: z.number().int(),
+        checkpoint: Checkpoint,
+        simulated: z.boolean().describe("its figures rest on programs in people's place"),
+      }),
+    )
     .describe("newest first, each with its figures"),
   history: z
     .array(Promotion)

@@ -3,7 +3,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useDeferredValue, useState } from "react";
 import type { ControlPerson, ControlRoom, Who } from "@tiller/schema";
 import { api, keyOf } from "../api.ts";
-import { Badge, Interval, percent } from "../design/components.tsx";
+import { Badge, Interval, percent, Term } from "../design/components.tsx";
 import { VerdictBadge } from "../design/verdict.tsx";
 import { hours, type Names, queueName, since } from "./format.ts";
 import { NotesDialog } from "./notes.tsx";
@@ -71,8 +71,12 @@ export function PeopleTable({
               <th>On</th>
               <th className="right">Today</th>
               <th>Active / idle</th>
-              <th>Right on clear pairs</th>
-              <th className="right">Agrees</th>
+              <th>
+                <Term>Right on clear pairs</Term>
+              </th>
+              <th className="right">
+                <Term>Agrees</Term>
+              </th>
               <th>Seen</th>
               <th>
                 <span className="sr">Actions</span>

@@ -1,9 +1,11 @@
 /** The components every page is made of: functions over data, styled by the tokens. */
 import { Dialog as BaseDialog } from "@base-ui/react/dialog";
 import { type ReactNode, useState } from "react";
+import { Term } from "./term.tsx";
 
 export { Failed, Loaded, Loading, Missing, together, WayOn } from "./loaded.tsx";
 export { Markdown } from "./markdown.tsx";
+export { Term };
 
 export const percent = (x: number | null | undefined): string =>
   x === null || x === undefined ? "–" : `${Math.round(100 * x)} %`;
@@ -61,11 +63,14 @@ export const Meter = ({ done, total, label }: { done: number; total: number; lab
     <i style={{ width: `${Math.min(100, (100 * done) / Math.max(1, total))}%` }} />
   </div>
 );
-export const Stat = ({ name, value, note }: { name: string; value: string; note?: string }) => (
+/** A figure: its name says on a click what it is, by `says` or by the glossary. */
+export const Stat = (p: { name: string; value: string; note?: string; says?: string }) => (
   <div>
-    <span className="quiet small">{name}</span>
-    <b>{value}</b>
-    {note && <span className="quiet small">{note}</span>}
+    <span className="quiet small">
+      <Term says={p.says}>{p.name}</Term>
+    </span>
+    <b>{p.value}</b>
+    {p.note && <span className="quiet small">{p.note}</span>}
   </div>
 );
 /** A 95 % interval between 0 and 1 with its estimate. */

@@ -25,6 +25,7 @@ import {
   percent,
   SimulatedNote,
   Stat,
+  Term,
   when,
 } from "../design/components.tsx";
 import { VerdictBadge } from "../design/verdict.tsx";
@@ -34,7 +35,7 @@ import { ExperimentWords, stateTone } from "./words.tsx";
 import { Chart, chartsOf } from "./chart.tsx";
 import { Labels } from "./labels.tsx";
 import { useLive } from "./live.ts";
-import { FiguresHelp, InWords, NobodyAnswered, TopOfTrace } from "./told.tsx";
+import { InWords, NobodyAnswered, TopOfTrace } from "./told.tsx";
 
 export function ExperimentPage() {
   const { id } = useParams({ from: "/studio/experiments/$id" });
@@ -94,12 +95,17 @@ export function ExperimentPage() {
             const interval = readInterval(m, m.unit);
             const note = [m.note, interval && `95 %: ${interval}`].filter(Boolean).join("; ");
             return (
-              <Stat key={m.name} name={m.label} value={readNumber(m.value, m.unit)} note={note} />
+              <Stat
+                key={m.name}
+                name={m.label}
+                value={readNumber(m.value, m.unit)}
+                note={note}
+                says={m.help}
+              />
             );
           })}
         </div>
       )}
-      {s && <FiguresHelp summary={s} />}
       <Card title={data.stages.length ? "Pipeline" : "What it did"}>
         {data.stages.length ? (
           <ol className="pipeline">
@@ -239,12 +245,24 @@ function Raters({ experiment }: { experiment: Experiment }) {
                   <tr>
                     <th>Rater</th>
                     <th>Answers</th>
-                    <th>An hour</th>
-                    <th>Median time</th>
-                    <th>Agreement</th>
-                    <th>Reliability, 95 %</th>
-                    <th>Chose left</th>
-                    <th>Flag</th>
+                    <th>
+                      <Term>An hour</Term>
+                    </th>
+                    <th>
+                      <Term>Median time</Term>
+                    </th>
+                    <th>
+                      <Term>Agreement</Term>
+                    </th>
+                    <th>
+                      <Term>Reliability, 95 %</Term>
+                    </th>
+                    <th>
+                      <Term>Chose left</Term>
+                    </th>
+                    <th>
+                      <Term of="verdict">Flag</Term>
+                    </th>
                   </tr>
                 </thead>
                 <tbody>

@@ -8,7 +8,8 @@ import {
   readInterval,
   readNumber,
 } from "@tiller/schema";
-import { Badge, Meter, when } from "../design/components.tsx";
+import { Badge, Meter, Term, when } from "../design/components.tsx";
+import { meaningOf } from "../design/glossary.ts";
 import { ago, compact, money, span } from "../trace/format.ts";
 import { HoldButton } from "./hold.tsx";
 import { ExperimentWords, stateTone } from "./words.tsx";
@@ -125,16 +126,21 @@ const SHOWN = 5; // metrics of a summary that the list has place for
 const Results = ({ summary }: { summary: NonNullable<Experiment["summary"]> }) => (
   <div className="experiment-facts small num">
     {summary.slice(0, SHOWN).map((m) => (
-      <Fact key={m.name} name={m.label} title={readInterval(m, m.unit)}>
+      <Fact
+        key={m.name}
+        name={m.label}
+        title={readInterval(m, m.unit)}
+        says={m.help ?? meaningOf(m.label)}
+      >
         <b>{readNumber(m.value, m.unit)}</b>
       </Fact>
     ))}
   </div>
 );
 
-const Fact = (f: { name: string; title?: string; children: ReactNode }) => (
+const Fact = (f: { name: string; title?: string; says?: string; children: ReactNode }) => (
   <div title={f.title}>
-    <span className="quiet">{f.name}</span>
+    <span className="quiet">{f.says ? <Term says={f.says}>{f.name}</Term> : f.name}</span>
     {f.children}
   </div>
 );

@@ -1,7 +1,7 @@
-/** What an experiment is in words: what it asks, what was learned, what its figures are, what it did where it names no stages. */
+/** What an experiment is in words: what it asks, what was learned, what it did where it names no stages. */
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import type { Experiment, SummaryMetric, TraceNode } from "@tiller/schema";
+import type { Experiment, TraceNode } from "@tiller/schema";
 import { asking } from "../api.ts";
 import { Card, duration, Empty, Markdown } from "../design/components.tsx";
 
@@ -31,25 +31,6 @@ export function InWords({ experiment: e }: { experiment: Experiment }) {
         </Link>
       </p>
     </Card>
-  );
-}
-
-/** What each figure is, folded away; nothing where the report does not say. */
-export function FiguresHelp({ summary }: { summary: readonly SummaryMetric[] }) {
-  const told = summary.filter((m) => m.help);
-  if (!told.length) return null;
-  return (
-    <details>
-      <summary className="small">What these figures are</summary>
-      <dl className="figures-help small">
-        {told.map((m) => (
-          <div key={m.name}>
-            <dt>{m.label}</dt>
-            <dd className="quiet">{m.help}</dd>
-          </div>
-        ))}
-      </dl>
-    </details>
   );
 }
 

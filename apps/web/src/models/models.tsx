@@ -4,7 +4,17 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { own, readNumber, type ServedModel } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
-import { Badge, Card, Dialog, Empty, FormEnd, Loaded, when } from "../design/components.tsx";
+import {
+  Badge,
+  Card,
+  Dialog,
+  Empty,
+  FormEnd,
+  Loaded,
+  SimulatedNote,
+  Term,
+  when,
+} from "../design/components.tsx";
 
 export function ModelsPage() {
   const served = useQuery({ ...asking("listServed"), refetchInterval: 5000 });
@@ -26,13 +36,26 @@ export function ModelsPage() {
           models.length === 0 ? (
             <Empty title="No models yet">Training makes them, and they stay.</Empty>
           ) : (
-            models.map((m) => <Model key={m.name} model={m} />)
+            <>
+              {models.some((m) => m.versions.some((v) => v.simulated)) && (
+                <SimulatedNote>
+                  Figures of the versions marked so were made by programs in people’s place.
+                </SimulatedNote>
+              )}
+              {models.map((m) => (
+                <Model key={m.name} model={m} />
+              ))}
+            </>
           )
         }
       </Loaded>
     </main>
   );
 }
+
+/** A metric's name as words: winRate is a win rate. */
+const wordsOf = (name: string) =>
+  name.replace(/([a-z])([A-Z])/g, (_, a: string, b: string) => `${a} ${b.toLowerCase()}`);
 
 function Model({ model: m }: { model: ServedModel }) {
   const figures = [...new Set(m.versions.flatMap((v) => Object.keys(v.checkpoint.metrics)))];
@@ -45,19 +68,22 @@ function Model({ model: m }: { model: ServedModel }) {
               <th>Version</th>
               <th>Id</th>
               {figures.map((f) => (
-                <th key={f}>{f}</th>
+                <th key={f}>
+                  <Term>{wordsOf(f)}</Term>
+                </th>
               ))}
               <th>Made</th>
               <th>Served</th>
             </tr>
           </thead>
           <tbody>
-            {m.versions.map(({ version, checkpoint: c }) => (
+            {m.versions.map(({ version, checkpoint: c, simulated }) => (
               <tr key={c.id}>
                 <td>
                   <Link to="/studio/checkpoints/$id" params={{ id: c.id }}>
                     {m.name}@{version}
-                  </Link>
+                  </Link>{" "}
+                  {simulated && <Badge tone="warn">simulated</Badge>}
                 </td>
                 <td>
                   <code>{c.id.slice(0, 12)}</code>
@@ -138,7 +164,7 @@ function PromoteDialog(p: { model: ServedModel; version: number; close: () => vo
               {[...new Set([now, next].flatMap((v) => Object.keys(v.checkpoint.metrics)))].map(
                 (f) => (
                   <tr key={f}>
-                    <td>{f}</td>
+                    <td>{wordsOf(f)}</td>
                     <td>{readNumber(own(now.checkpoint.metrics, f))}</td>
                     <td>{readNumber(own(next.checkpoint.metrics, f))}</td>
                   </tr>

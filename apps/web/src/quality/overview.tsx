@@ -21,6 +21,7 @@ import {
   together,
   when,
   Scroll,
+  Term,
 } from "../design/components.tsx";
 import { VerdictBadge } from "../design/verdict.tsx";
 import { DisagreementList } from "./disagreements.tsx";
@@ -83,11 +84,15 @@ function Report({ r, which }: { r: QualityReport; which: Which }) {
         {r.seconds.toFixed(1)} s. Every figure has a 95 % interval.
       </p>
       <div className="figure-grid">
-        <Figure name="Raters agree, pair by pair" of={r.raters.raw} />
+        <Figure name="Raters agree, pair by pair" term="agreement" of={r.raters.raw} />
         <Figure name="Krippendorff's alpha" of={r.raters.krippendorff} as="number" />
         <Figure name="Gwet's AC1" of={r.raters.gwet} as="number" />
-        <Figure name="Raters with researchers, blind" of={r.researchers.raw} />
-        <Figure name="Researchers with each other" of={r.amongResearchers.raw} />
+        <Figure
+          name="Raters with researchers, blind"
+          term="with researchers"
+          of={r.researchers.raw}
+        />
+        <Figure name="Researchers with each other" term="agreement" of={r.amongResearchers.raw} />
       </div>
       {live.data && live.data.latest.length > 0 && (
         <Card
@@ -251,7 +256,9 @@ const Splits = ({
       <thead>
         <tr>
           <th>{head}</th>
-          <th>Agreement</th>
+          <th>
+            <Term>Agreement</Term>
+          </th>
         </tr>
       </thead>
       <tbody>
@@ -275,11 +282,21 @@ const Coefficients = ({ rows }: { rows: readonly (readonly [string, AgreementRep
         <tr>
           <th>Between</th>
           <th>Tasks</th>
-          <th>Raw</th>
-          <th>Cohen</th>
-          <th>Fleiss</th>
-          <th>Krippendorff</th>
-          <th>Gwet AC1</th>
+          <th>
+            <Term>Raw</Term>
+          </th>
+          <th>
+            <Term>Cohen</Term>
+          </th>
+          <th>
+            <Term>Fleiss</Term>
+          </th>
+          <th>
+            <Term of="Krippendorff's alpha">Krippendorff</Term>
+          </th>
+          <th>
+            <Term of="Gwet's AC1">Gwet AC1</Term>
+          </th>
         </tr>
       </thead>
       <tbody>
@@ -321,12 +338,22 @@ function People({ list }: { list: readonly RaterQuality[] }) {
             <tr>
               <th>Rater</th>
               <th>Answers</th>
-              <th>Reliability</th>
+              <th>
+                <Term>Reliability</Term>
+              </th>
               <th>95 %</th>
-              <th>With others</th>
-              <th>With researchers</th>
-              <th>Gold</th>
-              <th>Weight</th>
+              <th>
+                <Term>With others</Term>
+              </th>
+              <th>
+                <Term>With researchers</Term>
+              </th>
+              <th>
+                <Term of="hidden gold">Gold</Term>
+              </th>
+              <th>
+                <Term>Weight</Term>
+              </th>
               <th>Worth a talk</th>
             </tr>
           </thead>

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { type Counted, type Estimated, Population, type Populations } from "@tiller/schema";
 import { asking } from "../api.ts";
-import { percent } from "../design/components.tsx";
+import { percent, Term } from "../design/components.tsx";
 import "./quality.css";
 
 const two = (x: number) => x.toFixed(2).replace("-", "−");
@@ -30,11 +30,14 @@ export function Estimate({
 }
 export const Figure = ({
   name,
+  term = name,
   of,
   as = "fraction",
   note,
 }: {
   name: string;
+  /** what the glossary calls it */
+  term?: string;
   of: Estimated | null;
   as?: "fraction" | "number";
   note?: string;
@@ -44,7 +47,9 @@ export const Figure = ({
     x === null ? "?" : as === "fraction" ? String(Math.round(100 * x)) : two(x);
   return (
     <div>
-      <span className="quiet small">{name}</span>
+      <span className="quiet small">
+        <Term of={term}>{name}</Term>
+      </span>
       <b>{known ? (as === "fraction" ? percent(of.at) : two(of.at!)) : "–"}</b>
       <span className="quiet small">
         {known

@@ -68,9 +68,9 @@ function Body({ r }: { r: RaterReport }) {
       </p>
       <div className="figure-grid">
         <Figure name="Reliability" of={s.reliability} note="answers" />
-        <Figure name="On hidden gold" of={s.gold} note="items" />
-        <Figure name="With researchers, blind" of={s.researchers} />
-        <Figure name="With other raters" of={s.others} />
+        <Figure name="On hidden gold" term="hidden gold" of={s.gold} note="items" />
+        <Figure name="With researchers, blind" term="with researchers" of={s.researchers} />
+        <Figure name="With other raters" term="with others" of={s.others} />
       </div>
       <div className="grid">
         <Card title="What their confidence is worth">

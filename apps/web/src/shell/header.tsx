@@ -64,7 +64,9 @@ function Menu({ label, children }: { label: string; children: (close: () => void
       </Popover.Trigger>
       <Popover.Portal>
         <Popover.Positioner sideOffset={6} align="start" className="over">
-          <Popover.Popup className="menu" aria-label="All pages">{children(() => setOpen(false))}</Popover.Popup>
+          <Popover.Popup className="menu" aria-label="All pages">
+            {children(() => setOpen(false))}
+          </Popover.Popup>
         </Popover.Positioner>
       </Popover.Portal>
     </Popover.Root>
