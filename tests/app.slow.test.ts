@@ -158,7 +158,7 @@ test("curves are drawn where the browser's language is no language tag, and the 
   await other.route(/uPlot.*\.js/i, (r) => r.abort());
   await other.goto(`${address}/studio/experiments/desk-test`);
   await other.getByText("The curve cannot be drawn here").first().waitFor();
-  await other.getByText("Step 3: training 0.3333").waitFor();
+  await other.getByText("training 0.3333").waitFor();
   expect(await faults(other)).toEqual([]);
   expect(thrown).toEqual([]);
   await context.close();

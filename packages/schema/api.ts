@@ -33,6 +33,7 @@ import {
   SettleReferral,
 } from "./desk.ts";
 import { Checkpoint, Dataset, Experiment, Lineage, MetricPoint, Run } from "./lab.ts";
+import { CurvesQuery, RunCurves } from "./curves.ts";
 import { NewDataset } from "./rows.ts";
 import { Histogram, Sample } from "./samples.ts";
 import { Report } from "./report.ts";
@@ -252,6 +253,18 @@ export const operations = {
     query: z.strictObject({ after: z.coerce.number().default(-1) }),
     reply: z.array(MetricPoint),
   }),
+  curves: post(
+    "/api/studio/curves",
+    who.staff,
+    "curves of runs, of long ones thinned: mean, lowest and highest of steps put together",
+    { body: CurvesQuery, reply: z.array(RunCurves) },
+  ),
+  metricsFile: get(
+    "/api/studio/runs/:id/metrics.csv",
+    who.staff,
+    "every step of a run, a metric a column",
+    { replyAs: "text/csv" },
+  ),
   listHistograms: get(
     "/api/studio/runs/:id/histograms",
     who.staff,

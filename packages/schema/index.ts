@@ -2,6 +2,7 @@
 export * from "./api.ts";
 export * from "./assign.ts";
 export * from "./control.ts";
+export * from "./curves.ts";
 export * from "./desk.ts";
 export * from "./data.ts";
 export * from "./errors.ts";

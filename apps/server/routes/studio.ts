@@ -1,11 +1,12 @@
 /** The researchers' API: experiments, raters, runs, datasets, checkpoints, the report, live events. */
-import { streamSSE } from "hono/streaming";
+import { stream, streamSSE } from "hono/streaming";
 import { raterRows } from "@tiller/crowd";
 import { datasetFromFile } from "@tiller/data";
 import { z } from "zod";
 import { AnswerId, ExperimentId, type LiveEvent } from "@tiller/schema";
 import {
   artefactPath,
+  curvesOf,
   datasetRows,
   findServed,
   getDataset,
@@ -14,6 +15,7 @@ import {
   getRun,
   getSample,
   lineage,
+  metricsCsv,
   listCheckpoints,
   listDatasets,
   listExperiments,
@@ -54,6 +56,18 @@ export const studioRoutes = (d: Deps) => {
     },
     getRun: (_, { id }) => getRun(db, id),
     getMetrics: (_, { id, after }) => getMetrics(db, id, after),
+    curves: (_, { body }) => curvesOf(db, body),
+    metricsFile: async (c, { id }) => {
+      await getRun(db, id); // a wrong id is a 404
+      c.header("content-type", "text/csv; charset=utf-8");
+      c.header(
+        "content-disposition",
+        `attachment; filename="${id.replaceAll(/[^\w.@-]+/g, "-")}.csv"`,
+      );
+      return stream(c, async (out) => {
+        for await (const piece of metricsCsv(db, id)) await out.write(piece);
+      });
+    },
     listHistograms: (_, { id }) => listHistograms(db, id),
     getSample: (_, { id }) => getSample(db, id),
     listDatasets: (_, q) => listDatasets(db, q),
@@ -83,20 +97,20 @@ export const studioRoutes = (d: Deps) => {
     },
     lineage: (_, { id }) => lineage(db, home, id),
     events: (c, { experiment }) => {
-      return streamSSE(c, async (stream) => {
+      return streamSSE(c, async (live) => {
         let judgment: LiveEvent | undefined; // hundreds a second: only the newest matters
         const concerns = (e: LiveEvent) =>
           !experiment || !("experiment" in e) || e.experiment === experiment;
         const send = (e: LiveEvent) =>
-          void stream.writeSSE({ data: JSON.stringify(e) }).catch(() => {});
+          void live.writeSSE({ data: JSON.stringify(e) }).catch(() => {});
         const end = d.store.subscribe((e) => {
           if (!concerns(e)) return;
           if (e.type === "judgment") judgment = e;
           else send(e);
         });
-        stream.onAbort(end);
-        while (!stream.aborted && !stream.closed) {
-          await stream.sleep(500);
+        live.onAbort(end);
+        while (!live.aborted && !live.closed) {
+          await live.sleep(500);
           if (judgment) send(judgment);
           judgment = undefined;
         }

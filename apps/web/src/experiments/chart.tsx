@@ -1,21 +1,17 @@
-/** A live curve: points arrive in plain arrays, uPlot draws at most once a frame. */
-import { useQuery } from "@tanstack/react-query";
-import { useEffect, useRef, useState } from "react";
+/**
+ * A chart of curves by step: values under the pointer for every line, smoothing with the raw faint behind, a log scale, names and
+ * units on its axes, and the picture or the numbers to take away. uPlot draws at most once a frame.
+ */
+import { useEffect, useMemo, useRef, useState } from "react";
 import type uPlot from "uplot";
-import { type MetricPoint, own, type Run } from "@tiller/schema";
-import { asking } from "../api.ts";
-import { onLive } from "./live.ts";
+import { alignedTo, type Line, logFits, saveAs, smoothed, svgOf, tableOf } from "./curves.ts";
 import { loadPlot, type Plot } from "./plot.ts";
 
-export interface Series {
-  readonly key: string;
-  readonly label: string;
-}
-const color = (i: number) =>
-  getComputedStyle(document.documentElement)
-    .getPropertyValue(`--series-${(i % 4) + 1}`)
-    .trim();
-
+const HEIGHT = 190;
+const COLOURS = 8;
+const colourName = (i: number) => `--series-${(i % COLOURS) + 1}`;
+const colour = (i: number) =>
+  getComputedStyle(document.documentElement).getPropertyValue(colourName(i)).trim();
 const short = (v: number) => (v === 0 ? "0" : String(Number(v.toPrecision(3))));
 /** A level line stands in the middle, others have a little air. */
 const around = (_: uPlot, low: number | null, high: number | null): [number, number] => {
@@ -24,20 +20,46 @@ const around = (_: uPlot, low: number | null, high: number | null): [number, num
   const air = (high - low) / 20;
   return [low - air, high + air];
 };
+/** In whole powers of ten. */
+const around10 = (_: uPlot, low: number | null, high: number | null): [number, number] =>
+  low === null || high === null || low <= 0
+    ? [0.1, 1]
+    : [10 ** Math.floor(Math.log10(low)), 10 ** Math.ceil(Math.log10(high) + 1e-9)];
+
+/** One value alone is no line: it is marked. */
+const isAlone = (u: uPlot, series: number): boolean =>
+  Array.from(u.data[series]!).filter((v) => typeof v === "number").length === 1;
+
+export interface ChartOf {
+  readonly title: string;
+  readonly unit: string;
+  readonly lines: readonly Line[];
+}
 
 export function Chart({
-  run,
   title,
-  series,
-}: {
-  run: string;
-  title: string;
-  series: readonly Series[];
+  unit,
+  lines,
+  smoothing,
+  csv,
+}: ChartOf & {
+  /** 0 to 1: how much of the smoothed value stays from step to step */
+  smoothing: number;
+  /** every step, where the server has more than is drawn */
+  csv?: string | undefined;
 }) {
   const box = useRef<HTMLDivElement>(null);
-  const points = useQuery(asking("getMetrics", { id: run }));
+  const values = useRef<(HTMLElement | null)[]>([]);
   const [Plot, setPlot] = useState<Plot>();
   const [trouble, setTrouble] = useState<string>();
+  const [log, setLog] = useState(false);
+  const [at, setAt] = useState<number | null>(null); // the step under the pointer
+  const drawn = useMemo(() => lines.map((l) => smoothed(l, smoothing)), [lines, smoothing]);
+  const shape = drawn
+    .map((l) => `${l.key} ${l.low ? "band" : ""} ${l.raw ? "raw" : ""}`)
+    .join("\n");
+  const now = useRef({ drawn, steps: [] as readonly number[] }); // what the plot's hooks read
+  const plotted = useRef<uPlot>(undefined);
   useEffect(() => {
     loadPlot().then(
       (loaded) => setPlot(() => loaded),
@@ -46,8 +68,8 @@ export function Chart({
   }, []);
   useEffect(() => {
     const host = box.current;
-    if (!host || !points.data || !Plot) return;
-    const rows = new Map(points.data.map((p) => [p.step, p.values]));
+    if (!host || !Plot) return;
+    const { drawn } = now.current;
     const quiet = getComputedStyle(host).getPropertyValue("--quiet");
     const line = getComputedStyle(host).getPropertyValue("--line");
     const axis = {
@@ -55,117 +77,139 @@ export function Chart({
       grid: { stroke: line, width: 1 },
       ticks: { show: false },
       font: "11px Inter Variable",
+      labelFont: "11px Inter Variable",
+      labelSize: 18,
     };
+    const series = drawn.flatMap((l, i): uPlot.Series[] => {
+      const plain = { spanGaps: true, points: { show: isAlone } };
+      const faint = { ...plain, stroke: `${colour(i)}40`, width: 1, points: { show: false } };
+      const main = { ...plain, stroke: colour(i), width: 1.75, dash: i < COLOURS ? [] : [5, 3] };
+      return [...(l.low ? [faint, faint] : []), ...(l.raw ? [faint] : []), main];
+    });
+    let first = 1;
+    const bands = drawn.flatMap((l, i): uPlot.Band[] => {
+      const from = first;
+      first += (l.low ? 2 : 0) + (l.raw ? 1 : 0) + 1;
+      return l.low ? [{ series: [from + 1, from], fill: `${colour(i)}22` }] : [];
+    });
     const plot = new Plot(
       {
         width: host.clientWidth,
-        height: 170,
+        height: HEIGHT,
         legend: { show: false },
-        cursor: { y: false },
-        scales: { x: { time: false }, y: { range: around } },
+        cursor: { y: false, points: { show: false }, sync: { key: "steps" } },
+        scales: {
+          x: { time: false },
+          y: log ? { distr: 3, range: around10 } : { range: around },
+        },
         axes: [
-          { ...axis, size: 28 },
-          { ...axis, size: 52, values: (_, at) => at.map(short) },
+          { ...axis, size: 26, label: "step" },
+          {
+            ...axis,
+            size: 50,
+            ...(unit && { label: unit }),
+            values: (_, ticks) => ticks.map((v) => (v === null ? "" : short(v))),
+          },
         ],
-        series: [
-          {},
-          ...series.map((s, i) => ({
-            label: s.label,
-            stroke: color(i),
-            width: 1.75,
-            spanGaps: true,
-            points: { show: false },
-          })),
-        ],
+        series: [{}, ...series],
+        bands,
+        hooks: {
+          setCursor: [
+            (u) => {
+              const { idx } = u.cursor;
+              const { steps, drawn: lines } = now.current;
+              const step = idx === null || idx === undefined ? null : (steps[idx] ?? null);
+              setAt(step);
+              for (const [i, l] of lines.entries())
+                if (values.current[i]) values.current[i].textContent = valueAt(l, step);
+            },
+          ],
+        },
       },
       [[]],
       host,
     );
-    let frame = 0;
-    const draw = () => {
-      frame = 0;
-      const steps = [...rows.keys()].toSorted((a, b) => a - b);
-      plot.setData([
-        steps,
-        ...series.map((s) => steps.map((step) => own(rows.get(step), s.key) ?? null)),
-      ] as uPlot.AlignedData);
-    };
-    draw();
-    const end = onLive((e) => {
-      if (e.type !== "metric" || e.run !== run) return;
-      rows.set(e.point.step, e.point.values);
-      frame ||= requestAnimationFrame(draw);
-    });
-    const resize = new ResizeObserver(() => plot.setSize({ width: host.clientWidth, height: 170 }));
+    plotted.current = plot;
+    const resize = new ResizeObserver(() =>
+      plot.setSize({ width: host.clientWidth, height: HEIGHT }),
+    );
     resize.observe(host);
     return () => {
-      end();
       resize.disconnect();
-      cancelAnimationFrame(frame);
+      plotted.current = undefined;
       plot.destroy();
     };
-  }, [points.data, run, series, Plot]);
-  // what was said once in a long run is no curve
-  const told = (points.data ?? []).filter((p) =>
-    series.some((s) => own(p.values, s.key) !== undefined),
-  );
-  const once = told.length === 1 && points.data!.length > 1 ? told : undefined;
+  }, [Plot, log, unit, shape]);
+  useEffect(() => {
+    const { steps, columns } = alignedTo(drawn);
+    now.current = { drawn, steps };
+    plotted.current?.setData([steps, ...columns] as uPlot.AlignedData);
+  }, [drawn, Plot, log, unit, shape]); // also anew where the plot is
+  const file = title.replaceAll(/[^\w-]+/g, "-").toLowerCase();
+  const colours = lines.map((_, i) => colourName(i));
   return (
-    <figure className="card" style={{ margin: 0 }}>
+    <figure className="card chart-card">
       <figcaption className="row spread small">
         <b>{title}</b>
-        {series.length > 1 && (
-          <span className="row quiet">
-            {series.map((s, i) => (
-              <span key={s.key} style={{ color: `var(--series-${i + 1})` }}>
-                {s.label}
-              </span>
-            ))}
-          </span>
-        )}
+        <span className="row chart-tools">
+          {logFits(lines) && (
+            <button
+              className="button plain small"
+              aria-pressed={log}
+              onClick={() => setLog((old) => !old)}
+            >
+              log
+            </button>
+          )}
+          <button
+            className="button plain small"
+            aria-label={`${title} as SVG`}
+            onClick={() =>
+              saveAs(
+                `${file}.svg`,
+                "image/svg+xml",
+                svgOf({ title, unit, log, lines: drawn, colours: lines.map((_, i) => colour(i)) }),
+              )
+            }
+          >
+            SVG
+          </button>
+          {csv ? (
+            <a className="button plain small" href={csv} aria-label={`${title} as CSV`}>
+              CSV
+            </a>
+          ) : (
+            <button
+              className="button plain small"
+              aria-label={`${title} as CSV`}
+              onClick={() => saveAs(`${file}.csv`, "text/csv", tableOf(lines))}
+            >
+              CSV
+            </button>
+          )}
+        </span>
       </figcaption>
       {trouble ? (
-        <Newest points={points.data ?? []} series={series} why={trouble} />
-      ) : once ? (
-        <Newest points={once} series={series} />
+        <p className="small quiet">The curve cannot be drawn here ({trouble}).</p>
       ) : (
         <div ref={box} className="chart" role="img" aria-label={`${title} by step`} />
       )}
+      <p className="chart-legend small num">
+        {lines.map((l, i) => (
+          <span key={l.key}>
+            <i style={{ background: `var(${colours[i]})` }} aria-hidden="true" />
+            {l.label} <b ref={(el) => void (values.current[i] = el)}>{valueAt(drawn[i]!, at)}</b>
+          </span>
+        ))}
+        <span className="quiet">{at === null ? "newest" : `step ${at}`}</span>
+      </p>
     </figure>
   );
 }
 
-/** Where no curve can be drawn: the newest values in words. */
-function Newest(p: { points: readonly MetricPoint[]; series: readonly Series[]; why?: string }) {
-  const last = p.points.at(-1);
-  return (
-    <div className="small">
-      {p.why !== undefined && <p className="quiet">The curve cannot be drawn here ({p.why}).</p>}
-      {last && (
-        <p className="num">
-          Step {last.step}:{" "}
-          {p.series
-            .flatMap((s) => {
-              const value = own(last.values, s.key);
-              return value === undefined ? [] : [`${s.label} ${value.toPrecision(4)}`];
-            })
-            .join(", ")}
-        </p>
-      )}
-    </div>
-  );
-}
-
-export interface ChartOf {
-  readonly title: string;
-  readonly series: readonly Series[];
-}
-/** The charts of a run, by what its job declares: a chart a group, in that order. */
-export function chartsOf(metrics: Run["metrics"]): ChartOf[] {
-  const groups = Map.groupBy(Object.entries(metrics), ([, m]) => m.group);
-  return [...groups].map(([group, members]) => {
-    const { unit } = members[0]![1];
-    const series = members.map(([key, m]) => ({ key, label: m.label }));
-    return { title: unit ? `${group}, ${unit}` : group, series };
-  });
+/** The value of a line at a step, or the last before it; the newest where no step is meant. */
+function valueAt(line: Line, step: number | null): string {
+  const i = step === null ? line.steps.length - 1 : line.steps.findLastIndex((s) => s <= step);
+  const value = line.values[i];
+  return value === undefined ? "–" : String(Number(value.toPrecision(4)));
 }

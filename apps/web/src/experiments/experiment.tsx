@@ -1,11 +1,10 @@
 /** One experiment, live: its pipeline, raters, curves, samples, and the report. */
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
-import { type ReactNode, useMemo, useState } from "react";
+import { useMemo, useState } from "react";
 import {
   type Experiment,
   isSimulated,
-  metric,
   readInterval,
   readNumber,
   type Run,
@@ -23,6 +22,7 @@ import {
   Meter,
   Missing,
   percent,
+  Scroll,
   SimulatedNote,
   Stat,
   Term,
@@ -32,9 +32,9 @@ import { VerdictBadge } from "../design/verdict.tsx";
 import { HoldButton } from "./hold.tsx";
 import { isImported } from "./row.tsx";
 import { ExperimentWords, stateTone } from "./words.tsx";
-import { Chart, chartsOf } from "./chart.tsx";
 import { Labels } from "./labels.tsx";
 import { useLive } from "./live.ts";
+import { Details, RunCharts, Smoothing } from "./run-charts.tsx";
 import { InWords, NobodyAnswered, TopOfTrace } from "./told.tsx";
 
 export function ExperimentPage() {
@@ -117,9 +117,7 @@ export function ExperimentPage() {
           <TopOfTrace id={id} />
         )}
       </Card>
-      {(runs.data ?? []).map((r) => (
-        <Curves key={r.id} run={r} />
-      ))}
+      <Curves runs={runs.data ?? []} />
       <Raters experiment={data} />
       {runs.data && runs.data.length > 0 && <Samples id={id} runs={runs.data} />}
     </main>
@@ -164,62 +162,39 @@ function StageRow({ stage: s }: { stage: Stage }) {
   );
 }
 
-const SHOWN = 6; // charts that stand open
-function Curves({ run }: { run: Run }) {
-  const declared = Object.keys(run.metrics).length > 0;
-  const points = useQuery({
-    ...asking("getMetrics", { id: run.id }),
-    enabled: !declared,
-  });
-  // of a run from before metrics were declared: each by its name
-  const metrics = useMemo(() => {
-    const names = [...new Set((points.data ?? []).flatMap((p) => Object.keys(p.values)))];
-    return declared ? run.metrics : Object.fromEntries(names.map((n) => [n, metric(n, n)]));
-  }, [declared, run.metrics, points.data]);
-  const charts = useMemo(() => chartsOf(metrics), [metrics]);
-  if (!charts.length) return null;
-  const name = run.id.split(/[./]/).at(-1)!;
+const RUNS = 4; // whose curves stand open, the newest
+function Curves({ runs }: { runs: readonly Run[] }) {
+  const [smoothing, smooth] = useState(0);
+  if (!runs.length) return null;
+  const open = runs.slice(-RUNS);
+  const folded = runs.slice(0, -RUNS);
   return (
-    <section className="stack">
+    <>
       <div className="row spread">
-        <h2>{name.charAt(0).toUpperCase() + name.slice(1)}</h2>
-        <span className="row small">
-          <span className="quiet">{run.kind}</span>
-          <Badge tone={stateTone[run.state]}>{run.state}</Badge>
-          {run.output && (
-            <Link to="/studio/checkpoints/$id" params={{ id: run.output }}>
-              Where it came from
-            </Link>
-          )}
-        </span>
+        <span />
+        <Smoothing weight={smoothing} set={smooth} />
       </div>
-      <div className="grid">
-        {charts.slice(0, SHOWN).map((c) => (
-          <Chart key={c.title} run={run.id} {...c} />
-        ))}
-      </div>
-      {charts.length > SHOWN && (
-        <Details title={`${charts.length - SHOWN} more curves`}>
-          <div className="grid">
-            {charts.slice(SHOWN).map((c) => (
-              <Chart key={c.title} run={run.id} {...c} />
-            ))}
-          </div>
+      {folded.length > 0 && (
+        <Details title={`${folded.length} earlier ${folded.length === 1 ? "run" : "runs"}`}>
+          <Earlier runs={folded} smoothing={smoothing} />
         </Details>
       )}
-    </section>
+      {open.map((r) => (
+        <RunCharts key={r.id} run={r} smoothing={smoothing} />
+      ))}
+    </>
   );
 }
-/** What is drawn only once it is opened. */
-function Details({ title, children }: { title: string; children: ReactNode }) {
-  const [open, setOpen] = useState(false);
-  return (
-    <details onToggle={(e) => setOpen(e.currentTarget.open)}>
-      <summary className="small">{title}</summary>
-      {open && children}
-    </details>
-  );
-}
+/** Many runs, each drawn once it is opened. */
+const Earlier = ({ runs, smoothing }: { runs: readonly Run[]; smoothing: number }) => (
+  <div className="stack">
+    {runs.map((r) => (
+      <Details key={r.id} title={`${r.id}, ${r.kind}, ${r.state}`}>
+        <RunCharts run={r} smoothing={smoothing} />
+      </Details>
+    ))}
+  </div>
+);
 
 function Raters({ experiment }: { experiment: Experiment }) {
   const { id } = experiment;
@@ -239,7 +214,7 @@ function Raters({ experiment }: { experiment: Experiment }) {
           rows.length === 0 ? (
             <NobodyAnswered experiment={experiment} />
           ) : (
-            <div className="scroll">
+            <Scroll label="Raters">
               <table>
                 <thead>
                   <tr>
@@ -291,7 +266,7 @@ function Raters({ experiment }: { experiment: Experiment }) {
                   ))}
                 </tbody>
               </table>
-            </div>
+            </Scroll>
           )
         }
       </Loaded>

@@ -1,11 +1,12 @@
-/** Samples and distributions as they are written by jobs and read by pages: again after a crash, with tokens, over many steps. */
+/** What jobs write and pages read: samples again after a crash, with tokens; distributions and curves over many steps. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Artefact, ExperimentId, RunId, type Sample } from "@tiller/schema";
 import { openStore, type Store } from "@tiller/store";
-import { createExperiment, startRun } from "./lab.ts";
+import { curvesOf, metricsCsv } from "./curves.ts";
+import { addMetrics, createExperiment, startRun } from "./lab.ts";
 import { addDistributions, addSamples, getSample, listHistograms, listSamples } from "./samples.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-samples-"));
@@ -62,3 +63,29 @@ test("distributions have the same bins over a run, and of many steps some with t
   const last = reward!.steps.at(-1)!.counts;
   expect([last[0], last.at(-1), last.reduce((a, b) => a + b)]).toEqual([2, 1, 3]);
 });
+
+test("a short run's curve is every step; of a long one steps are put together and keep their extremes", async () => {
+  const points = Array.from({ length: 1000 }, (_, i) => ({
+    step: i,
+    values: { flat: 2, ...(i % 10 === 0 && { rare: i }), ...(i === 333 && { spike: 99 }) },
+  }));
+  await addMetrics(store.db, run, points);
+  const [whole] = await curvesOf(store.db, { runs: [run], metrics: ["rare"], points: 2000 });
+  expect(whole!.steps).toBe(1000);
+  expect(whole!.curves).toEqual([
+    { metric: "rare", steps: steps(100, 10), values: steps(100, 10) },
+  ]);
+  const [thin] = await curvesOf(store.db, { runs: [run], points: 50 });
+  const curve = (name: string) => thin!.curves.find((c) => c.metric === name)!;
+  expect(curve("flat")).toMatchObject({ low: steps(50, 0, 2), high: steps(50, 0, 2) });
+  expect(curve("flat").steps).toEqual(steps(50, 20, 19));
+  expect(curve("rare").values.slice(0, 2)).toEqual([5, 25]);
+  expect([curve("rare").low![0], curve("rare").high![0]]).toEqual([0, 10]);
+  expect(curve("spike")).toMatchObject({ steps: [333], values: [99] });
+  let csv = "";
+  for await (const piece of metricsCsv(store.db, run)) csv += piece;
+  expect(csv.split("\n").slice(0, 3)).toEqual(["step,flat,rare,spike", "0,2,0,", "1,2,,"]);
+  expect(csv.split("\n")).toHaveLength(1002);
+});
+const steps = (n: number, by: number, from = 0) =>
+  Array.from({ length: n }, (_, i) => from + i * by);
