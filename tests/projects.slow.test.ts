@@ -107,7 +107,7 @@ test("from a CSV to exported labels", async () => {
   await lead.getByRole("button", { name: "Disagreement" }).click();
   await lead.getByLabel("Label", { exact: true }).selectOption({ label: "Better answer: a" });
   await lead.getByLabel("Label", { exact: true }).selectOption({ label: "Every label" });
-  const first = lead.getByRole("table").getByRole("row").nth(1);
+  const first = lead.getByRole("region", { name: "Results" }).getByRole("row").nth(1);
   await expect.poll(() => first.innerText()).toContain("100 %");
   await sound(lead);
   await shot(lead, "project-results-1280");
@@ -122,13 +122,18 @@ test("from a CSV to exported labels", async () => {
   await lead.setViewportSize({ width: 1280, height: 900 });
   await shot(lead, "project-item-1280");
   await lead.goBack();
+  await lead.getByRole("button", { name: "Export" }).click();
+  await lead.getByText("50 rows.").waitFor();
+  await sound(lead);
+  await shot(lead, "project-export");
   const download = lead.waitForEvent("download");
-  await lead.getByRole("link", { name: "Export CSV" }).click();
+  await lead.getByRole("link", { name: "Download" }).click();
   const text = await readFile(await (await download).path(), "utf8");
   const lines = text.trim().split("\n");
   expect(lines).toHaveLength(51);
   expect(lines[0]).toMatch(/^id,prompt,left,right,pick,item,choice,choice_text,choice_confidence,/);
   expect(lines.filter((l) => /,a,"?Fry the rice/.test(l)).length).toBeGreaterThan(2);
+  await lead.getByRole("button", { name: "Close" }).last().click();
   await lead.getByRole("button", { name: "Pause" }).click();
   await lead.getByText("paused", { exact: true }).waitFor();
   await lead.getByRole("link", { name: "Projects" }).first().click();

@@ -76,6 +76,7 @@ const queue: ControlQueue = {
   kind: "comparison",
   title: "Which is better?",
   experiment: ExperimentId.parse("e"),
+  project: false,
   experimentTitle: "Study",
   batches: 1,
   done: 80,

@@ -23,3 +23,4 @@ export {
 } from "./project-file.ts";
 export { questionsBetween } from "./project-table.ts";
 export { resultsDesk } from "./results-desk.ts";
+export { changeKind } from "./project-kind.ts";

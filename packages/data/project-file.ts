@@ -1,6 +1,6 @@
 /** A file's rows into a project: looked at first, then all of them or none. Read twice, so that it may be larger than memory. */
 import { randomBytes } from "node:crypto";
-import { taskTypes } from "@tiller/crowd";
+import { taskNamed, taskTypes } from "@tiller/crowd";
 import {
   type AddedItems,
   type AddItems,
@@ -22,8 +22,12 @@ import {
   createProject,
   getProject,
   kindOfProject,
+  type KnownTask,
   postRows,
-  type ProjectKind,
+  setPay,
+  setProjectRule,
+  storedKind,
+  storedKinds,
   type ProjectRow,
 } from "@tiller/work";
 import { guessMapping } from "./guess.ts";
@@ -42,17 +46,27 @@ const CHUNK = 2000; // rows a batch
 
 /** Kinds of work that a file's columns can fill. */
 const fillableKinds = (): readonly TaskDef[] => [...taskTypes.values()].filter(fillable);
+/** Fields put together, with no kind of work to begin from. */
+const OWN = "own";
+/** What people say for it. */
+const shortNames: Readonly<Record<string, string>> = { comparison: "forced-comparison" };
 
-function readyMade(key: string): TaskDef {
-  const [name = "", version] = key.split("@");
+/** Ready-made, or made in the browser; undefined: none to begin from. */
+async function kindNamed(db: Db, key: string): Promise<KnownTask | undefined> {
+  if (key === OWN) return undefined;
+  const [said = "", version] = key.split("@");
+  const name = own(shortNames, said) ?? said;
   const found = [...taskTypes.values()].find(
     (d) => d.name === name && (version === undefined || d.version === version),
   );
   const may = fillableKinds();
   if (found && may.includes(found)) return found;
+  const made = found ? undefined : (await storedKinds(db)).find((k) => k.name === name);
+  if (made && "base" in made)
+    return version === undefined || made.version === version ? made : storedKind(db, name, version);
   throw new TillerError(
     "unknown_kind",
-    `${found ? `${key} cannot be filled from columns` : `there is no kind of work ${key}`}. Take one of ${may.map(keyOf).join(", ")}.`,
+    `${found ? `${key} cannot be filled from columns` : `there is no kind of work ${key}`}. Take one of ${may.map(keyOf).join(", ")}, or ${OWN} with a view.`,
   );
 }
 
@@ -105,7 +119,7 @@ export async function describeFile(file: ItemFile): Promise<Omit<UploadedFile, "
 }
 
 /** The mapping as given or guessed, with every slot filled. */
-async function mappingFor(file: ItemFile, kind: ProjectKind, given: ItemMapping | undefined) {
+async function mappingFor(file: ItemFile, kind: KnownTask, given: ItemMapping | undefined) {
   const rows = await firstRows(file);
   const mapping = given ?? guessMapping(kind, columnsOf(rows), rows);
   const wrong = wrongMapping(kind, mapping);
@@ -119,7 +133,7 @@ async function mappingFor(file: ItemFile, kind: ProjectKind, given: ItemMapping 
 /** All rows as items, and what is wrong with those that are none. */
 async function* itemsOf(
   file: ItemFile,
-  kind: ProjectKind,
+  kind: KnownTask,
   mapping: ItemMapping,
 ): AsyncGenerator<{ item: ItemRow; problem?: never } | { item?: never; problem: RowProblem }> {
   for await (const row of readRows(file.path, file))
@@ -132,11 +146,13 @@ async function* itemsOf(
 }
 
 export async function previewItems(
+  db: Db,
   file: ItemFile,
   asked: { kind: string; view?: View | undefined; mapping?: ItemMapping | undefined },
 ): Promise<ItemsPreview> {
-  const base = readyMade(asked.kind);
-  const kind = kindFor(base, asked.view ? { view: asked.view } : {}, "preview");
+  const base = await kindNamed(db, asked.kind);
+  const shown = { title: "preview", ...(asked.view ? { view: asked.view } : {}) };
+  const kind = kindFor(base, shown, "preview");
   const rows = await firstRows(file);
   const mapping = asked.mapping ?? guessMapping(kind, columnsOf(rows), rows);
   const preview = {
@@ -174,18 +190,29 @@ export async function previewItems(
   return preview;
 }
 
-const kindFor = (base: TaskDef, changes: NewProject["changes"], name: string): ProjectKind => {
-  const { title, instructions, view } = changes;
-  if (title === undefined && instructions === undefined && view === undefined) return base;
-  const own = {
+function kindFor(
+  base: KnownTask | undefined,
+  { title, instructions, view }: NewProject["changes"],
+  name: string,
+): KnownTask {
+  if (base && title === undefined && instructions === undefined && view === undefined) return base;
+  const asks = view ?? base?.view;
+  const question = title ?? base?.title;
+  if (!asks || question === undefined)
+    throw new TillerError(
+      "bad_kind",
+      `a kind of one's own needs ${asks ? "a title" : "a view"}. Give changes.${asks ? "title" : "view"}.`,
+    );
+  const said = {
     name,
     version: "1",
-    title: title ?? base.title,
-    instructions: instructions ?? base.instructions,
-    view: view ?? base.view,
+    title: question,
+    instructions: instructions ?? base?.instructions ?? "",
+    view: asks,
   };
-  return ownKind(own, { base });
-};
+  const ready = base && "base" in base ? taskNamed(base.base ?? "") : base;
+  return ownKind(said, { base: ready });
+}
 
 /** A name that is read: words of the title, and four digits so that two do not meet. */
 const projectId = (title: string): string =>
@@ -204,7 +231,7 @@ export async function createFromFile(
   file: ItemFile,
   p: Omit<NewProject, "file">,
 ): Promise<AddedItems> {
-  const base = readyMade(p.kind);
+  const base = await kindNamed(db, p.kind);
   const id = projectId(p.title);
   const kind = kindFor(base, p.changes, id);
   const mapping = await mappingFor(file, kind, p.mapping);
@@ -216,9 +243,13 @@ export async function createFromFile(
       kind,
       mapping,
       people: p.people,
-      deadline: p.deadline,
+      deadline: p.deadline ?? null,
+      requires: p.requires,
     });
-    const added = await post(tx, by, await getProject(tx, id), { file, kind, mapping, plan });
+    const project = await getProject(tx, id);
+    const added = await post(tx, by, project, { file, kind, mapping, plan });
+    if (p.rule) await setProjectRule(tx, by, project, p.rule);
+    if (p.pay) await setPay(tx, by, project, p.pay);
     if (p.state !== "open") await changeProject(tx, by, id, { state: p.state });
     return added;
   });
@@ -247,7 +278,7 @@ interface Plan {
 /** Which rows are left out and which become gold; refuses a file that does not fit. */
 async function planOf(
   file: ItemFile,
-  kind: ProjectKind,
+  kind: KnownTask,
   mapping: ItemMapping,
   o: Pick<AddItems, "leaveOut" | "gold">,
 ): Promise<Plan> {
@@ -301,7 +332,7 @@ async function post(
   tx: Db,
   by: PersonId,
   project: Project,
-  o: { file: ItemFile; kind: ProjectKind; mapping: ItemMapping; plan: Plan },
+  o: { file: ItemFile; kind: KnownTask; mapping: ItemMapping; plan: Plan },
 ): Promise<AddedItems> {
   let rows: ProjectRow[] = [];
   let [items, leftOut] = [0, 0];

@@ -1,6 +1,7 @@
 /** The part of the API's table about projects: a lead's own file before raters, and what came of it. */
 import { z } from "zod";
 import { get, type Operation, post, who } from "./operation.ts";
+import { ChangedKind, ChangeKind, KnownKind } from "./kinds.ts";
 import {
   ItemPage,
   ProjectExport,
@@ -16,6 +17,8 @@ import {
   AddItems,
   ChangeProject,
   ItemsPreview,
+  KnownItem,
+  MakeGold,
   NewProject,
   PreviewItems,
   Project,
@@ -51,6 +54,33 @@ export const projectOperations = {
     who.machines,
     "pauses a project, closes, archives or reopens it; its title and deadline",
     { body: ChangeProject, reply: Project },
+  ),
+  changeKind: post(
+    "/api/projects/:id/kind",
+    who.machines,
+    "asks what nobody has begun otherwise, as a new version",
+    { body: ChangeKind, reply: ChangedKind },
+  ),
+  knownItems: get(
+    "/api/projects/:id/known",
+    who.machines,
+    "its rows that came with an answer, the first 200",
+    { reply: z.array(KnownItem) },
+  ),
+  makeGold: post(
+    "/api/projects/:id/gold",
+    who.machines,
+    "makes hidden gold of rows that came with an answer and nobody has begun",
+    { body: MakeGold, reply: z.strictObject({ gold: z.int() }) },
+  ),
+  listKinds: get("/api/kinds", who.machines, "kinds of work that are known here", {
+    reply: z.array(KnownKind),
+  }),
+  kindFile: get(
+    "/api/kinds/:name/file",
+    who.machines,
+    "a kind of work that was made in the browser, as the TypeScript file that says the same",
+    { query: z.strictObject({ version: z.string().optional() }), replyAs: "text/plain" },
   ),
   addItems: post("/api/projects/:id/items", who.machines, "further items out of a file", {
     body: AddItems,

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { ExperimentId, PersonId } from "./ids.ts";
 
-/** A queue: a kind of work, in one experiment or in all of them. */
+/** A queue: a kind of work, in one experiment (or project) or in all of them. */
 export const Queue = z.strictObject({
   kind: z.string().min(1),
   experiment: ExperimentId.nullable().default(null),

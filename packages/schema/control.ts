@@ -45,8 +45,9 @@ export type CompletionRange = z.infer<typeof CompletionRange>;
 export const ControlQueue = z.strictObject({
   kind: z.string(),
   title: z.string(),
-  experiment: ExperimentId,
+  experiment: ExperimentId.describe("or the project"),
   experimentTitle: z.string(),
+  project: z.boolean().describe("it is a project's"),
   batches: z.number(),
   done: z.number(),
   wanted: z.number(),

@@ -10,6 +10,7 @@ export * from "./feedback.ts";
 export * from "./ids.ts";
 export * from "./job.ts";
 export * from "./joining.ts";
+export * from "./kinds.ts";
 export * from "./lab.ts";
 export * from "./pay.ts";
 export * from "./people.ts";

@@ -6,6 +6,7 @@ import { PersonId } from "./ids.ts";
 export const PayRate = z.strictObject({
   seq: z.number(),
   kind: z.string().nullable(),
+  project: z.string().nullable().describe("its newest rate alone counts for its work"),
   per: z.enum(["hour", "piece"]),
   amount: z.number().int(),
   currency: z.string(),
@@ -17,6 +18,7 @@ export type PayRate = z.infer<typeof PayRate>;
 /** POST /api/pay/rates */
 export const NewRate = z.strictObject({
   kind: z.string().min(1).nullable().default(null),
+  project: z.string().min(1).nullable().default(null),
   per: z.enum(["hour", "piece"]),
   amount: z.number().int().min(0).max(100_000_000).describe("minor units, for example cents"),
   currency: z.string().regex(/^[A-Z]{3}$/, "three capital letters, for example EUR"),
@@ -94,6 +96,8 @@ export const OwnPay = z.strictObject({
   corrections: z.array(
     z.strictObject({ at: z.iso.datetime(), amount: z.number(), reason: z.string() }),
   ),
-  rates: z.array(PayRate.pick({ kind: true, per: true, amount: true, validFrom: true })),
+  rates: z.array(
+    PayRate.pick({ kind: true, project: true, per: true, amount: true, validFrom: true }),
+  ),
 });
 export type OwnPay = z.infer<typeof OwnPay>;

@@ -1,6 +1,9 @@
 /** Projects: the items of a file put before people under one kind of work, and what they said of each. */
 import { z } from "zod";
+import { Requirement } from "./assign.ts";
 import { fileKinds } from "./data.ts";
+import { DelegationRule } from "./delegation.ts";
+import { NewRate } from "./pay.ts";
 import { View } from "./view.ts";
 
 export const projectStates = ["open", "paused", "closed", "archived"] as const;
@@ -52,7 +55,12 @@ export const RowProblem = z.strictObject({
 });
 export type RowProblem = z.infer<typeof RowProblem>;
 
-const kind = z.string().min(1).describe("name@version of a ready-made kind of work");
+const kind = z
+  .string()
+  .min(1)
+  .describe(
+    "name@version of a kind of work, ready-made or made in the browser; own: by the view alone",
+  );
 export const PreviewItems = z.strictObject({
   file: z.uuid(),
   kind,
@@ -84,6 +92,18 @@ const gold = z
   .max(10_000)
   .default(0)
   .describe("so many of the rows with an answer become hidden gold in place of items");
+/** How many answers an item gets, by what they say: a delegation rule of this project's work. */
+export const ProjectRule = DelegationRule.omit({ kind: true, experiment: true });
+export type ProjectRule = z.infer<typeof ProjectRule>;
+/** What an answer or an hour of the project is paid, in place of the rates of all work. */
+export const ProjectPay = NewRate.pick({ per: true, amount: true, currency: true });
+export type ProjectPay = z.infer<typeof ProjectPay>;
+const settings = {
+  deadline: z.iso.datetime({ offset: true }).nullable(),
+  requires: z.array(Requirement).max(10).describe("qualifications that its raters need"),
+  rule: ProjectRule.nullable().describe("null: as many answers an item as people are asked"),
+};
+
 export const NewProject = z.strictObject({
   title: z.string().trim().min(1).max(200),
   kind,
@@ -98,7 +118,10 @@ export const NewProject = z.strictObject({
   file: z.uuid(),
   mapping: ItemMapping.optional().describe("guessed unless said"),
   people: z.int().min(1).max(100).default(3).describe("an item"),
-  deadline: z.iso.datetime({ offset: true }).optional(),
+  deadline: settings.deadline.optional(),
+  requires: settings.requires.default([]),
+  rule: settings.rule.default(null),
+  pay: ProjectPay.optional(),
   state: z.enum(["open", "paused"]).default("open"),
   gold,
   leaveOut,
@@ -123,7 +146,11 @@ export type AddedItems = z.infer<typeof AddedItems>;
 export const ChangeProject = z.strictObject({
   title: z.string().trim().min(1).max(200).optional(),
   state: z.enum(projectStates).optional(),
-  deadline: z.iso.datetime({ offset: true }).nullable().optional(),
+  deadline: settings.deadline.optional(),
+  people: z.int().min(1).max(100).optional().describe("an item; those that have more keep them"),
+  requires: settings.requires.optional(),
+  rule: settings.rule.optional(),
+  pay: ProjectPay.optional(),
 });
 export type ChangeProject = z.infer<typeof ChangeProject>;
 
@@ -136,6 +163,9 @@ export const Project = z.strictObject({
   mapping: ItemMapping,
   people: z.int(),
   deadline: z.iso.datetime().nullable(),
+  requires: z.array(Requirement),
+  rule: ProjectRule.nullable(),
+  pay: ProjectPay.nullable().describe("null: the rates of all work"),
   state: z.enum(projectStates),
   by: z.string().describe("pseudonym"),
   at: z.iso.datetime(),
@@ -145,3 +175,16 @@ export const Project = z.strictObject({
   wanted: z.int().describe("answers"),
 });
 export type Project = z.infer<typeof Project>;
+
+/** Rows of a project that came with a whole answer: gold, training and test items are made of them. */
+export const KnownItem = z.strictObject({
+  place: z.int(),
+  text: z.string(),
+  input: z.unknown(),
+  expected: z.record(z.string(), z.unknown()),
+  begun: z.boolean().describe("somebody has it, or has answered: it stays an item"),
+});
+export type KnownItem = z.infer<typeof KnownItem>;
+export const MakeGold = z.strictObject({
+  places: z.array(z.int().positive()).min(1).max(1000),
+});

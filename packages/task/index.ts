@@ -3,6 +3,7 @@ export * from "./aggregation.ts";
 export * from "./answer.ts";
 export * from "./compose.ts";
 export * from "./define.ts";
+export { kindFile } from "./kind-file.ts";
 export { fieldsOf, fieldKinds, kindNamed, kindOfField, readBy } from "./kinds/index.ts";
 export type { Span } from "./kinds/spans.ts";
 export * from "./measure.ts";

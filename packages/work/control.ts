@@ -11,6 +11,7 @@ import {
   type Move,
   MoveRecord,
   type PersonId,
+  projectStates,
   type QueueChange,
   RecentAnswer,
   RosterRow,
@@ -19,6 +20,7 @@ import {
   type WorkerChange,
 } from "@tiller/schema";
 import { type Db, recordAct, sql } from "@tiller/store";
+import { changeProject } from "./project-settings.ts";
 import {
   addRule,
   endRule,
@@ -49,31 +51,34 @@ export const peopleNow = (db: Db): Promise<z.infer<typeof PersonRow>[]> =>
           left join idle_day i on i.person = p.id and i.day = ${today}
           left join (select person, count(*)::int as n from lease where state = 'expired' and left_at is null and created_at > now() - interval '1 day' group by person) x on x.person = p.id
           left join lateral (
-            select t.type as kind, k.title, b.experiment, to_char(l.created_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as since
+            select t.type as kind, k.title, coalesce(b.experiment, b.project) as experiment, to_char(l.created_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as since
             from lease l join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version join batch b on b.id = t.batch
             where l.person = p.id and l.state = 'live' and l.expires_at > now() order by l.created_at limit 1) h on true
         where (p.role = 'rater' or w.person is not null) and p.disabled_at is null order by p.pseudonym`,
     PersonRow,
   );
 
+/** What asks people now: experiments under way, and projects that are open or paused. */
+const openOwners = sql`(select id, title, false as project, false as held from experiment where state in ('running', 'held')
+  union all select id, title, true, state = 'paused' from project where state in ('open', 'paused'))`;
 const QueueRow = ControlQueue.omit({
   perHour: true,
   completion: true,
   may: true,
   now: true,
   paused: true,
-});
-/** Open queues: a kind of work in an experiment. */
+}).extend({ held: z.boolean().describe("its project is paused") });
+/** Open queues: a kind of work in an experiment or a project. A project that is paused, not closed, is still one. */
 export const queuesNow = (db: Db): Promise<z.infer<typeof QueueRow>[]> =>
   db.many(
-    sql`select b.type as kind, coalesce((select k.title from task_type k where k.name = b.type order by k.version desc limit 1), b.type) as title,
-          b.experiment, e.title as "experimentTitle", count(*)::int as batches,
+    sql`select b.type as kind, coalesce((select k.title from task_type k where k.name = b.type order by length(k.version) desc, k.version desc limit 1), b.type) as title,
+          o.id as experiment, o.title as "experimentTitle", o.project, o.held, count(*)::int as batches,
           (sum(b.done) + coalesce(sum(t.n), 0))::int as done, sum(b.wanted)::int as wanted, max(b.priority) as priority, min(b.deadline) as deadline
-        from batch b join experiment e on e.id = b.experiment
+        from batch b join ${openOwners} o on o.id = coalesce(b.experiment, b.project)
           left join (select batch, sum(n) as n from batch_tick group by batch) t on t.batch = b.id
-        where b.consumed_at is null and b.cancelled_at is null and b.type is not null and e.state in ('running', 'held')
-        group by b.type, b.experiment, e.title having sum(b.wanted) > sum(b.done) + coalesce(sum(t.n), 0)
-        order by max(b.priority) desc, min(b.deadline) nulls last, b.type, b.experiment`,
+        where b.consumed_at is null and (b.cancelled_at is null or o.project) and b.type is not null
+        group by b.type, o.id, o.title, o.project, o.held having sum(b.wanted) > sum(b.done) + coalesce(sum(t.n), 0)
+        order by max(b.priority) desc, min(b.deadline) nulls last, b.type, o.id`,
     QueueRow,
   );
 
@@ -81,8 +86,8 @@ export const queuesNow = (db: Db): Promise<z.infer<typeof QueueRow>[]> =>
 export async function sampleQueues(db: Db): Promise<void> {
   const fresh = await db.run(
     sql`insert into queue_sample (kind, experiment, minute, done)
-        select b.type, b.experiment, date_trunc('minute', now()), sum(b.done) + coalesce(sum(t.n), 0)
-        from batch b join experiment e on e.id = b.experiment and e.state in ('running', 'held') left join (select batch, sum(n) as n from batch_tick group by batch) t on t.batch = b.id
+        select b.type, o.id, date_trunc('minute', now()), sum(b.done) + coalesce(sum(t.n), 0)
+        from batch b join ${openOwners} o on o.id = coalesce(b.experiment, b.project) left join (select batch, sum(n) as n from batch_tick group by batch) t on t.batch = b.id
         where b.type is not null and not exists (select 1 from queue_sample where minute = date_trunc('minute', now()))
         group by 1, 2 on conflict do nothing`,
   );
@@ -254,7 +259,7 @@ export const changeQueue = (db: Db, by: PersonId, c: QueueChange): Promise<void>
   db.transaction(async (tx) => {
     const batches = await tx.many(
       sql`select id as batch, priority, deadline from batch
-          where type = ${c.kind} and experiment = ${c.experiment} and consumed_at is null and cancelled_at is null order by id for update`,
+          where type = ${c.kind} and coalesce(experiment, project) = ${c.experiment} and consumed_at is null and (cancelled_at is null or project is not null) order by id for update`,
       z.object({ batch: z.string(), priority: z.number(), deadline: z.string().nullable() }),
     );
     if (!batches.length)
@@ -271,10 +276,23 @@ export const changeQueue = (db: Db, by: PersonId, c: QueueChange): Promise<void>
             ? {}
             : { deadline: c.deadline ? new Date(c.deadline) : null }),
         });
+    const project = await tx.maybe(
+      sql`select id, state from project where id = ${c.experiment}`,
+      z.object({ id: z.string(), state: z.enum(projectStates) }),
+    );
+    if (project) {
+      // of a project these are its own settings
+      const { deadline, paused } = c;
+      const is = project.state === "paused";
+      await changeProject(tx, by, project.id, {
+        ...(deadline === undefined ? {} : { deadline }),
+        ...(paused === undefined || paused === is ? {} : { state: paused ? "paused" : "open" }),
+      });
+    }
     const pauses = (await listRules(tx)).filter(
       (r) => r.body.rule === "paused" && r.kind === c.kind && r.experiment === c.experiment,
     );
-    if (c.paused === true && !pauses.length)
+    if (c.paused === true && !project && !pauses.length)
       await addRule(tx, by, {
         kind: c.kind,
         experiment: c.experiment,

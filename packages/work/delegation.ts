@@ -49,7 +49,7 @@ export const keepBacktest = (
     sql`update delegation_rule set backtest = ${JSON.stringify(o.backtest)} where name = ${o.name} and version = ${o.version}`,
   );
 
-/** Puts a version to work, or takes it out. Only one that was tried on past answers goes live. */
+/** Puts a version to work, or takes it out. Where there are past answers, only one that was tried on them goes live. */
 export const setDelegationRuleState = (
   db: Db,
   by: PersonId,
@@ -65,7 +65,7 @@ export const setDelegationRuleState = (
         "not_found",
         `there is no version ${o.version} of the delegation rule ${o.name}. Look at the list.`,
       );
-    if (o.state === "live" && !rule.backtest)
+    if (o.state === "live" && !rule.backtest && (await pastAnswers(tx, rule.body)).length > 1)
       throw new TillerError(
         "not_tried",
         `version ${o.version} of ${o.name} was not tried on past answers. Try it first.`,
@@ -105,7 +105,7 @@ export const pastAnswers = (
     sql`select a.task, a.person as worker, a.value #>> ${path} as label, t.topic,
           (select d.value #>> ${path} from decision d where d.task = a.task order by d.at desc limit 1) as truth
         from answer a join task t on t.id = a.task join batch b on b.id = t.batch
-        where t.type = ${o.kind} and (${o.experiment}::text is null or b.experiment = ${o.experiment}) and b.purpose = 'work'
+        where t.type = ${o.kind} and (${o.experiment}::text is null or coalesce(b.experiment, b.project) = ${o.experiment}) and b.purpose = 'work'
           and a.undone_at is null and jsonb_typeof(a.value #> ${path}) in ('string', 'number', 'boolean')
         order by a.at desc limit 100000`,
     PastRow,
@@ -125,7 +125,7 @@ export const situationOf = (
   lease: string,
 ): Promise<z.infer<typeof Situation> | undefined> =>
   db.maybe(
-    sql`select t.id as task, t.type as kind, b.experiment, b.id as batch, b.wanted
+    sql`select t.id as task, t.type as kind, coalesce(b.experiment, b.project) as experiment, b.id as batch, b.wanted
         from lease l join task t on t.id = l.task join batch b on b.id = t.batch where l.id = ${lease} and b.purpose = 'work'`,
     Situation,
   );

@@ -34,7 +34,7 @@ const lanesNow = (db: Db) =>
   db.many(
     sql`select la.id as lane, la.kind, la.experiment, coalesce(sum(b.wanted - b.done), 0)::int as open
         from lane la left join batch b on b.type = la.kind and b.consumed_at is null and b.cancelled_at is null
-          and (b.experiment = la.experiment or (la.experiment is null and not exists (select 1 from lane o where o.kind = la.kind and o.experiment = b.experiment)))
+          and (coalesce(b.experiment, b.project) = la.experiment or (la.experiment is null and not exists (select 1 from lane o where o.kind = la.kind and o.experiment = coalesce(b.experiment, b.project))))
         group by la.id order by la.kind, la.experiment nulls first`,
     Lane,
   );

@@ -59,7 +59,7 @@ const record = (db: Db, g: Gold, action: GoldEvent["action"], by: PersonId, thre
 /** Checks `expected` against the answers that the kind of work allows, as far as its schema names keys. */
 async function checkExpected(db: Db, type: string, expected: Record<string, unknown>) {
   const schema = await db.maybe(
-    sql`select output_schema as schema from task_type where name = ${type} and output_schema is not null order by version desc limit 1`,
+    sql`select output_schema as schema from task_type where name = ${type} and output_schema is not null order by length(version) desc, version desc limit 1`,
     z.object({ schema: z.object({ properties: z.record(z.string(), z.unknown()).optional() }) }),
   );
   const keys = Object.keys(schema?.schema.properties ?? {});
@@ -169,7 +169,7 @@ const pickRetest = async (
         where a.person = ${person} and a.undone_at is null and a.at < ${before}::timestamptz
           and t.gold is null and t.twin_of is null and t.again_of is null and t.dropped_at is null
           and (${types}::text[] is null or t.type = any(${types}::text[]))
-          and t.type_version = (select k.version from task_type k where k.name = t.type order by k.version desc limit 1)
+          and t.type_version = (select k.version from task_type k where k.name = t.type order by length(k.version) desc, k.version desc limit 1)
           and not exists (select 1 from task x join lease l on l.task = x.id where x.again_of = t.id and l.person = ${person})
         order by a.at limit 1`,
     Picked,
@@ -205,7 +205,7 @@ const pickNewGold = async (
     : sql`g.type in (select distinct t.type from answer a join task t on t.id = a.task where a.person = ${person})`;
   const picked = await db.maybe(
     sql`select g.id, g.type, g.input, g.version as "goldVersion",
-          (select k.version from task_type k where k.name = g.type order by k.version desc limit 1) as version
+          (select k.version from task_type k where k.name = g.type order by length(k.version) desc, k.version desc limit 1) as version
         from gold g where g.active and ${types}
           and exists (select 1 from task_type k where k.name = g.type)
           and not exists (select 1 from task t join lease l on l.task = t.id where (t.gold = g.id or t.id = g.source_task) and l.person = ${person})

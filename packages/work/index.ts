@@ -9,11 +9,13 @@ export * from "./feedback.ts";
 export * from "./gold.ts";
 export * from "./invitations.ts";
 export * from "./joining.ts";
+export * from "./kinds.ts";
 export * from "./ledger.ts";
 export * from "./own-work.ts";
 export * from "./delegation.ts";
 export * from "./project-results.ts";
 export * from "./project-review.ts";
+export * from "./project-settings.ts";
 export * from "./projects.ts";
 export * from "./quality.ts";
 export {

@@ -90,7 +90,7 @@ export async function joiningOf(db: Db, person: PersonId): Promise<Joining> {
   if (step !== "training" && step !== "screening")
     return { step, title, right: way.right, of: body.screening.length, bar: body.bar };
   const type = await db.maybe(
-    sql`select instructions, view from task_type where name = ${body.kind} and view is not null order by version desc limit 1`,
+    sql`select instructions, view from task_type where name = ${body.kind} and view is not null order by length(version) desc, version desc limit 1`,
     z.object({ instructions: z.string(), view: View }),
   );
   if (!type)

@@ -21,7 +21,7 @@ import { type Db, recordAct, sql } from "@tiller/store";
 /** Parts of one minor unit: milliseconds of an hour. */
 export const PARTS = 3_600_000;
 
-const rateColumns = sql`r.seq, r.kind, r.per, r.amount, r.currency, r.valid_from as "validFrom", p.pseudonym as by, r.at`;
+const rateColumns = sql`r.seq, r.kind, r.project, r.per, r.amount, r.currency, r.valid_from as "validFrom", p.pseudonym as by, r.at`;
 export const listRates = (db: Db): Promise<PayRate[]> =>
   db.many(
     sql`select ${rateColumns} from pay_rate r join person p on p.id = r.by order by r.valid_from desc, r.seq desc`,
@@ -33,8 +33,13 @@ const currencyOf = (db: Db): Promise<string | undefined> =>
     .then((r) => r?.currency);
 
 /** Adds a rate. Where it reaches back, entries of the difference are booked today; returns how many. */
-export const addRate = (db: Db, actor: PersonId, r: NewRate): Promise<{ booked: number }> =>
+export const addRate = (
+  db: Db,
+  actor: PersonId,
+  rate: Omit<NewRate, "project"> & Partial<Pick<NewRate, "project">>,
+): Promise<{ booked: number }> =>
   db.transaction(async (tx) => {
+    const r = { ...rate, project: rate.project ?? null };
     await tx.run(sql`lock table pay_rate in share row exclusive mode`); // one currency, one reckoning at a time
     const currency = await currencyOf(tx);
     if (currency && currency !== r.currency)
@@ -43,35 +48,37 @@ export const addRate = (db: Db, actor: PersonId, r: NewRate): Promise<{ booked: 
         `pay is in ${currency} here, and ${r.currency} was given. Use ${currency}.`,
       );
     await tx.run(
-      sql`insert into pay_rate (kind, per, amount, currency, valid_from, by) values (${r.kind}, ${r.per}, ${r.amount}, ${r.currency}, ${r.validFrom}, ${actor})`,
+      sql`insert into pay_rate (kind, project, per, amount, currency, valid_from, by) values (${r.kind}, ${r.project}, ${r.per}, ${r.amount}, ${r.currency}, ${r.validFrom}, ${actor})`,
     );
     const booked = await settle(tx, r);
     await recordAct(tx, {
       actor,
       action: "pay.rate",
-      target: r.kind ?? "all kinds",
+      target: r.project ?? r.kind ?? "all kinds",
       after: { ...r, booked },
     });
     return { booked };
   });
 
 /** Books the difference between what answers are worth by the rates and what the ledger has. Idempotent. */
-const settle = (db: Db, o: { kind: string | null; validFrom: string }): Promise<number> =>
-  db.run(sql`
+function settle(db: Db, o: Pick<NewRate, "kind" | "project" | "validFrom">): Promise<number> {
+  const meant = sql`(${o.project}::text is null or b.project = ${o.project}) and (${o.kind}::text is null or t.type = ${o.kind})`;
+  return db.run(sql`
     insert into ledger_entry (person, kind, answer, skip, task_type, parts, reason)
-    select a.person, 'rate', a.id, null, t.type, pay_parts(t.type, a.at, e.ms, 1) - e.parts, 'a rate set for the past'
-    from answer a join task t on t.id = a.task
+    select a.person, 'rate', a.id, null, t.type, pay_parts(t.type, b.project, a.at, e.ms, 1) - e.parts, 'a rate set for the past'
+    from answer a join task t on t.id = a.task join batch b on b.id = t.batch
       join lateral (select sum(milliseconds)::bigint as ms, sum(parts)::bigint as parts, count(*) filter (where kind = 'work') as entries
                     from ledger_entry where answer = a.id and kind in ('work', 'rate')) e on e.entries = 1
-    where a.undone_at is null and a.at >= ${o.validFrom} and (${o.kind}::text is null or t.type = ${o.kind})
-      and pay_parts(t.type, a.at, e.ms, 1) <> e.parts
+    where a.undone_at is null and a.at >= ${o.validFrom} and ${meant}
+      and pay_parts(t.type, b.project, a.at, e.ms, 1) <> e.parts
     union all
-    select l.person, 'rate', null, s.lease, t.type, pay_parts(t.type, s.at, e.ms, 0) - e.parts, 'a rate set for the past'
-    from skip s join lease l on l.id = s.lease join task t on t.id = l.task
+    select l.person, 'rate', null, s.lease, t.type, pay_parts(t.type, b.project, s.at, e.ms, 0) - e.parts, 'a rate set for the past'
+    from skip s join lease l on l.id = s.lease join task t on t.id = l.task join batch b on b.id = t.batch
       join lateral (select sum(milliseconds)::bigint as ms, sum(parts)::bigint as parts, count(*) filter (where kind = 'skipped') as entries
                     from ledger_entry where skip = s.lease) e on e.entries = 1
-    where s.at >= ${o.validFrom} and (${o.kind}::text is null or t.type = ${o.kind})
-      and pay_parts(t.type, s.at, e.ms, 0) <> e.parts`);
+    where s.at >= ${o.validFrom} and ${meant}
+      and pay_parts(t.type, b.project, s.at, e.ms, 0) <> e.parts`);
+}
 
 /** A correction by hand, with its reason; whatever was there stays. */
 export const correctPay = (db: Db, actor: PersonId, person: string, c: Correction): Promise<void> =>
@@ -149,8 +156,9 @@ export async function payOf(db: Db, person: PersonId, p: Period): Promise<OwnPay
     due: total((d) => d.due),
     days,
     corrections,
-    rates: (await listRates(db)).map(({ kind, per, amount, validFrom }) => ({
+    rates: (await listRates(db)).map(({ kind, project, per, amount, validFrom }) => ({
       kind,
+      project,
       per,
       amount,
       validFrom,

@@ -28,7 +28,7 @@ import {
   type TaskDef,
   textOf,
 } from "@tiller/task";
-import { kindsOfProject, type ProjectKind } from "./projects.ts";
+import { kindsOfProject, type KnownTask } from "./kinds.ts";
 
 const ItemRow = z.object({
   place: z.number(),
@@ -61,7 +61,7 @@ type Review = z.infer<typeof ReviewRow>;
 
 export interface ItemWithAnswers extends ItemResult {
   readonly task: string | null;
-  readonly kind: ProjectKind;
+  readonly kind: KnownTask;
   readonly input: unknown;
   readonly source: Readonly<Record<string, unknown>>;
   /** also those that were sent back and count no longer */
@@ -70,7 +70,7 @@ export interface ItemWithAnswers extends ItemResult {
 }
 export interface Results {
   /** the one that its next items are asked under first */
-  readonly kinds: readonly ProjectKind[];
+  readonly kinds: readonly KnownTask[];
   readonly items: readonly ItemWithAnswers[];
 }
 
@@ -124,7 +124,7 @@ export async function resultsOf(db: Db, project: string): Promise<Results> {
 }
 
 function joined(
-  kinds: readonly ProjectKind[],
+  kinds: readonly KnownTask[],
   rows: readonly Row[],
   said: readonly Said[],
   reviews: readonly Review[],
@@ -274,7 +274,7 @@ function decided(
 }
 
 /** The first text that the view shows, then what its questions are about. */
-function beginning(view: View, input: unknown): string {
+export function beginning(view: View, input: unknown): string {
   const paths = [
     ...view.show.flatMap((b) => (b.kind === "note" ? [] : [b.from])),
     ...view.ask.flatMap(readBy).map((r) => r.path),
@@ -370,7 +370,7 @@ export function itemsShown({ items }: Results, f: ItemFilter): ItemWithAnswers[]
 }
 
 /** Questions of all versions, those of the newest first. */
-export function fieldsOfAll(kinds: readonly ProjectKind[]): Field[] {
+export function fieldsOfAll(kinds: readonly KnownTask[]): Field[] {
   const found = new Map<string, Field>();
   for (const f of kinds.flatMap((k) => fieldsOf(k.view)))
     if (!found.has(f.name)) found.set(f.name, f);

@@ -1,27 +1,19 @@
 /** Projects: rows of a file as tasks of their own batches, which no workflow waits for. `data/items.ts` reads the files. */
 import { z } from "zod";
-import { taskNamed } from "@tiller/crowd";
 import {
-  type ChangeProject,
   type ItemMapping,
   type PersonId,
   Project,
+  type Requirement,
   requireStorable,
   TillerError,
-  View,
 } from "@tiller/schema";
 import { type Db, type Sql, sql } from "@tiller/store";
-import { keyOf, type OwnKind, ownKind, type TaskDef } from "@tiller/task";
 import { saveGold } from "./gold.ts";
-import { setPriority } from "./rules.ts";
-import { postBatch, storeKind } from "./work.ts";
+import { postBatch, storeKind, type TaskType } from "./work.ts";
 
-/** A project's kind of work: ready-made, or of its own and known by its view alone. */
-export type ProjectKind = TaskDef | OwnKind;
-export const baseOf = (kind: ProjectKind): string | undefined =>
-  "base" in kind ? kind.base : undefined;
-
-const columns = sql`p.id, p.title, p.type, p.type_version as "typeVersion", k.title as question, p.mapping, p.people, p.deadline, p.state, w.pseudonym as by, p.at,
+const columns = sql`p.id, p.title, p.type, p.type_version as "typeVersion", k.title as question, p.mapping, p.people, p.deadline, p.state, coalesce(p.requires, '[]') as requires, p.rule,
+  (select jsonb_build_object('per', r.per, 'amount', r.amount, 'currency', r.currency) from pay_rate r where r.project = p.id order by r.valid_from desc, r.seq desc limit 1) as pay, w.pseudonym as by, p.at,
   (select count(task)::int from project_item i where i.project = p.id) as items, (select count(gold)::int from project_item i where i.project = p.id) as gold,
   coalesce(b.done, 0)::int as answers, coalesce(b.wanted, 0)::int as wanted`;
 const tables = sql`project p join person w on w.id = p.by join task_type k on k.name = p.type and k.version = p.type_version
@@ -39,37 +31,6 @@ export async function getProject(db: Db, id: string): Promise<Project> {
   return found;
 }
 
-const KindRow = z.object({
-  name: z.string(),
-  version: z.string(),
-  base: z.string().nullable(),
-  title: z.string(),
-  instructions: z.string(),
-  view: View,
-});
-/** The kinds of work that its items were and are asked under, as stored, the present one first; with code where there is. */
-export async function kindsOfProject(db: Db, id: string): Promise<ProjectKind[]> {
-  const rows = await db.many(
-    sql`select k.name, k.version, k.base, k.title, k.instructions, k.view from project p cross join lateral (
-          select p.type, p.type_version as version, true as present
-          union select distinct t.type, t.type_version, false from task t join batch b on b.id = t.batch where b.project = p.id and (t.type, t.type_version) <> (p.type, p.type_version)
-        ) x join task_type k on k.name = x.type and k.version = x.version
-        where p.id = ${id} order by x.present desc, length(k.version) desc, k.version desc`,
-    KindRow,
-  );
-  if (!rows.length) throw unknown(id);
-  return rows.map(storedKind);
-}
-function storedKind({ base, ...stored }: z.infer<typeof KindRow>): ProjectKind {
-  const made = base === null ? undefined : taskNamed(base);
-  const known = base === null ? taskNamed(keyOf(stored)) : undefined;
-  return known ?? ownKind(stored, { base: made });
-}
-export async function kindOfProject(db: Db, id: string): Promise<ProjectKind> {
-  const [present] = await kindsOfProject(db, id);
-  return present!;
-}
-
 export interface ProjectRow {
   readonly input: unknown;
   /** the row's JSON, as it stood in the file */
@@ -84,17 +45,18 @@ export async function createProject(
   p: {
     id: string;
     title: string;
-    kind: ProjectKind;
+    kind: TaskType;
     mapping: ItemMapping;
     people: number;
-    deadline: string | undefined;
+    deadline: string | null;
+    requires: readonly Requirement[];
   },
 ): Promise<void> {
   requireStorable({ title: p.title, mapping: p.mapping }, "project");
   await storeKind(db, p.kind);
   await db.run(
-    sql`insert into project (id, title, type, type_version, mapping, people, deadline, by)
-        values (${p.id}, ${p.title}, ${p.kind.name}, ${p.kind.version}, ${JSON.stringify(p.mapping)}, ${p.people}, ${p.deadline ?? null}, ${by})`,
+    sql`insert into project (id, title, type, type_version, mapping, people, deadline, requires, by)
+        values (${p.id}, ${p.title}, ${p.kind.name}, ${p.kind.version}, ${JSON.stringify(p.mapping)}, ${p.people}, ${p.deadline}, ${JSON.stringify(p.requires)}, ${by})`,
   );
 }
 
@@ -103,7 +65,7 @@ export async function postRows(
   tx: Db,
   by: PersonId,
   project: Project,
-  kind: ProjectKind,
+  kind: TaskType,
   rows: readonly ProjectRow[],
 ): Promise<void> {
   const first = await tx.value(
@@ -122,6 +84,7 @@ export async function postRows(
       people: project.people,
       inputs: asked.map((row) => ({ id: String(row.place), input: row.input })),
       ...(project.deadline ? { deadline: new Date(project.deadline) } : {}),
+      requires: project.requires,
     });
   const golds: (string | null)[] = [];
   for (const row of placed) golds.push(row.gold ? await goldOf(tx, by, project, row) : null);
@@ -153,7 +116,7 @@ async function goldOf(
 export const laneOfProject = (project: string): Sql =>
   sql`(select l.id from lane l join project p on p.id = ${project} and p.state = 'open'
        where l.kind = task.type and (l.experiment = p.id or l.experiment is null) order by l.experiment nulls last limit 1)`;
-async function setState(tx: Db, id: string, state: Project["state"]): Promise<void> {
+export async function setState(tx: Db, id: string, state: Project["state"]): Promise<void> {
   const open = state === "open";
   await tx.run(sql`update project set state = ${state} where id = ${id}`);
   await tx.run(
@@ -163,29 +126,3 @@ async function setState(tx: Db, id: string, state: Project["state"]): Promise<vo
     sql`update task set lane = ${laneOfProject(id)} from batch b where b.id = task.batch and b.project = ${id} and task.taken < task.people`,
   );
 }
-
-export const changeProject = (
-  db: Db,
-  by: PersonId,
-  id: string,
-  c: ChangeProject,
-): Promise<Project> =>
-  db.transaction(async (tx) => {
-    const known = await tx.run(sql`select 1 from project where id = ${id} for update`);
-    if (!known) throw unknown(id);
-    if (c.title !== undefined) {
-      requireStorable({ title: c.title }, "project");
-      await tx.run(sql`update project set title = ${c.title} where id = ${id}`);
-    }
-    if (c.deadline !== undefined) {
-      await tx.run(sql`update project set deadline = ${c.deadline} where id = ${id}`);
-      const batches = await tx.many(
-        sql`select id as batch, priority from batch where project = ${id} order by id for update`,
-        z.object({ batch: z.string(), priority: z.number() }),
-      );
-      const deadline = c.deadline === null ? null : new Date(c.deadline);
-      for (const b of batches) await setPriority(tx, by, { ...b, deadline });
-    }
-    if (c.state !== undefined) await setState(tx, id, c.state);
-    return getProject(tx, id);
-  });

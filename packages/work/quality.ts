@@ -26,7 +26,7 @@ const Viewed = z.object({ name: z.string(), view: View.nullable(), answers: z.nu
 const viewOf = (db: Db, type: string | null) =>
   db.many(
     sql`select k.name, k.view, (select count(*)::int from answer a join task t on t.id = a.task join person p on p.id = a.person where t.type = k.name and a.undone_at is null and not p.imported) as answers
-        from (select distinct on (name) name, view from task_type order by name, version desc) k where ${type}::text is null or k.name = ${type}`,
+        from (select distinct on (name) name, view from task_type order by name, length(version) desc, version desc) k where ${type}::text is null or k.name = ${type}`,
     Viewed,
   );
 

@@ -47,6 +47,14 @@ export const workEvents = (
 async function ownLane(db: Db, q: Queue): Promise<void> {
   await db.run(sql`insert into lane (kind) values (${q.kind}) on conflict do nothing`);
   if (q.experiment === null) return;
+  const known = await db.run(
+    sql`select 1 from experiment where id = ${q.experiment} union all select 1 from project where id = ${q.experiment}`,
+  );
+  if (!known)
+    throw new TillerError(
+      "not_found",
+      `there is no experiment or project ${q.experiment}. Look at the queues of the control room.`,
+    );
   // whoever posts tasks of this kind waits, or we wait for them
   await db.run(sql`select 1 from lane where kind = ${q.kind} and experiment is null for update`);
   const fresh = await db.run(
@@ -55,7 +63,7 @@ async function ownLane(db: Db, q: Queue): Promise<void> {
   if (!fresh) return;
   await db.run(
     sql`update task set lane = (select id from lane where kind = ${q.kind} and experiment = ${q.experiment})
-        from batch b where b.id = task.batch and b.type = ${q.kind} and b.experiment = ${q.experiment}
+        from batch b where b.id = task.batch and b.type = ${q.kind} and coalesce(b.experiment, b.project) = ${q.experiment}
           and b.consumed_at is null and b.cancelled_at is null and task.lane is not null`,
   );
 }
@@ -139,7 +147,7 @@ export async function addRule(
     if (r.kind !== null) await ownLane(tx, { kind: r.kind, experiment });
     else if (experiment) {
       const kinds = await tx.many(
-        sql`select distinct type as kind from batch where experiment = ${experiment} and consumed_at is null and cancelled_at is null and type is not null`,
+        sql`select distinct type as kind from batch where coalesce(experiment, project) = ${experiment} and consumed_at is null and cancelled_at is null and type is not null`,
         z.object({ kind: z.string() }),
       );
       for (const { kind } of kinds) await ownLane(tx, { kind, experiment });

@@ -108,7 +108,7 @@ export async function postBatch(
     await tx.run(sql`insert into task (id, batch, place, type, type_version, input, people, draft, excluded, lane, language, topic, requires, urgency)
       select ${b.id} || '/' || (x->>'id'), ${b.id}, n, ${type.name}, ${type.version}, x->'input', ${b.people}, x->'draft',
         ${[...(b.excluded ?? [])]}::text[] || array(select jsonb_array_elements_text(coalesce(x->'excluded', '[]'))),
-        (select id from lane where kind = ${type.name} and (experiment = ${b.experiment} or experiment is null) order by experiment nulls last limit 1),
+        (select id from lane where kind = ${type.name} and (experiment = ${b.experiment ?? b.project ?? null} or experiment is null) order by experiment nulls last limit 1),
         coalesce(x->>'language', ''), coalesce(x->>'topic', ''), ${b.requires?.length ? JSON.stringify(b.requires) : null}::jsonb,
         ${urgency(sql`${b.priority ?? 0}::int`, sql`${deadline}::timestamptz`)}
       from jsonb_array_elements(${JSON.stringify(b.inputs)}::jsonb) with ordinality as e(x, n)`);

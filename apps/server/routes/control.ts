@@ -106,14 +106,15 @@ export const controlRoutes = (d: Deps) => {
           (r.kind === null || r.kind === q.kind) &&
           (r.experiment === null || r.experiment === q.experiment),
       );
+      const { held: _held, ...queue } = q;
       return {
-        ...q,
+        ...queue,
         perHour: pace(own, now),
         completion: completion(q.wanted - q.done, own, (lane?.perDay ?? 0) * part),
         may: lane?.people ?? 0,
         now: rows.filter((p) => p.doing?.kind === q.kind && p.doing.experiment === q.experiment)
           .length,
-        paused: pause?.body.rule === "paused" ? pause.body.why : null,
+        paused: pause?.body.rule === "paused" ? pause.body.why : q.held ? "by hand" : null,
       };
     });
     const alerts = alertsOf({ now, queues, people });

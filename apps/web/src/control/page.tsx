@@ -92,7 +92,7 @@ function Room({ room, stale }: { room: ControlRoom; stale: boolean }) {
       <Card title="Queues">
         {room.queues.length === 0 ? (
           <Empty title="No open work">
-            A queue appears here as soon as an experiment asks people something.
+            A queue appears here as soon as a project or an experiment asks people something.
           </Empty>
         ) : (
           <QueueTable queues={room.queues} now={room.at} move={(to) => setMoving({ to })} />

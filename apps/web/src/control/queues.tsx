@@ -1,5 +1,6 @@
 /** The queues: how far, how fast, when done, by whom; and what a lead changes about one. */
 import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import type { ControlQueue, ControlRoom, Queue, QueueChange } from "@tiller/schema";
 import { api, keyOf } from "../api.ts";
@@ -40,7 +41,13 @@ export function QueueTable({
               <td>
                 {q.title} {q.paused !== null && <Badge tone="warn">paused: {q.paused}</Badge>}
                 <br />
-                <span className="quiet small">{q.experimentTitle}</span>
+                <Link
+                  className="quiet small"
+                  to={q.project ? "/projects/$id" : "/studio/experiments/$id"}
+                  params={{ id: q.experiment }}
+                >
+                  {q.experimentTitle}
+                </Link>
               </td>
               <td data-label="Done" style={{ minWidth: 130 }}>
                 <span className="small num">

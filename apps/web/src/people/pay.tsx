@@ -251,7 +251,7 @@ function Rates({ me }: { me: Me }) {
               <tbody>
                 {data.map((r) => (
                   <tr key={r.seq}>
-                    <td>{r.kind ?? "every other kind"}</td>
+                    <td>{r.project ? `project ${r.project}` : (r.kind ?? "every other kind")}</td>
                     <td data-label="Amount" className="right num">
                       {money(r.amount, r.currency)} {r.per === "hour" ? "an hour" : "a piece"}
                     </td>

@@ -5,8 +5,9 @@ import { useState } from "react";
 import type { ProjectItem } from "@tiller/schema";
 import { type Draft, fieldsOf, inWords, at as valueAt } from "@tiller/task";
 import { asking } from "../api.ts";
-import { Card, fixed, Loaded, percent, when, Scroll } from "../design/components.tsx";
+import { Badge, Card, fixed, Loaded, percent, when, Scroll } from "../design/components.tsx";
 import { TaskForm } from "../task/task-form.tsx";
+import { ItemReview } from "./item-review.tsx";
 import "./projects.css";
 
 export function ProjectItemPage() {
@@ -20,12 +21,12 @@ export function ProjectItemPage() {
           {id}
         </Link>
       </p>
-      <Loaded query={item}>{(found) => <Item key={found.place} item={found} />}</Loaded>
+      <Loaded query={item}>{(found) => <Item key={found.place} id={id} item={found} />}</Loaded>
     </main>
   );
 }
 
-function Item({ item }: { item: ProjectItem }) {
+function Item({ id, item }: { id: string; item: ProjectItem }) {
   const [at, setAt] = useState(0);
   const said = item.said[at];
   const fields = fieldsOf(item.view);
@@ -40,8 +41,9 @@ function Item({ item }: { item: ProjectItem }) {
             As seen and answered by
             <select value={at} onChange={(e) => setAt(Number(e.target.value))}>
               {item.said.map((s, i) => (
-                <option key={s.rater} value={i}>
+                <option key={s.answer} value={i}>
                   {s.rater}
+                  {s.returned && " (sent back)"}
                 </option>
               ))}
             </select>
@@ -61,6 +63,7 @@ function Item({ item }: { item: ProjectItem }) {
           disabled
         />
       </Card>
+      <ItemReview id={id} item={item} />
       <div className="grid">
         <Card title="Answers">
           {item.labels.map((l) => (
@@ -94,8 +97,10 @@ function Item({ item }: { item: ProjectItem }) {
                 </thead>
                 <tbody>
                   {item.said.map((s) => (
-                    <tr key={s.rater}>
-                      <td>{s.rater}</td>
+                    <tr key={s.answer} className={s.returned ? "quiet" : ""}>
+                      <td>
+                        {s.rater} {s.returned && <Badge>sent back</Badge>}
+                      </td>
                       {fields.map((f) => (
                         <td key={f.name}>
                           <div className="cell">

@@ -1,0 +1,124 @@
+/** The lead's decision about one item: accept the label, put an answer of one's own in its place, or send it back. */
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+import type { ProjectItem } from "@tiller/schema";
+import { type Draft, initialValue } from "@tiller/task";
+import { asking } from "../api.ts";
+import { Card, when } from "../design/components.tsx";
+import { TaskForm } from "../task/task-form.tsx";
+import { ItemStateBadge, Reviewed, SendBack, useReview } from "./review.tsx";
+
+const acts = { accept: "accepted", fix: "fixed", return: "sent back" } as const;
+
+export function ItemReview({ id, item }: { id: string; item: ProjectItem }) {
+  const review = useReview(id);
+  const [mode, setMode] = useState<"fix" | "return">();
+  const next = useQuery(asking("listItems", { id, show: "review", limit: 2 }));
+  const other = next.data?.items.find((i) => i.place !== item.place);
+  const items = [item.place];
+  const busy = review.act.isPending;
+  if (item.state === "gold") return null;
+  return (
+    <Card title="Review" aside={<ItemStateBadge state={item.state} />}>
+      {item.reviewed && (
+        <p className="quiet">
+          {item.reviewed.by} {acts[item.reviewed.act]} it, {when(item.reviewed.at)}
+          {item.reviewed.note && <>: “{item.reviewed.note}”</>}
+        </p>
+      )}
+      <div className="row">
+        <button
+          className="button primary"
+          disabled={busy || item.answers === 0 || item.state === "accepted"}
+          onClick={() => review.act.mutate({ act: "accept", items })}
+        >
+          Accept
+        </button>
+        <button className="button" aria-expanded={mode === "fix"} onClick={() => setMode("fix")}>
+          Fix
+        </button>
+        <button
+          className="button"
+          disabled={busy || item.answers === 0}
+          onClick={() => setMode("return")}
+        >
+          Send back
+        </button>
+        {other && (
+          <Link
+            className="button"
+            to="/projects/$id/items/$place"
+            params={{ id, place: String(other.place) }}
+          >
+            Next to review
+          </Link>
+        )}
+      </div>
+      <Reviewed review={review} />
+      {mode === "fix" && (
+        <Fix
+          item={item}
+          cancel={() => setMode(undefined)}
+          fix={(value, note) => {
+            setMode(undefined);
+            review.act.mutate({ act: "fix", items, value, note });
+          }}
+        />
+      )}
+      {mode === "return" && (
+        <SendBack
+          whom={`item ${item.place}`}
+          close={() => setMode(undefined)}
+          send={(note) => {
+            setMode(undefined);
+            review.act.mutate({ act: "return", items, note });
+          }}
+        />
+      )}
+    </Card>
+  );
+}
+
+/** Where the lead's own answer begins: at the labels there are. */
+const begun = (item: ProjectItem): Draft =>
+  initialValue(
+    item.view,
+    item.input,
+    Object.fromEntries(
+      item.labels.flatMap((l) =>
+        typeof l.value === "string" || Number.isInteger(l.value) ? [[l.field, l.value]] : [],
+      ),
+    ),
+  );
+function Fix({
+  item,
+  fix,
+  cancel,
+}: {
+  item: ProjectItem;
+  fix: (value: Draft, note: string) => void;
+  cancel: () => void;
+}) {
+  const [value, setValue] = useState(() => begun(item));
+  const [note, setNote] = useState("");
+  return (
+    <div className="project-fix">
+      <label>
+        To whoever answered otherwise (they get it as feedback)
+        <input maxLength={4000} value={note} onChange={(e) => setNote(e.target.value)} />
+      </label>
+      <TaskForm
+        view={item.view}
+        input={item.input}
+        swap={false}
+        value={value}
+        onChange={setValue}
+        onSubmit={(whole) => fix(whole, note)}
+      />
+      <button className="button plain" onClick={cancel}>
+        Cancel
+      </button>
+    </div>
+  );
+}
