@@ -19,8 +19,8 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
     load: () => import("./estimate.ts"),
   },
   learn: {
-    what: "PPO by stage, 1 and 4 epochs, beside an older checkout (--before --rounds --iterations --json)",
-    load: () => import("./learn.ts"),
+    what: "the training jobs beside TRL and PyTorch, by stage (--only --rounds --steps --before --json)",
+    load: () => import("./learn/main.ts"),
   },
   trace: {
     what: "an experiment of 10,000 steps and 100 MB: pages, search, the exported file in Chromium (--nodes --megabytes --json)",

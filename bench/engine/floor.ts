@@ -1,5 +1,5 @@
 /** The least a row can take on this machine: its products at the best measured rate, and the bytes that must move. */
-import { parameterCount, paramSpecs, shapeOf } from "@tiller/lm";
+import { type ModelShape, parameterCount, paramSpecs, shapeOf } from "@tiller/lm";
 import { add, gemm, Graph, Program, sizeOf, State } from "@tiller/tensor";
 import { type Case, models } from "./shapes.ts";
 
@@ -40,15 +40,29 @@ export function measureMachine(): Machine {
   return { flops: Math.max(...rates), bandwidth: best(g, 3 * 4 * n) };
 }
 
+/** Floating-point operations of one pass over `rows` sequences of `length` tokens, logits for `predicted` of them. */
+export function forwardFlops(
+  shape: ModelShape,
+  o: { readonly rows: number; readonly length: number; readonly predicted: number },
+): number {
+  const inBlocks = blockParameters(shape);
+  const heads = shape.heads * shape.headDim;
+  // scores and their sums over the values: half of the square, as attention is causal
+  const attention = shape.layers * 2 * o.rows * o.length * o.length * heads;
+  return 2 * o.rows * o.length * inBlocks + 2 * o.predicted * shape.vocab * shape.width + attention;
+}
+const blockParameters = (shape: ModelShape): number =>
+  paramSpecs(shape)
+    .filter((s) => s.shape.length === 2 && /\d/.test(s.name))
+    .reduce((sum, s) => sum + sizeOf(s.shape), 0);
+
 /** Milliseconds. */
 export function floorMs(c: Case, machine: Machine): number {
   const shape = shapeOf(models[c.shape]);
   const specs = paramSpecs(shape);
   const parameters = parameterCount(specs);
   const embedding = shape.vocab * shape.width;
-  const inBlocks = specs
-    .filter((s) => s.shape.length === 2 && /\d/.test(s.name))
-    .reduce((sum, s) => sum + sizeOf(s.shape), 0);
+  const inBlocks = blockParameters(shape);
   const tokens = c.batch * (c.work === "decode" ? 1 : c.length);
   const heads = shape.heads * shape.headDim;
   // scores and their sums over the values: half of the square where attention is causal

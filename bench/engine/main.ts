@@ -5,13 +5,13 @@
  * node-llama-cpp that TILLER_LLAMA names. One that is not there is shown as absent.
  * Threads: TILLER_THREADS, else every core.
  */
-import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import path from "node:path";
-import readline from "node:readline";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { Worker } from "../worker.ts";
 import { type Machine, floorMs, measureMachine } from "./floor.ts";
 import { type Case, cases, models, type Work } from "./shapes.ts";
 
@@ -30,31 +30,6 @@ const llama = process.env["TILLER_LLAMA"];
 const here = import.meta.dirname;
 const cpuinfo = existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "";
 const hasBf16 = /avx512_bf16|amx_bf16/.test(cpuinfo);
-
-/** A process that answers each line of stdin with a line of JSON. */
-class Worker implements AsyncDisposable {
-  readonly name: string;
-  readonly #child: ChildProcessWithoutNullStreams;
-  readonly #lines: AsyncIterator<string>;
-  constructor(name: string, command: string, args: string[]) {
-    this.name = name;
-    this.#child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] }) as never;
-    this.#lines = readline.createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
-  }
-  async answer(): Promise<Record<string, number>> {
-    const { value, done } = await this.#lines.next();
-    if (done) throw new Error(`${this.name} ended; its error stands above`);
-    return JSON.parse(value) as Record<string, number>;
-  }
-  ask(line: string): Promise<Record<string, number>> {
-    this.#child.stdin.write(`${line}\n`);
-    return this.answer();
-  }
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.stdin.end();
-    await new Promise((resolve) => this.#child.once("close", resolve));
-  }
-}
 
 interface Contender {
   readonly name: string;
