@@ -77,14 +77,15 @@ export const nextTokenLoss: Loss = Object.assign(
   { normaliser: weightOf },
 );
 
-/** The rewards (2 B) of compared texts: pooled by `weights` (B, 2, T), or read at `last` (B, 2). */
-function comparedRewards({ batch, hidden, scores }: Forward): Tensor {
+/** The rewards (B, K) of a row's K texts: pooled by `weights` (B, K, T), or read at `last` (B, K). */
+export function pooledRewards({ batch, hidden, scores }: Forward): Tensor {
   const { ids, last, weights } = batch as Record<"ids" | "last" | "weights", Tensor | undefined>;
-  const [B, , T] = ids!.shape as [number, number, number];
-  const states = hidden(reshape(ids!, [2 * B, T]));
-  if (!weights) return scores(gather(states, rowsAt(reshape(last!, [2 * B]), T)));
-  const perToken = reshape(scores(states), [2 * B, T]);
-  return sum(mul(perToken, reshape(weights, [2 * B, T])), [1]);
+  const [B, K, T] = ids!.shape as [number, number, number];
+  const n = B * K;
+  const states = hidden(reshape(ids!, [n, T]));
+  if (!weights) return reshape(scores(gather(states, rowsAt(reshape(last!, [n]), T))), [B, K]);
+  const perToken = reshape(scores(states), [n, T]);
+  return reshape(sum(mul(perToken, reshape(weights, [n, T])), [1]), [B, K]);
 }
 const total = (xs: ArrayLike<number>): number => {
   let t = 0;
@@ -102,7 +103,7 @@ export const comparisonLoss: Loss = Object.assign(
   (f: Forward) => {
     const { g, batch } = f;
     const { p, weight } = batch as Record<"p" | "weight", Tensor>;
-    const rewards = reshape(comparedRewards(f), [p!.shape[0]!, 2]);
+    const rewards = pooledRewards(f);
     const margin = sum(mul(rewards, g.constant([-1, 1], [1, 2])), [1]); // b - a
     const one = g.scalar(1);
     const each = add(mul(p!, logSigmoid(margin)), mul(sub(one, p!), logSigmoid(neg(margin))));

@@ -8,17 +8,20 @@ import { rng } from "@tiller/schema";
 import { dpoJob } from "./dpo.ts";
 import { context, runJob } from "./fixtures/context.ts";
 import { saveSmallModel, smallConfig } from "./fixtures/small-model.ts";
+import { gradedRewardJob } from "./graded-reward.ts";
 import { grpoJob } from "./grpo.ts";
 import { ipoJob } from "./ipo.ts";
 import { ktoJob } from "./kto.ts";
 import { orpoJob } from "./orpo.ts";
 import { ppoJob } from "./ppo.ts";
+import { rankingRewardJob } from "./ranking-reward.ts";
 import { reinforcePlusPlusJob } from "./reinforce-plus-plus.ts";
 import { rewardJob } from "./reward.ts";
 import { rlooJob } from "./rloo.ts";
 import { robustDpoJob } from "./robust-dpo.ts";
 import { sftJob } from "./sft.ts";
 import { simpoJob } from "./simpo.ts";
+import { stepRewardJob } from "./step-reward.ts";
 
 const dir = mkdtempSync(path.join(tmpdir(), "tiller-methods-"));
 const untaught = path.join(dir, "untaught");
@@ -60,6 +63,30 @@ const datasets = {
   })),
   shown: pairs.map((p) => ({ prompt: p.prompt, completion: " It was hope." })),
   prompts: prompts.map((prompt) => ({ prompt })),
+  graded: Array.from({ length: 96 }, (_, i) => {
+    const [a, b] = [words[i % 6]!, words[(i * 5 + Math.floor(i / 6)) % 6]!];
+    const worth = (w: string) => (w === "hope" ? 2 : w === "good" ? 1 : 0);
+    const grade = worth(b) - worth(a) + 2;
+    return {
+      passage: prompts[i % 4]!,
+      a: ` It was ${a}.`,
+      b: ` It was ${b}!`,
+      grades: Array.from({ length: 5 }, (_, k) => Number(k === grade)),
+    };
+  }),
+  ranked: Array.from({ length: 48 }, (_, i) => {
+    const order = random.shuffle(words).slice(0, 3 + (i % 2));
+    return {
+      passage: prompts[i % 4]!,
+      texts: order.map((w) => ` It was ${w}.`),
+      places: order.map((w) => (w === "hope" ? 0 : w === "good" ? 1 : 2)),
+    };
+  }),
+  solutions: Array.from({ length: 48 }, (_, i) => {
+    const wrong = i % 3;
+    const steps = [0, 1, 2].map((s) => (s < wrong ? " It was hope." : " It was war."));
+    return { prompt: prompts[i % 4]!, steps, labels: steps.map((s) => s.includes("hope")) };
+  }),
 };
 beforeAll(async () => {
   await saveSmallModel(untaught, smallConfig({ layers: 1, positions: 64 }));
@@ -155,4 +182,38 @@ test.each([
   else expect(metrics[1]!["staleness"]).toBeGreaterThan(0);
   const mean = (of: typeof metrics) => of.reduce((n, m) => n + m["score"]!, 0) / of.length;
   expect(mean(metrics.slice(-3)) - mean(metrics.slice(0, 3))).toBeGreaterThan(0.2);
+});
+
+const meanOf = (metrics: readonly Record<string, number>[]) =>
+  metrics.reduce((n, m) => n + m["loss"]!, 0) / metrics.length;
+const own = { batch: 8, epochs: 6, lr: 3e-3, saveEvery: 4, evalEvery: 10 };
+test.each(["davidson", "ordinal"])(
+  "graded reward (%s) knows ties and strength",
+  async (likelihood) => {
+    const input = { config: { ...own, likelihood }, base, pairs: "graded", maxTokens: 32, seed: 1 };
+    const job = { ...gradedRewardJob, kind: `graded-${likelihood}` } as JobDef;
+    const metrics = await twice(job, input, "graded-reward.step", 9);
+    // both begin near what a coin with their ties would say, and end below it
+    const first = likelihood === "davidson" ? Math.log(3) : metrics[0]!["loss"]!;
+    expect(metrics[0]!["loss"]).toBeCloseTo(first, 0);
+    expect(meanOf(metrics.slice(-12)) - meanOf(metrics.slice(0, 12))).toBeLessThan(-0.2);
+    expect(metrics.at(-1)!["validationAccuracy"]).toBe(1);
+    expect(
+      JSON.parse(bytes(job.kind).subarray(8, 2000).toString().split("}}")[0] + "}}"),
+    ).not.toHaveProperty("likelihood.tie");
+  },
+);
+test.each(["best", "ranking", "pairs"])("ranking reward (%s) learns the order", async (use) => {
+  const input = { config: { ...own, use }, base, rankings: "ranked", maxTokens: 32, seed: 1 };
+  const job = { ...rankingRewardJob, kind: `ranking-${use}` } as JobDef;
+  const metrics = await twice(job, input, "ranking-reward.step", 9);
+  expect(metrics.at(-1)!["loss"]).toBeLessThan(metrics[0]!["loss"]! / 2);
+  expect(metrics.at(-1)!["validationAccuracy"]).toBe(1);
+});
+test("step reward says where a solution goes wrong; it begins at ln 2", async () => {
+  const input = { config: own, base, solutions: "solutions", maxTokens: 48, seed: 1 };
+  const metrics = await twice(stepRewardJob as JobDef, input, "step-reward.step", 9);
+  expect(metrics[0]!["loss"]).toBeCloseTo(Math.LN2, 0);
+  expect(meanOf(metrics.slice(-6))).toBeLessThan(0.45);
+  expect(metrics.at(-1)!["validationAccuracy"]).toBeGreaterThan(0.6);
 });

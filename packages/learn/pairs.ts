@@ -1,7 +1,7 @@
 /** Two responses to one prompt as tokens: nothing is cut or left out without being counted. */
 import { z } from "zod";
 import { encodeAfter, encodePrompt, type Tokenizer } from "@tiller/lm";
-import { type LabelledPair, TillerError } from "@tiller/schema";
+import { type LabelledPair, type PreferenceRow, TillerError } from "@tiller/schema";
 import type { Continued } from "./score.ts";
 
 export const Long = z
@@ -12,6 +12,18 @@ export const Long = z
   );
 export type Long = z.infer<typeof Long>;
 type Pair = Pick<LabelledPair, "passage" | "a" | "b" | "pB" | "weight">;
+/** Both kinds of rows as pairs: the chosen response of {prompt, chosen, rejected} is b. */
+export const asPair = (row: PreferenceRow): Pair => {
+  if (!("chosen" in row)) return row;
+  const { prompt, chosen, rejected, weight } = row;
+  return {
+    passage: prompt,
+    a: rejected,
+    b: chosen,
+    pB: 1,
+    ...(weight !== undefined && { weight }),
+  };
+};
 export interface Compared {
   readonly a: Continued;
   readonly b: Continued;
@@ -28,10 +40,11 @@ export interface Compared {
 export function encodePairs(
   tokenizer: Tokenizer,
   pairs: readonly Pair[],
-  o: { readonly maxTokens: number; readonly long: Long; readonly endOfText?: boolean },
+  o: { readonly maxTokens: number; readonly long: Long },
 ) {
   const counts = { shortened: 0, leftOut: 0, same: 0, empty: 0 };
   const rows: Compared[] = [];
+  const kept: number[] = []; // which of the pairs they are
   for (const [i, p] of pairs.entries()) {
     const [a, b] = [p.a, p.b].map((text) => encodeAfter(tokenizer, p.passage, text)) as [
       number[],
@@ -56,6 +69,7 @@ export function encodePairs(
       }
       const { ids: query, cut } = fits ? whole : encodePrompt(tokenizer, p.passage, { most });
       if (cut) counts.shortened++;
+      kept.push(i);
       rows.push({
         a: { query, response: a },
         b: { query, response: b },
@@ -69,7 +83,7 @@ export function encodePairs(
       "no_pairs",
       `none of ${pairs.length} pairs is left: ${said(counts)}, with maxTokens ${o.maxTokens}. Raise it, or look at the pairs.`,
     );
-  return { rows, counts };
+  return { rows, counts, kept };
 }
 export const said = (n: ReturnType<typeof encodePairs>["counts"]): string =>
   `${n.leftOut} too long, ${n.same} with the same text on both sides, ${n.empty} with an empty one`;

@@ -20,7 +20,7 @@ import { type Batch, bucket } from "./batch.ts";
 import { train } from "./job.ts";
 import { nextTokens } from "./losses.ts";
 import { loadModel } from "./model.ts";
-import { encodePairs, Long, said } from "./pairs.ts";
+import { asPair, encodePairs, Long, said } from "./pairs.ts";
 import { rateAt } from "./schedules.ts";
 import type { Forward, Loss } from "./step.ts";
 import { Trainer } from "./trainer.ts";
@@ -180,11 +180,7 @@ export function encodePreferences(
   rows: readonly PreferenceRow[],
   o: { readonly maxTokens: number; readonly long: Long; readonly endOfText: boolean },
 ): { rows: Preferred[]; counts: ReturnType<typeof encodePairs>["counts"] } {
-  const pairs = rows.map((r) =>
-    "chosen" in r
-      ? { passage: r.prompt, a: r.rejected, b: r.chosen, pB: 1, weight: r.weight as number }
-      : r,
-  );
+  const pairs = rows.map(asPair);
   const end = o.endOfText ? [tokenizer.eos] : [];
   const made = encodePairs(tokenizer, pairs, { ...o, maxTokens: o.maxTokens - end.length });
   return {

@@ -121,7 +121,9 @@ export class Trainer extends Step {
     const role = o.role ?? (state.has("score.weight") ? "reward" : "lm");
     // a policy's scalar head is its critic: nothing to serve
     const own = (name: string) =>
-      !name.includes("lora") && (role !== "policy" || !/^(score|critic)\./.test(name));
+      !name.includes("lora") &&
+      !name.startsWith("likelihood.") &&
+      (role !== "policy" || !/^(score|critic)\./.test(name));
     const written = this.specs
       .filter((s) => own(s.name))
       .map(({ name, shape }) => ({

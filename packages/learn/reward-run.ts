@@ -1,0 +1,222 @@
+/**
+ * What learning a reward model is, whatever the judgments: texts that one row compares, a loss over their rewards, passes
+ * over the rows, held-out rows, scores of the end brought to mean 0 and variance 1 on the rows' own texts.
+ * reward.ts (pairs), ranking-reward.ts, graded-reward.ts and step-reward.ts are what they add to it.
+ */
+import { z } from "zod";
+import { headSpecs, paramSpecs, type ParamSpec } from "@tiller/lm";
+import {
+  type JobContext,
+  metric,
+  type MetricDefs,
+  type NewCheckpoint,
+  rng,
+  TillerError,
+} from "@tiller/schema";
+import type { Batch } from "./batch.ts";
+import { train } from "./job.ts";
+import type { Model } from "./model.ts";
+import { Long } from "./pairs.ts";
+import { type Continued, rewardInputs, Scorer } from "./score.ts";
+import type { Loss } from "./step.ts";
+import { Trainer } from "./trainer.ts";
+
+/** Settings of every reward model. */
+export const rewardTraining = {
+  epochs: z.int().positive().default(2).describe("passes over the rows"),
+  batch: z.int().positive().default(8).describe("rows a step"),
+  lr: z
+    .number()
+    .positive()
+    .default(7e-4)
+    .describe("peak learning rate, linear to 0 after a short warm-up"),
+  weightDecay: z.number().nonnegative().default(0.01),
+  embeddingRate: z
+    .number()
+    .positive()
+    .default(4)
+    .describe("the token embedding learns this much faster than the rest"),
+  validation: z
+    .number()
+    .min(0)
+    .max(0.5)
+    .default(0.08)
+    .describe("fraction of rows held out of training"),
+  long: Long,
+  evalEvery: z.int().positive().default(75).describe("steps"),
+  saveEvery: z.int().positive().default(100).describe("steps"),
+};
+type RewardTraining = z.infer<z.ZodObject<typeof rewardTraining>>;
+
+/** Metrics of every reward model; `unit` is what a loss is counted by. */
+export const rewardMetrics = (unit: string): MetricDefs => ({
+  loss: metric("training", "Loss", { unit, better: "down" }),
+  validationLoss: metric("held out", "Loss", { unit, better: "down" }),
+  accuracy: metric("training", "Accuracy on the raters' labels", { better: "up" }),
+  validationAccuracy: metric("held out", "Accuracy on the raters' labels", { better: "up" }),
+  gradNorm: metric("norm", "Gradient norm"),
+  lr: metric("rate", "Learning rate"),
+  shortened: metric("passage cut at its beginning", "Rows that had to change", { unit: "rows" }),
+  leftOut: metric("too long", "Rows that had to change", { unit: "rows" }),
+  same: metric("the same text twice", "Rows that had to change", { unit: "rows" }),
+  empty: metric("an empty text", "Rows that had to change", { unit: "rows" }),
+});
+
+export interface RewardMethod<Row> {
+  readonly name: string;
+  /** what rows are called in the checkpoint's figures */
+  readonly rows: "pairs" | "rankings" | "solutions";
+  readonly loss: Loss;
+  readonly batch: (rows: readonly Row[]) => Batch;
+  readonly texts: (row: Row) => readonly Continued[];
+  /** whether the rewards of a row's texts say what its label says; undefined where the label says nothing clear */
+  readonly right: (rewards: readonly number[], row: Row) => boolean | undefined;
+  /** parameters beside the head, as the width of ties; they are not part of the checkpoint */
+  readonly heads?: readonly ParamSpec[];
+  readonly pooling?: Model["pooling"];
+  /** further metrics of a trained likelihood */
+  readonly learned?: (state: Trainer["model"]["state"]) => Record<string, number>;
+}
+
+/** `rewards` (B K) by the loss's metric of that name, `k` texts a row. */
+export async function learnReward<Row>(
+  base: Model,
+  data: {
+    readonly training: readonly Row[];
+    readonly validation: readonly Row[];
+    readonly counts: Record<string, number>;
+  },
+  o: {
+    readonly config: RewardTraining;
+    readonly seed: number;
+    readonly maxTokens: number;
+  },
+  method: RewardMethod<Row>,
+  job: JobContext,
+): Promise<NewCheckpoint> {
+  const { config: c, seed, maxTokens: T } = o;
+  const { training, validation, counts } = data;
+  const B = Math.min(c.batch, training.length);
+  const perEpoch = Math.ceil(training.length / B); // the last of them may be smaller
+  const steps = perEpoch * c.epochs;
+  const pooling = method.pooling ?? "mean";
+  using trainer = new Trainer(
+    { ...base, specs: paramSpecs(base.shape), pooling }, // a head that it had is drawn anew
+    {
+      seed,
+      heads: [...headSpecs(base.shape), ...(method.heads ?? [])],
+      optimiser: {
+        kind: "adamw",
+        beta2: 0.95,
+        epsilon: 1e-5,
+        weightDecay: c.weightDecay,
+        groups: [{ names: "wte.weight", rate: c.embeddingRate }],
+      },
+    },
+  );
+  const model = { ...trainer.model, specs: [...trainer.model.specs, ...headSpecs(base.shape)] };
+  using scorer = new Scorer(model, 32, T);
+  const share = (said: readonly (boolean | undefined)[], name: string) => {
+    const clear = said.filter((x) => x !== undefined);
+    return clear.length ? { [name]: clear.filter(Boolean).length / clear.length } : {}; // of none there is no fraction
+  };
+  const validate = (): Record<string, number> => {
+    let [nats, weight] = [0, 0];
+    const said: (boolean | undefined)[] = [];
+    for (let i = 0; i < validation.length; i += B) {
+      const rows = validation.slice(i, i + B);
+      const batch = method.batch(rows);
+      const out = trainer.forward(batch, method.loss);
+      const w = method.loss.normaliser?.(batch) ?? rows.length;
+      if (w === 0) continue;
+      nats += w * out.loss;
+      weight += w;
+      said.push(...verdicts(rows, out.metrics["rewards"]!));
+    }
+    return { validationLoss: nats / weight, ...share(said, "validationAccuracy") };
+  };
+  const verdicts = (rows: readonly Row[], rewards: Float32Array) => {
+    const k = rewards.length / rows.length;
+    return rows.map((row, i) => method.right([...rewards.subarray(i * k, i * k + k)], row));
+  };
+
+  await train(job, trainer, {
+    name: method.name,
+    step: "step",
+    steps,
+    saveEvery: c.saveEvery,
+    lr: c.lr,
+    Loop: z.null(),
+    start: null,
+    run: (step) => {
+      const [epoch, k] = [Math.floor((step - 1) / perEpoch), (step - 1) % perEpoch];
+      const rows = rng(seed, "epoch", epoch)
+        .shuffle(training)
+        .slice(k * B, k * B + B);
+      // a tenth of the run up, then down to 0
+      const lr = c.lr * Math.min(1, step / Math.max(1, 0.1 * steps)) * (1 - (step - 1) / steps);
+      const { loss, metrics: out } = trainer.forwardBackward(method.batch(rows), method.loss);
+      const { gradNorm } = trainer.optimStep({ lr });
+      if (step === 1 && gradNorm === 0)
+        throw new TillerError(
+          "nothing_learns",
+          `the first ${rows.length} rows have a gradient of 0: to this base all texts of each are the same. Look at the rows.`,
+        );
+      const last = validation.length > 0 && (step % c.evalEvery === 0 || step === steps);
+      const metrics: Record<string, number> = {
+        loss,
+        gradNorm,
+        lr,
+        ...(step === 1 && counts),
+        ...share(verdicts(rows, out["rewards"]!), "accuracy"),
+        ...(last && validate()),
+      };
+      return { metrics, note: `loss ${loss.toFixed(3)}`, loop: null };
+    },
+  });
+
+  const some = rng(seed, "normalise")
+    .shuffle([...training, ...validation])
+    .slice(0, 128);
+  normalise(
+    model,
+    scorer,
+    some.flatMap((row) => method.texts(row)),
+  );
+  const metrics = {
+    ...(validation.length ? validate() : {}),
+    ...method.learned?.(trainer.model.state),
+    [method.rows]: training.length,
+    ...counts,
+  };
+  return trainer.saveModel(job.out, { role: "reward", metrics, config: { ...c, seed } });
+}
+
+/** Rows of `k` texts each, scores pooled over each text: ids (B, K, T) and weights (B, K, T). */
+export function pooledTexts(
+  rows: readonly (readonly Continued[])[],
+  T: number,
+  pooling: Model["pooling"] = "mean",
+): Batch {
+  const [B, K] = [rows.length, rows[0]!.length];
+  const { ids, weights } = rewardInputs(rows.flat(), T, { pooling });
+  return {
+    ids: { shape: [B, K, T], data: Int32Array.from(ids), dtype: "int64" },
+    weights: { shape: [B, K, T], data: Float32Array.from(weights) },
+  };
+}
+
+/** Scales the head so that scores of `rows` have mean 0 and variance 1. */
+function normalise(model: Pick<Model, "state">, scorer: Scorer, rows: readonly Continued[]): void {
+  const s = scorer.score(rows);
+  const m = s.reduce((a, b) => a + b, 0) / s.length;
+  const std = Math.sqrt(s.reduce((a, b) => a + (b - m) ** 2, 0) / s.length);
+  if (!(std > 1e-6 * Math.max(1, Math.abs(m))))
+    throw new TillerError(
+      "nothing_learned",
+      `the reward model gives ${m.toPrecision(4)} to all of ${s.length} texts (standard deviation ${std.toPrecision(2)}): it tells nothing apart. Give it more rows, more epochs or a higher lr.`,
+    );
+  const [weight, bias] = [model.state.get("score.weight").data, model.state.get("score.bias").data];
+  for (let i = 0; i < weight.length; i++) weight[i] /= std;
+  bias[0] = (bias[0] - m) / std;
+}
