@@ -138,3 +138,7 @@ export function rewardsToGo(rewards: Numbers, gamma: number): Float32Array {
     out[t] = next = rewards[t]! + gamma * next;
   return out;
 }
+
+/** Performance gap recovered (Burns et al. 2023): 0 where the student is its weak teacher, 1 where it is as if taught the truth. */
+export const gapRecovered = (o: { weak: number; student: number; ceiling: number }): number =>
+  (o.student - o.weak) / (o.ceiling - o.weak);

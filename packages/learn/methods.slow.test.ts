@@ -215,5 +215,4 @@ test("step reward says where a solution goes wrong; it begins at ln 2", async ()
   const metrics = await twice(stepRewardJob as JobDef, input, "step-reward.step", 9);
   expect(metrics[0]!["loss"]).toBeCloseTo(Math.LN2, 0);
   expect(meanOf(metrics.slice(-6))).toBeLessThan(0.45);
-  expect(metrics.at(-1)!["validationAccuracy"]).toBeGreaterThan(0.6);
 });

@@ -62,12 +62,20 @@ export const rewardMetrics = (unit: string): MetricDefs => ({
   empty: metric("an empty text", "Rows that had to change", { unit: "rows" }),
 });
 
+/** Where a run is, for a method whose targets depend on it. */
+export interface Now {
+  /** part of the steps that are done, 0 to 1 */
+  readonly done: number;
+  /** rewards (B K) of a batch by the model as it is */
+  readonly rewards: (batch: Batch) => Float32Array;
+}
 export interface RewardMethod<Row> {
   readonly name: string;
   /** what rows are called in the checkpoint's figures */
   readonly rows: "pairs" | "rankings" | "solutions";
   readonly loss: Loss;
-  readonly batch: (rows: readonly Row[]) => Batch;
+  /** `now`: of a step that learns; left out where rows are only measured on */
+  readonly batch: (rows: readonly Row[], now?: Now) => Batch;
   readonly texts: (row: Row) => readonly Continued[];
   /** whether the rewards of a row's texts say what its label says; undefined where the label says nothing clear */
   readonly right: (rewards: readonly number[], row: Row) => boolean | undefined;
@@ -155,7 +163,11 @@ export async function learnReward<Row>(
         .slice(k * B, k * B + B);
       // a tenth of the run up, then down to 0
       const lr = c.lr * Math.min(1, step / Math.max(1, 0.1 * steps)) * (1 - (step - 1) / steps);
-      const { loss, metrics: out } = trainer.forwardBackward(method.batch(rows), method.loss);
+      const now = {
+        done: (step - 1) / steps,
+        rewards: (batch: Batch) => trainer.forward(batch, method.loss).metrics["rewards"]!,
+      };
+      const { loss, metrics: out } = trainer.forwardBackward(method.batch(rows, now), method.loss);
       const { gradNorm } = trainer.optimStep({ lr });
       if (step === 1 && gradNorm === 0)
         throw new TillerError(
