@@ -15,6 +15,10 @@ export const commands: Readonly<Record<string, Known>> = {
     what: "the base model from nothing, out of public-domain text",
     load: async () => (await import("./pretrain.ts")).pretrainCommand,
   },
+  train: {
+    what: "a training method on a file of rows, without a server",
+    load: async () => (await import("./train.ts")).trainCommand,
+  },
   model: {
     what: "look at a checkpoint, bring one in, sample, score, serve",
     load: async () => (await import("./model.ts")).modelCommand,

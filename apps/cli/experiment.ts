@@ -17,6 +17,7 @@ import { command, verb } from "./command.ts";
 import { countFlag, flag } from "./flags.ts";
 import { jsonFlag, orWithoutServer, remote, remoteFlags } from "./remote.ts";
 import { table } from "./table.ts";
+import { verifyVerb } from "./verify.ts";
 
 const given = z.string().min(1).optional();
 const input = flag(given, "JSON|@FILE", "what the workflow is given");
@@ -282,4 +283,5 @@ export const experimentCommand = command("experiment", {
     flags: recordFlags,
     run: saying(record),
   }),
+  verify: verifyVerb,
 });

@@ -19,3 +19,4 @@ export * from "./trace.ts";
 export * from "./trace-file.ts";
 export { nodePart, resultText, experimentResult, type Whole } from "./trace-values.ts";
 export * from "./trigger-rows.ts";
+export { type Verification, verifyRun } from "./verify.ts";

@@ -18,7 +18,6 @@ import {
   policyGradient,
   policyInput,
   policyMetrics,
-  showSamples,
 } from "./policy-gradient.ts";
 
 export const BestOfNDistillationConfig = z
@@ -73,6 +72,7 @@ export async function bestOfNDistillation(
     Loop,
     start: {},
     run: (iteration, before) => {
+      run.show(iteration);
       const started = performance.now();
       const random = rng(seed, "best-of-n-distillation", iteration);
 
@@ -96,11 +96,7 @@ export async function bestOfNDistillation(
       // 3. now and then, what the policy writes itself
       const look = iteration % c.samplesEvery === 0 || iteration === c.iterations;
       const own = look ? student.collect(iteration, queries, draw("student")) : undefined;
-      if (own)
-        showSamples(job, iteration, { samplesEvery: 1 }, own, {
-          tokenizer: reference.tokenizer,
-          R,
-        });
+      if (own) run.show(iteration, own);
       const written = own ? { score: own.metrics["score"]!, kl: own.metrics["kl"]! } : before;
       const metrics: Record<string, number> = {
         ...own?.metrics,

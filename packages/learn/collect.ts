@@ -24,7 +24,11 @@ export const ensemble = {
     .describe(
       "of several reward models: their mean, the least (worst-case optimisation), or the mean less uncertaintyWeight times their variance (Coste et al. 2023)",
     ),
-  uncertaintyWeight: z.number().nonnegative().default(0.5),
+  uncertaintyWeight: z
+    .number()
+    .nonnegative()
+    .default(0.5)
+    .describe("what their variance counts against them"),
   missingEosPenalty: z
     .number()
     .default(1)
@@ -32,9 +36,15 @@ export const ensemble = {
 };
 export type Ensemble = z.infer<z.ZodObject<typeof ensemble>>;
 
-/** B episodes as arrays of B R numbers, and a score each. */
-export interface Collected {
+/** Episodes with what they are shown by. */
+export interface Looked {
   readonly episodes: readonly Episode[];
+  readonly old: Float32Array;
+  readonly reference: Float32Array;
+  readonly score: readonly number[];
+}
+/** B episodes as arrays of B R numbers, and a score each. */
+export interface Collected extends Looked {
   /** 1 where a token of the response stands */
   readonly mask: Float32Array;
   /** log-probs that the tokens were drawn with */
@@ -88,7 +98,7 @@ export class Collector implements Disposable {
   }
 
   /** The sampler; where it may fall behind, over a copy of the weights that is renewed every so many iterations. */
-  #sampler(iteration: number): Actor {
+  #sampler(iteration: number | undefined): Actor {
     const { policy, batch, continuation, critic, config: c, trainer } = this.#o;
     const options = { ...(critic && { critic }), ...(c.samplerBits === 8 && { bits: 8 as const }) };
     const behind = this.#behind;
@@ -96,7 +106,7 @@ export class Collector implements Disposable {
       this.#drawnWith = trainer.step;
       return (this.#actor ??= new Actor(policy, batch, continuation, options));
     }
-    if (!this.#actor || (iteration - 1) % c.refreshEvery === 0) {
+    if (!this.#actor || (iteration !== undefined && (iteration - 1) % c.refreshEvery === 0)) {
       copyParams(policy.state, behind.model.state, policy.specs);
       this.#drawnWith = trainer.step;
       if (c.samplerBits === 8) this.#actor?.[Symbol.dispose](); // rounded weights are constants of its programs
@@ -104,6 +114,46 @@ export class Collector implements Disposable {
       this.#actor ??= new Actor(behind.model, batch, continuation, options);
     }
     return this.#actor;
+  }
+
+  /** Log-probs of the reference (n R), each reward model's scores, and the score (n). */
+  #judge(
+    queries: readonly (readonly number[])[],
+    episodes: readonly Episode[],
+    mask: Float32Array,
+  ) {
+    const { config: c } = this.#o;
+    const reference = this.#referee
+      .logprobs(
+        queries,
+        episodes.map((e) => e.response),
+      )
+      .map((l, i) => l * mask[i]!);
+    const each = this.#judges.map((judge) => judge.score(episodes));
+    const combined = episodes.map((_, b) =>
+      ensembleScore(
+        each.map((scores) => scores[b]!),
+        c,
+      ),
+    );
+    const score = combined.map((s, b) => (episodes[b]!.ended ? s : 0 - c.missingEosPenalty));
+    return { reference, each, score };
+  }
+
+  /** What is written to a few prompts now, by the sampler as it stands: to be looked at, not to learn from. */
+  look(queries: readonly (readonly number[])[], rngs: readonly Rng[]): Looked {
+    const R = this.#o.continuation.maxTokens;
+    const { episodes } = this.#sampler(undefined).draw(queries, rngs);
+    const drawn = rectangle(
+      episodes.map((e) => e.logprobs),
+      R,
+    );
+    const mask = rectangle(
+      episodes.map((e) => e.response.map(() => 1)),
+      R,
+    );
+    const { reference, score } = this.#judge(queries, episodes, mask);
+    return { episodes, old: drawn, reference, score };
   }
 
   collect(
@@ -137,20 +187,7 @@ export class Collector implements Disposable {
       if (c.recompute) old = learner;
       if (read["values"]) values = read["values"].map((v, i) => v * mask[i]!);
     }
-    const reference = this.#referee
-      .logprobs(
-        queries,
-        episodes.map((e) => e.response),
-      )
-      .map((l, i) => l * mask[i]!);
-    const each = this.#judges.map((judge) => judge.score(episodes));
-    const combined = episodes.map((_, b) =>
-      ensembleScore(
-        each.map((scores) => scores[b]!),
-        c,
-      ),
-    );
-    const score = combined.map((s, b) => (episodes[b]!.ended ? s : 0 - c.missingEosPenalty));
+    const { reference, each, score } = this.#judge(queries, episodes, mask);
     const kl = old.map((l, i) => (l - reference[i]!) * mask[i]!);
     const mean = sumOf(score) / B;
     const disagreement = episodes.map((_, b) => spreadOf(each.map((scores) => scores[b]!)));

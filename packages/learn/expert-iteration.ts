@@ -16,7 +16,6 @@ import {
   policyGradient,
   policyInput,
   policyMetrics,
-  showSamples,
 } from "./policy-gradient.ts";
 import type { Episode } from "./rollout.ts";
 
@@ -84,6 +83,7 @@ export async function expertIteration(
     Loop,
     start: {},
     run: (iteration) => {
+      run.show(iteration);
       const started = performance.now();
       const random = rng(seed, "expert-iteration", iteration);
 
@@ -103,7 +103,7 @@ export async function expertIteration(
         { ...c, lr, length: input.maxPrompt + R - 1, order: (xs) => random.shuffle(xs) },
       );
       const ended = performance.now();
-      showSamples(job, iteration, c, made, { tokenizer: run.reference.tokenizer, R });
+      run.show(iteration, made);
       const metrics: Record<string, number> = {
         ...made.metrics,
         keptScore: sumOf(kept.map((x) => x.score)) / kept.length,

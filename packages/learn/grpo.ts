@@ -18,7 +18,6 @@ import {
   policyGradient,
   policyInput,
   policyMetrics,
-  showSamples,
 } from "./policy-gradient.ts";
 import { surrogateLoss } from "./surrogate.ts";
 
@@ -74,6 +73,7 @@ export async function grpo(input: z.infer<typeof Input>, job: JobContext): Promi
     Loop,
     start: {},
     run: (iteration) => {
+      run.show(iteration);
       const started = performance.now();
       const random = rng(seed, "grpo", iteration);
 
@@ -99,7 +99,7 @@ export async function grpo(input: z.infer<typeof Input>, job: JobContext): Promi
       const { episodes } = made;
       const logged = passes(c, { trainer, episodes, arrays, loss, random, sizes });
       const ended = performance.now();
-      showSamples(job, iteration, c, made, { tokenizer: run.reference.tokenizer, R });
+      run.show(iteration, made, { advantages });
       const groups = Array.from({ length: B / k }, (_, i) => made.score.slice(i * k, i * k + k));
       const metrics: Record<string, number> = {
         ...made.metrics,

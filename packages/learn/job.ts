@@ -1,8 +1,23 @@
-/** What every training job does once: go on from its state, step, check, log, save, stop. */
+/** What every training job does once: go on from its state, step, check, log, save, stop; and what proves later that its steps are these. */
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
-import { type JobContext, TillerError } from "@tiller/schema";
+import { writeFileSafely } from "@tiller/lm";
+import { type JobContext, TillerError, VerifiedSteps } from "@tiller/schema";
 import type { Trainer } from "./trainer.ts";
+
+/** Steps that are taken again to verify a run. */
+const VERIFIED = 10;
+/** sha256 of all that learns, in order. */
+function digestOf(trainer: Trainer): string {
+  const hash = createHash("sha256");
+  for (const { name } of trainer.learned) {
+    const { buffer, byteOffset, byteLength } = trainer.model.state.get(name).data;
+    hash.update(name).update(new Uint8Array(buffer, byteOffset, byteLength));
+  }
+  return hash.digest("hex");
+}
 
 export interface Stepped<L> {
   readonly metrics: Record<string, number>;
@@ -12,6 +27,15 @@ export interface Stepped<L> {
   readonly loop: L;
   /** why the run ends here, before its last step */
   readonly stop?: string;
+}
+
+/** Ends a job that only takes recorded steps again. */
+export class Verified extends Error {
+  readonly sha256: string;
+  constructor(sha256: string) {
+    super("the recorded steps are taken");
+    this.sha256 = sha256;
+  }
 }
 
 /**
@@ -38,6 +62,12 @@ export async function train<L>(
   const Saved = z.strictObject({ n: z.int(), loop: o.Loop, stopped: z.boolean() });
   const saved = await trainer.loadState(file, Saved);
   let { n, loop, stopped } = saved ?? { n: 0, loop: o.start, stopped: false };
+  // the first steps, and those after a state in the middle: each with the digest of the weights that they led to
+  const kept = path.join(job.dir, VerifiedSteps.state);
+  const record = path.join(job.dir, VerifiedSteps.file);
+  const spans: z.infer<typeof VerifiedSteps.Record> = existsSync(record)
+    ? VerifiedSteps.Record.parse(JSON.parse(readFileSync(record, "utf8")))
+    : [{ from: 0, to: Math.min(VERIFIED, o.steps) }];
   while (n < o.steps && !stopped) {
     if (job.signal.aborted) throw new Error("stopped");
     const made = await o.run(++n, loop);
@@ -52,7 +82,20 @@ export async function train<L>(
     job.metric(n, made.metrics);
     if (stopped) job.progress(o.steps, o.steps, `stopped at ${o.step} ${n}: ${made.stop}`);
     else job.progress(n, o.steps, made.note);
-    if (stopped || n % o.saveEvery === 0) await trainer.saveState(file, { n, loop, stopped });
+    if (stopped || n % o.saveEvery === 0) {
+      await trainer.saveState(file, { n, loop, stopped });
+      if (spans.length === 1 && n >= o.steps / 2 && n + VERIFIED <= o.steps && !stopped) {
+        copyFileSync(file, kept);
+        spans.push({ from: n, to: n + VERIFIED });
+        await writeFileSafely(record, JSON.stringify(spans));
+      }
+    }
+    for (const span of spans)
+      if (span.to === n || (stopped && span.from < n && n < span.to)) {
+        Object.assign(span, { to: n, sha256: digestOf(trainer) });
+        if (job.verifies?.to === n) throw new Verified(span.sha256!);
+        await writeFileSafely(record, JSON.stringify(spans));
+      }
     job.fault(`${o.name}.${o.step}`);
     await new Promise((r) => setImmediate(r)); // messages and signals get a turn
   }

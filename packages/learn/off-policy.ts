@@ -27,7 +27,7 @@ export const offPolicy = {
     .describe(
       "weights of tokens, with recompute: truncated at importanceCap, or 0 outside of [1/importanceCap, importanceCap]",
     ),
-  importanceCap: z.number().min(1).default(2),
+  importanceCap: z.number().min(1).default(2).describe("largest weight"),
   maxStaleness: z
     .int()
     .positive()

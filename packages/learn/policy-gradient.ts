@@ -12,11 +12,12 @@ import {
 } from "@tiller/schema";
 import { type OptimiserOptions, State } from "@tiller/tensor";
 import { type Collected, Collector, ensemble, type Ensemble } from "./collect.ts";
-import { responseBatch, rowSums, sumOf } from "./episodes.ts";
+import { responseBatch, sumOf } from "./episodes.ts";
 import { encodePrompts, loadModel, type Model } from "./model.ts";
 import { checkOffPolicy, offPolicy, type OffPolicy } from "./off-policy.ts";
 import { Continuation } from "./rollout.ts";
 import type { Loss } from "./step.ts";
+import { show, type TokenArrays } from "./show.ts";
 import { Trainer } from "./trainer.ts";
 
 /** Settings of every policy-gradient method. */
@@ -46,6 +47,10 @@ interface Sizes extends OffPolicy {
   readonly epochs: number;
   readonly group?: number;
   readonly saveEvery: number;
+}
+interface Shown {
+  readonly iterations: number;
+  readonly samplesEvery: number;
 }
 interface Issues {
   readonly value: Sizes;
@@ -80,7 +85,7 @@ export const policyInput = <C extends z.ZodType>(config: C) =>
     maxPrompt: z.int().positive().describe("tokens; longer prompts lose their beginning"),
     seed: z.int(),
   });
-type Input = z.infer<ReturnType<typeof policyInput<z.ZodType<Sizes & Ensemble>>>>;
+type Input = z.infer<ReturnType<typeof policyInput<z.ZodType<Sizes & Ensemble & Shown>>>>;
 
 /** What a run is made of: the models, the prompts as tokens, the trainer, the collector of rollouts. */
 export interface Opened extends Disposable {
@@ -91,6 +96,8 @@ export interface Opened extends Disposable {
   readonly shortened: number;
   readonly trainer: Trainer;
   readonly collector: Collector;
+  /** shows what is written, before anything is learned and after an iteration */
+  readonly show: (iteration: number, made?: Collected, arrays?: TokenArrays) => void;
 }
 /** `heads`: parameters beside the model's, as a critic's; `ready` fills them before anything is compiled. */
 export async function openPolicy(
@@ -137,13 +144,28 @@ export async function openPolicy(
     ...(o.ratio && { ratio: o.ratio }),
     config,
   });
+  const prompts = encoded.map((p) => p.ids);
   return {
     reference,
     rewards,
-    prompts: encoded.map((p) => p.ids),
+    prompts,
     shortened: encoded.filter((p) => p.cut).length,
     trainer,
     collector,
+    show: (iteration, made, arrays) =>
+      show(job, {
+        iteration,
+        ...(made ? { made } : { before: true }),
+        ...(arrays && { arrays }),
+        batch: config.batch,
+        every: config.samplesEvery,
+        last: config.iterations,
+        seed,
+        prompts,
+        collector,
+        tokenizer: reference.tokenizer,
+        R: continuation.maxTokens,
+      }),
     [Symbol.dispose]() {
       collector[Symbol.dispose]();
       trainer[Symbol.dispose]();
@@ -200,25 +222,6 @@ export function passes(
 }
 const dataOf = (batch: ReturnType<typeof responseBatch>, names: readonly string[]) =>
   Object.fromEntries(names.map((name) => [name, batch[name]!.data as Float32Array]));
-
-/** Three episodes of every few iterations, as people read them. */
-export function showSamples(
-  job: JobContext,
-  iteration: number,
-  c: { readonly samplesEvery: number },
-  made: Pick<Collected, "episodes" | "score" | "kl">,
-  o: { readonly tokenizer: Model["tokenizer"]; readonly R: number },
-): void {
-  if (iteration !== 1 && iteration % c.samplesEvery) return;
-  const kl = rowSums(made.kl, o.R);
-  for (const [b, e] of made.episodes.slice(0, 3).entries())
-    job.sample({
-      step: iteration,
-      prompt: o.tokenizer.decode(e.query),
-      text: o.tokenizer.decode(e.response),
-      scores: { reward: made.score[b]!, kl: kl[b]! },
-    });
-}
 
 export const policyMetrics = {
   score: metric("score", "Reward", { better: "up" }),

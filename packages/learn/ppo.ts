@@ -30,7 +30,6 @@ import {
   policyGradient,
   policyInput,
   policyMetrics,
-  showSamples,
 } from "./policy-gradient.ts";
 import { ppoLoss } from "./ppo-loss.ts";
 import { pretrainingMix } from "./pretraining-mix.ts";
@@ -146,6 +145,7 @@ export async function ppo(input: z.infer<typeof Input>, job: JobContext): Promis
     start: { beta: c.beta, last: {} },
     run: (iteration, { beta }) => {
       const random = rng(seed, "ppo", iteration);
+      run.show(iteration);
       const started = performance.now();
 
       // 1. continue passages with the policy; log-probs of the reference, scores
@@ -206,7 +206,7 @@ export async function ppo(input: z.infer<typeof Input>, job: JobContext): Promis
         update: (updated - collected) / 1000,
         episodesPerSecond: B / ((updated - started) / 1000),
       };
-      showSamples(job, iteration, c, made, { tokenizer: run.reference.tokenizer, R });
+      run.show(iteration, made, { values, advantages, rewards });
       const steered = { kl: nats, target: c.klTarget, steps: B, horizon: c.klHorizon };
       return {
         metrics,

@@ -32,8 +32,11 @@ export const pairTraining = {
   micro: z.int().positive().optional().describe("pairs at a time, for less memory"),
   lr: z.number().positive().default(1e-4).describe("peak learning rate"),
   warmup: z.number().min(0).max(1).default(0.1).describe("part of the steps of a linear rise"),
-  schedule: z.enum(["linear", "cosine", "constant"]).default("linear"),
-  weightDecay: z.number().nonnegative().default(0),
+  schedule: z
+    .enum(["linear", "cosine", "constant"])
+    .default("linear")
+    .describe("of the learning rate after the rise"),
+  weightDecay: z.number().nonnegative().default(0).describe("of matrices, AdamW's"),
   clip: z.number().positive().nullable().default(1).describe("largest gradient norm; null: none"),
   undecided: z
     .number()

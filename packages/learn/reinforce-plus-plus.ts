@@ -15,7 +15,6 @@ import {
   policyGradient,
   policyInput,
   policyMetrics,
-  showSamples,
 } from "./policy-gradient.ts";
 import { surrogateLoss } from "./surrogate.ts";
 
@@ -62,6 +61,7 @@ export async function reinforcePlusPlus(
     Loop,
     start: {},
     run: (iteration) => {
+      run.show(iteration);
       const started = performance.now();
       const random = rng(seed, "reinforce-plus-plus", iteration);
 
@@ -86,7 +86,7 @@ export async function reinforcePlusPlus(
       const arrays = { mask, old, reference, importance, advantages };
       const logged = passes(c, { trainer, episodes, arrays, loss, random, sizes });
       const ended = performance.now();
-      showSamples(job, iteration, c, made, { tokenizer: run.reference.tokenizer, R });
+      run.show(iteration, made, { advantages, rewards });
       const [score, kl] = [made.metrics["score"]!, made.metrics["kl"]!];
       const metrics: Record<string, number> = {
         ...made.metrics,

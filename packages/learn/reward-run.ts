@@ -30,7 +30,7 @@ export const rewardTraining = {
     .positive()
     .default(7e-4)
     .describe("peak learning rate, linear to 0 after a short warm-up"),
-  weightDecay: z.number().nonnegative().default(0.01),
+  weightDecay: z.number().nonnegative().default(0.01).describe("of matrices, AdamW's"),
   embeddingRate: z
     .number()
     .positive()

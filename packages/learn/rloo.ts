@@ -18,7 +18,6 @@ import {
   policyGradient,
   policyInput,
   policyMetrics,
-  showSamples,
 } from "./policy-gradient.ts";
 import { surrogateLoss } from "./surrogate.ts";
 
@@ -67,6 +66,7 @@ export async function rloo(input: z.infer<typeof Input>, job: JobContext): Promi
     Loop,
     start: {},
     run: (iteration) => {
+      run.show(iteration);
       const started = performance.now();
       const random = rng(seed, "rloo", iteration);
 
@@ -88,7 +88,7 @@ export async function rloo(input: z.infer<typeof Input>, job: JobContext): Promi
       const arrays = { mask, old, reference, importance, advantages };
       const logged = passes(c, { trainer, episodes, arrays, loss, random, sizes });
       const ended = performance.now();
-      showSamples(job, iteration, c, made, { tokenizer: run.reference.tokenizer, R });
+      run.show(iteration, made, { advantages });
       const metrics: Record<string, number> = {
         ...made.metrics,
         rlhfReward: sumOf(rewards) / B,

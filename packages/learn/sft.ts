@@ -32,9 +32,12 @@ export const SftConfig = z.strictObject({
   batch: z.int().positive().default(16).describe("rows a step; packed ones where rows are packed"),
   micro: z.int().positive().optional().describe("rows at a time, for less memory"),
   lr: z.number().positive().default(3e-4).describe("peak learning rate"),
-  schedule: z.enum(["cosine", "linear", "constant"]).default("cosine"),
+  schedule: z
+    .enum(["cosine", "linear", "constant"])
+    .default("cosine")
+    .describe("of the learning rate after the rise"),
   warmup: z.number().min(0).max(1).default(0.03).describe("part of the steps of a linear rise"),
-  weightDecay: z.number().nonnegative().default(0),
+  weightDecay: z.number().nonnegative().default(0).describe("of matrices, AdamW's"),
   clip: z.number().positive().nullable().default(1).describe("largest gradient norm; null: none"),
   dropout: z.number().min(0).lt(1).default(0).describe("InstructGPT's is 0.2; the rest have none"),
   loss: z

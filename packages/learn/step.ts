@@ -132,6 +132,10 @@ export class Step implements Disposable {
       if (o.ema !== undefined) state.set(`ema:${name}`, s, state.get(name).data);
     }
   }
+  /** the parameters that learn */
+  get learned(): readonly ParamSpec[] {
+    return this.learning;
+  }
   /** the generator that is saved with the state; take it anew after `loadState` */
   get rng(): Rng {
     return this.random;

@@ -83,7 +83,25 @@ export interface JobContext {
   /** Named fault point for crash tests: exits with SIGKILL when TILLER_FAULT names it. */
   fault(name: string): void;
   readonly signal: AbortSignal;
+  /** only where recorded steps are taken again: the last of them */
+  readonly verifies?: { readonly to: number };
 }
+
+/** Steps of a run whose weights are known, so that they can be taken again and compared bit by bit. */
+export const VerifiedSteps = {
+  /** in the job's folder: the spans, and the state that the later one begins from */
+  file: "verify.json",
+  state: "verify.safetensors",
+  Record: z
+    .array(
+      z.strictObject({
+        from: z.int().nonnegative().describe("the step before the first; 0: the very beginning"),
+        to: z.int().positive(),
+        sha256: z.string().optional().describe("of the weights after it; absent: not reached yet"),
+      }),
+    )
+    .min(1),
+};
 
 export interface JobDef<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
   readonly kind: string;
