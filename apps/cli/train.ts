@@ -36,7 +36,7 @@ const standard = (s: z.ZodType): unknown =>
 function fieldFlag(field: z.ZodType): z.ZodType {
   const inner = bare(field);
   const value = standard(field);
-  const said = `${field.description ?? ""}${value === undefined ? "" : ` (default: ${value === null ? "off" : String(value)})`}`;
+  const said = `${field.description ?? ""}${value === undefined ? "" : ` (default: ${value === null ? "off" : JSON.stringify(value).replaceAll('"', "")})`}`;
   if (inner instanceof z.ZodBoolean)
     return flag(
       z
@@ -138,16 +138,16 @@ function trainVerb(m: Method) {
         Object.fromEntries(
           Object.keys(shape).flatMap((k) => (given[k] === undefined ? [] : [[k, given[k]]])),
         );
-      const folder = (name: string) => path.resolve(String(given[name]));
+      const text = (name: string) => z.string().optional().parse(given[name]);
+      const folder = (name: string) => path.resolve(text(name)!);
+      const ensemble = text("ensemble");
       const made = {
         ...pick(input),
         base: folder("base"),
         ...(input["reward"] && { reward: folder("reward") }),
         ...(given["gold"] !== undefined && { gold: folder("gold") }),
-        ...(given["ensemble"] !== undefined && {
-          ensemble: String(given["ensemble"])
-            .split(",")
-            .map((d) => path.resolve(d)),
+        ...(ensemble !== undefined && {
+          ensemble: ensemble.split(",").map((d) => path.resolve(d)),
         }),
         ...(input["continuation"] && { continuation: pick(continuation) }),
         ...(input["maxTokens"] && { maxTokens: given["maxTokens"] ?? 128 }),
@@ -169,7 +169,7 @@ function trainVerb(m: Method) {
         .update(JSON.stringify([m.job.kind, parsed.data, rows.get(file)]))
         .digest("hex")
         .slice(0, 12);
-      const dir = path.join(String(given["home"]), "jobs", `train-${m.job.kind}-${key}`);
+      const dir = path.join(text("home")!, "jobs", `train-${m.job.kind}-${key}`);
       mkdirSync(dir, { recursive: true });
       const points: Record<string, number>[] = [];
       const abort = new AbortController();
@@ -210,7 +210,7 @@ function trainVerb(m: Method) {
           checkpoint: string;
           metrics: Record<string, number>;
         };
-        console.log(`${String(given["out"])}: ${m.title}, id ${checkpoint.slice(0, 12)}`);
+        console.log(`${text("out")}: ${m.title}, id ${checkpoint.slice(0, 12)}`);
         console.log(
           table(
             ["figure", "value"],
