@@ -113,7 +113,7 @@ export const gradedLoss = (likelihood: "davidson" | "ordinal"): Loss =>
   Object.assign(
     (f: Forward) => {
       const { grades, weight } = f.batch as Record<"grades" | "weight", Tensor>;
-      const [B, K] = grades.shape as [number, number];
+      const [, K] = grades.shape as [number, number];
       const rewards = pooledRewards(f); // (B, 2)
       const margin = sum(mul(rewards, f.g.constant([-1, 1], [1, 2])), [1]); // b - a
       const logp =
