@@ -41,7 +41,7 @@ export const amplify: WorkflowDef<typeof Question, Answer> = workflow(
     const { value } = await flow.ask(respond, { question, found });
     return { question, answer: value.answer, parts };
   },
-  { title: "Amplification" },
+  { title: "Amplification", labelling: true },
 );
 
 const OWN = 2; // answers that one question takes itself: taking it apart, and responding

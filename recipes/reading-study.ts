@@ -31,20 +31,25 @@ const Study = z.strictObject({
   criticTokens: z.int().positive().default(200).describe("tokens of a critique at most"),
 });
 
-export const readingStudy = workflow("reading-study@1", Study, async (flow, c) => {
-  const passages = await flow.step("passages", async () => {
-    const book = c.file ? await readBook(c.file) : corpus().moby;
-    const tokenizer = await loadTokenizer(baseModel);
-    const limits = { minTokens: c.minPassage, maxTokens: c.maxPassage };
-    return samplePassages(book, { n: c.passages, seed: flow.seed, tokenizer, ...limits });
-  });
-  const { people, critic, criticTokens } = c;
-  const asked = passages.flatMap((passage) => c.questions.map((q) => ({ passage, question: q })));
-  const verdicts = await flow.map("questions", asked, (about) =>
-    flow.child(readQuestion, { ...about, people, critic, criticTokens }),
-  );
-  return { verdicts: await flow.save("verdicts", verdicts), best: verdicts.map((v) => v.best) };
-});
+export const readingStudy = workflow(
+  "reading-study@1",
+  Study,
+  async (flow, c) => {
+    const passages = await flow.step("passages", async () => {
+      const book = c.file ? await readBook(c.file) : corpus().moby;
+      const tokenizer = await loadTokenizer(baseModel);
+      const limits = { minTokens: c.minPassage, maxTokens: c.maxPassage };
+      return samplePassages(book, { n: c.passages, seed: flow.seed, tokenizer, ...limits });
+    });
+    const { people, critic, criticTokens } = c;
+    const asked = passages.flatMap((passage) => c.questions.map((q) => ({ passage, question: q })));
+    const verdicts = await flow.map("questions", asked, (about) =>
+      flow.child(readQuestion, { ...about, people, critic, criticTokens }),
+    );
+    return { verdicts: await flow.save("verdicts", verdicts), best: verdicts.map((v) => v.best) };
+  },
+  { labelling: true },
+);
 
 /** A book at most: it is read whole. */
 const LARGEST = 64 * 2 ** 20;
@@ -73,6 +78,7 @@ export const readQuestion = workflow(
     const { order, helped, why } = verdict.value;
     return { ...toJudge, order, helped, why, best: answers[order[0]!]! };
   },
+  { labelling: true },
 );
 
 const critiquePrompt = (x: { passage: string; question: string; answers: string[] }): Prompt =>

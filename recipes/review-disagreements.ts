@@ -49,6 +49,7 @@ export const reviewDisagreements = workflow(
       right: verdicts.filter((v) => v.verdict === "right").length,
     };
   },
+  { labelling: true },
 );
 
 /** One claim that people split on. */
@@ -77,6 +78,7 @@ export const reviewSplit = workflow(
     const last = await flow.ask(ruling, { passage, claim, said }, { not: raters, requires });
     return { passage, claim, verdict: last.value.verdict, by: "researcher" };
   },
+  { labelling: true },
 );
 
 /** The verdict that enough people share; undefined: they are split. */

@@ -9,13 +9,14 @@ import { rng } from "@tiller/schema";
 import { ensurePerson, issueToken, sql } from "@tiller/store";
 import { problemsWith, type TaskDef } from "@tiller/task";
 import { storedKind } from "@tiller/work";
+import { recipes } from "../recipes/index.ts";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 
 let site: TestServer;
 let lead: TillerClient;
 const raters: TillerClient[] = [];
 beforeAll(async () => {
-  site = await openServer({ chance: () => 0.999 });
+  site = await openServer({ chance: () => 0.999, workflows: recipes });
   const clientOf = async (name: string, role: "lead" | "rater") => {
     const me = await ensurePerson(site.store.db, { id: name, name, pseudonym: name, role });
     await site.store.db.run(sql`update person set paid = true where id = ${me.id}`);
@@ -236,5 +237,27 @@ test("people, qualifications, pay, a delegation rule and gold are set after the 
   expect(again.task).toBe(lease.task);
   await send(raters[1]!, again.lease, { choice: "b" });
   expect((await lead.getItem({ id, place: 1 })).people).toBe(3);
-  expect(await lead.changeProject({ id, body: { rule: null } })).toMatchObject({ rule: null });
+  const closing = { rule: null, state: "closed" as const };
+  expect(await lead.changeProject({ id, body: closing })).toMatchObject({ rule: null });
+});
+
+test("a lead starts, stops and repeats labelling work, and nothing that trains", async () => {
+  const known = await lead.listWorkflows();
+  const [training] = known.filter((w) => !w.labelling);
+  await expect(
+    lead.startExperiment({ body: { workflow: training!.name, input: {} } }),
+  ).rejects.toThrow(/trains models, and a work lead starts labelling work: .*amplify@1/);
+  const body = { workflow: "amplify@1", input: { question: "Why?", depth: 0 } };
+  const { experiment } = await lead.startExperiment({ body });
+  await lead.move({ body: { who: { person: "ann" as never }, to: "everything" } });
+  await expect
+    .poll(async () => (await taken(raters[0]!))?.input, { timeout: 20_000 })
+    .toMatchObject({ question: "Why?" });
+  await lead.cancelExperiment({ id: experiment, body: { node: experiment } });
+  await expect
+    .poll(async () => (await lead.getExperiment({ id: experiment })).state, { timeout: 20_000 })
+    .toBe("cancelled");
+  const again = await lead.startExperiment({ body });
+  expect(again.experiment).not.toBe(experiment);
+  await lead.cancelExperiment({ id: again.experiment, body: { node: again.experiment } });
 });

@@ -32,6 +32,10 @@ export const commands: Readonly<Record<string, Known>> = {
     what: "a file of your own before raters, and its results",
     load: async () => (await import("./project.ts")).projectCommand,
   },
+  kind: {
+    what: "kinds of work known to the server; one made in the browser as a file",
+    load: async () => (await import("./kind.ts")).kindCommand,
+  },
   data: {
     what: "answers out to JSONL, CSV or Parquet, and in",
     load: async () => (await import("./data.ts")).dataCommand,

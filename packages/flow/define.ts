@@ -201,6 +201,8 @@ export interface WorkflowDef<S extends z.ZodType = z.ZodType, R = unknown> {
   readonly stages: readonly { readonly name: string; readonly title: string }[];
   /** how many answers it will ask for, by kind of work, where its input tells: for a forecast of its cost */
   readonly asks: ((input: z.output<S>) => Readonly<Record<string, number>>) | null;
+  /** it asks people, and models at most, and trains nothing: work leads may start it and ask again */
+  readonly labelling: boolean;
   readonly migrate: Readonly<Record<string, Migrate<z.input<S>>>>;
   readonly run: (flow: Flow, input: z.output<S>) => Promise<R>;
 }
@@ -213,7 +215,9 @@ export function workflow<S extends z.ZodType, R>(
   name: string,
   input: S,
   run: (flow: Flow, input: z.output<S>) => Promise<R>,
-  o: Partial<Pick<WorkflowDef<S, R>, "title" | "about" | "stages" | "asks" | "migrate">> = {},
+  o: Partial<
+    Pick<WorkflowDef<S, R>, "title" | "about" | "stages" | "asks" | "labelling" | "migrate">
+  > = {},
 ): WorkflowDef<S, R> {
   if (!/^[a-z][a-z0-9-]*@\d+$/.test(name))
     throw new TillerError(
@@ -229,6 +233,7 @@ export function workflow<S extends z.ZodType, R>(
     about: o.about ?? "",
     stages: o.stages ?? [],
     asks: o.asks ?? null,
+    labelling: o.labelling ?? false,
     migrate: o.migrate ?? {},
   };
 }

@@ -466,6 +466,7 @@ export async function launchFlow(o: {
           name: w.name,
           title: w.title,
           about: w.about,
+          labelling: w.labelling,
           input: z.toJSONSchema(w.input as z.ZodType, { unrepresentable: "any", io: "input" }),
         }),
       ),

@@ -31,8 +31,8 @@ export const experimentOperations = {
   }),
   startExperiment: post(
     "/api/studio/experiments",
-    who.labMachines,
-    "starts an experiment of a workflow",
+    who.machines,
+    "starts an experiment of a workflow; a lead one that is labelling work",
     {
       body: StartExperiment,
       reply: StartedExperiment,
@@ -40,13 +40,13 @@ export const experimentOperations = {
   ),
   forecastExperiment: post(
     "/api/studio/forecast",
-    who.labMachines,
+    who.machines,
     "what an experiment with this input would cost; refuses an input that its workflow would refuse",
     { body: ForecastExperiment, reply: ExperimentForecast },
   ),
   labelExperiment: post(
     "/api/studio/experiments/:id/labels",
-    who.labMachines,
+    who.machines,
     "its name, note and tags",
     { body: ExperimentLabels, reply: Ok },
   ),
@@ -67,7 +67,7 @@ export const experimentOperations = {
   ),
   reaskExperiment: post(
     "/api/studio/experiments/:id/reask",
-    who.lab,
+    who.staff,
     "a new experiment that asks a question again",
     {
       body: AtNode,

@@ -135,6 +135,10 @@ export const KnownWorkflow = z.strictObject({
     .default("")
     .describe("in Markdown: what it asks, of whom, how its figures read"),
   input: z.record(z.string(), z.unknown()).describe("JSON schema of the input"),
+  labelling: z
+    .boolean()
+    .default(false)
+    .describe("it asks people and trains nothing: work leads may start it"),
 });
 export type KnownWorkflow = z.infer<typeof KnownWorkflow>;
 

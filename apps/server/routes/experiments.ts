@@ -10,7 +10,7 @@ import {
   resumeTrigger,
 } from "@tiller/flow";
 import { labelExperiment } from "@tiller/lab";
-import { ExperimentId, TillerError } from "@tiller/schema";
+import { ExperimentId, type Me, TillerError } from "@tiller/schema";
 import type { Deps } from "../context.ts";
 import { type Handlers, ok } from "../operate.ts";
 
@@ -31,11 +31,24 @@ export const experimentRoutes = (d: Deps) => {
       );
     return node;
   };
+  /** Leads ask people; what trains is for researchers. */
+  const mayStart = ({ role }: Me, workflow: string) => {
+    const known = d.flow.workflows();
+    if (role !== "lead" || known.find((w) => w.name === workflow)?.labelling !== false) return;
+    throw new TillerError(
+      "not_allowed",
+      `${workflow} trains models, and a work lead starts labelling work: ${known
+        .filter((w) => w.labelling)
+        .map((w) => w.name)
+        .join(", ")}. Ask a researcher.`,
+    );
+  };
   const because = (reason: string | undefined) => (reason === undefined ? {} : { reason });
   return {
     listProgress: () => listProgress(db, { now: new Date() }),
     listWorkflows: () => d.flow.workflows(),
     startExperiment: async (c, { body: { workflow, input, ...o } }) => {
+      mayStart(c.var.me, workflow);
       const origin = { kind: "studio", by: c.var.me.pseudonym };
       return { experiment: await d.flow.start(workflow, input, { ...o, origin }) };
     },
@@ -55,8 +68,11 @@ export const experimentRoutes = (d: Deps) => {
     },
     rewindExperiment: async (c, { id, body }) =>
       d.flow.rewind({ node: await target(id, body.node), by: c.var.me.pseudonym }),
-    reaskExperiment: async (c, { id, body }) =>
-      d.flow.reask({ node: await target(id, body.node), by: c.var.me.pseudonym }),
+    reaskExperiment: async (c, { id, body }) => {
+      const node = await target(id, body.node);
+      mayStart(c.var.me, (await getTracedExperiment(db, ExperimentId.parse(id))).recipe);
+      return d.flow.reask({ node, by: c.var.me.pseudonym });
+    },
     cancelExperiment: async (c, { id, body }) => {
       const node = await target(id, body.node);
       await d.flow.cancel({ node, by: c.var.me.pseudonym, ...because(body.reason) });

@@ -33,6 +33,7 @@ import { QualityPage } from "./quality/overview.tsx";
 import { RaterPage } from "./quality/rater.tsx";
 import { FeedbackPage, ThreadsPage } from "./quality/threads.tsx";
 import { ProjectItemPage } from "./projects/item.tsx";
+import { KindPage } from "./projects/kind-page.tsx";
 import { ProjectsPage } from "./projects/list.tsx";
 import { NewProjectPage } from "./projects/new.tsx";
 import { ResultsPlace } from "./projects/items-table.tsx";
@@ -107,6 +108,7 @@ const routeTree = root.addChildren([
   page("/projects", ProjectsPage),
   page("/projects/new", NewProjectPage),
   page("/projects/$id/items/$place", ProjectItemPage),
+  page("/projects/$id/kind", KindPage),
   createRoute({
     getParentRoute: () => root,
     path: "/projects/$id",

@@ -15,7 +15,10 @@ export function ChooseWorkflow(p: {
   children: (workflow: KnownWorkflow) => ReactNode;
 }) {
   const known = useQuery(asking("listWorkflows"));
-  const chosen = known.data?.find((w) => w.name === p.name) ?? known.data?.[0];
+  const lead = useQuery(asking("me")).data?.role === "lead";
+  // leads start labelling work; what trains is for researchers
+  const may = known.data?.filter((w) => w.labelling || !lead);
+  const chosen = may?.find((w) => w.name === p.name) ?? may?.[0];
   return (
     <main className="start-experiment">
       <div>
@@ -23,7 +26,7 @@ export function ChooseWorkflow(p: {
         <h1>{p.title}</h1>
       </div>
       <Loaded query={known}>
-        {(data) =>
+        {() =>
           !chosen ? (
             <Empty title="This server knows no workflow">
               Add one to <code>recipes/</code> and start the server again.
@@ -33,7 +36,7 @@ export function ChooseWorkflow(p: {
               <label className="stack" style={{ gap: 4 }}>
                 <span className="small">{p.label}</span>
                 <select value={chosen.name} onChange={(e) => p.choose(e.target.value)}>
-                  {data.map((w) => (
+                  {may!.map((w) => (
                     <option key={w.name} value={w.name}>
                       {w.title} ({w.name})
                     </option>

@@ -1,41 +1,25 @@
-/** A qualification's new version. Items are JSON, as gold is: any kind of work may be prepared for. */
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+/** A qualification's new version. Its items are forms of its kind's fields: any kind of work may be prepared for. */
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { z } from "zod";
 import { QualificationType, type StoredQualificationType } from "@tiller/schema";
-import { api, keyOf } from "../api.ts";
-import { Dialog, FormEnd } from "../design/components.tsx";
+import { api, asking, keyOf } from "../api.ts";
+import { Dialog, FormEnd, Missing } from "../design/components.tsx";
+import { ItemList } from "./item-list.tsx";
 
-const example = [
-  {
-    input: {
-      passage: "The sea was calm.",
-      a: { text: " The men sang.", sample: "1" },
-      b: { text: " The men wept.", sample: "2" },
-    },
-    expected: { choice: "a" },
-    reason: "Singing is the more hopeful.",
-  },
-];
 const fresh: QualificationType = {
   title: "",
-  kind: "comparison",
+  kind: "",
   consent: "You compare texts. What you answer is kept. You may leave at any time.",
-  training: example,
+  training: [],
   screening: [],
   bar: 0.8,
   attempts: 1,
   probation: { gold: 10, bar: 0.6 },
   qualification: "reading",
-} as unknown as QualificationType;
-const text = (items: unknown) => JSON.stringify(items, null, 2);
-const items = (name: string, json: string): unknown => {
-  try {
-    return JSON.parse(json);
-  } catch (e) {
-    throw new Error(`${name} are no JSON: ${(e as Error).message}`);
-  }
 };
+type Training = QualificationType["training"][number];
+type Screening = QualificationType["screening"][number];
 
 export function QualificationForm({
   from,
@@ -46,18 +30,14 @@ export function QualificationForm({
 }) {
   const client = useQueryClient();
   const start = from?.body ?? fresh;
+  const kinds = useQuery(asking("listKinds"));
   const [name, setName] = useState(from?.name ?? "");
   const [body, setBody] = useState<QualificationType>(start);
-  const [training, setTraining] = useState(text(start.training));
-  const [screening, setScreening] = useState(text(start.screening));
   const set = (change: Partial<QualificationType>) => setBody({ ...body, ...change });
+  const kind = kinds.data?.find((k) => k.name === (body.kind || kinds.data?.[0]?.name));
   const save = useMutation({
     mutationFn: () => {
-      const whole = QualificationType.safeParse({
-        ...body,
-        training: items("Training items", training),
-        screening: items("Test items", screening),
-      });
+      const whole = QualificationType.safeParse({ ...body, kind: kind?.name });
       if (!whole.success)
         throw new Error(
           whole.error.issues.map((i) => `${i.path.join(".")}: ${i.message}`).join("; "),
@@ -126,7 +106,16 @@ export function QualificationForm({
           </label>
           <label>
             Kind of work
-            <input required value={body.kind} onChange={(e) => set({ kind: e.target.value })} />
+            <select
+              value={kind?.name ?? ""}
+              onChange={(e) => set({ kind: e.target.value, training: [], screening: [] })}
+            >
+              {kinds.data?.map((k) => (
+                <option key={k.name} value={k.name}>
+                  {k.title} ({k.name})
+                </option>
+              ))}
+            </select>
           </label>
           <label>
             Qualification it gives
@@ -146,26 +135,43 @@ export function QualificationForm({
             onChange={(e) => set({ consent: e.target.value })}
           />
         </label>
-        <label>
-          Training items: input, what is expected, the reason
-          <textarea
-            className="json"
-            rows={6}
-            value={training}
-            spellCheck={false}
-            onChange={(e) => setTraining(e.target.value)}
-          />
-        </label>
-        <label>
-          Test items: input and what is expected; [] for no test
-          <textarea
-            className="json"
-            rows={4}
-            value={screening}
-            spellCheck={false}
-            onChange={(e) => setScreening(e.target.value)}
-          />
-        </label>
+        {kind ? (
+          <>
+            <ItemList<Training>
+              title="Training items"
+              what="each is shown with its answer and the reason"
+              kind={kind}
+              list={body.training}
+              set={(training) => set({ training })}
+              fresh={(item) => ({
+                ...item,
+                tolerance: 0,
+                reason: "The work lead knows it to be so.",
+              })}
+            >
+              {(item, change) => (
+                <label>
+                  Why, as newcomers read it
+                  <input
+                    required
+                    value={item.reason}
+                    onChange={(e) => change({ ...item, reason: e.target.value })}
+                  />
+                </label>
+              )}
+            </ItemList>
+            <ItemList<Screening>
+              title="Test items"
+              what="none: there is no test"
+              kind={kind}
+              list={body.screening}
+              set={(screening) => set({ screening })}
+              fresh={(item) => ({ ...item, tolerance: 0 })}
+            />
+          </>
+        ) : (
+          <Missing query={kinds} />
+        )}
         <div className="pair-fields">
           {number("Right in the test, per cent", Math.round(100 * body.bar), {
             min: 0,

@@ -11,9 +11,20 @@ import { ItemStateBadge, Reviewed, SendBack, useReview } from "./review.tsx";
 
 const acts = { accept: "accepted", fix: "fixed", return: "sent back" } as const;
 
-export function ItemReview({ id, item }: { id: string; item: ProjectItem }) {
+export function ItemReview({
+  id,
+  item,
+  fixing,
+  setFixing,
+}: {
+  id: string;
+  item: ProjectItem;
+  /** the lead's own answer is written: it stands in place of the others' */
+  fixing: boolean;
+  setFixing: (fixing: boolean) => void;
+}) {
   const review = useReview(id);
-  const [mode, setMode] = useState<"fix" | "return">();
+  const [returning, setReturning] = useState(false);
   const next = useQuery(asking("listItems", { id, show: "review", limit: 2 }));
   const other = next.data?.items.find((i) => i.place !== item.place);
   const items = [item.place];
@@ -35,13 +46,13 @@ export function ItemReview({ id, item }: { id: string; item: ProjectItem }) {
         >
           Accept
         </button>
-        <button className="button" aria-expanded={mode === "fix"} onClick={() => setMode("fix")}>
+        <button className="button" aria-expanded={fixing} onClick={() => setFixing(!fixing)}>
           Fix
         </button>
         <button
           className="button"
           disabled={busy || item.answers === 0}
-          onClick={() => setMode("return")}
+          onClick={() => setReturning(true)}
         >
           Send back
         </button>
@@ -56,22 +67,22 @@ export function ItemReview({ id, item }: { id: string; item: ProjectItem }) {
         )}
       </div>
       <Reviewed review={review} />
-      {mode === "fix" && (
+      {fixing && (
         <Fix
           item={item}
-          cancel={() => setMode(undefined)}
+          cancel={() => setFixing(false)}
           fix={(value, note) => {
-            setMode(undefined);
+            setFixing(false);
             review.act.mutate({ act: "fix", items, value, note });
           }}
         />
       )}
-      {mode === "return" && (
+      {returning && (
         <SendBack
           whom={`item ${item.place}`}
-          close={() => setMode(undefined)}
+          close={() => setReturning(false)}
           send={(note) => {
-            setMode(undefined);
+            setReturning(false);
             review.act.mutate({ act: "return", items, note });
           }}
         />
@@ -104,10 +115,12 @@ function Fix({
   const [note, setNote] = useState("");
   return (
     <div className="project-fix">
-      <label>
-        To whoever answered otherwise (they get it as feedback)
-        <input maxLength={4000} value={note} onChange={(e) => setNote(e.target.value)} />
-      </label>
+      <div className="form">
+        <label>
+          To whoever answered otherwise (they get it as feedback)
+          <input maxLength={4000} value={note} onChange={(e) => setNote(e.target.value)} />
+        </label>
+      </div>
       <TaskForm
         view={item.view}
         input={item.input}

@@ -28,6 +28,7 @@ export function ProjectItemPage() {
 
 function Item({ id, item }: { id: string; item: ProjectItem }) {
   const [at, setAt] = useState(0);
+  const [fixing, setFixing] = useState(false);
   const said = item.said[at];
   const fields = fieldsOf(item.view);
   return (
@@ -50,20 +51,22 @@ function Item({ id, item }: { id: string; item: ProjectItem }) {
           </label>
         )}
       </div>
-      <Card>
-        <TaskForm
-          key={at}
-          view={item.view}
-          input={item.input}
-          swap={said?.swap ?? false}
-          shown={said?.shown ?? null}
-          value={(said?.value ?? item.given ?? {}) as Draft}
-          onChange={() => {}}
-          onSubmit={() => {}}
-          disabled
-        />
-      </Card>
-      <ItemReview id={id} item={item} />
+      {!fixing && (
+        <Card>
+          <TaskForm
+            key={at}
+            view={item.view}
+            input={item.input}
+            swap={said?.swap ?? false}
+            shown={said?.shown ?? null}
+            value={(said?.value ?? item.given ?? {}) as Draft}
+            onChange={() => {}}
+            onSubmit={() => {}}
+            disabled
+          />
+        </Card>
+      )}
+      <ItemReview id={id} item={item} fixing={fixing} setFixing={setFixing} />
       <div className="grid">
         <Card title="Answers">
           {item.labels.map((l) => (

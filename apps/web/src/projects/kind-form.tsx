@@ -1,47 +1,94 @@
-/** What raters are asked: a ready-made kind of work, and what of it is said otherwise. */
-import type { Field, NewProject, TaskPreview, View } from "@tiller/schema";
+/** What raters are asked: a kind of work to begin from, or fields put together; and what of it is said otherwise. */
+import type { KnownKind, NewProject, TaskPreview, View } from "@tiller/schema";
+import { ViewForm } from "./view-form.tsx";
 
 export type Changes = NewProject["changes"];
+/** A kind of work to begin from. */
+export type Start = Pick<TaskPreview, "key" | "title" | "instructions" | "view"> & {
+  readonly sample: unknown;
+  readonly from: "ready" | "here" | "own";
+};
 
+const OWN: Start = {
+  key: "own",
+  from: "own",
+  title: "",
+  instructions: "",
+  view: {
+    show: [],
+    ask: [
+      {
+        kind: "choice",
+        name: "label",
+        label: "Your question",
+        options: [
+          { value: "yes", label: "Yes" },
+          { value: "no", label: "No" },
+        ],
+      },
+    ],
+  },
+  sample: {},
+};
+/** Ready-made kinds that a file can fill, those made here, and none. */
+export const startsOf = (tasks: readonly TaskPreview[], made: readonly KnownKind[]): Start[] => [
+  ...tasks.flatMap((t): Start[] =>
+    t.slots.length ? [{ ...t, sample: t.samples[0]?.input, from: "ready" }] : [],
+  ),
+  ...made.flatMap((k): Start[] =>
+    k.from === "browser" ? [{ ...k, key: `${k.name}@${k.version}`, from: "here" }] : [],
+  ),
+  OWN,
+];
+
+const groups: Readonly<Record<Start["from"], string>> = {
+  ready: "Ready-made",
+  here: "Made here",
+  own: "Your own",
+};
 export function KindForm({
-  kinds,
-  kind,
+  starts,
+  start,
   choose,
+  columns,
   changes,
   change,
 }: {
-  kinds: readonly TaskPreview[];
-  kind: TaskPreview;
+  /** to choose from; none: it is this one */
+  starts: readonly Start[];
+  start: Start;
   choose: (key: string) => void;
+  columns: readonly string[];
   changes: Changes;
   change: (changes: Changes) => void;
 }) {
-  const view = changes.view ?? kind.view;
-  const setView = (next: View) => change({ ...changes, view: next });
-  const setBlock = (i: number, label: string) =>
-    setView({
-      ...view,
-      show: view.show.map((b, n) => (n === i ? { ...b, label } : b)) as View["show"],
-    });
-  const setField = (i: number, field: Field) =>
-    setView({ ...view, ask: view.ask.map((f, n) => (n === i ? field : f)) });
+  const setView = (view: View) => change({ ...changes, view });
   return (
     <div className="project-form">
-      <label>
-        Kind of work
-        <select value={kind.key} onChange={(e) => choose(e.target.value)}>
-          {kinds.map((k) => (
-            <option key={k.key} value={k.key}>
-              {k.key.replace(/@.*$/, "").replaceAll("-", " ")}: {k.title}
-            </option>
-          ))}
-        </select>
-      </label>
+      {starts.length > 0 && (
+        <label>
+          Kind of work
+          <select value={start.key} onChange={(e) => choose(e.target.value)}>
+            {(Object.keys(groups) as Start["from"][]).map((g) => (
+              <optgroup key={g} label={groups[g]}>
+                {starts
+                  .filter((s) => s.from === g)
+                  .map((s) => (
+                    <option key={s.key} value={s.key}>
+                      {nameOf(s)}
+                    </option>
+                  ))}
+              </optgroup>
+            ))}
+          </select>
+        </label>
+      )}
       <label>
         Question to the raters
         <input
-          value={changes.title ?? kind.title}
+          value={changes.title ?? start.title}
           maxLength={200}
+          placeholder="What are they asked?"
           onChange={(e) => change({ ...changes, title: e.target.value })}
         />
       </label>
@@ -49,75 +96,32 @@ export function KindForm({
         Guidelines
         <textarea
           rows={6}
-          value={changes.instructions ?? kind.instructions}
+          value={changes.instructions ?? start.instructions}
           onChange={(e) => change({ ...changes, instructions: e.target.value })}
         />
-        <span className="quiet small">Markdown</span>
+        <span className="quiet small">Markdown, with examples if need be</span>
       </label>
-      <details>
-        <summary>Labels</summary>
-        <div className="project-form">
-          {view.show.map(
-            (b, i) =>
-              b.kind !== "note" && (
-                <label key={b.from}>
-                  Above {b.from}
-                  <input value={b.label ?? ""} onChange={(e) => setBlock(i, e.target.value)} />
-                </label>
-              ),
-          )}
-          {view.ask.map((f, i) => (
-            <fieldset key={f.name}>
-              <legend>{f.name}</legend>
-              <label>
-                Question
-                <input
-                  value={f.label}
-                  onChange={(e) => setField(i, { ...f, label: e.target.value })}
-                />
-              </label>
-              {"options" in f &&
-                f.options.map((o, n) => (
-                  <label key={o.value}>
-                    Label of {o.value}
-                    <input
-                      value={o.label}
-                      onChange={(e) => {
-                        const label = e.target.value;
-                        const options = f.options.map((x, k) => (k === n ? { ...x, label } : x));
-                        setField(i, { ...f, options });
-                      }}
-                    />
-                  </label>
-                ))}
-              {f.kind === "pair" && (
-                <label className="check">
-                  <input
-                    type="checkbox"
-                    checked={f.tie}
-                    onChange={(e) => setField(i, { ...f, tie: e.target.checked })}
-                  />
-                  No difference is an answer
-                </label>
-              )}
-            </fieldset>
-          ))}
-        </div>
+      <details open={start.from === "own" || undefined}>
+        <summary>What is shown and asked</summary>
+        <ViewForm view={changes.view ?? start.view} columns={columns} change={setView} />
       </details>
     </div>
   );
 }
+const nameOf = (s: Start) =>
+  s.from === "own"
+    ? "Put together from fields"
+    : s.from === "here"
+      ? s.title
+      : `${s.key.replace(/@.*$/, "").replaceAll("-", " ")}: ${s.title}`;
 
-/** What is really said otherwise: an unchanged kind stays the ready-made one. */
-export function changesOf(kind: TaskPreview, c: Changes): Changes {
+/** What is really said otherwise: an unchanged kind stays what it is. */
+export function changesOf(start: Start, c: Changes): Changes {
   const same = (x: unknown, y: unknown) => JSON.stringify(x) === JSON.stringify(y);
+  const { title, instructions, view = start.from === "own" ? start.view : undefined } = c;
   return {
-    ...(c.title !== undefined && c.title.trim() && c.title !== kind.title
-      ? { title: c.title }
-      : {}),
-    ...(c.instructions !== undefined && c.instructions !== kind.instructions
-      ? { instructions: c.instructions }
-      : {}),
-    ...(c.view !== undefined && !same(c.view, kind.view) ? { view: c.view } : {}),
+    ...(title?.trim() && title !== start.title ? { title } : {}),
+    ...(instructions !== undefined && instructions !== start.instructions ? { instructions } : {}),
+    ...(view && (start.from === "own" || !same(view, start.view)) ? { view } : {}),
   };
 }

@@ -2,13 +2,13 @@
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
-import type { ItemMapping, ItemsPreview, TaskPreview, UploadedFile } from "@tiller/schema";
-import { initialValue } from "@tiller/task";
+import type { ItemMapping, ItemsPreview, UploadedFile } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
-import { Card, Loaded, Markdown, Refused } from "../design/components.tsx";
-import { TaskForm } from "../task/task-form.tsx";
+import { Card, Loaded, Refused, together } from "../design/components.tsx";
+import { AsRatersSee } from "./as-seen.tsx";
 import { Columns, FirstRows, Problems } from "./columns.tsx";
-import { type Changes, changesOf, KindForm } from "./kind-form.tsx";
+import { type Changes, changesOf, KindForm, type Start, startsOf } from "./kind-form.tsx";
+import { bodyOf, FirstSettings, firstSettings, MoreSettings } from "./settings-fields.tsx";
 import "./projects.css";
 
 const FIRST_KIND = "forced-comparison@1";
@@ -25,23 +25,24 @@ function useSettled<T>(value: T): T {
 }
 
 export function NewProjectPage() {
-  const kinds = useQuery({ ...asking("listTasks"), staleTime: Infinity });
+  const tasks = useQuery({ ...asking("listTasks"), staleTime: Infinity });
+  const made = useQuery(asking("listKinds"));
   return (
     <main className="new-project">
       <h1>New project</h1>
-      <Loaded query={kinds}>
-        {({ tasks }) => <NewProjectForm kinds={tasks.filter((t) => t.slots.length > 0)} />}
+      <Loaded query={together(tasks, made)}>
+        {([ready, known]) => <NewProjectForm starts={startsOf(ready.tasks, known)} />}
       </Loaded>
     </main>
   );
 }
 
-function NewProjectForm({ kinds }: { kinds: readonly TaskPreview[] }) {
+function NewProjectForm({ starts }: { starts: readonly Start[] }) {
   const [file, setFile] = useState<UploadedFile>();
   const [key, setKey] = useState(FIRST_KIND);
   const [said, setSaid] = useState<Changes>({});
   const [mapping, setMapping] = useState<ItemMapping>();
-  const kind = kinds.find((k) => k.key === key) ?? kinds[0]!;
+  const kind = starts.find((k) => k.key === key) ?? starts[0]!;
   const changes = changesOf(kind, said);
   const upload = useMutation({
     mutationFn: (chosen: File) => api.uploadItems({ name: chosen.name, body: chosen }),
@@ -86,8 +87,9 @@ function NewProjectForm({ kinds }: { kinds: readonly TaskPreview[] }) {
             <div className="stack">
               <Card title="2. What raters are asked">
                 <KindForm
-                  kinds={kinds}
-                  kind={kind}
+                  starts={starts}
+                  start={kind}
+                  columns={file.columns}
                   choose={(next) => {
                     setKey(next);
                     setSaid({});
@@ -106,7 +108,7 @@ function NewProjectForm({ kinds }: { kinds: readonly TaskPreview[] }) {
                   </>
                 )}
               </Card>
-              <Start
+              <StartForm
                 key={file.file}
                 file={file}
                 kind={kind}
@@ -115,7 +117,13 @@ function NewProjectForm({ kinds }: { kinds: readonly TaskPreview[] }) {
                 preview={shown}
               />
             </div>
-            <AsRatersSee kind={kind} changes={said} items={shown?.items ?? []} />
+            <AsRatersSee
+              title={said.title ?? kind.title}
+              instructions={said.instructions ?? kind.instructions}
+              view={said.view ?? kind.view}
+              sample={kind.sample}
+              items={shown?.items ?? []}
+            />
           </div>
         </>
       )}
@@ -123,73 +131,18 @@ function NewProjectForm({ kinds }: { kinds: readonly TaskPreview[] }) {
   );
 }
 
-/** The first rows as the desk shows them; before columns are mapped the kind's own sample. */
-function AsRatersSee({
-  kind,
-  changes,
-  items,
-}: {
-  kind: TaskPreview;
-  changes: Changes;
-  items: ItemsPreview["items"];
-}) {
-  const [at, setAt] = useState(0);
-  const view = changes.view ?? kind.view;
-  const item = items[Math.min(at, items.length - 1)];
-  const input = item ? item.input : kind.samples[0]?.input;
-  return (
-    <div className="project-beside">
-      <Card
-        title="As raters see it"
-        aside={
-          items.length > 1 && (
-            <label className="row small quiet">
-              Row
-              <select value={item?.row} onChange={(e) => setAt(e.target.selectedIndex)}>
-                {items.map((i) => (
-                  <option key={i.row} value={i.row}>
-                    {i.row}
-                  </option>
-                ))}
-              </select>
-            </label>
-          )
-        }
-      >
-        <div className="project-preview" data-testid="preview">
-          <h3>{changes.title ?? kind.title}</h3>
-          <TaskForm
-            key={JSON.stringify([kind.key, item?.row, view])}
-            view={view}
-            input={input}
-            swap={false}
-            value={initialValue(view, input)}
-            onChange={() => {}}
-            onSubmit={() => {}}
-            disabled
-          />
-          <details>
-            <summary>Guidelines</summary>
-            <Markdown text={changes.instructions ?? kind.instructions} />
-          </details>
-        </div>
-      </Card>
-    </div>
-  );
-}
-
-function Start(p: {
+function StartForm(p: {
   file: UploadedFile;
-  kind: TaskPreview;
+  kind: Start;
   changes: Changes;
   mapping: ItemMapping | undefined;
   preview: ItemsPreview | undefined;
 }) {
   const { preview } = p;
   const [title, setTitle] = useState(p.file.name.replace(/\..*$/, ""));
-  const [people, setPeople] = useState(3);
   const [gold, setGold] = useState(0);
-  const [deadline, setDeadline] = useState("");
+  const [settings, setSettings] = useState(firstSettings);
+  const { people } = settings;
   const [leaveOut, setLeaveOut] = useState(false);
   const navigate = useNavigate();
   const client = useQueryClient();
@@ -202,10 +155,9 @@ function Start(p: {
           changes: p.changes,
           file: p.file.file,
           ...(p.mapping ? { mapping: p.mapping } : {}),
-          people,
+          ...bodyOf(settings),
           gold,
           state,
-          ...(deadline ? { deadline: new Date(deadline).toISOString() } : {}),
           ...(leaveOut ? { leaveOut: "bad" } : {}),
         },
       }),
@@ -235,17 +187,7 @@ function Start(p: {
           />
         </label>
         <div className="project-numbers">
-          <label>
-            People an item
-            <input
-              type="number"
-              min={1}
-              max={100}
-              required
-              value={people}
-              onChange={(e) => setPeople(e.target.valueAsNumber || 1)}
-            />
-          </label>
+          <FirstSettings value={settings} change={setSettings} />
           <label>
             Rows as hidden gold
             <input
@@ -257,15 +199,18 @@ function Start(p: {
               onChange={(e) => setGold(e.target.valueAsNumber || 0)}
             />
           </label>
-          <label>
-            Deadline
-            <input
-              type="datetime-local"
-              value={deadline}
-              onChange={(e) => setDeadline(e.target.value)}
-            />
-          </label>
         </div>
+        <details>
+          <summary>Qualification, pay, and how many answers</summary>
+          <div className="project-form">
+            <MoreSettings
+              value={settings}
+              change={setSettings}
+              view={p.changes.view ?? p.kind.view}
+              kind={p.kind.key.replace(/@.*$/, "")}
+            />
+          </div>
+        </details>
         {bad > 0 && preview!.fit > 0 && (
           <label className="check">
             <input

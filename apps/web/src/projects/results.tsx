@@ -1,14 +1,14 @@
-/** A project: how far it is, its state, its results, who answered, and further items. */
+/** A project: how far it is, its state, its results, who answered, its settings, further items. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
-import { useState } from "react";
 import type { Project, ProjectState } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
-import { Card, Loaded, percent, Refused, Stat, when } from "../design/components.tsx";
+import { Loaded, percent, Refused, Stat, when } from "../design/components.tsx";
 import { ExportButton } from "./export.tsx";
 import { Items } from "./items-table.tsx";
 import { StateBadge } from "./list.tsx";
 import { PeopleOfProject } from "./people.tsx";
+import { AddMore, MoreGold, ProjectSettings } from "./settings.tsx";
 import "./projects.css";
 
 export function ProjectPage() {
@@ -42,6 +42,8 @@ export function ProjectPage() {
             </div>
             <Items id={p.id} />
             <PeopleOfProject id={p.id} />
+            <MoreGold project={p} />
+            <ProjectSettings key={p.id} project={p} />
             <AddMore project={p} />
           </>
         )}
@@ -87,47 +89,5 @@ function Acts({ project }: { project: Project }) {
       ))}
       <ExportButton id={id} />
     </div>
-  );
-}
-
-function AddMore({ project: { id } }: { project: Project }) {
-  const [leaveOut, setLeaveOut] = useState(false);
-  const client = useQueryClient();
-  const add = useMutation({
-    mutationFn: async (file: File) => {
-      const { file: named } = await api.uploadItems({ name: file.name, body: file });
-      return api.addItems({ id, body: { file: named, ...(leaveOut ? { leaveOut: "bad" } : {}) } });
-    },
-    onSuccess: () =>
-      Promise.all([
-        client.invalidateQueries({ queryKey: keyOf("getProject") }),
-        client.invalidateQueries({ queryKey: keyOf("listItems") }),
-      ]),
-  });
-  return (
-    <Card title="Add items">
-      <label className="project-file">
-        <span>A file with the same columns</span>
-        <input
-          type="file"
-          accept=".jsonl,.ndjson,.csv,.tsv,.parquet,.gz,.zst"
-          onChange={(e) => {
-            const [chosen] = e.target.files ?? [];
-            if (chosen) add.mutate(chosen);
-            e.target.value = "";
-          }}
-        />
-      </label>
-      <label className="check">
-        <input type="checkbox" checked={leaveOut} onChange={(e) => setLeaveOut(e.target.checked)} />
-        Leave out rows that do not fit
-      </label>
-      <Refused error={add.error} />
-      {add.data && (
-        <p role="status">
-          {add.data.items} items added, {add.data.leftOut} rows left out.
-        </p>
-      )}
-    </Card>
   );
 }

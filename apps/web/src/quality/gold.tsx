@@ -1,10 +1,12 @@
 /** Hidden gold: the items, their history and how people did on them; add, change, retire, each with a reason. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { type Gold, GoldChange, wilson } from "@tiller/schema";
+import { type Gold, wilson } from "@tiller/schema";
+import { kindOfField } from "@tiller/task";
 import { api, asking, keyOf } from "../api.ts";
 import { Badge, Empty, Failed, Loaded, Missing, when, Scroll } from "../design/components.tsx";
-import { Estimate, InputTexts, Page, short, useWhich } from "./parts.tsx";
+import { ItemForm, type KnownAnswer } from "./item-form.tsx";
+import { Estimate, InputTexts, Page, short } from "./parts.tsx";
 
 export function GoldPage() {
   const list = useQuery(asking("listGold"));
@@ -149,37 +151,33 @@ function Item({ g }: { g: Gold }) {
 
 function Editor({ of, done }: { of?: Gold; done: () => void }) {
   const client = useQueryClient();
-  const { fields } = useWhich();
-  const types = [...new Set((fields.data ?? []).map((f) => f.type))];
+  const kinds = useQuery(asking("listKinds"));
   const [type, setType] = useState(of?.type ?? "");
-  const [input, setInput] = useState(of ? JSON.stringify(of.input, null, 2) : "");
-  const [expected, setExpected] = useState(of ? JSON.stringify(of.expected) : "");
+  const kind = kinds.data?.find((k) => k.name === (type || kinds.data?.[0]?.name));
+  const [item, setItem] = useState<KnownAnswer>({
+    input: of?.input ?? {},
+    expected: of?.expected ?? {},
+  });
   const [tolerance, setTolerance] = useState(of?.tolerance ?? 0);
   const [reason, setReason] = useState(of?.reason ?? "");
   const save = useMutation({
-    mutationFn: () => {
-      const read = (name: string, text: string): unknown => {
-        try {
-          return JSON.parse(text) as unknown;
-        } catch (e) {
-          throw new Error(`${name} is not JSON: ${(e as Error).message}.`, { cause: e });
-        }
-      };
-      const body = GoldChange.parse({
-        ...(of ? { id: of.id } : {}),
-        type: type || types[0],
-        input: read("The task's input", input),
-        expected: read("The right answer", expected),
-        tolerance,
-        reason,
-      });
-      return api.addGold({ body });
-    },
+    mutationFn: () =>
+      api.addGold({
+        body: {
+          ...(of ? { id: of.id } : {}),
+          type: kind!.name,
+          input: item.input,
+          expected: { ...item.expected },
+          tolerance,
+          reason,
+        },
+      }),
     onSuccess: async () => {
       done();
       await client.invalidateQueries({ queryKey: keyOf("listGold") });
     },
   });
+  const numeric = kind?.view.ask.some((f) => kindOfField(f).cell === "number");
   return (
     <form
       className="form"
@@ -191,50 +189,44 @@ function Editor({ of, done }: { of?: Gold; done: () => void }) {
       {!of && (
         <label>
           Kind of work
-          <select value={type || types[0]} onChange={(e) => setType(e.target.value)}>
-            {types.map((t) => (
-              <option key={t}>{t}</option>
+          <select
+            value={kind?.name ?? ""}
+            onChange={(e) => {
+              setType(e.target.value);
+              setItem({ input: {}, expected: {} });
+            }}
+          >
+            {kinds.data?.map((k) => (
+              <option key={k.name} value={k.name}>
+                {k.title} ({k.name})
+              </option>
             ))}
           </select>
         </label>
       )}
-      <label>
-        The task's input, as JSON
-        <textarea
-          className="json"
-          required
-          rows={6}
-          value={input}
-          onChange={(e) => setInput(e.target.value)}
-        />
-      </label>
-      <label>
-        The right answer, as JSON; keys that are left out are free
-        <input
-          className="json"
-          required
-          placeholder='{"choice":"a"}'
-          value={expected}
-          onChange={(e) => setExpected(e.target.value)}
-        />
-      </label>
-      <label>
-        How far a number may be away
-        <input
-          type="number"
-          min={0}
-          step="any"
-          value={tolerance}
-          onChange={(e) => setTolerance(Number(e.target.value))}
-        />
-      </label>
+      {kind ? <ItemForm kind={kind} item={item} change={setItem} /> : <Missing query={kinds} />}
+      {numeric && (
+        <label>
+          How far a number may be away
+          <input
+            type="number"
+            min={0}
+            step="any"
+            value={tolerance}
+            onChange={(e) => setTolerance(Number(e.target.value))}
+          />
+        </label>
+      )}
       <label>
         Why this is right, in words a rater can learn from
         <textarea required rows={3} value={reason} onChange={(e) => setReason(e.target.value)} />
       </label>
       {save.error && <Failed error={save.error} />}
       <div className="row">
-        <button className="button primary" disabled={save.isPending}>
+        <button
+          className="button primary"
+          disabled={save.isPending || !kind || !Object.keys(item.expected).length}
+        >
           Save
         </button>
         <button type="button" className="button plain" onClick={done}>

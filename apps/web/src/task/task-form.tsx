@@ -73,6 +73,8 @@ export interface TaskFormProps {
   readonly problems?: readonly string[];
   /** nothing can be changed and no key acts: a dialog is open, or the answer is on its way */
   readonly disabled?: boolean;
+  /** it is a part of a larger form: it has no button of its own */
+  readonly bare?: boolean;
 }
 
 const clock = (): number => performance.now();
@@ -88,7 +90,7 @@ const isRemark = (view: View, f: Field | undefined): boolean =>
 const isProse = (view: View, f: Field | undefined): boolean =>
   f?.kind === "text" && !isRemark(view, f);
 
-export function TaskForm({ problems = [], disabled = false, ...p }: TaskFormProps) {
+export function TaskForm({ problems = [], disabled = false, bare = false, ...p }: TaskFormProps) {
   const { view, input } = p;
   const id = useId();
   const form = useRef<HTMLDivElement>(null);
@@ -276,7 +278,7 @@ export function TaskForm({ problems = [], disabled = false, ...p }: TaskFormProp
               </ul>
             </div>
           )}
-          {!quick && (
+          {!quick && !bare && (
             <div className="row">
               <button type="button" className="button primary" disabled={disabled} onClick={submit}>
                 {last ? "Submit" : "Continue"}{" "}

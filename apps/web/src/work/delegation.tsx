@@ -1,15 +1,27 @@
 /** Delegation rules in words, what they would have done on past answers, and which one is at work. */
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import {
   type Backtest,
   type DelegationRule,
   delegationSignals,
   type DelegationClause,
+  type KnownKind,
   type StoredDelegationRule,
 } from "@tiller/schema";
+import { kindOfField } from "@tiller/task";
 import { api, asking, keyOf } from "../api.ts";
-import { Badge, Card, Empty, Loaded, percent } from "../design/components.tsx";
+import {
+  Badge,
+  Card,
+  Dialog,
+  Empty,
+  FormEnd,
+  Loaded,
+  percent,
+  Refused,
+} from "../design/components.tsx";
+import { RuleEditor } from "./rule-editor.tsx";
 import "./delegation.css";
 
 const acts = { ask: "Ask one more", stop: "Enough", review: "A researcher looks" } as const;
@@ -30,9 +42,11 @@ type Send = (name: string, act: () => Promise<unknown>) => void;
 export function DelegationPage() {
   const [kind, setKind] = useState("comparison");
   const list = useQuery(asking("listDelegationRules", { kind }));
+  const kinds = useQuery(asking("listKinds"));
   const client = useQueryClient();
   const [error, setError] = useState<Error>();
   const [busy, setBusy] = useState("");
+  const [changing, setChanging] = useState<{ name: string; body: DelegationRule }>();
   const send: Send = (name, act) => {
     setBusy(name);
     setError(undefined);
@@ -70,16 +84,23 @@ export function DelegationPage() {
                 p={p}
                 busy={busy === `${p.name}@${p.version}`}
                 send={send}
+                change={() => setChanging(p)}
               />
             ))}
             <Card title="Ready-made">
               <label className="row">
                 <span className="quiet">Kind of work</span>
-                <input
+                <select
                   className="delegation-kind"
                   value={kind}
-                  onChange={(e) => setKind(e.target.value || "comparison")}
-                />
+                  onChange={(e) => setKind(e.target.value)}
+                >
+                  {[...new Set(["comparison", ...(kinds.data ?? []).map((k) => k.name)])].map(
+                    (name) => (
+                      <option key={name}>{name}</option>
+                    ),
+                  )}
+                </select>
               </label>
               <ul className="delegation-ready">
                 {data.ready.map(({ name, body }) => (
@@ -88,17 +109,25 @@ export function DelegationPage() {
                       <b>{body.title}</b>
                       <Rules body={body} />
                     </div>
-                    <button
-                      className="button"
-                      disabled={busy === name}
-                      onClick={() =>
-                        send(name, () =>
-                          api.saveDelegationRule({ body: { name: `${name}-${kind}`, body } }),
-                        )
-                      }
-                    >
-                      Take as a draft
-                    </button>
+                    <div className="row">
+                      <button
+                        className="button"
+                        disabled={busy === name}
+                        onClick={() =>
+                          send(name, () =>
+                            api.saveDelegationRule({ body: { name: `${name}-${kind}`, body } }),
+                          )
+                        }
+                      >
+                        Take as a draft
+                      </button>
+                      <button
+                        className="button"
+                        onClick={() => setChanging({ name: `${name}-${kind}`, body })}
+                      >
+                        Change and take
+                      </button>
+                    </div>
                   </li>
                 ))}
               </ul>
@@ -106,7 +135,92 @@ export function DelegationPage() {
           </>
         )}
       </Loaded>
+      {changing && (
+        <RuleDialog rule={changing} kinds={kinds.data ?? []} close={() => setChanging(undefined)} />
+      )}
     </main>
+  );
+}
+
+/** The next version of a rule, saved and tried on past answers at once: to see what a threshold does. */
+function RuleDialog({
+  rule: { name, body },
+  kinds,
+  close,
+}: {
+  rule: { name: string; body: DelegationRule };
+  kinds: readonly KnownKind[];
+  close: () => void;
+}) {
+  const client = useQueryClient();
+  const [rule, setRule] = useState(body);
+  const [backtest, setBacktest] = useState<Backtest>();
+  const view = kinds.find((k) => k.name === body.kind)?.view;
+  const fields = view?.ask.filter((f) => kindOfField(f).scale !== null).map((f) => f.name) ?? [];
+  const seen = () => client.invalidateQueries({ queryKey: keyOf("listDelegationRules") });
+  const save = useMutation({
+    mutationFn: () => api.saveDelegationRule({ body: { name, body: rule } }),
+    onSuccess: async () => {
+      await seen();
+      close();
+    },
+  });
+  const attempt = useMutation({
+    mutationFn: async () => {
+      const { version } = await api.saveDelegationRule({ body: { name, body: rule } });
+      setBacktest(await api.backtestDelegationRule({ body: { name, version } }));
+      await seen();
+    },
+  });
+  return (
+    <Dialog open close={close} title={`Change ${body.title}`}>
+      <form
+        className="form"
+        onSubmit={(e) => {
+          e.preventDefault();
+          save.mutate();
+        }}
+      >
+        <label>
+          Title
+          <input
+            required
+            maxLength={120}
+            value={rule.title}
+            onChange={(e) => setRule({ ...rule, title: e.target.value })}
+          />
+        </label>
+        {fields.length > 1 && (
+          <label>
+            The question that it looks at
+            <select
+              value={rule.field}
+              onChange={(e) => setRule({ ...rule, field: e.target.value })}
+            >
+              {[...new Set([rule.field, ...fields])].map((f) => (
+                <option key={f}>{f}</option>
+              ))}
+            </select>
+          </label>
+        )}
+        <RuleEditor rule={rule} change={setRule} />
+        <div>
+          <button
+            type="button"
+            className="button"
+            disabled={attempt.isPending}
+            onClick={() => attempt.mutate()}
+          >
+            {attempt.isPending ? "Working…" : "Try on past answers"}
+          </button>
+        </div>
+        <Refused error={attempt.error} />
+        {backtest && <Tried b={backtest} />}
+        <FormEnd error={save.error} close={close} disabled={save.isPending}>
+          Save as a draft
+        </FormEnd>
+      </form>
+    </Dialog>
   );
 }
 
@@ -129,7 +243,17 @@ const Rules = ({ body }: { body: DelegationRule }) => (
   </>
 );
 
-function RuleCard({ p, busy, send }: { p: StoredDelegationRule; busy: boolean; send: Send }) {
+function RuleCard({
+  p,
+  busy,
+  send,
+  change,
+}: {
+  p: StoredDelegationRule;
+  busy: boolean;
+  send: Send;
+  change: () => void;
+}) {
   const { name, version, body, backtest } = p;
   const id = `${name}@${version}`;
   const v = { name, version };
@@ -148,6 +272,9 @@ function RuleCard({ p, busy, send }: { p: StoredDelegationRule; busy: boolean; s
           onClick={() => send(id, () => api.backtestDelegationRule({ body: v }))}
         >
           {busy ? "Working…" : backtest ? "Try again on past answers" : "Try on past answers"}
+        </button>
+        <button className="button" onClick={change}>
+          Change
         </button>
         {p.state !== "live" && (
           <button
