@@ -7,7 +7,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { kindOfFile, readRows } from "@tiller/data";
-import { type Method, methods } from "@tiller/learn/methods.ts";
+import { type Method, methods } from "@tiller/learn";
 import { type JobContext, TillerError } from "@tiller/schema";
 import { defaultHome } from "@tiller/store";
 import { bar } from "./bars.ts";

@@ -28,6 +28,14 @@ export {
   rowsIn,
   weightOf,
 } from "./losses.ts";
+export { BestOfNConfig, bestOfNJob } from "./best-of-n.ts";
+export { BestOfNDistillationConfig, bestOfNDistillationJob } from "./best-of-n-distillation.ts";
+export { ExpertIterationConfig, expertIterationJob } from "./expert-iteration.ts";
+export { GradedRewardConfig, gradedRewardJob } from "./graded-reward.ts";
+export { RankingRewardConfig, rankingRewardJob } from "./ranking-reward.ts";
+export { StepRewardConfig, stepRewardJob } from "./step-reward.ts";
+export { WeakToStrongConfig, weakToStrongJob } from "./weak-to-strong.ts";
+export { type Method, methods, tiers } from "./methods.ts";
 export { rateAt, Schedule } from "./schedules.ts";
 export { type Batch, bucket, type Field, tokens } from "./batch.ts";
 export { type Forward, type Loss, type StepOptions } from "./step.ts";

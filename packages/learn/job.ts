@@ -1,6 +1,6 @@
 /** What every training job does once: go on from its state, step, check, log, save, stop; and what proves later that its steps are these. */
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, readFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { writeFileSafely } from "@tiller/lm";
@@ -59,6 +59,7 @@ export async function train<L>(
 ): Promise<L> {
   // an older Tiller's snapshot.safetensors beside it is left alone: its moments are of another step
   const file = path.join(job.dir, "state.safetensors");
+  mkdirSync(job.dir, { recursive: true });
   const Saved = z.strictObject({ n: z.int(), loop: o.Loop, stopped: z.boolean() });
   const saved = await trainer.loadState(file, Saved);
   let { n, loop, stopped } = saved ?? { n: 0, loop: o.start, stopped: false };

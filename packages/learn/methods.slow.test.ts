@@ -5,7 +5,10 @@ import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { JobDef } from "@tiller/schema";
 import { rng } from "@tiller/schema";
+import { bestOfNJob } from "./best-of-n.ts";
+import { bestOfNDistillationJob } from "./best-of-n-distillation.ts";
 import { dpoJob } from "./dpo.ts";
+import { expertIterationJob } from "./expert-iteration.ts";
 import { context, runJob } from "./fixtures/context.ts";
 import { saveSmallModel, smallConfig } from "./fixtures/small-model.ts";
 import { gradedRewardJob } from "./graded-reward.ts";
@@ -22,6 +25,7 @@ import { robustDpoJob } from "./robust-dpo.ts";
 import { sftJob } from "./sft.ts";
 import { simpoJob } from "./simpo.ts";
 import { stepRewardJob } from "./step-reward.ts";
+import { weakToStrongJob } from "./weak-to-strong.ts";
 
 const dir = mkdtempSync(path.join(tmpdir(), "tiller-methods-"));
 const untaught = path.join(dir, "untaught");
@@ -166,6 +170,7 @@ test.each([
   { job: rlooJob as JobDef, own: { beta: 0.01 } },
   { job: rlooJob as JobDef, name: "rloo-behind", own: { beta: 0.01, ...behind } },
   { job: reinforcePlusPlusJob as JobDef, own: { beta: 0.01 } },
+  { job: expertIterationJob as JobDef, own: {} },
   { job: ppoJob as JobDef, name: "ppo-shared", own: { beta: 0.01, klTarget: 0 } },
   {
     job: ppoJob as JobDef,
@@ -178,7 +183,7 @@ test.each([
   const input = { ...sampled, config: { ...rolling, ...own } };
   const metrics = await twice(named, input, `${job.kind}.iteration`, 5);
   expect(metrics[0]!["kl"]).toBeCloseTo(0, 4);
-  if (!("samplerBits" in own)) expect(metrics[0]!["firstApproxKl"]).toBeLessThan(1e-9);
+  if (!("samplerBits" in own)) expect(metrics[0]!["firstApproxKl"] ?? 0).toBeLessThan(1e-9);
   else expect(metrics[1]!["staleness"]).toBeGreaterThan(0);
   const mean = (of: typeof metrics) => of.reduce((n, m) => n + m["score"]!, 0) / of.length;
   expect(mean(metrics.slice(-3)) - mean(metrics.slice(0, 3))).toBeGreaterThan(0.2);
@@ -215,4 +220,31 @@ test("step reward says where a solution goes wrong; it begins at ln 2", async ()
   const metrics = await twice(stepRewardJob as JobDef, input, "step-reward.step", 9);
   expect(metrics[0]!["loss"]).toBeCloseTo(Math.LN2, 0);
   expect(meanOf(metrics.slice(-6))).toBeLessThan(0.45);
+});
+
+test("distillation of best-of-n: better than the base, no further from it than best-of-n, and to the bit", async () => {
+  const config = { ...rolling, iterations: 16, group: 8, samplesEvery: 16 };
+  const metrics = await twice(
+    bestOfNDistillationJob as JobDef,
+    { ...sampled, config },
+    "best-of-n-distillation.iteration",
+    5,
+  );
+  const last = metrics.at(-1)!;
+  expect(last["score"]).toBeGreaterThan(0.3);
+  expect(last["kl"]).toBeLessThan(last["teacherKl"]! + 0.5);
+});
+test("best-of-n: its curve rises with n and begins at the base's mean", async () => {
+  const input = { ...sampled, config: { samples: 16 } };
+  const { job } = context(path.join(dir, "best-of-n"), datasets);
+  const { curve } = await runJob(bestOfNJob, input, job);
+  expect(curve.map((p) => p.n)).toEqual([1, 2, 4, 8, 16]);
+  expect(curve[0]!.kl).toBe(0);
+  for (const [i, p] of curve.slice(1).entries()) expect(p.proxy).toBeGreaterThan(curve[i]!.proxy);
+  expect(curve.every((p) => p.gold === p.proxy)).toBe(true);
+});
+test("weak to strong: learns through wrong labels of a weak teacher, and to the bit", async () => {
+  const input = { config: own, base, pairs: "labelled", maxTokens: 32, seed: 1 };
+  const metrics = await twice(weakToStrongJob as JobDef, input, "weak-to-strong.step", 9);
+  expect(metrics.at(-1)!["accuracy"]).toBeGreaterThan(0.7);
 });
