@@ -8,7 +8,7 @@ import { z } from "zod";
 import { defineJob, type JobContext, metric, NewCheckpoint, rng } from "@tiller/schema";
 import { Collector } from "./collect.ts";
 import { sumOf } from "./episodes.ts";
-import { bestOfGroups, imitate } from "./expert-iteration.ts";
+import { bestOfGroups, imitate } from "./imitate.ts";
 import { klBestOfN } from "./formulas.ts";
 import { train } from "./job.ts";
 import {

@@ -6,7 +6,7 @@
  * Run: npm run tiller -- train kto THUMBS.jsonl --base models/base --out DIR
  */
 import { z } from "zod";
-import { copyParams, encodeAfter, encodePrompt, paramSpecs } from "@tiller/lm";
+import { copyParams, paramSpecs } from "@tiller/lm";
 import {
   CheckpointRef,
   DatasetRef,
@@ -18,14 +18,22 @@ import {
   ThumbRow,
   TillerError,
 } from "@tiller/schema";
-import { div, mul, reshape, sigmoid, State, sub, sum, type Tensor } from "@tiller/tensor";
+import { div, mul, sigmoid, State, sub, sum, type Tensor } from "@tiller/tensor";
 import { type Batch, bucket } from "./batch.ts";
 import { train } from "./job.ts";
-import { nextTokens } from "./losses.ts";
 import { loadModel } from "./model.ts";
 import { rateAt } from "./schedules.ts";
 import { Logprober } from "./score.ts";
 import type { Forward, Loss } from "./step.ts";
+import {
+  encodeThumbs,
+  mean,
+  mismatched,
+  rowLogprobs,
+  summedLogprobs,
+  type Thumb,
+  thumbBatch,
+} from "./thumbs.ts";
 import { Trainer } from "./trainer.ts";
 
 export const KtoConfig = z.strictObject({
@@ -65,21 +73,6 @@ export const ktoJob = defineJob({
   },
 });
 
-interface Thumb {
-  readonly query: readonly number[];
-  readonly response: readonly number[];
-  readonly liked: boolean;
-  readonly weight: number;
-  reference: number;
-}
-
-/** Summed log-probs (B) of the responses. */
-function rowLogprobs({ batch, hidden, logprobs }: Forward): Tensor {
-  const { ids, labels, weights } = batch as Record<"ids" | "labels" | "weights", Tensor>;
-  const [B, T] = ids.shape as [number, number];
-  const each = logprobs(hidden(ids), reshape(labels, [B * T]));
-  return sum(mul(reshape(each, [B, T]), weights), [1]);
-}
 /** weight (lambda - lambda s(+-beta (r - z0))): ids, labels, weights (B, T); reference, liked, lambda, z0, weight (B). */
 export const ktoLoss = (beta: number): Loss =>
   Object.assign(
@@ -99,19 +92,10 @@ export const ktoLoss = (beta: number): Loss =>
 export async function kto(input: z.infer<typeof Input>, job: JobContext): Promise<NewCheckpoint> {
   const { config: c, seed } = input;
   const base = await loadModel(job.checkpoint(input.base));
-  const { tokenizer } = base;
-  const counts = { shortened: 0, leftOut: 0 };
-  const rows: Thumb[] = (await job.rows(input.thumbs, ThumbRow)).flatMap((r) => {
-    const end = c.endOfText ? [tokenizer.eos] : [];
-    const response = [...encodeAfter(tokenizer, r.prompt, r.completion), ...end];
-    const most = input.maxTokens - response.length;
-    if (response.length === end.length || most < tokenizer.start.length + 1) {
-      counts.leftOut++;
-      return [];
-    }
-    const { ids: query, cut } = encodePrompt(tokenizer, r.prompt, { most });
-    if (cut) counts.shortened++;
-    return [{ query, response, liked: r.label, weight: r.weight ?? 1, reference: 0 }];
+  const given = await job.rows(input.thumbs, ThumbRow);
+  const { rows, counts } = encodeThumbs(base.tokenizer, given, {
+    ...c,
+    maxTokens: input.maxTokens,
   });
   const B = c.batch;
   if (rows.length < B)
@@ -128,30 +112,15 @@ export async function kto(input: z.infer<typeof Input>, job: JobContext): Promis
     { ...base, specs, state },
     { seed, optimiser: { kind: "adamw", clip: 1 } },
   );
-  const batchOf = (of: readonly Thumb[]): Batch =>
-    nextTokens(
-      of.map((r) => ({ tokens: [...r.query, ...r.response], from: r.query.length })),
-      { length: bucket(input.maxTokens, base.shape.positions) },
-    );
+  const length = bucket(input.maxTokens, base.shape.positions);
   const dims = { B, T: input.maxTokens, R: input.maxTokens };
   using before = new Logprober({ ...base, specs }, dims, 1);
   using now = new Logprober(trainer.model, dims, 1);
-  const read = (by: Logprober, of: readonly Thumb[]): number[] => {
-    const [queries, responses] = [of.map((r) => r.query), of.map((r) => r.response)];
-    const each = by.logprobs(queries, responses);
-    return of.map((r, b) =>
-      each.subarray(b * dims.R, b * dims.R + r.response.length).reduce((n, l) => n + l, 0),
-    );
-  };
+  const read = (by: Logprober, of: readonly Thumb[]) => summedLogprobs(by, of, dims.R);
   for (let i = 0; i < rows.length; i += B) {
     const part = rows.slice(i, i + B);
     read(before, part).forEach((l, k) => (part[k]!.reference = l));
   }
-  // a prompt with the next row's response: what the policy makes likelier whatever the prompt
-  const order = (epoch: number) => rng(seed, "epoch", epoch).shuffle(rows);
-  const swapped = (of: readonly Thumb[]): Thumb[] =>
-    of.map((r, i) => ({ ...r, response: of[(i + 1) % of.length]!.response })).filter(fits);
-  const fits = (r: Thumb) => r.query.length + r.response.length <= input.maxTokens;
   const loss = ktoLoss(c.beta);
 
   await train(job, trainer, {
@@ -164,36 +133,24 @@ export async function kto(input: z.infer<typeof Input>, job: JobContext): Promis
     start: null,
     run: (step) => {
       const [epoch, k] = [Math.floor((step - 1) / perEpoch), (step - 1) % perEpoch];
-      const of = order(epoch).slice(k * B, k * B + B);
-      const others = swapped(of);
-      let z0 = 0;
-      if (others.length) {
-        const then = read(before, others);
-        const ratios = read(now, others).map((l, i) => l - then[i]!);
-        z0 = Math.max(0, ratios.reduce((n, r) => n + r, 0) / others.length);
-      }
-      const field = (data: number[]) => ({ shape: [B], data });
-      const batch = {
-        ...batchOf(of),
-        reference: field(of.map((r) => r.reference)),
-        liked: field(of.map((r) => Number(r.liked))),
-        lambda: field(of.map((r) => (r.liked ? c.desirable : c.undesirable))),
-        z0: field(of.map(() => z0)),
-        weight: field(of.map((r) => r.weight)),
-      };
+      const of = rng(seed, "epoch", epoch)
+        .shuffle(rows)
+        .slice(k * B, k * B + B);
+      const others = mismatched(of, input.maxTokens);
+      const [then, after] = [read(before, others), read(now, others)];
+      const z0 = Math.max(0, mean(after.map((l, i) => l - then[i]!)) ?? 0);
+      const batch = thumbBatch(of, { ...c, length, z0 });
       const warmup = Math.ceil(c.warmup * steps);
       const lr = c.lr * rateAt({ shape: "linear", steps, warmup, end: 0 }, step);
       const out = trainer.forwardBackward(batch, loss, c.micro ? { micro: c.micro } : {});
       const { gradNorm } = trainer.optimStep({ lr });
-      const side = (liked: boolean) => {
-        const at = of.flatMap((r, i) => (r.liked === liked ? [out.metrics["rewards"]![i]!] : []));
-        return at.length ? { mean: at.reduce((a, b) => a + b, 0) / at.length } : undefined;
-      };
-      const [up, down] = [side(true), side(false)];
+      const rewards = (liked: boolean) =>
+        mean(of.flatMap((r, i) => (r.liked === liked ? [out.metrics["rewards"]![i]!] : [])));
+      const [up, down] = [rewards(true), rewards(false)];
       const metrics = {
         loss: out.loss,
-        ...(up && { likedReward: up.mean }),
-        ...(down && { dislikedReward: down.mean }),
+        ...(up !== undefined && { likedReward: up }),
+        ...(down !== undefined && { dislikedReward: down }),
         z0,
         gradNorm,
         lr,

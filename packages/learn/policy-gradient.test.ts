@@ -1,7 +1,7 @@
 /** What policy-gradient methods are made of, against numbers worked out by hand; and what a config may not say. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { bestOfGroups } from "./expert-iteration.ts";
+import { bestOfGroups } from "./imitate.ts";
 import {
   ensembleScore,
   gapRecovered,
