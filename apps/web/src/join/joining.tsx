@@ -38,7 +38,10 @@ export function JoiningPage() {
               }}
             />
           ) : (
-            <Standing at={data} />
+            <>
+              <h1>Joining</h1>
+              <Standing at={data} />
+            </>
           )
         }
       </Loaded>
