@@ -162,7 +162,8 @@ async function wrongWith(page: Page, route: string, who: Role): Promise<string[]
   if (await page.getByText(/There is nothing here|This page is for others/).count())
     wrong.push("leads nowhere");
   const door = /^\/(join|sign-in)/.test(route);
-  if (!door && !/ - Tiller$/.test(await page.title())) wrong.push(`title ${await page.title()}`);
+  if (!door && !(await page.title()).endsWith(" - Tiller"))
+    wrong.push(`title ${await page.title()}`);
   const wider = (await page.evaluate(
     "document.documentElement.scrollWidth - document.documentElement.clientWidth",
   )) as number;
