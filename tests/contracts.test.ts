@@ -209,11 +209,17 @@ describe("the server", () => {
     await good(`/api/desk/drafts/${lease}`);
     await good("/api/desk/renew", { lease });
     await good("/api/desk/preview");
+    await good("/api/notices");
+    await good("/api/data/mail");
     await good("/api/desk/leave", { leases: [lease], soon: true }); // begun: it stays
     await good("/api/desk/beat", { leases: [lease], active: true });
     const concern = await good("/api/desk/concerns", { lease, text: "odd" });
     await good(`/api/desk/concerns/${String(concern["id"])}/reply`, { reply: "so it is" });
     const sent = await good("/api/desk/answers", { lease, value: { choice: "a" }, ...time });
+    await good("/api/desk/me/answers");
+    await good(`/api/desk/answers/${String(sent["answer"])}`);
+    await good("/api/desk/feedback");
+    await good("/api/desk/feedback/seen", { until: new Date().toISOString() });
     await good("/api/desk/undo", { answer: sent["answer"] });
     await good("/api/desk/answers", { lease, value: { choice: "b" }, ...time });
     await good("/api/quality/decisions", {

@@ -15,6 +15,7 @@ import { createApp, serverOptions } from "@tiller/server/app.ts";
 import { forgetOldCompletions, SamplerPool, serverModelClient, storedDays } from "@tiller/serve";
 import { serverFlow } from "@tiller/server/flow.ts";
 import { renderReport } from "@tiller/server/report.ts";
+import { publicAddress } from "@tiller/server/security.ts";
 import { simulate } from "@tiller/server/simulated-raters.ts";
 import {
   declareInputs,
@@ -28,7 +29,7 @@ import {
 } from "@tiller/store";
 import { expireLeases, listProjects, setQualification, settleDropped } from "@tiller/work";
 import { getExperiment, getReport, listExperiments } from "@tiller/lab";
-import { parseAllowed, startWebhooks } from "@tiller/data";
+import { type Mailer, openMailer, parseAllowed, startWebhooks } from "@tiller/data";
 import { buildWeb } from "@tiller/web/build.ts";
 import {
   betterContinuations,
@@ -57,6 +58,13 @@ const flags = {
   seed: countFlag(z.int()).optional().describe("of the first experiment (1 on a new home)"),
   models: flag(text, "FILE", "models.json in another place than the home"),
   workflows: flag(text, "FILE", "a file of one's own workflows"),
+  "public-url": flag(
+    z.url({ protocol: /^https?$/ }).optional(),
+    "URL",
+    "how people reach this server, which links begin with (TILLER_PUBLIC_URL); else what their browser asked for",
+  ),
+  smtp: flag(text, "URL", "mail server for notices, smtp://user:password@host:587 (TILLER_SMTP)"),
+  "mail-from": flag(text, "ADDRESS", "who these mails come from (TILLER_MAIL_FROM)"),
   people: z
     .boolean()
     .default(false)
@@ -79,6 +87,7 @@ async function start(o: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
   let flow: ReturnType<typeof serverFlow> | undefined;
   let triggers: Awaited<ReturnType<typeof startTriggers>> | undefined;
   let webhooks: AsyncDisposable | undefined;
+  let mailer: Mailer | undefined;
   const close = async () => {
     stopping.abort();
     await Promise.race([simulating, sleep(5000, undefined, { ref: false })]); // their last requests end before the database does
@@ -87,6 +96,7 @@ async function start(o: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
     if (server && "closeAllConnections" in server) server.closeAllConnections();
     await Promise.allSettled(pending);
     await webhooks?.[Symbol.asyncDispose]();
+    await mailer?.[Symbol.asyncDispose]();
     await triggers?.close();
     await flow?.close();
     await Promise.race([store.close(), new Promise((r) => setTimeout(r, 5000))]);
@@ -97,12 +107,19 @@ async function start(o: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
     const modelClient = serverModelClient({ store, sampler, file: o.models });
     const { workflows, models: modelsFile } = o;
     flow = serverFlow({ store, sampler, workflows, models: modelsFile, codeRevision: revision() });
-    const allowed = parseAllowed(process.env["TILLER_WEBHOOK_ALLOW"] ?? "");
-    webhooks = await startWebhooks(store, { allowed });
+    const publicUrl = o["public-url"];
+    if (publicUrl) process.env["TILLER_PUBLIC_URL"] = publicUrl; // read at each link that is made
+    const seen = () => publicAddress() ?? address;
+    const smtp = o.smtp ?? process.env["TILLER_SMTP"];
+    const from = o["mail-from"] ?? process.env["TILLER_MAIL_FROM"];
+    mailer = smtp ? openMailer({ smtp, from, address: seen }) : undefined;
     triggers = await startTriggers({ store, flow });
-    const app = createApp({ store, flow, sampler, modelClient, pending, web });
+    const mailFrom = mailer?.from;
+    const app = createApp({ store, flow, sampler, modelClient, pending, web, mailFrom });
     const address = await listen(app.fetch, o, (s) => (server = s));
     await writeWhole(path.join(home, "address"), address); // where `tiller experiment` finds this server
+    const allowed = parseAllowed(process.env["TILLER_WEBHOOK_ALLOW"] ?? "");
+    webhooks = await startWebhooks(store, { allowed, mailer });
     const link = async (
       id: string,
       name: string,
@@ -111,7 +128,7 @@ async function start(o: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
       simulated = false,
     ) => {
       const me = await ensurePerson(store.db, { id, name, pseudonym, role, simulated });
-      return `${address}/sign-in?token=${await keptToken(store, me.id, "link")}`;
+      return `/sign-in?token=${await keptToken(store, me.id, "link")}`;
     };
     const researcher = await link("researcher", "Researcher", "researcher", "researcher");
     // whoever else may rule on disagreements is given the same in the control room
@@ -139,13 +156,13 @@ async function start(o: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
     const seats = await Promise.all(
       simulatedRaters.map(async (r, i) => ({
         rater: r,
-        link: await link(
+        link: `${address}${await link(
           `simulated-${i + 1}`,
           r.name,
           `rater-${String(i + 1).padStart(2, "0")}`,
           "rater",
           true,
-        ),
+        )}`,
       })),
     );
     // a workflow's code that does not come to an end while it is read keeps nobody from the rest
@@ -154,7 +171,7 @@ async function start(o: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
       if (t.kind === "held") console.error(`tiller: ${t.experiment} is held: ${t.why}`);
     if (!o.json)
       console.log(
-        `\n  Tiller is at ${address}\n\n  Studio (researcher)  ${researcher}\n  Desk (rater)         ${rater}\n  People and pay       ${admin}\n  API key              ${key}\n`,
+        `\n  Tiller is at ${seen()}\n\n  Studio (researcher)  ${seen()}${researcher}\n  Desk (rater)         ${seen()}${rater}\n  People and pay       ${seen()}${admin}\n  API key              ${key}\n`,
       );
 
     const started = flow;

@@ -12,7 +12,7 @@ import { sessionToken } from "./seats.ts";
 import { say } from "./problems.ts";
 import type { Door } from "./door.ts";
 import type { SamplerPool } from "@tiller/serve";
-import { clientAddress, hostOf, type Limiter, rateOf, tooMany } from "./security.ts";
+import { clientAddress, hostOf, type Limiter, publicAddress, rateOf, tooMany } from "./security.ts";
 
 export interface Deps {
   readonly store: Store;
@@ -23,9 +23,19 @@ export interface Deps {
   readonly pending: Set<Promise<void>>;
   /** folder of the built web app */
   readonly web: string;
+  /** who mails come from; absent: no mail is sent */
+  readonly mailFrom?: string | undefined;
   /** what is left to chance about a lease, by its id: hidden gold, and who explores; drawn from the id where absent */
   readonly chance?: ((lease: string) => () => number) | undefined;
 }
+/** Once it is done, everybody's pages are told to look at what waits for them. */
+export const telling =
+  (d: Pick<Deps, "store">) =>
+  async <T>(doing: Promise<T>): Promise<T> => {
+    const done = await doing;
+    d.store.emit({ type: "notice" });
+    return done;
+  };
 export interface Env {
   /** `recorded`: the handler wrote its act into the audit log itself */
   Variables: { me: Me; recorded: boolean };
@@ -52,7 +62,7 @@ export function crossSite(c: Context): string | undefined {
       ? "Requests from other sites are refused. Use Tiller's own address."
       : undefined;
   const host = URL.canParse(origin) ? new URL(origin).host : undefined;
-  return host === hostOf(c)
+  return host === hostOf(c) || origin === publicAddress()
     ? undefined
     : `Requests from ${origin} are refused. Use Tiller's own address.`;
 }

@@ -9,6 +9,7 @@ import { getConnInfo } from "@hono/node-server/conninfo";
 import { createMiddleware } from "hono/factory";
 import { secureHeaders } from "hono/secure-headers";
 import { isOpenai } from "./openai-error.ts";
+import { TillerError } from "@tiller/schema";
 import { say } from "./problems.ts";
 
 /** Set when a proxy in front of Tiller ends https and says so in x-forwarded-*; else these headers are anybody's word. */
@@ -21,6 +22,19 @@ const forwarded = (c: Context, name: "proto" | "host"): string | undefined =>
     : undefined;
 const HOST = /^[\w.-]+(:\d{1,5})?$|^\[[\da-f:]+\](:\d{1,5})?$/;
 
+/** How people reach this server, where it was told so: `--public-url`. Without the slash at its end. */
+export const publicAddress = (): string | undefined => {
+  const said = process.env["TILLER_PUBLIC_URL"];
+  if (!said) return undefined;
+  const url = URL.parse(said);
+  if (!url || !/^https?:$/.test(url.protocol) || url.pathname !== "/")
+    throw new TillerError(
+      "bad_public_url",
+      `the address at which people reach this server is not written as https://tiller.example.org, but ${said}. Correct --public-url or TILLER_PUBLIC_URL.`,
+    );
+  return url.origin;
+};
+
 export const isHttps = (c: Context): boolean =>
   new URL(c.req.url).protocol === "https:" || forwarded(c, "proto") === "https";
 
@@ -29,8 +43,9 @@ export function hostOf(c: Context): string {
   const said = forwarded(c, "host");
   return said && HOST.test(said) ? said : (c.req.header("host") ?? new URL(c.req.url).host);
 }
-/** Tiller's own address as the person sees it: what links begin with. */
-export const originOf = (c: Context): string => `${isHttps(c) ? "https" : "http"}://${hostOf(c)}`;
+/** Tiller's own address as people see it: what links begin with. As it was told, else as this person's browser asked for it. */
+export const originOf = (c: Context): string =>
+  publicAddress() ?? `${isHttps(c) ? "https" : "http"}://${hostOf(c)}`;
 
 export function clientAddress(c: Context): string {
   const said = behindProxy() && c.req.header("x-forwarded-for")?.split(",").at(-1)?.trim();

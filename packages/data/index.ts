@@ -5,6 +5,7 @@ export { importAnswers } from "./import.ts";
 export { kindOfFile, readRows } from "./read.ts";
 export { BadRow } from "./row.ts";
 export { checkedAddress, parseAllowed } from "./addresses.ts";
+export { type Mailer, noMail, openMailer } from "./mail.ts";
 export { startWebhooks } from "./webhook-sender.ts";
 export {
   createWebhook,

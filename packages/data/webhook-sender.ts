@@ -8,6 +8,7 @@ import http from "node:http";
 import https from "node:https";
 import pg from "pg";
 import { type Allowed, checkedAddress } from "./addresses.ts";
+import { type Mailer, noMail } from "./mail.ts";
 import type { Store } from "@tiller/store";
 import {
   type Attempt,
@@ -87,10 +88,12 @@ async function send(d: Claimed, allowed: Allowed): Promise<Attempt> {
   }
 }
 
+const isMail = (d: Claimed) => d.url.startsWith("mailto:");
+
 /** Begins to send; ends when it is disposed, after what is under way. */
 export async function startWebhooks(
   store: Store,
-  o: { allowed: Allowed; backOff?: readonly number[] },
+  o: { allowed: Allowed; backOff?: readonly number[]; mailer?: Mailer | undefined },
 ): Promise<AsyncDisposable> {
   const stopping = new AbortController();
   let wake = () => {};
@@ -111,11 +114,20 @@ export async function startWebhooks(
       });
       try {
         const due = await claimDeliveries(store.db, AT_ONCE);
-        await Promise.all(
-          due.map(async (d) =>
-            recordAttempt(store.db, d, await send(d, o.allowed), o.backOff ?? BACK_OFF),
-          ),
-        );
+        const record = (d: Claimed, what: Attempt) =>
+          recordAttempt(store.db, d, what, o.backOff ?? BACK_OFF);
+        const [mails, posts] = [due.filter(isMail), due.filter((d) => !isMail(d))];
+        await Promise.all([
+          ...posts.map(async (d) => record(d, await send(d, o.allowed))),
+          ...[...Map.groupBy(mails, (d) => d.webhook).values()].map(async (all) => {
+            const what = (await o.mailer?.send(all)) ?? {
+              status: null,
+              error: noMail(all[0]!.url).message,
+              milliseconds: 0,
+            };
+            for (const d of all) await record(d, what);
+          }),
+        ]);
         if (due.length) continue;
         if (Date.now() - forgotten > FORGET_MS) {
           forgotten = Date.now();

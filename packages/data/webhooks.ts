@@ -102,12 +102,13 @@ const Claimed = z.object({
 });
 export type Claimed = z.infer<typeof Claimed>;
 
-/** Deliveries that are due, for this process alone until it reports or its claim ends. */
+/** Deliveries that are due, for this process alone until it reports or its claim ends. Mails come together, so that one is sent. */
 export const claimDeliveries = (db: Db, limit: number): Promise<Claimed[]> =>
   db.many(
     sql`with due as (
           select d.id from webhook_delivery d join webhook w on w.id = d.webhook
-          where d.state = 'pending' and d.next_at <= now() and w.disabled_at is null order by d.next_at, d.id limit ${limit} for update of d skip locked),
+          where d.state = 'pending' and w.disabled_at is null
+            and d.next_at <= now() + case when w.url like 'mailto:%' then interval '2 s' else interval '0' end order by d.next_at, d.id limit ${limit} for update of d skip locked),
         claimed as (
           update webhook_delivery d set attempts = attempts + 1, next_at = now() + make_interval(secs => ${CLAIM_SECONDS}) from due where d.id = due.id returning d.*)
         select c.id, c.event, e.type, e.at, e.data, c.attempts, c.webhook, w.url, w.secret

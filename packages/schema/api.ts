@@ -12,6 +12,7 @@ import {
   ExportRequest,
   Imported,
   ImportQuery,
+  MailSettings,
   NewWebhook,
   SchemaFile,
   Webhook,
@@ -38,8 +39,9 @@ import { NewDataset } from "./rows.ts";
 import { Histogram, Sample } from "./samples.ts";
 import { Report } from "./report.ts";
 import { Promote, ServedModel } from "./served.ts";
-import { DeskFeedback, OpenThread, Thread, ThreadAct } from "./feedback.ts";
+import { DeskFeedback, Notices, OpenThread, Thread, ThreadAct } from "./feedback.ts";
 import { LeaseId } from "./ids.ts";
+import { SeenAnswer } from "./seen.ts";
 import { ModelList, ModelPage } from "./models.ts";
 import { get, Ok, type Operation, post, who } from "./operation.ts";
 import { NodeComment, TracePage } from "./trace.ts";
@@ -132,6 +134,16 @@ export const operations = {
     query: z.strictObject({ zone: Zone.default("UTC") }),
     reply: OwnWork,
   }),
+  ownAnswers: get("/api/desk/me/answers", who.people, "one's own answers, the newest first", {
+    query: z.strictObject({
+      before: z.iso.datetime().optional().describe("the time of the last that is known"),
+      limit: count(20, 100),
+    }),
+    reply: z.array(SeenAnswer),
+  }),
+  getAnswer: get("/api/desk/answers/:id", who.people, "an answer with its task; a rater's own", {
+    reply: SeenAnswer,
+  }),
   inbox: get("/api/desk/inbox", who.staff, "concerns and skipped tasks that wait for an answer", {
     reply: Inbox,
   }),
@@ -148,6 +160,10 @@ export const operations = {
   listFeedback: get("/api/desk/feedback", who.people, "feedback on one's own answers", {
     reply: DeskFeedback,
   }),
+  seeFeedback: post("/api/desk/feedback/seen", who.people, "says that the feedback was read", {
+    body: z.strictObject({ until: z.iso.datetime().describe("what came later is still new") }),
+    reply: Ok,
+  }),
   giveFeedback: post("/api/desk/feedback", who.people, "opens a thread about one's own answer", {
     body: OpenThread.omit({ kind: true }),
     reply: Thread,
@@ -155,6 +171,13 @@ export const operations = {
   answerFeedback: post("/api/desk/feedback/:id", who.people, "replies in a thread", {
     body: ThreadAct,
     reply: Thread,
+  }),
+
+  notices: get("/api/notices", who.people, "how many things wait for one, by page", {
+    reply: Notices,
+  }),
+  noticeEvents: get("/api/notices/events", who.people, "a word whenever these may have changed", {
+    replyAs: "text/event-stream",
   }),
 
   // data in and out
@@ -186,9 +209,12 @@ export const operations = {
   createWebhook: post(
     "/api/data/webhooks",
     who.machines,
-    "tells a URL of events; the secret is in the reply and nowhere else",
+    "tells a URL, or a mail address by mailto:, of events; the secret is in the reply and nowhere else",
     { body: NewWebhook, reply: CreatedWebhook },
   ),
+  mailSettings: get("/api/data/mail", who.machines, "whether this server sends mail", {
+    reply: MailSettings,
+  }),
   setWebhook: post("/api/data/webhooks/:id", who.machines, "switches a webhook on or off", {
     body: WebhookChange,
     reply: Ok,

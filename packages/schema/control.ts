@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { Move, RosterRow, workerStages } from "./assign.ts";
 import { ExperimentId, PersonId } from "./ids.ts";
+import { Seen } from "./seen.ts";
 import { RaterRow } from "./work.ts";
 
 export const ControlPerson = z.strictObject({
@@ -131,7 +132,6 @@ export const RecentAnswer = z.strictObject({
   title: z.string(),
   at: z.iso.datetime(),
   activeSeconds: z.number(),
-  input: z.unknown(),
-  value: z.unknown(),
+  ...Seen.shape,
 });
 export type RecentAnswer = z.infer<typeof RecentAnswer>;

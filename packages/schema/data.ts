@@ -146,13 +146,29 @@ export const webhookEvents = [
   "batch.completed",
   "experiment.ended",
   "checkpoint.saved",
+  "concern.raised",
+  "task.referred",
+  "thread.waiting",
 ] as const;
+/** Those that ask somebody who runs the work to do something, or tell that something is done. */
+export const forLeads = [
+  "concern.raised",
+  "task.referred",
+  "thread.waiting",
+  "batch.completed",
+  "experiment.ended",
+] as const satisfies readonly WebhookEvent[];
 const WebhookEvent = z.enum(webhookEvents);
 export type WebhookEvent = z.infer<typeof WebhookEvent>;
 const time = z.iso.datetime();
 
 export const NewWebhook = z.strictObject({
-  url: z.url({ protocol: /^https?$/ }).max(2000),
+  url: z
+    .url({ protocol: /^(https?|mailto)$/ })
+    .max(2000)
+    .refine((url) => !url.startsWith("mailto:") || /^mailto:[^\s@?,]+@[^\s@?,]+$/.test(url), {
+      error: "of a mail is mailto: and one address, mailto:lead@example.org",
+    }),
   events: z.array(WebhookEvent).min(1),
   note: z.string().max(500).default(""),
 });
@@ -171,6 +187,10 @@ export type Webhook = z.infer<typeof Webhook>;
 export const CreatedWebhook = z.strictObject({
   id: z.string(),
   secret: z.string().describe("checks the signatures; shown this once"),
+});
+/** GET /api/data/mail */
+export const MailSettings = z.strictObject({
+  from: z.string().nullable().describe("who mails come from; null: this server sends none"),
 });
 export const WebhookChange = z.strictObject({ enabled: z.boolean() });
 export const WebhookDelivery = z.strictObject({

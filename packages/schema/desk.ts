@@ -1,6 +1,7 @@
 /** What surrounds the form at the desk: drafts, concerns, changed instructions, skipped tasks, a person's own figures. */
 import { z } from "zod";
 import { LeaseId, TaskId } from "./ids.ts";
+import { Seen } from "./seen.ts";
 import { Shown } from "./shown.ts";
 
 const seconds = z.number().min(0).max(864_000);
@@ -89,6 +90,7 @@ export const Concern = z.strictObject({
   reply: z.string().nullable(),
   repliedBy: z.string().nullable(),
   repliedAt: z.iso.datetime().nullable(),
+  ...Seen.shape,
 });
 export type Concern = z.infer<typeof Concern>;
 
@@ -101,6 +103,7 @@ export const Referral = z.strictObject({
   reason: z.string(),
   comment: z.string().nullable(),
   at: z.iso.datetime(),
+  ...Seen.shape,
 });
 export type Referral = z.infer<typeof Referral>;
 export const SettleReferral = z.strictObject({ act: z.enum(["take", "others", "drop"]) });

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { AnswerId, PersonId, TaskId } from "./ids.ts";
+import { Seen } from "./seen.ts";
 
 export const threadKinds = ["note", "feedback", "dispute"] as const;
 export const ThreadKind = z.enum(threadKinds);
@@ -123,13 +124,15 @@ export type ThreadAct = z.infer<typeof ThreadAct>;
 
 /** GET /api/desk/feedback: the rater's threads, and where a researcher settled a task otherwise than they said. */
 export const DeskFeedback = z.strictObject({
+  at: z.iso.datetime().describe("of this reply"),
+  seenAt: z.iso.datetime().nullable().describe("what is newer is new to them"),
   threads: z.array(Thread),
   settled: z.array(
     z.strictObject({
       answer: AnswerId,
       task: TaskId,
       title: z.string().describe("of the kind of work"),
-      input: z.unknown(),
+      ...Seen.omit({ value: true }).shape,
       said: z.unknown(),
       decided: z.unknown(),
       reason: z.string(),
@@ -138,3 +141,14 @@ export const DeskFeedback = z.strictObject({
   ),
 });
 export type DeskFeedback = z.infer<typeof DeskFeedback>;
+
+/** GET /api/notices: what waits for somebody, by page. Those of the staff are 0 for raters. */
+export const Notices = z.strictObject({
+  inbox: z.number().describe("concerns and skipped tasks without an answer"),
+  threads: z.number().describe("threads in which the rater spoke last"),
+  feedback: z
+    .number()
+    .describe("threads and decisions about one's own answers that are new to one"),
+  control: z.number().describe("alerts of the control room"),
+});
+export type Notices = z.infer<typeof Notices>;

@@ -31,6 +31,7 @@ export * from "./settings.ts";
 export * from "./experiments.ts";
 export * from "./rows.ts";
 export * from "./samples.ts";
+export * from "./seen.ts";
 export * from "./shown.ts";
 export * from "./storable.ts";
 export * from "./task-preview.ts";

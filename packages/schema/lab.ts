@@ -130,5 +130,6 @@ export const LiveEvent = z.discriminatedUnion("type", [
     done: z.number(),
     wanted: z.number(),
   }),
+  z.strictObject({ type: z.literal("notice") }).describe("what waits for people has changed"),
 ]);
 export type LiveEvent = z.infer<typeof LiveEvent>;

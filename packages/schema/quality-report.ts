@@ -1,6 +1,7 @@
 /** What the quality pages show: estimates with intervals, never a bare fraction. NaN crosses as null. */
 import { z } from "zod";
 import { AnswerId, PersonId, TaskId } from "./ids.ts";
+import { Seen } from "./seen.ts";
 import { Role, verdicts } from "./work.ts";
 
 /** A 95 % interval; `at` null: nothing to say. */
@@ -200,14 +201,14 @@ export const Disagreement = z.strictObject({
   task: TaskId,
   type: z.string(),
   version: z.string(),
-  input: z.unknown(),
+  ...Seen.pick({ view: true, input: true }).shape,
   said: z.array(
     z.strictObject({
       answer: AnswerId,
       person: PersonId,
       by: z.string().describe("pseudonym"),
       staff: z.boolean(),
-      value: z.unknown(),
+      ...Seen.pick({ value: true, swap: true, shown: true }).shape,
       at: z.iso.datetime(),
     }),
   ),

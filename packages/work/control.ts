@@ -31,6 +31,7 @@ import {
   setPriority,
   setQualification,
 } from "./rules.ts";
+import { seenColumns } from "./seen.ts";
 
 const today = sql`(now() at time zone 'utc')::date`;
 
@@ -111,9 +112,9 @@ export const queueSamples = (db: Db): Promise<z.infer<typeof Sample>[]> =>
 /** Answers of a person to look at: the quickest twelve of the last hundred. */
 export const quickestAnswers = (db: Db, person: string): Promise<RecentAnswer[]> =>
   db.many(
-    sql`select a.id as answer, a.task, k.title, a.at, a.active_seconds as "activeSeconds", t.input, a.value
+    sql`select a.id as answer, a.task, k.title, a.at, a.active_seconds as "activeSeconds", ${seenColumns(sql`a.value`)}
         from (select * from answer where person = ${person} and undone_at is null order by at desc limit 100) a
-          join task t on t.id = a.task join task_type k on k.name = t.type and k.version = t.type_version
+          join lease l on l.id = a.lease join task t on t.id = a.task join task_type k on k.name = t.type and k.version = t.type_version
         order by a.active_seconds, a.at limit 12`,
     RecentAnswer,
   );

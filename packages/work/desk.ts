@@ -24,6 +24,7 @@ import {
 import { drawShown } from "@tiller/task";
 import { type Db, sql } from "@tiller/store";
 import { prepared } from "@tiller/store/sql.ts";
+import { seenColumns } from "./seen.ts";
 import { LEASE_MINUTES, skipTask } from "./work.ts";
 
 const DRAFT_BYTES = 1_000_000;
@@ -280,7 +281,7 @@ export const skipTo = (
 
 export const openReferrals = (db: Db): Promise<Referral[]> =>
   db.many(
-    sql`select l.id as lease, l.task, k.title, p.pseudonym, s.reason, s.comment, s.at
+    sql`select l.id as lease, l.task, k.title, p.pseudonym, s.reason, s.comment, s.at, ${seenColumns(sql`(select d.value from draft d where d.lease = l.id)`)}
         from skip s join lease l on l.id = s.lease join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version join person p on p.id = l.person
         where s.fate = 'researcher' and s.settled_at is null order by s.at limit 500`,
     Referral,
@@ -327,7 +328,8 @@ const notYours = (task: string) =>
     `you had ${task} before, or may not judge it. Give it to others, or ask another researcher.`,
   );
 
-const concernColumns = sql`c.id, l.task, k.title, p.pseudonym, c.text, c.at, c.reply, r.pseudonym as "repliedBy", c.replied_at as "repliedAt"
+const concernColumns = sql`c.id, l.task, k.title, p.pseudonym, c.text, c.at, c.reply, r.pseudonym as "repliedBy", c.replied_at as "repliedAt",
+  ${seenColumns(sql`(select a.value from answer a where a.lease = l.id and a.undone_at is null)`)}
   from concern c join lease l on l.id = c.lease join task t on t.id = l.task join task_type k on k.name = t.type and k.version = t.type_version
   join person p on p.id = l.person left join person r on r.id = c.replied_by`;
 

@@ -8,13 +8,23 @@ import {
   LeaseId,
   type Me,
   movesOf,
+  TaskId,
   threadKinds,
   threadMoves,
   threadStates,
 } from "@tiller/schema";
-import { actOnThread, getThread, listThreads, openThread } from "./feedback.ts";
+import {
+  actOnThread,
+  deskFeedback,
+  getThread,
+  listThreads,
+  noticesFor,
+  openThread,
+  seeFeedback,
+} from "./feedback.ts";
 import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
 import { getGold, goldAnswers, goldEvents, pickGold, saveGold } from "./gold.ts";
+import { decide } from "./quality.ts";
 import { submitAnswer } from "./work.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-feedback-"));
@@ -130,6 +140,31 @@ test("a rater sees what is about them, no notes, and nobody else's", async () =>
   expect(
     (await actOnThread(store.db, rater, feedback.id, { action: "resolve", text: "" })).state,
   ).toBe("resolved");
+});
+
+test("what waits is counted: for staff what nobody answered, for a rater what is new to them, once", async () => {
+  const count = (me: Me) => noticesFor(store.db, me);
+  const before = await count(lead);
+  expect(await count(other)).toEqual({ inbox: 0, threads: 0, feedback: 0 });
+  const { at } = await deskFeedback(store.db, rater);
+  await seeFeedback(store.db, rater, at);
+  expect(await count(rater)).toEqual({ inbox: 0, threads: 0, feedback: 0 });
+  const words = { kind: "feedback", about: rater.id, title: "f", text: "slower" } as const;
+  const thread = await openThread(store.db, lead, words);
+  expect((await count(rater)).feedback).toBe(1);
+  expect((await count(lead)).threads).toBe(before.threads); // the rater is to speak
+  await actOnThread(store.db, rater, thread.id, { action: "reply", text: "why?" });
+  expect((await count(lead)).threads).toBe(before.threads + 1);
+  const task = await store.db.value(sql`select task from answer where id = ${answer}`, TaskId);
+  await decide(store.db, lead.id, { task, value: { choice: "tie" }, reason: "even", gold: false });
+  expect((await count(rater)).feedback).toBe(2);
+  const seen = await deskFeedback(store.db, rater);
+  expect(seen.settled[0]).toMatchObject({ reason: "even", decided: { choice: "tie" } });
+  await seeFeedback(store.db, rater, seen.at);
+  expect((await count(rater)).feedback).toBe(0);
+  // an older page that says it later takes nothing back
+  await seeFeedback(store.db, rater, at);
+  expect((await count(rater)).feedback).toBe(0);
 });
 
 test("the table: every state of every kind is reachable or no kind's, and moves lead to states", () => {

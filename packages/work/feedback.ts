@@ -9,6 +9,7 @@ import {
   DeskFeedback,
   type Me,
   movesOf,
+  Notices,
   type OpenThread,
   type PersonId,
   Thread,
@@ -158,14 +159,43 @@ export async function actOnThread(
 
 /** What a rater sees of all this: their threads, and tasks that a researcher settled otherwise than they answered. */
 export async function deskFeedback(db: Db, me: Pick<Me, "id">): Promise<DeskFeedback> {
+  const { at, seenAt } = await db.one(
+    sql`select now() as at, (select s.at from feedback_seen s where s.person = ${me.id}) as "seenAt"`,
+    z.object({ at: z.iso.datetime(), seenAt: z.iso.datetime().nullable() }),
+  );
   const threads = await listThreads(db, { id: me.id, role: "rater" });
   const settled = await db.many(
-    sql`select a.id as answer, t.id as task, k.title, t.input, a.value as said, d.value as decided, d.reason, d.at
-        from answer a join task t on t.id = a.task join task_type k on k.name = t.type and k.version = t.type_version
+    sql`select a.id as answer, t.id as task, k.title, k.view, t.input, l.swap, l.shown, a.value as said, d.value as decided, d.reason, d.at
+        from answer a join lease l on l.id = a.lease join task t on t.id = a.task join task_type k on k.name = t.type and k.version = t.type_version
           join lateral (select * from decision where task = t.id order by at desc limit 1) d on true
         where a.person = ${me.id} and a.undone_at is null and not a.value @> d.value
         order by d.at desc limit 100`,
     DeskFeedback.shape.settled.element,
   );
-  return { threads, settled };
+  return { at, seenAt, threads, settled };
 }
+
+export const seeFeedback = (db: Db, me: Pick<Me, "id">, until: string): Promise<number> =>
+  db.run(
+    sql`insert into feedback_seen (person, at) values (${me.id}, ${until}) on conflict (person) do update set at = greatest(feedback_seen.at, excluded.at)`,
+  );
+
+/** What waits for somebody, but for the control room's alerts. */
+export const noticesFor = (
+  db: Db,
+  me: Pick<Me, "id" | "role">,
+): Promise<Omit<Notices, "control">> => {
+  const staff = side(me) === "staff";
+  return db.one(
+    sql`with seen as (select coalesce((select at from feedback_seen where person = ${me.id}), '-infinity'::timestamptz) as at)
+        select case when ${staff} then (select count(*)::int from concern where replied_at is null)
+            + (select count(*)::int from skip where fate = 'researcher' and settled_at is null) else 0 end as inbox,
+          case when ${staff} then (select count(*)::int from thread where (kind = 'dispute' and state = 'open') or (kind = 'feedback' and state = 'replied')) else 0 end as threads,
+          (select count(*)::int from thread h, seen where h.about = ${me.id} and h.kind <> 'note' and h.updated_at > seen.at
+             and exists (select 1 from thread_message m where m.thread = h.id and m.person <> ${me.id} and m.at > seen.at))
+          + (select count(distinct d.task)::int from seen, decision d join answer a on a.task = d.task and a.person = ${me.id} and a.undone_at is null
+             where d.at > seen.at and not a.value @> d.value
+               and not exists (select 1 from decision later where later.task = d.task and later.at > d.at)) as feedback`,
+    Notices.omit({ control: true }),
+  );
+};

@@ -34,6 +34,7 @@ export {
   setRoster,
   workEvents,
 } from "./rules.ts";
+export { ownAnswers, seenAnswer } from "./seen.ts";
 export { peekTask, takeLease } from "./take.ts";
 export { batchAnswers } from "./ticks.ts";
 export * from "./work.ts";

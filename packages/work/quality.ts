@@ -299,10 +299,11 @@ const hasSamples = async (db: Db, type: string, pair: boolean): Promise<boolean>
     z.boolean(),
   ));
 
-const said = sql`(select jsonb_agg(jsonb_build_object('answer', a.id, 'person', a.person, 'by', p.pseudonym, 'staff', p.role <> 'rater', 'value', a.value,
+const said = sql`(select jsonb_agg(jsonb_build_object('answer', a.id, 'person', a.person, 'by', p.pseudonym, 'staff', p.role <> 'rater', 'value', a.value, 'swap', a.swap, 'shown', l.shown,
     'at', to_char(a.at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) order by p.role, a.at)
-  from answer a join task x on x.id = a.task join person p on p.id = a.person where (x.id = t.id or x.twin_of = t.id) and a.undone_at is null)`;
-const disagreement = sql`t.id as task, t.type, t.type_version as version, t.input, ${said} as said,
+  from answer a join lease l on l.id = a.lease join task x on x.id = a.task join person p on p.id = a.person where (x.id = t.id or x.twin_of = t.id) and a.undone_at is null)`;
+const disagreement = sql`t.id as task, t.type, t.type_version as version,
+  (select view from task_type k where k.name = t.type and k.version = t.type_version) as view, t.input, ${said} as said,
   (select jsonb_build_object('value', d.value, 'reason', d.reason, 'by', p.pseudonym, 'at', to_char(d.at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
    from decision d join person p on p.id = d.person where d.task = t.id order by d.at desc limit 1) as decision`;
 

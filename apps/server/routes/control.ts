@@ -1,4 +1,5 @@
 /** The control room's API: one snapshot that many may ask for, moves with a preview and undo, people, queues. */
+import { streamSSE } from "hono/streaming";
 import { alertsOf, completion, pace, raterRows } from "@tiller/crowd";
 import { type ControlRoom, PersonId, type RaterRow } from "@tiller/schema";
 import {
@@ -9,6 +10,7 @@ import {
   listRoster,
   listRules,
   moveOnRecord,
+  noticesFor,
   peopleNow,
   previewMove,
   queueSamples,
@@ -26,6 +28,7 @@ import { type Handlers, ok } from "../operate.ts";
 const SNAPSHOT_MS = 1000;
 const QUALITY_MS = 30_000;
 const FORECAST_MS = 5000;
+const ALERTS_MS = 15_000;
 const RECENT = 6000;
 
 /**
@@ -120,6 +123,7 @@ export const controlRoutes = (d: Deps) => {
     const alerts = alertsOf({ now, queues, people });
     return { at: new Date(now).toISOString(), people, queues, alerts, roster, groups, moves };
   });
+  const alerts = shared(ALERTS_MS, async () => (await room.get()).alerts.length, { stale: true });
   const changed = <T>(value: T): T => {
     forecast.drop();
     room.drop();
@@ -127,6 +131,24 @@ export const controlRoutes = (d: Deps) => {
   };
   return {
     controlRoom: () => room.get(),
+    notices: async (c) => ({
+      ...(await noticesFor(db, c.var.me)),
+      control: c.var.me.role === "rater" ? 0 : await alerts.get(),
+    }),
+    noticeEvents: (c) =>
+      streamSSE(c, async (stream) => {
+        let fresh = true; // what was missed before it began
+        const end = d.store.subscribe((e) => {
+          if (e.type === "notice") fresh = true;
+        });
+        stream.onAbort(end);
+        while (!stream.aborted && !stream.closed) {
+          if (fresh) await stream.writeSSE({ data: "notice" }).catch(() => {});
+          fresh = false;
+          await stream.sleep(500);
+        }
+        end();
+      }),
     quickestAnswers: (_, { person }) => quickestAnswers(db, person),
     previewMove: (c, { body }) => {
       c.set("recorded", true); // nothing is changed

@@ -8,6 +8,7 @@ import {
   importAnswers,
   listDeliveries,
   listWebhooks,
+  noMail,
   parseAllowed,
   redeliver,
   setWebhookEnabled,
@@ -56,9 +57,12 @@ export const dataRoutes = (d: Deps) => {
       ),
     listWebhooks: () => listWebhooks(db),
     createWebhook: async (c, { body: wanted }) => {
-      await checkedAddress(new URL(wanted.url), allowed()); // told now, and checked again at each delivery
+      const url = new URL(wanted.url);
+      if (url.protocol !== "mailto:") await checkedAddress(url, allowed()); // told now, and checked again at each delivery
+      else if (d.mailFrom === undefined) throw noMail(wanted.url);
       return createWebhook(db, c.var.me.id, wanted);
     },
+    mailSettings: () => ({ from: d.mailFrom ?? null }),
     setWebhook: async (_, { id, body: { enabled } }) => {
       await setWebhookEnabled(db, id, { enabled });
       return ok;

@@ -18,12 +18,14 @@ import {
   LEAVE_SECONDS,
   leaveTasks,
   openReferrals,
+  ownAnswers,
   ownWork,
   peekTask,
   raiseConcern,
   readInstructions,
   renewLease,
   saveDraft,
+  seenAnswer,
   settleReferral,
   skipTo,
   submitAnswer,
@@ -32,7 +34,7 @@ import {
   undoAnswer,
   whyNothing,
 } from "@tiller/work";
-import type { Deps } from "../context.ts";
+import { type Deps, telling } from "../context.ts";
 import { delegationAtWork } from "@tiller/work/live-delegation.ts";
 import { type Handlers, ok } from "../operate.ts";
 
@@ -56,6 +58,7 @@ export const deskRoutes = (d: Deps) => {
     const experiment = ExperimentId.parse(b.experiment);
     d.store.emit({ type: "judgment", experiment, done: b.done, wanted: b.wanted });
   };
+  const told = telling(d);
   return {
     nextTask: async (c, { body }) => {
       const { id: me, role } = c.var.me;
@@ -95,6 +98,7 @@ export const deskRoutes = (d: Deps) => {
       const time = await boundTime(db, c.var.me.id, s);
       const batch = await skipTo(db, c.var.me.id, { ...s, ...time, fate });
       if (batch) moved(batch);
+      if (fate === "researcher") d.store.emit({ type: "notice" });
       return { fate };
     },
     renewLease: async (c, { body: { lease } }) => ({
@@ -122,7 +126,7 @@ export const deskRoutes = (d: Deps) => {
       await readInstructions(db, c.var.me.id, body);
       return ok;
     },
-    raiseConcern: (c, { body }) => raiseConcern(db, c.var.me.id, body),
+    raiseConcern: (c, { body }) => told(raiseConcern(db, c.var.me.id, body)),
     listConcerns: (c) => concernsOf(db, c.var.me.id),
     progress: (c) => deskProgress(db, c.var.me.id),
     ownWork: async (c, { zone }) => {
@@ -135,15 +139,19 @@ export const deskRoutes = (d: Deps) => {
         }),
       };
     },
+    ownAnswers: (c, asked) => ownAnswers(db, c.var.me.id, asked),
+    getAnswer: (c, { id }) => seenAnswer(db, c.var.me, id),
     inbox: async () => ({
       concerns: await allConcerns(db),
       referrals: await openReferrals(db),
     }),
-    answerConcern: (c, { id, body }) => answerConcern(db, c.var.me.id, { id, reply: body.reply }),
+    answerConcern: (c, { id, body }) =>
+      told(answerConcern(db, c.var.me.id, { id, reply: body.reply })),
     settleReferral: async (c, { lease, body: { act } }) => {
       const id = v7();
       const batch = await settleReferral(db, c.var.me.id, { act, lease, id, swap: swapOf(id) });
       if (batch) moved(batch);
+      d.store.emit({ type: "notice" });
       return ok;
     },
   } satisfies Partial<Handlers>;

@@ -17,12 +17,13 @@ import {
   openThread,
   populationsOf,
   saveGold,
+  seeFeedback,
   setGoldActive,
   settled,
   setWeights,
 } from "@tiller/work";
-import type { Deps } from "../context.ts";
-import type { Handlers } from "../operate.ts";
+import { type Deps, telling } from "../context.ts";
+import { type Handlers, ok } from "../operate.ts";
 import { qualityDesk } from "@tiller/work/quality-thread.ts";
 
 const about = ({ type, field, ...population }: { type: string; field: string } & Population) => ({
@@ -38,6 +39,7 @@ const asRater = (me: Me) => ({ id: me.id, role: "rater" as const });
 export const qualityRoutes = (d: Deps) => {
   const { db } = d.store;
   const figures = qualityDesk(d.store.config);
+  const told = telling(d);
   return {
     qualityFields: () => measuredFields(db),
     qualityReport: async (_, { fresh, ...which }) =>
@@ -57,7 +59,7 @@ export const qualityRoutes = (d: Deps) => {
       const open = tasks.filter((t) => !done.has(t));
       return disagreementsOn(db, open.slice(offset, offset + limit));
     },
-    decide: (c, { body }) => decide(db, c.var.me.id, body),
+    decide: (c, { body }) => told(decide(db, c.var.me.id, body)),
     setWeights: async (_, { body }) => {
       const report = QualityReport.pick({ people: true }).parse(
         JSON.parse(await figures.study(about(body))),
@@ -77,13 +79,18 @@ export const qualityRoutes = (d: Deps) => {
       const states = named ? z.array(ThreadState).parse(named.split(",")) : undefined;
       return listThreads(db, c.var.me, { ...q, states });
     },
-    openThread: (c, { body }) => openThread(db, c.var.me, body),
+    openThread: (c, { body }) => told(openThread(db, c.var.me, body)),
     getThread: (c, { id }) => getThread(db, c.var.me, id),
-    answerThread: (c, { id, body }) => actOnThread(db, c.var.me, id, body),
+    answerThread: (c, { id, body }) => told(actOnThread(db, c.var.me, id, body)),
 
     // the rater's side
     listFeedback: (c) => deskFeedback(db, c.var.me),
-    giveFeedback: (c, { body }) => openThread(db, asRater(c.var.me), { ...body, kind: "dispute" }),
-    answerFeedback: (c, { id, body }) => actOnThread(db, asRater(c.var.me), id, body),
+    seeFeedback: async (c, { body }) => {
+      await told(seeFeedback(db, c.var.me, body.until));
+      return ok;
+    },
+    giveFeedback: (c, { body }) =>
+      told(openThread(db, asRater(c.var.me), { ...body, kind: "dispute" })),
+    answerFeedback: (c, { id, body }) => told(actOnThread(db, asRater(c.var.me), id, body)),
   } satisfies Partial<Handlers>;
 };

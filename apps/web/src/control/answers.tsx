@@ -1,20 +1,8 @@
 /** A person's quickest answers of late, to judge whether they were read. */
 import { useQuery } from "@tanstack/react-query";
 import { asking } from "../api.ts";
+import { AsSeen } from "../task/as-seen.tsx";
 import { Dialog, Empty, Loaded, when } from "../design/components.tsx";
-
-/** The words of a task's input, whatever its shape. */
-function words(value: unknown): string {
-  if (typeof value === "string") return value;
-  if (Array.isArray(value)) return value.map(words).filter(Boolean).join(" / ");
-  if (value && typeof value === "object")
-    return Object.entries(value)
-      .filter(([key]) => key !== "sample" && key !== "id")
-      .map(([, v]) => words(v))
-      .filter(Boolean)
-      .join(" / ");
-  return "";
-}
 
 export function AnswersDialog({
   who,
@@ -37,8 +25,7 @@ export function AnswersDialog({
                     {a.title}, {when(a.at)}
                   </span>
                 </span>
-                <span className="clamp quiet">{words(a.input)}</span>
-                <code>{JSON.stringify(a.value)}</code>
+                <AsSeen {...a} />
               </li>
             ))}
           </ul>

@@ -2,6 +2,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import {
+  forLeads,
   type Webhook,
   type WebhookDelivery,
   type WebhookEvent,
@@ -20,19 +21,23 @@ export function WebhooksPage() {
   const shown = chosen ?? hooks.data?.[0]?.id;
   return (
     <main>
-      <h1>Webhooks</h1>
+      <h1>Webhooks and mail</h1>
       <p className="quiet">
-        Tiller tells your programs what happens, signed, and tries again for a day and a half. How
-        to check a signature is in docs/data.md; the whole API is at{" "}
+        Tiller tells your programs what happens, signed, and your people by mail, and tries again
+        for a day and a half. How to check a signature is in docs/data.md; the whole API is at{" "}
         <a href="/api/docs">/api/docs</a>.
       </p>
-      <Loaded query={hooks} empty={<Empty title="No webhooks yet">Add the first one below.</Empty>}>
+      <Loaded
+        query={hooks}
+        empty={<Empty title="Nobody is told yet">Add the first one below.</Empty>}
+      >
         {(data) =>
           data.map((w) => (
             <Hook key={w.id} hook={w} open={w.id === shown} choose={() => setChosen(w.id)} />
           ))
         }
       </Loaded>
+      <NewMail />
       <NewHook />
     </main>
   );
@@ -45,7 +50,7 @@ function Hook({ hook, open, choose }: { hook: Webhook; open: boolean; choose: ()
     onSuccess: () => client.invalidateQueries({ queryKey: keyOf("listWebhooks") }),
   });
   return (
-    <Card title={hook.url}>
+    <Card title={hook.url.replace(/^mailto:/, "")}>
       <div className="row spread">
         <p className="quiet small">
           {hook.events.join(", ")}
@@ -150,6 +155,94 @@ const WhatHappened = ({ delivery }: { delivery: WebhookDelivery }) => (
   </details>
 );
 
+/** Each event in words. */
+const eventNames: Record<WebhookEvent, string> = {
+  "answer.created": "an answer was given",
+  "answer.undone": "an answer was taken back",
+  "batch.completed": "work is complete",
+  "experiment.ended": "an experiment has ended",
+  "checkpoint.saved": "a checkpoint was saved",
+  "concern.raised": "a rater raised a concern",
+  "task.referred": "a task was skipped for a researcher to decide",
+  "thread.waiting": "a rater waits for an answer",
+};
+const Events = (p: {
+  all: readonly WebhookEvent[];
+  chosen: readonly WebhookEvent[];
+  choose: (events: readonly WebhookEvent[]) => void;
+}) => (
+  <fieldset>
+    <legend>Events</legend>
+    {p.all.map((event) => (
+      <label key={event} className="check">
+        <input
+          type="checkbox"
+          checked={p.chosen.includes(event)}
+          onChange={(e) =>
+            p.choose(e.target.checked ? [...p.chosen, event] : p.chosen.filter((x) => x !== event))
+          }
+        />
+        {eventNames[event]} <span className="quiet small">{event}</span>
+      </label>
+    ))}
+  </fieldset>
+);
+
+/** What waits for those who run the work, by mail. */
+function NewMail() {
+  const client = useQueryClient();
+  const settings = useQuery(asking("mailSettings"));
+  const [address, setAddress] = useState("");
+  const [events, setEvents] = useState<readonly WebhookEvent[]>(forLeads);
+  const add = useMutation({
+    mutationFn: () =>
+      api.createWebhook({ body: { url: `mailto:${address.trim()}`, events: [...events] } }),
+    onSuccess: () => {
+      setAddress("");
+      return client.invalidateQueries({ queryKey: keyOf("listWebhooks") });
+    },
+  });
+  return (
+    <Card title="Tell somebody by mail">
+      {settings.data?.from === null ? (
+        <p className="quiet">
+          This server sends no mail. Start it with{" "}
+          <code>--smtp smtp://user:password@host:587 --mail-from tiller@example.org</code> (or
+          TILLER_SMTP and TILLER_MAIL_FROM), and this page takes addresses.
+        </p>
+      ) : (
+        <form
+          className="data-form"
+          onSubmit={(e) => {
+            e.preventDefault();
+            add.mutate();
+          }}
+        >
+          <label>
+            Mail address
+            <input
+              type="email"
+              required
+              placeholder="lead@example.org"
+              value={address}
+              onChange={(e) => setAddress(e.target.value)}
+            />
+          </label>
+          <Events all={forLeads} chosen={events} choose={setEvents} />
+          <button
+            type="submit"
+            className="button primary"
+            disabled={add.isPending || !events.length}
+          >
+            Add
+          </button>
+        </form>
+      )}
+      {add.error && <Failed error={add.error} />}
+    </Card>
+  );
+}
+
 function NewHook() {
   const client = useQueryClient();
   const [url, setUrl] = useState("");
@@ -180,23 +273,7 @@ function NewHook() {
             onChange={(e) => setUrl(e.target.value)}
           />
         </label>
-        <fieldset>
-          <legend>Events</legend>
-          {webhookEvents.map((event) => (
-            <label key={event} className="check">
-              <input
-                type="checkbox"
-                checked={events.includes(event)}
-                onChange={(e) =>
-                  setEvents(
-                    e.target.checked ? [...events, event] : events.filter((x) => x !== event),
-                  )
-                }
-              />
-              {event}
-            </label>
-          ))}
-        </fieldset>
+        <Events all={webhookEvents} chosen={events} choose={setEvents} />
         <button type="submit" className="button primary" disabled={add.isPending || !events.length}>
           Add
         </button>

@@ -22,6 +22,7 @@ import type { Time } from "./active-time.ts";
 import { NothingHere } from "../join/nothing.tsx";
 import { ConcernDialog, GuidelinesDialog, SkipDialog } from "./dialogs.tsx";
 import { BEGUN_SECONDS, draftShelf, type InHand } from "./draft.ts";
+import { NewFeedback, useFreshFeedback } from "./feedback.tsx";
 import { Foot } from "./foot.tsx";
 import { type Outcome, outboxOf, type Outgoing } from "./outbox.ts";
 import { claim, letGo, useQueue } from "./queue.ts";
@@ -109,12 +110,14 @@ function DeskOf({ me }: { me: Me }) {
     },
   });
   const current = queue.items[0];
+  const fresh = useFreshFeedback(current?.lease.lease);
   const writing = current !== undefined && beginsByWriting(current.lease.view);
   /** An answer has arrived, or never will. */
   const ended = useRef<(o: Outgoing, what: Outcome) => void>(() => {});
   ended.current = (o, what) => {
     const lease = o.lease.lease;
-    void client.invalidateQueries({ queryKey: keyOf("progress") });
+    for (const name of ["progress", "notices", "ownAnswers"] as const)
+      void client.invalidateQueries({ queryKey: keyOf(name) });
     const { activeSeconds, idleSeconds } = o;
     const restored = { value: o.value, activeSeconds, idleSeconds };
     const again = { lease: o.lease, beside: o.beside, restored };
@@ -209,7 +212,7 @@ function DeskOf({ me }: { me: Me }) {
     const target = e.target as HTMLElement;
     // the form may just have taken the focus into its box: the letter is the first of a word
     const typing = typingIn(target) ?? typingIn(document.activeElement);
-    if (dialog || typing || target.closest("[role=dialog]") || e.defaultPrevented) return;
+    if (fresh || dialog || typing || target.closest("[role=dialog]") || e.defaultPrevented) return;
     if (writing && !target.closest("[data-task-form]")) return; // only who has left the box by Esc commands
     if (e.ctrlKey || e.metaKey || e.altKey || e.repeat || !keys[e.key]) return;
     e.preventDefault();
@@ -236,7 +239,7 @@ function DeskOf({ me }: { me: Me }) {
       </p>
       <div className="row spread">
         <h1 ref={heading} tabIndex={-1}>
-          {current?.lease.title ?? "Desk"}
+          {fresh ? "Desk" : (current?.lease.title ?? "Desk")}
         </h1>
         <div className="row actions">
           {undo && (
@@ -244,7 +247,7 @@ function DeskOf({ me }: { me: Me }) {
               Undo <Kbd>u</Kbd>
             </button>
           )}
-          {current && (
+          {current && !fresh && (
             <>
               <Action keyName="g" open={() => setDialog("guide")}>
                 Guidelines
@@ -267,7 +270,9 @@ function DeskOf({ me }: { me: Me }) {
           acts={[...(n.act ? [n.act] : []), { name: "Dismiss", run: () => untell(n.id) }]}
         />
       ))}
-      {current ? (
+      {fresh ? (
+        <NewFeedback from={fresh} />
+      ) : current ? (
         <Work
           key={`${current.lease.lease} ${current.times ?? 0}`}
           item={current}

@@ -6,7 +6,7 @@ import { Dialog } from "../design/components.tsx";
 import { Markdown } from "../design/markdown.tsx";
 import type { Time } from "./active-time.ts";
 
-const reasonNames: Record<SkipReason, string> = {
+export const reasonNames: Record<SkipReason, string> = {
   unreadable: "I cannot read it, or something is broken",
   "cannot-decide": "I cannot decide",
   upsetting: "It is upsetting",

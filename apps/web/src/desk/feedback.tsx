@@ -1,159 +1,185 @@
-/** What researchers wrote to this person about their answers, where they decided otherwise, and the person's replies. */
+/** What was written to this person about their answers, where a researcher decided otherwise, and the person's replies. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
-import { movesOf, type Thread, type ThreadAction, type ThreadState } from "@tiller/schema";
-import { api, asking, keyOf, type Reply } from "../api.ts";
-import { Badge, Card, Loaded, when } from "../design/components.tsx";
+import { useEffect, useRef, useState } from "react";
+import type { DeskFeedback } from "@tiller/schema";
+import { api, asking, keyOf } from "../api.ts";
+import { Badge, Card, Empty, Failed, Loaded, when } from "../design/components.tsx";
+import { ThreadView } from "../quality/threads.tsx";
+import { useNotices } from "../shell/notices.tsx";
+import { answerInWords, AsSeen } from "../task/as-seen.tsx";
 
-const states: Record<ThreadState, { name: string; tone?: "good" | "warn" }> = {
-  open: { name: "open", tone: "warn" },
-  replied: { name: "replied", tone: "warn" },
-  resolved: { name: "resolved", tone: "good" },
-  upheld: { name: "you were right", tone: "good" },
-  declined: { name: "stays as it was" },
-  withdrawn: { name: "withdrawn" },
-};
+/** What this person has not seen: by when they last looked. */
+const isNew = (at: string, { seenAt }: DeskFeedback) =>
+  seenAt === null || Date.parse(at) > Date.parse(seenAt);
+const newThreads = (f: DeskFeedback) =>
+  f.threads.filter((t) => t.messages.some((m) => m.staff && isNew(m.at, f)));
+const newSettled = (f: DeskFeedback) => f.settled.filter((s) => isNew(s.at, f));
 
-export function FeedbackCard() {
-  const feedback = useQuery(asking("listFeedback"));
-  return (
-    <Card title="Feedback on my answers">
-      <Loaded query={feedback}>
-        {(data) =>
-          data.threads.length + data.settled.length === 0 ? (
-            <p className="quiet">
-              None yet. What researchers write about your answers appears here.
-            </p>
-          ) : (
-            <ul className="threads">
-              {data.threads.map((t) => (
-                <ThreadRow key={t.id} thread={t} />
-              ))}
-              {data.settled
-                .filter((s) => !data.threads.some((t) => t.answer === s.answer))
-                .map((s) => (
-                  <SettledRow key={s.answer} settled={s} />
-                ))}
-            </ul>
-          )
-        }
-      </Loaded>
-    </Card>
-  );
-}
-
-/** Sends, then shows what came of it. */
-function useSend<T>(send: (sent: T) => Promise<unknown>) {
+/** Says that it was read; what comes later is new again. */
+function useSeen() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: send,
-    onSuccess: () => client.invalidateQueries({ queryKey: keyOf("listFeedback") }),
+    mutationFn: (until: string) => api.seeFeedback({ body: { until } }),
+    onSuccess: () => client.invalidateQueries({ queryKey: keyOf("notices") }),
   });
 }
 
-function ThreadRow({ thread: t }: { thread: Thread }) {
-  const [text, setText] = useState("");
-  const send = useSend((body: { action: ThreadAction; text: string }) =>
-    api.answerFeedback({ id: t.id, body }),
+export function FeedbackPage() {
+  const mine = useQuery({ ...asking("listFeedback"), refetchInterval: 30_000 });
+  // as it was when the page was opened: what is new stays marked while one reads
+  const [first, keepFirst] = useState<DeskFeedback>();
+  if (mine.data && !first) keepFirst(mine.data);
+  const { mutate: see } = useSeen();
+  const at = mine.data?.at;
+  useEffect(() => {
+    if (at) see(at);
+  }, [at, see]);
+  const fresh = new Set(
+    first ? [...newThreads(first).map((t) => t.id), ...newSettled(first).map((s) => s.answer)] : [],
   );
-  const moves = movesOf(t, "rater");
-  const { name, tone } = states[t.state];
   return (
-    <li>
-      <div className="row spread">
-        <b>{t.title}</b>
-        <Badge {...(tone ? { tone } : {})}>{name}</Badge>
-      </div>
-      {t.messages.map((m) => (
-        <div key={m.seq} className={m.staff ? "reply" : ""}>
-          {m.text && <p className="words">{m.text}</p>}
-          <p className="quiet small">
-            {m.staff ? m.by : "you"} · {when(m.at)}
-          </p>
-        </div>
-      ))}
-      {moves.length > 0 && (
-        <form
-          className="stack tight"
-          onSubmit={(e) => {
-            e.preventDefault();
-            if (text.trim())
-              send.mutate({ action: moves[0]!.action, text }, { onSuccess: () => setText("") });
-          }}
-        >
-          <textarea
-            rows={2}
-            aria-label={`Your reply to “${t.title}”`}
-            value={text}
-            onChange={(e) => setText(e.target.value)}
-          />
-          <div className="row">
-            {moves.map((m) => (
-              <button
-                key={m.action}
-                type="button"
-                className="button"
-                disabled={send.isPending || (m.action === "reply" && !text.trim())}
-                onClick={() =>
-                  send.mutate({ action: m.action, text }, { onSuccess: () => setText("") })
-                }
-              >
-                {m.label}
-              </button>
-            ))}
-          </div>
-        </form>
-      )}
-      <Trouble error={send.error} />
-    </li>
+    <main>
+      <h1>Feedback</h1>
+      <Loaded query={mine}>
+        {(data) =>
+          data.threads.length + data.settled.length === 0 ? (
+            <Empty title="No feedback yet">
+              Words from the work lead appear here, and tasks that a researcher judged otherwise
+              than you.
+            </Empty>
+          ) : (
+            <>
+              {data.threads.map((t) => (
+                <ThreadView key={t.id} thread={t} as="rater" isNew={fresh.has(t.id)} />
+              ))}
+              {data.settled.map((s) => (
+                <Settled
+                  key={s.answer}
+                  s={s}
+                  isNew={fresh.has(s.answer)}
+                  disputed={data.threads.some((t) => t.answer === s.answer)}
+                />
+              ))}
+            </>
+          )
+        }
+      </Loaded>
+    </main>
   );
 }
 
-function SettledRow({ settled: s }: { settled: Reply<"listFeedback">["settled"][number] }) {
-  const [text, setText] = useState("");
-  const send = useSend((body: { answer: string; title: string; text: string }) =>
-    api.giveFeedback({ body }),
-  );
+/**
+ * New feedback, when it is time to read it: before the next task, never in the middle of one. What comes while a task is
+ * shown waits until that task is done.
+ */
+export function useFreshFeedback(lease: string | undefined): DeskFeedback | undefined {
+  const notices = useNotices();
+  const waits = (notices.data?.feedback ?? 0) > 0;
+  const feedback = useQuery({ ...asking("listFeedback"), enabled: waits });
+  const shown = useRef<string>(undefined); // the task that was there before any feedback
+  useEffect(() => {
+    if (notices.data && !waits) shown.current = lease;
+  }, [notices.data, waits, lease]);
+  const between = lease === undefined || shown.current !== lease;
+  const found = feedback.data;
+  return waits && between && found && newThreads(found).length + newSettled(found).length > 0
+    ? found
+    : undefined;
+}
+
+/** Between two tasks: what is new, before the next one. */
+export function NewFeedback({ from }: { from: DeskFeedback }) {
+  const see = useSeen();
   return (
-    <li>
+    <section className="stack" aria-labelledby="new-feedback">
       <div className="row spread">
-        <b>{s.title}</b>
-        <span className="quiet small">{when(s.at)}</span>
-      </div>
-      <p className="words">
-        You said <code>{JSON.stringify(s.said)}</code>. A researcher decided{" "}
-        <code>{JSON.stringify(s.decided)}</code>.
-      </p>
-      {s.reason && <p className="words reply">{s.reason}</p>}
-      <details>
-        <summary>I see it differently</summary>
-        <form
-          className="stack tight"
-          onSubmit={(e) => {
-            e.preventDefault();
-            send.mutate({ answer: s.answer, title: s.title, text });
-          }}
+        <h2 id="new-feedback">New feedback on your answers</h2>
+        <button
+          className="button primary"
+          disabled={see.isPending}
+          onClick={() => see.mutate(from.at)}
         >
-          <textarea
-            rows={3}
-            aria-label="Why your answer was right"
-            value={text}
-            onChange={(e) => setText(e.target.value)}
-          />
-          <div className="row">
-            <button className="button" type="submit" disabled={send.isPending || !text.trim()}>
-              Ask for a second look
-            </button>
-          </div>
-        </form>
-      </details>
-      <Trouble error={send.error} />
-    </li>
+          I have read it: next task
+        </button>
+      </div>
+      {see.error && <Failed error={see.error} />}
+      {newThreads(from).map((t) => (
+        <ThreadView key={t.id} thread={t} as="rater" />
+      ))}
+      {newSettled(from).map((s) => (
+        <Settled key={s.answer} s={s} disputed={from.threads.some((t) => t.answer === s.answer)} />
+      ))}
+    </section>
   );
 }
-const Trouble = ({ error }: { error: Error | null }) =>
-  error && (
-    <p role="alert" className="over">
-      {error.message}
-    </p>
+
+function Settled({
+  s,
+  disputed,
+  isNew: marked = false,
+}: {
+  s: DeskFeedback["settled"][number];
+  disputed: boolean;
+  isNew?: boolean;
+}) {
+  const client = useQueryClient();
+  const [open, setOpen] = useState(false);
+  const [text, setText] = useState("");
+  const dispute = useMutation({
+    mutationFn: () =>
+      api.giveFeedback({
+        body: { answer: s.answer, title: `${s.title}: I see it otherwise`.slice(0, 200), text },
+      }),
+    onSuccess: () => client.invalidateQueries({ queryKey: keyOf("listFeedback") }),
+  });
+  const words = (value: unknown) => answerInWords(s.view, s.input, value);
+  return (
+    <Card
+      title={s.title}
+      aside={
+        <span className="row">
+          {marked && <Badge tone="warn">new</Badge>}
+          <span className="quiet small">{when(s.at)}</span>
+        </span>
+      }
+    >
+      <p>
+        You said <b>{words(s.said)}</b>. A researcher says <b>{words(s.decided)}</b>: {s.reason}
+      </p>
+      <details>
+        <summary>The task and your answer</summary>
+        <AsSeen {...s} value={s.said} />
+      </details>
+      {!disputed &&
+        (open ? (
+          <form
+            className="form"
+            onSubmit={(e) => {
+              e.preventDefault();
+              dispute.mutate();
+            }}
+          >
+            <label>
+              Why you see it otherwise
+              <textarea required rows={3} value={text} onChange={(e) => setText(e.target.value)} />
+            </label>
+            {dispute.error && <Failed error={dispute.error} />}
+            <div className="row">
+              <button className="button primary" disabled={!text.trim() || dispute.isPending}>
+                Send
+              </button>
+              <button type="button" className="button plain" onClick={() => setOpen(false)}>
+                Cancel
+              </button>
+            </div>
+          </form>
+        ) : (
+          <div>
+            <button className="button" onClick={() => setOpen(true)}>
+              I disagree
+            </button>
+          </div>
+        ))}
+    </Card>
   );
+}

@@ -2,9 +2,11 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import type { Referral, SettleReferral } from "@tiller/schema";
+import { own, type Referral, type SettleReferral } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
 import { Card, Empty, Missing, when } from "../design/components.tsx";
+import { AsSeen } from "../task/as-seen.tsx";
+import { reasonNames } from "./dialogs.tsx";
 import { ConcernThread } from "./me.tsx";
 import "./desk.css";
 
@@ -44,6 +46,10 @@ export function InboxPage() {
             {concerns.map((c) => (
               <ConcernThread key={c.id} concern={{ ...c, title: `${c.title} · ${c.pseudonym}` }}>
                 {c.reply === null && <ReplyForm id={c.id} />}
+                <details open={c.reply === null}>
+                  <summary>The task as {c.pseudonym} saw it</summary>
+                  <AsSeen {...c} />
+                </details>
               </ConcernThread>
             ))}
           </ul>
@@ -74,10 +80,11 @@ function ReferralRow({ referral: r }: { referral: Referral }) {
       <span className="quiet small">
         {r.title} · {r.pseudonym} · {when(r.at)}
       </span>
-      <p>
-        <code>{r.task}</code>: {r.reason}
+      <p className="words">
+        <b>{own(reasonNames, r.reason) ?? r.reason}</b>
+        {r.comment && `: ${r.comment}`}
       </p>
-      {r.comment && <p className="words">{r.comment}</p>}
+      <AsSeen {...r} />
       <div className="row">
         {(["take", "others", "drop"] as const).map((act) => (
           <button

@@ -16,7 +16,7 @@ import {
   Stat,
   when,
 } from "../design/components.tsx";
-import { FeedbackCard } from "./feedback.tsx";
+import { OwnAnswers } from "./own-answers.tsx";
 import "./desk.css";
 
 type Day = OwnWork["days"][number];
@@ -48,7 +48,9 @@ export function MyWork() {
         }
       </Loaded>
       <PayCard />
-      <FeedbackCard />
+      <Card title="My answers">
+        <OwnAnswers />
+      </Card>
       <Card title="My concerns">
         <Loaded query={concerns}>{(data) => <Concerns concerns={data} />}</Loaded>
       </Card>

@@ -350,6 +350,9 @@ function Invitations({ me }: { me: Me }) {
   );
 }
 
+const onlyHere = (link: string) =>
+  /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(link).hostname);
+
 function InviteDialog({ me, close }: { me: Me; close: () => void }) {
   const client = useQueryClient();
   const [role, setRole] = useState<Role>("rater");
@@ -370,6 +373,13 @@ function InviteDialog({ me, close }: { me: Me; close: () => void }) {
         <div className="form">
           <p>Send this link. It works once, and is shown only now.</p>
           <output className="once">{invite.data.link}</output>
+          {onlyHere(invite.data.link) && (
+            <p className="quiet small">
+              This address works on this machine alone. For others, start the server with{" "}
+              <code>--host 0.0.0.0</code> and open it by this machine’s name, or with{" "}
+              <code>--public-url https://…</code>.
+            </p>
+          )}
           <div className="actions">
             <button
               className="button"

@@ -2,10 +2,11 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Decide, type Disagreement } from "@tiller/schema";
-import { at, put } from "@tiller/task";
+import { at, inWords, put } from "@tiller/task";
 import { api, asking, keyOf } from "../api.ts";
 import { Badge, Empty, Failed, Missing } from "../design/components.tsx";
-import { InputTexts, Page, PopulationLine, asked, short, useWhich, type Which } from "./parts.tsx";
+import { answerInWords, AsSeen } from "../task/as-seen.tsx";
+import { Page, PopulationLine, asked, useWhich, type Which } from "./parts.tsx";
 
 const PAGE = 10;
 
@@ -99,9 +100,10 @@ function Item({
   field: string;
 }) {
   const [settling, settle] = useState(false);
+  const words = (value: unknown) => answerInWords(d.view, d.input, value);
   return (
     <article className="card stack disagreement">
-      <InputTexts input={d.input} />
+      <AsSeen view={d.view} input={d.input} swap={false} shown={null} />
       <div className="voices">
         {d.said.map((s) => (
           <div key={s.answer} className={s.staff ? "staff" : ""}>
@@ -111,14 +113,18 @@ function Item({
             </span>
             <br />
             <span style={{ fontWeight: highlight?.has(s.person) ? 650 : 450 }}>
-              {short(s.value)}
+              {words(s.value)}
             </span>
+            <details>
+              <summary className="small">as {s.by} saw it</summary>
+              <AsSeen {...s} view={d.view} input={d.input} />
+            </details>
           </div>
         ))}
       </div>
       {d.decision ? (
         <p>
-          <Badge tone="good">settled: {short(d.decision.value)}</Badge>{" "}
+          <Badge tone="good">settled: {words(d.decision.value)}</Badge>{" "}
           <span className="quiet">
             {d.decision.by}: {d.decision.reason}
           </span>
@@ -139,7 +145,10 @@ function Item({
 /** One of the values that were given, why, and whether it becomes gold. */
 function Settle({ d, field, done }: { d: Disagreement; field: string; done: () => void }) {
   const client = useQueryClient();
-  const key = (v: unknown) => short(at(v, field));
+  const key = (v: unknown) =>
+    d.view
+      ? inWords(d.view, d.input, field, at(v, field))
+      : answerInWords(null, d.input, at(v, field));
   const options = [...new Set(d.said.map((s) => key(s.value)))];
   const [choice, choose] = useState(options[0] ?? "");
   const [reason, setReason] = useState("");

@@ -5,8 +5,9 @@ import { type Gold, wilson } from "@tiller/schema";
 import { kindOfField } from "@tiller/task";
 import { api, asking, keyOf } from "../api.ts";
 import { Badge, Empty, Failed, Loaded, Missing, when, Scroll } from "../design/components.tsx";
+import { InputTexts } from "../task/as-seen.tsx";
 import { ItemForm, type KnownAnswer } from "./item-form.tsx";
-import { Estimate, InputTexts, Page, short } from "./parts.tsx";
+import { Estimate, Page, short } from "./parts.tsx";
 
 export function GoldPage() {
   const list = useQuery(asking("listGold"));

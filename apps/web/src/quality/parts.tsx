@@ -284,29 +284,3 @@ export function short(value: unknown): string {
     ? short(entries[0]![1])
     : entries.map(([key, v]) => `${key} ${short(v)}`).join(", ");
 }
-/** The texts of a task's input, labelled by their keys. */
-export function InputTexts({ input }: { input: unknown }) {
-  const texts: [string, string][] = [];
-  const walk = (v: unknown, at: string) => {
-    if (typeof v === "string") texts.push([at, v]);
-    else if (typeof v === "object" && v !== null) {
-      // what stands by itself comes before what is compared
-      const plain = (x: unknown) => (typeof x === "string" ? 0 : 1);
-      for (const [key, inner] of Object.entries(v).toSorted((a, b) => plain(a[1]) - plain(b[1])))
-        walk(inner, at ? `${at}.${key}` : key);
-    }
-  };
-  walk(input, "");
-  return (
-    <>
-      {texts
-        .filter(([at]) => !/(^|\.)(sample|id)$/.test(at))
-        .map(([at, text]) => (
-          <div key={at} className="clip">
-            <span className="quiet small">{at.replace(/\.text$/, "")}</span>
-            <p style={{ whiteSpace: "pre-wrap" }}>{text.trim()}</p>
-          </div>
-        ))}
-    </>
-  );
-}

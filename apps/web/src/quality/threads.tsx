@@ -1,16 +1,17 @@
-/** Notes, feedback and disputes: a list, a thread, the buttons that its state allows; and the rater's side of it. */
+/** Notes, feedback and disputes: a list, a thread, the buttons that its state allows. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import {
-  type DeskFeedback,
   movesOf,
   type OpenThread,
   type Thread,
   type ThreadAction,
+  type ThreadState,
 } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
-import { Badge, Card, Empty, Failed, Loaded, when } from "../design/components.tsx";
-import { InputTexts, Page, short } from "./parts.tsx";
+import { Badge, Empty, Failed, Loaded, when } from "../design/components.tsx";
+import { LookAtAnswer } from "../task/as-seen.tsx";
+import { Page } from "./parts.tsx";
 
 const tone = {
   open: "warn",
@@ -20,6 +21,15 @@ const tone = {
   declined: undefined,
   withdrawn: undefined,
 } as const;
+
+const stateNames: Record<ThreadState, string> = {
+  open: "open",
+  replied: "replied",
+  resolved: "resolved",
+  upheld: "the rater was right",
+  declined: "stays as it was",
+  withdrawn: "withdrawn",
+};
 
 export function ThreadsPage() {
   const [all, showAll] = useState(false);
@@ -51,7 +61,15 @@ export function ThreadsPage() {
 }
 
 /** A thread with what may be done with it; `as` says on whose side we are. */
-export function ThreadView({ thread: t, as }: { thread: Thread; as: "rater" | "staff" }) {
+export function ThreadView({
+  thread: t,
+  as,
+  isNew = false,
+}: {
+  thread: Thread;
+  as: "rater" | "staff";
+  isNew?: boolean;
+}) {
   const client = useQueryClient();
   const [text, setText] = useState("");
   const [expected, setExpected] = useState("");
@@ -90,9 +108,16 @@ export function ThreadView({ thread: t, as }: { thread: Thread; as: "rater" | "s
             {t.kind}
             {as === "staff" && t.pseudonym && ` about ${t.pseudonym}`}
           </span>
-          <Badge tone={tone[t.state]}>{t.state}</Badge>
+          {isNew && <Badge tone="warn">new</Badge>}
+          <Badge tone={tone[t.state]}>{stateNames[t.state]}</Badge>
         </span>
       </div>
+      {t.answer !== null && (
+        <LookAtAnswer
+          answer={t.answer}
+          label={as === "rater" ? "The task and your answer" : "The task and the answer"}
+        />
+      )}
       <ul className="thread-messages">
         {t.messages.map((m) => (
           <li key={m.seq} className={m.staff ? "staff" : ""}>
@@ -193,92 +218,5 @@ export function NewThread({
         </button>
       </div>
     </form>
-  );
-}
-
-/** The rater's side: what staff wrote, and where a researcher settled a task otherwise. */
-export function FeedbackPage() {
-  const mine = useQuery({
-    ...asking("listFeedback"),
-    refetchInterval: 30_000,
-  });
-  return (
-    <main>
-      <h1>Feedback</h1>
-      <Loaded query={mine}>
-        {(data) =>
-          data.threads.length + data.settled.length === 0 ? (
-            <Empty title="No feedback yet">
-              Words from the work lead appear here, and tasks that a researcher judged otherwise
-              than you.
-            </Empty>
-          ) : (
-            <>
-              {data.threads.map((t) => (
-                <ThreadView key={t.id} thread={t} as="rater" />
-              ))}
-              {data.settled.map((s) => (
-                <Settled
-                  key={s.answer}
-                  s={s}
-                  disputed={data.threads.some((t) => t.answer === s.answer)}
-                />
-              ))}
-            </>
-          )
-        }
-      </Loaded>
-    </main>
-  );
-}
-
-function Settled({ s, disputed }: { s: DeskFeedback["settled"][number]; disputed: boolean }) {
-  const client = useQueryClient();
-  const [open, setOpen] = useState(false);
-  const [text, setText] = useState("");
-  const dispute = useMutation({
-    mutationFn: () =>
-      api.giveFeedback({
-        body: { answer: s.answer, title: `${s.title}: I see it otherwise`.slice(0, 200), text },
-      }),
-    onSuccess: () => client.invalidateQueries({ queryKey: keyOf("listFeedback") }),
-  });
-  return (
-    <Card title={s.title} aside={<span className="quiet small">{when(s.at)}</span>}>
-      <InputTexts input={s.input} />
-      <p>
-        You said <b>{short(s.said)}</b>. A researcher says <b>{short(s.decided)}</b>: {s.reason}
-      </p>
-      {!disputed &&
-        (open ? (
-          <form
-            className="form"
-            onSubmit={(e) => {
-              e.preventDefault();
-              dispute.mutate();
-            }}
-          >
-            <label>
-              Why you see it otherwise
-              <textarea required rows={3} value={text} onChange={(e) => setText(e.target.value)} />
-            </label>
-            {dispute.error && <Failed error={dispute.error} />}
-            <div className="row">
-              <button className="button primary" disabled={!text.trim() || dispute.isPending}>
-                Send
-              </button>
-              <button type="button" className="button plain" onClick={() => setOpen(false)}>
-                Cancel
-              </button>
-            </div>
-          </form>
-        ) : (
-          <div>
-            <button className="button" onClick={() => setOpen(true)}>
-              I disagree
-            </button>
-          </div>
-        ))}
-    </Card>
   );
 }

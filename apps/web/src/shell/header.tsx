@@ -4,6 +4,7 @@ import { Link, useLocation } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
 import type { Me } from "@tiller/schema";
 import { Account } from "./account.tsx";
+import { Count } from "./notices.tsx";
 import { placeOf, type Section, sectionsFor } from "./sections.ts";
 import "./shell.css";
 
@@ -21,12 +22,15 @@ export function Header({ me }: { me: Me }) {
         </Link>
         <nav aria-label="Main">
           {sections.map((s) => (
-            <Link key={s.name} to={s.pages[0].to} className={current(s.name)} activeProps={none}>
-              {s.name}
+            <Link key={s.name} <Count of={s.pages.map((p) => p.to)} /> to={s.pages[0].to} className={current(s.name)} activeProps={none}>
+              {s.name} <Count of={s.pages.map((p) => p.to)} />
             </Link>
           ))}
         </nav>
-        <Menu label={place?.section.name ?? "Menu"}>
+        <Menu
+          label={place?.section.name ?? "Menu"}
+          waiting={<Count of={sections.flatMap((s) => s.pages.map((p) => p.to))} />}
+        >
           {(close) => <AllPages sections={sections} path={pathname} close={close} />}
         </Menu>
         <Account me={me} />
@@ -41,7 +45,7 @@ export function Header({ me }: { me: Me }) {
               activeProps={none}
               aria-current={p === place!.page ? "page" : undefined}
             >
-              {p.name}
+              {p.name} <Count of={[p.to]} />
             </Link>
           ))}
         </nav>
@@ -54,12 +58,20 @@ export function Header({ me }: { me: Me }) {
 const none = { className: "", "aria-current": undefined } as const;
 
 /** In place of the sections where they have no room. */
-function Menu({ label, children }: { label: string; children: (close: () => void) => ReactNode }) {
+function Menu({
+  label,
+  waiting,
+  children,
+}: {
+  label: string;
+  waiting: ReactNode;
+  children: (close: () => void) => ReactNode;
+}) {
   const [open, setOpen] = useState(false);
   return (
     <Popover.Root open={open} onOpenChange={setOpen}>
       <Popover.Trigger className="button all-pages">
-        <span aria-hidden="true">☰</span> {label}
+        <span aria-hidden="true">☰</span> {label} {waiting}
         <span className="sr">all pages</span>
       </Popover.Trigger>
       <Popover.Portal>
@@ -84,7 +96,7 @@ const AllPages = (p: { sections: readonly Section[]; path: string; close: () => 
             onClick={p.close}
             aria-current={p.path === page.to ? "page" : undefined}
           >
-            {page.name}
+            {page.name} <Count of={[page.to]} />
           </Link>
         ))}
       </div>

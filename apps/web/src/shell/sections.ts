@@ -29,7 +29,7 @@ const experiments = {
     { name: "Models", to: "/studio/checkpoints" },
     { name: "Playground", to: "/playground" },
     { name: "Triggers", to: "/studio/triggers" },
-    { name: "Webhooks", to: "/studio/webhooks" },
+    { name: "Webhooks and mail", to: "/studio/webhooks" },
     { name: "Import", to: "/studio/import" },
   ],
 } as const satisfies Section;

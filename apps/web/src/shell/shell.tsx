@@ -10,6 +10,7 @@ import { Failed, Loading, WayOn } from "../design/components.tsx";
 import { SignIn } from "../people/sign-in.tsx";
 import { ConnectionBar } from "./connection.tsx";
 import { Header } from "./header.tsx";
+import { useNoticeEvents } from "./notices.tsx";
 import { isForOthers, titleOf } from "./sections.ts";
 
 export const useMe = () => useQuery({ ...asking("me"), retry: false });
@@ -42,6 +43,7 @@ function Pages({ me }: { me: Me }) {
   const { pathname } = useLocation();
   useTitle(pathname, me);
   useEffect(() => openedBy(me.id), [me.id]);
+  useNoticeEvents(me);
   return (
     <>
       <ConnectionBar me={me} />

@@ -75,6 +75,8 @@ export interface TaskFormProps {
   readonly disabled?: boolean;
   /** it is a part of a larger form: it has no button of its own */
   readonly bare?: boolean;
+  /** to be read alone: there is nothing to send, and all that was asked is open */
+  readonly readOnly?: boolean;
 }
 
 const clock = (): number => performance.now();
@@ -90,7 +92,8 @@ const isRemark = (view: View, f: Field | undefined): boolean =>
 const isProse = (view: View, f: Field | undefined): boolean =>
   f?.kind === "text" && !isRemark(view, f);
 
-export function TaskForm({ problems = [], disabled = false, bare = false, ...p }: TaskFormProps) {
+export function TaskForm({ problems = [], readOnly = false, bare = false, ...p }: TaskFormProps) {
+  const disabled = readOnly || p.disabled === true;
   const { view, input } = p;
   const id = useId();
   const form = useRef<HTMLDivElement>(null);
@@ -102,7 +105,7 @@ export function TaskForm({ problems = [], disabled = false, bare = false, ...p }
   const [tried, setTried] = useState(false);
 
   const revealed = (p.value["revealed"] ?? []) as readonly number[];
-  const step = revealed.length;
+  const step = readOnly ? Infinity : revealed.length;
   const last = step >= revealsOf(view);
   const asked = view.ask.filter((f) => (f.step ?? 0) <= step);
   const open = asked.filter((f) => (f.step ?? 0) === step || revealsOf(view) === 0);
@@ -203,7 +206,7 @@ export function TaskForm({ problems = [], disabled = false, bare = false, ...p }
     seen.current = step;
     goTo(asked.findIndex((f) => (f.step ?? 0) === step));
   });
-  const intoBox = !disabled && beginsByWriting(view);
+  const intoBox = !disabled && !bare && beginsByWriting(view);
   useLayoutEffect(() => {
     if (intoBox && byKeyboard())
       form.current?.querySelector<HTMLElement>("[data-focus]")?.focus({ preventScroll: true });
@@ -278,7 +281,7 @@ export function TaskForm({ problems = [], disabled = false, bare = false, ...p }
               </ul>
             </div>
           )}
-          {!quick && !bare && (
+          {!quick && !bare && !readOnly && (
             <div className="row">
               <button type="button" className="button primary" disabled={disabled} onClick={submit}>
                 {last ? "Submit" : "Continue"}{" "}
