@@ -271,6 +271,14 @@ test("links and cookies are https where a trusted proxy says so, and nobody else
   expect(await invited({ "x-forwarded-host": "evil/path?x" })).toMatch(
     /^https:\/\/127\.0\.0\.1:7070\//,
   );
+  // told how people reach it, it is this for everybody, and for pages of that address
+  process.env["TILLER_PUBLIC_URL"] = "https://public.example/";
+  expect(await invited()).toMatch(/^https:\/\/public\.example\/join\//);
+  const page = { ...headers, "x-forwarded-host": "inner", origin: "https://public.example" };
+  expect((await call("POST", "/api/desk/next", { token, headers: page, body: {} })).status).toBe(
+    200,
+  );
+  delete process.env["TILLER_PUBLIC_URL"];
   const cookie = `tiller_session=${token}`;
   const own = { ...headers, cookie, origin: "https://tiller.example" };
   const desk = await call("POST", "/api/desk/next", { headers: own, body: {} });
