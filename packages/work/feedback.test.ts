@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
 import {
   AnswerId,
   LeaseId,
@@ -155,7 +156,9 @@ test("what waits is counted: for staff what nobody answered, for a rater what is
   expect((await count(lead)).threads).toBe(before.threads); // the rater is to speak
   await actOnThread(store.db, rater, thread.id, { action: "reply", text: "why?" });
   expect((await count(lead)).threads).toBe(before.threads + 1);
-  const task = await store.db.value(sql`select task from answer where id = ${answer}`, TaskId);
+  const task = TaskId.parse(
+    await store.db.value(sql`select task from answer where id = ${answer}`, z.string()),
+  );
   await decide(store.db, lead.id, { task, value: { choice: "tie" }, reason: "even", gold: false });
   expect((await count(rater)).feedback).toBe(2);
   const seen = await deskFeedback(store.db, rater);

@@ -1,7 +1,7 @@
 /** The desk's dialogs: skip with a reason and a stated fate, flag a concern, guidelines. */
 import { useState } from "react";
 import { type Lease, type SkipFate, skipFates, type SkipReason, skipReasons } from "@tiller/schema";
-import { api } from "../api.ts";
+import { api, ApiError } from "../api.ts";
 import { Dialog } from "../design/components.tsx";
 import { Markdown } from "../design/markdown.tsx";
 import type { Time } from "./active-time.ts";
@@ -31,7 +31,7 @@ function useSending(send: () => Promise<void>) {
     setBusy(true);
     setError(undefined);
     await send().catch((e: unknown) =>
-      setError(e instanceof TypeError ? "The server cannot be reached." : (e as Error).message),
+      setError(e instanceof ApiError ? e.message : "The server cannot be reached."),
     );
     setBusy(false);
   };

@@ -2,6 +2,7 @@
 import { Link } from "@tanstack/react-router";
 import { useSyncExternalStore } from "react";
 import type { DeskProgress } from "@tiller/schema";
+import { ApiError } from "../api.ts";
 import { duration, percent } from "../design/components.tsx";
 import type { Outbox } from "./outbox.ts";
 
@@ -21,7 +22,8 @@ export function Foot({
   const arrived = useSyncExternalStore(outbox.subscribe, outbox.arrived);
   const why = useSyncExternalStore(outbox.subscribe, outbox.trouble);
   const offline =
-    why ?? (trouble instanceof TypeError ? "The server cannot be reached." : undefined);
+    why ??
+    (trouble && !(trouble instanceof ApiError) ? "The server cannot be reached." : undefined);
   return (
     <footer className="row quiet small desk-foot" aria-label="Your progress">
       <span className="num">

@@ -22,7 +22,7 @@ export function Header({ me }: { me: Me }) {
         </Link>
         <nav aria-label="Main">
           {sections.map((s) => (
-            <Link key={s.name} <Count of={s.pages.map((p) => p.to)} /> to={s.pages[0].to} className={current(s.name)} activeProps={none}>
+            <Link key={s.name} to={s.pages[0].to} className={current(s.name)} activeProps={none}>
               {s.name} <Count of={s.pages.map((p) => p.to)} />
             </Link>
           ))}

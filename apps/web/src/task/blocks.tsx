@@ -11,7 +11,7 @@ export function BlockView({ block, input }: { block: Block; input: unknown }) {
     case "text": {
       const text = textAt(input, block.from);
       return (
-        <section className="block" aria-label={block.label}>
+        <div role="group" className="block" aria-label={block.label}>
           <Label text={block.label} />
           {block.format === "markdown" ? (
             <div className="read" data-testid={block.from}>
@@ -22,25 +22,25 @@ export function BlockView({ block, input }: { block: Block; input: unknown }) {
               {text}
             </p>
           )}
-        </section>
+        </div>
       );
     }
     case "note":
       return <Markdown text={block.text} />;
     case "list":
       return (
-        <section className="block" aria-label={block.label}>
+        <div role="group" className="block" aria-label={block.label}>
           <Label text={block.label} />
           <ol className="read listed" data-testid={block.from}>
             {listAt(input, block.from).map((item, i) => (
               <li key={i}>{textOf(item)}</li>
             ))}
           </ol>
-        </section>
+        </div>
       );
     case "turns":
       return (
-        <section className="block" aria-label={block.label}>
+        <div role="group" className="block" aria-label={block.label}>
           <Label text={block.label} />
           <ol className="turns" data-testid={block.from}>
             {listAt(input, block.from).map((turn, i) => (
@@ -50,7 +50,7 @@ export function BlockView({ block, input }: { block: Block; input: unknown }) {
               </li>
             ))}
           </ol>
-        </section>
+        </div>
       );
   }
 }

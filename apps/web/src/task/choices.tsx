@@ -198,14 +198,15 @@ export function PairField(p: FieldProps<FieldOf<"pair">>) {
       <div className="stack pairing">
         <div className="pair">
           {texts.map(([side, , name]) => (
-            <section
+            <div
+              role="group"
               key={side}
               className={`choice still ${chosen === side ? "chosen" : ""}`}
               aria-label={name}
             >
               <span className="read">{textAt(p.input, field[side]).trim()}</span>
               <span className="foot">{name}</span>
-            </section>
+            </div>
           ))}
         </div>
         <Scale

@@ -321,7 +321,8 @@ function Question(q: {
   children: ReactNode;
 }) {
   return (
-    <section
+    <div
+      role="group"
       className={`question ${q.active && q.letter ? "active" : ""}`}
       data-question={q.index}
       tabIndex={-1}
@@ -336,6 +337,6 @@ function Question(q: {
       </div>
       {q.field.help && <p className="quiet small">{q.field.help}</p>}
       {q.children}
-    </section>
+    </div>
   );
 }

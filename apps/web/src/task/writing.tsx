@@ -34,12 +34,12 @@ export function TextField(p: FieldProps<FieldOf<"text">>) {
         <p className={`small num ${over ? "over" : "quiet"}`}>{lengthInWords(limit, text)}</p>
       )}
       {original !== undefined && (
-        <section className="block" aria-label="Your changes">
+        <div role="group" className="block" aria-label="Your changes">
           <p className="quiet small">
             {text === original ? "Nothing changed yet" : "Your changes"}
           </p>
           {text !== original && <TextDiff before={original} after={text} />}
-        </section>
+        </div>
       )}
     </div>
   );
