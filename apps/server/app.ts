@@ -30,6 +30,7 @@ import { workRoutes } from "./routes/work.ts";
 import { pathWithoutSeat } from "./seats.ts";
 import { Limiter, securityHeaders } from "./security.ts";
 import { own } from "@tiller/schema";
+import { qualityDesk } from "@tiller/work/quality-thread.ts";
 
 const types: Record<string, string> = {
   html: "text/html; charset=utf-8",
@@ -83,6 +84,7 @@ export function createApp(d: Deps): Hono<Env> {
     c.header("cache-control", status === 200 ? "no-cache" : "no-store");
     return c.body(bytes, status);
   };
+  const figures = qualityDesk(d.store.config);
   const { link, handlers } = signInRoutes(d, limiter, page);
   app.route("/", link);
   app.route(
@@ -92,13 +94,13 @@ export function createApp(d: Deps): Hono<Env> {
       ...accountRoutes(d),
       ...peopleRoutes(d),
       ...payRoutes(d),
-      ...controlRoutes(d),
+      ...controlRoutes(d, figures),
       ...dataRoutes(d),
-      ...deskRoutes(d),
-      ...qualityRoutes(d),
+      ...deskRoutes(d, figures),
+      ...qualityRoutes(d, figures),
       ...workRoutes(d),
       ...joiningRoutes(d),
-      ...studioRoutes(d),
+      ...studioRoutes(d, figures),
       ...traceRoutes(d),
       ...experimentRoutes(d),
       ...modelRoutes(d),

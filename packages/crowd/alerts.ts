@@ -51,6 +51,8 @@ const late: Finder = ({ now, queues }) =>
     const high = q.completion?.high ?? Infinity;
     if (high <= left) return [];
     const rate = q.perHour ?? (Number.isFinite(mid) ? (open / mid) * HOUR : 0);
+    // nobody can say yet how fast it goes: no alarm at a start
+    if (q.perHour === null && q.done === 0 && left > HOUR) return [];
     const each = rate / Math.max(1, q.now || q.may);
     const more =
       each > 0
@@ -76,9 +78,9 @@ const nobody: Finder = ({ queues }) =>
     .filter((q) => q.may === 0 && q.paused === null)
     .map((q) => ({
       id: about("nobody", q),
-      level: "bad",
-      what: `Nobody may work on ${named(q)}; ${q.wanted - q.done} answers are missing.`,
-      remedy: "Move somebody there, or give somebody the qualification that it asks for.",
+      level: q.done === 0 ? "warn" : "bad",
+      what: `Nobody who was here in the last week may work on ${named(q)}; ${q.wanted - q.done} answers are missing.`,
+      remedy: "Invite somebody, move somebody there, or give the qualification that it asks for.",
       act: queueAct(q),
     }));
 
@@ -101,13 +103,31 @@ const tooFast: Finder = ({ people: all }) => {
   });
 };
 
+const percent = (x: number | null) => `${Math.round(100 * (x ?? 0))} %`;
+/** Why: the signs where there are any, and the reliability. */
+function carelessness(q: NonNullable<ControlPerson["quality"]>): string {
+  const sided = q.concerns.some((c) => c.startsWith("takes the "));
+  const said = [
+    ...(q.concerns.includes("too fast") && q.medianSeconds !== null
+      ? [`${q.medianSeconds.toFixed(1)} s an answer, ${percent(q.fast)} faster than can be read`]
+      : []),
+    ...(sided && q.sideBias !== null ? [`${percent(q.sideBias)} of choices on the left`] : []),
+    ...(q.reliability === null
+      ? []
+      : [
+          `reliability ${percent(q.reliability)} (${percent(q.reliabilityLow)} to ${percent(q.reliabilityHigh)})`,
+        ]),
+  ];
+  return said.join("; ");
+}
+
 const careless: Finder = ({ people: all }) =>
   all
     .filter((p) => p.quality?.flag === "careless" && !p.pausedAt)
     .map((p) => ({
       id: `careless ${p.person}`,
       level: "bad",
-      what: `${p.pseudonym} is right on ${Math.round(100 * (p.quality!.reliability ?? 0))} % of clear pairs (${Math.round(100 * (p.quality!.reliabilityLow ?? 0))} to ${Math.round(100 * (p.quality!.reliabilityHigh ?? 0))} %), near tossing a coin.`,
+      what: `${p.pseudonym} is careless: ${carelessness(p.quality!)}.`,
       remedy: "Look at their answers, talk to them, and pause them until then.",
       act: look(p),
     }));

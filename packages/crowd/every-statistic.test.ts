@@ -102,6 +102,9 @@ const table: Record<string, Record<string, string>> = {
     verdictOf: "verdict.test.ts",
     judge: "verdict.test.ts",
     concernsOf: "verdict.test.ts",
+    signsInWords: "verdict.test.ts, by raterRows",
+    tooFastToRead: "verdict.test.ts, by raterRows",
+    verdictWith: "verdict.test.ts, by raterRows",
     namesSide: "not a statistic: a word",
   },
   "../schema/numerics.ts": {

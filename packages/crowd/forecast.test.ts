@@ -113,7 +113,9 @@ test("a queue that is late says by how much, and how many more people end it in 
   expect(says({ deadline: inSeconds(-600) })[0]![1]).toBe(
     `${name} is past its deadline by 10 minutes; 120 answers are missing.`,
   );
-  expect(says({ may: 0 })[0]![1]).toBe(`Nobody may work on ${name}; 120 answers are missing.`);
+  expect(says({ may: 0 })[0]![1]).toBe(
+    `Nobody who was here in the last week may work on ${name}; 120 answers are missing.`,
+  );
   expect(says({ may: 0, paused: "holiday" })).toEqual([]);
 });
 
@@ -125,7 +127,7 @@ test("people far below the others' time, or with tasks left to run out, are name
       simulated: false,
       pausedAt: null,
       expiredLeases: 0,
-      quality: { answers: 25, medianSeconds, flag: "ok" },
+      quality: { answers: 25, medianSeconds, flag: "ok", concerns: [] },
       ...more,
     }) as unknown as ControlPerson;
   const people = [person("a", 10), person("b", 10), person("c", 12), person("d", 3.9)];
@@ -133,7 +135,13 @@ test("people far below the others' time, or with tasks left to run out, are name
   expect(ids(people)).toEqual(["fast d"]);
   expect(ids(people.slice(1))).toEqual([]); // three say too little
   expect(ids([...people, person("e", 11, { expiredLeases: 3 })])).toEqual(["fast d", "expired e"]);
-  const careless = { answers: 60, medianSeconds: 10, flag: "careless", reliability: 0.52 };
+  const careless = {
+    answers: 60,
+    medianSeconds: 10,
+    flag: "careless",
+    reliability: 0.52,
+    concerns: [],
+  };
   const found = alertsOf({
     now,
     queues: [],
@@ -145,5 +153,5 @@ test("people far below the others' time, or with tasks left to run out, are name
     ],
   });
   expect(found.map((a) => a.id)).toEqual(["careless f", "fast d"]);
-  expect(found[0]!.what).toContain("right on 52 % of clear pairs (40 to 61 %)");
+  expect(found[0]!.what).toContain("is careless: reliability 52 % (40 % to 61 %).");
 });

@@ -23,6 +23,8 @@ export interface Queues {
     readonly person: string;
     readonly lane: number;
     readonly place: number;
+    /** false: away, and nobody counts on them */
+    readonly here?: boolean;
   }[];
   /** what each did of each kind in the last seven days; `days`: on which they answered any */
   readonly worked: readonly {
@@ -60,7 +62,8 @@ function paceOf(worked: Queues["worked"]) {
  * Lets time run: everyone works in the first of their places that still has work, spread over its lanes by how much is
  * left there, until nothing moves any more.
  */
-export function forecast({ lanes, people, worked }: Queues): QueueForecast[] {
+export function forecast({ lanes, people: all, worked }: Queues): QueueForecast[] {
+  const people = all.filter((p) => p.here !== false);
   const pace = paceOf(worked);
   const left = new Map(lanes.map((l) => [l.lane, l.open]));
   const kind = new Map(lanes.map((l) => [l.lane, l.kind]));

@@ -1,10 +1,17 @@
 /** How each rater does: reliability and the verdict on it, agreement, side bias, speed; of any kinds of work at once. */
-import { type FieldAnswer, type Judgment, largest, type RaterRow, smallest } from "@tiller/schema";
-import { median } from "./statistics.ts";
-import { namesSide, judge } from "./verdict.ts";
+import {
+  type FieldAnswer,
+  type Judgment,
+  largest,
+  raterBounds,
+  type RaterRow,
+  smallest,
+} from "@tiller/schema";
+import { exactFraction, median } from "./statistics.ts";
+import { judge, namesSide, signsInWords, tooFastToRead, verdictWith } from "./verdict.ts";
 
 /** Fewer shared answers, or choices of a side, than this say nothing of agreement or of the side. */
-const FEW = 10;
+const FEW = raterBounds.named;
 
 /** One row a person, the busiest first. */
 export function raterRows(given: readonly FieldAnswer[]): RaterRow[] {
@@ -25,6 +32,10 @@ export function raterRows(given: readonly FieldAnswer[]): RaterRow[] {
       const times = answers.map((r) => Date.parse(r.at));
       const hours = (largest(times) - smallest(times)) / 3_600_000;
       const { reliability, verdict } = found.get(rater) ?? {};
+      const signs = {
+        left: sided.length ? exactFraction(left, sided.length) : null,
+        fast: exactFraction(answers.filter(tooFastToRead).length, answers.length),
+      };
       return {
         rater,
         pseudonym: mine[0]!.by,
@@ -38,7 +49,9 @@ export function raterRows(given: readonly FieldAnswer[]): RaterRow[] {
         reliabilityLow: reliability?.low ?? null,
         reliabilityHigh: reliability?.high ?? null,
         sideBias: sided.length >= FEW ? left / sided.length : null,
-        flag: verdict ?? "new",
+        fast: signs.fast.at,
+        flag: verdictWith(verdict ?? "new", signs, answers.length),
+        concerns: signsInWords(signs),
       };
     })
     .toSorted((a, b) => b.answers - a.answers);
@@ -55,6 +68,7 @@ export const flagRaters = (given: readonly Judgment[]): RaterRow[] =>
       classes: 2,
       label: choice,
       simulated: false,
+      characters: 0, // they say nothing of what there was to read
     })),
   );
 

@@ -164,7 +164,9 @@ export function study(given: QualityData) {
       pseudonym: info?.pseudonym ?? person,
       role: info?.role ?? "rater",
       answers: mine.length,
-      reliability: own,
+      // of people here the quality thread puts their own in this place
+      reliability: judged?.get(person)?.reliability ?? own,
+      onQuestion: own,
       weight: weightAfter(own, raters.labels.length),
       others: fraction(comparisons(mine, (o) => isRater(o.person))),
       researchers: fraction(comparisons(mine, (o) => !isRater(o.person))),

@@ -39,6 +39,7 @@ const answers = (o: {
     simulated: false,
     swap: task % 2 === 0,
     activeSeconds: 10 + task,
+    characters: 100,
     at: new Date(Date.UTC(2026, 0, 1, 0, task)).toISOString(),
   });
   return Array.from({ length: o.tasks }, (_, task) => {
@@ -116,7 +117,9 @@ test("ties, repeats and texts: a tie names no side, the last answer counts, a ki
       reliabilityLow: null,
       reliabilityHigh: null,
       sideBias: null,
+      fast: 0,
       flag: "new",
+      concerns: [],
     },
   ]);
 });
@@ -161,6 +164,46 @@ test.each([
     expect([room.get("ann"), room.get("lou") === "ok"]).toEqual(["ok", false]);
   },
 );
+
+test("nobody who takes one side in no time is ok, whatever the answers agree with; a few answers say nothing yet", () => {
+  const random = rng(3, "signs");
+  /** Answers to tasks of one's own, whose sides are drawn: nobody else is there to disagree with. */
+  const alone = (n: number, o: { seconds: number; left: number; characters?: number }) =>
+    raterRows(
+      Array.from({ length: n }, (_, task): FieldAnswer => {
+        const swap = random.next() < 0.5;
+        const left = random.next() < o.left;
+        const [one] = answers({ kind: "pair", field: "better", labels: ["a", "b"], tasks: 1 });
+        return {
+          ...one!,
+          task: TaskId.parse(`own/${task}`),
+          swap,
+          label: left === swap ? "b" : "a",
+          activeSeconds: o.seconds,
+          characters: o.characters ?? 300,
+        };
+      }),
+    )[0]!;
+  expect(alone(50, { seconds: 0.3, left: 1 })).toMatchObject({
+    sideBias: 1,
+    fast: 1,
+    flag: "careless",
+    concerns: ["takes the left", "too fast"],
+  });
+  expect(alone(50, { seconds: 20, left: 1 })).toMatchObject({ flag: "careless", fast: 0 });
+  expect(alone(50, { seconds: 0.3, left: 0.5 })).toMatchObject({ flag: "careless" });
+  // two seconds are enough for 200 characters, and not for 2,000
+  expect(alone(50, { seconds: 2, left: 0.5, characters: 200 }).concerns).toEqual([]);
+  expect(alone(50, { seconds: 2, left: 0.5, characters: 2000 }).concerns).toEqual(["too fast"]);
+  const sided = alone(200, { seconds: 20, left: 0.75 });
+  expect([sided.concerns, sided.flag === "ok"]).toEqual([["takes the left"], false]);
+  // from ten answers on it is named; from 25 on judged
+  expect(alone(9, { seconds: 0.3, left: 1 })).toMatchObject({ flag: "new", concerns: [] });
+  expect(alone(12, { seconds: 0.3, left: 1 })).toMatchObject({
+    flag: "new",
+    concerns: ["takes the left", "too fast"],
+  });
+});
 
 test("concerns only where the interval is past the bound", () => {
   const fine = {

@@ -2,21 +2,22 @@
  * One verdict on a rater's quality, the same on every page and in every alert: how often their answers to closed questions
  * name the true class, by the one-coin model, and whether that calls for a talk.
  */
-import { type Estimated, type FieldAnswer, type RaterQuality, type Verdict } from "@tiller/schema";
+import {
+  type Estimated,
+  type FieldAnswer,
+  raterBounds,
+  type RaterQuality,
+  type Verdict,
+} from "@tiller/schema";
 import { labelTable } from "./labels.ts";
 import { oneCoin } from "./one-coin.ts";
 import { estimateOf, type Evidence, evidences } from "./reliability.ts";
 import { type Estimate, median } from "./statistics.ts";
 
-/** Fewer answers than this say nothing about a person. */
-const ENOUGH = 25;
-/** Careless: even the upper end of the interval is under a quarter of the way from guessing to always right. */
-const CARELESS = 0.24;
-
 /** `guess`: how often somebody is right who tosses a coin. `middle`: of the group; who is surely under it is watched. */
 export function verdictOf(e: Estimate, o: { guess: number; middle: number }): Verdict {
-  if (e.n < ENOUGH) return "new";
-  if (e.high < o.guess + CARELESS * (1 - o.guess)) return "careless";
+  if (e.n < raterBounds.enough) return "new";
+  if (e.high < o.guess + raterBounds.careless * (1 - o.guess)) return "careless";
   return e.high < o.middle ? "watch" : "ok";
 }
 
@@ -77,8 +78,7 @@ export function judge(answers: readonly Judged[]): Map<string, Judgement> {
 
 /** The figures beside reliability that may be worth a talk. */
 type Figures = Pick<RaterQuality, "gold" | "left" | "longer" | "fast" | "copied" | "drift">;
-/** Bounds: right on known answers, choices of the left around one half, answers too fast, copies. */
-const [GOLD, SIDE, FAST, COPIED] = [0.7, 0.05, 0.05, 0.05];
+const { gold: GOLD, side: SIDE, fast: FAST, copied: COPIED } = raterBounds;
 
 /** A tie names neither; what else stands in answers of other tools names nothing here. */
 export const namesSide = (label: string | null): boolean => label === "a" || label === "b";
@@ -99,4 +99,42 @@ export function concernsOf(p: Figures, everyone: { longer: Estimated } | null): 
     [p.drift === "falling", "falling"],
   ];
   return found.flatMap(([is, word]) => (is ? [word] : []));
+}
+
+/** Signs in how somebody answers, whatever they answer: the side and the speed. */
+export interface Signs {
+  /** choices of the left among decided pairs */
+  readonly left: Estimate | null;
+  /** answers that came faster than their task can be read */
+  readonly fast: Estimate;
+}
+/** Nobody reads and answers that fast. */
+export const tooFastToRead = (a: { activeSeconds: number; characters?: number }): boolean =>
+  a.activeSeconds <
+  Math.max(raterBounds.leastSeconds, (a.characters ?? 0) / raterBounds.readPerSecond);
+
+/** What the signs say in words, once there are enough answers for it. */
+export function signsInWords({ left, fast }: Signs): string[] {
+  const { named, side } = raterBounds;
+  const found: string[] = [];
+  if (left && left.n >= named && left.low > 0.5 + side) found.push("takes the left");
+  if (left && left.n >= named && left.high < 0.5 - side) found.push("takes the right");
+  if (fast.n >= named && fast.low > FAST) found.push("too fast");
+  return found;
+}
+
+/**
+ * The verdict on a person, who is never "ok" with a sign against them: with one the verdict is watch, and careless where
+ * most answers come too fast, or nearly all from one side. `n`: answers of any kind.
+ */
+export function verdictWith(by: Verdict, signs: Signs, n: number): Verdict {
+  const { enough, mostlyFast, mostlySide } = raterBounds;
+  if (n < enough) return "new";
+  const { left, fast } = signs;
+  const oneSided =
+    left !== null &&
+    left.n >= enough &&
+    (left.low > 0.5 + mostlySide || left.high < 0.5 - mostlySide);
+  if (oneSided || fast.low > mostlyFast) return "careless";
+  return by === "ok" && signsInWords(signs).length ? "watch" : by;
 }

@@ -117,6 +117,10 @@ export type Inbox = z.infer<typeof Inbox>;
 
 /** GET /api/desk/me?zone=: what a person sees of their own work. */
 export const OwnWork = z.strictObject({
+  reliability: z
+    .strictObject({ at: z.number(), low: z.number(), high: z.number() })
+    .nullable()
+    .describe("as those who run the work see it; null: too few answers"),
   days: z.array(
     z.strictObject({
       day: z.iso.date(),

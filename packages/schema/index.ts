@@ -26,6 +26,7 @@ export * from "./quality.ts";
 export * from "./quality-report.ts";
 export * from "./report.ts";
 export * from "./served.ts";
+export * from "./rater-bounds.ts";
 export * from "./rng.ts";
 export * from "./settings.ts";
 export * from "./experiments.ts";

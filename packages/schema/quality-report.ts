@@ -78,7 +78,10 @@ export const RaterQuality = z.object({
   role: Role,
   answers: z.number(),
   reliability: Estimated.describe(
-    "probability of the true class, by the method chosen for this data",
+    "the person's own: of answers to closed questions, the fraction that names the true class, over all kinds of work; of an import, over this question",
+  ),
+  onQuestion: Estimated.describe(
+    "probability of the true class on this question, by the method chosen for this data",
   ),
   weight: z.number().describe("what an answer counts; the answer itself stays"),
   others: Estimated.describe("pairwise agreement with other raters"),
@@ -92,7 +95,7 @@ export const RaterQuality = z.object({
   flag: z
     .enum(verdicts)
     .nullable()
-    .describe("by reliability under the one-coin model, as in the control room; null: a number"),
+    .describe("on the person, as on every page; null: of an import's numbers"),
   concerns: z.array(z.string()).describe("what else is worth a talk, in words"),
   medianSeconds: z.number().nullable(),
 });

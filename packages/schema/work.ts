@@ -172,6 +172,7 @@ export const FieldAnswer = z.strictObject({
   simulated: z.boolean(),
   swap: z.boolean().describe("of this pair"),
   activeSeconds: z.number(),
+  characters: z.number().default(0).describe("to read"),
   at: z.iso.datetime(),
 });
 export type FieldAnswer = z.infer<typeof FieldAnswer>;
@@ -195,11 +196,19 @@ export const RaterRow = z.strictObject({
   reliability: z
     .number()
     .nullable()
-    .describe("of answers to closed questions, the fraction that names the true class"),
+    .describe(
+      "of answers to closed questions, the fraction that names the true class; over all kinds of work here",
+    ),
   reliabilityLow: z.number().nullable(),
   reliabilityHigh: z.number().nullable(),
   sideBias: z.number().nullable().describe("fraction of left choices among non-ties"),
+  fast: z
+    .number()
+    .nullable()
+    .default(null)
+    .describe("fraction of answers that came faster than their task can be read"),
   flag: z.enum(verdicts),
+  concerns: z.array(z.string()).default([]).describe("what is worth a talk beside it, in words"),
 });
 export type RaterRow = z.infer<typeof RaterRow>;
 

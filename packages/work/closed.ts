@@ -6,7 +6,6 @@ import { z } from "zod";
 import { type ExperimentId, type Field, FieldAnswer, View } from "@tiller/schema";
 import { type Db, type Sql, sql } from "@tiller/store";
 import { kindOfField } from "@tiller/task";
-import { today } from "./eligible.ts";
 
 /** The classes that a field's answers name (of a pair, its sides); null: its answers have no labels to agree on. */
 export function closedOf(f: Field): Pick<FieldAnswer, "sides" | "classes"> | null {
@@ -41,7 +40,7 @@ const fieldAnswers = async (db: Db, from: Sql): Promise<FieldAnswer[]> =>
   db.many(
     sql`select a.id as answer, a.task, t.type, q.field, coalesce(q.sides, false) as sides, q.classes, a.value #>> q.path as label, a.person, p.pseudonym as by, p.simulated,
           case when q.pairs > 1 then coalesce((select l.shown->q.field->>0 = 'b' from lease l where l.id = a.lease), a.swap) else a.swap end as swap,
-          a.active_seconds as "activeSeconds", a.at
+          a.active_seconds as "activeSeconds", length(t.input::text) as characters, a.at
         from ${from} left join ${await closedQuestions(db)} on q.type = t.type and q.version = t.type_version order by a.at, a.id`,
     FieldAnswer,
   );
@@ -54,13 +53,12 @@ export const ratedAnswers = (db: Db, experiment: ExperimentId): Promise<FieldAns
       join person p on p.id = a.person`,
   );
 
-/** The last answers of everyone who worked in the last week, `limit` in all at most. */
-export const recentAnswers = (db: Db, limit: number): Promise<FieldAnswer[]> =>
+/** The last answers of everyone here, `limit` of each at most; who is only in a file is not here. */
+export const lastAnswers = (db: Db, limit: number): Promise<FieldAnswer[]> =>
   fieldAnswers(
     db,
-    sql`(with people as (select distinct person from day_count where kind = '' and day > ${today} - 7 and answered > 0)
-        select x.* from people cross join lateral (
-          select * from answer where person = people.person and undone_at is null order by at desc
-          limit greatest(1, ${limit} / (select count(*) from people))) x) a
+    sql`(select x.* from person cross join lateral (
+          select * from answer where person = person.id and undone_at is null order by at desc limit ${limit}) x
+        where not person.imported) a
       join task t on t.id = a.task and t.again_of is null join person p on p.id = a.person`,
   );

@@ -24,7 +24,7 @@ import {
   settleReferral,
   skipTo,
 } from "./desk.ts";
-import { ratedAnswers, recentAnswers } from "./closed.ts";
+import { lastAnswers, ratedAnswers } from "./closed.ts";
 import { deskProgress, ownWork } from "./own-work.ts";
 import { peopleNow } from "./control.ts";
 import { peekTask, takeLease } from "./take.ts";
@@ -462,7 +462,7 @@ test("agreement goes by the fields of the view: whatever they are called, severa
   expect(of(cora).agreement).toBeNull(); // on three verdicts alone: too few
   expect(of(cora).reliability!).toBeGreaterThan(of(fay).reliability!);
   expect(of(fay)).toMatchObject({ sideBias: null, medianSeconds: 5 });
-  const recent = raterRows((await recentAnswers(store.db, 6000)).filter((r) => r.type === "claim"));
+  const recent = raterRows((await lastAnswers(store.db, 1000)).filter((r) => r.type === "claim"));
   expect(recent.find((r) => r.rater === fay)).toEqual(of(fay));
   expect((await deskProgress(store.db, fay)).agreement).toBe(3 / 24);
   const own = await ownWork(store.db, fay, "UTC");

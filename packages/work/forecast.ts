@@ -21,7 +21,12 @@ const Lane = z.object({
   experiment: ExperimentId.nullable(),
   open: z.number(),
 });
-const Assigned = z.object({ person: z.string(), lane: z.number(), place: z.number() });
+const Assigned = z.object({
+  person: z.string(),
+  lane: z.number(),
+  place: z.number(),
+  here: z.boolean(),
+});
 const Worked = z.object({
   person: z.string(),
   kind: z.string(),
@@ -38,11 +43,15 @@ const lanesNow = (db: Db) =>
         group by la.id order by la.kind, la.experiment nulls first`,
     Lane,
   );
-/** A simulated person works on a lane only as long as something there lets them answer. */
+/** Days without a sign of life after which somebody is away: nobody counts on them. */
+const AWAY = 7;
+const isHere = sql`(p.simulated or exists (select 1 from token t where t.person = p.id and t.kind <> 'link' and t.seen_at > now() - make_interval(days => ${AWAY}))
+  or exists (select 1 from day_count d where d.person = p.id and d.day > (now() at time zone 'utc')::date - ${AWAY}::int))`;
+/** Who may, and whether they are here. A simulated person works on a lane only as long as something there lets them answer. */
 const assigned = (db: Db) =>
   db.many(
-    sql`select p.id as person, x.lane, x.place from person p cross join lateral ${lanesOf(sql`p.id`)} x
-        where (p.role = 'rater' or exists (select 1 from roster r where r.person = p.id))
+    sql`select p.id as person, x.lane, x.place, ${isHere} as here from person p cross join lateral ${lanesOf(sql`p.id`)} x
+        where (p.role = 'rater' or exists (select 1 from roster r where r.person = p.id)) and p.disabled_at is null
           and (not p.simulated or exists (select 1 from batch b where b.type = x.kind and b.simulated and b.consumed_at is null and b.cancelled_at is null))`,
     Assigned,
   );

@@ -4,6 +4,7 @@
  * are, and say how old their figures are.
  */
 import type pg from "pg";
+import { RaterRow } from "@tiller/schema";
 import { askThread } from "./asked-thread.ts";
 import type { About, Question } from "./quality-worker.ts";
 
@@ -19,6 +20,8 @@ export interface QualityDesk {
   /** The report as JSON; made now when there is none yet or `fresh` is asked for. */
   study(about: About, o?: { fresh?: boolean }): Promise<string>;
   rater(about: About, person: string): Promise<string>;
+  /** Everyone's reliability and verdict: the last ones at once, and new ones behind them. */
+  people(): Promise<ReadonlyMap<string, RaterRow>>;
   /** What has moved with the newest answers; asked by several at once it is worked out once. */
   live(about: About): Promise<string>;
 }
@@ -54,6 +57,30 @@ export function qualityDesk(config: pg.ClientConfig): QualityDesk {
     );
     return old.json;
   };
+  const everyone = { at: -Infinity, took: 0 };
+  let rows: Promise<ReadonlyMap<string, RaterRow>> | undefined;
+  const people: QualityDesk["people"] = () => {
+    const began = performance.now();
+    if (rows && began - everyone.at < Math.max(FRESH_MS, 10 * everyone.took)) return rows;
+    everyone.at = began;
+    const fresh = ask<string>({ kind: "people" }).then((json) => {
+      everyone.took = performance.now() - began;
+      return new Map(
+        RaterRow.array()
+          .parse(JSON.parse(json))
+          .map((r) => [r.rater as string, r]),
+      );
+    });
+    const old = rows;
+    fresh.then(
+      () => (rows = fresh),
+      () => {
+        rows = old;
+        everyone.at = -Infinity;
+      },
+    );
+    return (rows ??= fresh);
+  };
   const looking = new Map<string, Promise<string>>();
   const live: QualityDesk["live"] = (about) => {
     const key = keyOf(about);
@@ -66,6 +93,7 @@ export function qualityDesk(config: pg.ClientConfig): QualityDesk {
   return {
     study,
     live,
+    people,
     rater: (about, person) => ask({ ...about, kind: "rater", person }),
   };
 }

@@ -3,10 +3,11 @@
  * a hundred thousand answers do not hold up a rater's next task. It keeps the last study; a rater's page then costs little.
  */
 import { overview, raterReport, study } from "@tiller/crowd";
-import type { Population } from "@tiller/schema";
+import type { Population, RaterQuality, RaterRow } from "@tiller/schema";
 import { answerThread, withThreadDb } from "./asked-thread.ts";
 import { qualityData } from "./quality.ts";
 import { liveQuality } from "./live-quality.ts";
+import { everyRater } from "./rater-rows.ts";
 
 /** Of what, and of whom. */
 export interface About {
@@ -19,7 +20,8 @@ const keyOf = ({ type, field, population: p }: About): string =>
 export type Question =
   | (About & { readonly kind: "study" })
   | (About & { readonly kind: "live" })
-  | (About & { readonly kind: "rater"; readonly person: string });
+  | (About & { readonly kind: "rater"; readonly person: string })
+  | { readonly kind: "people" };
 
 /** By kind of work, field and population; a few, since each holds its rows. */
 const studies = new Map<string, { made: ReturnType<typeof study>; computedAt: string }>();
@@ -39,16 +41,44 @@ async function studyOf(about: About, fresh: boolean) {
   return made;
 }
 
+/** Everyone's own figures, for a moment: a study is asked for together with them. */
+let known: { at: number; rows: Map<string, RaterRow> } | undefined;
+const PEOPLE_MS = 5000;
+async function people(o: { fresh: boolean }): Promise<Map<string, RaterRow>> {
+  if (known && !o.fresh && performance.now() - known.at < PEOPLE_MS) return known.rows;
+  const rows = await withThreadDb(everyRater);
+  known = { at: performance.now(), rows: new Map(rows.map((r) => [r.rater, r])) };
+  return known.rows;
+}
+/** With the person's own reliability and verdict, the same as on every page; what is only of this question stays. */
+function withOwn(p: RaterQuality, own: RaterRow | undefined): RaterQuality {
+  if (!own) return p; // of an import
+  const reliability = {
+    at: own.reliability,
+    low: own.reliabilityLow,
+    high: own.reliabilityHigh,
+    n: own.reliability === null ? 0 : own.answers,
+  };
+  const concerns = [...new Set([...own.concerns, ...p.concerns])];
+  return { ...p, reliability, flag: own.flag, concerns };
+}
+
 async function answer(ask: Question): Promise<string> {
   const began = performance.now();
+  if (ask.kind === "people") return JSON.stringify([...(await people({ fresh: true })).values()]);
   if (ask.kind === "live") return JSON.stringify(await withThreadDb((db) => live(db, ask)));
   if (ask.kind === "study") {
     const { made, computedAt } = await studyOf(ask, true);
+    const rows = await people({ fresh: false });
     const body = overview(made);
-    return JSON.stringify({ ...body, computedAt, seconds: (performance.now() - began) / 1000 });
+    const list = body.people.map((p) => withOwn(p, rows.get(p.person)));
+    const seconds = (performance.now() - began) / 1000;
+    return JSON.stringify({ ...body, people: list, computedAt, seconds });
   }
   const { made, computedAt } = await studyOf(ask, false);
-  return JSON.stringify({ ...raterReport(made, ask.person), computedAt });
+  const report = raterReport(made, ask.person);
+  const own = (await people({ fresh: false })).get(ask.person);
+  return JSON.stringify({ ...report, summary: withOwn(report.summary, own), computedAt });
 }
 
 answerThread(answer);

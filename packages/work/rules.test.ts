@@ -23,7 +23,7 @@ import { createExperiment } from "@tiller/lab";
 import { takeLease } from "./take.ts";
 import { expireLeases, postBatch, skipTask, submitAnswer, undoAnswer } from "./work.ts";
 import { deskProgress } from "./own-work.ts";
-import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
+import { ensurePerson, issueToken, openStore, sql, type Store } from "@tiller/store";
 import {
   keepBacktest,
   saveDelegationRule,
@@ -63,8 +63,11 @@ beforeEach(async () => {
 });
 
 let n = 0;
-const person = async (name = `p${++n}`) =>
-  (await ensurePerson(store.db, { id: name, name, pseudonym: name, role: "rater" })).id;
+const person = async (name = `p${++n}`) => {
+  const { id } = await ensurePerson(store.db, { id: name, name, pseudonym: name, role: "rater" });
+  await issueToken(store.db, id, "session"); // they are here
+  return id;
+};
 const [e1, e2] = [ExperimentId.parse("e1"), ExperimentId.parse("e2")];
 const essay = { ...pairType, name: "essay" };
 type Post = Parameters<typeof postBatch>[1];
@@ -269,6 +272,13 @@ test("a move changes what its preview said, and the preview itself changes nothi
   expect((await take(mary))!.type).toBe("essay");
   const after = await forecastQueues(store.db);
   expect(after.find((q) => q.kind === "essay")).toMatchObject({ open: 4, people: all });
+  // who was not seen for a week is no workforce, and may still come back and take it
+  await store.db.run(
+    sql`update token set seen_at = now() - interval '8 days' where person = ${john}`,
+  );
+  const without = (await forecastQueues(store.db)).find((q) => q.kind === "essay");
+  expect(without).toMatchObject({ open: 4, people: all - 1 });
+  expect((await take(john))!.type).toBe("essay");
 
   // a queue goes from the group to one person
   await moveWork(store.db, lead, {

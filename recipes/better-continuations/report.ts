@@ -253,7 +253,7 @@ export function reportOf(
         columns: [
           { label: "Rater" },
           { label: "Answers" },
-          { label: "Reliability", unit: "fraction", better: "up" },
+          { label: "Reliability here", unit: "fraction", better: "up" },
           { label: "Agreement", unit: "fraction", better: "up" },
           { label: "Flag" },
         ],

@@ -1,6 +1,6 @@
 /** The control room's API: one snapshot that many may ask for, moves with a preview and undo, people, queues. */
 import { streamSSE } from "hono/streaming";
-import { alertsOf, completion, pace, raterRows } from "@tiller/crowd";
+import { alertsOf, completion, pace } from "@tiller/crowd";
 import { type ControlRoom, PersonId, type RaterRow } from "@tiller/schema";
 import {
   changeQueue,
@@ -16,20 +16,18 @@ import {
   queueSamples,
   queuesNow,
   quickestAnswers,
-  recentAnswers,
   recentMoves,
   sampleQueues,
   undoMove,
 } from "@tiller/work";
+import type { QualityDesk } from "@tiller/work/quality-thread.ts";
 import type { Deps } from "../context.ts";
 import { type Handlers, ok } from "../operate.ts";
 
-/** Many pages ask at once: they share one answer for a moment. Reliability is worth computing less often. */
+/** Many pages ask at once: they share one answer for a moment. */
 const SNAPSHOT_MS = 1000;
-const QUALITY_MS = 30_000;
 const FORECAST_MS = 5000;
 const ALERTS_MS = 15_000;
-const RECENT = 6000;
 
 /**
  * The newest value of `make`, at most `ms` old; calls meanwhile wait for the same one. `drop` forgets it. `stale`: an old
@@ -63,16 +61,13 @@ function shared<T>(
   };
 }
 
-export const controlRoutes = (d: Deps) => {
+export const controlRoutes = (d: Deps, figures: QualityDesk) => {
   const { db } = d.store;
-  const quality = shared(
-    QUALITY_MS,
-    async () => {
-      const rows = raterRows(await recentAnswers(db, RECENT));
-      return new Map<string, RaterRow>(rows.map((r) => [r.rater, r]));
-    },
-    { stale: true, empty: new Map() },
-  );
+  // nobody waits for them, the first neither
+  const quality = shared<ReadonlyMap<string, RaterRow>>(SNAPSHOT_MS, () => figures.people(), {
+    stale: true,
+    empty: new Map(),
+  });
   const forecast = shared(FORECAST_MS, () => forecastQueues(db), { stale: true });
   const room = shared(SNAPSHOT_MS, async (): Promise<ControlRoom> => {
     await sampleQueues(db);

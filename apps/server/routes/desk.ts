@@ -35,6 +35,7 @@ import {
   whyNothing,
 } from "@tiller/work";
 import { type Deps, telling } from "../context.ts";
+import type { QualityDesk } from "@tiller/work/quality-thread.ts";
 import { delegationAtWork } from "@tiller/work/live-delegation.ts";
 import { type Handlers, ok } from "../operate.ts";
 
@@ -43,7 +44,7 @@ const RETRY_MS = 3000;
 /** Which side b stands on: drawn from the lease's own id, so the record alone says how it came. */
 const swapOf = (lease: string): boolean => rng(1, "side", lease).next() < 0.5;
 
-export const deskRoutes = (d: Deps) => {
+export const deskRoutes = (d: Deps, figures: QualityDesk) => {
   const { db } = d.store;
   const delegation = delegationAtWork(db);
   const drawnFrom = (lease: string) => {
@@ -131,7 +132,12 @@ export const deskRoutes = (d: Deps) => {
     progress: (c) => deskProgress(db, c.var.me.id),
     ownWork: async (c, { zone }) => {
       const { days, kinds } = await ownWork(db, c.var.me.id, zone);
+      const own = (await figures.people()).get(c.var.me.id);
       return {
+        reliability:
+          own && own.flag !== "new" && own.reliability !== null
+            ? { at: own.reliability, low: own.reliabilityLow!, high: own.reliabilityHigh! }
+            : null,
         days,
         kinds: kinds.map((k) => {
           const fraction = k.shared ? wilson(k.agreed, k.shared) : undefined;

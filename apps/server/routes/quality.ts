@@ -24,7 +24,7 @@ import {
 } from "@tiller/work";
 import { type Deps, telling } from "../context.ts";
 import { type Handlers, ok } from "../operate.ts";
-import { qualityDesk } from "@tiller/work/quality-thread.ts";
+import type { QualityDesk } from "@tiller/work/quality-thread.ts";
 
 const about = ({ type, field, ...population }: { type: string; field: string } & Population) => ({
   type,
@@ -36,9 +36,8 @@ const json = (body: string) =>
 /** Staff at the desk are raters too, of their own answers. */
 const asRater = (me: Me) => ({ id: me.id, role: "rater" as const });
 
-export const qualityRoutes = (d: Deps) => {
+export const qualityRoutes = (d: Deps, figures: QualityDesk) => {
   const { db } = d.store;
-  const figures = qualityDesk(d.store.config);
   const told = telling(d);
   return {
     qualityFields: () => measuredFields(db),

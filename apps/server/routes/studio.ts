@@ -28,6 +28,7 @@ import {
 } from "@tiller/lab";
 import { judgmentsOf, ratedAnswers } from "@tiller/work";
 import { experimentResult } from "@tiller/flow";
+import type { QualityDesk } from "@tiller/work/quality-thread.ts";
 import type { Deps } from "../context.ts";
 import type { Handlers } from "../operate.ts";
 import { uploadNamed } from "../uploads.ts";
@@ -37,7 +38,7 @@ import { REPORT_POLICY, renderReport } from "../report.ts";
 /** A row that names the answers behind it. */
 const Judged = z.looseObject({ judgments: z.array(AnswerId) });
 
-export const studioRoutes = (d: Deps) => {
+export const studioRoutes = (d: Deps, figures: QualityDesk) => {
   const { db, home } = d.store;
   return {
     listExperiments: () => listExperiments(db),
@@ -46,7 +47,17 @@ export const studioRoutes = (d: Deps) => {
       const id = ExperimentId.parse(asked.id);
       return sendWhole(c, await experimentResult(db, home, id), `${id}.result.json`);
     },
-    listRaters: async (_, { id }) => raterRows(await ratedAnswers(db, ExperimentId.parse(id))),
+    listRaters: async (_, { id }) => {
+      const rows = raterRows(await ratedAnswers(db, ExperimentId.parse(id)));
+      const people = await figures.people();
+      // how much and how fast is of this experiment; how reliable somebody is, of all their work
+      return rows.map((r) => {
+        const own = people.get(r.rater);
+        if (!own) return r;
+        const { reliability, reliabilityLow, reliabilityHigh, flag, concerns } = own;
+        return { ...r, reliability, reliabilityLow, reliabilityHigh, flag, concerns };
+      });
+    },
     listRuns: (_, { id }) => listRuns(db, id),
     listSamples: (_, { id, run, limit }) => listSamples(db, { experiment: id, run, limit }),
     getReport: (_, { id }) => getReport(db, id),

@@ -26,6 +26,13 @@ export function ControlPage() {
   );
 }
 
+const AWAY_MS = 7 * 86_400_000;
+/** Who is away, paused or gone is not counted on. */
+const isHere = (p: ControlRoom["people"][number], now: string) =>
+  !p.pausedAt &&
+  p.stage !== "left" &&
+  (p.simulated || (p.seenAt !== null && Date.parse(now) - Date.parse(p.seenAt) < AWAY_MS));
+
 function Room({ room, stale }: { room: ControlRoom; stale: boolean }) {
   const [moving, setMoving] = useState<MoveStart>();
   const [looking, setLooking] = useState<{ person: string; pseudonym: string }>();
@@ -52,7 +59,7 @@ function Room({ room, stale }: { room: ControlRoom; stale: boolean }) {
         <Stat
           name="Working now"
           value={String(room.people.filter((p) => p.doing).length)}
-          note={`of ${room.people.filter((p) => !p.pausedAt && p.stage !== "left").length} who may`}
+          note={`of ${room.people.filter((p) => isHere(p, room.at)).length} who were here this week`}
         />
         <Stat name="Answers today" value={String(total((p) => p.answersToday))} />
         <Stat

@@ -3,8 +3,8 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useDeferredValue, useState } from "react";
 import type { ControlPerson, ControlRoom, Who } from "@tiller/schema";
 import { api, keyOf } from "../api.ts";
-import { Badge, Interval, percent, Term } from "../design/components.tsx";
-import { VerdictBadge } from "../design/verdict.tsx";
+import { Badge, Interval, Term } from "../design/components.tsx";
+import { HowRatersAreJudged, VerdictBadge } from "../design/verdict.tsx";
 import { hours, type Names, queueName, since } from "./format.ts";
 import { NotesDialog } from "./notes.tsx";
 import { Tools } from "./tools.tsx";
@@ -72,10 +72,7 @@ export function PeopleTable({
               <th className="right">Today</th>
               <th>Active / idle</th>
               <th>
-                <Term>Right on clear pairs</Term>
-              </th>
-              <th className="right">
-                <Term>Agrees</Term>
+                <Term>Reliability</Term>
               </th>
               <th>Seen</th>
               <th>
@@ -98,6 +95,7 @@ export function PeopleTable({
           </tbody>
         </table>
       </div>
+      <HowRatersAreJudged />
       {shown.length === 0 && <p className="quiet">Nobody fits “{text}”.</p>}
       {people.length > shown.length && (
         <button className="button" onClick={() => setAll(true)}>
@@ -131,7 +129,7 @@ function Row({
   return (
     <tr>
       <td>
-        {p.pseudonym} {q && q.flag !== "ok" && <VerdictBadge of={q.flag} />}{" "}
+        {p.pseudonym} {q && q.flag !== "ok" && <VerdictBadge of={q.flag} concerns={q.concerns} />}{" "}
         {p.simulated && <Badge>simulated</Badge>}{" "}
         {p.pausedAt && <Badge tone="warn">paused{p.pausedWhy && `: ${p.pausedWhy}`}</Badge>}
         <br />
@@ -162,16 +160,13 @@ function Row({
       <td data-label="Active / idle" className="num nowrap">
         {hours(p.activeSeconds)} <span className="quiet">/ {hours(p.idleSeconds)}</span>
       </td>
-      <td data-label="Right on clear pairs">
+      <td data-label="Reliability">
         <Interval
           low={q?.reliabilityLow ?? null}
           at={q?.reliability ?? null}
           high={q?.reliabilityHigh ?? null}
           bad={q?.flag === "careless"}
         />
-      </td>
-      <td data-label="Agrees" className="right num">
-        {percent(q?.agreement)}
       </td>
       <td data-label="Seen" className="quiet nowrap">
         {p.seenAt ? since(p.seenAt, room.at) : "never"}

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
-import type { Concern, OwnWork } from "@tiller/schema";
+import { type Concern, type OwnWork, raterBounds } from "@tiller/schema";
 import { asking } from "../api.ts";
 import {
   Badge,
@@ -82,6 +82,15 @@ function Figures({ own }: { own: OwnWork }) {
         <Stat name="Active in 7 days" value={duration(sum(week, (d) => d.activeSeconds))} />
         <Stat name="Answers in 7 days" value={String(sum(week, (d) => d.answers))} />
         <Stat name="Skipped in 7 days" value={String(sum(week, (d) => d.skipped))} />
+        <Stat
+          name="Reliability"
+          value={own.reliability ? percent(own.reliability.at) : "–"}
+          note={
+            own.reliability
+              ? `between ${percent(own.reliability.low)} and ${percent(own.reliability.high)}`
+              : `after ${raterBounds.enough} answers`
+          }
+        />
       </div>
       <Card title="Hours by day" aside={<span className="quiet small">{zone}</span>}>
         <div className="scroll">
@@ -151,6 +160,8 @@ function Figures({ own }: { own: OwnWork }) {
           Agreement is with the majority of the others, on tasks where at least two others answered
           and most of them said the same. The interval is where your agreement lies with 95 %
           certainty: the fewer the tasks, the wider. Disagreeing is not a fault in itself.
+          Reliability is how often your answers to closed questions are the right ones, as all
+          answers together suggest; those who run the work see the same figure.
         </p>
       </Card>
     </>

@@ -260,7 +260,7 @@ function Raters({ experiment }: { experiment: Experiment }) {
                       </td>
                       <td>{percent(r.sideBias)}</td>
                       <td>
-                        <VerdictBadge of={r.flag} />
+                        <VerdictBadge of={r.flag} concerns={r.concerns} />
                       </td>
                     </tr>
                   ))}

@@ -10,10 +10,13 @@ import {
   Dialog,
   Empty,
   FormEnd,
+  Interval,
   Loaded,
   Refused,
+  Term,
   when,
 } from "../design/components.tsx";
+import { VerdictBadge } from "../design/verdict.tsx";
 
 const list = (text: string) =>
   text
@@ -58,6 +61,9 @@ export function RosterPage({ me }: { me: Me }) {
                       <th>Groups</th>
                       <th>Languages</th>
                       <th>Qualifications</th>
+                      <th>
+                        <Term>Reliability</Term>
+                      </th>
                       <th>Stage</th>
                       <th>Seen</th>
                       <th>
@@ -123,6 +129,21 @@ function Row({
         {Object.entries(work?.qualifications ?? {})
           .map(([name, level]) => `${name} ${level}`)
           .join(", ") || "–"}
+      </td>
+      <td data-label="Reliability">
+        {work?.quality ? (
+          <>
+            <Interval
+              low={work.quality.reliabilityLow}
+              at={work.quality.reliability}
+              high={work.quality.reliabilityHigh}
+              bad={work.quality.flag === "careless"}
+            />
+            <VerdictBadge of={work.quality.flag} concerns={work.quality.concerns} />
+          </>
+        ) : (
+          "–"
+        )}
       </td>
       <td data-label="Stage">{work ? (work.pausedAt ? "paused" : work.stage) : "–"}</td>
       <td data-label="Seen" className="quiet nowrap">

@@ -11,7 +11,6 @@ import type {
 } from "@tiller/schema";
 import { api, asking } from "../api.ts";
 import {
-  Badge,
   Card,
   Dialog,
   Empty,
@@ -23,7 +22,7 @@ import {
   Scroll,
   Term,
 } from "../design/components.tsx";
-import { VerdictBadge } from "../design/verdict.tsx";
+import { HowRatersAreJudged, VerdictBadge } from "../design/verdict.tsx";
 import { DisagreementList } from "./disagreements.tsx";
 import { Matrix } from "./matrix.tsx";
 import {
@@ -104,6 +103,7 @@ function Report({ r, which }: { r: QualityReport; which: Which }) {
       )}
       <Card title="Raters">
         <People list={r.people.filter((p) => p.role === "rater")} />
+        <HowRatersAreJudged />
       </Card>
       <Card
         title="Who agrees with whom"
@@ -143,8 +143,8 @@ function Report({ r, which }: { r: QualityReport; which: Which }) {
           ]}
         />
         <p className="quiet small">
-          Reliabilities come from {r.method}, which predicts held-out answers best here. An answer
-          that is doubted stays and weighs less.
+          The column On this question and the weights come from {r.method}, which predicts held-out
+          answers best here. An answer that is doubted stays and weighs less.
           {!r.converged &&
             ` ${r.method} was cut off at its limit of steps: with more, these figures would move.`}
         </p>
@@ -197,8 +197,8 @@ function Newest({ live, name }: { live: LiveQuality; name: ReadonlyMap<string, s
       <table className="plain">
         <thead>
           <tr>
-            <th>Rater, the least reliable first</th>
-            <th>Now</th>
+            <th>Rater</th>
+            <th>On this question, now</th>
           </tr>
         </thead>
         <tbody>
@@ -342,6 +342,7 @@ function People({ list }: { list: readonly RaterQuality[] }) {
                 <Term>Reliability</Term>
               </th>
               <th>95 %</th>
+              <th>On this question</th>
               <th>
                 <Term>With others</Term>
               </th>
@@ -377,6 +378,9 @@ function People({ list }: { list: readonly RaterQuality[] }) {
                   />
                 </td>
                 <td>
+                  <Estimate of={p.onQuestion} />
+                </td>
+                <td>
                   <Estimate of={p.others} />
                 </td>
                 <td>
@@ -387,14 +391,7 @@ function People({ list }: { list: readonly RaterQuality[] }) {
                 </td>
                 <td>{p.weight.toFixed(2)}</td>
                 <td>
-                  <span className="row" style={{ gap: 4 }}>
-                    <VerdictBadge of={p.flag} />
-                    {p.concerns.map((c) => (
-                      <Badge key={c} tone="warn">
-                        {c}
-                      </Badge>
-                    ))}
-                  </span>
+                  <VerdictBadge of={p.flag} concerns={p.concerns} />
                 </td>
               </tr>
             ))}

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { type Counted, type Estimated, Population, type Populations } from "@tiller/schema";
 import { asking } from "../api.ts";
-import { percent, Term } from "../design/components.tsx";
+import { percent, Term, SimulatedNote } from "../design/components.tsx";
 import "./quality.css";
 
 const two = (x: number) => x.toFixed(2).replace("-", "−");
@@ -224,35 +224,45 @@ export function PopulationLine({
   const c = choices.data;
   const all = c?.sources.reduce((n, s) => n + s.answers, 0) ?? 0;
   return (
-    <details className="population" open={asked}>
-      <summary>
-        About <b>{of.title}</b>: {count(of.answers)} answers
-        {of.elsewhere > 0 && (
-          <span className="quiet"> · {count(of.elsewhere)} others are not counted</span>
-        )}
-      </summary>
-      <div className="population-choice">
-        {c && (
-          <>
-            {select("source", "Whose", "people, where there are any", [
-              ...c.sources,
-              ...(c.sources.length > 1
-                ? [{ id: "all", title: "everyone, imports too", answers: all }]
-                : []),
-            ])}
-            {select("experiment", "Project", "all", c.experiments)}
-            {select("version", "Task version", "all", c.versions)}
-          </>
-        )}
-        {day("since", "From")}
-        {day("until", "Before")}
-        {asked && (
-          <button type="button" className="button" onClick={() => about({})}>
-            Reset
-          </button>
-        )}
-      </div>
-    </details>
+    <>
+      {of.source === "simulated" && (
+        <SimulatedNote>
+          Every figure here is about programs that answer the first experiment, not people.
+        </SimulatedNote>
+      )}
+      {of.source === "all" && c?.sources.some((s) => s.id === "simulated") && (
+        <SimulatedNote>Figures here count programs among the people.</SimulatedNote>
+      )}
+      <details className="population" open={asked}>
+        <summary>
+          About <b>{of.title}</b>: {count(of.answers)} answers
+          {of.elsewhere > 0 && (
+            <span className="quiet"> · {count(of.elsewhere)} others are not counted</span>
+          )}
+        </summary>
+        <div className="population-choice">
+          {c && (
+            <>
+              {select("source", "Whose", "people, where there are any", [
+                ...c.sources,
+                ...(c.sources.length > 1
+                  ? [{ id: "all", title: "everyone, imports too", answers: all }]
+                  : []),
+              ])}
+              {select("experiment", "Project", "all", c.experiments)}
+              {select("version", "Task version", "all", c.versions)}
+            </>
+          )}
+          {day("since", "From")}
+          {day("until", "Before")}
+          {asked && (
+            <button type="button" className="button" onClick={() => about({})}>
+              Reset
+            </button>
+          )}
+        </div>
+      </details>
+    </>
   );
 }
 

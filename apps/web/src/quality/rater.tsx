@@ -14,6 +14,7 @@ import {
   Scroll,
   WayOn,
 } from "../design/components.tsx";
+import { HowRatersAreJudged, VerdictBadge } from "../design/verdict.tsx";
 import { Estimate, Figure, Page, PopulationLine, asked, Trend, useWhich } from "./parts.tsx";
 import { NewThread, ThreadView } from "./threads.tsx";
 
@@ -61,13 +62,18 @@ function Body({ r }: { r: RaterReport }) {
   const drift = { steady: "good", falling: "bad", "not enough data": undefined } as const;
   return (
     <>
+      <div className="row">
+        <VerdictBadge of={s.flag} concerns={s.concerns} />
+        <HowRatersAreJudged />
+      </div>
       <p className="quiet small">
         {s.answers} answers, weight {s.weight.toFixed(2)}, median{" "}
         {s.medianSeconds === null ? "–" : duration(s.medianSeconds)} a task; as of{" "}
         {when(r.computedAt)}
       </p>
       <div className="figure-grid">
-        <Figure name="Reliability" of={s.reliability} note="answers" />
+        <Figure name="Reliability" of={s.reliability} note="answers of any kind" />
+        <Figure name="On this question" of={s.onQuestion} note="answers" />
         <Figure name="On hidden gold" term="hidden gold" of={s.gold} note="items" />
         <Figure name="With researchers, blind" term="with researchers" of={s.researchers} />
         <Figure name="With other raters" term="with others" of={s.others} />
