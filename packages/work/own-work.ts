@@ -1,12 +1,31 @@
 /** A person's own figures, as the desk shows them: today, by day, by kind of work, and how often others said the same. */
 import { z } from "zod";
 import type { DeskProgress, OwnWork, PersonId } from "@tiller/schema";
-import { type Db, sql } from "@tiller/store";
+import { type Db, type Sql, sql } from "@tiller/store";
 import { closedQuestions } from "./closed.ts";
 import { languagesOf, lanesOf, mayHave, today } from "./eligible.ts";
 
 /** Available tasks are counted up to here. */
 const COUNTED = 500;
+
+/**
+ * SQL: `mine`, a person's answers, and `shared`: by kind of work, how many closed questions two others answered of one mind,
+ * and on how many of them the person said the same. One agreement wherever one's own is shown.
+ */
+const agreementOf = async (db: Db, person: PersonId): Promise<Sql> =>
+  // the person's own answers first: the planner else begins with all tasks there are
+  sql`mine as materialized (
+          select a.id, a.task, t.type, t.type_version, a.active_seconds, a.value
+          from answer a join task t on t.id = a.task where a.person = ${person} and a.undone_at is null),
+        votes as (
+          select m.id, m.type, q.field, m.value #>> q.path as said, o.value #>> q.path as theirs, count(*) as n, sum(count(*)) over w as others,
+            rank() over (w order by count(*) desc) as place, count(*) over (partition by m.id, q.field, count(*)) as level
+          from mine m join ${await closedQuestions(db)} on q.type = m.type and q.version = m.type_version
+          join answer o on o.task = m.task and o.person <> ${person} and o.undone_at is null and o.value #>> q.path is not null
+          where m.value #>> q.path is not null group by m.id, m.type, q.field, said, theirs window w as (partition by m.id, q.field)),
+        shared as (
+          select type, count(*)::int as shared, count(*) filter (where said = theirs)::int as agreed
+          from votes where place = 1 and level = 1 and others >= 2 group by type)`;
 
 /** The person's own numbers. Agreement is with the majority of the others on closed questions that two others answered. */
 export async function deskProgress(db: Db, person: PersonId): Promise<DeskProgress> {
@@ -27,14 +46,8 @@ export async function deskProgress(db: Db, person: PersonId): Promise<DeskProgre
     Row,
   );
   const shared = await db.one(
-    // the person's own answers first: the planner else begins with all tasks there are
-    sql`with mine as materialized (
-          select a.id, a.task, a.value, t.type, t.type_version from answer a join task t on t.id = a.task where a.person = ${person} and a.undone_at is null)
-        select count(*)::int as n, coalesce(avg(case when said = theirs then 1.0 else 0.0 end), 0)::float8 as fraction from (
-          select min(m.value #>> q.path) as said, mode() within group (order by o.value #>> q.path) as theirs
-          from mine m join ${await closedQuestions(db)} on q.type = m.type and q.version = m.type_version
-          join answer o on o.task = m.task and o.person <> ${person} and o.undone_at is null and o.value #>> q.path is not null
-          where m.value #>> q.path is not null group by m.id, q.field having count(*) >= 2) x`,
+    sql`with ${await agreementOf(db, person)}
+        select coalesce(sum(shared), 0)::int as n, coalesce(sum(agreed)::float8 / nullif(sum(shared), 0), 0) as fraction from shared`,
     z.object({ n: z.number(), fraction: z.number() }),
   );
   return { ...row, agreement: shared.n >= 10 ? shared.fraction : null };
@@ -65,18 +78,7 @@ export async function ownWork(
     }),
   );
   const kinds = await db.many(
-    sql`with mine as (
-          select a.id, a.task, t.type, t.type_version, a.active_seconds, a.value
-          from answer a join task t on t.id = a.task where a.person = ${person} and a.undone_at is null),
-        votes as (
-          select m.id, m.type, q.field, m.value #>> q.path as said, o.value #>> q.path as theirs, count(*) as n, sum(count(*)) over w as others,
-            rank() over (w order by count(*) desc) as place, count(*) over (partition by m.id, q.field, count(*)) as level
-          from mine m join ${await closedQuestions(db)} on q.type = m.type and q.version = m.type_version
-          join answer o on o.task = m.task and o.person <> ${person} and o.undone_at is null and o.value #>> q.path is not null
-          where m.value #>> q.path is not null group by m.id, m.type, q.field, said, theirs window w as (partition by m.id, q.field)),
-        shared as (
-          select type, count(*)::int as shared, count(*) filter (where said = theirs)::int as agreed
-          from votes where place = 1 and level = 1 and others >= 2 group by type)
+    sql`with ${await agreementOf(db, person)}
         select m.type, (select title from task_type where name = m.type and version = max(m.type_version)) as title, count(*)::int as answers,
           sum(m.active_seconds)::float8 as "activeSeconds", percentile_cont(0.5) within group (order by m.active_seconds)::float8 as "medianSeconds",
           coalesce(max(s.shared), 0) as shared, coalesce(max(s.agreed), 0) as agreed
