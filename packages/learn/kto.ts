@@ -6,7 +6,6 @@
  * Run: npm run tiller -- train kto THUMBS.jsonl --base models/base --out DIR
  */
 import { z } from "zod";
-import { copyParams, paramSpecs } from "@tiller/lm";
 import {
   CheckpointRef,
   DatasetRef,
@@ -18,10 +17,10 @@ import {
   ThumbRow,
   TillerError,
 } from "@tiller/schema";
-import { div, mul, sigmoid, State, sub, sum, type Tensor } from "@tiller/tensor";
+import { div, mul, sigmoid, sub, sum, type Tensor } from "@tiller/tensor";
 import { type Batch, bucket } from "./batch.ts";
 import { train } from "./job.ts";
-import { loadModel } from "./model.ts";
+import { copyOf, loadModel } from "./model.ts";
 import { rateAt } from "./schedules.ts";
 import { Logprober } from "./score.ts";
 import type { Forward, Loss } from "./step.ts";
@@ -31,6 +30,7 @@ import {
   mismatched,
   rowLogprobs,
   summedLogprobs,
+  takeReferences,
   type Thumb,
   thumbBatch,
 } from "./thumbs.ts";
@@ -93,34 +93,22 @@ export async function kto(input: z.infer<typeof Input>, job: JobContext): Promis
   const { config: c, seed } = input;
   const base = await loadModel(job.checkpoint(input.base));
   const given = await job.rows(input.thumbs, ThumbRow);
-  const { rows, counts } = encodeThumbs(base.tokenizer, given, {
-    ...c,
-    maxTokens: input.maxTokens,
-  });
+  const { rows, counts } = encodeThumbs(base.tokenizer, given, { ...input, ...c });
   const B = c.batch;
   if (rows.length < B)
     throw new TillerError(
       "no_labels",
-      `${rows.length} rows can be learned from (${counts.leftOut} are empty or longer than maxTokens ${input.maxTokens}), a step takes ${B}. Give more, or a smaller batch.`,
+      `${rows.length} rows can be learned from (${counts.leftOut} are empty or too long), a step takes ${B}. Give more, or a smaller batch.`,
     );
   const perEpoch = Math.floor(rows.length / B); // the rest waits for the next epoch's order
   const steps = perEpoch * c.epochs;
-  const specs = paramSpecs(base.shape);
-  const state = new State();
-  copyParams(base.state, state, specs);
-  using trainer = new Trainer(
-    { ...base, specs, state },
-    { seed, optimiser: { kind: "adamw", clip: 1 } },
-  );
+  using trainer = new Trainer(copyOf(base), { seed, optimiser: { kind: "adamw", clip: 1 } });
   const length = bucket(input.maxTokens, base.shape.positions);
   const dims = { B, T: input.maxTokens, R: input.maxTokens };
-  using before = new Logprober({ ...base, specs }, dims, 1);
+  using before = new Logprober(base, dims, 1);
   using now = new Logprober(trainer.model, dims, 1);
   const read = (by: Logprober, of: readonly Thumb[]) => summedLogprobs(by, of, dims.R);
-  for (let i = 0; i < rows.length; i += B) {
-    const part = rows.slice(i, i + B);
-    read(before, part).forEach((l, k) => (part[k]!.reference = l));
-  }
+  takeReferences(before, rows, dims);
   const loss = ktoLoss(c.beta);
 
   await train(job, trainer, {
@@ -147,15 +135,11 @@ export async function kto(input: z.infer<typeof Input>, job: JobContext): Promis
       const rewards = (liked: boolean) =>
         mean(of.flatMap((r, i) => (r.liked === liked ? [out.metrics["rewards"]![i]!] : [])));
       const [up, down] = [rewards(true), rewards(false)];
-      const metrics = {
-        loss: out.loss,
+      const sides = {
         ...(up !== undefined && { likedReward: up }),
         ...(down !== undefined && { dislikedReward: down }),
-        z0,
-        gradNorm,
-        lr,
-        ...(step === 1 && counts),
       };
+      const metrics = { loss: out.loss, ...sides, z0, gradNorm, lr, ...(step === 1 && counts) };
       return { metrics, note: `loss ${out.loss.toFixed(3)}`, loop: null };
     },
   });

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import {
   classifierSpecs,
+  copyParams,
   encodePrompt,
   headSpecs,
   loadCheckpoint,
@@ -75,6 +76,14 @@ export async function loadModel(dir: string): Promise<Model> {
 }
 function missing(dir: string, name: string): never {
   throw new Error(`${dir} has no tensor ${name}; the checkpoint does not match its config.json`);
+}
+
+/** The language model with weights of its own, to train beside this one; heads are left out. */
+export function copyOf(m: Model): Model {
+  const specs = paramSpecs(m.shape);
+  const state = new State();
+  copyParams(m.state, state, specs);
+  return { ...m, specs, state };
 }
 
 export const weightsOf = (m: Pick<Model, "specs" | "state">) =>

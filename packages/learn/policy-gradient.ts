@@ -1,6 +1,6 @@
 /** What policy-gradient methods share: their input, what is opened for a run, the passes over a rollout batch, the metrics. */
 import { z } from "zod";
-import { copyParams, paramSpecs, type ParamSpec } from "@tiller/lm";
+import { paramSpecs, type ParamSpec } from "@tiller/lm";
 import {
   CheckpointRef,
   DatasetRef,
@@ -10,10 +10,10 @@ import {
   PromptRow,
   type Rng,
 } from "@tiller/schema";
-import { type OptimiserOptions, State } from "@tiller/tensor";
+import type { OptimiserOptions } from "@tiller/tensor";
 import { type Collected, Collector, ensemble, type Ensemble } from "./collect.ts";
 import { responseBatch, sumOf } from "./episodes.ts";
-import { encodePrompts, loadModel, type Model } from "./model.ts";
+import { copyOf, encodePrompts, loadModel, type Model } from "./model.ts";
 import { checkOffPolicy, offPolicy, type OffPolicy } from "./off-policy.ts";
 import { Continuation } from "./rollout.ts";
 import type { Loss } from "./step.ts";
@@ -119,17 +119,12 @@ export async function openPolicy(
   const texts = (await job.rows(input.prompts, PromptRow)).map((r) => r.prompt);
   const encoded = encodePrompts(reference.tokenizer, texts, maxPrompt);
   const specs = paramSpecs(reference.shape);
-  const state = new State();
-  copyParams(reference.state, state, specs);
   const heads = o.heads?.(reference, rewards) ?? [];
-  const trainer = new Trainer(
-    { ...reference, specs, state },
-    {
-      seed,
-      heads,
-      optimiser: o.optimiser ?? { kind: "adamw", epsilon: 1e-5, clip: 1 },
-    },
-  );
+  const trainer = new Trainer(copyOf(reference), {
+    seed,
+    heads,
+    optimiser: o.optimiser ?? { kind: "adamw", epsilon: 1e-5, clip: 1 },
+  });
   o.ready?.(trainer, rewards);
   const own = heads.filter((s) => s.name.startsWith("score."));
   const collector = new Collector({

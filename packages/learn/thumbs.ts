@@ -88,3 +88,15 @@ export function summedLogprobs(by: Logprober, of: readonly Thumb[], R: number): 
     each.subarray(b * R, b * R + r.response.length).reduce((n, l) => n + l, 0),
   );
 }
+
+/** Gives every row its response's log-prob by the reference, B at a time. */
+export function takeReferences(
+  by: Logprober,
+  rows: readonly Thumb[],
+  { B, R }: { readonly B: number; readonly R: number },
+): void {
+  for (let i = 0; i < rows.length; i += B) {
+    const part = rows.slice(i, i + B);
+    summedLogprobs(by, part, R).forEach((l, k) => (part[k]!.reference = l));
+  }
+}
