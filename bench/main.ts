@@ -22,6 +22,10 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: "the training jobs beside TRL and PyTorch, by stage (--only --rounds --steps --before --json)",
     load: () => import("./learn/main.ts"),
   },
+  curves: {
+    what: "reward model, DPO and GRPO learn as TRL's do, seed by seed (--only --seeds --curves --json)",
+    load: () => import("./learn/curves.ts"),
+  },
   trace: {
     what: "an experiment of 10,000 steps and 100 MB: pages, search, the exported file in Chromium (--nodes --megabytes --json)",
     load: () => import("./trace.ts"),

@@ -22,6 +22,7 @@ from datasets import Dataset  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer, TrainerCallback  # noqa: E402
 
 transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
 datasets.disable_progress_bars()
 torch.set_num_threads(threads)
 torch.set_flush_denormal(True)
