@@ -5,12 +5,15 @@ import { dpoFormula } from "./dpo.ts";
 import { rectangle, responseBatch } from "./episodes.ts";
 import { expectTold, readReference, Told } from "./fixtures/reference-model.ts";
 import { groupAdvantages, leaveOneOut } from "./formulas.ts";
+import { gradedLoss } from "./graded-reward.ts";
 import { comparisonLoss, type Field, nextTokenLoss, nextTokens, tokens } from "./index.ts";
 import { ipoFormula } from "./ipo.ts";
 import { ktoLoss } from "./kto.ts";
 import { orpoFormula } from "./orpo.ts";
 import { ppoLoss } from "./ppo-loss.ts";
 import { pairLoss, type PairFormula, preferredBatch } from "./preference.ts";
+import { choiceFields, choiceLoss } from "./ranking-reward.ts";
+import { pooledTexts } from "./reward-run.ts";
 import { robustDpoFormula } from "./robust-dpo.ts";
 import { demonstrationBatch } from "./sft.ts";
 import { simpoFormula } from "./simpo.ts";
@@ -52,12 +55,19 @@ test("rows packed into one, each attending to its own at its own positions", () 
   expect(Math.abs(sft.packed.loss - sft.packedInOneAttention.loss)).toBeGreaterThan(1e-2);
 });
 
+const Graded = Told.extend({ grades: Table, own: z.record(z.string(), Numbers) });
 const reward = readReference(
   "reward",
   z.looseObject({
     pairs: z.array(z.object({ a: Tokens, b: Tokens })),
     pairwise: Told.extend({ pB: Numbers, weight: Numbers }),
     pairwiseMean: Told.extend({ from: z.int() }),
+    sets: z.array(z.array(Tokens)),
+    bestOfK: Told.extend({ best: z.array(z.int()) }),
+    ranking: Told.extend({ ranks: z.array(z.array(z.int())) }),
+    plackettLuce: Told.extend({ ranks: z.array(z.array(z.int())) }),
+    davidson: Graded,
+    ordinal: Graded,
   }),
 );
 test("reward models of pairs: read at the last token, soft labels and weights; averaged over tokens", () => {
@@ -77,6 +87,39 @@ test("reward models of pairs: read at the last token, soft labels and weights; a
   );
   const mean = { ids, weights: { shape: [B, 2, T], data: weights }, p: column(pB.map(() => 1)) };
   expectTold(reward.pairwiseMean, mean, comparisonLoss, { head: true });
+});
+
+/** Texts read at their last tokens. */
+const lastOf = (rows: readonly (readonly (readonly number[])[])[]) =>
+  pooledTexts(
+    rows.map((texts) => texts.map((response) => ({ query: [], response }))),
+    16,
+    "last",
+  );
+test("reward models of sets: the best of four, all pairs of an order, choice after choice", () => {
+  const { sets, bestOfK, ranking, plackettLuce } = reward;
+  const places = (best: readonly number[]) => sets[0]!.map((_, i) => best.indexOf(i));
+  const orders = ranking.ranks.map((r) => ({ places: places(r), weight: 1 }));
+  const firsts = bestOfK.best.map((b) => ({
+    places: sets[0]!.map((_, i) => Number(i !== b)),
+    weight: 1,
+  }));
+  const texts = lastOf(sets);
+  for (const [told, fields] of [
+    [bestOfK, choiceFields(firsts, 4, "best")],
+    [ranking, choiceFields(orders, 4, "pairs")],
+    [plackettLuce, choiceFields(orders, 4, "ranking")],
+  ] as const)
+    expectTold(told, { ...texts, ...fields }, choiceLoss, { head: true });
+});
+test.each(["davidson", "ordinal"] as const)("reward models of shares: %s", (likelihood) => {
+  const told = reward[likelihood];
+  const batch = {
+    ...lastOf(reward.pairs.map(({ a, b }) => [a, b])),
+    grades: { shape: [4, told.grades[0]!.length], data: told.grades.flat() },
+    weight: column([1, 1, 1, 1]),
+  };
+  expectTold(told, batch, gradedLoss(likelihood), { head: true, own: told.own });
 });
 
 const preference = readReference(
