@@ -207,7 +207,7 @@ if (seeds.length < 1 || seeds.length > t95.length + 1)
 const Line = z.strictObject({ curve: z.array(z.number()) });
 const rows = [];
 for (const method of methods.filter((m) => !o.only || m === o.only)) {
-  const mine = [];
+  const mine: number[][] = [];
   const files: string[] = [];
   for (const seed of seeds) {
     const made = await ours(method, seed);

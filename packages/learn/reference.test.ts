@@ -1,9 +1,10 @@
 /** Losses against committed values of PyTorch (fixtures/reference.py): the loss, its first gradient, and the loss after a step of AdamW. */
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { CRITIC } from "./critic.ts";
 import { dpoFormula } from "./dpo.ts";
 import { rectangle, responseBatch } from "./episodes.ts";
-import { expectTold, readReference, Told } from "./fixtures/reference-model.ts";
+import { expectTold, readReference, referenceModel, Told } from "./fixtures/reference-model.ts";
 import { groupAdvantages, leaveOneOut } from "./formulas.ts";
 import { gradedLoss } from "./graded-reward.ts";
 import { comparisonLoss, type Field, nextTokenLoss, nextTokens, tokens } from "./index.ts";
@@ -17,6 +18,7 @@ import { pooledTexts } from "./reward-run.ts";
 import { robustDpoFormula } from "./robust-dpo.ts";
 import { demonstrationBatch } from "./sft.ts";
 import { simpoFormula } from "./simpo.ts";
+import { stepLoss } from "./step-reward.ts";
 import { surrogateLoss, type SurrogateOptions } from "./surrogate.ts";
 
 const Tokens = z.array(z.int());
@@ -66,6 +68,9 @@ const reward = readReference(
     bestOfK: Told.extend({ best: z.array(z.int()) }),
     ranking: Told.extend({ ranks: z.array(z.array(z.int())) }),
     plackettLuce: Told.extend({ ranks: z.array(z.array(z.int())) }),
+    steps: Told.extend({
+      solutions: z.array(z.object({ tokens: Tokens, ends: z.array(z.int()), labels: Numbers })),
+    }),
     davidson: Graded,
     ordinal: Graded,
   }),
@@ -119,7 +124,29 @@ test.each(["davidson", "ordinal"] as const)("reward models of shares: %s", (like
     grades: { shape: [4, told.grades[0]!.length], data: told.grades.flat() },
     weight: column([1, 1, 1, 1]),
   };
-  expectTold(told, batch, gradedLoss(likelihood), { head: true, own: told.own });
+  expectTold(told, batch, gradedLoss(likelihood), {
+    head: true,
+    own: Object.fromEntries(Object.entries(told.own).map(([name, x]) => [name, column(x)])),
+  });
+});
+
+test("reward models of steps, read at their last tokens", () => {
+  const { solutions } = reward.steps;
+  const shape = [solutions.length, Math.max(...solutions.map((s) => s.ends.length))];
+  const field = (of: (s: (typeof solutions)[number]) => readonly number[]): Field => ({
+    shape,
+    data: solutions.flatMap((s) => Array.from({ length: shape[1]! }, (_, i) => of(s)[i] ?? 0)),
+  });
+  const batch = {
+    ids: tokens(
+      solutions.map((s) => s.tokens),
+      16,
+    ),
+    ends: { ...field((s) => s.ends), dtype: "int64" as const },
+    labels: field((s) => s.labels),
+    counts: field((s) => s.ends.map(() => 1)),
+  };
+  expectTold(reward.steps, batch, stepLoss, { head: true });
 });
 
 const preference = readReference(
@@ -201,6 +228,7 @@ const policy = readReference(
       advantages: Table,
       returns: Table,
     }),
+    ppoSeparateCritic: Told,
     grpo: Advantages,
     drGrpo: Advantages,
     rloo: Advantages,
@@ -233,14 +261,27 @@ const batchOf = (arrays: Readonly<Record<string, Float32Array>>) =>
     sizes,
   );
 
-test("PPO, policy and value on one trunk, with ratios and values on both sides of their clips", () => {
-  const { oldValues, advantages, returns, config } = policy.ppo;
-  const batch = batchOf({
+const ppoBatch = () => {
+  const { oldValues, advantages, returns } = policy.ppo;
+  return batchOf({
     values: flat(oldValues),
     advantages: flat(advantages),
     returns: flat(returns),
   });
-  expectTold(policy.ppo, batch, ppoLoss(config, temperature), { head: true });
+};
+test("PPO, policy and value on one trunk, with ratios and values on both sides of their clips", () => {
+  expectTold(policy.ppo, ppoBatch(), ppoLoss(policy.ppo.config, temperature), { head: true });
+});
+test("PPO with a critic of its own", () => {
+  const critic = referenceModel({ head: true });
+  const own = Object.fromEntries(
+    critic.specs.map((s) => [
+      CRITIC + s.name,
+      { shape: s.shape, data: critic.state.get(s.name).data },
+    ]),
+  );
+  const loss = ppoLoss({ ...policy.ppo.config, criticShape: critic.shape }, temperature);
+  expectTold(policy.ppoSeparateCritic, ppoBatch(), loss, { own });
 });
 test("advantages over a group: GRPO's, Dr. GRPO's, leave-one-out", () => {
   const near = (got: readonly number[], wanted: readonly number[]) =>
