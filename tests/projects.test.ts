@@ -292,12 +292,15 @@ test("the command line does the same", async () => {
       /1 item more; 0 gold, 2 rows left out/,
     );
     expect(await run("set", id, "--state", "open")).toBe(`${id} is open.`);
+    expect(await run("set", id, "--people", "4", "--pay", "20")).toBe(`${id} is open.`);
+    expect(await run("set", id, "--people", "3")).toBe(`${id} is open.`);
     expect(await run("list")).toMatch(
       new RegExp(`${id}\\s+more\\s+forced-comparison@1\\s+3\\s+0 of 9\\s+open`),
     );
     expect(await run("results", id)).toMatch(/^item .*\n1 What is 0, then\?.*gold/);
     const out = path.join(site.home, "labels.csv");
-    await run("export", id, "--out", out);
+    expect(await run("export", id, "--out", out)).toMatch(/is written: 4 rows/);
+    expect(await run("people", id)).toMatch(/^rater/);
     expect(readFileSync(out, "utf8").trim().split("\n")).toHaveLength(5);
     await expect(run("create", file, "--kind", "forced-comparison", "--gold", "9")).rejects.toThrow(
       /3 have an answer/,

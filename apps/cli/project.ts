@@ -56,6 +56,15 @@ const outFlags = {
     .describe("an item a row, every answer, or what TRL trains on"),
   ...remoteFlags,
 };
+const setFlags = {
+  state: flag(z.enum(projectStates).optional(), projectStates.join("|"), "what it becomes"),
+  deadline: flag(text, "TIME", "with a zone"),
+  people: flag(countFlag(z.number().positive()).optional(), "N", "an item"),
+  requires: flag(text, "NAME", "a qualification that its raters need, or nothing"),
+  pay: flag(countFlag(z.number().min(0)).optional(), "CENTS", "an answer, in minor units"),
+  currency: flag(z.string().length(3).default("EUR"), "CODE", "of --pay"),
+  ...remoteFlags,
+};
 const resultFlags = {
   sort: z
     .enum(["place", "answers", "confidence", "disagreement", "seconds"])
@@ -146,14 +155,14 @@ async function list(o: Remote): Promise<number> {
     );
   return 0;
 }
-async function set(
-  o: Remote & { state?: string | undefined; deadline?: string | undefined },
-  id: string,
-): Promise<number> {
-  const { state, deadline } = o;
+async function set(o: Flags<typeof setFlags>, id: string): Promise<number> {
+  const { state, deadline, people: each, requires, pay, currency } = o;
   const body = checked(ChangeProject, {
     ...(state ? { state } : {}),
     ...(deadline ? { deadline } : {}),
+    ...(each ? { people: each } : {}),
+    ...(requires ? { requires: requires === "nothing" ? [] : [{ qualification: requires }] } : {}),
+    ...(pay === undefined ? {} : { pay: { per: "piece", amount: pay, currency } }),
   });
   const project = await remote(o).changeProject({ id, body });
   console.log(`${id} is ${project.state}.`);
@@ -253,13 +262,9 @@ export const projectCommand = command("project", {
   add: verb({ what: "further rows", takes: ["PROJECT", "FILE"], flags: fileFlags, run: add }),
   list: verb({ what: "all of them, newest first", flags: remoteFlags, run: list }),
   set: verb({
-    what: "pauses one, closes, archives or reopens it",
+    what: "pauses one, closes, archives or reopens it; people, who may, pay",
     takes,
-    flags: {
-      state: flag(z.enum(projectStates).optional(), projectStates.join("|"), "what it becomes"),
-      deadline: flag(text, "TIME", "with a zone"),
-      ...remoteFlags,
-    },
+    flags: setFlags,
     run: set,
   }),
   results: verb({ what: "an item a line", takes, flags: resultFlags, run: results }),

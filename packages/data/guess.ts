@@ -1,6 +1,6 @@
 /** Which columns of a file fill which part of an item: a guess by their names, then by what is left, that a lead corrects. */
 import { type Field, type ItemMapping, type ItemSlot, own } from "@tiller/schema";
-import { fieldsOf, slotsOf } from "@tiller/task";
+import { fieldsOf, kindOfField, slotsOf } from "@tiller/task";
 import { BadCell, itemOf } from "./items.ts";
 import { BadRow, type SourceRow } from "./row.ts";
 
@@ -153,7 +153,9 @@ function guessAnswers(
       answer.set(f.name, { always: "a" });
       continue;
     }
-    const names = [f.name, f.label, ...labelNames].map(plain);
+    // a category is nobody's own words
+    const usual = kindOfField(f).prose ? [] : labelNames;
+    const names = [f.name, f.label, ...usual].map(plain);
     const column = names
       .flatMap((n) => free.filter((c) => plain(c) === n || plain(c) === `${n}label`))
       .find(

@@ -11,6 +11,7 @@ import {
   taskTypes,
 } from "@tiller/crowd";
 import { fillable, slotsOf, type TaskDef } from "@tiller/task";
+import { derivedColumns } from "./derived-columns.ts";
 import { guessMapping } from "./guess.ts";
 import { BadCell, isWhole, itemOf } from "./items.ts";
 import type { SourceRow } from "./row.ts";
@@ -161,4 +162,45 @@ describe("a row that does not fit is named with its column", () => {
     });
     expect(() => at({ c: "sun", e: "[1, {}]" })).toThrow(/neither text nor a number/);
   });
+});
+
+test("sets of instructions and conversations have a prompt and a completion inside of their columns", () => {
+  const shapes: readonly [Record<string, unknown>, Record<string, unknown>][] = [
+    [
+      { instruction: "Translate", input: "Ja.", output: "Yes." },
+      { question: "Translate\n\nJa.", answer: "Yes." },
+    ],
+    [
+      { instruction: "Say it", context: "", response: "It.", category: "qa" },
+      { question: "Say it", answer: "It." },
+    ],
+    [
+      { prompt: "Say", completion: "Said" },
+      { question: "Say", answer: "Said" },
+    ],
+    [
+      {
+        messages: [
+          { role: "user", content: "Why?" },
+          { role: "assistant", content: "So." },
+        ],
+      },
+      { question: "Why?", answer: "So." },
+    ],
+    [
+      {
+        conversations: [
+          { from: "human", value: "Why?" },
+          { from: "gpt", value: "So." },
+        ],
+      },
+      { question: "Why?", answer: "So." },
+    ],
+  ];
+  for (const [row, input] of shapes) {
+    const columns = [...Object.keys(row), ...derivedColumns(new Set(Object.keys(row)))];
+    const mapping = guessMapping(critique as unknown as TaskDef, columns, rowsOf([row]));
+    expect(mapping.answer).toEqual({});
+    expect(itemOf(critique as unknown as TaskDef, mapping, rowsOf([row])[0]!).input).toEqual(input);
+  }
 });

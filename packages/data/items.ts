@@ -17,9 +17,10 @@ import {
   slotsOf,
   type TaskDef,
 } from "@tiller/task";
+import { withDerived } from "./derived-columns.ts";
 import { isRaw, JsonError, parseJson, shownValue, someOf } from "./json.ts";
 import { at as columnAt, textOf } from "./mapping-rules.ts";
-import { messagesOf, preferred, transcript } from "./messages.ts";
+import { messagesOf, transcript } from "./messages.ts";
 import { BadRow, type SourceRow } from "./row.ts";
 
 type Kind = Pick<TaskDef, "view" | "input" | "samples">;
@@ -64,7 +65,7 @@ export function wrongMapping(kind: Kind, mapping: ItemMapping): string | undefin
 /** A row as an item; a BadCell where it is none. */
 export function itemOf(kind: Kind, mapping: ItemMapping, source: SourceRow): ItemRow {
   const { line, text } = source;
-  const row = withPlainPreference(source.row, line);
+  const row = withDerived(source.row, line);
   const there = (column: string): unknown => {
     const found = columnAt(row, column);
     if (found === undefined)
@@ -114,28 +115,6 @@ function within<T>(line: number, column: string, act: () => T): T {
   }
 }
 
-/** Conversations chosen and rejected, as preference sets have them: the prompt that both begin with, and two texts. */
-function withPlainPreference(row: SourceRow["row"], line: number): SourceRow["row"] {
-  const talk = (value: unknown, name: string) =>
-    Array.isArray(value)
-      ? messagesOf(value, name, line)
-      : typeof value === "string" && value.startsWith("\n\nHuman:")
-        ? transcript(value, name, line)
-        : undefined;
-  const [chosen, rejected] = [talk(row["chosen"], "chosen"), talk(row["rejected"], "rejected")];
-  if (!chosen || !rejected) return row;
-  const given = row["prompt"];
-  const prompt = talk(given, "prompt") ?? (typeof given === "string" ? given : undefined);
-  const { input, value } = preferred({ prompt, chosen, rejected }, line, {});
-  const [better, worse] = value["choice"] === "a" ? ["a", "b"] : ["b", "a"];
-  return {
-    ...row,
-    prompt: input["passage"],
-    chosen: at(input, `${better}.text`),
-    rejected: at(input, `${worse}.text`),
-  };
-}
-
 function textIn(value: unknown, column: string, line: number): string {
   if (value === null) return "";
   if (Array.isArray(value)) {
@@ -146,6 +125,11 @@ function textIn(value: unknown, column: string, line: number): string {
   }
   return textOf(value, column, line);
 }
+/** What a list of objects calls its text. */
+const wordsOf = (x: unknown): unknown =>
+  ["text", "response", "completion", "output", "answer", "content", "value"]
+    .map((name) => at(x, name))
+    .find((found) => typeof found === "string");
 const parsedCell = (value: unknown, column: string, line: number): unknown => {
   if (typeof value !== "string" || !/^\s*\[/.test(value)) return value;
   try {
@@ -169,9 +153,7 @@ const fills: Readonly<
     const list = parsedCell(value, column, line);
     if (list === null) return [];
     if (Array.isArray(list))
-      return list.map((x) =>
-        textIn(typeof x === "object" ? (at(x, "text") ?? x) : x, column, line),
-      );
+      return list.map((x) => textIn(typeof x === "object" ? (wordsOf(x) ?? x) : x, column, line));
     return textIn(list, column, line)
       .split("\n")
       .filter((t) => t.trim());

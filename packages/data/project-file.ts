@@ -1,5 +1,6 @@
 /** A file's rows into a project: looked at first, then all of them or none. Read twice, so that it may be larger than memory. */
 import { randomBytes } from "node:crypto";
+import { setImmediate as turn } from "node:timers/promises";
 import { taskNamed, taskTypes } from "@tiller/crowd";
 import {
   type AddedItems,
@@ -30,6 +31,7 @@ import {
   storedKinds,
   type ProjectRow,
 } from "@tiller/work";
+import { derivedColumns, withDerived } from "./derived-columns.ts";
 import { guessMapping } from "./guess.ts";
 import { isWhole, itemOf, type ItemRow, problemOf, wrongMapping } from "./items.ts";
 import { type ReadOptions, readRows } from "./read.ts";
@@ -94,11 +96,18 @@ async function firstRows(file: ItemFile): Promise<SourceRow[]> {
 }
 const columnsOf = (rows: readonly SourceRow[]): string[] => {
   const columns = new Set(rows.flatMap((r) => Object.keys(r.row)));
-  // conversations chosen and rejected have their prompt in themselves
-  if (columns.has("chosen") && columns.has("rejected")) columns.add("prompt");
-  return [...columns];
+  return [...columns, ...derivedColumns(columns)];
 };
 
+/** A conversation that cannot be read is shown as it stands; the preview says what is wrong with it. */
+function shownRow(row: SourceRow["row"], line: number): SourceRow["row"] {
+  try {
+    return withDerived(row, line);
+  } catch (e) {
+    if (e instanceof BadRow) return row;
+    throw e;
+  }
+}
 export async function describeFile(file: ItemFile): Promise<Omit<UploadedFile, "file">> {
   const rows = await firstRows(file);
   const columns = columnsOf(rows);
@@ -109,7 +118,7 @@ export async function describeFile(file: ItemFile): Promise<Omit<UploadedFile, "
     rows: rows.map(({ line, row }) => ({
       row: line,
       cells: columns.map((c) => {
-        const cell = own(row, c);
+        const cell = own(shownRow(row, line), c);
         return typeof cell === "string"
           ? cell.slice(0, 500)
           : (JSON.stringify(cell) ?? "").slice(0, 500);
@@ -136,13 +145,16 @@ async function* itemsOf(
   kind: KnownTask,
   mapping: ItemMapping,
 ): AsyncGenerator<{ item: ItemRow; problem?: never } | { item?: never; problem: RowProblem }> {
-  for await (const row of readRows(file.path, file))
+  let read = 0;
+  for await (const row of readRows(file.path, file)) {
+    if (++read % 200 === 0) await turn(); // others get theirs: a file may have very many rows
     try {
       yield { item: itemOf(kind, mapping, row) };
     } catch (e) {
       if (!(e instanceof BadRow)) throw e;
       yield { problem: problemOf(e) };
     }
+  }
 }
 
 export async function previewItems(

@@ -34,13 +34,14 @@ export function kindFile(
     `samples: ${literal(given, 1)}`,
     `instructions: ${template(instructions)}`,
   ];
-  return `/** ${oneLine(title)}${kind.base === undefined ? "" : ` Made from ${kind.base}.`} */
+  return `/** ${sentence(title)}${kind.base === undefined ? "" : ` Made from ${kind.base}.`} */
 ${same ? "" : 'import { z } from "zod";\n'}${check || same ? `import { ${from} } from "@tiller/crowd";\n` : ""}import { defineTask } from "@tiller/task";
 
 export const ${own} = defineTask({
 ${parts.map((p) => `  ${p},\n`).join("")}});
 `;
 }
+const sentence = (text: string) => oneLine(text).replace(/([^.?!])$/, "$1.");
 const oneLine = (text: string) => text.replace(/\s+/g, " ").replaceAll("*/", "* /");
 
 /** Written as a formatter would: keys bare where they can be, short things on one line. */

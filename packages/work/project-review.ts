@@ -60,22 +60,25 @@ export const reviewItems = (
     await locked(tx, project);
     const review = randomUUID();
     const left: Left = [];
-    let items = 0;
+    const rows: { place: number; value: unknown; leases: string[] }[] = [];
     for (const i of o.items) {
       const why = refused(asked.act, i);
       if (why) {
         left.push({ place: i.place, why });
         continue;
       }
-      const value =
-        asked.act === "accept" ? i.labels : asked.act === "fix" ? asked.value : undefined;
-      const leases = asked.act === "return" ? await sendBack(tx, project, i.task!) : [];
-      await tx.run(
-        sql`insert into review (id, project, place, act, value, leases, note, person)
-            values (${review}, ${project}, ${i.place}, ${asked.act}, ${value ? JSON.stringify(value) : null}::jsonb, ${leases}::text[], ${"note" in asked ? asked.note : ""}, ${me.id})`,
-      );
-      items++;
+      rows.push({
+        place: i.place,
+        value: asked.act === "accept" ? i.labels : asked.act === "fix" ? asked.value : null,
+        leases: asked.act === "return" ? await sendBack(tx, project, i.task!) : [],
+      });
     }
+    const items = rows.length;
+    await tx.run(
+      sql`insert into review (id, project, place, act, value, leases, note, person)
+          select ${review}, ${project}, place, ${asked.act}, nullif(value, 'null'), array(select jsonb_array_elements_text(leases)), ${"note" in asked ? asked.note : ""}, ${me.id}
+          from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x(place int, value jsonb, leases jsonb) order by place`,
+    );
     if (!items && left.length === 1)
       throw new TillerError("not_reviewable", `item ${left[0]!.place}: ${left[0]!.why}.`);
     if (asked.act !== "accept" && asked.note) await tell(tx, me, review, asked.note);

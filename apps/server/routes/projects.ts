@@ -1,4 +1,5 @@
 /** Projects for staff and services: a file in, looked at and posted; pause, close, reopen; results and their export. */
+import { Readable } from "node:stream";
 import { z } from "zod";
 import { taskNamed, taskTypes } from "@tiller/crowd";
 import {
@@ -56,6 +57,12 @@ async function knownKinds(db: Db): Promise<KnownKind[]> {
     }),
   );
 }
+
+/** Piece by piece: others get their turn between. */
+function* sliced(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += SLICE) yield bytes.subarray(at, at + SLICE);
+}
+const SLICE = 1 << 18;
 
 const json = (body: string) =>
   new Response(body, { headers: { "content-type": "application/json" } });
@@ -127,7 +134,7 @@ export const projectRoutes = (d: Deps) => {
       const name = `${id}${file.rows === "items" ? "" : `-${file.rows}`}.${file.as}`;
       c.header("content-type", mimes[file.as]);
       c.header("content-disposition", `attachment; filename="${name}"`);
-      return c.body(bytes);
+      return c.body(Readable.toWeb(Readable.from(sliced(bytes))) as ReadableStream<Uint8Array>);
     },
   } satisfies Partial<Handlers>;
 };

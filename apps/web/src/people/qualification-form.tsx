@@ -37,7 +37,15 @@ export function QualificationForm({
   const kind = kinds.data?.find((k) => k.name === (body.kind || kinds.data?.[0]?.name));
   const save = useMutation({
     mutationFn: () => {
-      const whole = QualificationType.safeParse({ ...body, kind: kind?.name });
+      for (const [name, list] of [
+        ["Training item", body.training],
+        ["Test item", body.screening],
+      ] as const) {
+        const open = list.findIndex((item) => !Object.keys(item.expected).length);
+        if (open >= 0)
+          throw new Error(`${name} ${open + 1} has no right answer yet. Answer it, or remove it.`);
+      }
+      const whole = QualificationType.safeParse({ ...body, kind: kind?.name ?? body.kind });
       if (!whole.success)
         throw new Error(
           whole.error.issues.map((i) => `${i.path.join(".")}: ${i.message}`).join("; "),
