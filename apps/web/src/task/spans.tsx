@@ -203,7 +203,7 @@ export function SpansField(p: FieldProps<FieldOf<"spans">>) {
           );
         })}
       </div>
-      <p className="quiet small" id={`${p.labelId}-how`}>
+      <p className="quiet small hint" id={`${p.labelId}-how`}>
         <span className="by-keys">
           Select with the mouse, or <Kbd>←</Kbd> <Kbd>→</Kbd> word by word and <Kbd>Shift</Kbd> to
           stretch; then a label.
@@ -215,7 +215,7 @@ export function SpansField(p: FieldProps<FieldOf<"spans">>) {
       <p className="unseen" role="status">
         {chosen ? text.slice(...chosen) : ""}
       </p>
-      <div className="options inline" role="group" aria-label="Labels">
+      <div className="options inline label-buttons" role="group" aria-label="Labels">
         {field.labels.map((l, i) => (
           <button
             key={l.value}
