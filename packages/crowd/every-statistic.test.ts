@@ -103,6 +103,7 @@ const table: Record<string, Record<string, string>> = {
     judge: "verdict.test.ts",
     concernsOf: "verdict.test.ts",
     signsInWords: "verdict.test.ts, by raterRows",
+    leastSeconds: "verdict.test.ts, by raterRows",
     tooFastToRead: "verdict.test.ts, by raterRows",
     verdictWith: "verdict.test.ts, by raterRows",
     namesSide: "not a statistic: a word",

@@ -25,7 +25,7 @@ import { weightAfter } from "./one-coin.ts";
 import { reliabilities } from "./reliability.ts";
 import { copied, tooFast } from "./signals.ts";
 import { type MethodName, methods } from "./truth.ts";
-import { concernsOf, judge } from "./verdict.ts";
+import { concernsOf, judge, leastSeconds } from "./verdict.ts";
 
 /** One answer to the measured field. */
 export interface QualityRow {
@@ -122,6 +122,11 @@ export function study(given: QualityData) {
       length: r.length,
     })),
   );
+  /** Seconds that this answer stayed under: far below the others' time, or faster than can be read. */
+  const fastBound = (r: QualityRow): number | undefined => {
+    const least = leastSeconds(r.length);
+    return fast.answers.get(r.answer) ?? (r.seconds < least ? least : undefined);
+  };
   const copies = copied(d.texts);
   const byTask = Map.groupBy(d.rows, (r) => r.task);
   const byPerson = Map.groupBy(d.rows, (r) => r.person);
@@ -155,7 +160,9 @@ export function study(given: QualityData) {
       gold: exactFraction(gold.filter((g) => g.right).length, gold.length),
       left: bias?.left ?? null,
       longer: bias?.longer ?? null,
-      fast: fast.workers.get(person) ?? nothing,
+      fast: mine.length
+        ? exactFraction(mine.filter((r) => fastBound(r) !== undefined).length, mine.length)
+        : nothing,
       copied: copies.workers.get(person) ?? nothing,
       drift: driftOf(gold).verdict,
     };
@@ -183,7 +190,7 @@ export function study(given: QualityData) {
     raters,
     method,
     posterior,
-    fast,
+    fastBound,
     copies,
     byPerson,
     goldOf,
@@ -364,7 +371,7 @@ export function raterReport(s: Study, person: string): Omit<RaterReport, "comput
     }),
     ties: sidedOf(mine)?.ties ?? null,
     fastAnswers: mine.flatMap((r) => {
-      const bound = s.fast.answers.get(r.answer);
+      const bound = s.fastBound(r);
       return bound === undefined ? [] : [{ answer: id(r.answer), seconds: r.seconds, bound }];
     }),
     copies: [

@@ -108,10 +108,11 @@ export interface Signs {
   /** answers that came faster than their task can be read */
   readonly fast: Estimate;
 }
-/** Nobody reads and answers that fast. */
-export const tooFastToRead = (a: { activeSeconds: number; characters?: number }): boolean =>
-  a.activeSeconds <
-  Math.max(raterBounds.leastSeconds, (a.characters ?? 0) / raterBounds.readPerSecond);
+/** Nobody reads so many characters, and answers, in less. */
+export const leastSeconds = (characters: number): number =>
+  Math.max(raterBounds.leastSeconds, characters / raterBounds.readPerSecond);
+export const tooFastToRead = (a: { activeSeconds: number; characters: number }): boolean =>
+  a.activeSeconds < leastSeconds(a.characters);
 
 /** What the signs say in words, once there are enough answers for it. */
 export function signsInWords({ left, fast }: Signs): string[] {

@@ -59,7 +59,9 @@ function withOwn(p: RaterQuality, own: RaterRow | undefined): RaterQuality {
     high: own.reliabilityHigh,
     n: own.reliability === null ? 0 : own.answers,
   };
-  const concerns = [...new Set([...own.concerns, ...p.concerns])];
+  // the side and the speed are the person's own, too: a badge here is a badge everywhere
+  const here = p.concerns.filter((c) => !/^(takes the (left|right)|too fast)$/.test(c));
+  const concerns = [...own.concerns, ...here];
   return { ...p, reliability, flag: own.flag, concerns };
 }
 

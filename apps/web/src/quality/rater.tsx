@@ -145,7 +145,7 @@ function Body({ r }: { r: RaterReport }) {
                     ["Takes the left", s.left],
                     ["Takes the longer", s.longer],
                     ["Calls it a tie", r.ties],
-                    ["Faster than it can be read", s.fast],
+                    ["Too fast on this question", s.fast],
                     ["Copied or pasted text", s.copied],
                   ] as const
                 ).map(([name, e]) => (
