@@ -1,6 +1,6 @@
 /** The process that runs the workflows of a server: its recipes and a researcher's own file. */
 import { z } from "zod";
-import { launchFlow } from "@tiller/flow";
+import { launchFlow, noteSources } from "@tiller/flow";
 import { serveFlow } from "@tiller/flow/child.ts";
 import { loadFenced } from "@tiller/flow/load.ts";
 import { checkpointMeta } from "@tiller/lm";
@@ -26,6 +26,12 @@ await serveFlow(args, async (parent) => {
     },
   });
   const own = file === undefined ? [] : await loadFenced(file, recipes, args.avoid, parent);
+  if (file !== undefined)
+    await noteSources(
+      store.db,
+      own.map((w) => w.name),
+      file,
+    );
   const flow = await launchFlow({
     store,
     workflows: [...recipes, ...own],

@@ -129,6 +129,11 @@ export const listHeld = (db: Db): Promise<Trouble[]> =>
     }),
   );
 
+/** Remembers the file that workflows were loaded from, for whoever starts a server without it. */
+export const noteSources = (db: Db, names: readonly string[], file: string): Promise<number> =>
+  db.run(sql`insert into workflow_source (name, file) select n, ${file} from unnest(${[...names]}::text[]) n
+    on conflict (name) do update set file = excluded.file, at = now()`);
+
 const ours = sql`starts_with(name, '_dbos') or starts_with(name, 'temp_')`; // DBOS's own
 /**
  * Sets aside the experiments that need a workflow which is not among `known`; only those of `executor` where it is given.
@@ -146,8 +151,16 @@ export async function setAsideUnknown(
         where ${open} and executor_id is distinct from ${ASIDE} and ${mine} and not (name = any(${[...known]})) and not (${ours}) group by 1`,
     z.object({ experiment: z.string(), names: z.array(z.string()) }),
   );
+  const sources = await db.many(
+    sql`select name, file from workflow_source where name = any(${lost.flatMap((l) => l.names)})`,
+    z.object({ name: z.string(), file: z.string() }),
+  );
   const troubles = lost.map(({ experiment, names }): Trouble => {
-    const why = `it waits for the code of ${names.join(", ")}, which this server does not have. Start the server with it, or take the experiment over to a newer version (tiller experiment migrate), or cancel it.`;
+    const files = [...new Set(sources.flatMap((s) => (names.includes(s.name) ? [s.file] : [])))];
+    const start = files.length
+      ? `Its code was last in ${files.join(" and ")}: start the server with --workflows ${files[0]}, and it goes on by itself.`
+      : "Start the server with the recipe or the --workflows file that has it, and it goes on by itself.";
+    const why = `it waits for the code of ${names.join(", ")}, which this server does not have. ${start} Or take it over to a newer version (tiller experiment migrate ${experiment} --to NAME), or cancel it (tiller experiment cancel ${experiment}, or on its page).`;
     return { experiment, kind: "code", deaths: 0, why, names };
   });
   for (const t of troubles) await aside(db, t.experiment, t);

@@ -16,7 +16,10 @@ const isWorkflow = (x: unknown): x is AnyWorkflow =>
 export function workflowsFile(file: string): string {
   const where = path.resolve(file);
   if (!existsSync(where))
-    throw new TillerError("no_file", `there is no file ${where}. Check --workflows.`);
+    throw new TillerError(
+      "no_file",
+      `there is no file ${where}. Correct --workflows, or start without it: what needs its code is then held.`,
+    );
   return where;
 }
 
