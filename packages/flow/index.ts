@@ -13,6 +13,7 @@ export { type FlowServer, launchFlow, type StartOptions } from "./server.ts";
 export { forecastExperiment } from "./forecast.ts";
 export * from "./holds.ts";
 export * from "./nodes.ts";
+export { oneProgress } from "./parts.ts";
 export * from "./progress.ts";
 export * from "./spend.ts";
 export * from "./trace.ts";

@@ -12,6 +12,7 @@ import {
   TracedExperiment,
 } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
+import { openQueues } from "@tiller/work";
 
 const LISTED = 200; // experiments, the newest
 const WAITS = 5; // places listed an experiment, those that wait longest
@@ -33,6 +34,7 @@ const HeadRow = z.object({
   people: z.number(),
   stages: z.int(),
   stagesDone: z.number(),
+  ahead: z.int(),
 });
 const CountRow = z.object({
   experiment: z.string(),
@@ -41,6 +43,8 @@ const CountRow = z.object({
   failed: z.int(),
   /** parts of what failed: they do not come any more */
   lost: z.number(),
+  /** and of what was cancelled */
+  dropped: z.number(),
   waiting: z.int(),
   /** of the rest, people's answers; and how much of each was done in the window */
   answersLeft: z.number(),
@@ -59,14 +63,24 @@ const WaitRow = NodeWait.extend({
 });
 type WaitRow = z.infer<typeof WaitRow>;
 
-export async function listProgress(db: Db, o: { now: Date }): Promise<ExperimentProgress[]> {
+/** Of asks that are open the batches' counters say how many answers are in; the nodes follow in their own time. */
+const answered = sql`left join lateral (
+  select (sum(b.done) + coalesce(sum((select sum(k.n) from batch_tick k where k.batch = b.id)), 0))::int as answers
+  from batch b where n.state = 'waiting' and b.experiment = n.experiment and b.node = n.id and b.cancelled_at is null) q on true`;
+const answersNow = sql`least(greatest(n.answers, coalesce(q.answers, 0)), greatest(n.wanted, n.answers))`;
+
+/** Of the newest, or of one. */
+export async function listProgress(
+  db: Db,
+  o: { now: Date; id?: string },
+): Promise<ExperimentProgress[]> {
   const heads = await db.many(
     sql`select e.id, e.recipe, e.title, e.state, coalesce(e.origin ? 'imported', false) as imported, e.started_at as "startedAt", e.ended_at as "endedAt", e.error, e.budget,
           coalesce(s.money, 0)::float8 as money, coalesce(s.tokens, 0)::float8 as tokens, coalesce(s.people, 0)::float8 as people,
-          coalesce(g.n, 0)::int as stages, coalesce(g.done, 0)::float8 as "stagesDone"
-        from (select * from experiment order by started_at desc limit ${LISTED}) e
+          coalesce(g.n, 0)::int as stages, coalesce(g.done, 0)::float8 as "stagesDone", coalesce(g.ahead, 0)::int as ahead
+        from (select * from experiment where ${o.id ?? null}::text is null or id = ${o.id ?? null} order by started_at desc limit ${LISTED}) e
         left join (select experiment, sum(money) as money, sum(tokens) as tokens, sum(people) as people from spend group by experiment) s on s.experiment = e.id
-        left join (select experiment, count(*) as n, sum(case when state = 'done' then 1 when total > 0 then least(1, done / total) else 0 end) as done from stage group by experiment) g on g.experiment = e.id
+        left join (select experiment, count(*) as n, count(*) filter (where state = 'waiting') as ahead, sum(case when state = 'done' then 1 when total > 0 then least(1, done / total) else 0 end) as done from stage group by experiment) g on g.experiment = e.id
         order by e.started_at desc`,
     HeadRow,
   );
@@ -74,13 +88,14 @@ export async function listProgress(db: Db, o: { now: Date }): Promise<Experiment
   const since = new Date(o.now.getTime() - WINDOW_SECONDS * 1000).toISOString();
   const counts = await db.many(
     sql`select n.experiment, sum(greatest(1, n.wanted))::float8 as total,
-          sum(case when n.state in ('done', 'cancelled') then greatest(1, n.wanted) else n.answers end)::float8 as done,
-          count(*) filter (where n.state = 'failed')::int as failed, coalesce(sum(greatest(1, n.wanted) - n.answers) filter (where n.state = 'failed'), 0)::float8 as lost, count(*) filter (where n.state = 'waiting')::int as waiting,
-          sum(case when n.state in ('running', 'waiting') then greatest(0, n.wanted - n.answers) else 0 end)::float8 as "answersLeft",
+          sum(case when n.state = 'done' then greatest(1, n.wanted) else ${answersNow} end)::float8 as done,
+          count(*) filter (where n.state = 'failed')::int as failed, coalesce(sum(greatest(1, n.wanted) - n.answers) filter (where n.state = 'failed'), 0)::float8 as lost,
+          coalesce(sum(greatest(1, n.wanted) - n.answers) filter (where n.state = 'cancelled'), 0)::float8 as dropped, count(*) filter (where n.state = 'waiting')::int as waiting,
+          sum(case when n.state in ('running', 'waiting') then greatest(0, n.wanted - ${answersNow}) else 0 end)::float8 as "answersLeft",
           sum(case when n.wanted > 0 and n.ended_at > ${since} then n.wanted
-            when n.state = 'waiting' then n.answers * least(1, ${WINDOW_SECONDS} / greatest(1, extract(epoch from ${o.now.toISOString()}::timestamptz - n.started_at))) else 0 end)::float8 as "recentAnswers",
+            when n.state = 'waiting' then ${answersNow} * least(1, ${WINDOW_SECONDS} / greatest(1, extract(epoch from ${o.now.toISOString()}::timestamptz - n.started_at))) else 0 end)::float8 as "recentAnswers",
           (count(*) filter (where n.wanted = 0 and n.state = 'done' and n.ended_at > ${since}))::float8 as "recentOthers"
-        from node n where n.experiment = any(${ids}) and n.kind not in ('workflow', 'map', 'item', 'stage') group by n.experiment`,
+        from node n ${answered} where n.experiment = any(${ids}) and n.kind not in ('workflow', 'map', 'item', 'stage') group by n.experiment`,
     CountRow,
   );
   // items that have not begun: each as many parts as those that ended had, their direct calls counted; 1 until one has
@@ -117,6 +132,9 @@ export async function listProgress(db: Db, o: { now: Date }): Promise<Experiment
         where w.nth <= ${WAITS} order by w.started_at, w.id`,
     WaitRow,
   );
+  const open = heads.some((h) => h.state === "running" && !h.imported)
+    ? Map.groupBy(await openQueues(db, { now: o.now.getTime() }), (q) => q.experiment as string)
+    : new Map<string, Awaited<ReturnType<typeof openQueues>>>();
   const countOf = new Map(counts.map((c) => [c.experiment, c]));
   const unbegunOf = new Map(unbegun.map((u) => [u.experiment, u]));
   const waitsOf = Map.groupBy(waits, (w) => w.experiment);
@@ -124,24 +142,30 @@ export async function listProgress(db: Db, o: { now: Date }): Promise<Experiment
     const c = countOf.get(h.id);
     const more = (h.state === "running" && unbegunOf.get(h.id)) || { answers: 0, others: 0 };
     const staged = h.stages > 0;
-    const total = staged ? h.stages : (c?.total ?? 0) + more.answers + more.others;
+    // what was cancelled inside does not come any more; where all was, it is what was not done
+    const dropped = h.state === "running" ? (c?.dropped ?? 0) : 0;
+    const total = staged ? h.stages : (c?.total ?? 0) - dropped + more.answers + more.others;
     const done = staged ? h.stagesDone : (c?.done ?? 0);
     const until = h.endedAt ? new Date(h.endedAt) : o.now;
     const elapsed = Math.max(0, (until.getTime() - Date.parse(h.startedAt)) / 1000);
     const { money, tokens, people, stages: _, stagesDone: __, ...head } = h;
     return {
       ...head,
+      ahead: h.state === "running" ? h.ahead : 0,
       done: h.state === "done" ? total : done,
       total,
       failed: c?.failed ?? 0,
       ...forecast(h.state, {
         answers: { left: (c?.answersLeft ?? 0) + more.answers, recent: c?.recentAnswers ?? 0 },
         others: {
-          left: c ? c.total - c.done - c.lost - c.answersLeft + more.others : more.others,
+          left: c
+            ? c.total - c.done - c.lost - c.dropped - c.answersLeft + more.others
+            : more.others,
           recent: c?.recentOthers ?? 0,
         },
         elapsed,
         now: o.now,
+        queues: open.get(h.id) ?? [],
       }),
       spent: { money, tokens, people, minutes: elapsed / 60 },
       waits: (waitsOf.get(h.id) ?? []).map((w) => waitInWords(w, o.now)),
@@ -155,32 +179,65 @@ interface Part {
   /** done in the window */
   readonly recent: number;
 }
+type Queue = Awaited<ReturnType<typeof openQueues>>[number];
 /**
- * The end at the pace of the last day (of the experiment where it is younger), people's answers and the rest each at their
- * own; with the reason where it cannot be told.
+ * The end as things go, with the reason where it cannot be told. People's answers come as the control room forecasts their
+ * queues; those of which no queue knows yet, and all else, at the pace of the last day (of the experiment where it is younger).
  */
 export function forecast(
   state: TracedExperiment["state"],
-  o: { answers: Part; others: Part; elapsed: number; now: Date },
-): Pick<ExperimentProgress, "end" | "basis"> {
-  if (state === "held") return { end: null, basis: "it is held" };
-  if (state !== "running") return { end: null, basis: "it has ended" };
+  o: { answers: Part; others: Part; elapsed: number; now: Date; queues: readonly Queue[] },
+): Pick<ExperimentProgress, "end" | "endRange" | "basis"> {
+  const none = (basis: string) => ({ end: null, endRange: null, basis });
+  if (state === "held") return none("it is held");
+  if (state !== "running") return none("it has ended");
   const seconds = Math.max(1, Math.min(o.elapsed, WINDOW_SECONDS));
   const window = seconds >= WINDOW_SECONDS ? "the last 24 hours" : "its time so far";
-  const { answers, others } = o;
-  if (answers.left > 0 && answers.recent <= 0)
-    return {
-      end: null,
-      basis: `nobody has answered in ${window}: ${Math.round(answers.left)} are wanted`,
-    };
-  if (others.left > 0 && others.recent <= 0)
-    return { end: null, basis: `nothing was finished in ${window}` };
+  const { answers, others, queues } = o;
+  const known = queues.reduce((sum, q) => sum + q.wanted - q.done, 0);
+  const never = queues.find((q) => q.completion === null);
+  if (never)
+    return none(
+      `nobody who may work on ${never.kind} has given answers: ${never.wanted - never.done} are wanted`,
+    );
+  if (answers.left > 0 && !known && answers.recent <= 0)
+    return none(`nobody has answered in ${window}: ${Math.round(answers.left)} are wanted`);
+  if (others.left > 0 && others.recent <= 0) return none(`nothing was finished in ${window}`);
   const left = answers.left + others.left;
-  if (left <= 0) return { end: null, basis: "no known step is open: how many come is not known" };
+  if (left <= 0) return none("no known step is open: how many come is not known");
   const takes = (p: Part) => (p.left > 0 ? (p.left * seconds) / p.recent : 0);
+  // what its queues do not know of yet takes as long an answer as what they know
+  const scale = known > 0 ? Math.max(1, answers.left / known) : 1;
+  const longest = (of: (q: Queue) => number | null): number | null =>
+    queues.reduce<number | null>((most, q) => {
+      const takesIt = of(q);
+      return most === null || takesIt === null ? null : Math.max(most, takesIt * scale);
+    }, 0);
+  const at = (s: number) => new Date(o.now.getTime() + 1000 * s).toISOString();
+  const rest = takes(others);
+  const parts =
+    Math.round(left) === 1
+      ? "the 1 known part that is left"
+      : `the ${Math.round(left)} known parts that are left`;
+  if (!known)
+    return {
+      end: at(Math.max(takes(answers), rest)),
+      endRange: null,
+      basis: `for ${parts}, at the pace of ${window}`,
+    };
+  const [low, mid, high] = [
+    longest((q) => q.completion!.low)!,
+    longest((q) => q.completion!.mid)!,
+    longest((q) => q.completion!.high),
+  ];
+  const guess = queues.some((q) => q.completion!.basis === "guess");
   return {
-    end: new Date(o.now.getTime() + 1000 * Math.max(takes(answers), takes(others))).toISOString(),
-    basis: `for the ${Math.round(left)} known parts that are left, at the pace of ${window}`,
+    end: at(Math.max(mid, rest)),
+    endRange: {
+      low: at(Math.max(low, rest)),
+      high: high === null ? null : at(Math.max(high, rest)),
+    },
+    basis: `for ${parts}, ${guess ? "a guess, since there is no pace yet" : "at the pace of people's answers"}`,
   };
 }
 

@@ -148,11 +148,13 @@ test("a forecast gives people's answers their own pace, and says when it cannot 
       others: { left: others[0], recent: others[1] },
       elapsed: 3600,
       now,
+      queues: [],
     });
   // 10 answers an hour and 20 missing: two hours, however fast the rest goes
   expect(at([20, 10], [5, 500]).end).toBe("2026-11-24T14:00:00.000Z");
   expect(at([20, 0], [5, 500])).toEqual({
     end: null,
+    endRange: null,
     basis: "nobody has answered in its time so far: 20 are wanted",
   });
   expect(at([0, 0], [0, 9]).end).toBeNull();
@@ -162,6 +164,7 @@ test("a forecast gives people's answers their own pace, and says when it cannot 
       others: { left: 0, recent: 0 },
       elapsed: 9,
       now,
+      queues: [],
     }).basis,
   ).toBe("it has ended");
 });

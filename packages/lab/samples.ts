@@ -1,6 +1,12 @@
 /** What models wrote while they trained, and how figures were spread over batches: writing once, reading back. */
 import { z } from "zod";
-import { type Distribution, type Histogram, Sample, TillerError } from "@tiller/schema";
+import {
+  type Distribution,
+  type Histogram,
+  Sample,
+  type SamplesOverTime,
+  TillerError,
+} from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 
 /** A step's texts replace those that a lost process wrote for it. */
@@ -28,6 +34,54 @@ export async function getSample(db: Db, id: string): Promise<Sample> {
   if (!sample)
     throw new TillerError("not_found", `there is no sample ${id}. Look it up in the studio.`);
   return sample;
+}
+
+const FEWEST_PAIRS = 20; // of words, for a word about their variety
+/** Different pairs of neighbouring words over all such pairs (distinct-2, Li et al. 2016). */
+function distinct2(texts: readonly string[]): number | null {
+  const seen = new Set<string>();
+  let all = 0;
+  for (const text of texts) {
+    const words = text.toLowerCase().match(/[\p{L}\p{N}']+/gu) ?? [];
+    for (let i = 1; i < words.length; i++, all++) seen.add(`${words[i - 1]} ${words[i]}`);
+  }
+  return all < FEWEST_PAIRS ? null : seen.size / all;
+}
+
+/** The step that is asked for, or the last; of fixed prompts where the run has some. */
+export async function samplesOverTime(
+  db: Db,
+  run: string,
+  asked?: number,
+): Promise<SamplesOverTime> {
+  const all = await db.many(
+    sql`select ${sampleColumns}, null as tokens from sample s where s.run = ${run} order by s.step, s.id`,
+    Sample,
+  );
+  const chosen = all.filter((s) => s.pick === "fixed");
+  const of = chosen.length ? chosen : all.filter((s) => s.pick === "batch");
+  const byStep = Map.groupBy(of, (s) => s.step);
+  const steps = [...byStep].map(([step, texts]) => ({
+    step,
+    texts: texts.length,
+    distinct2: distinct2(texts.map((s) => s.text)),
+  }));
+  const first = steps.find((s) => s.distinct2 !== null)?.distinct2 ?? null;
+  const fell = steps.find(
+    (s) => first !== null && s.distinct2 !== null && s.distinct2 <= first / 2,
+  );
+  const step = asked !== undefined && byStep.has(asked) ? asked : (steps.at(-1)?.step ?? null);
+  const samples = step === null ? [] : byStep.get(step)!;
+  const prompts = new Set(samples.map((s) => s.prompt));
+  return {
+    steps,
+    fixed: chosen.length > 0,
+    step,
+    samples,
+    base: (byStep.get(0) ?? []).filter((s) => prompts.has(s.prompt)),
+    extremes: all.filter((s) => s.step === step && (s.pick === "best" || s.pick === "worst")),
+    collapse: fell ? { step: fell.step, from: first!, to: fell.distinct2! } : null,
+  };
 }
 
 export const addDistributions = (

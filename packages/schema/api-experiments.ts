@@ -15,7 +15,7 @@ import {
   StartExperiment,
   Trigger,
 } from "./experiments.ts";
-import { KnownWorkflow, ExperimentProgress } from "./trace-view.ts";
+import { KnownWorkflow, ExperimentProgress, OneProgress } from "./trace-view.ts";
 
 export const experimentOperations = {
   listProgress: get(
@@ -25,6 +25,12 @@ export const experimentOperations = {
     {
       reply: z.array(ExperimentProgress),
     },
+  ),
+  getProgress: get(
+    "/api/studio/experiments/:id/progress",
+    who.machines,
+    "how far one is, part by part",
+    { reply: OneProgress },
   ),
   listWorkflows: get("/api/studio/workflows", who.machines, "the workflows that can be started", {
     reply: z.array(KnownWorkflow),

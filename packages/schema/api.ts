@@ -34,9 +34,9 @@ import {
   SettleReferral,
 } from "./desk.ts";
 import { Checkpoint, Dataset, Experiment, Lineage, MetricPoint, Run } from "./lab.ts";
-import { CurvesQuery, RunCurves } from "./curves.ts";
+import { CurvesQuery, JudgedPair, JudgedPairsQuery, RunCurves } from "./curves.ts";
 import { NewDataset } from "./rows.ts";
-import { Histogram, Sample } from "./samples.ts";
+import { Histogram, Sample, SamplesOverTime } from "./samples.ts";
 import { Report } from "./report.ts";
 import { Promote, ServedModel } from "./served.ts";
 import { DeskFeedback, Notices, OpenThread, Thread, ThreadAct } from "./feedback.ts";
@@ -279,11 +279,26 @@ export const operations = {
     query: z.strictObject({ after: z.coerce.number().default(-1) }),
     reply: z.array(MetricPoint),
   }),
+  samplesOverTime: get(
+    "/api/studio/runs/:id/samples",
+    who.staff,
+    "what its model wrote at a step beside the base, and how varied it was at each",
+    {
+      query: z.strictObject({ step: z.coerce.number().int().min(0).optional() }),
+      reply: SamplesOverTime,
+    },
+  ),
   curves: post(
     "/api/studio/curves",
     who.staff,
     "curves of runs, of long ones thinned: mean, lowest and highest of steps put together",
     { body: CurvesQuery, reply: z.array(RunCurves) },
+  ),
+  judgedPairs: post(
+    "/api/studio/judged-pairs",
+    who.staff,
+    "what people judged between texts of several experiments",
+    { body: JudgedPairsQuery, reply: z.array(JudgedPair) },
   ),
   metricsFile: get(
     "/api/studio/runs/:id/metrics.csv",

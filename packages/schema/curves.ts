@@ -1,4 +1,4 @@
-/** Curves of runs as pages draw them: each metric by step, of long runs thinned to as many places as a chart can show. */
+/** What pages about several runs and experiments are made of: curves, thinned to what a chart can show, and judgments between them. */
 import { z } from "zod";
 
 export const MOST_POINTS = 2000;
@@ -25,3 +25,30 @@ export const RunCurves = z.strictObject({
   curves: z.array(Curve),
 });
 export type RunCurves = z.infer<typeof RunCurves>;
+
+/** POST /api/studio/judged-pairs */
+export const JudgedPairsQuery = z.strictObject({
+  experiments: z.array(z.string().min(1)).min(2).max(12),
+});
+/** Judgments that held a text of one experiment against a text of another. */
+export const JudgedPair = z.strictObject({
+  a: z.string().describe("experiment"),
+  b: z.string(),
+  winsA: z.int(),
+  winsB: z.int(),
+  ties: z.int(),
+  simulated: z.int().describe("of all, by simulated people"),
+  shown: z
+    .array(
+      z.strictObject({
+        task: z.string(),
+        passage: z.string(),
+        a: z.string(),
+        b: z.string(),
+        winsA: z.int(),
+        winsB: z.int(),
+      }),
+    )
+    .describe("some of the texts"),
+});
+export type JudgedPair = z.infer<typeof JudgedPair>;

@@ -57,3 +57,27 @@ export const Histogram = z.strictObject({
     .describe("of many steps some, evenly chosen, the first and the last among them"),
 });
 export type Histogram = z.infer<typeof Histogram>;
+
+/** GET /api/studio/runs/:id/samples : what a run's model wrote at one step, beside the base, and how varied it was at each. */
+export const SamplesOverTime = z.strictObject({
+  steps: z.array(
+    z.strictObject({
+      step: z.int(),
+      texts: z.int(),
+      distinct2: z
+        .number()
+        .nullable()
+        .describe("different word pairs over all word pairs of its texts; null: too few"),
+    }),
+  ),
+  fixed: z.boolean().describe("the same prompts at every step"),
+  step: z.int().nullable().describe("the one that is shown; null: there are none"),
+  samples: z.array(Sample),
+  base: z.array(Sample).describe("of step 0, after the same prompts"),
+  extremes: z.array(Sample).describe("the best and worst of its batch"),
+  collapse: z
+    .strictObject({ step: z.int(), from: z.number(), to: z.number() })
+    .nullable()
+    .describe("the first step whose distinct2 is at most half of the first's"),
+});
+export type SamplesOverTime = z.infer<typeof SamplesOverTime>;

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { ExperimentId } from "./ids.ts";
 import { experimentStates } from "./lab.ts";
-import { Agents, Budget, NodeComment, NodeDetail } from "./trace.ts";
+import { Agents, Budget, NodeComment, NodeDetail, nodeStates } from "./trace.ts";
 
 /** GET /api/studio/experiments/:id/trace/experiment : the experiment whose tree it is. */
 export const TracedExperiment = z.strictObject({
@@ -105,6 +105,13 @@ export const ExperimentProgress = z.strictObject({
   total: z.number(),
   failed: z.int(),
   end: z.iso.datetime().nullable().describe("when it will end as things go; null: cannot be told"),
+  endRange: z
+    .strictObject({ low: z.iso.datetime(), high: z.iso.datetime().nullable() })
+    .nullable()
+    .describe("where people's answers decide: as the control room forecasts them"),
+  ahead: z
+    .int()
+    .describe("stages that have not begun: the end is of what is under way, and they come after"),
   basis: z.string().describe("what the forecast rests on, or why there is none"),
   budget: Budget,
   spent: z.strictObject({
@@ -125,6 +132,26 @@ export const ExperimentProgress = z.strictObject({
   waiting: z.int().describe("how many places wait in all; the longest waits are listed"),
 });
 export type ExperimentProgress = z.infer<typeof ExperimentProgress>;
+
+/** A part of an experiment as its page lists them: a stage that its workflow declares, or a step of its trace. */
+export const ProgressPart = z.strictObject({
+  node: z.string().nullable().describe("where it is in the trace"),
+  title: z.string(),
+  state: z.enum(nodeStates),
+  done: z.number(),
+  total: z.number(),
+  unit: z.string().describe('what is counted: "answers", "items"; empty where nothing is'),
+  note: z.string(),
+  startedAt: z.iso.datetime().nullable(),
+  endedAt: z.iso.datetime().nullable(),
+});
+export type ProgressPart = z.infer<typeof ProgressPart>;
+/** GET /api/studio/experiments/:id/progress */
+export const OneProgress = ExperimentProgress.extend({
+  parts: z.array(ProgressPart).describe("of a long list the first"),
+  more: z.int().describe("parts that are not listed"),
+});
+export type OneProgress = z.infer<typeof OneProgress>;
 
 /** A row of GET /api/studio/workflows : what an experiment can be started of. */
 export const KnownWorkflow = z.strictObject({

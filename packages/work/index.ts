@@ -9,6 +9,7 @@ export * from "./feedback.ts";
 export * from "./gold.ts";
 export * from "./invitations.ts";
 export * from "./joining.ts";
+export { judgedPairs } from "./judged-pairs.ts";
 export * from "./kinds.ts";
 export * from "./ledger.ts";
 export * from "./own-work.ts";
@@ -18,6 +19,7 @@ export * from "./project-review.ts";
 export * from "./project-settings.ts";
 export * from "./projects.ts";
 export * from "./quality.ts";
+export { openQueues } from "./queue-forecast.ts";
 export {
   addRule,
   endRule,

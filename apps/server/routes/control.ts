@@ -1,6 +1,6 @@
 /** The control room's API: one snapshot that many may ask for, moves with a preview and undo, people, queues. */
 import { streamSSE } from "hono/streaming";
-import { alertsOf, completion, pace } from "@tiller/crowd";
+import { alertsOf } from "@tiller/crowd";
 import { type ControlRoom, PersonId, type RaterRow } from "@tiller/schema";
 import {
   changeQueue,
@@ -11,10 +11,9 @@ import {
   listRules,
   moveOnRecord,
   noticesFor,
+  openQueues,
   peopleNow,
   previewMove,
-  queueSamples,
-  queuesNow,
   quickestAnswers,
   recentMoves,
   sampleQueues,
@@ -71,33 +70,23 @@ export const controlRoutes = (d: Deps, figures: QualityDesk) => {
   const forecast = shared(FORECAST_MS, () => forecastQueues(db), { stale: true });
   const room = shared(SNAPSHOT_MS, async (): Promise<ControlRoom> => {
     await sampleQueues(db);
-    const [rows, queueRows, samples, lanes, rules, roster, groups, moves, rated] =
-      await Promise.all([
-        peopleNow(db),
-        queuesNow(db),
-        queueSamples(db),
-        forecast.get(),
-        listRules(db),
-        listRoster(db),
-        listGroups(db),
-        recentMoves(db),
-        quality.get(),
-      ]);
     const now = Date.now();
+    const [rows, queueRows, rules, roster, groups, moves, rated] = await Promise.all([
+      peopleNow(db),
+      forecast.get().then((lanes) => openQueues(db, { now, lanes })),
+      listRules(db),
+      listRoster(db),
+      listGroups(db),
+      recentMoves(db),
+      quality.get(),
+    ]);
     const people = rows.map((p) => {
       const row = rated.get(p.person);
       if (!row) return { ...p, quality: null };
       const { rater: _, pseudonym: __, simulated: ___, ...known } = row;
       return { ...p, quality: known };
     });
-    const sampled = Map.groupBy(samples, (s) => `${s.kind}\n${s.experiment}`);
     const queues = queueRows.map((q) => {
-      const own = sampled.get(`${q.kind}\n${q.experiment}`) ?? [];
-      const lane =
-        lanes.find((l) => l.kind === q.kind && l.experiment === q.experiment) ??
-        lanes.find((l) => l.kind === q.kind && l.experiment === null);
-      // a lane of several experiments is worked through together: each gets its part of the pace
-      const part = lane && lane.open > 0 ? (q.wanted - q.done) / lane.open : 1;
       const pause = rules.find(
         (r) =>
           r.body.rule === "paused" &&
@@ -107,9 +96,6 @@ export const controlRoutes = (d: Deps, figures: QualityDesk) => {
       const { held: _held, ...queue } = q;
       return {
         ...queue,
-        perHour: pace(own, now),
-        completion: completion(q.wanted - q.done, own, (lane?.perDay ?? 0) * part),
-        may: lane?.people ?? 0,
         now: rows.filter((p) => p.doing?.kind === q.kind && p.doing.experiment === q.experiment)
           .length,
         paused: pause?.body.rule === "paused" ? pause.body.why : q.held ? "by hand" : null,

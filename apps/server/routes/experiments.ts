@@ -5,6 +5,7 @@ import {
   listProgress,
   listTriggers,
   newTrigger,
+  oneProgress,
   pauseTrigger,
   removeTrigger,
   resumeTrigger,
@@ -46,6 +47,7 @@ export const experimentRoutes = (d: Deps) => {
   const because = (reason: string | undefined) => (reason === undefined ? {} : { reason });
   return {
     listProgress: () => listProgress(db, { now: new Date() }),
+    getProgress: (_, { id }) => oneProgress(db, ExperimentId.parse(id), new Date()),
     listWorkflows: () => d.flow.workflows(),
     startExperiment: async (c, { body: { workflow, input, ...o } }) => {
       mayStart(c.var.me, workflow);

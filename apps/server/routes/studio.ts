@@ -24,9 +24,10 @@ import {
   listSamples,
   listServed,
   promote,
+  samplesOverTime,
   shownExperiment,
 } from "@tiller/lab";
-import { judgmentsOf, ratedAnswers } from "@tiller/work";
+import { judgedPairs, judgmentsOf, ratedAnswers } from "@tiller/work";
 import { experimentResult } from "@tiller/flow";
 import type { QualityDesk } from "@tiller/work/quality-thread.ts";
 import type { Deps } from "../context.ts";
@@ -67,7 +68,9 @@ export const studioRoutes = (d: Deps, figures: QualityDesk) => {
     },
     getRun: (_, { id }) => getRun(db, id),
     getMetrics: (_, { id, after }) => getMetrics(db, id, after),
+    samplesOverTime: (_, { id, step }) => samplesOverTime(db, id, step),
     curves: (_, { body }) => curvesOf(db, body),
+    judgedPairs: (_, { body: { experiments } }) => judgedPairs(db, experiments),
     metricsFile: async (c, { id }) => {
       await getRun(db, id); // a wrong id is a 404
       c.header("content-type", "text/csv; charset=utf-8");

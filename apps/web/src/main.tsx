@@ -24,6 +24,7 @@ import { Desk } from "./desk/desk.tsx";
 import { FeedbackPage } from "./desk/feedback.tsx";
 import { InboxPage } from "./desk/inbox.tsx";
 import { MyWork } from "./desk/me.tsx";
+import { ComparePage, ComparePlace } from "./experiments/compare.tsx";
 import { Experiments, ExperimentsPlace } from "./experiments/list.tsx";
 import { StartPlace, StartExperiment } from "./experiments/start.tsx";
 import { NewTriggerPage } from "./experiments/trigger-form.tsx";
@@ -141,6 +142,12 @@ const routeTree = root.addChildren([
     path: "/studio/experiments",
     component: Experiments,
     validateSearch: ExperimentsPlace,
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/studio/compare",
+    component: ComparePage,
+    validateSearch: ComparePlace,
   }),
   createRoute({
     getParentRoute: () => root,

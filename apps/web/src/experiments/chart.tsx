@@ -82,15 +82,25 @@ export function Chart({
     };
     const series = drawn.flatMap((l, i): uPlot.Series[] => {
       const plain = { spanGaps: true, points: { show: isAlone } };
-      const faint = { ...plain, stroke: `${colour(i)}40`, width: 1, points: { show: false } };
-      const main = { ...plain, stroke: colour(i), width: 1.75, dash: i < COLOURS ? [] : [5, 3] };
+      const faint = {
+        ...plain,
+        stroke: `${colour(l.colour ?? i)}40`,
+        width: 1,
+        points: { show: false },
+      };
+      const main = {
+        ...plain,
+        stroke: colour(l.colour ?? i),
+        width: 1.75,
+        dash: i < COLOURS ? [] : [5, 3],
+      };
       return [...(l.low ? [faint, faint] : []), ...(l.raw ? [faint] : []), main];
     });
     let first = 1;
     const bands = drawn.flatMap((l, i): uPlot.Band[] => {
       const from = first;
       first += (l.low ? 2 : 0) + (l.raw ? 1 : 0) + 1;
-      return l.low ? [{ series: [from + 1, from], fill: `${colour(i)}22` }] : [];
+      return l.low ? [{ series: [from + 1, from], fill: `${colour(l.colour ?? i)}22` }] : [];
     });
     const plot = new Plot(
       {
@@ -146,7 +156,7 @@ export function Chart({
     plotted.current?.setData([steps, ...columns] as uPlot.AlignedData);
   }, [drawn, Plot, log, unit, shape]); // also anew where the plot is
   const file = title.replaceAll(/[^\w-]+/g, "-").toLowerCase();
-  const colours = lines.map((_, i) => colourName(i));
+  const colours = lines.map((l, i) => colourName(l.colour ?? i));
   return (
     <figure className="card chart-card">
       <figcaption className="row spread small">
@@ -168,7 +178,13 @@ export function Chart({
               saveAs(
                 `${file}.svg`,
                 "image/svg+xml",
-                svgOf({ title, unit, log, lines: drawn, colours: lines.map((_, i) => colour(i)) }),
+                svgOf({
+                  title,
+                  unit,
+                  log,
+                  lines: drawn,
+                  colours: lines.map((l, i) => colour(l.colour ?? i)),
+                }),
               )
             }
           >

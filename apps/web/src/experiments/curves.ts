@@ -5,6 +5,8 @@ export interface Line {
   /** stable among the lines of a chart */
   readonly key: string;
   readonly label: string;
+  /** its colour among the series; its place in the chart unless said */
+  readonly colour?: number | undefined;
   readonly steps: readonly number[];
   readonly values: readonly number[];
   readonly low?: readonly number[] | undefined;
@@ -12,9 +14,15 @@ export interface Line {
   /** where `values` are smoothed: what they are of */
   readonly raw?: readonly number[] | undefined;
 }
-export const lineOf = (key: string, label: string, curve: Curve | undefined): Line => ({
+export const lineOf = (
+  key: string,
+  label: string,
+  curve: Curve | undefined,
+  colour?: number,
+): Line => ({
   key,
   label,
+  colour,
   steps: curve?.steps ?? [],
   values: curve?.values ?? [],
   low: curve?.low,

@@ -1,15 +1,8 @@
 /** One experiment, live: its pipeline, raters, curves, samples, and the report. */
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
-import { useMemo, useState } from "react";
-import {
-  type Experiment,
-  isSimulated,
-  readInterval,
-  readNumber,
-  type Run,
-  type Stage,
-} from "@tiller/schema";
+import { useState } from "react";
+import { type Experiment, isSimulated, readInterval, readNumber, type Run } from "@tiller/schema";
 import { asking, linkTo } from "../api.ts";
 import { ExportButton } from "../data/export.tsx";
 import {
@@ -30,19 +23,24 @@ import {
 } from "../design/components.tsx";
 import { VerdictBadge } from "../design/verdict.tsx";
 import { HoldButton } from "./hold.tsx";
-import { isImported } from "./row.tsx";
+import { isImported, Waits } from "./row.tsx";
 import { ExperimentWords, stateTone } from "./words.tsx";
+import { CancelButton } from "./cancel.tsx";
 import { Labels } from "./labels.tsx";
 import { useLive } from "./live.ts";
+import { Facts, Parts } from "./progress.tsx";
 import { Details, RunCharts, Smoothing } from "./run-charts.tsx";
-import { InWords, NobodyAnswered, TopOfTrace } from "./told.tsx";
+import { Samples } from "./samples.tsx";
+import { InWords, NobodyAnswered } from "./told.tsx";
+
+const LOOK_MS = 30_000; // for what another server does; what happens on this one is told
 
 export function ExperimentPage() {
   const { id } = useParams({ from: "/studio/experiments/$id" });
   useLive(id);
   const e = useQuery({
     ...asking("getExperiment", { id }),
-    refetchInterval: 5000,
+    refetchInterval: LOOK_MS,
   });
   const runs = useQuery(asking("listRuns", { id }));
   if (!e.data)
@@ -82,6 +80,7 @@ export function ExperimentPage() {
               Report
             </a>
           )}
+          <CancelButton experiment={data} />
           <HoldButton experiment={{ id: data.id, state: data.state, imported: isImported(data) }} />
           <Badge tone={stateTone[data.state]}>{data.state}</Badge>
         </div>
@@ -106,20 +105,10 @@ export function ExperimentPage() {
           })}
         </div>
       )}
-      <Card title={data.stages.length ? "Pipeline" : "What it did"}>
-        {data.stages.length ? (
-          <ol className="pipeline">
-            {data.stages.map((st) => (
-              <StageRow key={st.name} stage={st} />
-            ))}
-          </ol>
-        ) : (
-          <TopOfTrace id={id} />
-        )}
-      </Card>
+      <Progress id={id} state={data.state} />
       <Curves runs={runs.data ?? []} />
       <Raters experiment={data} />
-      {runs.data && runs.data.length > 0 && <Samples id={id} runs={runs.data} />}
+      {runs.data && runs.data.length > 0 && <Samples runs={runs.data} />}
     </main>
   );
 }
@@ -140,25 +129,23 @@ function Simulated({ experiment: e }: { experiment: Experiment }) {
   );
 }
 
-function StageRow({ stage: s }: { stage: Stage }) {
-  const seconds =
-    s.startedAt && s.endedAt ? (Date.parse(s.endedAt) - Date.parse(s.startedAt)) / 1000 : undefined;
+function Progress({ id, state }: Pick<Experiment, "id" | "state">) {
+  const progress = useQuery({
+    ...asking("getProgress", { id }),
+    refetchInterval: state === "running" ? LOOK_MS : false,
+  });
   return (
-    <li>
-      <span className={`dot ${s.state}`} role="img" aria-label={s.state} />
-      <span>{s.title}</span>
-      <span className="quiet num">{seconds === undefined ? "" : duration(seconds)}</span>
-      <span className="row" style={{ flexWrap: "nowrap" }}>
-        {s.state === "running" && s.total > 0 && (
-          <span style={{ flex: "0 0 160px" }}>
-            <Meter label={s.title} done={s.done} total={s.total} />
-          </span>
+    <Card title="Progress">
+      <Loaded query={progress}>
+        {(p) => (
+          <>
+            <Facts progress={p} />
+            {p.waits.length > 0 && <Waits progress={p} now={progress.dataUpdatedAt} />}
+            <Parts of={p} />
+          </>
         )}
-        <span className="quiet small num">
-          {s.state === "running" && s.total > 0 ? `${s.done} of ${s.total}` : ""} {s.note}
-        </span>
-      </span>
-    </li>
+      </Loaded>
+    </Card>
   );
 }
 
@@ -273,69 +260,3 @@ function Raters({ experiment }: { experiment: Experiment }) {
     </Card>
   );
 }
-
-function Samples({ id, runs }: { id: string; runs: readonly Run[] }) {
-  const samples = useQuery(asking("listSamples", { id, limit: 200 }));
-  const steps = useMemo(
-    () => [...new Set((samples.data ?? []).map((x) => x.step))].toSorted((a, b) => a - b),
-    [samples.data],
-  );
-  const [chosen, choose] = useState<number>();
-  const at = Math.min(chosen ?? steps.length - 1, steps.length - 1);
-  const shown = (samples.data ?? []).filter((x) => x.step === steps[at]);
-  return (
-    <Card
-      title="Samples over time"
-      aside={
-        steps.length > 1 && (
-          <label className="row small quiet">
-            step <b className="num">{steps[at]}</b>
-            <input
-              type="range"
-              min={0}
-              max={steps.length - 1}
-              value={at}
-              onChange={(ev) => choose(Number(ev.target.value))}
-              aria-label="Training step"
-            />
-          </label>
-        )
-      }
-    >
-      <Loaded query={samples}>
-        {() =>
-          shown.length === 0 ? (
-            <Empty title="No samples yet">What a model writes while it trains appears here.</Empty>
-          ) : (
-            <div>
-              {shown.map((x) => (
-                <div className="sample" key={x.id}>
-                  <p className="read" style={{ fontSize: 17 }}>
-                    <span className="quiet">{x.prompt}</span>
-                    {x.text}
-                  </p>
-                  <span className="small quiet num">
-                    {Object.entries(x.scores).map(([name, value]) => (
-                      <span key={name} style={{ display: "block" }}>
-                        {name} {readNumber(value)}
-                      </span>
-                    ))}
-                    <Origin run={runs.find((r) => r.id === x.run)} />
-                  </span>
-                </div>
-              ))}
-            </div>
-          )
-        }
-      </Loaded>
-    </Card>
-  );
-}
-
-/** The lineage of a sample, once its run has made a checkpoint. */
-const Origin = ({ run }: { run: Run | undefined }) =>
-  run?.output ? (
-    <Link to="/studio/checkpoints/$id" params={{ id: run.output }}>
-      Origin
-    </Link>
-  ) : null;

@@ -6,11 +6,14 @@ import { z } from "zod";
 import type { Experiment, ExperimentProgress } from "@tiller/schema";
 import { asking } from "../api.ts";
 import { Empty, Failed, Loaded } from "../design/components.tsx";
+import { MOST } from "./compare.tsx";
 import { ImportButton } from "./import.tsx";
+import { useLive } from "./live.ts";
 import { ExperimentRow, isImported } from "./row.tsx";
 import "./experiments.css";
 
 const SHOWN = 100; // until all are asked for
+const LOOK_MS = 30_000; // for what another server does; what happens on this one is told
 /** What the page's address holds. */
 export const ExperimentsPlace = z.object({
   state: z.string().optional().catch(undefined),
@@ -37,8 +40,10 @@ export function Experiments() {
   const go = (change: ExperimentsPlace) =>
     void navigate({ search: (old) => ({ ...old, ...change }), replace: true });
   const [all, showAll] = useState(false);
-  const list = useQuery({ ...asking("listExperiments"), refetchInterval: 3000 });
-  const known = useQuery({ ...asking("listProgress"), refetchInterval: 3000 });
+  const [chosen, choose] = useState<readonly string[]>([]); // to compare
+  useLive();
+  const list = useQuery({ ...asking("listExperiments"), refetchInterval: LOOK_MS });
+  const known = useQuery({ ...asking("listProgress"), refetchInterval: LOOK_MS });
   const progress = new Map((known.data ?? []).map((p) => [p.id as string, p]));
   const experiments = list.data ?? [];
   const recipes = [...new Set(experiments.map((e) => e.recipe))].toSorted();
@@ -85,6 +90,22 @@ export function Experiments() {
           {list.data && `${found.length} of ${experiments.length}`}
         </span>
       </div>
+      {chosen.length > 0 && (
+        <div className="compare-bar" role="status">
+          {chosen.length === 1
+            ? "1 experiment chosen: choose another to compare."
+            : `${chosen.length} experiments chosen.`}
+          {chosen.length > 1 && chosen.length <= MOST && (
+            <Link className="button primary" to="/studio/compare" search={{ ids: [...chosen] }}>
+              Compare them
+            </Link>
+          )}
+          {chosen.length > MOST && <span>{MOST} at most are compared.</span>}
+          <button className="button plain" onClick={() => choose([])}>
+            Choose none
+          </button>
+        </div>
+      )}
       {known.error && <Failed error={known.error} retry={() => void known.refetch()} />}
       <Loaded query={list}>
         {() =>
@@ -113,6 +134,10 @@ export function Experiments() {
                     experiment={e}
                     progress={progress.get(e.id)}
                     now={known.dataUpdatedAt}
+                    chosen={chosen.includes(e.id)}
+                    choose={(yes) =>
+                      choose((old) => (yes ? [...old, e.id] : old.filter((id) => id !== e.id)))
+                    }
                   />
                 ))}
               </ul>

@@ -10,27 +10,53 @@ export const onLive = (f: (e: LiveEvent) => void) => {
   return () => void listeners.delete(f);
 };
 
-/** Opens the stream of one experiment while the page is shown. */
-export function useLive(experiment: string): void {
+/** What an event makes old: of the experiment that a page shows, or of the lists. */
+const pageOf = (e: LiveEvent): readonly OperationName[] => {
+  switch (e.type) {
+    case "stage":
+    case "experiment":
+      return ["getExperiment", "getProgress", "listRuns"];
+    case "trace":
+      return ["getProgress", "tracePage"];
+    case "sample":
+      return ["samplesOverTime", "listHistograms"];
+    case "judgment":
+      return ["listRaters", "getProgress"];
+    case "metric":
+      return [];
+  }
+};
+const listsOf = (e: LiveEvent): readonly OperationName[] =>
+  e.type === "experiment"
+    ? ["listExperiments", "listProgress"]
+    : e.type === "metric" || e.type === "sample"
+      ? []
+      : ["listProgress"];
+const [PAGE_MS, LISTS_MS] = [1000, 3000]; // at most one refetch of each in so long, however fast the events come
+
+/** Opens the stream of one experiment, or of all for a list, while the page is shown. */
+export function useLive(experiment?: string): void {
   const client = useQueryClient();
   useEffect(() => {
-    const source = new EventSource(linkTo("events", { experiment }));
+    const source = new EventSource(linkTo("events", experiment ? { experiment } : {}));
     const stale = new Set<OperationName>();
     source.onmessage = (m) => {
       const parsed = LiveEvent.safeParse(JSON.parse(m.data as string));
       if (!parsed.success) return;
       const e = parsed.data;
       for (const l of listeners) l(e);
-      if (e.type === "stage" || e.type === "experiment") stale.add("getExperiment").add("listRuns");
-      if (e.type === "sample") stale.add("listSamples");
-      if (e.type === "judgment") stale.add("listRaters").add("getExperiment");
+      for (const name of experiment ? pageOf(e) : listsOf(e)) stale.add(name);
     };
-    // at most one refetch a second, however fast the events come
-    const timer = setInterval(() => {
-      for (const name of stale)
-        void client.invalidateQueries({ queryKey: keyOf(name, { id: experiment }) });
-      stale.clear();
-    }, 1000);
+    const timer = setInterval(
+      () => {
+        for (const name of stale)
+          void client.invalidateQueries({
+            queryKey: experiment ? keyOf(name, { id: experiment }) : keyOf(name),
+          });
+        stale.clear();
+      },
+      experiment ? PAGE_MS : LISTS_MS,
+    );
     return () => {
       source.close();
       clearInterval(timer);

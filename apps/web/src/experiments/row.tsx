@@ -1,6 +1,5 @@
 /** One experiment in the list. */
 import { Link } from "@tanstack/react-router";
-import type { ReactNode } from "react";
 import {
   type Experiment,
   type ExperimentProgress,
@@ -8,10 +7,11 @@ import {
   readInterval,
   readNumber,
 } from "@tiller/schema";
-import { Badge, Meter, Term, when } from "../design/components.tsx";
+import { Badge, when } from "../design/components.tsx";
 import { meaningOf } from "../design/glossary.ts";
-import { ago, compact, money, span } from "../trace/format.ts";
+import { ago } from "../trace/format.ts";
 import { HoldButton } from "./hold.tsx";
+import { Fact, Facts } from "./progress.tsx";
 import { ExperimentWords, stateTone } from "./words.tsx";
 
 /** It came out of a file: nothing here can change it, and there is nothing of it but its trace. */
@@ -23,8 +23,11 @@ interface Row {
   /** of the newest; what is older has ended long ago */
   readonly progress: ExperimentProgress | undefined;
   readonly now: number;
+  /** whether it is to be compared with others */
+  readonly chosen: boolean;
+  readonly choose: (chosen: boolean) => void;
 }
-export function ExperimentRow({ experiment: e, progress: p, now }: Row) {
+export function ExperimentRow({ experiment: e, progress: p, now, chosen, choose }: Row) {
   const imported = isImported(e);
   const params = { id: e.id };
   return (
@@ -55,6 +58,17 @@ export function ExperimentRow({ experiment: e, progress: p, now }: Row) {
           )}
         </div>
         <div className="row">
+          {!imported && (
+            <label className="row small" style={{ gap: 6 }}>
+              <input
+                type="checkbox"
+                checked={chosen}
+                aria-label={`Compare ${e.title} (${e.id})`}
+                onChange={(ev) => choose(ev.target.checked)}
+              />
+              compare
+            </label>
+          )}
           <Badge tone={stateTone[e.state]}>{e.state}</Badge>
           <Link
             className="button"
@@ -76,52 +90,6 @@ export function ExperimentRow({ experiment: e, progress: p, now }: Row) {
   );
 }
 
-const timeNames = {
-  running: "Ends about",
-  held: "So far",
-  done: "Took",
-  failed: "Failed after",
-  cancelled: "Cancelled after",
-} as const;
-
-function Facts({ progress: p }: { progress: ExperimentProgress }) {
-  const fraction = p.total ? Math.min(1, p.done / p.total) : 0;
-  const spends = [
-    ["Money", p.spent.money, p.budget.money, (x: number) => money(x) || "$0"],
-    ["Tokens", p.spent.tokens, p.budget.tokens, (x: number) => compact(x) || "0"],
-    ["Answers", p.spent.people, p.budget.people, (x: number) => compact(x) || "0"],
-    ["Time", p.spent.minutes, p.budget.minutes, (x: number) => span(60 * x)],
-  ] as const;
-  return (
-    <div className="experiment-facts small num">
-      <Fact name="Progress">
-        <Meter label={`Progress of ${p.title}`} done={fraction} total={1} />
-        <span>
-          {Math.round(100 * fraction)} % of {compact(Math.round(p.total)) || "0"} known parts
-          {p.failed > 0 && <span className="experiment-bad">, {p.failed} failed</span>}
-        </span>
-      </Fact>
-      <Fact name={timeNames[p.state]} title={p.basis}>
-        <b>
-          {p.state !== "running" ? span(60 * p.spent.minutes) : p.end ? when(p.end) : "not known"}
-        </b>
-        {p.state === "running" && <span className="quiet">{p.basis}</span>}
-      </Fact>
-      {spends.map(([name, used, most, show]) =>
-        name === "Time" && most === undefined ? null : (
-          <Fact key={name} name={name}>
-            {most !== undefined && <Meter label={`${name} used`} done={used} total={most} />}
-            <span className={most !== undefined && used >= most ? "experiment-bad" : ""}>
-              {show(used)}
-              {most === undefined ? "" : ` of ${show(most)}`}
-            </span>
-          </Fact>
-        ),
-      )}
-    </div>
-  );
-}
-
 const SHOWN = 5; // metrics of a summary that the list has place for
 const Results = ({ summary }: { summary: NonNullable<Experiment["summary"]> }) => (
   <div className="experiment-facts small num">
@@ -138,14 +106,7 @@ const Results = ({ summary }: { summary: NonNullable<Experiment["summary"]> }) =
   </div>
 );
 
-const Fact = (f: { name: string; title?: string; says?: string; children: ReactNode }) => (
-  <div title={f.title}>
-    <span className="quiet">{f.says ? <Term says={f.says}>{f.name}</Term> : f.name}</span>
-    {f.children}
-  </div>
-);
-
-function Waits({ progress: p, now }: { progress: ExperimentProgress; now: number }) {
+export function Waits({ progress: p, now }: { progress: ExperimentProgress; now: number }) {
   return (
     <div className="experiment-waits small">
       <b>

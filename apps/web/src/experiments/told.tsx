@@ -38,34 +38,6 @@ export function InWords({ experiment: e }: { experiment: Experiment }) {
 const useNodes = (id: string): readonly TraceNode[] =>
   useQuery({ ...asking("tracePage", { id }), refetchInterval: 5000 }).data?.nodes ?? [];
 
-const MOST = 40;
-/** The trace's top level in place of stages, for workflows that declare none. */
-export function TopOfTrace({ id }: { id: string }) {
-  const top = useNodes(id).filter((n) => n.parent === id);
-  const rows = top.toSorted((a, b) => a.place - b.place).slice(0, MOST);
-  if (!rows.length) return <p className="quiet">Nothing was done yet.</p>;
-  return (
-    <ol className="pipeline">
-      {rows.map((n) => (
-        <li key={n.id}>
-          <span className={`dot ${n.state}`} role="img" aria-label={n.state} />
-          <Link to="/studio/experiments/$id/trace" params={{ id }} search={{ node: n.id }}>
-            {n.name}
-          </Link>
-          <span className="quiet num">
-            {n.endedAt && duration((Date.parse(n.endedAt) - Date.parse(n.startedAt)) / 1000)}
-          </span>
-          <span className="quiet small num">
-            {n.wanted > 0 && `${n.answers} of ${n.wanted} answers. `}
-            {n.brief}
-          </span>
-        </li>
-      ))}
-      {top.length > rows.length && <li>and {top.length - rows.length} more in the trace</li>}
-    </ol>
-  );
-}
-
 /** Where no person of this home has answered: whether anything was asked, and who answered in people's place. */
 export function NobodyAnswered({ experiment: e }: { experiment: Experiment }) {
   const asked = useNodes(e.id).filter((n) => n.kind === "ask");

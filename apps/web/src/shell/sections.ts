@@ -24,7 +24,7 @@ const experiments = {
     {
       name: "All experiments",
       to: "/studio/experiments",
-      also: ["/studio/start", "/studio/datasets"],
+      also: ["/studio/start", "/studio/compare", "/studio/datasets"],
     },
     { name: "Models", to: "/studio/checkpoints" },
     { name: "Playground", to: "/playground" },
