@@ -1,7 +1,7 @@
 /** The texts that several experiments wrote after the same prompts, of their reports or of their runs' newest samples. */
 import { useState } from "react";
 import { type Experiment, readNumber, type Report, type Sample } from "@tiller/schema";
-import { Card } from "../design/components.tsx";
+import { Card, Scroll } from "../design/components.tsx";
 import { Mark } from "./compare-mark.tsx";
 
 interface Said {
@@ -59,27 +59,29 @@ export function Texts({ rows, of }: { rows: readonly PromptRow[]; of: readonly E
       {rows.slice(0, all ? undefined : SHOWN).map((r) => (
         <article key={r.prompt} className="compare-texts">
           <p className="quiet">{r.prompt}</p>
-          <div
-            className="compare-columns"
-            style={{ gridTemplateColumns: `repeat(${of.length}, minmax(220px, 1fr))` }}
-          >
-            {r.texts.map((said, i) => (
-              <div key={i}>
-                <Mark i={i} />
-                {said.map((s, k) => (
-                  <p key={k}>
-                    <span className="quiet small">
-                      {s.by}
-                      {s.score !== null && `, ${readNumber(s.score)}`}
-                    </span>
-                    <br />
-                    {s.text.trim()}
-                  </p>
-                ))}
-                {!said.length && <p className="quiet">nothing</p>}
-              </div>
-            ))}
-          </div>
+          <Scroll label={`Texts after: ${r.prompt.slice(0, 60)}`}>
+            <div
+              className="compare-columns"
+              style={{ gridTemplateColumns: `repeat(${of.length}, minmax(220px, 1fr))` }}
+            >
+              {r.texts.map((said, i) => (
+                <div key={i}>
+                  <Mark i={i} />
+                  {said.map((s, k) => (
+                    <p key={k}>
+                      <span className="quiet small">
+                        {s.by}
+                        {s.score !== null && `, ${readNumber(s.score)}`}
+                      </span>
+                      <br />
+                      {s.text.trim()}
+                    </p>
+                  ))}
+                  {!said.length && <p className="quiet">nothing</p>}
+                </div>
+              ))}
+            </div>
+          </Scroll>
         </article>
       ))}
       {!all && rows.length > SHOWN && (

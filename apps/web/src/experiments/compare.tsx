@@ -121,10 +121,10 @@ function Settings({ experiments }: { experiments: readonly Experiment[] }) {
       experiments.map((e) => {
         const known = workflows.data?.find((w) => w.name === e.recipe);
         return {
-          workflow: e.recipe,
-          seed: e.seed,
-          "who answers": e.agents,
           input: known ? withDefaults(InputSchema.parse(known.input), e.config) : e.config,
+          seed: e.seed,
+          workflow: e.recipe,
+          "who answers": e.agents,
         };
       }),
     [experiments, workflows.data],

@@ -1,6 +1,7 @@
 /** What each run gained for how far it went from the base: a figure that should rise over the square root of the KL. */
 import { useState } from "react";
 import { type Experiment, own, type Run, type RunCurves } from "@tiller/schema";
+import { Scroll } from "../design/components.tsx";
 import { letter } from "./compare-mark.tsx";
 
 interface Of {
@@ -98,62 +99,66 @@ export function Frontier({
           </select>
         </label>
       </figcaption>
-      <svg
-        className="frontier"
-        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
-        role="img"
-        aria-label={`${shown.says} over the square root of the KL`}
-      >
-        {ticks.map((t) => (
-          <g key={t}>
-            <line
-              x1={LEFT}
-              x2={WIDTH - RIGHT}
-              y1={y(y0 - air + t * (y1 - y0 + 2 * air))}
-              y2={y(y0 - air + t * (y1 - y0 + 2 * air))}
-            />
-            <text x={LEFT - 6} y={y(y0 - air + t * (y1 - y0 + 2 * air)) + 4} textAnchor="end">
-              {short(y0 - air + t * (y1 - y0 + 2 * air))}
-            </text>
-            <text x={x(t * x1)} y={HEIGHT - BELOW + 16} textAnchor="middle">
-              {short(t * x1)}
-            </text>
-          </g>
-        ))}
-        <text x={(LEFT + WIDTH - RIGHT) / 2} y={HEIGHT - 6} textAnchor="middle">
-          √KL to the base, √nats a continuation
-        </text>
-        {sets.map((points, i) => {
-          const last = points.at(-1);
-          const colour = `var(--series-${(i % 8) + 1})`;
-          return (
-            last && (
-              <g key={i}>
-                <polyline
-                  points={points.map((p) => `${x(p.x).toFixed(1)},${y(p.y).toFixed(1)}`).join(" ")}
-                  style={{ stroke: colour }}
-                />
-                {points.map((p, k) => (
-                  <circle
-                    key={k}
-                    cx={x(p.x)}
-                    cy={y(p.y)}
-                    r={p === last ? 5 : 2.5}
-                    style={{ fill: colour }}
-                  >
-                    <title>
-                      {`${letter(i)}${p.step < 0 ? "" : `, step ${p.step}`}: ${short(p.y)} at KL ${short(p.x ** 2)}`}
-                    </title>
-                  </circle>
-                ))}
-                <text x={x(last.x) + 8} y={y(last.y) + 4} style={{ fill: colour }}>
-                  {letter(i)}
-                </text>
-              </g>
-            )
-          );
-        })}
-      </svg>
+      <Scroll label="The frontier">
+        <svg
+          className="frontier"
+          viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+          role="img"
+          aria-label={`${shown.says} over the square root of the KL`}
+        >
+          {ticks.map((t) => (
+            <g key={t}>
+              <line
+                x1={LEFT}
+                x2={WIDTH - RIGHT}
+                y1={y(y0 - air + t * (y1 - y0 + 2 * air))}
+                y2={y(y0 - air + t * (y1 - y0 + 2 * air))}
+              />
+              <text x={LEFT - 6} y={y(y0 - air + t * (y1 - y0 + 2 * air)) + 4} textAnchor="end">
+                {short(y0 - air + t * (y1 - y0 + 2 * air))}
+              </text>
+              <text x={x(t * x1)} y={HEIGHT - BELOW + 16} textAnchor="middle">
+                {short(t * x1)}
+              </text>
+            </g>
+          ))}
+          <text x={(LEFT + WIDTH - RIGHT) / 2} y={HEIGHT - 6} textAnchor="middle">
+            √KL to the base, √nats a continuation
+          </text>
+          {sets.map((points, i) => {
+            const last = points.at(-1);
+            const colour = `var(--series-${(i % 8) + 1})`;
+            return (
+              last && (
+                <g key={i}>
+                  <polyline
+                    points={points
+                      .map((p) => `${x(p.x).toFixed(1)},${y(p.y).toFixed(1)}`)
+                      .join(" ")}
+                    style={{ stroke: colour }}
+                  />
+                  {points.map((p, k) => (
+                    <circle
+                      key={k}
+                      cx={x(p.x)}
+                      cy={y(p.y)}
+                      r={p === last ? 5 : 2.5}
+                      style={{ fill: colour }}
+                    >
+                      <title>
+                        {`${letter(i)}${p.step < 0 ? "" : `, step ${p.step}`}: ${short(p.y)} at KL ${short(p.x ** 2)}`}
+                      </title>
+                    </circle>
+                  ))}
+                  <text x={x(last.x) + 8} y={y(last.y) + 4} style={{ fill: colour }}>
+                    {letter(i)}
+                  </text>
+                </g>
+              )
+            );
+          })}
+        </svg>
+      </Scroll>
     </figure>
   );
 }
