@@ -122,7 +122,7 @@ test("the studio shows the experiment and who judged", async () => {
   page.setDefaultTimeout(8000);
   await page.goto(await link("ruth", "researcher"));
   await page.getByRole("link", { name: "Desk test", exact: true }).click();
-  await page.getByText("Pipeline").waitFor();
+  await page.getByRole("heading", { name: "Progress" }).waitFor();
   await page.getByRole("cell", { name: "mary" }).waitFor();
   expect(await faults(page)).toEqual([]);
   await page.close();

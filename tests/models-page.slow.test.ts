@@ -102,7 +102,7 @@ test("an experiment says that its answers are simulated, what it asked and what 
   await page.getByRole("button", { name: "Wins" }).click();
   await page.getByText("How often.").waitFor();
   // it declares no stages, and no rater of the home was needed
-  await page.getByRole("heading", { name: "What it did" }).waitFor();
+  await page.getByRole("heading", { name: "Progress" }).waitFor();
   await page.getByRole("link", { name: "pair" }).waitFor();
   await page.getByRole("heading", { name: "2 answers" }).waitFor();
   expect(await faults(page)).toEqual([]);
