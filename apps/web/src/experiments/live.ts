@@ -10,28 +10,26 @@ export const onLive = (f: (e: LiveEvent) => void) => {
   return () => void listeners.delete(f);
 };
 
-/** What an event makes old: of the experiment that a page shows, or of the lists. */
-const pageOf = (e: LiveEvent): readonly OperationName[] => {
-  switch (e.type) {
-    case "stage":
-    case "experiment":
-      return ["getExperiment", "getProgress", "listRuns"];
-    case "trace":
-      return ["getProgress", "tracePage"];
-    case "sample":
-      return ["samplesOverTime", "listHistograms"];
-    case "judgment":
-      return ["listRaters", "getProgress"];
-    case "metric":
-      return [];
-  }
+type Made = { readonly [K in LiveEvent["type"]]: readonly OperationName[] };
+/** What an event makes old on the page of an experiment, and in the lists. */
+const onPage: Made = {
+  stage: ["getExperiment", "getProgress", "listRuns"],
+  experiment: ["getExperiment", "getProgress", "listRuns"],
+  trace: ["getProgress", "tracePage"],
+  sample: ["samplesOverTime", "listHistograms"],
+  judgment: ["listRaters", "getProgress"],
+  metric: [],
+  notice: [],
 };
-const listsOf = (e: LiveEvent): readonly OperationName[] =>
-  e.type === "experiment"
-    ? ["listExperiments", "listProgress"]
-    : e.type === "metric" || e.type === "sample"
-      ? []
-      : ["listProgress"];
+const inLists: Made = {
+  stage: ["listProgress"],
+  experiment: ["listExperiments", "listProgress"],
+  trace: ["listProgress"],
+  sample: [],
+  judgment: ["listProgress"],
+  metric: [],
+  notice: [],
+};
 const [PAGE_MS, LISTS_MS] = [1000, 3000]; // at most one refetch of each in so long, however fast the events come
 
 /** Opens the stream of one experiment, or of all for a list, while the page is shown. */
@@ -45,14 +43,11 @@ export function useLive(experiment?: string): void {
       if (!parsed.success) return;
       const e = parsed.data;
       for (const l of listeners) l(e);
-      for (const name of experiment ? pageOf(e) : listsOf(e)) stale.add(name);
+      for (const name of (experiment ? onPage : inLists)[e.type]) stale.add(name);
     };
     const timer = setInterval(
       () => {
-        for (const name of stale)
-          void client.invalidateQueries({
-            queryKey: experiment ? keyOf(name, { id: experiment }) : keyOf(name),
-          });
+        for (const name of stale) void client.invalidateQueries({ queryKey: keyOf(name) });
         stale.clear();
       },
       experiment ? PAGE_MS : LISTS_MS,
