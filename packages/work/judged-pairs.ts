@@ -32,7 +32,10 @@ export async function judgedPairs(db: Db, experiments: readonly string[]): Promi
       ? r
       : {
           ...r,
-          ...{ a: r.b, b: r.a, textA: r.textB, textB: r.textA },
+          a: r.b,
+          b: r.a,
+          textA: r.textB,
+          textB: r.textA,
           choice: ({ a: "b", b: "a", tie: "tie" } as const)[r.choice],
         },
   );

@@ -8,11 +8,8 @@ import { ExportButton } from "../data/export.tsx";
 import {
   Badge,
   Card,
-  duration,
-  Empty,
   Interval,
   Loaded,
-  Meter,
   Missing,
   percent,
   Scroll,

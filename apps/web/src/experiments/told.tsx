@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { Experiment, TraceNode } from "@tiller/schema";
 import { asking } from "../api.ts";
-import { Card, duration, Empty, Markdown } from "../design/components.tsx";
+import { Card, Empty, Markdown } from "../design/components.tsx";
 
 /** The workflow's own words and the report's first ones; nothing where there are neither. */
 export function InWords({ experiment: e }: { experiment: Experiment }) {
