@@ -3,7 +3,7 @@ import { questionsBetween, readRows } from "@tiller/data";
 import { TillerError } from "@tiller/schema";
 import { type CsvFlags, separatorOf } from "./csv.ts";
 
-export interface AnswerColumns {
+interface AnswerColumns {
   readonly task: string;
   readonly worker: string;
   readonly label: string;

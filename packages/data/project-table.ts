@@ -11,10 +11,10 @@ import {
   TillerError,
   type View,
 } from "@tiller/schema";
-import { at, fieldsOf, inWords, keyOf, listAt, textAt, textOf } from "@tiller/task";
+import { at, fieldsOf, inWords, keyOf, listAt, readBy, textAt, textOf } from "@tiller/task";
 import { fieldsOfAll, type ItemWithAnswers, type Results } from "@tiller/work";
 
-export type TableRow = ReadonlyMap<string, unknown>;
+type TableRow = ReadonlyMap<string, unknown>;
 export interface Table extends ProjectExportCounts {
   readonly columns: readonly string[];
   readonly table: readonly TableRow[];
@@ -158,12 +158,11 @@ function answers({ kinds, items: all }: Results): Table {
 
 type Message = { role: string; content: string };
 type Trl = { prompt: unknown; chosen?: unknown; rejected?: unknown; completion?: unknown };
-const preferring = ["pair", "ranking"];
 /** Preferences of comparisons and orders, {prompt, chosen, rejected}; of written answers {prompt, completion}. */
 function trl({ kinds, items: all }: Results, as: ProjectExport["as"]): Table {
   const [kind] = kinds;
   const asked = fieldsOf(kind!.view);
-  const compared = asked.filter((f) => preferring.includes(f.kind));
+  const compared = asked.filter((f) => own(preferring, f.kind) !== undefined);
   // beside a closed question a text is its reason, unless it is a text made better
   const closed = asked.some((f) => f.kind !== "text" && !f.optional);
   const written = asked.filter((f) => f.kind === "text" && !f.optional && (f.edits || !closed));
@@ -211,25 +210,34 @@ function trl({ kinds, items: all }: Results, as: ProjectExport["as"]): Table {
   return { columns, table, rows: table.length, leftOut };
 }
 
+type Preference = { chosen: string; rejected: string };
+/** What an item's label says of two texts, by the kinds of field that say such a thing. */
+const preferring: Readonly<
+  Partial<
+    Record<Field["kind"], (f: Field, input: unknown, value: unknown) => Preference[] | string>
+  >
+> = {
+  pair(f, input, side) {
+    if (side !== "a" && side !== "b") return "a tie";
+    const [a, b] = readBy(f).map((r) => textAt(input, r.path));
+    return side === "a" ? [{ chosen: a!, rejected: b! }] : [{ chosen: b!, rejected: a! }];
+  },
+  ranking(f, input, places) {
+    const [list] = readBy(f);
+    const texts = listAt(input, list!.path).map(textOf);
+    const order = (places as readonly number[]).map((place) => texts[place] ?? "");
+    return order.flatMap((chosen, i) =>
+      order.slice(i + 1).map((rejected) => ({ chosen, rejected })),
+    );
+  },
+};
 /** Rows that a comparison or an order comes to, or why there are none. */
-function preferences(
-  item: ItemWithAnswers,
-  f: Field,
-): readonly { chosen: string; rejected: string }[] | string {
+function preferences(item: ItemWithAnswers, f: Field): readonly Preference[] | string {
   const label = item.labels.find((l) => l.field === f.name);
   if (item.gold) return "hidden gold";
   if (label?.undecided) return "undecided";
   if (label?.value === undefined) return "no answer";
-  if (f.kind === "pair") {
-    const side = label.value;
-    if (side !== "a" && side !== "b") return "a tie";
-    const [better, worse] = side === "a" ? [f.a, f.b] : [f.b, f.a];
-    return [{ chosen: textAt(item.input, better), rejected: textAt(item.input, worse) }];
-  }
-  if (f.kind !== "ranking") return [];
-  const texts = listAt(item.input, f.items).map(textOf);
-  const order = (label.value as readonly number[]).map((place) => texts[place] ?? "");
-  return order.flatMap((chosen, i) => order.slice(i + 1).map((rejected) => ({ chosen, rejected })));
+  return own(preferring, f.kind)!(f, item.input, label.value);
 }
 function completions(
   item: ItemWithAnswers,

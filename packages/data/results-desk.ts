@@ -11,7 +11,7 @@ import type { Reviewable } from "@tiller/work";
 import { askThread } from "@tiller/work/asked-thread.ts";
 import type { ResultsQuestion } from "./results-worker.ts";
 
-export interface ResultsDesk {
+interface ResultsDesk {
   /** as JSON */
   page(project: string, query: ResultsQuery): Promise<string>;
   /** as JSON */

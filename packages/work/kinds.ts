@@ -10,8 +10,7 @@ import { storeKind } from "./work.ts";
 
 /** A kind of work: of code, or made in the browser and known by its view. */
 export type KnownTask = TaskDef | OwnKind;
-export const baseOf = (kind: KnownTask): string | undefined =>
-  "base" in kind ? kind.base : undefined;
+const baseOf = (kind: KnownTask): string | undefined => ("base" in kind ? kind.base : undefined);
 
 const KindRow = z.object({
   name: z.string(),

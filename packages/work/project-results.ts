@@ -188,13 +188,13 @@ const DECIDES = 0.75;
 /** Whether people are evenly divided and what is known of them makes nothing clearly likelier: any label would be arbitrary. */
 function isUndecided(
   field: View["ask"][number],
-  l: { value: unknown; support: Readonly<Record<string, number>> },
+  l: Pick<ReturnType<typeof aggregateAnswers>[number], "value" | "support" | "method">,
   said: readonly unknown[],
 ): boolean {
   const { fraction } = l.support;
   if (fraction === undefined || l.value === undefined) return false;
   const { each, scale } = kindOfField(field);
-  if (field.kind === "steps") return fraction <= 0.5;
+  if (l.method === "steps-majority") return fraction <= 0.5;
   if (!scale || typeof fraction !== "number" || fraction >= DECIDES) return false;
   const tally = (votes: readonly unknown[]) =>
     [...Map.groupBy(votes, String).values()].map((v) => v.length).toSorted((x, y) => y - x);

@@ -1,6 +1,7 @@
 /** What is shown and asked, put together by hand: add, order, remove, and say what each part is. */
 import type { ReactNode } from "react";
 import type { Block, Field, View } from "@tiller/schema";
+import { readBy } from "@tiller/task";
 import { FieldForm, slug } from "./field-form.tsx";
 
 const blocks: Readonly<Record<Block["kind"], string>> = {
@@ -29,15 +30,7 @@ const free = (name: string, taken: readonly string[]): string => {
 };
 const pathsOf = (view: View): string[] => [
   ...view.show.flatMap((b) => (b.kind === "note" ? [] : [b.from])),
-  ...view.ask.flatMap((f) =>
-    f.kind === "pair"
-      ? [f.a, f.b]
-      : f.kind === "ranking"
-        ? [f.items]
-        : f.kind === "spans" || f.kind === "steps"
-          ? [f.from]
-          : [],
-  ),
+  ...view.ask.flatMap((f) => readBy(f).map((r) => r.path)),
 ];
 
 function newBlock(kind: Block["kind"], view: View, column: string | undefined): Block {
