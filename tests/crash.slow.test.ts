@@ -26,7 +26,7 @@ const main = fileURLToPath(new URL("../apps/cli/main.ts", import.meta.url));
 const home = mkdtempSync(path.join(tmpdir(), "tiller-crash-"));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-const KILLS = 10;
+const KILLS = Number(process.env["TILLER_TEST_KILLS"] ?? 5);
 const seed = Number(process.env["TILLER_TEST_SEED"] ?? Date.now() % 100_000);
 
 function start(
@@ -74,7 +74,7 @@ const finishedJobs = () => {
   );
 };
 
-test(`ten kills at random moments, seed ${seed}`, async () => {
+test(`${KILLS} kills at random moments, seed ${seed}`, async () => {
   const random = rng(seed, "crash");
   const seen = new Set<string>();
   let jobs = new Map<string, number>();
