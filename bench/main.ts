@@ -18,6 +18,10 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: "what `tiller model estimate` says beside what a step then takes (--json)",
     load: () => import("./estimate.ts"),
   },
+  frontier: {
+    what: "methods at one budget of labels: gold against KL on two tasks (--seeds --tasks --only --keep)",
+    load: () => import("./frontier/main.ts"),
+  },
   learn: {
     what: "the training jobs beside TRL and PyTorch, by stage (--only --rounds --steps --before --json)",
     load: () => import("./learn/main.ts"),

@@ -139,7 +139,7 @@ const jobs = {
   grpo: grpoJob as never as typeof ppoJob,
 };
 if (what === "frontier") {
-  for (const beta of [0.05, 0.2, 0.8])
+  for (const beta of [0.1, 0.4, 1.6])
     for (const [method, job] of Object.entries(jobs)) {
       const config = { iterations: 30, beta, ...(method === "ppo" && { klTarget: 0 }) };
       const made = await policy(job, config, `${method}-${beta}`);
@@ -162,7 +162,7 @@ if (what === "frontier") {
   );
   const fresh = await labelled(between.out, train.slice(sizes.labels / 2), "fresh");
   const later = await rewardOf([...half, ...fresh], "later");
-  for (const beta of [0.05, 0.2, 0.8]) {
+  for (const beta of [0.1, 0.4, 1.6]) {
     const made = await policy(
       ppoJob,
       { iterations: 30, beta, klTarget: 0 },
