@@ -48,6 +48,7 @@ const pages: Readonly<Record<string, readonly Role[] | false>> = {
   "/projects/new": ["lead"],
   "/projects/$id": ["lead"],
   "/projects/$id/items/$place": ["lead"],
+  "/projects/$id/kind": ["lead"],
   "/control": ["lead"],
   "/delegation": ["lead"],
   "/people": ["lead", "admin"],

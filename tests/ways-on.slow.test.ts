@@ -64,6 +64,7 @@ test("ids of nothing, addresses of nothing and others' pages say so and lead on"
     "/studio/datasets/none",
     "/projects/none",
     "/projects/none/items/1",
+    "/projects/none/kind",
     "/quality/raters/none",
   ];
   for (const at of nothing) {
