@@ -48,7 +48,7 @@ async function workOf(db: Db, kind: string, answers: number): Promise<ForecastWo
   );
   const seconds = each === null ? null : each * answers;
   const rate = await db.maybe(
-    sql`select currency, (pay_parts(${kind}, now(), ${Math.round(1000 * (seconds ?? 0))}::bigint, ${answers}) / 3600000.0)::float8 as amount
+    sql`select currency, (pay_parts(${kind}, null, now(), ${Math.round(1000 * (seconds ?? 0))}::bigint, ${answers}) / 3600000.0)::float8 as amount
         from pay_rate where valid_from <= now() limit 1`,
     z.object({ currency: z.string(), amount: z.number() }),
   );
