@@ -79,7 +79,7 @@ export async function ownTextJudged(
   mine.setDefaultTimeout(30_000);
   const studio = await mine.newPage();
   await studio.goto(t.links.researcher);
-  await studio.getByRole("heading", { name: "Experiments" }).waitFor();
+  await studio.getByRole("heading", { name: "Experiments", exact: true }).waitFor();
   await studio.getByRole("link", { name: "Better continuations of a book", exact: true }).click();
   await studio.getByText("Programs answer here in people’s place").waitFor();
   await shot(studio, "1-first-experiment");
@@ -96,7 +96,7 @@ export async function ownTextJudged(
   await studio.getByText("12 answers wanted").waitFor();
   await shot(studio, "2-own-file");
   await studio.getByRole("button", { name: "Start", exact: true }).click();
-  await studio.getByRole("heading", { name: "Suppers" }).waitFor();
+  await studio.getByRole("heading", { name: "Suppers", exact: true }).waitFor();
   const project = studio.url();
 
   // until then whoever comes to the desk is asked for the first experiment, too
@@ -118,7 +118,6 @@ export async function ownTextJudged(
 
   await studio.goto(project);
   await studio.getByText("12 of 12").waitFor();
-  await shot(studio, "6-labels");
   await studio.getByRole("button", { name: "Export" }).click();
   const download = studio.waitForEvent("download");
   await studio.getByRole("dialog").getByRole("link", { name: "Download" }).click();

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { asking } from "../api.ts";
-import { Badge, fixed, Missing, when } from "../design/components.tsx";
+import { Badge, fixed, Missing, SimulatedNote, when } from "../design/components.tsx";
 import { Serving } from "./models.tsx";
 
 const short = (id: string) => id.slice(0, 12);
@@ -18,6 +18,9 @@ export function LineagePage() {
       </main>
     );
   const { checkpoint: c, run, datasets, raters, parents } = q.data;
+  const named = (models.data ?? []).flatMap((m) =>
+    m.versions.filter((v) => v.checkpoint.id === c.id).map((v) => ({ model: m, ...v })),
+  );
   return (
     <main>
       <div>
@@ -25,22 +28,24 @@ export function LineagePage() {
         <p className="quiet">Every sentence this checkpoint writes rests on what follows.</p>
       </div>
       <div className="row">
-        {(models.data ?? []).flatMap((m) =>
-          m.versions
-            .filter((v) => v.checkpoint.id === c.id)
-            .map((v) => (
-              <span key={m.name} className="row">
-                <b>
-                  {m.name}@{v.version}
-                </b>
-                <Serving model={m} version={v.version} />
-              </span>
-            )),
-        )}
+        {named.map(({ model, version }) => (
+          <span key={model.name} className="row">
+            <b>
+              {model.name}@{version}
+            </b>
+            <Serving model={model} version={version} />
+          </span>
+        ))}
         <Link className="button plain" to="/studio/checkpoints">
           All models
         </Link>
       </div>
+      {named.some((v) => v.simulated) && (
+        <SimulatedNote>
+          Programs answered in people’s place in the experiment that made it: its figures and
+          judgments rest on that.
+        </SimulatedNote>
+      )}
       <ol className="trail card" style={{ paddingTop: 24 }}>
         <li>
           <h2>
