@@ -37,6 +37,8 @@ const models = await prepare(folder, root);
 type Timed = Readonly<Record<string, number>>;
 interface Answer {
   readonly absent?: string;
+  /** what of it runs compiled and what eagerly */
+  readonly how?: object;
   readonly steps?: readonly Timed[];
   readonly peakMB?: number;
 }
@@ -56,12 +58,12 @@ interface Row {
 }
 
 /** What a peer is started with; undefined: it is not there. */
-function peerOf(w: Work): readonly [command: string, args: string[]] | undefined {
+function peerOf(w: Work, o = { compile: true }): readonly [string, string[]] | undefined {
   if (!python) return undefined;
   const { base, reward, data } = models;
   if (w.peer === "TRL")
     return [python, [path.join(here, "trl_peer.py"), w.job, base, reward, data]];
-  const asked = { epochs: w.epochs, critic: w.critic, data, response: sizes.response };
+  const asked = { epochs: w.epochs, critic: w.critic, data, response: sizes.response, ...o };
   return [python, [path.join(here, "ppo_peer.py"), base, reward, JSON.stringify(asked)]];
 }
 const median = (xs: readonly number[]) => xs.toSorted((a, b) => a - b)[Math.floor(xs.length / 2)]!;
@@ -86,9 +88,10 @@ async function measure(w: Work, machine: { readonly flops: number }): Promise<Ro
   const there = new Map<string, Worker<Answer>>();
   for (const { name, start } of contenders) {
     const worker = stack.use(new Worker<Answer>(name, start[0], [...start[1]]));
-    const { absent } = await worker.answer(); // ready: what compiles is compiled, alone on the machine
+    const { absent, how } = await worker.answer(); // ready: what compiles is compiled, alone on the machine
     if (absent === undefined) there.set(name, worker);
     else console.error(`${name}: ${absent}`);
+    if (how) console.error(`${name}: ${JSON.stringify(how)}`);
   }
   const steps = new Map([...there.keys()].map((name) => [name, [] as Timed[]]));
   const turns = [...there];
@@ -136,8 +139,17 @@ async function measure(w: Work, machine: { readonly flops: number }): Promise<Ro
     }
   }
   if (w.critic === "separate" && w.epochs === 1) {
-    const peak = async (name: string) => (await there.get(name)?.ask("memory"))?.peakMB ?? null;
-    const [mine, theirs] = [await peak("ours"), await peak(peerName)];
+    const peak = async (worker: Worker<Answer> | undefined) =>
+      (await worker?.ask("memory"))?.peakMB ?? null;
+    const mine = await peak(there.get("ours"));
+    const lean = peerOf(w, { compile: false }); // a compiler's memory is not the method's
+    let theirs: number | null = null;
+    if (lean) {
+      await using worker = new Worker<Answer>(peerName, lean[0], lean[1]);
+      await worker.answer();
+      await worker.ask(`go ${o.steps}`);
+      theirs = await peak(worker);
+    }
     rows.push({
       work: "memory, PPO with four models",
       epochs: w.epochs,

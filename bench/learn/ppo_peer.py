@@ -1,6 +1,6 @@
 """PPO by hand in PyTorch, as fast as we can write it: bare functions, own cache, no library above torch.
 
-argv: the folder of the base, of the reward model, and as JSON {epochs, critic: "shared" | "separate", data, response}.
+argv: the folder of the base, of the reward model, and as JSON {epochs, critic: "shared" | "separate", data, response, compile}.
 Speaks the bench's protocol: "go N" -> N iterations and their stages in seconds, "memory" -> the peak.
 Sampling without gradients into a cache written in place; the softmax is drawn from by its cumulative sum; log-probs and the shared trunk's values
 are kept as they were drawn; reference, reward and separate critic read all rows in one forward each, logits only where a response
@@ -24,7 +24,7 @@ case = json.loads(sys.argv[3])
 config = json.load(open(f"{sys.argv[1]}/config.json"))
 LAYERS, HEADS, WIDTH = config["n_layer"], config["n_head"], config["n_embd"]
 D = WIDTH // HEADS
-compiled = os.environ.get("TILLER_BENCH_COMPILE", "1") == "1"
+compiled = case.get("compile", True)
 
 
 def load(folder, learns=False):
@@ -43,11 +43,14 @@ def linear(p, name, x):
     return torch.addmm(p[name + ".bias"], x, p[name + ".weight"])
 
 
-def blocks(p, x, attend):
-    """(N, d) -> (N, d); attend(layer, qkv (N, 3 d)) -> (N, d)"""
+def blocks(p, x, attend, rows=None):
+    """(N, d) -> (N, d), or those of `rows`, which are all that the last block goes on with; attend(layer, qkv (N, 3 d)) -> (N, d)"""
     for l in range(LAYERS):
         at = f"h.{l}."
-        x = x + linear(p, at + "attn.c_proj", attend(l, linear(p, at + "attn.c_attn", norm(p, at + "ln_1", x))))
+        mixed = attend(l, linear(p, at + "attn.c_attn", norm(p, at + "ln_1", x)))
+        if rows is not None and l == LAYERS - 1:
+            x, mixed = x[rows], mixed[rows]
+        x = x + linear(p, at + "attn.c_proj", mixed)
         x = x + linear(p, at + "mlp.c_proj", F.gelu(linear(p, at + "mlp.c_fc", norm(p, at + "ln_2", x))))
     return x
 
@@ -64,7 +67,7 @@ def hidden(p, ids, rows):
         q, k, v = qkv.view(B, T, 3, HEADS, D).permute(2, 0, 3, 1, 4)
         return F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(B * T, WIDTH)
 
-    return norm(p, "ln_f", blocks(p, embed(p, ids, torch.arange(T)), attend)[rows])
+    return norm(p, "ln_f", blocks(p, embed(p, ids, torch.arange(T)), attend, rows))
 
 
 def logprobs_of(p, states, labels):
@@ -104,7 +107,7 @@ def sample():
         return F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(B * Q, WIDTH)
 
     at = torch.arange(B) * Q + Q - 1
-    x = norm(policy, "ln_f", blocks(policy, embed(policy, prompts, torch.arange(Q)), prefill)[at])
+    x = norm(policy, "ln_f", blocks(policy, embed(policy, prompts, torch.arange(Q)), prefill, at))
     head = policy["wte.weight"].T.contiguous()
     for t in range(R):
         z = x @ head
