@@ -89,7 +89,9 @@ def run(case):
             length = max(map(len, rows))
             ids = torch.tensor([r + [0] * (length - len(r)) for r in rows])
             seen = torch.tensor([[1] * len(r) + [0] * (length - len(r)) for r in rows])
-            return judge(ids, seen).logits[:, 0].tolist()
+            scores = judge(ids, seen).logits[:, 0].tolist()
+            # as ours: what ends neither by end-of-text nor by a word, which leaves the padding token, has a fixed score
+            return [-1.0 if c[-1] == tokenizer.pad_token_id else s for c, s in zip(completion_ids, scores)]
 
         args = GRPOConfig(
             num_generations=case["group"], max_completion_length=case["response"], temperature=1.0, beta=case["beta"],
