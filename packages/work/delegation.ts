@@ -49,11 +49,11 @@ export const keepBacktest = (
     sql`update delegation_rule set backtest = ${JSON.stringify(o.backtest)} where name = ${o.name} and version = ${o.version}`,
   );
 
-/** Puts a version to work, or takes it out. Where there are past answers, only one that was tried on them goes live. */
+/** Puts a version to work, or takes it out. Only one that was tried on past answers goes live, but for `untried`: there are none. */
 export const setDelegationRuleState = (
   db: Db,
   by: PersonId,
-  o: { name: string; version: number; state: "live" | "retired" },
+  o: { name: string; version: number; state: "live" | "retired"; untried?: boolean },
 ): Promise<void> =>
   db.transaction(async (tx) => {
     const rule = await tx.maybe(
@@ -65,7 +65,7 @@ export const setDelegationRuleState = (
         "not_found",
         `there is no version ${o.version} of the delegation rule ${o.name}. Look at the list.`,
       );
-    if (o.state === "live" && !rule.backtest && (await pastAnswers(tx, rule.body)).length > 1)
+    if (o.state === "live" && !rule.backtest && !o.untried)
       throw new TillerError(
         "not_tried",
         `version ${o.version} of ${o.name} was not tried on past answers. Try it first.`,

@@ -118,14 +118,15 @@ export async function setProjectRule(
   const body = NewDelegationRule.parse({ ...rule, kind: project.type, experiment: id });
   const { version } = await saveDelegationRule(tx, by, { name, body });
   const past = await pastAnswers(tx, body);
-  if (past.length > 1) {
+  if (past.length >= 2) {
     const truth = new Map(
       past.flatMap((p) => (p.truth === null ? [] : [[p.task, p.truth] as const])),
     );
     const tried = backtest(body, { answers: past, truth, topicOf: () => "" });
     await keepBacktest(tx, { name, version, backtest: tried });
   }
-  await setDelegationRuleState(tx, by, { name, version, state: "live" });
+  const untried = past.length < 2; // a new project has nothing to try it on
+  await setDelegationRuleState(tx, by, { name, version, state: "live", untried });
 }
 
 const Known = z.object({

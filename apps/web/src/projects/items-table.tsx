@@ -6,7 +6,7 @@ import { z } from "zod";
 import { ItemFilter, type ItemPage, type ResultsQuery } from "@tiller/schema";
 import { asking } from "../api.ts";
 import { Card, Empty, fixed, Loaded, percent, Scroll } from "../design/components.tsx";
-import { ItemStateBadge, ReviewBar, useReview } from "./review.tsx";
+import { ItemStateBadge, ReviewBar, Reviewed, useReview } from "./review.tsx";
 
 const PAGE = 50;
 const shows: Readonly<Record<Exclude<ItemFilter["show"], "all">, string>> = {
@@ -74,6 +74,7 @@ export function Items({ id }: { id: string }) {
   return (
     <Card title="Results">
       <Filters place={place} page={items.data} go={go} />
+      <Reviewed review={review} />
       <Loaded query={items}>
         {(page) =>
           page.total === 0 ? (

@@ -129,7 +129,6 @@ export function ReviewBar({
           </button>
         )}
       </div>
-      <Reviewed review={review} />
       {returning && (
         <SendBack
           whom={whom}
