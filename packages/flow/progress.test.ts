@@ -5,8 +5,9 @@ import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ExperimentId, PersonId } from "@tiller/schema";
 import { pairType } from "@tiller/work/fixtures/pair.ts";
-import { createExperiment, getExperiment } from "@tiller/lab";
+import { createExperiment, endExperiment, getExperiment } from "@tiller/lab";
 import { ensurePerson, openStore, type Store } from "@tiller/store";
+import { forecastExperiment } from "./forecast.ts";
 import { listProgress } from "./progress.ts";
 import { type NodeWrite, writeNodes } from "./nodes.ts";
 import { postBatch, setQualification, takeLease } from "@tiller/work";
@@ -105,3 +106,30 @@ test("a place says who is at it and for how long, or what nobody has that it req
     /^At work on it: rater-1 for (29|30) min. 1 more may be taken.$/,
   );
 }, 60_000);
+
+test("what an experiment would cost: answers at today's rates, and the nearest one that ended", async () => {
+  const { db } = store;
+  for (const [id, config] of [
+    ["near", { lr: 2, pairs: 5 }],
+    ["far", { lr: 3, pairs: 9 }],
+  ] as const) {
+    await createExperiment(db, { id, recipe: "cost@1", title: id, seed: 1, config, stages: [] });
+    await endExperiment(db, id, { state: "done" });
+  }
+  const input = {
+    type: "object",
+    properties: { lr: { default: 2, type: "number" }, pairs: { type: "number" } },
+  };
+  const flow = {
+    asks: async () => ({ comparison: 30 }),
+    workflows: () => [{ name: "cost@1", title: "Cost", about: "", labelling: false, input }],
+  };
+  const { asks, nearest } = await forecastExperiment(db, flow, {
+    workflow: "cost@1",
+    input: { pairs: 6 },
+  });
+  expect(asks).toEqual([
+    { kind: "comparison", answers: 30, seconds: null, measured: 0, pay: null },
+  ]);
+  expect(nearest).toMatchObject({ id: "near", differs: [{ path: "pairs", there: 5, here: 6 }] });
+});
