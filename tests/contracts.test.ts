@@ -44,7 +44,7 @@ describe("the table", () => {
 test("pages ask by operation: no path of one is written in them", () => {
   const pages = path.join(import.meta.dirname, "../apps/web/src");
   const written = globSync("**/*.{ts,tsx}", { cwd: pages }).filter((file) =>
-    /(fetch|EventSource|href=\{?)\(?\s*["'`]\/api\/(?!docs)/.test(
+    /(fetch|EventSource|href=\{?)\(?\s*["'`](\$\{base\})?\/api\/(?!docs)/.test(
       readFileSync(path.join(pages, file), "utf8"),
     ),
   );
