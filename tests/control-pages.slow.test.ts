@@ -187,7 +187,7 @@ test("a lead sees trouble, moves somebody with a preview, takes it back, and pau
   await page.goto(`${address}/control`);
   await page.getByRole("heading", { name: "Queues" }).waitFor();
   const todo = page.locator("section", { hasText: "To do" }).first();
-  await todo.getByText(/rater-c0in is right on \d+ % of clear pairs/).waitFor();
+  await todo.getByText(/rater-c0in is careless: reliability \d+ % \(/).waitFor();
   await todo.getByText(/rater-p94d takes 2\.0 s an answer/).waitFor();
   await todo.getByText(/Add (one person|\d+ people)\./).waitFor();
   await look(page, "control-light");

@@ -95,7 +95,10 @@ const keys: Readonly<Record<string, readonly [readonly string[], unknown]>> = {
     { reply: "Once a week is enough." },
   ],
   "conversation-rating": [["6", "1", "3", "1", "Enter"], { helpful: 6, faults: ["rude"] }],
-  "judge-answers": [["2", "1", "4", "Control+Enter"], { order: [1, 0], helped: 4 }],
+  "judge-answers": [
+    ["2", "1", "4", "type:It quotes.", "Shift+Enter", "type:Truly.", "Enter"], // an optional remark
+    { order: [1, 0], helped: 4, why: "It quotes.\nTruly." },
+  ],
   subquestions: [
     ["type:How many people cross a day?", "Control+Enter"], // it may stay empty: Enter would send
     { subquestions: "How many people cross a day?" },
