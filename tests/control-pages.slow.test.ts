@@ -324,7 +324,7 @@ test("a qualification is made, changed to a new version, and ended; a newcomer i
 test("on a phone, in the dark", async () => {
   const { page, complaints, close } = await open("lead-9z8y", { width: 390, dark: true });
   await page.goto(`${address}/control`);
-  await page.getByText(/rater-c0in is right on/).waitFor();
+  await page.getByText(/rater-c0in is careless/).waitFor();
   await look(page, "control-phone-dark");
   await page.goto(`${address}/people`);
   await page.getByText("rater-k3tz").waitFor();
@@ -342,7 +342,7 @@ test("on a phone, in the dark", async () => {
 test("people, pay and the audit log; an invitation becomes a rater at the desk", async () => {
   const { page, complaints, close } = await open("admin-1a2b", { dark: true });
   await page.goto(`${address}/control`);
-  await page.getByText(/rater-c0in is right on/).waitFor();
+  await page.getByText(/rater-c0in is careless/).waitFor();
   await look(page, "control-dark");
   await page.goto(`${address}/people/pay`);
   await page.getByText("Name of rater-8m1q").waitFor();
