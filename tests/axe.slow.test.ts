@@ -65,6 +65,7 @@ const pages: Readonly<Record<string, readonly Role[] | false>> = {
   "/studio/experiments/$id": ["researcher"],
   "/studio/experiments/$id/trace": ["researcher"],
   "/studio/start": ["researcher"],
+  "/studio/compare": ["researcher"],
   "/studio/triggers": ["researcher"],
   "/studio/triggers/new": ["researcher"],
   "/studio/webhooks": ["researcher"],
@@ -93,7 +94,11 @@ const clientOf = async (id: string, role: Role) =>
 async function furnish(): Promise<void> {
   const { db, home } = site.store;
   const agents = { "*": { kind: "simulated", skill: 1 } } as const;
-  await site.flow.wait(await site.flow.start(asked, { people: 2 }, { id: "demo", agents }));
+  for (const [id, people] of [
+    ["demo", 2],
+    ["other", 3],
+  ] as const)
+    await site.flow.wait(await site.flow.start(asked, { people }, { id, agents }));
   const model = CheckpointId.parse("a".repeat(64));
   const row = { name: "policy", role: "policy", path: home, run: null, parent: null };
   await saveCheckpointRow(db, { ...row, id: model, metrics: { winRate: 0.91 } });
@@ -143,7 +148,8 @@ afterAll(async () => {
 const addressOf = (route: string): string =>
   route
     .replace(/^(.*?\$(?:id|token))/, (start) => start.replace(/\$\w+$/, ids[start] ?? "none"))
-    .replace("$place", "1");
+    .replace("$place", "1")
+    .replace(/compare$/, `compare?ids=${encodeURIComponent('["demo","other"]')}`);
 const rolesOf = (route: string) => pages[route] || [];
 
 test("the table has every route of the app", () => {

@@ -73,7 +73,7 @@ function Body({ r }: { r: RaterReport }) {
       </p>
       <div className="figure-grid">
         <Figure name="Reliability" of={s.reliability} note="answers of any kind" />
-        <Figure name="On this question" of={s.onQuestion} note="answers" />
+        <Figure name="On this question" term="reliability" of={s.onQuestion} note="answers" />
         <Figure name="On hidden gold" term="hidden gold" of={s.gold} note="items" />
         <Figure name="With researchers, blind" term="with researchers" of={s.researchers} />
         <Figure name="With other raters" term="with others" of={s.others} />
