@@ -112,8 +112,13 @@ function scriptProblems(tree: Tree, name: string, args: readonly string[]): stri
   const folder = path.posix.dirname(entry);
   const [first = ""] = args;
   const isBench = name === "bench" && /^[a-z]/.test(first);
+  // what bench/main.ts loads by that name, and its folder
+  const [, loaded = `${first}.ts`] =
+    new RegExp(`^  ${RegExp.escape(first)}: \\{[^}]*import\\("\\./([^"]+)"`, "m").exec(
+      isBench ? read("bench/main.ts") : "",
+    ) ?? [];
   const own = isBench
-    ? tree.files.filter((f) => f === `bench/${first}.ts` || f.startsWith(`bench/${first}/`))
+    ? tree.files.filter((f) => f === `bench/${loaded}` || f.startsWith(`bench/${first}/`))
     : tree.files.filter((f) => f === entry || (f.startsWith(`${folder}/`) && name !== "soak"));
   if (isBench && !own.length) return [`there is no npm run bench -- ${first}`];
   const source = own

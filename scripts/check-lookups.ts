@@ -35,7 +35,9 @@ const ours: Readonly<Record<string, readonly string[]>> = {
     "(where as Record<string, Call | undefined>)[name]",
   ],
   "packages/flow/values.ts": ["(value as Record<string, unknown>)[key]"], // of its own keys
-  "packages/learn/ppo.ts": ["logged[name]", "batch[name]", "last[k]"],
+  "packages/learn/policy-gradient.ts": ["logged[name]", "batch[name]"],
+  "packages/learn/ppo-loss.ts": ["batch[name]"],
+  "packages/learn/ppo.ts": ["last[k]"],
   "packages/lm/architectures.ts": ["(c as Record<string, unknown>)[key]"],
   "packages/lm/json-schema.ts": ["schema[other]"], // of its own keys
   "packages/lm/peft.ts": ["parts[ending]"], // of its own keys
@@ -52,6 +54,7 @@ const ours: Readonly<Record<string, readonly string[]>> = {
   "packages/tensor/telemetry.ts": ["process.env[name]"],
   "apps/cli/csv.ts": ["shape[k]"],
   "apps/cli/pretrain.ts": ["result.metrics[k]"],
+  "apps/cli/train.ts": ["input[n]", "inputFlags[n]", "given[k]", "given[name]", "m.job.metrics[k]"], // fields of methods
   "apps/cli/task-child.ts": ["key in x"],
   "apps/server/openai-request.ts": ["refused[field]"],
   "apps/server/openapi.ts": [
@@ -62,10 +65,10 @@ const ours: Readonly<Record<string, readonly string[]>> = {
   // names of keys on a keyboard
   "apps/web/src/desk/desk.tsx": ["keys[e.key]"],
   "apps/web/src/task/choices.tsx": ["{ ArrowLeft: -1, ArrowRight: 1 }[e.key]"],
-  "apps/web/src/task/lists.tsx": [
-    "{ ArrowUp: -1, ArrowDown: 1 }[key]",
-    "{ ArrowLeft: -1, ArrowRight: 1 }[key]",
-  ],
+  "apps/web/src/shell/notices.tsx": ["pages[to]"], // of the table of pages
+  "apps/web/src/projects/items-table.tsx": ["show in page.states"],
+  "apps/web/src/task/lists.tsx": ["{ ArrowUp: -1, ArrowDown: 1 }[key]"],
+  "apps/web/src/task/spans.tsx": ["{ ArrowLeft: -1, ArrowRight: 1 }[key]"],
   "apps/web/src/task/task-form.tsx": ["{ ArrowUp: -1, ArrowDown: 1 }[e.key]"],
   "apps/web/src/trace/tree-view.tsx": ["keys[e.key]"],
 };

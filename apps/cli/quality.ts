@@ -21,7 +21,7 @@ import {
   screening,
 } from "@tiller/crowd";
 import { csvHeader, csvLine } from "@tiller/data";
-import { TillerError, wilson } from "@tiller/schema";
+import { own, TillerError, wilson } from "@tiller/schema";
 import { type Estimate, median } from "@tiller/crowd/statistics.ts";
 import { answerColumns } from "./answers-file.ts";
 import { csvFlags, type CsvFlags, numberCell, readCsv } from "./csv.ts";
@@ -96,14 +96,14 @@ async function answersIn<T>(
   };
   const read = (await readCsv(file, shape, o)) as Readonly<Record<string, unknown>>[];
   const rows = read.flatMap((r) =>
-    (sentBack !== undefined && r[sentBack] === "true") || r[columns.label] === undefined
+    (sentBack !== undefined && own(r, sentBack) === "true") || own(r, columns.label) === undefined
       ? []
       : [
           {
             ...r,
-            task: r[task] as string,
-            worker: r[worker] as string,
-            label: r[columns.label] as T,
+            task: own(r, task) as string,
+            worker: own(r, worker) as string,
+            label: own(r, columns.label) as T,
           },
         ],
   );

@@ -4,7 +4,7 @@
  */
 import { createTransport } from "nodemailer";
 import { z } from "zod";
-import { TillerError } from "@tiller/schema";
+import { own, TillerError } from "@tiller/schema";
 import type { Attempt, Claimed } from "./webhooks.ts";
 
 const TIMEOUT_MS = 20_000;
@@ -98,7 +98,7 @@ function told(
 ): { what: string; text: string; link: string } {
   const known = Data.parse(data ?? {});
   const of = (key: string): string => {
-    const found = known[key];
+    const found = own(known, key);
     return typeof found === "string" || typeof found === "number" ? String(found) : "";
   };
   const at = (page: string) => `${address}${page}`;

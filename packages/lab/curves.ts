@@ -1,6 +1,6 @@
 /** Curves of runs, thinned for charts: steps side by side are put together, and the extremes of each place stay. */
 import { z } from "zod";
-import type { Curve, CurvesQuery, RunCurves } from "@tiller/schema";
+import { type Curve, type CurvesQuery, own, type RunCurves } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 
 /** Not parsed value by value: 2,000 steps of 50 metrics are read for one page. */
@@ -39,8 +39,7 @@ function thinned(rows: readonly z.infer<typeof Row>[], points: number): Curve[] 
   const each = Math.max(1, Math.ceil(rows.length / points));
   const curves = new Map<string, Place[]>();
   for (const [i, { step, values }] of rows.entries())
-    for (const name in values) {
-      const value = values[name];
+    for (const [name, value] of Object.entries(values)) {
       if (value === null || value === undefined) continue;
       let places = curves.get(name);
       if (!places) curves.set(name, (places = []));
@@ -86,7 +85,7 @@ export async function* metricsCsv(db: Db, run: string): AsyncGenerator<string> {
     );
     if (!rows.length) return;
     yield rows
-      .map((r) => `${[r.step, ...names.map((n) => r.values[n.name] ?? "")].join(",")}\n`)
+      .map((r) => `${[r.step, ...names.map((n) => own(r.values, n.name) ?? "")].join(",")}\n`)
       .join("");
     after = rows.at(-1)!.step;
   }

@@ -1,6 +1,6 @@
 /** Training or test items of a qualification: each as a form, or taken from a project's rows that have an answer. */
 import { type ReactNode, useState } from "react";
-import type { KnownKind } from "@tiller/schema";
+import { type KnownKind, own } from "@tiller/schema";
 import { FromProject, ItemForm, type KnownAnswer } from "../quality/item-form.tsx";
 
 interface Item {
@@ -91,4 +91,4 @@ const beginning = (kind: KnownKind, input: unknown): string => {
   return (typeof found === "string" && found ? found : text === "{}" ? "new" : text).slice(0, 80);
 };
 const within = (x: unknown, key: string): unknown =>
-  typeof x === "object" && x !== null ? (x as Record<string, unknown>)[key] : undefined;
+  typeof x === "object" && x !== null ? own(x as Record<string, unknown>, key) : undefined;

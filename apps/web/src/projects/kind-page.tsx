@@ -2,7 +2,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { useState } from "react";
-import type { ItemMapping, ItemPage, KnownKind, Project } from "@tiller/schema";
+import { type ItemMapping, type ItemPage, type KnownKind, own, type Project } from "@tiller/schema";
 import { api, asking, keyOf, linkTo } from "../api.ts";
 import { Card, Empty, Loaded, Refused, together } from "../design/components.tsx";
 import { AsRatersSee } from "./as-seen.tsx";
@@ -140,5 +140,5 @@ const withAdded = (
   added: readonly (readonly [string, string])[],
 ) => ({
   ...(item.input as object),
-  ...Object.fromEntries(added.map(([path, column]) => [path, item.source[column]])),
+  ...Object.fromEntries(added.map(([path, column]) => [path, own(item.source, column)])),
 });
