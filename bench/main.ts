@@ -50,6 +50,10 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: "a thousand raters at once, one server and two; pages over a million tasks (--raters --rate --json --keep)",
     load: () => import("./people/main.ts"),
   },
+  runs: {
+    what: "the pages about runs over 200 runs of 2,000 steps and 50 metrics (--runs --steps --metrics --json)",
+    load: () => import("./runs.ts"),
+  },
   quality: {
     what: "a hundred thousand answers aggregated and compared (--answers --json)",
     load: () => import("./quality.ts"),
