@@ -14,9 +14,10 @@ import { openServer, type TestServer } from "./fixtures/server.ts";
 
 let site: TestServer;
 let lead: TillerClient;
+let drawn = 0.999; // no hidden gold by itself
 const raters: TillerClient[] = [];
 beforeAll(async () => {
-  site = await openServer({ chance: () => 0.999, workflows: recipes });
+  site = await openServer({ chance: () => drawn, workflows: recipes });
   const clientOf = async (name: string, role: "lead" | "rater") => {
     const me = await ensurePerson(site.store.db, { id: name, name, pseudonym: name, role });
     await site.store.db.run(sql`update person set paid = true where id = ${me.id}`);
@@ -211,6 +212,14 @@ test("people, qualifications, pay, a delegation rule and gold are set after the 
   await expect(lead.makeGold({ id, body: { places: [1, 2] } })).rejects.toThrow(/begun item 1/);
   expect(await lead.makeGold({ id, body: { places: [3] } })).toEqual({ gold: 1 });
   expect(await lead.getProject({ id })).toMatchObject({ items: 2, gold: 1, wanted: 4 });
+
+  // hidden gold pays as the project does: its raters cannot tell it by their pay
+  drawn = 0;
+  const measuring = (await taken(raters[0]!))!;
+  drawn = 0.999;
+  expect(measuring.task).toMatch(/^measuring\/gold\//);
+  await send(raters[0]!, measuring.lease, { choice: "a" });
+  expect((await raters[0]!.ownPay({ from: "2020-01-01", to: "2100-01-01" })).due).toBe(50);
 
   // two answers alike are enough; where they differ a third is asked for
   const rule = {

@@ -62,22 +62,22 @@ export const addRate = (
 
 /** Books the difference between what answers are worth by the rates and what the ledger has. Idempotent. */
 function settle(db: Db, o: Pick<NewRate, "kind" | "project" | "validFrom">): Promise<number> {
-  const meant = sql`(${o.project}::text is null or b.project = ${o.project}) and (${o.kind}::text is null or t.type = ${o.kind})`;
+  const meant = sql`(${o.project}::text is null or project_of(t.id) = ${o.project}) and (${o.kind}::text is null or t.type = ${o.kind})`;
   return db.run(sql`
     insert into ledger_entry (person, kind, answer, skip, task_type, parts, reason)
-    select a.person, 'rate', a.id, null, t.type, pay_parts(t.type, b.project, a.at, e.ms, 1) - e.parts, 'a rate set for the past'
-    from answer a join task t on t.id = a.task join batch b on b.id = t.batch
+    select a.person, 'rate', a.id, null, t.type, pay_parts(t.type, project_of(t.id), a.at, e.ms, 1) - e.parts, 'a rate set for the past'
+    from answer a join task t on t.id = a.task
       join lateral (select sum(milliseconds)::bigint as ms, sum(parts)::bigint as parts, count(*) filter (where kind = 'work') as entries
                     from ledger_entry where answer = a.id and kind in ('work', 'rate')) e on e.entries = 1
     where a.undone_at is null and a.at >= ${o.validFrom} and ${meant}
-      and pay_parts(t.type, b.project, a.at, e.ms, 1) <> e.parts
+      and pay_parts(t.type, project_of(t.id), a.at, e.ms, 1) <> e.parts
     union all
-    select l.person, 'rate', null, s.lease, t.type, pay_parts(t.type, b.project, s.at, e.ms, 0) - e.parts, 'a rate set for the past'
-    from skip s join lease l on l.id = s.lease join task t on t.id = l.task join batch b on b.id = t.batch
+    select l.person, 'rate', null, s.lease, t.type, pay_parts(t.type, project_of(t.id), s.at, e.ms, 0) - e.parts, 'a rate set for the past'
+    from skip s join lease l on l.id = s.lease join task t on t.id = l.task
       join lateral (select sum(milliseconds)::bigint as ms, sum(parts)::bigint as parts, count(*) filter (where kind = 'skipped') as entries
                     from ledger_entry where skip = s.lease) e on e.entries = 1
     where s.at >= ${o.validFrom} and ${meant}
-      and pay_parts(t.type, b.project, s.at, e.ms, 0) <> e.parts`);
+      and pay_parts(t.type, project_of(t.id), s.at, e.ms, 0) <> e.parts`);
 }
 
 /** A correction by hand, with its reason; whatever was there stays. */

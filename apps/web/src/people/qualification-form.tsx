@@ -2,9 +2,10 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { z } from "zod";
-import { QualificationType, type StoredQualificationType } from "@tiller/schema";
+import { type Project, QualificationType, type StoredQualificationType } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
 import { Dialog, FormEnd, Missing } from "../design/components.tsx";
+import type { KnownAnswer } from "../quality/item-form.tsx";
 import { ItemList } from "./item-list.tsx";
 
 const fresh: QualificationType = {
@@ -21,15 +22,42 @@ const fresh: QualificationType = {
 type Training = QualificationType["training"][number];
 type Screening = QualificationType["screening"][number];
 
+const trained = (item: KnownAnswer): Training => ({
+  input: item.input,
+  expected: { ...item.expected },
+  tolerance: 0,
+  reason: "The work lead knows it to be so.",
+});
+const tested = (item: KnownAnswer): Screening => ({
+  input: item.input,
+  expected: { ...item.expected },
+  tolerance: 0,
+});
+/** The rows of a project that newcomers to its work are trained or tested with. */
+export interface FromRows {
+  readonly use: "training" | "screening";
+  readonly rows: readonly KnownAnswer[];
+  readonly project: Pick<Project, "id" | "title" | "type">;
+}
+const withRows = (body: QualificationType, { use, rows }: FromRows): QualificationType =>
+  use === "training"
+    ? { ...body, training: [...body.training, ...rows.map(trained)] }
+    : { ...body, screening: [...body.screening, ...rows.map(tested)] };
+
 export function QualificationForm({
   from,
+  rows,
   close,
 }: {
   from: StoredQualificationType | undefined;
+  rows?: FromRows;
   close: () => void;
 }) {
   const client = useQueryClient();
-  const start = from?.body ?? fresh;
+  const first = rows
+    ? { ...fresh, title: rows.project.title.slice(0, 120), kind: rows.project.type }
+    : fresh;
+  const start = rows ? withRows(from?.body ?? first, rows) : (from?.body ?? first);
   const kinds = useQuery(asking("listKinds"));
   const [name, setName] = useState(from?.name ?? "");
   const [body, setBody] = useState<QualificationType>(start);
@@ -151,11 +179,7 @@ export function QualificationForm({
               kind={kind}
               list={body.training}
               set={(training) => set({ training })}
-              fresh={(item) => ({
-                ...item,
-                tolerance: 0,
-                reason: "The work lead knows it to be so.",
-              })}
+              fresh={trained}
             >
               {(item, change) => (
                 <label>
@@ -174,7 +198,7 @@ export function QualificationForm({
               kind={kind}
               list={body.screening}
               set={(screening) => set({ screening })}
-              fresh={(item) => ({ ...item, tolerance: 0 })}
+              fresh={tested}
             />
           </>
         ) : (

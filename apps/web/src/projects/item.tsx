@@ -13,12 +13,13 @@ import "./projects.css";
 export function ProjectItemPage() {
   const { id, place } = useParams({ from: "/projects/$id/items/$place" });
   const item = useQuery(asking("getItem", { id, place }));
+  const project = useQuery(asking("getProject", { id }));
   return (
     <main>
       <p className="small">
         <Link to="/projects">Projects</Link> /{" "}
         <Link to="/projects/$id" params={{ id }}>
-          {id}
+          {project.data?.title ?? id}
         </Link>
       </p>
       <Loaded query={item}>{(found) => <Item key={found.place} id={id} item={found} />}</Loaded>

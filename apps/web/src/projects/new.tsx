@@ -8,7 +8,13 @@ import { Card, Loaded, Refused, together } from "../design/components.tsx";
 import { AsRatersSee } from "./as-seen.tsx";
 import { Columns, FirstRows, Problems } from "./columns.tsx";
 import { type Changes, changesOf, KindForm, type Start, startsOf } from "./kind-form.tsx";
-import { bodyOf, FirstSettings, firstSettings, MoreSettings } from "./settings-fields.tsx";
+import {
+  answersWanted,
+  bodyOf,
+  FirstSettings,
+  firstSettings,
+  MoreSettings,
+} from "./settings-fields.tsx";
 import "./projects.css";
 
 const FIRST_KIND = "forced-comparison@1";
@@ -108,14 +114,6 @@ function NewProjectForm({ starts }: { starts: readonly Start[] }) {
                   </>
                 )}
               </Card>
-              <StartForm
-                key={file.file}
-                file={file}
-                kind={kind}
-                changes={changes}
-                mapping={mapping}
-                preview={shown}
-              />
             </div>
             <AsRatersSee
               title={said.title ?? kind.title}
@@ -123,6 +121,14 @@ function NewProjectForm({ starts }: { starts: readonly Start[] }) {
               view={said.view ?? kind.view}
               sample={kind.sample}
               items={shown?.items ?? []}
+            />
+            <StartForm
+              key={file.file}
+              file={file}
+              kind={kind}
+              changes={changes}
+              mapping={mapping}
+              preview={shown}
             />
           </div>
         </>
@@ -142,7 +148,6 @@ function StartForm(p: {
   const [title, setTitle] = useState(p.file.name.replace(/\..*$/, ""));
   const [gold, setGold] = useState(0);
   const [settings, setSettings] = useState(firstSettings);
-  const { people } = settings;
   const [leaveOut, setLeaveOut] = useState(false);
   const navigate = useNavigate();
   const client = useQueryClient();
@@ -200,6 +205,12 @@ function StartForm(p: {
             />
           </label>
         </div>
+        {preview !== undefined && preview.answered > 0 && (
+          <p className="quiet small">
+            Rows with an answer can train and test newcomers too: on the project's page, after the
+            start.
+          </p>
+        )}
         <details>
           <summary>Qualification, pay, and how many answers</summary>
           <div className="project-form">
@@ -236,7 +247,7 @@ function StartForm(p: {
           </button>
           {preview && preview.fit > 0 && (
             <span className="quiet small">
-              {Math.max(0, preview.fit - gold) * people} answers wanted
+              {answersWanted(Math.max(0, preview.fit - gold), settings)}
             </span>
           )}
         </div>

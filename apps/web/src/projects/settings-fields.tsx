@@ -41,6 +41,14 @@ export const settingsOf = (p: Project): Settings => ({
   pay: p.pay,
 });
 
+/** How many answers that makes: as many as people are asked, or until the rule has enough. */
+export function answersWanted(items: number, { people, rule }: Pick<Settings, "people" | "rule">) {
+  const first = `${items * people} answers wanted`;
+  if (!rule) return first;
+  const most = Math.min(items * rule.most, Math.ceil(items * (rule.perTask ?? rule.most)));
+  return `${first} to begin with; the rule asks for more or fewer, ${most} at most`;
+}
+
 type Props = { value: Settings; change: (value: Settings) => void };
 export const FirstSettings = ({ value, change }: Props) => (
   <>

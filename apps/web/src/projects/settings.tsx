@@ -6,6 +6,7 @@ import type { KnownItem, Project } from "@tiller/schema";
 import { inWords } from "@tiller/task";
 import { api, asking, keyOf } from "../api.ts";
 import { Card, Refused } from "../design/components.tsx";
+import { type FromRows, QualificationForm } from "../people/qualification-form.tsx";
 import { bodyOf, FirstSettings, MoreSettings, settingsOf } from "./settings-fields.tsx";
 
 function useSeen() {
@@ -114,12 +115,15 @@ export function AddMore({ project: { id } }: { project: Project }) {
   );
 }
 
-/** Rows that came with an answer: hidden gold of those that nobody has begun. */
-export function MoreGold({ project: { id, type } }: { project: Project }) {
+/** Rows that came with an answer: hidden gold of those that nobody has begun; and newcomers' training and test. */
+export function MoreGold({ project }: { project: Project }) {
+  const { id, type } = project;
   const known = useQuery(asking("knownItems", { id }));
   const kinds = useQuery(asking("listKinds"));
   const view = kinds.data?.find((k) => k.name === type)?.view;
   const [chosen, choose] = useState<readonly number[]>([]);
+  const [preparing, prepare] = useState<FromRows["use"]>();
+  const types = useQuery(asking("listQualificationTypes"));
   const seen = useSeen();
   const make = useMutation({
     mutationFn: () => api.makeGold({ id, body: { places: [...chosen] } }),
@@ -139,8 +143,8 @@ export function MoreGold({ project: { id, type } }: { project: Project }) {
   return (
     <Card title="Rows that came with an answer">
       <p className="quiet">
-        Nobody has begun these. Hidden gold measures raters with them in place of asking; training
-        and test items are made of them under People, Joining.
+        Nobody has begun these. Hidden gold measures raters with them in place of asking. Newcomers
+        are trained and tested with them before their first task; they stay items of the project.
       </p>
       <div className="project-known">
         {open.map((k) => (
@@ -157,7 +161,7 @@ export function MoreGold({ project: { id, type } }: { project: Project }) {
         ))}
       </div>
       <Refused error={make.error} />
-      <div>
+      <div className="row project-acts">
         <button
           className="button"
           disabled={!chosen.length || make.isPending}
@@ -165,7 +169,28 @@ export function MoreGold({ project: { id, type } }: { project: Project }) {
         >
           Make {chosen.length || ""} hidden gold
         </button>
+        {(["training", "screening"] as const).map((use) => (
+          <button
+            key={use}
+            className="button"
+            disabled={!chosen.length || !types.data}
+            onClick={() => prepare(use)}
+          >
+            {use === "training" ? "Train" : "Test"} newcomers with {chosen.length || "them"}
+          </button>
+        ))}
       </div>
+      {preparing && (
+        <QualificationForm
+          from={types.data?.find((t) => t.active && t.body.kind === type)}
+          rows={{
+            use: preparing,
+            rows: open.filter((k) => chosen.includes(k.place)),
+            project,
+          }}
+          close={() => prepare(undefined)}
+        />
+      )}
     </Card>
   );
 }
