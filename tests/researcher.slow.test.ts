@@ -3,6 +3,7 @@
  * texts of one's own, the two are compared, the new version is promoted by hand and rolled back.
  */
 import { mkdtempSync, rmSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Browser } from "playwright-core";
@@ -50,6 +51,23 @@ test("cloned, changed, compared, promoted, rolled back", async () => {
     .first()
     .waitFor();
   await page.getByLabel("Smoothing").fill("0.5");
+  // as a picture that a browser opens
+  const download = page.waitForEvent("download");
+  await page.getByRole("button", { name: /SVG/ }).first().click();
+  const picture = await browser.newPage();
+  const svg = await readFile(await (await download).path(), "utf8");
+  await picture.goto(`data:image/svg+xml,${encodeURIComponent(svg)}`);
+  expect(await picture.locator("svg polyline").count()).toBeGreaterThan(0);
+  await picture.close();
+  // what the policy wrote: the base's text beside the last step's, the tokens of the worst with what training made of them
+  const samples = page.locator(".card", {
+    has: page.getByRole("heading", { name: "Samples over time" }),
+  });
+  await samples.getByText("the base", { exact: true }).first().waitFor();
+  await samples.getByRole("img", { name: /^score from/ }).waitFor();
+  await samples.getByRole("button", { name: "Tokens" }).last().click();
+  for (const name of ["value", "advantage", "reward"])
+    await samples.getByRole("button", { name, exact: true }).click();
 
   // again with its settings: what differs from the defaults is marked, one more is changed
   await page.getByRole("link", { name: "Run again" }).click();
@@ -109,5 +127,18 @@ test("cloned, changed, compared, promoted, rolled back", async () => {
     await page.getByRole("dialog").getByRole("button", { name: "Serve it" }).click();
     await expect.poll(async () => (await served()).served).toBe(checkpoint.id);
   }
+
+  // the version that is not served writes beside the others, after any passage
+  await page.goto(`${tiller.address}/playground`);
+  const unserved = `policy@${other.version}`;
+  await page.getByLabel(unserved).check();
+  await page.getByLabel("Passage").fill("The harbour was still.");
+  const said = page.locator("section.card p.read");
+  await page.getByRole("button", { name: "Continue it" }).click();
+  await page.getByRole("button", { name: "Writing" }).waitFor();
+  await page.getByRole("button", { name: "Continue it" }).waitFor(); // again: all have written
+  const texts = await said.allInnerTexts();
+  expect(texts).toHaveLength(3);
+  expect(texts.filter((t) => /nothing written/i.test(t))).toEqual([]);
   await page.close();
 }, 600_000);

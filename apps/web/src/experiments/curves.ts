@@ -99,19 +99,17 @@ export function svgOf(o: {
   const [y0, y1] = bounds(all);
   const x = (v: number) => LEFT + ((v - x0) / (x1 - x0)) * (WIDTH - LEFT - RIGHT);
   const y = (v: number) => HEIGHT - BELOW - ((scale(v) - y0) / (y1 - y0)) * (HEIGHT - BELOW - TOP);
-  const at = (n: number, from: number, to: number) => from + (n / TICKS) * (to - from);
   const text = (px: number, py: number, said: string, more = "") =>
     `<text x="${px.toFixed(1)}" y="${py.toFixed(1)}" ${more}>${escaped(said)}</text>`;
-  const ticks = Array.from({ length: TICKS + 1 }, (_, n) => {
-    const value = at(n, y0, y1);
-    const py = HEIGHT - BELOW - (n / TICKS) * (HEIGHT - BELOW - TOP);
-    const step = Math.round(at(n, x0, x1));
-    return [
-      `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${py}" y2="${py}" stroke="#ddd"/>`,
-      text(LEFT - 6, py + 4, short(o.log ? 10 ** value : value), 'text-anchor="end"'),
-      text(x(step), HEIGHT - BELOW + 16, String(step), 'text-anchor="middle"'),
-    ].join("");
-  });
+  const floor = HEIGHT - BELOW;
+  const up = o.log ? logMarks(10 ** y0, 10 ** y1) : marks(y0, y1);
+  const ticks = [
+    ...up.flatMap((v) => [
+      `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(v).toFixed(1)}" y2="${y(v).toFixed(1)}" stroke="#ddd"/>`,
+      text(LEFT - 6, y(v) + 4, short(v), 'text-anchor="end"'),
+    ]),
+    ...marks(x0, x1, 1).map((s) => text(x(s), floor + 16, String(s), 'text-anchor="middle"')),
+  ];
   const path = (l: Line, of: readonly number[], more: string) =>
     `<polyline fill="none" points="${l.steps.map((s, i) => `${x(s).toFixed(1)},${y(of[i]!).toFixed(1)}`).join(" ")}" ${more}/>`;
   const curves = o.lines.map((l, i) =>
@@ -131,7 +129,23 @@ export function svgOf(o: {
   const tall = HEIGHT + 14 * Math.floor((o.lines.length - 1) / 4);
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${tall}" width="${WIDTH}" height="${tall}" font-family="Inter, sans-serif" font-size="11" fill="#333"><rect width="100%" height="100%" fill="#fff"/>${text(LEFT, 20, o.title, 'font-size="14" font-weight="600"')}${ticks.join("")}${curves.join("")}${text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - BELOW + 30, "step", 'text-anchor="middle"')}${o.unit ? text(0, 0, o.unit, `text-anchor="middle" transform="translate(14 ${(TOP + HEIGHT - BELOW) / 2}) rotate(-90)"`) : ""}${legend.join("")}</svg>\n`;
 }
-const short = (v: number) => String(Number(v.toPrecision(3)));
+/** Round numbers from low to high: multiples of 1, 2 or 5 times a power of ten, `least` or more apart. */
+function marks(low: number, high: number, least = 0): number[] {
+  const rough = Math.max(least, (high - low) / TICKS);
+  const ten = 10 ** Math.floor(Math.log10(rough));
+  const step = ten * [1, 2, 5, 10].find((m) => m * ten >= rough * 0.999)!;
+  const first = Math.ceil(low / step);
+  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => (first + i) * step);
+}
+/** Powers of ten; round numbers where there are not two of them. */
+function logMarks(low: number, high: number): number[] {
+  const tens = marks(Math.log10(low), Math.log10(high), 1).map((v) => 10 ** v);
+  return tens.length > 1 ? tens : marks(low, high).filter((v) => v > 0);
+}
+const short = (v: number): string => {
+  const far = v !== 0 && (Math.abs(v) < 1e-3 || Math.abs(v) >= 1e6);
+  return far ? v.toExponential(2).replace(/\.?0*e\+?/, "e") : String(Number(v.toPrecision(6)));
+};
 const escaped = (x: string) =>
   x.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 /** The lowest and highest, apart also where all are the same. */

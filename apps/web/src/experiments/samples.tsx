@@ -16,11 +16,13 @@ import { asking } from "../api.ts";
 import { Card, Empty, Loaded, percent } from "../design/components.tsx";
 import { Tokens } from "./tokens.tsx";
 
+/** Those that draw texts or judge them declare no curves, and reward models write nothing. */
+const trains = (r: Run) => r.kind !== "reward" && Object.keys(r.metrics).length > 0;
+
 export function Samples({ runs }: { runs: readonly Run[] }) {
   const [chosen, choose] = useState<string>();
   const [step, setStep] = useState<number>();
-  const run =
-    runs.find((r) => r.id === chosen) ?? runs.findLast((r) => r.kind !== "reward") ?? runs.at(-1)!;
+  const run = runs.find((r) => r.id === chosen) ?? runs.findLast(trains) ?? runs.at(-1)!;
   const samples = useQuery({
     ...asking("samplesOverTime", { id: run.id, step }),
     placeholderData: keepPreviousData,
@@ -69,7 +71,9 @@ export function Samples({ runs }: { runs: readonly Run[] }) {
       <Loaded query={samples}>
         {(data) =>
           data.samples.length === 0 ? (
-            <Empty title="No samples yet">What a model writes while it trains appears here.</Empty>
+            <Empty title={run.state === "running" ? "No samples yet" : "This run kept no texts"}>
+              What a model writes while it trains appears here.
+            </Empty>
           ) : (
             <Shown of={data} run={run} />
           )
@@ -183,7 +187,7 @@ function Spread({ of: h, step }: { of: Histogram; step: number }) {
       <figcaption className="small">
         <b>{h.name} over the batch</b>{" "}
         <span className="quiet">
-          step {now.step}
+          step {now.step}, {now.counts.reduce((a, n) => a + n, 0)} texts
           {first!.step !== now.step && `, step ${first!.step} faint behind`}
         </span>
       </figcaption>

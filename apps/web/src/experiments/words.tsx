@@ -17,11 +17,11 @@ export const ExperimentWords = ({
   words: string;
 }) =>
   state === "held" ? (
-    <p className="trace-wait small" role="status">
+    <p className="trace-wait small sentence" role="status">
       {words}
     </p>
   ) : state === "cancelled" ? (
-    <p className="quiet small">{words}</p>
+    <p className="quiet small sentence">{words}</p>
   ) : (
     <p className="trace-error small" role="alert">
       {words}

@@ -108,10 +108,12 @@ export function Playground() {
     setTexts({});
     const seed = Math.floor(Math.random() * 1e6);
     try {
-      for (const m of shown)
-        await stream(m.id, prompt, seed, (t) =>
-          setTexts((old) => ({ ...old, [m.id]: (own(old, m.id) ?? "") + t })),
-        );
+      for (const m of shown) {
+        const add = (t: string) =>
+          setTexts((old) => ({ ...old, [m.id]: (own(old, m.id) ?? "") + t }));
+        await stream(m.id, prompt, seed, add);
+        add("");
+      }
     } catch (e) {
       setError(e as Error);
     }
@@ -162,7 +164,13 @@ export function Playground() {
                   aside={<span className="quiet small">{m.checkpoint.slice(0, 12)}</span>}
                 >
                   <p className="read">
-                    {own(texts, m.id) ?? <span className="quiet">Nothing written yet.</span>}
+                    {own(texts, m.id) || (
+                      <span className="quiet">
+                        {own(texts, m.id) === undefined || busy
+                          ? "Nothing written yet."
+                          : "It ended at once."}
+                      </span>
+                    )}
                   </p>
                 </Card>
               ))}
