@@ -3,11 +3,12 @@
  * Stopped, it goes on from its last state when it is started again with the same flags.
  */
 import { createHash } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { kindOfFile, readRows } from "@tiller/data";
 import { type Method, methods } from "@tiller/learn";
+import { ModelConfig, shapeOf as shapeOfModel } from "@tiller/lm";
 import { type JobContext, TillerError } from "@tiller/schema";
 import { defaultHome } from "@tiller/store";
 import { bar } from "./bars.ts";
@@ -70,7 +71,11 @@ const inputFlags: Readonly<Record<string, z.ZodType>> = {
   reward: flag(z.string(), "DIR", "the reward model's folder"),
   ensemble: flag(z.string().optional(), "DIR,DIR", "further reward models' folders"),
   gold: flag(z.string().optional(), "DIR", "a reward model that says what the chosen is worth"),
-  maxTokens: flag(numberFlag(z.int()).optional(), "N", "tokens of a row at most (default: 128)"),
+  maxTokens: flag(
+    numberFlag(z.int()).optional(),
+    "N",
+    "tokens of a row at most (default: 128, or what the base has room for)",
+  ),
   maxPrompt: flag(numberFlag(z.int()).optional(), "N", "tokens of a prompt at most (default: 32)"),
   texts: flag(z.string().optional(), "FILE", "rows of text for the pretraining mix"),
 };
@@ -82,6 +87,16 @@ const common = {
   json: z.boolean().default(false).describe("the last line is JSON"),
 };
 
+/** What the model in `dir` has room for. */
+function positionsOf(dir: string): number {
+  const file = path.join(dir, "config.json");
+  if (!existsSync(file))
+    throw new TillerError(
+      "no_model",
+      `${dir} is no model's folder: it has no config.json. Bring one in with tiller model pull or import.`,
+    );
+  return shapeOfModel(ModelConfig.parse(JSON.parse(readFileSync(file, "utf8")))).positions;
+}
 /** Rows of a file as they stand in it; a CSV's cells as text. */
 async function rowsOf(file: string): Promise<unknown[]> {
   const rows: unknown[] = [];
@@ -95,9 +110,11 @@ function fitting<T>(rows: readonly unknown[], Row: z.ZodType<T>, file: string, m
     const parsed = Row.safeParse(row);
     if (parsed.success) return parsed.data;
     const has = typeof row === "object" && row ? Object.keys(row).join(", ") : typeof row;
+    const [issue] = parsed.error.issues; // of a choice of shapes no one field is to blame
+    const why = issue?.path.length ? ` (${issue.path.join(".")}: ${issue.message})` : "";
     throw new TillerError(
       "wrong_rows",
-      `row ${i + 1} of ${file} is not ${m.data.row}: it has ${has}. ${m.title} reads ${m.data.row}.`,
+      `row ${i + 1} of ${file} is not ${m.data.row}: it has ${has}${why}. ${m.title} reads ${m.data.row}.`,
     );
   });
 }
@@ -150,7 +167,9 @@ function trainVerb(m: Method) {
           ensemble: ensemble.split(",").map((d) => path.resolve(d)),
         }),
         ...(input["continuation"] && { continuation: pick(continuation) }),
-        ...(input["maxTokens"] && { maxTokens: given["maxTokens"] ?? 128 }),
+        ...(input["maxTokens"] && {
+          maxTokens: given["maxTokens"] ?? Math.min(128, positionsOf(folder("base"))),
+        }),
         ...(input["maxPrompt"] && { maxPrompt: given["maxPrompt"] ?? 32 }),
         [m.data.field]: file,
         config: pick(config),

@@ -15,7 +15,7 @@ import {
 } from "@tiller/schema";
 import { ensemble } from "./collect.ts";
 import { bestOfN, ensembleScore, klBestOfN } from "./formulas.ts";
-import { checkSameTokens, encodePrompts, loadModel } from "./model.ts";
+import { checkPositions, checkSameTokens, encodePrompts, loadModel, loadReward } from "./model.ts";
 import { Actor, Continuation } from "./rollout.ts";
 import { Scorer } from "./score.ts";
 
@@ -60,10 +60,11 @@ export const powersUpTo = (N: number): number[] => {
 export async function bestOfNCurve(input: z.infer<typeof Input>, job: JobContext) {
   const { config: c, seed, continuation, maxPrompt } = input;
   const base = await loadModel(job.checkpoint(input.base));
+  checkPositions(base, maxPrompt + continuation.maxTokens, "maxPrompt + maxTokens");
   const proxies = [];
   for (const ref of [input.reward, ...(input.ensemble ?? [])])
-    proxies.push(await loadModel(job.checkpoint(ref)));
-  const gold = input.gold ? await loadModel(job.checkpoint(input.gold)) : undefined;
+    proxies.push(await loadReward(job.checkpoint(ref)));
+  const gold = input.gold ? await loadReward(job.checkpoint(input.gold)) : undefined;
   for (const m of [...proxies, ...(gold ? [gold] : [])]) checkSameTokens(base, m, "reward model");
   const texts = (await job.rows(input.prompts, PromptRow)).map((r) => r.prompt);
   const prompts = encodePrompts(base.tokenizer, texts, maxPrompt).map((p) => p.ids);

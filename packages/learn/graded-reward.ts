@@ -38,7 +38,7 @@ import {
 } from "@tiller/tensor";
 import type { Batch } from "./batch.ts";
 import { pooledRewards } from "./losses.ts";
-import { loadModel } from "./model.ts";
+import { checkPositions, loadModel } from "./model.ts";
 import { encodePairs, said } from "./pairs.ts";
 import { learnReward, pooledTexts, rewardMetrics, rewardTraining } from "./reward-run.ts";
 import type { Continued } from "./score.ts";
@@ -145,6 +145,7 @@ export async function gradedReward(
 ): Promise<NewCheckpoint> {
   const { config: c, maxTokens, seed } = input;
   const base = await loadModel(job.checkpoint(input.base));
+  checkPositions(base, input.maxTokens, "maxTokens");
   const given = await job.rows(input.pairs, GradedPair);
   const K = given[0]?.grades.length ?? 0;
   const other = given.findIndex((r) => r.grades.length !== K);

@@ -20,7 +20,7 @@ import {
 import { div, mul, sigmoid, sub, sum, type Tensor } from "@tiller/tensor";
 import { type Batch, bucket } from "./batch.ts";
 import { train } from "./job.ts";
-import { copyOf, loadModel } from "./model.ts";
+import { checkPositions, copyOf, loadModel } from "./model.ts";
 import { rateAt } from "./schedules.ts";
 import { Logprober } from "./score.ts";
 import type { Forward, Loss } from "./step.ts";
@@ -92,6 +92,7 @@ export const ktoLoss = (beta: number): Loss =>
 export async function kto(input: z.infer<typeof Input>, job: JobContext): Promise<NewCheckpoint> {
   const { config: c, seed } = input;
   const base = await loadModel(job.checkpoint(input.base));
+  checkPositions(base, input.maxTokens, "maxTokens");
   const given = await job.rows(input.thumbs, ThumbRow);
   const { rows, counts } = encodeThumbs(base.tokenizer, given, { ...input, ...c });
   const B = c.batch;

@@ -86,6 +86,26 @@ export function copyOf(m: Model): Model {
   return { ...m, specs, state };
 }
 
+/** A reward model: a checkpoint with a scalar head. */
+export async function loadReward(dir: string): Promise<Model> {
+  const m = await loadModel(dir);
+  if (!m.specs.some((s) => s.name === "score.weight"))
+    throw new TillerError(
+      "no_reward_model",
+      `${dir} is no reward model: it has no scalar head. Train one from comparisons: tiller train reward.`,
+    );
+  return m;
+}
+
+/** That rows of `tokens` fit into the model's positions; `name` is the setting that says so. */
+export function checkPositions(m: Pick<Model, "shape">, tokens: number, name: string): void {
+  if (tokens > m.shape.positions)
+    throw new TillerError(
+      "too_long",
+      `${name} is ${tokens}, and the base has ${m.shape.positions} positions. Lower it, or take a base with more.`,
+    );
+}
+
 export const weightsOf = (m: Pick<Model, "specs" | "state">) =>
   new Map(m.specs.map((s) => [s.name, { shape: s.shape, data: m.state.get(s.name).data }]));
 

@@ -13,7 +13,14 @@ import {
 import type { OptimiserOptions } from "@tiller/tensor";
 import { type Collected, Collector, ensemble, type Ensemble } from "./collect.ts";
 import { responseBatch, sumOf } from "./episodes.ts";
-import { copyOf, encodePrompts, loadModel, type Model } from "./model.ts";
+import {
+  checkPositions,
+  copyOf,
+  encodePrompts,
+  loadModel,
+  loadReward,
+  type Model,
+} from "./model.ts";
 import { checkOffPolicy, offPolicy, type OffPolicy } from "./off-policy.ts";
 import { Continuation } from "./rollout.ts";
 import type { Loss } from "./step.ts";
@@ -113,9 +120,10 @@ export async function openPolicy(
 ): Promise<Opened> {
   const { config, seed, continuation, maxPrompt } = input;
   const reference = await loadModel(job.checkpoint(input.base));
+  checkPositions(reference, maxPrompt + continuation.maxTokens, "maxPrompt + maxTokens");
   const rewards: Model[] = [];
   for (const ref of [input.reward, ...(input.ensemble ?? [])])
-    rewards.push(await loadModel(job.checkpoint(ref)));
+    rewards.push(await loadReward(job.checkpoint(ref)));
   const texts = (await job.rows(input.prompts, PromptRow)).map((r) => r.prompt);
   const encoded = encodePrompts(reference.tokenizer, texts, maxPrompt);
   const specs = paramSpecs(reference.shape);

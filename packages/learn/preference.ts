@@ -19,7 +19,7 @@ import { div, type Graph, mul, neg, reshape, sum, type Tensor } from "@tiller/te
 import { type Batch, bucket } from "./batch.ts";
 import { train } from "./job.ts";
 import { nextTokens } from "./losses.ts";
-import { loadModel } from "./model.ts";
+import { checkPositions, loadModel } from "./model.ts";
 import { asPair, encodePairs, Long, said } from "./pairs.ts";
 import { rateAt } from "./schedules.ts";
 import type { Forward, Loss } from "./step.ts";
@@ -209,6 +209,7 @@ export async function learnFromPairs(
 ): Promise<NewCheckpoint> {
   const { config: c, seed } = input;
   const base = await loadModel(job.checkpoint(input.base));
+  checkPositions(base, input.maxTokens, "maxTokens");
   const { positions } = base.shape;
   const given = await job.rows(input.pairs, PreferenceRow);
   const { rows, counts } = encodePreferences(base.tokenizer, given, {

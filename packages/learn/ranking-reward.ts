@@ -20,7 +20,7 @@ import {
 import { add, div, logSumExp, mul, reshape, sub, sum, type Tensor } from "@tiller/tensor";
 import type { Batch } from "./batch.ts";
 import { pooledRewards } from "./losses.ts";
-import { loadModel } from "./model.ts";
+import { checkPositions, loadModel } from "./model.ts";
 import { learnReward, pooledTexts, rewardMetrics, rewardTraining } from "./reward-run.ts";
 import type { Continued } from "./score.ts";
 import type { Forward, Loss } from "./step.ts";
@@ -131,6 +131,7 @@ export async function rankingReward(
 ): Promise<NewCheckpoint> {
   const { config: c, maxTokens, seed } = input;
   const base = await loadModel(job.checkpoint(input.base));
+  checkPositions(base, input.maxTokens, "maxTokens");
   const { tokenizer } = base;
   const counts = { shortened: 0, leftOut: 0, empty: 0 };
   const given = await job.rows(input.rankings, RankedTexts);

@@ -23,7 +23,7 @@ import {
 } from "@tiller/schema";
 import type { Batch } from "./batch.ts";
 import { comparisonLoss } from "./losses.ts";
-import { loadModel } from "./model.ts";
+import { checkPositions, loadModel } from "./model.ts";
 import { asPair, type Compared, encodePairs, said } from "./pairs.ts";
 import { learnReward, pooledTexts, rewardMetrics, rewardTraining } from "./reward-run.ts";
 
@@ -60,6 +60,7 @@ export async function trainReward(
 ): Promise<NewCheckpoint> {
   const { config: c, maxTokens, seed } = input;
   const base = await loadModel(job.checkpoint(input.base));
+  checkPositions(base, input.maxTokens, "maxTokens");
   const pairs = (await job.rows(input.pairs, PreferenceRow)).map(asPair);
   const { rows, counts } = encodePairs(base.tokenizer, pairs, { maxTokens, long: c.long });
   const shuffled = rng(seed, "split").shuffle(rows);

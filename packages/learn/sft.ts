@@ -23,7 +23,7 @@ import { type Batch, bucket } from "./batch.ts";
 import { chatOf, encodeDemonstrations, packed, type Shown } from "./demonstrations.ts";
 import { train } from "./job.ts";
 import { nextTokenLoss, nextTokens, weightOf } from "./losses.ts";
-import { loadModel } from "./model.ts";
+import { checkPositions, loadModel } from "./model.ts";
 import { rateAt } from "./schedules.ts";
 import { Trainer } from "./trainer.ts";
 
@@ -87,6 +87,7 @@ export async function sft(input: z.infer<typeof Input>, job: JobContext): Promis
   const { config: c, seed, maxTokens } = input;
   const dir = job.checkpoint(input.base);
   const base = await loadModel(dir);
+  checkPositions(base, input.maxTokens, "maxTokens");
   const { positions } = base.shape;
   const given = await job.rows(input.demonstrations, Demonstration);
   const chat = await chatOf(dir, given);

@@ -31,7 +31,7 @@ import {
 } from "@tiller/tensor";
 import { type Batch, tokens } from "./batch.ts";
 import { rowsIn } from "./losses.ts";
-import { loadModel } from "./model.ts";
+import { checkPositions, loadModel } from "./model.ts";
 import { learnReward, rewardMetrics, rewardTraining } from "./reward-run.ts";
 import type { Forward, Loss } from "./step.ts";
 
@@ -84,6 +84,7 @@ export async function stepReward(
 ): Promise<NewCheckpoint> {
   const { config: c, maxTokens: T, seed } = input;
   const base = await loadModel(job.checkpoint(input.base));
+  checkPositions(base, input.maxTokens, "maxTokens");
   const { tokenizer } = base;
   const counts = { leftOut: 0 };
   const given = await job.rows(input.solutions, LabelledSteps);

@@ -17,7 +17,7 @@ import {
   TillerError,
 } from "@tiller/schema";
 import { comparisonLoss } from "./losses.ts";
-import { loadModel } from "./model.ts";
+import { checkPositions, loadModel } from "./model.ts";
 import { asPair, type Compared, encodePairs, said } from "./pairs.ts";
 import { learnReward, pooledTexts, rewardMetrics, rewardTraining } from "./reward-run.ts";
 
@@ -65,6 +65,7 @@ export async function weakToStrong(
 ): Promise<NewCheckpoint> {
   const { config: c, maxTokens, seed } = input;
   const base = await loadModel(job.checkpoint(input.base));
+  checkPositions(base, input.maxTokens, "maxTokens");
   const given = (await job.rows(input.pairs, PreferenceRow)).map(asPair);
   const { rows, counts } = encodePairs(base.tokenizer, given, { maxTokens, long: c.long });
   const shuffled = rng(seed, "split").shuffle(rows.filter((r) => r.weight > 0));
