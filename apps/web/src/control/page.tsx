@@ -42,6 +42,7 @@ function Room({ room, stale }: { room: ControlRoom; stale: boolean }) {
   const total = (of: (p: ControlRoom["people"][number]) => number) =>
     room.people.reduce((sum, p) => sum + of(p), 0);
   const simulated = room.people.filter((p) => p.simulated).length;
+  const signs = room.people.filter((p) => !p.pausedAt && p.quality?.concerns.length);
   return (
     <>
       {stale && (
@@ -75,7 +76,11 @@ function Room({ room, stale }: { room: ControlRoom; stale: boolean }) {
       </div>
       <Card title="To do" aside={room.alerts.length > 0 && <Badge>{room.alerts.length}</Badge>}>
         {room.alerts.length === 0 ? (
-          <p className="quiet">Nothing needs you: no queue is late, everyone keeps a sound pace.</p>
+          <p className="quiet">
+            {signs.length === 0
+              ? "Nothing needs you: no queue is late, everyone keeps a sound pace."
+              : `No queue is late. Marked below after few answers, and worth a look: ${signs.map((p) => p.pseudonym).join(", ")}.`}
+          </p>
         ) : (
           <ul className="alerts">
             {room.alerts.map((a) => (

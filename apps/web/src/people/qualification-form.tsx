@@ -39,6 +39,9 @@ export interface FromRows {
   readonly rows: readonly KnownAnswer[];
   readonly project: Pick<Project, "id" | "title" | "type">;
 }
+const NAME = "[a-z][a-z0-9\\-]{0,60}";
+const nameFrom = (rows: FromRows | undefined): string =>
+  rows && new RegExp(`^${NAME}$`).test(rows.project.id) ? rows.project.id : "";
 const withRows = (body: QualificationType, { use, rows }: FromRows): QualificationType =>
   use === "training"
     ? { ...body, training: [...body.training, ...rows.map(trained)] }
@@ -59,7 +62,7 @@ export function QualificationForm({
     : fresh;
   const start = rows ? withRows(from?.body ?? first, rows) : (from?.body ?? first);
   const kinds = useQuery(asking("listKinds"));
-  const [name, setName] = useState(from?.name ?? "");
+  const [name, setName] = useState(from?.name ?? nameFrom(rows));
   const [body, setBody] = useState<QualificationType>(start);
   const set = (change: Partial<QualificationType>) => setBody({ ...body, ...change });
   const kind = kinds.data?.find((k) => k.name === (body.kind || kinds.data?.[0]?.name));
@@ -125,7 +128,7 @@ export function QualificationForm({
             Name, lower-case words with hyphens
             <input
               required
-              pattern="[a-z][a-z0-9\-]{0,60}"
+              pattern={NAME}
               disabled={from !== undefined}
               value={name}
               onChange={(e) => setName(e.target.value)}

@@ -172,7 +172,12 @@ function StartForm(p: {
     },
   });
   const bad = preview ? preview.rows - preview.fit : 0;
-  const ready = preview !== undefined && preview.fit > 0 && (bad === 0 || leaveOut);
+  const missing = !(p.changes.title ?? p.kind.title).trim()
+    ? "Write the question to the raters first, under 2."
+    : preview?.slots.length === 0
+      ? "Nothing of a row is shown to raters yet: add it under 2, What is shown and asked."
+      : undefined;
+  const ready = preview !== undefined && preview.fit > 0 && (bad === 0 || leaveOut) && !missing;
   return (
     <Card title="4. Start">
       <form
@@ -232,6 +237,7 @@ function StartForm(p: {
             Leave out the {bad} {bad === 1 ? "row that does" : "rows that do"} not fit
           </label>
         )}
+        {preview && missing && <p className="warn-text">{missing}</p>}
         <Refused error={create.error} />
         <div className="row">
           <button className="button primary" disabled={!ready || create.isPending}>

@@ -98,7 +98,7 @@ function Report({ r, which }: { r: QualityReport; which: Which }) {
           title="With the newest answers"
           aside={<span className="quiet small num">{live.data.answers} by raters so far</span>}
         >
-          <Newest live={live.data} name={name} />
+          <Newest live={live.data} />
         </Card>
       )}
       <Card title="Raters">
@@ -165,61 +165,34 @@ function Report({ r, which }: { r: QualityReport; which: Which }) {
   );
 }
 
-/** What moves with every answer: where the newest tasks stand, and who has moved since the figures below. */
-function Newest({ live, name }: { live: LiveQuality; name: ReadonlyMap<string, string> }) {
+/** Where the newest tasks stand, with every answer. What people come to is below, as all pages have it. */
+function Newest({ live }: { live: LiveQuality }) {
   return (
-    <div className="newest">
-      <table className="plain">
-        <thead>
-          <tr>
-            <th>Task</th>
-            <th>Answers</th>
-            <th>Most likely</th>
-          </tr>
-        </thead>
-        <tbody>
-          {live.latest.slice(0, 6).map((t) => {
-            const best = t.posterior.reduce((a, b) => (b.p > a.p ? b : a));
-            return (
-              <tr key={t.task}>
-                <td className="clipped" title={t.task}>
-                  {t.task}
-                </td>
-                <td className="num">{t.answers}</td>
-                <td>
-                  {best.label} <span className="quiet small num">{percent(best.p)}</span>
-                </td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
-      <table className="plain">
-        <thead>
-          <tr>
-            <th>Rater</th>
-            <th>On this question, now</th>
-          </tr>
-        </thead>
-        <tbody>
-          {live.people
-            .toSorted((a, b) => (a.reliability.at ?? 1) - (b.reliability.at ?? 1))
-            .slice(0, 6)
-            .map((p) => (
-              <tr key={p.person}>
-                <td>
-                  <Link to="/quality/raters/$id" params={{ id: p.person }}>
-                    {name.get(p.person) ?? "new here"}
-                  </Link>
-                </td>
-                <td>
-                  <Estimate of={p.reliability} />
-                </td>
-              </tr>
-            ))}
-        </tbody>
-      </table>
-    </div>
+    <table className="plain newest">
+      <thead>
+        <tr>
+          <th>Task</th>
+          <th>Answers</th>
+          <th>Most likely</th>
+        </tr>
+      </thead>
+      <tbody>
+        {live.latest.slice(0, 6).map((t) => {
+          const best = t.posterior.reduce((a, b) => (b.p > a.p ? b : a));
+          return (
+            <tr key={t.task}>
+              <td className="clipped" title={t.task}>
+                {t.task}
+              </td>
+              <td className="num">{t.answers}</td>
+              <td>
+                {best.label} <span className="quiet small num">{percent(best.p)}</span>
+              </td>
+            </tr>
+          );
+        })}
+      </tbody>
+    </table>
   );
 }
 
