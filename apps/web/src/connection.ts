@@ -62,7 +62,12 @@ const subscribe = (tell: () => void) => {
   heard.add(tell);
   return () => heard.delete(tell);
 };
-export const useConnection = (): Connection => useSyncExternalStore(subscribe, () => state);
+export const useConnection = (): Connection =>
+  useSyncExternalStore(
+    subscribe,
+    () => state,
+    () => state,
+  );
 /** Told of each change. */
 export const onConnection = (tell: (now: Connection) => void): (() => void) =>
   subscribe(() => tell(state));

@@ -21,7 +21,7 @@ export function ControlPage() {
   return (
     <main className="control">
       <h1>Control room</h1>
-      <Loaded query={room}>{(data) => <Room room={data} stale={room.isError} />}</Loaded>
+      <Loaded query={room}>{(data) => <Room room={data} />}</Loaded>
     </main>
   );
 }
@@ -33,7 +33,7 @@ const isHere = (p: ControlRoom["people"][number], now: string) =>
   p.stage !== "left" &&
   (p.simulated || (p.seenAt !== null && Date.parse(now) - Date.parse(p.seenAt) < AWAY_MS));
 
-function Room({ room, stale }: { room: ControlRoom; stale: boolean }) {
+function Room({ room }: { room: ControlRoom }) {
   const [moving, setMoving] = useState<MoveStart>();
   const [looking, setLooking] = useState<{ person: string; pseudonym: string }>();
   const names = namesOf(room);
@@ -45,11 +45,6 @@ function Room({ room, stale }: { room: ControlRoom; stale: boolean }) {
   const signs = room.people.filter((p) => !p.pausedAt && p.quality?.concerns.length);
   return (
     <>
-      {stale && (
-        <p role="status" className="warn-text">
-          The server does not answer; this is how things stood. Trying again.
-        </p>
-      )}
       {simulated > 0 && (
         <SimulatedNote>
           {simulated} of {room.people.length} raters here are programs that answer the first

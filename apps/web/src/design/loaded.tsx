@@ -2,6 +2,7 @@
 import type { ReactNode } from "react";
 import { ApiError } from "@tiller/client";
 import { base } from "../base.ts";
+import { useConnection } from "../connection.ts";
 import { listOf } from "../shell/sections.ts";
 
 /** In place of a page that cannot be shown: why, and where to go from here. */
@@ -73,7 +74,8 @@ export const together = <A, B>(a: Query<A>, b: Query<B>): Query<readonly [A, B]>
 });
 /**
  * What a query brought: a skeleton until then, why it failed with another try, `empty` in place of a list of nothing.
- * What is there stays when a later try fails, with a word of it: nobody loses what they write below.
+ * What is there stays when a later try fails, with a word of it: nobody loses what they write below. Where Tiller itself is
+ * away, or the session has ended, the bar above the page says so once.
  */
 export function Loaded<T>({
   query: q,
@@ -84,10 +86,11 @@ export function Loaded<T>({
   empty?: ReactNode;
   children: (data: T) => ReactNode;
 }) {
+  const connection = useConnection();
   if (q.data === undefined) return <Missing query={q} />;
   return (
     <>
-      {q.error && (
+      {q.error && connection === "here" && (
         <p role="alert" className="quiet small">
           Not up to date: {q.error.message}{" "}
           <button className="button plain" onClick={() => void q.refetch()}>

@@ -5,12 +5,13 @@ import { useState } from "react";
 import type { Join, Welcome } from "@tiller/schema";
 import { api, asking } from "../api.ts";
 import { Card, Loading, Refused, when } from "../design/components.tsx";
-import { GoOn, useHere } from "./sign-in.tsx";
+import { GoOn, useHere, useTabTitle } from "./sign-in.tsx";
 import "../control/control.css";
 
 export function JoinPage() {
   const { token } = useParams({ strict: false });
   const others = useHere();
+  useTabTitle("Invitation");
   const invitation = useQuery({
     ...asking("readInvitation", { token: token ?? "" }),
     retry: false,

@@ -1,7 +1,7 @@
 /** The doors: what somebody sees who is not signed in, whose link does not work, or who comes as a further person. */
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useSearch } from "@tanstack/react-router";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { z } from "zod";
 import { api, asking } from "../api.ts";
 import { base } from "../base.ts";
@@ -47,7 +47,15 @@ export function SignInPage() {
   );
 }
 
+/** What the tab is called of a page that stands before the rest. */
+export function useTabTitle(title: string): void {
+  useEffect(() => {
+    document.title = `${title} - Tiller`;
+  }, [title]);
+}
+
 function Door({ title, children }: { title: string; children: React.ReactNode }) {
+  useTabTitle(title);
   return (
     <div className="narrow stack centre">
       <div className="stack">
