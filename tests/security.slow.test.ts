@@ -95,8 +95,10 @@ test("programs start experiments and read them; what changes an experiment under
     "GET /api/studio/experiments/:id/trace/experiment",
     "GET /api/studio/experiments/:id/trace/run",
     "GET /api/studio/progress",
+    "GET /api/studio/experiments/:id/progress",
     "GET /api/studio/workflows",
     "POST /api/studio/experiments",
+    "POST /api/studio/experiments/:id/labels", // its name, note and tags
     "GET /api/studio/triggers",
     "POST /api/studio/triggers",
     "POST /api/studio/triggers/:name/active",
@@ -108,7 +110,7 @@ test("what is open to raters is theirs, and little is open to everybody", () => 
   const keys = Object.entries(access);
   const forRaters = keys.filter(([, rule]) => rule !== "public" && rule.includes("rater"));
   for (const [route] of forRaters)
-    expect(route).toMatch(/ \/api\/(desk|account|joining|tasks|me\b)/);
+    expect(route).toMatch(/ \/api\/(desk|account|joining|tasks|notices|me\b)/);
   expect(keys.filter(([, rule]) => rule === "public").map(([route]) => route)).toEqual([
     "POST /api/sign-in",
     "GET /api/join/:token",
