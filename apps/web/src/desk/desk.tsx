@@ -161,7 +161,7 @@ function DeskOf({ me }: { me: Me }) {
     outbox.add({ lease, beside, value, ...time, replace, at: now() });
     if (beside.first) read(item);
     setUndo({ lease: lease.lease, until: now() + UNDO_MS });
-    say("Sent. Press u within two minutes to take it back.");
+    say("Sent. Undo takes it back, for two minutes.");
     next(lease.lease);
   };
   /** This person knows these instructions now. */

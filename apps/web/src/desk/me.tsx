@@ -209,9 +209,7 @@ function monthSoFar(): { from: string; to: string } {
 
 const Concerns = ({ concerns }: { concerns: readonly Concern[] }) =>
   concerns.length === 0 ? (
-    <p className="quiet">
-      None. Press f at any task to tell the researchers what worries you about it.
-    </p>
+    <p className="quiet">None. Flag a task to tell the researchers what worries you about it.</p>
   ) : (
     <ul className="threads">
       {concerns.map((c) => (
