@@ -55,27 +55,33 @@ async function ask({ path, body }: Asked): Promise<number> {
 }
 const at = (id: string, ...parts: string[]): Asked[] =>
   parts.map((p) => ({ path: `/experiments/${id}${p}` }));
-const curves = (of: readonly string[]): Asked => ({
+const metrics = ["kl", "score", ...Array.from({ length: 48 }, (_, i) => `metric${i + 2}`)];
+/** Of the charts that stand open: six groups of three of a run, six metrics of several over one another. */
+const curves = (run: string): Asked => ({
   path: "/curves",
-  body: { runs: of, points: 400 },
+  body: { runs: [run], metrics: metrics.slice(0, 18), points: 400 },
+});
+const overlaid = (of: readonly string[]): Asked => ({
+  path: "/curves",
+  body: { runs: of, metrics: metrics.slice(0, 6), points: 200 },
 });
 const beside = names.slice(1, 1 + COMPARED);
 const pages: Readonly<Record<string, readonly Asked[]>> = {
   "list of experiments": [{ path: "/experiments" }, { path: "/progress" }],
   "an experiment of one run": [
     ...at("single-0", "", "/runs", "/progress", "/raters"),
-    curves([runs[half]!]),
+    curves(runs[half]!),
     { path: `/runs/${runs[half]!}/samples` },
     { path: `/runs/${runs[half]!}/histograms` },
   ],
   [`an experiment of ${half} runs`]: [
     ...at("sweep", "", "/runs", "/progress", "/raters"),
-    ...runs.slice(half - 4, half).map((r) => curves([r])),
+    ...runs.slice(half - 4, half).map(curves),
     { path: `/runs/${runs[0]!}/samples` },
   ],
   [`${COMPARED} experiments compared`]: [
     ...beside.flatMap((id) => at(id, "", "/runs", "/samples?limit=200")),
-    curves(runs.slice(half, half + COMPARED)),
+    overlaid(runs.slice(half, half + COMPARED)),
     { path: "/judged-pairs", body: { experiments: beside } },
   ],
 };

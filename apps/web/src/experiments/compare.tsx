@@ -10,6 +10,7 @@ import {
   differingSettings,
   type Experiment,
   InputSchema,
+  type MetricDefs,
   type Report,
   type Run,
   type RunCurves,
@@ -18,13 +19,22 @@ import {
   withDefaults,
 } from "@tiller/schema";
 import { asking } from "../api.ts";
-import { Card, Empty, Loading, Missing, Scroll, together, when } from "../design/components.tsx";
+import {
+  Card,
+  Empty,
+  Loaded,
+  Loading,
+  Missing,
+  Scroll,
+  together,
+  when,
+} from "../design/components.tsx";
 import { Chart } from "./chart.tsx";
 import { Figures, JudgedBetween } from "./compare-figures.tsx";
 import { letter, Mark } from "./compare-mark.tsx";
 import { sharedPrompts, Texts } from "./compare-texts.tsx";
 import { lineOf } from "./curves.ts";
-import { Frontier } from "./frontier.tsx";
+import { Frontier, KL } from "./frontier.tsx";
 import { Details, POINTS, Smoothing } from "./run-charts.tsx";
 import "./experiments.css";
 
@@ -190,10 +200,10 @@ function Overlaid({
   const [chosen, choose] = useState<string>();
   const name = chosen ?? names.findLast((n) => named.every((m) => m.has(n))) ?? names.at(-1);
   const each = named.map((m) => (name === undefined ? undefined : m.get(name)));
-  const ids = each.flatMap((r) => (r ? [r.id as string] : []));
-  const curves = useQuery(
-    asking("curves", ids.length ? { body: { runs: ids, points: POINTS } } : undefined),
-  );
+  const defs = defsOf(each);
+  const open = Object.keys(defs).slice(0, OPEN);
+  const frontier = Object.keys(defs).filter((m) => m === KL || defs[m]!.better === "up");
+  const curves = useQuery(overlaid(each, [...new Set([...open, ...frontier])]));
   if (name === undefined) return null;
   const of = (r: Run | undefined) => r && curves.data?.find((c) => c.run === r.id);
   return (
@@ -219,7 +229,8 @@ function Overlaid({
             of={each.map((r, i) => ({ title: experiments[i]!.title, curves: of(r), run: r }))}
             experiments={experiments}
           />
-          <Overlay runs={each} curves={each.map(of)} smoothing={smoothing} />
+          <Overlay runs={each} metrics={open} curves={curves.data} smoothing={smoothing} />
+          <MoreCharts runs={each} metrics={Object.keys(defs).slice(OPEN)} smoothing={smoothing} />
         </>
       ) : (
         <Missing query={together(curves, curves)} />
@@ -229,40 +240,68 @@ function Overlaid({
 }
 
 const OPEN = 6; // charts that stand open
+const PLACES = POINTS / 2; // a curve of several in a chart
+type Chosen = readonly (Run | undefined)[];
+const defsOf = (runs: Chosen): MetricDefs =>
+  Object.assign({}, ...runs.map((r) => r?.metrics ?? {})) as MetricDefs;
+const overlaid = (of: Chosen, metrics: string[]) => {
+  const runs = of.flatMap((r) => (r ? [r.id as string] : []));
+  return asking("curves", runs.length ? { body: { runs, metrics, points: PLACES } } : undefined);
+};
+
 /** A chart a metric, a line an experiment. */
 function Overlay({
   runs,
+  metrics,
   curves,
   smoothing,
 }: {
-  runs: readonly (Run | undefined)[];
-  curves: readonly (RunCurves | undefined)[];
+  runs: Chosen;
+  metrics: readonly string[];
+  curves: readonly RunCurves[];
   smoothing: number;
 }) {
   const charts = useMemo(() => {
-    const defs = new Map(runs.flatMap((r) => Object.entries(r?.metrics ?? {})));
-    return [...defs].flatMap(([metric, def]) => {
-      const lines = curves.flatMap((c, i) => {
-        const curve = c?.curves.find((x) => x.metric === metric);
+    const defs = defsOf(runs);
+    return metrics.flatMap((metric) => {
+      const def = defs[metric]!;
+      const lines = runs.flatMap((r, i) => {
+        const of = curves.find((c) => c.run === r?.id);
+        const curve = of?.curves.find((x) => x.metric === metric);
         return curve ? [lineOf(`${metric} ${i}`, letter(i), curve, i)] : [];
       });
       const title = def.group === def.label ? def.label : `${def.group}: ${def.label}`;
       return lines.length ? [{ key: metric, title, unit: def.unit, lines }] : [];
     });
-  }, [runs, curves]);
-  const grid = (of: typeof charts) => (
+  }, [runs, metrics, curves]);
+  return (
     <div className="grid">
-      {of.map(({ key, ...c }) => (
+      {charts.map(({ key, ...c }) => (
         <Chart key={key} {...c} smoothing={smoothing} />
       ))}
     </div>
   );
+}
+
+interface More {
+  readonly runs: Chosen;
+  readonly metrics: string[];
+  readonly smoothing: number;
+}
+/** Those of the other metrics, read once they are opened. */
+function MoreCharts(p: More) {
+  if (!p.metrics.length) return null;
   return (
-    <>
-      {grid(charts.slice(0, OPEN))}
-      {charts.length > OPEN && (
-        <Details title={`${charts.length - OPEN} more metrics`}>{grid(charts.slice(OPEN))}</Details>
-      )}
-    </>
+    <Details title={`${p.metrics.length} more metrics`}>
+      <Opened {...p} />
+    </Details>
+  );
+}
+function Opened({ runs, metrics, smoothing }: More) {
+  const curves = useQuery(overlaid(runs, metrics));
+  return (
+    <Loaded query={curves}>
+      {(data) => <Overlay runs={runs} metrics={metrics} curves={data} smoothing={smoothing} />}
+    </Loaded>
   );
 }

@@ -14,7 +14,7 @@ interface Point {
   readonly y: number;
   readonly step: number;
 }
-const KL = "kl";
+export const KL = "kl";
 /** What people or a known truth say goes before what a reward model does. */
 const preferred = ["gold", "human", "winRate", "score"];
 

@@ -60,11 +60,13 @@ export function chartsOf(
   run: Pick<Run, "metrics">,
   curves: RunCurves | undefined,
   fresh: readonly MetricPoint[] = [],
+  only?: readonly string[],
 ): ChartOf[] {
   const known = new Map((curves?.curves ?? []).map((c) => [c.metric, c]));
   const names = new Set([...known.keys(), ...fresh.flatMap((p) => Object.keys(p.values))]);
-  const declared = Object.entries(run.metrics).filter(([name]) => names.has(name));
-  const others = [...names].filter((n) => !Object.hasOwn(run.metrics, n));
+  const wanted = (name: string) => names.has(name) && (!only || only.includes(name));
+  const declared = Object.entries(run.metrics).filter(([name]) => wanted(name));
+  const others = [...names].filter((n) => wanted(n) && !Object.hasOwn(run.metrics, n));
   const all = [...declared, ...others.map((n) => [n, metric(n, n)] as const)];
   const groups = Map.groupBy(all, ([, m]) => m.group);
   return [...groups].map(([title, members]) => ({
@@ -74,20 +76,56 @@ export function chartsOf(
   }));
 }
 
-export function RunCharts({ run, smoothing }: { run: Run; smoothing: number }) {
+/** The metrics of the charts that stand open, where the run declares more: the others are read once they are opened. */
+function openOf(run: Run): string[] | undefined {
+  const groups = [...new Set(Object.values(run.metrics).map((m) => m.group))];
+  if (groups.length <= SHOWN) return undefined;
+  const open = new Set(groups.slice(0, SHOWN));
+  return Object.entries(run.metrics).flatMap(([name, m]) => (open.has(m.group) ? [name] : []));
+}
+function useCharts(run: Run, metrics?: string[]) {
   const running = run.state === "running";
   const curves = useQuery({
-    ...asking("curves", { body: { runs: [run.id], points: POINTS } }),
+    ...asking("curves", { body: { runs: [run.id], points: POINTS, metrics } }),
     refetchInterval: running ? 60_000 : false, // what comes in between is live
   });
   const fresh = useFresh(run.id, running);
   const [mine] = curves.data ?? [];
-  const charts = useMemo(() => chartsOf(run, mine, fresh), [run, mine, fresh]);
-  const name = run.id.split(/[./]/).at(-1)!;
-  const chart = (c: ChartOf) => (
-    <Chart key={c.title} {...c} smoothing={smoothing} csv={linkTo("metricsFile", { id: run.id })} />
+  const charts = useMemo(() => chartsOf(run, mine, fresh, metrics), [run, mine, fresh, metrics]);
+  return { curves, charts, steps: mine?.steps ?? 0 };
+}
+interface Drawn {
+  readonly run: Run;
+  readonly smoothing: number;
+}
+const Grid = ({ run, smoothing, charts }: Drawn & { charts: readonly ChartOf[] }) => (
+  <div className="grid">
+    {charts.map((c) => (
+      <Chart
+        key={c.title}
+        {...c}
+        smoothing={smoothing}
+        csv={linkTo("metricsFile", { id: run.id })}
+      />
+    ))}
+  </div>
+);
+function More({ open, ...of }: Drawn & { open: readonly ChartOf[] }) {
+  const { curves, charts } = useCharts(of.run);
+  const titles = new Set(open.map((c) => c.title));
+  return (
+    <Loaded query={curves}>
+      {() => <Grid {...of} charts={charts.filter((c) => !titles.has(c.title))} />}
+    </Loaded>
   );
-  if (curves.data && !charts.length && !running) return null;
+}
+
+export function RunCharts({ run, smoothing }: Drawn) {
+  const few = useMemo(() => openOf(run), [run]);
+  const { curves, charts, steps } = useCharts(run, few);
+  const name = run.id.split(/[./]/).at(-1)!;
+  if (curves.data && !charts.length && !few && run.state !== "running") return null;
+  const open = charts.slice(0, SHOWN);
   return (
     <section className="stack">
       <div className="row spread">
@@ -95,7 +133,7 @@ export function RunCharts({ run, smoothing }: { run: Run; smoothing: number }) {
         <span className="row small">
           <span className="quiet">
             {run.kind}
-            {mine && mine.steps > POINTS && `, ${mine.steps} steps, drawn in ${POINTS} places`}
+            {steps > POINTS && `, ${steps} steps, drawn in ${POINTS} places`}
           </span>
           <Badge tone={stateTone[run.state]}>{run.state}</Badge>
           {run.output && (
@@ -108,10 +146,10 @@ export function RunCharts({ run, smoothing }: { run: Run; smoothing: number }) {
       <Loaded query={curves}>
         {() => (
           <>
-            <div className="grid">{charts.slice(0, SHOWN).map(chart)}</div>
-            {charts.length > SHOWN && (
-              <Details title={`${charts.length - SHOWN} more charts`}>
-                <div className="grid">{charts.slice(SHOWN).map(chart)}</div>
+            <Grid run={run} smoothing={smoothing} charts={open} />
+            {(few || charts.length > SHOWN) && (
+              <Details title="More charts">
+                <More run={run} smoothing={smoothing} open={open} />
               </Details>
             )}
           </>
