@@ -36,7 +36,7 @@ test("cloned, changed, compared, promoted, rolled back", async () => {
   tiller = await startTiller(home, "--small");
   const api = clientOf(tiller);
   const stateOf = async (id: string) => (await api.getExperiment({ id })).state;
-  const patience = { timeout: 240_000, interval: 1000 };
+  const patience = { timeout: 600_000, interval: 1000 }; // idle, each takes under a minute
   await expect.poll(() => stateOf(first), patience).toBe("done");
 
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, locale: "en-GB" });
@@ -142,4 +142,4 @@ test("cloned, changed, compared, promoted, rolled back", async () => {
     }, patience)
     .toBe(3);
   await page.close();
-}, 600_000);
+}, 1_300_000);
