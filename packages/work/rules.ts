@@ -43,18 +43,23 @@ export const workEvents = (
     WorkEvent,
   );
 
-/** Gives a queue that has rules or people of its own a lane of its own, and moves its tasks there. */
-async function ownLane(db: Db, q: Queue): Promise<void> {
-  await db.run(sql`insert into lane (kind) values (${q.kind}) on conflict do nothing`);
-  if (q.experiment === null) return;
+/** That queues may be of it: an experiment or a project. */
+async function requireOwner(db: Db, id: string): Promise<void> {
   const known = await db.run(
-    sql`select 1 from experiment where id = ${q.experiment} union all select 1 from project where id = ${q.experiment}`,
+    sql`select 1 from experiment where id = ${id} union all select 1 from project where id = ${id}`,
   );
   if (!known)
     throw new TillerError(
       "not_found",
-      `there is no experiment or project ${q.experiment}. Look at the queues of the control room.`,
+      `there is no experiment or project ${id}. Look at the queues of the control room.`,
     );
+}
+
+/** Gives a queue that has rules or people of its own a lane of its own, and moves its tasks there. */
+async function ownLane(db: Db, q: Queue): Promise<void> {
+  await db.run(sql`insert into lane (kind) values (${q.kind}) on conflict do nothing`);
+  if (q.experiment === null) return;
+  await requireOwner(db, q.experiment);
   // whoever posts tasks of this kind waits, or we wait for them
   await db.run(sql`select 1 from lane where kind = ${q.kind} and experiment is null for update`);
   const fresh = await db.run(
@@ -146,6 +151,7 @@ export async function addRule(
   await db.transaction(async (tx) => {
     if (r.kind !== null) await ownLane(tx, { kind: r.kind, experiment });
     else if (experiment) {
+      await requireOwner(tx, experiment);
       const kinds = await tx.many(
         sql`select distinct type as kind from batch where coalesce(experiment, project) = ${experiment} and consumed_at is null and cancelled_at is null and type is not null`,
         z.object({ kind: z.string() }),
