@@ -11,6 +11,7 @@ import {
   type Experiment,
   InputSchema,
   type MetricDefs,
+  own,
   type Report,
   type Run,
   type RunCurves,
@@ -202,7 +203,9 @@ function Overlaid({
   const each = named.map((m) => (name === undefined ? undefined : m.get(name)));
   const defs = defsOf(each);
   const open = Object.keys(defs).slice(0, OPEN);
-  const frontier = Object.keys(defs).filter((m) => m === KL || defs[m]!.better === "up");
+  const frontier = Object.entries(defs)
+    .filter(([m, def]) => m === KL || def.better === "up")
+    .map(([m]) => m);
   const curves = useQuery(overlaid(each, [...new Set([...open, ...frontier])]));
   if (name === undefined) return null;
   const of = (r: Run | undefined) => r && curves.data?.find((c) => c.run === r.id);
@@ -264,7 +267,7 @@ function Overlay({
   const charts = useMemo(() => {
     const defs = defsOf(runs);
     return metrics.flatMap((metric) => {
-      const def = defs[metric]!;
+      const def = own(defs, metric)!;
       const lines = runs.flatMap((r, i) => {
         const of = curves.find((c) => c.run === r?.id);
         const curve = of?.curves.find((x) => x.metric === metric);
