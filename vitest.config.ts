@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 /**
  * `npm test` runs what is quick; `npm run test:slow` the suites named *.slow.test.ts; CI runs both. `npm run test:fence`
- * is a quarter of an hour of workflows that loop, eat memory and kill: *.soak.test.ts.
+ * is workflows that loop, eat memory and kill, and files above 2 GB, 20 minutes in all: *.soak.test.ts.
  */
 const asked = process.env["TILLER_TESTS"];
 const slow = asked === "slow" || asked === "soak";

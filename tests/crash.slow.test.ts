@@ -26,7 +26,7 @@ const main = fileURLToPath(new URL("../apps/cli/main.ts", import.meta.url));
 const home = mkdtempSync(path.join(tmpdir(), "tiller-crash-"));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-const KILLS = Number(process.env["TILLER_TEST_KILLS"] ?? 5);
+const KILLS = Number(process.env["TILLER_TEST_KILLS"] ?? 3);
 const seed = Number(process.env["TILLER_TEST_SEED"] ?? Date.now() % 100_000);
 
 function start(
