@@ -35,6 +35,7 @@ const ours: Readonly<Record<string, readonly string[]>> = {
     "(where as Record<string, Call | undefined>)[name]",
   ],
   "packages/flow/values.ts": ["(value as Record<string, unknown>)[key]"], // of its own keys
+  "packages/learn/batch.ts": ["batch[name]"],
   "packages/learn/policy-gradient.ts": ["logged[name]", "batch[name]"],
   "packages/learn/ppo-loss.ts": ["batch[name]"],
   "packages/learn/ppo.ts": ["last[k]"],

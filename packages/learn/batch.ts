@@ -40,6 +40,17 @@ export const part = (f: Field, from: number, to: number): Field => {
   return { ...f, shape: [to - from, ...f.shape.slice(1)], data };
 };
 
+export const sumOf = (xs: ArrayLike<number>): number => {
+  let s = 0;
+  for (let i = 0; i < xs.length; i++) s += xs[i]!;
+  return s;
+};
+/** What a loss that averages by a field of its batch is divided by: the field's sum. */
+export const byField =
+  (name: string) =>
+  (batch: Batch): number =>
+    sumOf(batch[name]!.data);
+
 /** Arrays one after another. */
 export function joined(parts: readonly Float32Array[]): Float32Array {
   if (parts.length === 1) return parts[0]!;

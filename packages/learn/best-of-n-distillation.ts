@@ -6,11 +6,13 @@
  */
 import { z } from "zod";
 import { defineJob, type JobContext, metric, NewCheckpoint, rng } from "@tiller/schema";
+import { sumOf } from "./batch.ts";
 import { Collector } from "./collect.ts";
-import { sumOf } from "./episodes.ts";
+
 import { bestOfGroups, imitate } from "./imitate.ts";
 import { klBestOfN } from "./formulas.ts";
 import { train } from "./job.ts";
+import { groupsOf } from "./iterations.ts";
 import {
   checkSizes,
   grouped,
@@ -77,8 +79,7 @@ export async function bestOfNDistillation(
       const random = rng(seed, "best-of-n-distillation", iteration);
 
       // 1. n responses of the base to each prompt; the best of each
-      const asked = Array.from({ length: B / n }, () => random.choose(prompts));
-      const queries = asked.flatMap((q) => Array.from({ length: n }, () => q));
+      const queries = groupsOf(random, prompts, c);
       const draw = (who: string) => queries.map((_, b) => rng(seed, who, iteration, b));
       const made = teacher.collect(iteration, queries, draw("teacher"));
       const best = bestOfGroups(made.episodes, made.score, { group: n, keep: 1 });

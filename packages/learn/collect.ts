@@ -3,10 +3,11 @@
  * in 8 bits), the reference's log-probs of them, their scores. One batch of B episodes with R places each.
  */
 import { z } from "zod";
-import { copyParams } from "@tiller/lm";
+import { copyParams, paramSpecs } from "@tiller/lm";
 import { type Rng, TillerError } from "@tiller/schema";
 import { gather, neg, reshape, State, sum, type Tensor } from "@tiller/tensor";
-import { rectangle, responseBatch, rowSums, sumOf } from "./episodes.ts";
+import { sumOf } from "./batch.ts";
+import { rectangle, responseBatch, rowSums } from "./episodes.ts";
 import { ensembleScore, k3, maskedMean } from "./formulas.ts";
 import { rowsIn } from "./losses.ts";
 import { checkSameTokens, type Model } from "./model.ts";
@@ -63,10 +64,16 @@ export interface Collected extends Looked {
   readonly metrics: Record<string, number>;
 }
 
+interface Readers {
+  readonly actor: Actor;
+  readonly referee: Logprober;
+  readonly judges: readonly Scorer[];
+}
+
 export class Collector implements Disposable {
   readonly #o: ConstructorParameters<typeof Collector>[0];
-  readonly #referee: Logprober;
-  readonly #judges: readonly Scorer[];
+  readonly #all: { readonly referee: Logprober; readonly judges: readonly Scorer[] };
+  #few: Readers | undefined;
   #actor: Actor | undefined;
   #drawnWith = 0; // gradient steps behind the sampler's weights
   readonly #behind: { readonly model: Model } | undefined;
@@ -90,15 +97,17 @@ export class Collector implements Disposable {
     const R = o.continuation.maxTokens;
     const T = o.maxPrompt + R;
     for (const m of o.rewards) checkSameTokens(o.reference, m, "reward model");
-    this.#referee = new Logprober(o.reference, { B: o.batch, T, R }, o.continuation.temperature);
-    this.#judges = o.rewards.map((m) => new Scorer(m, o.batch, T));
+    this.#all = {
+      referee: new Logprober(o.reference, { B: o.batch, T, R }, o.continuation.temperature),
+      judges: o.rewards.map((m) => new Scorer(m, o.batch, T)),
+    };
     const apart = o.config.refreshEvery > 1 || o.config.samplerBits === 8;
     this.#behind = apart ? { model: { ...o.policy, state: new State() } } : undefined;
     this.#readout = readout(o.continuation.temperature, o.critic ?? false);
   }
 
   /** The sampler; where it may fall behind, over a copy of the weights that is renewed every so many iterations. */
-  #sampler(iteration: number | undefined): Actor {
+  #sampler(iteration: number): Actor {
     const { policy, batch, continuation, critic, config: c, trainer } = this.#o;
     const options = { ...(critic && { critic }), ...(c.samplerBits === 8 && { bits: 8 as const }) };
     const behind = this.#behind;
@@ -106,7 +115,7 @@ export class Collector implements Disposable {
       this.#drawnWith = trainer.step;
       return (this.#actor ??= new Actor(policy, batch, continuation, options));
     }
-    if (!this.#actor || (iteration !== undefined && (iteration - 1) % c.refreshEvery === 0)) {
+    if (!this.#actor || (iteration - 1) % c.refreshEvery === 0) {
       copyParams(policy.state, behind.model.state, policy.specs);
       this.#drawnWith = trainer.step;
       if (c.samplerBits === 8) this.#actor?.[Symbol.dispose](); // rounded weights are constants of its programs
@@ -121,15 +130,16 @@ export class Collector implements Disposable {
     queries: readonly (readonly number[])[],
     episodes: readonly Episode[],
     mask: Float32Array,
+    by: { readonly referee: Logprober; readonly judges: readonly Scorer[] } = this.#all,
   ) {
     const { config: c } = this.#o;
-    const reference = this.#referee
+    const reference = by.referee
       .logprobs(
         queries,
         episodes.map((e) => e.response),
       )
       .map((l, i) => l * mask[i]!);
-    const each = this.#judges.map((judge) => judge.score(episodes));
+    const each = by.judges.map((judge) => judge.score(episodes));
     const combined = episodes.map((_, b) =>
       ensembleScore(
         each.map((scores) => scores[b]!),
@@ -140,20 +150,25 @@ export class Collector implements Disposable {
     return { reference, each, score };
   }
 
-  /** What is written to a few prompts now, by the sampler as it stands: to be looked at, not to learn from. */
+  /** What the policy writes to a few prompts now: to be looked at, not to learn from, by a sampler of so few rows. */
   look(queries: readonly (readonly number[])[], rngs: readonly Rng[]): Looked {
     const R = this.#o.continuation.maxTokens;
-    const { episodes } = this.#sampler(undefined).draw(queries, rngs);
-    const drawn = rectangle(
-      episodes.map((e) => e.logprobs),
-      R,
-    );
-    const mask = rectangle(
-      episodes.map((e) => e.response.map(() => 1)),
-      R,
-    );
-    const { reference, score } = this.#judge(queries, episodes, mask);
-    return { episodes, old: drawn, reference, score };
+    const few = (this.#few ??= this.#readers(queries.length));
+    const { episodes } = few.actor.draw(queries, rngs);
+    const spread = (of: (e: Episode) => ArrayLike<number>) => rectangle(episodes.map(of), R);
+    const mask = spread((e) => e.response.map(() => 1));
+    const { reference, score } = this.#judge(queries, episodes, mask, few);
+    return { episodes, old: spread((e) => e.logprobs), reference, score };
+  }
+  #readers(n: number): Readers {
+    const { policy, reference, rewards, continuation, maxPrompt } = this.#o;
+    const R = continuation.maxTokens;
+    const T = maxPrompt + R;
+    return {
+      actor: new Actor({ ...policy, specs: paramSpecs(policy.shape) }, n, continuation),
+      referee: new Logprober(reference, { B: n, T, R }, continuation.temperature),
+      judges: rewards.map((m) => new Scorer(m, n, T)),
+    };
   }
 
   collect(
@@ -224,8 +239,9 @@ export class Collector implements Disposable {
   }
   [Symbol.dispose](): void {
     this.#actor?.[Symbol.dispose]();
-    this.#referee[Symbol.dispose]();
-    for (const judge of this.#judges) judge[Symbol.dispose]();
+    this.#few?.actor[Symbol.dispose]();
+    for (const { referee, judges } of [this.#all, ...(this.#few ? [this.#few] : [])])
+      for (const reader of [referee, ...judges]) reader[Symbol.dispose]();
   }
 }
 /** Standard deviation, divided by n. */

@@ -1,6 +1,5 @@
 /** Episodes as arrays (B R), and as the batches that losses of responses read. */
-import type { Batch, Field } from "./batch.ts";
-import { tokens } from "./batch.ts";
+import { type Batch, type Field, sumOf, tokens } from "./batch.ts";
 import type { Episode } from "./rollout.ts";
 
 /** Rows of at most R numbers -> (B R), filled up with 0. */
@@ -9,11 +8,6 @@ export function rectangle(rows: readonly ArrayLike<number>[], R: number): Float3
   rows.forEach((row, b) => out.set(row, b * R));
   return out;
 }
-export const sumOf = (xs: ArrayLike<number>): number => {
-  let s = 0;
-  for (let i = 0; i < xs.length; i++) s += xs[i]!;
-  return s;
-};
 /** Sums of the rows of (B R) -> B numbers. */
 export const rowSums = (x: Float32Array, R: number): number[] =>
   Array.from({ length: x.length / R }, (_, b) => sumOf(x.subarray(b * R, b * R + R)));

@@ -5,10 +5,11 @@
  * Run: npm run tiller -- train expert-iteration PROMPTS.jsonl --base models/base --reward DIR --out DIR
  */
 import { z } from "zod";
-import { defineJob, type JobContext, metric, NewCheckpoint, rng } from "@tiller/schema";
-import { sumOf } from "./episodes.ts";
+import { defineJob, type JobContext, metric, NewCheckpoint } from "@tiller/schema";
+import { sumOf } from "./batch.ts";
+
 import { bestOfGroups, imitate } from "./imitate.ts";
-import { train } from "./job.ts";
+import { groupsOf, iterate } from "./iterations.ts";
 import {
   checkSizes,
   grouped,
@@ -53,61 +54,23 @@ export async function expertIteration(
   input: z.infer<typeof Input>,
   job: JobContext,
 ): Promise<NewCheckpoint> {
-  const { config: c, seed, continuation } = input;
-  const [B, k, R] = [c.batch, c.group, continuation.maxTokens];
+  const { config: c, continuation } = input;
   using run = await openPolicy(input, job);
-  const { trainer, collector, prompts } = run;
+  const length = input.maxPrompt + continuation.maxTokens - 1;
 
-  const Loop = z.record(z.string(), z.number()).describe("metrics of the last iteration");
-  const last = await train(job, trainer, {
-    name: "expert-iteration",
-    step: "iteration",
-    steps: c.iterations,
-    saveEvery: c.saveEvery,
-    lr: c.lr,
-    Loop,
-    start: {},
-    run: (iteration) => {
-      run.show(iteration);
-      const started = performance.now();
-      const random = rng(seed, "expert-iteration", iteration);
+  return await iterate("expert-iteration", input, job, run, ({ random, collect, left }) => {
+    // 1. k responses to each prompt; the best of each
+    const made = collect(groupsOf(random, run.prompts, c));
+    const kept = bestOfGroups(made.episodes, made.score, c);
 
-      // 1. k responses to each prompt; the best of each
-      const asked = Array.from({ length: B / k }, () => random.choose(prompts));
-      const queries = asked.flatMap((q) => Array.from({ length: k }, () => q));
-      const rngs = queries.map((_, b) => rng(seed, "expert-iteration", iteration, b));
-      const made = collector.collect(iteration, queries, rngs);
-      const kept = bestOfGroups(made.episodes, made.score, c);
-      const collected = performance.now();
-
-      // 2. passes over them, as supervised fine-tuning
-      const lr = c.lr * (1 - (iteration - 1) / c.iterations);
-      const { loss, gradNorm } = imitate(
-        trainer,
-        kept.map((x) => x.item),
-        { ...c, lr, length: input.maxPrompt + R - 1, order: (xs) => random.shuffle(xs) },
-      );
-      const ended = performance.now();
-      run.show(iteration, made);
-      const metrics: Record<string, number> = {
-        ...made.metrics,
-        keptScore: sumOf(kept.map((x) => x.score)) / kept.length,
-        loss,
-        gradNorm,
-        lr,
-        shortened: run.shortened,
-        update: (ended - collected) / 1000,
-        episodesPerSecond: B / ((ended - started) / 1000),
-      };
-      const [score, kl] = [metrics["score"]!, metrics["kl"]!];
-      return {
-        metrics,
-        note: `reward ${score.toFixed(2)}, KL ${kl.toFixed(1)} nats`,
-        loop: metrics,
-        ...(kl > c.stopKl && { stop: `KL ${kl.toFixed(1)} nats` }),
-      };
-    },
+    // 2. passes over them, as supervised fine-tuning
+    const lr = c.lr * left;
+    const learned = imitate(
+      run.trainer,
+      kept.map((x) => x.item),
+      { ...c, lr, length, order: (xs) => random.shuffle(xs) },
+    );
+    const keptScore = sumOf(kept.map((x) => x.score)) / kept.length;
+    return { made, metrics: { keptScore, ...learned, lr } };
   });
-  const metrics = { score: last["score"]!, kl: last["kl"]! };
-  return trainer.saveModel(job.out, { role: "policy", metrics, config: { ...c, seed } });
 }

@@ -36,7 +36,7 @@ import {
   sum,
   type Tensor,
 } from "@tiller/tensor";
-import type { Batch } from "./batch.ts";
+import { byField } from "./batch.ts";
 import { pooledRewards } from "./losses.ts";
 import { checkPositions, loadModel } from "./model.ts";
 import { encodePairs, said } from "./pairs.ts";
@@ -121,7 +121,7 @@ export const gradedLoss = (likelihood: "davidson" | "ordinal"): Loss =>
       const each = neg(sum(mul(grades, logp), [1])); // (B)
       return { loss: div(sum(mul(each, weight)), sum(weight)), metrics: { rewards } };
     },
-    { normaliser: (b: Batch) => Array.from(b["weight"]!.data).reduce((n, w) => n + w, 0) },
+    { normaliser: byField("weight") },
   );
 
 interface Graded {

@@ -6,10 +6,10 @@
  * Run: npm run tiller -- train grpo PROMPTS.jsonl --base models/base --reward DIR --out DIR
  */
 import { z } from "zod";
-import { defineJob, type JobContext, metric, NewCheckpoint, rng } from "@tiller/schema";
-import { sumOf } from "./episodes.ts";
+import { defineJob, type JobContext, metric, NewCheckpoint } from "@tiller/schema";
+
 import { groupAdvantages } from "./formulas.ts";
-import { train } from "./job.ts";
+import { groupsOf, iterate } from "./iterations.ts";
 import {
   checkSizes,
   grouped,
@@ -55,70 +55,32 @@ export const grpoJob = defineJob({
 });
 
 export async function grpo(input: z.infer<typeof Input>, job: JobContext): Promise<NewCheckpoint> {
-  const { config: c, seed, continuation } = input;
+  const { config: c, continuation } = input;
   const [B, k, R] = [c.batch, c.group, continuation.maxTokens];
   const sizes = { R, T: input.maxPrompt + R };
   using run = await openPolicy(input, job);
-  const { trainer, collector, prompts } = run;
+  const { trainer, prompts } = run;
   const average = c.style === "dr" ? "constant" : "sequences";
   const loss = surrogateLoss({ ...c, ratio: "token", average }, continuation.temperature);
 
-  const Loop = z.record(z.string(), z.number()).describe("metrics of the last iteration");
-  const last = await train(job, trainer, {
-    name: "grpo",
-    step: "iteration",
-    steps: c.iterations,
-    saveEvery: c.saveEvery,
-    lr: c.lr,
-    Loop,
-    start: {},
-    run: (iteration) => {
-      run.show(iteration);
-      const started = performance.now();
-      const random = rng(seed, "grpo", iteration);
+  return await iterate("grpo", input, job, run, ({ random, collect }) => {
+    // 1. k responses to each prompt, and their scores
+    const made = collect(groupsOf(random, prompts, c));
 
-      // 1. k responses to each prompt, side by side, and their scores
-      const asked = Array.from({ length: B / k }, () => random.choose(prompts));
-      const queries = asked.flatMap((q) => Array.from({ length: k }, () => q));
-      const rngs = queries.map((_, b) => rng(seed, "grpo", iteration, b));
-      const made = collector.collect(iteration, queries, rngs);
-      const collected = performance.now();
+    // 2. every token of a response has the response's advantage over its group
+    const advantage = groupAdvantages(made.score, k, { scale: c.style === "grpo" });
+    const advantages = made.mask.map((m, i) => m * advantage[Math.floor(i / R)]!);
 
-      // 2. every token of a response has the response's advantage over its group
-      const advantage = groupAdvantages(made.score, k, { scale: c.style === "grpo" });
-      const advantages = made.mask.map((m, i) => m * advantage[Math.floor(i / R)]!);
-
-      // 3. clipped updates
-      const arrays = {
-        mask: made.mask,
-        old: made.old,
-        reference: made.reference,
-        importance: made.importance,
-        advantages,
-      };
-      const { episodes } = made;
-      const logged = passes(c, { trainer, episodes, arrays, loss, random, sizes });
-      const ended = performance.now();
-      run.show(iteration, made, { advantages });
-      const groups = Array.from({ length: B / k }, (_, i) => made.score.slice(i * k, i * k + k));
-      const metrics: Record<string, number> = {
-        ...made.metrics,
-        rlhfReward: sumOf(made.score) / B - c.beta * made.metrics["kl"]!,
-        flatGroups: groups.filter((g) => g.every((s) => s === g[0])).length / groups.length,
-        ...logged,
-        shortened: run.shortened,
-        update: (ended - collected) / 1000,
-        episodesPerSecond: B / ((ended - started) / 1000),
-      };
-      const [score, kl] = [metrics["score"]!, metrics["kl"]!];
-      return {
-        metrics,
-        note: `reward ${score.toFixed(2)}, KL ${kl.toFixed(1)} nats`,
-        loop: metrics,
-        ...(kl > c.stopKl && { stop: `KL ${kl.toFixed(1)} nats` }),
-      };
-    },
+    // 3. clipped updates
+    const { episodes, mask, old, reference, importance, score } = made;
+    const arrays = { mask, old, reference, importance, advantages };
+    const logged = passes(c, { trainer, episodes, arrays, loss, random, sizes });
+    const groups = Array.from({ length: B / k }, (_, i) => score.slice(i * k, i * k + k));
+    const metrics = {
+      rlhfReward: made.metrics["score"]! - c.beta * made.metrics["kl"]!,
+      flatGroups: groups.filter((g) => g.every((s) => s === g[0])).length / groups.length,
+      ...logged,
+    };
+    return { made, metrics, arrays: { advantages } };
   });
-  const metrics = { score: last["score"]!, kl: last["kl"]! };
-  return trainer.saveModel(job.out, { role: "policy", metrics, config: { ...c, seed } });
 }

@@ -13,12 +13,12 @@ import {
   type JobContext,
   metric,
   NewCheckpoint,
-  rng,
   ThumbRow,
   TillerError,
 } from "@tiller/schema";
 import { div, mul, sigmoid, sub, sum, type Tensor } from "@tiller/tensor";
-import { type Batch, bucket } from "./batch.ts";
+import { bucket, byField } from "./batch.ts";
+import { inEpochs } from "./epochs.ts";
 import { train } from "./job.ts";
 import { checkPositions, copyOf, loadModel } from "./model.ts";
 import { rateAt } from "./schedules.ts";
@@ -86,7 +86,7 @@ export const ktoLoss = (beta: number): Loss =>
       const loss = div(sum(mul(each, weight!)), sum(weight!));
       return { loss, metrics: { rewards: mul(ratios, beta) } };
     },
-    { normaliser: (b: Batch) => Array.from(b["weight"]!.data).reduce((n, w) => n + w, 0) },
+    { normaliser: byField("weight") },
   );
 
 export async function kto(input: z.infer<typeof Input>, job: JobContext): Promise<NewCheckpoint> {
@@ -101,8 +101,7 @@ export async function kto(input: z.infer<typeof Input>, job: JobContext): Promis
       "no_labels",
       `${rows.length} rows can be learned from (${counts.leftOut} are empty or too long), a step takes ${B}. Give more, or a smaller batch.`,
     );
-  const perEpoch = Math.floor(rows.length / B); // the rest waits for the next epoch's order
-  const steps = perEpoch * c.epochs;
+  const { steps, at } = inEpochs(rows, { ...c, seed, whole: true });
   using trainer = new Trainer(copyOf(base), { seed, optimiser: { kind: "adamw", clip: 1 } });
   const length = bucket(input.maxTokens, base.shape.positions);
   const dims = { B, T: input.maxTokens, R: input.maxTokens };
@@ -121,10 +120,7 @@ export async function kto(input: z.infer<typeof Input>, job: JobContext): Promis
     Loop: z.null(),
     start: null,
     run: (step) => {
-      const [epoch, k] = [Math.floor((step - 1) / perEpoch), (step - 1) % perEpoch];
-      const of = rng(seed, "epoch", epoch)
-        .shuffle(rows)
-        .slice(k * B, k * B + B);
+      const of = at(step);
       const others = mismatched(of, input.maxTokens);
       const [then, after] = [read(before, others), read(now, others)];
       const z0 = Math.max(0, mean(after.map((l, i) => l - then[i]!)) ?? 0);

@@ -23,7 +23,7 @@ import {
   type Tensor,
 } from "@tiller/tensor";
 import { largest } from "@tiller/schema";
-import { type Batch, bucket, tokens } from "./batch.ts";
+import { type Batch, bucket, sumOf, tokens } from "./batch.ts";
 import type { Forward, Loss } from "./step.ts";
 
 /** Rows of tokens to learn to go on with; `from`: the first one that counts, so that a prompt does not. */
@@ -87,12 +87,6 @@ export function pooledRewards({ batch, hidden, scores }: Forward): Tensor {
   const perToken = reshape(scores(states), [n, T]);
   return reshape(sum(mul(perToken, reshape(weights, [n, T])), [1]), [B, K]);
 }
-const total = (xs: ArrayLike<number>): number => {
-  let t = 0;
-  for (let i = 0; i < xs.length; i++) t += xs[i]!;
-  return t;
-};
-
 /**
  * -[p log s(b - a) + (1 - p) log s(a - b)] of compared texts (Stiennon et al. 2020): ids (B, 2, T), a before b; p (B), the
  * probability that b is better. A text's reward is the head's at its last token, `last` (B, 2), the place in its own row of
@@ -112,7 +106,7 @@ export const comparisonLoss: Loss = Object.assign(
   },
   {
     normaliser: (batch: Batch) =>
-      batch["weight"] ? total(batch["weight"].data) : batch["p"]!.shape[0]!,
+      batch["weight"] ? sumOf(batch["weight"].data) : batch["p"]!.shape[0]!,
   },
 );
 /** Places (B, R) in each row of T tokens -> rows (B R) of (B T), for `gather` of hidden states. */

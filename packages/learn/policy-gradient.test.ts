@@ -12,6 +12,7 @@ import {
 import { GrpoConfig } from "./grpo.ts";
 import { effectiveSamples, importanceWeights } from "./off-policy.ts";
 import { PpoConfig } from "./ppo.ts";
+import { ppoAs } from "./ppo-as.ts";
 import { confidentTargets } from "./weak-to-strong.ts";
 
 const near = (got: ArrayLike<number>, want: readonly number[], digits = 5) => {
@@ -96,6 +97,11 @@ test("weak to strong: as many own labels are positive as the weak ones call; alp
   near(confidentTargets([0.9, 0.8, 0.1, 0.2], [-1, 2, 0.5, -3], 1), [0, 1, 1, 0]);
   near(confidentTargets([0.9, 0.8, 0.1, 0.2], [-1, 2, 0.5, -3], 0.5), [0.45, 0.9, 0.55, 0.1]);
   expect(gapRecovered({ weak: 0.6, student: 0.7, ceiling: 0.8 })).toBeCloseTo(0.5, 9);
+});
+
+test("the settings of four papers are settings of PPO", () => {
+  for (const [paper, settings] of Object.entries(ppoAs))
+    expect(PpoConfig.parse(settings), paper).toMatchObject(settings);
 });
 
 test("what does not fit together is said at the top, with the numbers", () => {

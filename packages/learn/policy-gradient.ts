@@ -11,8 +11,9 @@ import {
   type Rng,
 } from "@tiller/schema";
 import type { OptimiserOptions } from "@tiller/tensor";
+import { sumOf } from "./batch.ts";
 import { type Collected, Collector, ensemble, type Ensemble } from "./collect.ts";
-import { responseBatch, sumOf } from "./episodes.ts";
+import { responseBatch } from "./episodes.ts";
 import {
   checkPositions,
   copyOf,
@@ -55,9 +56,11 @@ interface Sizes extends OffPolicy {
   readonly group?: number;
   readonly saveEvery: number;
 }
-interface Shown {
+interface Rounds {
   readonly iterations: number;
   readonly samplesEvery: number;
+  readonly lr: number;
+  readonly stopKl: number;
 }
 interface Issues {
   readonly value: Sizes;
@@ -92,7 +95,9 @@ export const policyInput = <C extends z.ZodType>(config: C) =>
     maxPrompt: z.int().positive().describe("tokens; longer prompts lose their beginning"),
     seed: z.int(),
   });
-type Input = z.infer<ReturnType<typeof policyInput<z.ZodType<Sizes & Ensemble & Shown>>>>;
+export type PolicyInput = z.infer<
+  ReturnType<typeof policyInput<z.ZodType<Sizes & Ensemble & Rounds>>>
+>;
 
 /** What a run is made of: the models, the prompts as tokens, the trainer, the collector of rollouts. */
 export interface Opened extends Disposable {
@@ -108,7 +113,7 @@ export interface Opened extends Disposable {
 }
 /** `heads`: parameters beside the model's, as a critic's; `ready` fills them before anything is compiled. */
 export async function openPolicy(
-  input: Input,
+  input: PolicyInput,
   job: JobContext,
   o: {
     readonly critic?: boolean;

@@ -23,9 +23,9 @@ import {
   sum,
   type Tensor,
 } from "@tiller/tensor";
-import type { Batch } from "./batch.ts";
+import { byField } from "./batch.ts";
 import { CRITIC } from "./critic.ts";
-import { responseBatch, sumOf } from "./episodes.ts";
+import { responseBatch } from "./episodes.ts";
 import { rowsIn } from "./losses.ts";
 import type { Episode } from "./rollout.ts";
 import type { Forward, Loss } from "./step.ts";
@@ -88,7 +88,7 @@ export function ppoLoss(c: PpoLossOptions, temperature: number) {
       };
     },
     {
-      normaliser: (b: Batch) => sumOf(b["mask"]!.data),
+      normaliser: byField("mask"),
       /** values (B R) of a rollout batch by the critic apart, 0 outside of the mask */
       values(
         trainer: Trainer,

@@ -19,8 +19,9 @@ import {
   rng,
   TextSource,
 } from "@tiller/schema";
+import { sumOf } from "./batch.ts";
 import { criticOf, criticSpecs } from "./critic.ts";
-import { rectangle, sumOf } from "./episodes.ts";
+import { rectangle } from "./episodes.ts";
 import { adaptiveKl, gae, maskedVar, whiten } from "./formulas.ts";
 import { train } from "./job.ts";
 import {

@@ -16,7 +16,8 @@ import {
   TillerError,
 } from "@tiller/schema";
 import { div, type Graph, mul, neg, reshape, sum, type Tensor } from "@tiller/tensor";
-import { type Batch, bucket } from "./batch.ts";
+import { type Batch, bucket, byField } from "./batch.ts";
+import { inEpochs } from "./epochs.ts";
 import { train } from "./job.ts";
 import { nextTokens } from "./losses.ts";
 import { checkPositions, loadModel } from "./model.ts";
@@ -126,7 +127,7 @@ export const pairLoss = (formula: PairFormula): Loss =>
       const loss = div(sum(mul(made.each, weight!)), sum(weight!));
       return { loss, metrics: { rewards: made.rewards, logps } };
     },
-    { normaliser: (batch: Batch) => total(batch["weight"]!.data) },
+    { normaliser: byField("weight") },
   );
 /** The reference's log-probs, read by `forward`. */
 const reading: Loss = (f) => {
@@ -228,9 +229,7 @@ export async function learnFromPairs(
       "no_labels",
       `none of ${given.length} pairs can be learned from: ${said(counts)}, ${held} held out, and none of the ${rows.length - held} others has a weight and a label further than ${c.undecided} from 1/2. Collect more judgments.`,
     );
-  const B = Math.min(c.batch, training.length);
-  const perEpoch = Math.ceil(training.length / B);
-  const steps = perEpoch * c.epochs;
+  const { batch: B, steps, at } = inEpochs(training, { ...c, seed });
 
   using trainer = new Trainer(
     { ...base, specs: paramSpecs(base.shape) },
@@ -273,10 +272,7 @@ export async function learnFromPairs(
     Loop: z.null(),
     start: null,
     run: (step) => {
-      const [epoch, k] = [Math.floor((step - 1) / perEpoch), (step - 1) % perEpoch];
-      const rows = rng(seed, "epoch", epoch)
-        .shuffle(training)
-        .slice(k * B, k * B + B);
+      const rows = at(step);
       const lr =
         c.lr *
         rateAt({ shape: c.schedule, steps, warmup: Math.ceil(c.warmup * steps), end: 0 }, step);
@@ -307,8 +303,3 @@ export async function learnFromPairs(
   const metrics = { ...(validation.length && validate()), pairs: training.length, ...counts };
   return trainer.saveModel(job.out, { role: "policy", metrics, config: { ...c, seed } });
 }
-const total = (xs: ArrayLike<number>): number => {
-  let t = 0;
-  for (let i = 0; i < xs.length; i++) t += xs[i]!;
-  return t;
-};

@@ -18,7 +18,7 @@ import {
   TillerError,
 } from "@tiller/schema";
 import { add, div, logSumExp, mul, reshape, sub, sum, type Tensor } from "@tiller/tensor";
-import type { Batch } from "./batch.ts";
+import { type Batch, byField } from "./batch.ts";
 import { pooledRewards } from "./losses.ts";
 import { checkPositions, loadModel } from "./model.ts";
 import { learnReward, pooledTexts, rewardMetrics, rewardTraining } from "./reward-run.ts";
@@ -122,7 +122,7 @@ export const choiceLoss: Loss = Object.assign(
     const nats = sub(reshape(logSumExp(logits), [B, S]), chosen);
     return { loss: div(sum(mul(nats, choice)), sum(choice)), metrics: { rewards } };
   },
-  { normaliser: (b: Batch) => Array.from(b["choice"]!.data).reduce((n, w) => n + w, 0) },
+  { normaliser: byField("choice") },
 );
 
 export async function rankingReward(

@@ -4,10 +4,11 @@
  * Run: npm run tiller -- train reinforce-plus-plus PROMPTS.jsonl --base models/base --reward DIR --out DIR
  */
 import { z } from "zod";
-import { defineJob, type JobContext, NewCheckpoint, rng } from "@tiller/schema";
-import { sumOf } from "./episodes.ts";
+import { defineJob, type JobContext, NewCheckpoint } from "@tiller/schema";
+
+import { rectangle } from "./episodes.ts";
 import { rewardsToGo, whiten } from "./formulas.ts";
-import { train } from "./job.ts";
+import { iterate } from "./iterations.ts";
 import {
   checkSizes,
   openPolicy,
@@ -41,69 +42,36 @@ export async function reinforcePlusPlus(
   input: z.infer<typeof Input>,
   job: JobContext,
 ): Promise<NewCheckpoint> {
-  const { config: c, seed, continuation } = input;
+  const { config: c, continuation } = input;
   const [B, R] = [c.batch, continuation.maxTokens];
   const sizes = { R, T: input.maxPrompt + R };
   using run = await openPolicy(input, job);
-  const { trainer, collector, prompts } = run;
+  const { trainer, prompts } = run;
   const loss = surrogateLoss(
     { clip: c.clip, clipHigh: c.clip, ratio: "token", average: "tokens", beta: 0 },
     continuation.temperature,
   );
 
-  const Loop = z.record(z.string(), z.number()).describe("metrics of the last iteration");
-  const last = await train(job, trainer, {
-    name: "reinforce-plus-plus",
-    step: "iteration",
-    steps: c.iterations,
-    saveEvery: c.saveEvery,
-    lr: c.lr,
-    Loop,
-    start: {},
-    run: (iteration) => {
-      run.show(iteration);
-      const started = performance.now();
-      const random = rng(seed, "reinforce-plus-plus", iteration);
+  return await iterate("reinforce-plus-plus", input, job, run, ({ random, collect }) => {
+    // 1. a response to each of B prompts, and its score
+    const made = collect(Array.from({ length: B }, () => random.choose(prompts)));
 
-      // 1. a response to each of B prompts, and its score
-      const queries = Array.from({ length: B }, () => random.choose(prompts));
-      const rngs = queries.map((_, b) => rng(seed, "reinforce-plus-plus", iteration, b));
-      const made = collector.collect(iteration, queries, rngs);
-      const collected = performance.now();
+    // 2. the KL penalty at every token, the score at the last; what is still to come, whitened
+    const rewards = made.kl.map((k) => -c.beta * k);
+    made.episodes.forEach((e, b) => (rewards[b * R + e.response.length - 1]! += made.score[b]!));
+    const toGo = rectangle(
+      made.episodes.map((e, b) =>
+        rewardsToGo(rewards.subarray(b * R, b * R + e.response.length), c.gamma),
+      ),
+      R,
+    );
+    const advantages = whiten(toGo, made.mask);
 
-      // 2. the KL penalty at every token, the score at the last; what is still to come, whitened
-      const rewards = made.kl.map((k) => -c.beta * k);
-      made.episodes.forEach((e, b) => (rewards[b * R + e.response.length - 1]! += made.score[b]!));
-      const toGo = new Float32Array(B * R);
-      made.episodes.forEach((e, b) => {
-        const own = rewards.subarray(b * R, b * R + e.response.length);
-        toGo.set(rewardsToGo(own, c.gamma), b * R);
-      });
-      const advantages = whiten(toGo, made.mask);
-
-      // 3. clipped updates
-      const { episodes, mask, old, reference, importance } = made;
-      const arrays = { mask, old, reference, importance, advantages };
-      const logged = passes(c, { trainer, episodes, arrays, loss, random, sizes });
-      const ended = performance.now();
-      run.show(iteration, made, { advantages, rewards });
-      const [score, kl] = [made.metrics["score"]!, made.metrics["kl"]!];
-      const metrics: Record<string, number> = {
-        ...made.metrics,
-        rlhfReward: score - (c.beta * sumOf(made.kl)) / B,
-        ...logged,
-        shortened: run.shortened,
-        update: (ended - collected) / 1000,
-        episodesPerSecond: B / ((ended - started) / 1000),
-      };
-      return {
-        metrics,
-        note: `reward ${score.toFixed(2)}, KL ${kl.toFixed(1)} nats`,
-        loop: metrics,
-        ...(kl > c.stopKl && { stop: `KL ${kl.toFixed(1)} nats` }),
-      };
-    },
+    // 3. clipped updates
+    const { episodes, mask, old, reference, importance } = made;
+    const arrays = { mask, old, reference, importance, advantages };
+    const logged = passes(c, { trainer, episodes, arrays, loss, random, sizes });
+    const rlhfReward = made.metrics["score"]! - c.beta * made.metrics["kl"]!;
+    return { made, metrics: { rlhfReward, ...logged }, arrays: { advantages, rewards } };
   });
-  const metrics = { score: last["score"]!, kl: last["kl"]! };
-  return trainer.saveModel(job.out, { role: "policy", metrics, config: { ...c, seed } });
 }

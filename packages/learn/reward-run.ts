@@ -14,6 +14,7 @@ import {
   TillerError,
 } from "@tiller/schema";
 import type { Batch } from "./batch.ts";
+import { inEpochs } from "./epochs.ts";
 import { train } from "./job.ts";
 import type { Model } from "./model.ts";
 import { Long } from "./pairs.ts";
@@ -104,9 +105,7 @@ export async function learnReward<Row>(
 ): Promise<NewCheckpoint> {
   const { config: c, seed, maxTokens: T } = o;
   const { training, validation, counts } = data;
-  const B = Math.min(c.batch, training.length);
-  const perEpoch = Math.ceil(training.length / B); // the last of them may be smaller
-  const steps = perEpoch * c.epochs;
+  const { batch: B, steps, at } = inEpochs(training, { ...c, seed });
   const pooling = method.pooling ?? "mean";
   using trainer = new Trainer(
     { ...base, specs: paramSpecs(base.shape), pooling }, // a head that it had is drawn anew
@@ -141,6 +140,7 @@ export async function learnReward<Row>(
       weight += w;
       said.push(...verdicts(rows, out.metrics["rewards"]!));
     }
+    if (weight === 0) return {}; // held-out rows that count nothing
     return { validationLoss: nats / weight, ...share(said, "validationAccuracy") };
   };
   const verdicts = (rows: readonly Row[], rewards: Float32Array) => {
@@ -157,10 +157,7 @@ export async function learnReward<Row>(
     Loop: z.null(),
     start: null,
     run: (step) => {
-      const [epoch, k] = [Math.floor((step - 1) / perEpoch), (step - 1) % perEpoch];
-      const rows = rng(seed, "epoch", epoch)
-        .shuffle(training)
-        .slice(k * B, k * B + B);
+      const rows = at(step);
       // a tenth of the run up, then down to 0
       const lr = c.lr * Math.min(1, step / Math.max(1, 0.1 * steps)) * (1 - (step - 1) / steps);
       const now = {

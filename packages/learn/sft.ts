@@ -21,6 +21,7 @@ import {
 } from "@tiller/schema";
 import { type Batch, bucket } from "./batch.ts";
 import { chatOf, encodeDemonstrations, packed, type Shown } from "./demonstrations.ts";
+import { inEpochs } from "./epochs.ts";
 import { train } from "./job.ts";
 import { nextTokenLoss, nextTokens, weightOf } from "./losses.ts";
 import { checkPositions, loadModel } from "./model.ts";
@@ -103,9 +104,7 @@ export async function sft(input: z.infer<typeof Input>, job: JobContext): Promis
   // what a step reads: rows, or packs of them made once
   const packs = (of: readonly Shown[]) => (c.packing ? packed(of, maxTokens) : of.map((r) => [r]));
   const units = packs(training);
-  const B = Math.min(c.batch, units.length);
-  const perEpoch = Math.ceil(units.length / B);
-  const steps = perEpoch * c.epochs;
+  const { batch: B, steps, at } = inEpochs(units, { ...c, seed });
   using trainer = new Trainer(
     { ...base, specs: paramSpecs(base.shape) },
     {
@@ -138,9 +137,8 @@ export async function sft(input: z.infer<typeof Input>, job: JobContext): Promis
     start: null,
     run: (step) => {
       const started = performance.now();
-      const [epoch, k] = [Math.floor((step - 1) / perEpoch), (step - 1) % perEpoch];
-      const order = rng(seed, "epoch", epoch).shuffle(units);
-      const batch = batchOf(order.slice(k * B, k * B + B));
+      const packs = at(step);
+      const batch = batchOf(packs);
       const warmup = Math.ceil(c.warmup * steps);
       const lr = c.lr * rateAt({ shape: c.schedule, steps, warmup, end: 0 }, step);
       const { loss } = trainer.forwardBackward(
@@ -149,8 +147,7 @@ export async function sft(input: z.infer<typeof Input>, job: JobContext): Promis
         c.micro ? { micro: c.micro } : {},
       );
       const { gradNorm } = trainer.optimStep({ lr });
-      const used = order.slice(k * B, k * B + B).flat();
-      const places = used.reduce((n, r) => n + r.tokens.length - 1, 0);
+      const places = packs.flat().reduce((n, r) => n + r.tokens.length - 1, 0);
       const last = validation.length > 0 && (step % c.evalEvery === 0 || step === steps);
       const metrics: Record<string, number> = {
         loss,

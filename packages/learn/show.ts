@@ -3,8 +3,9 @@
  * the best and the worst of a batch with what training made of each token; how scores were spread.
  */
 import { type JobContext, type JobSample, rng } from "@tiller/schema";
+import { sumOf } from "./batch.ts";
 import type { Collected, Collector, Looked } from "./collect.ts";
-import { sumOf } from "./episodes.ts";
+
 import type { Model } from "./model.ts";
 
 /** Prompts that are the same every time. */

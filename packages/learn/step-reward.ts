@@ -29,7 +29,7 @@ import {
   sum,
   type Tensor,
 } from "@tiller/tensor";
-import { type Batch, tokens } from "./batch.ts";
+import { tokens, byField } from "./batch.ts";
 import { rowsIn } from "./losses.ts";
 import { checkPositions, loadModel } from "./model.ts";
 import { learnReward, rewardMetrics, rewardTraining } from "./reward-run.ts";
@@ -75,7 +75,7 @@ export const stepLoss: Loss = Object.assign(
     const loss = neg(div(sum(mul(add(right, wrong), counts!)), sum(counts!)));
     return { loss, metrics: { rewards } };
   },
-  { normaliser: (b: Batch) => Array.from(b["counts"]!.data).reduce((n, w) => n + w, 0) },
+  { normaliser: byField("counts") },
 );
 
 export async function stepReward(

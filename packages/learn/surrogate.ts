@@ -20,8 +20,8 @@ import {
   sum,
   type Tensor,
 } from "@tiller/tensor";
-import type { Batch } from "./batch.ts";
-import { sumOf } from "./episodes.ts";
+import { type Batch, sumOf } from "./batch.ts";
+
 import { rowsIn } from "./losses.ts";
 import type { Forward, Loss } from "./step.ts";
 
