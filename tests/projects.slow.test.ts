@@ -1,6 +1,6 @@
 /**
  * A lead's first project in a real browser: 50 comparisons in a CSV, columns as guessed and corrected, the question changed
- * beside its preview, started; two raters answer some at the desk; the lead reads the labels, opens an item as it was seen,
+ * beside its preview, started; two raters join by invitation and answer some at the desk; the lead reads the labels, opens an item as it was seen,
  * and exports. TILLER_SCREENSHOTS=FOLDER keeps what it looked like.
  */
 import { readFile } from "node:fs/promises";
@@ -10,6 +10,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { ensurePerson, issueToken, sql } from "@tiller/store";
 import { faults } from "./browser/axe.ts";
+import { invitation, joined } from "./browser/joining.ts";
 import { launchBrowser } from "./browser/launch.ts";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 
@@ -27,10 +28,12 @@ const shots = process.env["TILLER_SCREENSHOTS"];
 const shot = async (page: Page, name: string) => {
   if (shots) await page.screenshot({ path: path.join(shots, `${name}.png`), fullPage: true });
 };
-const signedIn = async (id: string, role: "lead" | "rater", width = 1280) => {
-  const page = await browser.newPage({ viewport: { width, height: 900 } });
-  page.setDefaultTimeout(20_000);
-  const me = await ensurePerson(site.store.db, { id, name: id, pseudonym: id, role });
+const leadsPage = async () => {
+  const own = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  own.setDefaultTimeout(20_000);
+  const page = await own.newPage();
+  const id = "lead";
+  const me = await ensurePerson(site.store.db, { id, name: id, pseudonym: id, role: "lead" });
   await page.goto(
     `${site.address}/sign-in?token=${await issueToken(site.store.db, me.id, "link")}`,
   );
@@ -45,8 +48,11 @@ const sound = async (page: Page) => {
     ),
   ).toBe(0);
 };
-const answers = (person: string) =>
-  site.store.db.value(sql`select count(*)::int from answer where person = ${person}`, z.number());
+const answers = (name: string) =>
+  site.store.db.value(
+    sql`select count(*)::int from answer a join person p on p.id = a.person where p.name = ${name}`,
+    z.number(),
+  );
 const rows = Array.from(
   { length: 50 },
   (_, i) =>
@@ -60,7 +66,7 @@ const file = (text: string) => ({
 const csv = `id,prompt,left,right,pick\n${rows.join("\n")}\n`;
 
 test("from a CSV to exported labels", async () => {
-  const lead = await signedIn("lead", "lead");
+  const lead = await leadsPage();
   await lead.getByRole("link", { name: "Projects", exact: true }).click();
   await shot(lead, "projects-empty");
   await lead.getByRole("link", { name: "New project" }).click();
@@ -85,12 +91,15 @@ test("from a CSV to exported labels", async () => {
   await lead.getByRole("heading", { name: "Suppers" }).waitFor();
   await lead.getByText("0 of 96").waitFor();
 
-  for (const [name, n] of [
-    ["ann", 5],
-    ["ben", 4],
+  // the lead invites two raters, who join on a laptop and on a phone
+  const people = await lead.context().newPage();
+  for (const [name, n, width] of [
+    ["ann", 5, 1280],
+    ["ben", 4, 390],
   ] as const) {
-    const rater = await signedIn(name, "rater");
-    await rater.goto(`${site.address}/desk`);
+    await people.goto(`${site.address}/people`);
+    const link = await invitation(people);
+    const rater = await joined(browser, { name, width, link });
     for (let i = 1; i <= n; i++) {
       await rater.getByRole("heading", { name: "Which supper would you cook?" }).first().waitFor();
       // ben takes the other one once
@@ -99,7 +108,7 @@ test("from a CSV to exported labels", async () => {
       await expect.poll(() => answers(name)).toBe(i);
     }
     if (name === "ben") await shot(rater, "project-desk");
-    await rater.close();
+    await rater.context().close();
   }
   await lead.getByText("9 of 96").waitFor();
   await lead.getByLabel("Items", { exact: true }).selectOption("answered");
@@ -144,7 +153,7 @@ test("from a CSV to exported labels", async () => {
 }, 180_000);
 
 test("rows that do not fit are named, and nothing starts until they are left out", async () => {
-  const lead = await signedIn("lead", "lead");
+  const lead = await leadsPage();
   await lead.goto(`${site.address}/projects/new`);
   const holed = csv
     .replace('"Fry the rice, add 4 eggs."', "")

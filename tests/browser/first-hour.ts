@@ -8,6 +8,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Browser, Page } from "playwright-core";
 import { createClient, type TillerClient } from "@tiller/client";
+import { invitation, joined } from "./joining.ts";
 
 export interface Started {
   readonly address: string;
@@ -109,11 +110,9 @@ export async function ownTextJudged(
     ["Ben", 1280],
   ] as const) {
     await people.goto(`${t.address}/as/admin/people`);
-    await people.getByRole("button", { name: "Invite", exact: true }).click();
-    await people.getByRole("dialog").getByRole("button", { name: "Make the link" }).click();
-    const link = await people.getByRole("dialog").getByRole("status").innerText();
+    const link = await invitation(people);
     if (name === "Ada") await shot(people, "3-invitation");
-    await answered(browser, { name, width, link: link.trim(), shot });
+    await answered(browser, { name, width, link, shot });
   }
 
   await studio.goto(project);
@@ -141,17 +140,14 @@ async function answered(
   browser: Browser,
   o: { name: string; width: number; link: string; shot: Shot },
 ): Promise<void> {
-  const own = await browser.newContext({ viewport: { width: o.width, height: 844 } });
-  own.setDefaultTimeout(30_000);
-  const page = await own.newPage();
-  await page.goto(o.link);
-  await page.getByLabel("Your name").fill(o.name);
-  await page.getByLabel("Languages").fill("en");
-  if (o.name === "Ada") await o.shot(page, "4-joining");
-  await page.getByRole("button", { name: "Join" }).click();
+  const pictured = o.name === "Ada";
+  const page = await joined(browser, {
+    ...o,
+    shot: (form) => (pictured ? o.shot(form, "4-joining") : Promise.resolve()),
+  });
   const done = page.getByRole("heading", { name: /All caught up|No work for you now/ });
   await page.getByRole("heading", { name: QUESTION }).first().or(done).waitFor();
-  if (o.name === "Ada") await o.shot(page, "5-desk");
+  if (pictured) await o.shot(page, "5-desk");
   while ((await done.count()) === 0) {
     const left = page.getByRole("button", { name: /Fry the rice/ });
     const before = await page.locator("main").innerText();
@@ -160,5 +156,5 @@ async function answered(
     await left.click();
     while ((await page.locator("main").innerText()) === before) await page.waitForTimeout(50);
   }
-  await own.close();
+  await page.context().close();
 }
