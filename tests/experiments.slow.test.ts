@@ -231,7 +231,10 @@ test("the form starts an experiment; the trace cancels it after saying what that
   // an address from before
   await page.goto(`${address}/studio/runs?state=cancelled`);
   await page.waitForURL(`${address}/studio/experiments?state=cancelled`);
-  await page.getByText(/^[1-9]\d* of/).waitFor();
+  await page
+    .getByRole("status")
+    .getByText(/^[1-9]\d* of \d+$/)
+    .waitFor();
   await page.setViewportSize({ width: 390, height: 844 });
   expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(390);
   await page.close();

@@ -62,7 +62,7 @@ const answerAll = async (who: TillerClient, choose: (lease: Lease) => "a" | "b")
 test("a CSV becomes tasks that people answer, and the labels come back beside the lead's own columns", async () => {
   const file = await upload(csv(5));
   const seen = await lead.previewItems({ body: { file, kind: comparing } });
-  expect(seen).toMatchObject({ rows: 5, fit: 5, answered: 3, problems: [] });
+  expect(seen).toMatchObject({ rows: 5, fit: 5, answered: 3, repeated: 0, problems: [] });
   expect(seen.mapping).toEqual({
     input: { question: "prompt", "a.text": "response_a", "b.text": "response_b" },
     answer: { choice: "label" },
@@ -110,6 +110,18 @@ test("a CSV becomes tasks that people answer, and the labels come back beside th
       { rater: "r2", value: { choice: "b" } },
     ],
   });
+
+  // the same rows once more are posted, since somebody may mean it, and said
+  const twice = await upload(csv(5) + csv(2).split("\n").slice(1).join("\n"), "twice.csv");
+  expect(await lead.previewItems({ body: { file: twice, kind: comparing } })).toMatchObject({
+    fit: 7,
+    repeated: 2,
+  });
+  expect(
+    await lead.createProject({
+      body: { title: "Twice", kind: comparing, file: twice, people: 1, state: "paused" },
+    }),
+  ).toMatchObject({ items: 7, repeated: 2 });
 
   const stream = await lead.exportProject({ id, as: "csv" });
   const text = await new Response(stream).text();

@@ -101,6 +101,10 @@ function checked<T>(schema: z.ZodType<T>, body: unknown): T {
   return read.data;
 }
 const many = (n: number, one: string) => `${n} ${one}${n === 1 ? "" : "s"}`;
+const again = ({ repeated }: { readonly repeated: number }) =>
+  repeated
+    ? `; ${many(repeated, "row")} ${repeated === 1 ? "shows" : "show"} what an earlier one shows already`
+    : "";
 
 async function create(o: Flags<typeof createFlags>, file: string): Promise<number> {
   const client = remote(o);
@@ -121,7 +125,7 @@ async function create(o: Flags<typeof createFlags>, file: string): Promise<numbe
   if (o.json) console.log(JSON.stringify(added));
   else
     console.log(
-      `${added.project}: ${many(added.items, "item")}, ${many(o.people, "person").replace("persons", "people")} each; ${added.gold} gold, ${many(added.leftOut, "row")} left out. ${o.paused ? `It is paused: tiller project set ${added.project} --state open` : "Raters get them now."}`,
+      `${added.project}: ${many(added.items, "item")}, ${many(o.people, "person").replace("persons", "people")} each; ${added.gold} gold, ${many(added.leftOut, "row")} left out${again(added)}. ${o.paused ? `It is paused: tiller project set ${added.project} --state open` : "Raters get them now."}`,
     );
   return 0;
 }
@@ -131,7 +135,7 @@ async function add(o: Flags<typeof fileFlags>, id: string, file: string): Promis
   if (o.json) console.log(JSON.stringify(added));
   else
     console.log(
-      `${id}: ${many(added.items, "item")} more; ${added.gold} gold, ${many(added.leftOut, "row")} left out.`,
+      `${id}: ${many(added.items, "item")} more; ${added.gold} gold, ${many(added.leftOut, "row")} left out${again(added)}.`,
     );
   return 0;
 }

@@ -1,5 +1,5 @@
 /** A file's rows into a project: looked at first, then all of them or none. Read twice, so that it may be larger than memory. */
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { setImmediate as turn } from "node:timers/promises";
 import { taskNamed, taskTypes } from "@tiller/crowd";
 import {
@@ -139,6 +139,15 @@ async function mappingFor(file: ItemFile, kind: KnownTask, given: ItemMapping | 
     );
   return mapping;
 }
+/** Whether raters would be shown what an earlier row showed them already. */
+function repeats(): (item: ItemRow) => boolean {
+  const seen = new Set<string>();
+  return ({ input }) => {
+    const digest = createHash("sha256").update(JSON.stringify(input)).digest("base64");
+    const before = seen.size;
+    return seen.add(digest).size === before;
+  };
+}
 /** All rows as items, and what is wrong with those that are none. */
 async function* itemsOf(
   file: ItemFile,
@@ -176,7 +185,9 @@ export async function previewItems(
     rows: 0,
     fit: 0,
     answered: 0,
+    repeated: 0,
   };
+  const again = repeats();
   const wrong = wrongMapping(kind, mapping);
   if (wrong) {
     preview.problems.push({ row: 1, column: null, message: wrong });
@@ -191,6 +202,7 @@ export async function previewItems(
       }
       preview.fit++;
       if (isWhole(kind.view, item)) preview.answered++;
+      if (again(item)) preview.repeated++;
       const { row, input, answer = null } = item;
       if (preview.items.length < FIRST) preview.items.push({ row, input, answer });
     }
@@ -347,7 +359,8 @@ async function post(
   o: { file: ItemFile; kind: KnownTask; mapping: ItemMapping; plan: Plan },
 ): Promise<AddedItems> {
   let rows: ProjectRow[] = [];
-  let [items, leftOut] = [0, 0];
+  let [items, leftOut, repeated] = [0, 0, 0];
+  const again = repeats();
   const flush = async () => {
     if (rows.length) await postRows(tx, by, project, o.kind, rows);
     rows = [];
@@ -357,11 +370,12 @@ async function post(
       leftOut++;
       continue;
     }
+    if (again(item)) repeated++;
     const gold = o.plan.gold.has(item.row);
     rows.push({ ...item, gold });
     if (!gold) items++;
     if (rows.length === CHUNK) await flush();
   }
   await flush();
-  return { project: project.id, items, gold: o.plan.gold.size, leftOut };
+  return { project: project.id, items, gold: o.plan.gold.size, leftOut, repeated };
 }

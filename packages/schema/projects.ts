@@ -75,6 +75,7 @@ export const ItemsPreview = z.strictObject({
   rows: z.int(),
   fit: z.int(),
   answered: z.int().describe("of those that fit, rows with an answer"),
+  repeated: z.int().describe("of those that fit, rows that show what an earlier one shows"),
   problems: z.array(RowProblem).describe("the first of them"),
   items: z.array(
     z.strictObject({ row: z.int(), input: z.unknown(), answer: z.unknown().nullable() }),
@@ -140,6 +141,7 @@ export const AddedItems = z.strictObject({
   items: z.int(),
   gold: z.int(),
   leftOut: z.int(),
+  repeated: z.int().describe("posted rows that show what an earlier one shows"),
 });
 export type AddedItems = z.infer<typeof AddedItems>;
 

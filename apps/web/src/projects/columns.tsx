@@ -114,6 +114,8 @@ export const Problems = ({ preview }: { preview: ItemsPreview }) => {
       <p role="status">
         {preview.rows > 0 &&
           `${preview.rows} rows, ${preview.fit} fit, ${preview.answered} of them have an answer.`}
+        {preview.repeated > 0 &&
+          ` ${preview.repeated === 1 ? "One shows" : `${preview.repeated} show`} what an earlier row shows already.`}
       </p>
       {preview.problems.length > 0 && (
         <ul className="said project-problems" aria-label="Rows that do not fit">

@@ -109,6 +109,8 @@ export function AddMore({ project: { id } }: { project: Project }) {
       {add.data && (
         <p role="status">
           {add.data.items} items added, {add.data.leftOut} rows left out.
+          {add.data.repeated > 0 &&
+            ` ${add.data.repeated} of them show what an earlier row shows already.`}
         </p>
       )}
     </Card>
