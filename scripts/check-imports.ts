@@ -19,6 +19,7 @@ const packages = [
   "model",
   "flow",
   "crowd",
+  "room",
   "data",
   "client",
 ];
@@ -32,6 +33,7 @@ export const allowed: Readonly<Record<string, readonly string[]>> = {
   "packages/learn": ["schema", "tensor", "lm"],
   "packages/store": ["schema"],
   "packages/crowd": ["schema", "task"],
+  "packages/room": ["schema"],
   "packages/work": ["schema", "task", "crowd", "store"],
   "packages/lab": ["schema", "store"],
   "packages/model": ["schema", "store"],

@@ -60,6 +60,14 @@ export const commands: Readonly<Record<string, Known>> = {
     what: "a home out of such a file, every part checked",
     load: async () => (await import("./restore.ts")).restoreCommand,
   },
+  room: {
+    what: "debates and other games of oversight: protocols, checks, a reader",
+    load: async () => (await import("./room.ts")).roomCommand,
+  },
+  debate: {
+    what: "published debate rooms, scored",
+    load: async () => (await import("./debate.ts")).debateCommand,
+  },
   quality: {
     what: "what several people's answers say",
     load: async () => (await import("./quality.ts")).qualityCommand,
