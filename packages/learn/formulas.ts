@@ -70,18 +70,21 @@ export const klBestOfN = (n: number): number => Math.log(n) - (n - 1) / n;
 
 const logChoose = (n: number, k: number) => logGamma(n + 1) - logGamma(k + 1) - logGamma(n - k + 1);
 
+/** What each of N samples, sorted by proxy ascending, counts in the mean of the best of n: C(i-1, n-1) / C(N, n), i = 1..N. */
+export function bestOfNWeights(N: number, n: number): Float64Array {
+  if (n > N) throw new RangeError(`best of ${n} from ${N} samples: draw at least ${n}`);
+  return Float64Array.from({ length: N }, (_, i) =>
+    i + 1 < n ? 0 : Math.exp(logChoose(i, n - 1) - logChoose(N, n)),
+  );
+}
+
 /**
  * Unbiased estimate of E[value of the best by proxy of n], from N >= n samples: sorted by proxy ascending,
  * sum over i = n..N of C(i-1, n-1) / C(N, n) value_(i) (Nakano et al. 2021, appendix).
  */
 export function bestOfN(proxy: readonly number[], values: readonly number[], n: number): number {
-  const N = proxy.length;
-  if (n > N) throw new RangeError(`best of ${n} from ${N} samples: draw at least ${n}`);
   const order = proxy.map((_, i) => i).sort((i, j) => proxy[i] - proxy[j]);
-  let total = 0;
-  for (let i = n; i <= N; i++)
-    total += Math.exp(logChoose(i - 1, n - 1) - logChoose(N, n)) * values[order[i - 1]];
-  return total;
+  return bestOfNWeights(proxy.length, n).reduce((sum, w, i) => sum + w * values[order[i]], 0);
 }
 
 /** Distinct n-grams over all n-grams, across texts (Li et al. 2016). */
