@@ -14,6 +14,7 @@ const table: Record<string, Record<string, string>> = {
     agreementBetween: "here",
     pairwiseAgreement: "here",
   },
+  "active-choice.ts": { wantedPairs: "feature-reward.test.ts" },
   "alerts.ts": { alertsOf: "forecast.test.ts" },
   "ascend.ts": { ascend: "here, by bradleyTerry" },
   "bradley-terry.ts": {
@@ -33,6 +34,13 @@ const table: Record<string, Record<string, string>> = {
     uniform: "not a statistic: a vector",
     argmax: "not a statistic: a place",
   },
+  "feature-reward.ts": {
+    featuresOf: "feature-reward.test.ts",
+    featureReward: "feature-reward.test.ts",
+    rewardsBy: "feature-reward.test.ts",
+    rewardEnsemble: "feature-reward.test.ts",
+    agreeing: "feature-reward.test.ts",
+  },
   "forecast.ts": {
     forecast: "forecast.test.ts",
     availableTo: "forecast.test.ts",
@@ -42,10 +50,20 @@ const table: Record<string, Record<string, string>> = {
   "glad.ts": { glad: "em.test.ts" },
   "mace.ts": { mace: "em.test.ts", digamma: "here" },
   "drift.ts": { driftOf: "measures.test.ts", overTime: "measures.test.ts" },
+  "label-forecast.ts": {
+    forecastLabels: "label-forecast.test.ts",
+    checkedForecast: "label-forecast.test.ts",
+  },
   "labels.ts": {
     labelTable: "here",
     numberOf: "here, by labelTable",
     without: "not a statistic: leaves rows out",
+  },
+  "learning-curve.ts": {
+    accuracy: "label-forecast.test.ts",
+    splitUnits: "label-forecast.test.ts",
+    learningCurve: "label-forecast.test.ts",
+    learningCurves: "label-forecast.test.ts",
   },
   "next-task.ts": {
     measuringDue: "next-task.test.ts",

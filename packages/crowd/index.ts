@@ -1,11 +1,15 @@
 /** Who gets what work, agreement, aggregation, quality: pure functions over rows. */
 export { agreementWithin } from "./agreement.ts";
+export * from "./active-choice.ts";
 export { alertsOf } from "./alerts.ts";
 export { scoreIntervals } from "./bradley-terry-intervals.ts";
 export { chooseMethod } from "./choose.ts";
 export { comparePairModels } from "./compare-models.ts";
+export * from "./feature-reward.ts";
 export { availableTo, completion, forecast, pace, type Queues } from "./forecast.ts";
+export * from "./label-forecast.ts";
 export { labelTable } from "./labels.ts";
+export * from "./learning-curve.ts";
 export { heldOutDensity, numberMethods, onceEach, scoreNumbers } from "./numbers.ts";
 export * from "./next-task.ts";
 export * from "./pairs.ts";

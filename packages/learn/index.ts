@@ -2,6 +2,7 @@
 export { DpoConfig, dpoJob } from "./dpo.ts";
 export { estimate, EstimateOptions, measureSteps } from "./estimate.ts";
 export { evaluateJob } from "./evaluate.ts";
+export { streamFeatures, type Written } from "./features.ts";
 export * from "./formulas.ts";
 export { GrpoConfig, grpoJob } from "./grpo.ts";
 export { IpoConfig, ipoJob } from "./ipo.ts";
@@ -9,6 +10,7 @@ export { KtoConfig, ktoJob } from "./kto.ts";
 export { loadModel, type Model } from "./model.ts";
 export { OrpoConfig, orpoJob } from "./orpo.ts";
 export { Continuation } from "./rollout.ts";
+export * from "./overoptimisation.ts";
 export { PpoConfig, ppoJob } from "./ppo.ts";
 export { ppoAs } from "./ppo-as.ts";
 export { PretrainConfig, pretrainJob } from "./pretrain.ts";
