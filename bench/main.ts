@@ -18,6 +18,18 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: "what `tiller model estimate` says beside what a step then takes (--json)",
     load: () => import("./estimate.ts"),
   },
+  "active-choice": {
+    what: "pairs chosen by disagreement beside pairs by chance, on people's preferences (--seeds --sets --keep)",
+    load: () => import("./active-choice.ts"),
+  },
+  forecast: {
+    what: "forecasts of what more labels buy, checked on people's preferences (--seeds --sets --keep --json)",
+    load: () => import("./forecast.ts"),
+  },
+  overoptimisation: {
+    what: "gold against KL where people's rewards choose; --rl: where a policy learns (--seeds --tuned --keep)",
+    load: () => import("./overoptimisation/main.ts"),
+  },
   frontier: {
     what: "methods at one budget of labels: gold against KL on two tasks (--seeds --tasks --only --keep)",
     load: () => import("./frontier/main.ts"),
@@ -63,7 +75,8 @@ const [name = ""] = process.argv.splice(2, 1); // the bench reads the rest
 const bench = benches[name];
 if (bench) await bench.load();
 else {
-  const lines = Object.entries(benches).map(([n, b]) => `  ${n.padEnd(12)} ${b.what}`);
+  const width = Math.max(...Object.keys(benches).map((n) => n.length));
+  const lines = Object.entries(benches).map(([n, b]) => `  ${n.padEnd(width)} ${b.what}`);
   console.error(`Usage: npm run bench -- NAME\n\n${lines.join("\n")}`);
   process.exitCode = 2;
 }

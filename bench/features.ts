@@ -1,0 +1,26 @@
+/** What the committed base model makes of the texts of a set, kept in a file so that it is computed once. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { type Features, featuresOf } from "@tiller/crowd";
+import { loadModel, streamFeatures } from "@tiller/learn";
+import type { PreferenceSet } from "./preferences.ts";
+
+const base = path.resolve(import.meta.dirname, "../models/base");
+
+export async function featuresIn(set: PreferenceSet, keep: string): Promise<Features> {
+  const model = await loadModel(base);
+  const file = path.join(keep, `${set.name}-${model.id.slice(0, 12)}.f32`);
+  const { width } = model.shape;
+  if (!existsSync(file)) {
+    console.error(`${set.name}: features of ${set.texts.length} texts`);
+    mkdirSync(keep, { recursive: true });
+    writeFileSync(file, Buffer.from(streamFeatures(model, set.texts).buffer));
+  }
+  const bytes = readFileSync(file);
+  const size = 4 * set.texts.length * width;
+  if (bytes.length !== size)
+    throw new Error(
+      `${file} has ${bytes.length} bytes, ${set.texts.length} texts of ${width} features need ${size}. Remove it.`,
+    );
+  return featuresOf(new Float32Array(new Uint8Array(bytes).buffer), width, set.texts);
+}
