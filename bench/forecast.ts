@@ -159,10 +159,19 @@ writeFileSync(
     lines: [
       {
         name: "forecast, 90 %",
+        dots: true,
         points: shown.map((c, i) => ({ x: i + 1, y: c.at, low: c.low, high: c.high })),
       },
-      { name: "measured", points: shown.map((c, i) => ({ x: i + 1.15, y: c.measured })) },
-      { name: "value at n/4", points: shown.map((c, i) => ({ x: i + 0.85, y: c.now })) },
+      {
+        name: "measured",
+        dots: true,
+        points: shown.map((c, i) => ({ x: i + 1.15, y: c.measured })),
+      },
+      {
+        name: "value at n/4",
+        dots: true,
+        points: shown.map((c, i) => ({ x: i + 0.85, y: c.now })),
+      },
     ],
   }),
 );

@@ -1,6 +1,8 @@
 /** A plot as SVG: points with intervals and lines between them, axes with names, a legend. */
 export interface Line {
   readonly name: string;
+  /** points alone, where nothing lies between them */
+  readonly dots?: boolean;
   readonly points: readonly {
     readonly x: number;
     readonly y: number;
@@ -52,7 +54,7 @@ export function plot(o: {
     const path = l.points.map((p, k) => `${k ? "L" : "M"}${X(p.x)} ${Y(p.y)}`).join("");
     const few = l.points.length <= 20;
     return [
-      `<path d="${path}" fill="none" stroke="${c}" stroke-width="1.6"/>`,
+      ...(l.dots ? [] : [`<path d="${path}" fill="none" stroke="${c}" stroke-width="1.6"/>`]),
       ...l.points.flatMap((p) => [
         ...(p.low === undefined || p.high === undefined
           ? []
