@@ -37,16 +37,18 @@ import { run } from "../frontier/jobs.ts";
 import { plot } from "../frontier/svg.ts";
 import { base as policyBase, continuation, tasks } from "../frontier/tasks.ts";
 
-/** The policy has the middle size; all share one tokenizer, since it is trained on the same text. */
+/** The policy begins as the large one; all share one tokenizer, since it is trained on the same text. */
 const proxySizes = {
   small: { layers: 1, width: 16, heads: 2 },
-  middle: { layers: policyBase.layers, width: policyBase.width, heads: policyBase.heads },
-  large: { layers: 3, width: 128, heads: 4 },
+  middle: { layers: 1, width: 32, heads: 4 },
+  large: { layers: policyBase.layers, width: policyBase.width, heads: policyBase.heads },
 } as const;
+/** Enough for words and short phrases, and a minute or two for all three. */
+const STEPS = 600;
 type Size = keyof typeof proxySizes;
 const labelCounts = [100, 400, 1600];
-const best = { n: 128, prompts: 64 };
-const iterations = [4, 12, 24, 40, 60];
+const best = { n: 128, prompts: 48 };
+const iterations = [4, 10, 20, 32];
 const heldOutPrompts = 96;
 const members = 3;
 const maxPrompt = 16;
@@ -72,7 +74,7 @@ const spread = (xs: readonly number[]) => Math.sqrt(mean(xs.map((x) => (x - mean
 async function pointsOf(seed: number, bases: Record<Size, string>, keep: string): Promise<Point[]> {
   const dir = path.join(keep, `seed-${seed}`);
   mkdirSync(dir, { recursive: true });
-  const base = bases.middle;
+  const base = bases.large;
   const tokenizer = await loadTokenizer(base);
   const book = splitTrainHeldout(corpus().moby);
   const passages = (text: string, n: number, s: number) =>
@@ -181,7 +183,7 @@ async function pointsOf(seed: number, bases: Record<Size, string>, keep: string)
             beta: 0,
             klTarget: 0,
             stopKl: 1e6,
-            saveEvery: 4,
+            saveEvery: 2,
             samplesEvery: 1000,
             ...config,
             iterations: n,
@@ -235,14 +237,14 @@ async function pointsOf(seed: number, bases: Record<Size, string>, keep: string)
       points.push(...(await ppo(`${size} ${labels}`, [reward])));
     }
   const several: string[] = [];
-  for (let m = 0; m < members; m++) several.push(await rewardOf("middle", 400, m));
+  for (let m = 0; m < members; m++) several.push(await rewardOf("large", 400, m));
   for (const combine of ["mean", "worst", "uncertainty"] as const) {
-    const arm = `middle 400, ${combine} of ${members}`;
+    const arm = `large 400, ${combine} of ${members}`;
     points.push(...(await bestOf(arm, several, combine)));
     points.push(...(await ppo(arm, several, { combine })));
   }
   for (const beta of [0.05, 0.2])
-    points.push(...(await ppo(`middle 400, beta ${beta}`, several.slice(0, 1), { beta })));
+    points.push(...(await ppo(`large 400, beta ${beta}`, several.slice(0, 1), { beta })));
   return points;
 }
 
@@ -286,7 +288,7 @@ export async function reinforcement(o: {
     bases[size] = path.join(folder, "checkpoint");
     if (existsSync(path.join(bases[size], "config.json"))) continue;
     console.error(`the ${size} base`);
-    const config = { ...policyBase, ...shape, evalEvery: policyBase.steps };
+    const config = { ...policyBase, ...shape, steps: STEPS, evalEvery: STEPS, saveEvery: STEPS };
     await run(pretrainJob, folder, { config, texts: "texts" }, { texts: baseSources(0.4) });
   }
   const points: Point[] = [];
@@ -378,7 +380,7 @@ ${all.join("\n")}
   draw(
     "overoptimisation-rl.svg",
     "PPO without a KL penalty against proxies",
-    ["small 100", "small 1600", "middle 400", "middle 1600", "large 100", "large 1600"].map(
+    ["small 100", "small 1600", "middle 100", "middle 1600", "large 100", "large 1600"].map(
       (a) => `ppo: ${a}`,
     ),
   );
@@ -386,12 +388,12 @@ ${all.join("\n")}
     "overoptimisation-kept.svg",
     "What holds PPO back: ensembles and KL penalties",
     [
-      "middle 400",
-      "middle 400, mean of 3",
-      "middle 400, worst of 3",
-      "middle 400, uncertainty of 3",
-      "middle 400, beta 0.05",
-      "middle 400, beta 0.2",
+      "large 400",
+      "large 400, mean of 3",
+      "large 400, worst of 3",
+      "large 400, uncertainty of 3",
+      "large 400, beta 0.05",
+      "large 400, beta 0.2",
     ].map((a) => `ppo: ${a}`),
   );
   console.log(rows.join("\n"));
