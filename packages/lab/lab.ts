@@ -32,6 +32,7 @@ import {
 } from "@tiller/store";
 import { rowsId } from "@tiller/store/canonical.ts";
 import { checkpointColumns, getCheckpoint } from "./checkpoints.ts";
+import { keepCurves } from "./curves.ts";
 
 const found = <T>(x: T | undefined, what: string, id: string): T => {
   if (x === undefined)
@@ -202,7 +203,7 @@ export async function startRun(
   const first = (kind: Artefact["kind"]) => r.inputs.find((a) => a.kind === kind)?.id ?? null;
   await db.transaction(async (tx) => {
     await tx.run(sql`insert into run (id, experiment, kind, config, code_revision, dataset, parent, metrics) values (${r.id}, ${r.experiment}, ${r.kind}, ${json(r.config)}, ${r.codeRevision}, ${first("dataset")}, ${first("checkpoint")}, ${json(r.metrics)})
-      on conflict (id) do update set state = 'running', error = null`);
+      on conflict (id) do update set state = 'running', error = null, curve_steps = null, curve_last = null`);
     for (const { kind, id } of r.inputs)
       await tx.run(
         sql`insert into run_input (run, kind, id) values (${r.id}, ${kind}, ${id}) on conflict do nothing`,
@@ -211,14 +212,16 @@ export async function startRun(
 }
 export const runProgress = (db: Db, id: string, done: number, total: number): Promise<number> =>
   db.run(sql`update run set done = ${done}, total = ${total} where id = ${id}`);
-export const endRun = (
+export async function endRun(
   db: Db,
   id: string,
   o: { state: "done" | "failed"; error?: string; output?: string },
-): Promise<number> =>
-  db.run(
+): Promise<void> {
+  await db.run(
     sql`update run set state = ${o.state}, error = ${o.error ?? null}, output = ${o.output ?? null}, ended_at = greatest(now(), started_at) where id = ${id}`,
   );
+  await keepCurves(db, id).catch(() => {}); // a run that is done does not fail by it: who looks first makes them
+}
 export const getRun = async (db: Db, id: string): Promise<Run> =>
   found(await db.maybe(sql`select ${runColumns} from run r where r.id = ${id}`, Run), "run", id);
 export const listRuns = (db: Db, experiment: string): Promise<Run[]> =>
@@ -270,13 +273,14 @@ export const getDataset = async (db: Db, id: string): Promise<Dataset> =>
     "dataset",
     id,
   );
-/** The newest first; those whose rows have a schema where it is named. */
+/** The newest first; those of a name, and whose rows have a schema, where these are named. */
 export const listDatasets = (
   db: Db,
-  o: { schema?: string | undefined; limit: number },
+  o: { schema?: string | undefined; name?: string | undefined; limit: number },
 ): Promise<Dataset[]> =>
   db.many(
-    sql`select ${datasetColumns} from dataset where ${o.schema ?? null}::text is null or schema = ${o.schema ?? null} order by created_at desc, id limit ${o.limit}`,
+    sql`select ${datasetColumns} from dataset where (${o.schema ?? null}::text is null or schema = ${o.schema ?? null})
+          and (${o.name ?? null}::text is null or name = ${o.name ?? null}) order by created_at desc, id limit ${o.limit}`,
     Dataset,
   );
 /** The rows of a dataset as they were saved, from the `offset`th on, `limit` at most. */

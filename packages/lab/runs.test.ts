@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Artefact, ExperimentId, RunId, type Sample } from "@tiller/schema";
+import { type Artefact, ExperimentId, rng, RunId, type Sample } from "@tiller/schema";
 import { openStore, type Store } from "@tiller/store";
 import { curvesOf, metricsCsv } from "./curves.ts";
-import { addMetrics, createExperiment, startRun } from "./lab.ts";
+import { addMetrics, createExperiment, endRun, startRun } from "./lab.ts";
 import { addDistributions, addSamples, getSample, listHistograms, listSamples } from "./samples.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-samples-"));
@@ -86,6 +86,74 @@ test("a short run's curve is every step; of a long one steps are put together an
   for await (const piece of metricsCsv(store.db, run)) csv += piece;
   expect(csv.split("\n").slice(0, 3)).toEqual(["step,flat,rare,spike", "0,2,0,", "1,2,,"]);
   expect(csv.split("\n")).toHaveLength(1002);
+});
+test("a thinned curve is the whole one's means, extremes and last steps, whatever the steps and holes", async () => {
+  const drawn = rng(7, "curves");
+  const names = ["every", "some", "end"];
+  const shapes = [1, 7, 60, 61, 997].map((length) => {
+    let step = 0;
+    const points = Array.from({ length }, (_, i) => {
+      step += 1 + Math.floor(drawn.next() * 3) * Math.floor(drawn.next() * 40); // some steps are not logged
+      const values = {
+        every: 1e-3 * i + drawn.next() * 1e6,
+        ...(drawn.next() < 0.2 && { some: -drawn.next() }),
+      };
+      return {
+        step,
+        values: { ...values, ...(i === length - 1 && { end: i }) } as Record<string, number>,
+      };
+    });
+    return { id: RunId.parse(`one.long-${length}`), points };
+  });
+  for (const { id, points } of shapes) {
+    const of = { id, experiment: ExperimentId.parse("one"), kind: "ppo", codeRevision: "r" };
+    await startRun(store.db, { ...of, config: {}, inputs: [], metrics: {} });
+    await addMetrics(store.db, id, points);
+  }
+  const runs = shapes.map((s) => s.id);
+  for (const [places, ended] of [
+    [60, false],
+    [13, false],
+    [60, true],
+    [13, true],
+  ] as const) {
+    if (ended) for (const id of runs) await endRun(store.db, id, { state: "done" });
+    const thin = await curvesOf(store.db, { runs, metrics: names, points: places });
+    expect(thin.map((t) => t.steps)).toEqual([1, 7, 60, 61, 997]);
+    for (const [at, { points }] of shapes.entries()) {
+      // of kept curves whole places are put together
+      const kept = Math.ceil(points.length / 400);
+      const each = ended
+        ? kept * Math.ceil(Math.ceil(points.length / kept) / places)
+        : Math.ceil(points.length / places);
+      const groups = Object.values(
+        Object.groupBy(
+          points.map((p, i) => ({ ...p, i })),
+          (p) => Math.floor(p.i / each),
+        ),
+      );
+      for (const name of names) {
+        const whole = groups.flatMap((g) => {
+          const of = g!.filter((p) => p.values[name] !== undefined);
+          return of.length
+            ? [{ step: of.at(-1)!.step, values: of.map((p) => p.values[name]!) }]
+            : [];
+        });
+        const curve = thin[at]!.curves.find((c) => c.metric === name);
+        expect(curve?.steps ?? []).toEqual(whole.map((w) => w.step));
+        for (const [i, { values }] of whole.entries()) {
+          const digits = (x: number) => Number(x.toPrecision(6));
+          const mean = values.reduce((a, b) => a + b) / values.length;
+          expect(Math.abs(curve!.values[i]! - mean)).toBeLessThanOrEqual(1e-5 * Math.abs(mean));
+          const band =
+            each === 1
+              ? [undefined, undefined]
+              : [Math.min(...values), Math.max(...values)].map(digits);
+          expect([curve!.low?.[i], curve!.high?.[i]]).toEqual(band);
+        }
+      }
+    }
+  }
 });
 const steps = (n: number, by: number, from = 0) =>
   Array.from({ length: n }, (_, i) => from + i * by);
