@@ -66,6 +66,10 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: "the pages about runs over 200 runs of 2,000 steps and 50 metrics (--runs --steps --metrics --json)",
     load: () => import("./runs.ts"),
   },
+  duplicates: {
+    what: "near-duplicates among a hundred thousand texts, beside an exact search (--texts --seed --json)",
+    load: () => import("./duplicates.ts"),
+  },
   quality: {
     what: "a hundred thousand answers aggregated and compared (--answers --json)",
     load: () => import("./quality.ts"),
