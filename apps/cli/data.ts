@@ -1,6 +1,7 @@
 /**
  * tiller data export: answers into a file, with the schema beside. Runs beside a server on the same home.
  * tiller data import: answers out of a file, by a format or a mapping; --dry-run says what would happen.
+ * tiller data card: what a file of rows or a dataset is made of (data-card.ts).
  */
 import { randomUUID } from "node:crypto";
 import { createWriteStream, existsSync, readFileSync } from "node:fs";
@@ -21,6 +22,7 @@ import {
 import { defaultHome, openStore, type Store } from "@tiller/store";
 import { command, verb } from "./command.ts";
 import { csvFlags, separatorOf } from "./csv.ts";
+import { cardVerb } from "./data-card.ts";
 import { flag, homeFlag } from "./flags.ts";
 
 const text = z.string().min(1).optional();
@@ -157,4 +159,5 @@ export const dataCommand = command("data", {
     flags: importFlags,
     run: importFrom,
   }),
+  card: cardVerb,
 });

@@ -29,7 +29,7 @@ import {
 } from "@tiller/store";
 import { expireLeases, listProjects, setQualification, settleDropped } from "@tiller/work";
 import { getExperiment, getReport, listExperiments } from "@tiller/lab";
-import { type Mailer, openMailer, parseAllowed, startWebhooks } from "@tiller/data";
+import { keepCards, type Mailer, openMailer, parseAllowed, startWebhooks } from "@tiller/data";
 import { buildWeb } from "@tiller/web/build.ts";
 import {
   betterContinuations,
@@ -88,6 +88,7 @@ async function start(o: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
   let triggers: Awaited<ReturnType<typeof startTriggers>> | undefined;
   let webhooks: AsyncDisposable | undefined;
   let mailer: Mailer | undefined;
+  let cards: Disposable | undefined;
   const close = async () => {
     stopping.abort();
     await Promise.race([simulating, sleep(5000, undefined, { ref: false })]); // their last requests end before the database does
@@ -95,6 +96,7 @@ async function start(o: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
     server?.close();
     if (server && "closeAllConnections" in server) server.closeAllConnections();
     await Promise.allSettled(pending);
+    cards?.[Symbol.dispose]();
     await webhooks?.[Symbol.asyncDispose]();
     await mailer?.[Symbol.asyncDispose]();
     await triggers?.close();
@@ -120,6 +122,7 @@ async function start(o: z.infer<z.ZodObject<typeof flags>>): Promise<number> {
     await writeWhole(path.join(home, "address"), address); // where `tiller experiment` finds this server
     const allowed = parseAllowed(process.env["TILLER_WEBHOOK_ALLOW"] ?? "");
     webhooks = await startWebhooks(store, { allowed, mailer });
+    cards = keepCards(store);
     const link = async (
       id: string,
       name: string,

@@ -14,6 +14,9 @@ export {
   redeliver,
   setWebhookEnabled,
 } from "./webhooks.ts";
+export { describeRows } from "./card.ts";
+export { cardOf, overlapsOf, savedRows, sharedBetween, textsOf } from "./dataset-cards.ts";
+export { datasetDesk, keepCards } from "./dataset-desk.ts";
 export { datasetFromFile } from "./dataset-file.ts";
 export {
   addFromFile,

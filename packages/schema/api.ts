@@ -34,13 +34,22 @@ import {
   SettleReferral,
 } from "./desk.ts";
 import { Checkpoint, Dataset, Experiment, Lineage, MetricPoint, Run } from "./lab.ts";
+import {
+  ChangesQuery,
+  DatasetCard,
+  DatasetChanges,
+  DatasetOverlap,
+  DatasetRun,
+  Examples,
+  ExamplesQuery,
+} from "./cards.ts";
 import { CurvesQuery, JudgedPair, JudgedPairsQuery, RunCurves } from "./curves.ts";
 import { NewDataset } from "./rows.ts";
 import { Histogram, Sample, SamplesOverTime } from "./samples.ts";
 import { Report } from "./report.ts";
 import { Promote, ServedModel } from "./served.ts";
 import { DeskFeedback, Notices, OpenThread, Thread, ThreadAct } from "./feedback.ts";
-import { LeaseId } from "./ids.ts";
+import { DatasetId, LeaseId } from "./ids.ts";
 import { SeenAnswer } from "./seen.ts";
 import { ModelList, ModelPage } from "./models.ts";
 import { get, Ok, type Operation, post, who } from "./operation.ts";
@@ -316,7 +325,11 @@ export const operations = {
     reply: Sample,
   }),
   listDatasets: get("/api/studio/datasets", who.staff, "the newest dataset versions", {
-    query: z.strictObject({ schema: z.string().optional(), limit: count(200, 1000) }),
+    query: z.strictObject({
+      schema: z.string().optional(),
+      name: z.string().optional().describe("the versions of one name"),
+      limit: count(200, 1000),
+    }),
     reply: z.array(Dataset),
   }),
   createDataset: post(
@@ -338,6 +351,36 @@ export const operations = {
       ]),
     },
   ),
+  datasetCard: get(
+    "/api/studio/datasets/:id/card",
+    who.staff,
+    "what it is made of; made now where it was not yet",
+    { reply: DatasetCard },
+  ),
+  datasetExamples: get(
+    "/api/studio/datasets/:id/examples",
+    who.staff,
+    "rows by agreement, strength, length, rater, source and what they repeat, with their judgments",
+    { query: ExamplesQuery, reply: Examples },
+  ),
+  datasetOverlaps: get(
+    "/api/studio/datasets/:id/overlaps",
+    who.staff,
+    "what it shares with the sets that evaluations read, and with another that is named",
+    {
+      query: z.strictObject({ other: DatasetId.optional() }),
+      reply: z.array(DatasetOverlap),
+    },
+  ),
+  datasetChanges: get(
+    "/api/studio/datasets/:id/changes",
+    who.staff,
+    "rows added, removed and changed since another version",
+    { query: ChangesQuery, reply: DatasetChanges },
+  ),
+  datasetRuns: get("/api/studio/datasets/:id/runs", who.staff, "the runs that read it", {
+    reply: z.array(DatasetRun),
+  }),
   listCheckpoints: get("/api/studio/checkpoints", who.staff, "all models, newest first", {
     reply: z.array(Checkpoint),
   }),

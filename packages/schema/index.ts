@@ -1,6 +1,7 @@
 /** Every shape that crosses a boundary. Knows nothing else. */
 export * from "./api.ts";
 export * from "./assign.ts";
+export * from "./cards.ts";
 export * from "./control.ts";
 export * from "./curves.ts";
 export * from "./desk.ts";

@@ -62,3 +62,10 @@ export const lastAnswers = (db: Db, limit: number): Promise<FieldAnswer[]> =>
         where not person.imported) a
       join task t on t.id = a.task and t.again_of is null join person p on p.id = a.person`,
   );
+
+/** Those of these answers that are there; one that was taken back is not. */
+export const namedAnswers = (db: Db, answers: readonly string[]): Promise<FieldAnswer[]> =>
+  fieldAnswers(
+    db,
+    sql`(select * from answer where id = any(${[...answers]}) and undone_at is null) a join task t on t.id = a.task join person p on p.id = a.person`,
+  );

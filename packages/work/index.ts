@@ -2,7 +2,7 @@
 export * from "./batches.ts";
 export * from "./control.ts";
 export { boundTime } from "./claim.ts";
-export { ratedAnswers } from "./closed.ts";
+export { namedAnswers, ratedAnswers } from "./closed.ts";
 export * from "./desk.ts";
 export { forecastQueues, previewMove } from "./forecast.ts";
 export * from "./feedback.ts";

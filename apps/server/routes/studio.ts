@@ -1,13 +1,14 @@
 /** The researchers' API: experiments, raters, runs, datasets, checkpoints, the report, live events. */
 import { stream, streamSSE } from "hono/streaming";
 import { raterRows } from "@tiller/crowd";
-import { datasetFromFile } from "@tiller/data";
+import { datasetDesk, datasetFromFile } from "@tiller/data";
 import { z } from "zod";
 import { AnswerId, ExperimentId, type LiveEvent } from "@tiller/schema";
 import {
   artefactPath,
   curvesOf,
   datasetRows,
+  datasetRuns,
   findServed,
   getDataset,
   getMetrics,
@@ -41,6 +42,8 @@ const Judged = z.looseObject({ judgments: z.array(AnswerId) });
 
 export const studioRoutes = (d: Deps, figures: QualityDesk) => {
   const { db, home } = d.store;
+  const datasets = datasetDesk(d.store);
+  const known = (id: string) => getDataset(db, id); // a wrong id is a 404
   return {
     listExperiments: () => listExperiments(db),
     getExperiment: (_, { id }) => shownExperiment(db, id),
@@ -101,6 +104,15 @@ export const studioRoutes = (d: Deps, figures: QualityDesk) => {
           : row,
       );
     },
+    datasetCard: async (_, { id }) => datasets.card((await known(id)).id),
+    datasetExamples: async (_, { id, ...query }) => datasets.examples((await known(id)).id, query),
+    datasetOverlaps: async (_, { id, other }) =>
+      datasets.overlaps((await known(id)).id, other === undefined ? [] : [other]),
+    datasetChanges: async (_, { id, ...query }) => {
+      await known(query.since);
+      return datasets.changes((await known(id)).id, query);
+    },
+    datasetRuns: async (_, { id }) => datasetRuns(db, (await known(id)).id),
     listCheckpoints: () => listCheckpoints(db),
     listServed: () => listServed(db),
     promoteModel: async (c, { body }) => {
