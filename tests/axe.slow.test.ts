@@ -72,6 +72,7 @@ const pages: Readonly<Record<string, readonly Role[] | false>> = {
   "/studio/import": ["researcher"],
   "/studio/checkpoints": ["researcher"],
   "/studio/checkpoints/$id": ["researcher"],
+  "/studio/datasets": ["researcher"],
   "/studio/datasets/$id": ["researcher"],
   "/studio/tasks": ["researcher"],
   "/playground": ["researcher"],

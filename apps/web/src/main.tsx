@@ -50,6 +50,8 @@ import { RosterPage } from "./people/roster.tsx";
 import { SignInPage, SignInPlace } from "./people/sign-in.tsx";
 import { WorkPage } from "./people/work.tsx";
 import { DatasetPage } from "./data/dataset.tsx";
+import { DatasetPlace } from "./data/dataset-place.ts";
+import { DatasetsPage } from "./data/datasets.tsx";
 import { ExperimentPage } from "./experiments/experiment.tsx";
 import { LineagePage } from "./models/lineage.tsx";
 import { ModelsPage } from "./models/models.tsx";
@@ -166,7 +168,13 @@ const routeTree = root.addChildren([
   page("/studio/checkpoints", ModelsPage),
   page("/studio/checkpoints/$id", LineagePage),
   page("/studio/tasks", PreviewsPage),
-  page("/studio/datasets/$id", DatasetPage),
+  page("/studio/datasets", DatasetsPage),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/studio/datasets/$id",
+    component: DatasetPage,
+    validateSearch: DatasetPlace,
+  }),
 ]);
 const router = createRouter({ routeTree, basepath: base || "/" });
 declare module "@tanstack/react-router" {

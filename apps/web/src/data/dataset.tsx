@@ -1,114 +1,75 @@
-/** A dataset version: its rows with the judgments behind them, drawn by their schema where one is known. */
+/** A dataset version: its rows with the judgments behind them, what it is made of, and what changed since another version. */
 import { useQuery } from "@tanstack/react-query";
-import { useParams } from "@tanstack/react-router";
-import { Fragment, type ReactNode, useState } from "react";
-import { z } from "zod";
-import { Judgment, LabelledPair, labelledPairs, promptRows } from "@tiller/schema";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import type { Dataset } from "@tiller/schema";
 import { asking } from "../api.ts";
-import { Missing, percent, together } from "../design/components.tsx";
-import { Value } from "../trace/value.tsx";
+import { Missing, when } from "../design/components.tsx";
+import { Changes } from "./dataset-changes.tsx";
+import { CardView } from "./dataset-card.tsx";
+import { ExamplesView } from "./dataset-examples.tsx";
+import { DatasetPlace, type Go } from "./dataset-place.ts";
+import "./data.css";
 
-const Pair = LabelledPair.extend({ judgments: z.array(Judgment) });
-/** How a row of a schema is drawn; others as values. */
-const drawn: ReadonlyMap<string, (row: unknown) => ReactNode> = new Map([
-  [
-    promptRows.name,
-    (row) => {
-      const alone = z.strictObject({ prompt: z.string() }).safeParse(row).data;
-      return alone ? (
-        <article className="card read">{alone.prompt}</article>
-      ) : (
-        <RowCard row={row} />
-      );
-    },
-  ],
-  [
-    labelledPairs.name,
-    (row) => {
-      const pair = Pair.safeParse(row).data; // undefined where an answer behind it was taken back
-      return pair ? <PairCard pair={pair} /> : <RowCard row={row} />;
-    },
-  ],
-]);
-const PAGE = 20;
+const views = { examples: "Examples", card: "Card", changes: "Changes" } as const;
 
 export function DatasetPage() {
   const { id } = useParams({ from: "/studio/datasets/$id" });
-  const [offset, setOffset] = useState(0);
+  const place = DatasetPlace.parse(useSearch({ strict: false }));
+  const navigate = useNavigate({ from: "/studio/datasets/$id" });
+  const go: Go = (change) =>
+    void navigate({ search: (old) => ({ ...old, page: undefined, ...change }), replace: true });
   const head = useQuery(asking("getDataset", { id }));
-  const rows = useQuery({
-    ...asking("datasetRows", { id, offset, limit: PAGE }),
-    placeholderData: (old) => old,
-  });
-  if (!head.data || !rows.data)
+  if (!head.data)
     return (
       <main>
-        <Missing query={together(head, rows)} />
+        <Missing query={head} />
       </main>
     );
-  const total = head.data.rows;
-  const draw = drawn.get(head.data.schema) ?? ((row: unknown) => <RowCard row={row} />);
+  const view = place.view ?? "examples";
   return (
-    <main>
-      <div className="row spread">
-        <div>
-          <h1>Dataset {head.data!.name}</h1>
-          <p className="quiet">
-            {total} rows{head.data.judgments > 0 && ` from ${head.data.judgments} judgments`},
-            schema <code>{head.data.schema}</code>, version <code>{id.slice(0, 12)}</code>
-          </p>
-        </div>
-        <div className="row">
-          <button
+    <main className="dataset">
+      <Head dataset={head.data} />
+      <nav className="row" aria-label="Views of the dataset">
+        {Object.entries(views).map(([key, name]) => (
+          <Link
+            key={key}
             className="button"
-            disabled={offset === 0}
-            onClick={() => setOffset(Math.max(0, offset - PAGE))}
+            to="/studio/datasets/$id"
+            params={{ id }}
+            search={{ view: key as keyof typeof views }}
+            aria-current={key === view ? "page" : undefined}
           >
-            Earlier
-          </button>
-          <span className="num small">
-            {offset + 1} to {Math.min(total, offset + PAGE)}
-          </span>
-          <button
-            className="button"
-            disabled={offset + PAGE >= total}
-            onClick={() => setOffset(offset + PAGE)}
-          >
-            Later
-          </button>
-        </div>
-      </div>
-      {rows.data.map((row, i) => (
-        <Fragment key={offset + i}>{draw(row)}</Fragment>
-      ))}
+            {name}
+          </Link>
+        ))}
+      </nav>
+      {view === "examples" && <ExamplesView id={id} place={place} go={go} />}
+      {view === "card" && <CardView dataset={head.data} place={place} go={go} />}
+      {view === "changes" && <Changes dataset={head.data} place={place} go={go} />}
     </main>
   );
 }
 
-const RowCard = ({ row }: { row: unknown }) => (
-  <article className="card">
-    <Value value={row} />
-  </article>
-);
-
-function PairCard({ pair: r }: { pair: z.infer<typeof Pair> }) {
+function Head({ dataset: d }: { dataset: Dataset }) {
   return (
-    <article className="card stack" style={{ gap: 10 }}>
-      <p className="quiet">{r.passage}</p>
-      <div className="pair">
-        {(["a", "b"] as const).map((side) => (
-          <p key={side}>
-            <b className="num">{percent(side === "b" ? r.pB : 1 - r.pB)}</b> {r[side].trim()}
-          </p>
-        ))}
-      </div>
-      <p className="row small quiet">
-        {r.judgments.map((j) => (
-          <span key={j.answer}>
-            {j.by}: <b>{j.choice}</b> in {j.activeSeconds.toFixed(0)} s
-          </span>
-        ))}
+    <div>
+      <Link to="/studio/datasets" className="small">
+        All datasets
+      </Link>
+      <h1>Dataset {d.name}</h1>
+      <p className="quiet">
+        {d.rows} rows{d.judgments > 0 && ` from ${d.judgments} judgments`}, schema{" "}
+        <code>{d.schema}</code>, version <code title={d.id}>{d.id.slice(0, 12)}</code> of{" "}
+        {when(d.createdAt)}
+        {d.experiment && (
+          <>
+            , by{" "}
+            <Link to="/studio/experiments/$id" params={{ id: d.experiment }}>
+              {d.experiment}
+            </Link>
+          </>
+        )}
       </p>
-    </article>
+    </div>
   );
 }

@@ -24,8 +24,9 @@ const experiments = {
     {
       name: "All experiments",
       to: "/studio/experiments",
-      also: ["/studio/start", "/studio/compare", "/studio/datasets"],
+      also: ["/studio/start", "/studio/compare"],
     },
+    { name: "Datasets", to: "/studio/datasets" },
     { name: "Models", to: "/studio/checkpoints" },
     { name: "Playground", to: "/playground" },
     { name: "Triggers", to: "/studio/triggers" },
