@@ -6,6 +6,10 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: "a million answers as JSONL, CSV and Parquet (--rows --home --json)",
     load: () => import("./data.ts"),
   },
+  "debate-digits": {
+    what: "Irving et al. 2018 in miniature: judge alone, debate, consultancy (--seeds --pixels --pictures --steps --plot --json)",
+    load: () => import("./debate-digits.ts"),
+  },
   desk: {
     what: "the rater's desk in a browser: submit to next task visible (--tasks --json)",
     load: () => import("./desk.ts"),

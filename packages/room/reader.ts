@@ -31,6 +31,10 @@ interface Citation {
 const sideOf = (view: View, seat: string) => view.sides.find((s) => s.seat === seat)?.answer;
 const hue = (side: number | undefined) => (side === undefined ? "none" : `side-${side % 4}`);
 const idOf = (round: SeenRound, at: number) => `m${round.n}-${at}`;
+/** An item's name as a link to it. */
+const itemLink = (id: string) => `<a class="ref" href="#i-${escaped(id)}">${escaped(id)}</a>`;
+const sideNames = { honest: "the honest side", dishonest: "the dishonest side" } as const;
+const nameOf = (by: string) => (by === "honest" || by === "dishonest" ? sideNames[by] : by);
 
 /** Every quote in the order of the room. */
 function citations(view: View): Citation[] {
@@ -52,28 +56,29 @@ const partsHtml = (parts: readonly SeenPart[]) =>
       if ("text" in part) return escaped(part.text);
       if ("unverified" in part)
         return `<q class="unverified" title="in no text">${escaped(part.unverified)}</q>`;
+      if (part.characters.trim() === "") return escaped(part.characters); // a link needs a name
       const { text, from } = part.quote;
       return `<a class="quote" href="#t-${escaped(text)}-${from}">${escaped(part.characters)}</a>`;
     })
     .join("");
 
-const choiceText = (view: View, choice: Choice) =>
+const choiceHtml = (view: View, choice: Choice) =>
   "answer" in choice
-    ? `argues for ${letter(choice.answer)}: ${view.answers[choice.answer] ?? ""}`
+    ? escaped(`argues for ${letter(choice.answer)}: ${view.answers[choice.answer] ?? ""}`)
     : "meta" in choice
-      ? choice.meta
-      : `goes on about ${choice.item}`;
+      ? escaped(choice.meta)
+      : `goes on about ${itemLink(choice.item)}`;
 
 function moveHtml(view: View, round: SeenRound, move: SeenMove, i: number): string {
   const side = sideOf(view, move.by);
-  const who = side === undefined ? move.by : `${move.by}, for ${letter(side)}`;
+  const who = side === undefined ? nameOf(move.by) : `${move.by}, for ${letter(side)}`;
   const honest = view.truth === undefined || side === undefined ? "" : side === view.truth;
   const role = honest === "" ? "" : `<span class="role">${honest ? "honest" : "dishonest"}</span>`;
   const said: string[] = (move.items ?? []).map((item) => {
     const numbered = move.items!.length > 1 || item.about !== undefined;
-    const about = item.about === undefined ? "" : ` about ${escaped(item.about)}`;
+    const about = item.about === undefined ? "" : ` about ${itemLink(item.about)}`;
     const head = numbered ? `<span class="item">${escaped(item.id)}${about}</span> ` : "";
-    return `<div class="said">${head}${partsHtml(item.parts)}</div>`;
+    return `<div class="said" id="i-${escaped(item.id)}" tabindex="-1">${head}${partsHtml(item.parts)}</div>`;
   });
   if (move.credence) said.push(credenceHtml(view, move.credence, move.end === true));
   if (move.parts && move.parts.length > 0)
@@ -81,10 +86,10 @@ function moveHtml(view: View, round: SeenRound, move: SeenMove, i: number): stri
   if (move.marks)
     said.push(
       `<ul class="said marks">${Object.entries(move.marks)
-        .map(([item, mark]) => `<li>${escaped(item)}: <b>${escaped(mark)}</b></li>`)
+        .map(([item, mark]) => `<li>${itemLink(item)}: <b>${escaped(mark)}</b></li>`)
         .join("")}</ul>`,
     );
-  if (move.choice) said.push(`<div class="said">${escaped(choiceText(view, move.choice))}</div>`);
+  if (move.choice) said.push(`<div class="said">${choiceHtml(view, move.choice)}</div>`);
   if (move.do === "vote")
     said.push(`<div class="said">${move.end ? "votes to end" : "votes to go on"}</div>`);
   if (move.do === "lapse") said.push(`<div class="said">said nothing in time</div>`);
@@ -187,7 +192,7 @@ export function reader(name: string, view: View, score?: Score): string {
     return `<li class="${hue(i)}"><b>${letter(i)}</b> <span>${escaped(answer)}${by}${right}</span></li>`;
   });
   const verdict = score
-    ? `${percent(score.credence[score.truth]!)} on the right answer after ${score.rounds} ${score.rounds === 1 ? "round" : "rounds"}. ${Object.entries(
+    ? `${percent(score.credence[score.truth]!)} on the right answer after ${score.rounds} ${score.rounds === 1 ? "round" : "rounds"}. Scores: ${Object.entries(
         score.seats,
       )
         .map(([seat, s]) => `${seat} ${s.toFixed(2)}`)
@@ -205,7 +210,7 @@ export function reader(name: string, view: View, score?: Score): string {
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
 <title>${escaped(name)}</title><style>${css}</style></head>
 <body><a class="skip" href="#room">To the room</a>
-<header><p class="soft">${escaped(name)} · ${escaped(view.rules)} · as ${escaped(view.seat)} may see it</p>
+<header><p class="soft">${escaped(name)} · ${escaped(view.rules)} · seen from seat ${escaped(view.seat)}</p>
 <h1>${escaped(view.question)}</h1><ol class="answers">${answers.join("")}</ol>
 <p>${view.over ? endings[view.over.by] : "Not over"}. ${escaped(verdict)}</p>${curve(view)}</header>
 <div class="columns"><main id="room" tabindex="-1">${rounds.join("")}</main>
@@ -243,7 +248,7 @@ section{margin-left:calc(var(--depth)*1.25rem)}
 .role{font-weight:400;color:var(--soft);margin-left:.375rem}
 .said{white-space:pre-wrap;overflow-wrap:anywhere}
 .said+.said{margin-top:.75rem}.marks{margin:0;padding-left:1.25rem;white-space:normal}
-.item{color:var(--soft);font-size:.8125rem}
+.ref{color:inherit}.said:target{background:var(--wash)}.item{color:var(--soft);font-size:.8125rem}
 .quote,mark{background:var(--wash);color:inherit;border-radius:.1875rem;padding:.0625rem .1875rem;text-decoration:none;box-decoration-break:clone;-webkit-box-decoration-break:clone}
 .quote{font-family:"Source Serif 4",Georgia,serif;border-bottom:2px solid var(--of)}
 .none .quote{background:color-mix(in srgb,var(--soft) 15%,transparent)}
@@ -263,7 +268,7 @@ a:focus-visible,aside:focus-visible{outline:3px solid var(--a);outline-offset:2p
 footer{border-top:1px solid var(--line);margin-top:2rem}
 kbd{font:inherit;border:1px solid var(--line);border-radius:.25rem;padding:0 .375rem}
 @media(min-width:64rem){.columns{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}aside{position:sticky;top:0;max-height:100vh;overflow:auto;border:0;border-left:1px solid var(--line);padding:0 0 2rem 2rem}}
-@media(max-width:40rem){header,.columns,footer{padding:1rem}h1{font-size:1.375rem}.move{padding:.875rem 1rem}}
+@media(max-width:40rem){svg text,.grid text{font-size:22px}circle{r:7}header,.columns,footer{padding:1rem}h1{font-size:1.375rem}.move{padding:.875rem 1rem}}
 @media(prefers-reduced-motion:no-preference){html{scroll-behavior:smooth}}
 @media print{aside{position:static;max-height:none}.skip,footer{display:none}}
 `;
