@@ -190,6 +190,7 @@ export async function gradedReward(
         ...pooledTexts(
           of.map((r) => [r.a, r.b]),
           maxTokens,
+          c.pooling,
         ),
         grades: {
           shape: [of.length, of[0]!.grades.length],

@@ -7,7 +7,7 @@ export * from "./formulas.ts";
 export { GrpoConfig, grpoJob } from "./grpo.ts";
 export { IpoConfig, ipoJob } from "./ipo.ts";
 export { KtoConfig, ktoJob } from "./kto.ts";
-export { loadModel, type Model } from "./model.ts";
+export { loadModel, loadReward, type Model } from "./model.ts";
 export { OrpoConfig, orpoJob } from "./orpo.ts";
 export { Continuation } from "./rollout.ts";
 export * from "./overoptimisation.ts";
@@ -35,6 +35,8 @@ export { BestOfNDistillationConfig, bestOfNDistillationJob } from "./best-of-n-d
 export { ExpertIterationConfig, expertIterationJob } from "./expert-iteration.ts";
 export { GradedRewardConfig, gradedRewardJob } from "./graded-reward.ts";
 export { RankingRewardConfig, rankingRewardJob } from "./ranking-reward.ts";
+export { saveRewardHead } from "./reward-head.ts";
+export { type PromptedText, rewardTexts, summedFeatures, textFeatures } from "./score-texts.ts";
 export { StepRewardConfig, stepRewardJob } from "./step-reward.ts";
 export { WeakToStrongConfig, weakToStrongJob } from "./weak-to-strong.ts";
 export { type Method, methods, tiers } from "./methods.ts";

@@ -26,8 +26,8 @@ export interface Model {
   readonly state: State;
   readonly tokenizer: Tokenizer;
   readonly tokenizerJson: unknown;
-  /** of a reward model: over which of the continuation's tokens scores are averaged */
-  readonly pooling: "mean" | "last";
+  /** of a reward model: how the scores of the continuation's tokens become one */
+  readonly pooling: "mean" | "sum" | "last";
   /** id that fills rows up in transformers; a text's last token is the last that is not it */
   readonly pad: number | undefined;
   /** how to chat with it; kept by what is trained from it */

@@ -5,12 +5,14 @@ import { type LabelledPair, type PreferenceRow, TillerError } from "@tiller/sche
 import type { Continued } from "./score.ts";
 
 export const Long = z
-  .enum(["cut", "leave out", "refuse"])
+  .enum(["cut", "cut both", "leave out", "refuse"])
   .default("cut")
   .describe(
-    "pairs longer than maxTokens: their passage loses its beginning, both sides alike, or they are left out, or nothing is trained",
+    "pairs longer than maxTokens: their passage loses its beginning, both sides alike (cut both: a text that leaves it no room loses its end), or they are left out, or nothing is trained",
   );
 export type Long = z.infer<typeof Long>;
+/** Of maxTokens, what a text may fill where both are cut. */
+const TEXT_SHARE = 3 / 4;
 type Pair = Pick<LabelledPair, "passage" | "a" | "b" | "pB" | "weight">;
 /** Both kinds of rows as pairs: the chosen response of {prompt, chosen, rejected} is b. */
 export const asPair = (row: PreferenceRow): Pair => {
@@ -45,30 +47,32 @@ export function encodePairs(
   const counts = { shortened: 0, leftOut: 0, same: 0, empty: 0 };
   const rows: Compared[] = [];
   const kept: number[] = []; // which of the pairs they are
+  const most = o.long === "cut both" ? Math.ceil(o.maxTokens * TEXT_SHARE) : Infinity;
   for (const [i, p] of pairs.entries()) {
-    const [a, b] = [p.a, p.b].map((text) => encodeAfter(tokenizer, p.passage, text)) as [
-      number[],
-      number[],
-    ];
+    const whole = [p.a, p.b].map((text) => encodeAfter(tokenizer, p.passage, text));
+    const [a, b] = whole.map((ids) => ids.slice(0, most)) as [number[], number[]];
+    const ends = whole.some((ids) => ids.length > most);
     if (!a.length || !b.length) counts.empty++;
     else if (a.length === b.length && a.every((id, t) => id === b[t])) counts.same++;
     else {
       const longest = Math.max(a.length, b.length);
       // room for the passage; less than its begin-of-text token and one of its own is none
-      const most = o.maxTokens - longest;
-      const whole = encodePrompt(tokenizer, p.passage);
-      const fits = whole.ids.length <= most;
+      const room = o.maxTokens - longest;
+      const passage = encodePrompt(tokenizer, p.passage);
+      const fits = passage.ids.length <= room;
       if (!fits && o.long === "refuse")
         throw new TillerError(
           "too_long",
-          `pair ${i} has a passage of ${whole.ids.length} tokens and a continuation of ${longest}: more than maxTokens, ${o.maxTokens}. Raise it, or let long be "cut" or "leave out".`,
+          `pair ${i} has a passage of ${passage.ids.length} tokens and a continuation of ${longest}: more than maxTokens, ${o.maxTokens}. Raise it, or let long be "cut" or "leave out".`,
         );
-      if (!fits && (o.long === "leave out" || most < tokenizer.start.length + 1)) {
+      if (!fits && (o.long === "leave out" || room < tokenizer.start.length + 1)) {
         counts.leftOut++;
         continue;
       }
-      const { ids: query, cut } = fits ? whole : encodePrompt(tokenizer, p.passage, { most });
-      if (cut) counts.shortened++;
+      const { ids: query, cut } = fits
+        ? passage
+        : encodePrompt(tokenizer, p.passage, { most: room });
+      if (cut || ends) counts.shortened++;
       kept.push(i);
       rows.push({
         a: { query, response: a },

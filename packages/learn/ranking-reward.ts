@@ -189,6 +189,7 @@ export async function rankingReward(
         ...pooledTexts(
           of.map((r) => r.texts),
           maxTokens,
+          c.pooling,
         ),
         ...choiceFields(of, K, c.use),
       }),

@@ -37,6 +37,10 @@ export const rewardTraining = {
     .positive()
     .default(4)
     .describe("the token embedding learns this much faster than the rest"),
+  pooling: z
+    .enum(["mean", "sum"])
+    .default("mean")
+    .describe("of a text's tokens; a sum also rewards length, which optimising it then finds"),
   validation: z
     .number()
     .min(0)
@@ -57,7 +61,8 @@ export const rewardMetrics = (unit: string): MetricDefs => ({
   validationAccuracy: metric("held out", "Accuracy on the raters' labels", { better: "up" }),
   gradNorm: metric("norm", "Gradient norm"),
   lr: metric("rate", "Learning rate"),
-  shortened: metric("passage cut at its beginning", "Rows that had to change", { unit: "rows" }),
+  scale: metric("log-odds a unit of reward", "Scale"),
+  shortened: metric("passage or text cut", "Rows that had to change", { unit: "rows" }),
   leftOut: metric("too long", "Rows that had to change", { unit: "rows" }),
   same: metric("the same text twice", "Rows that had to change", { unit: "rows" }),
   empty: metric("an empty text", "Rows that had to change", { unit: "rows" }),
@@ -96,7 +101,7 @@ export async function learnReward<Row>(
     readonly counts: Record<string, number>;
   },
   o: {
-    readonly config: RewardTraining;
+    readonly config: Omit<RewardTraining, "pooling"> & Partial<Pick<RewardTraining, "pooling">>;
     readonly seed: number;
     readonly maxTokens: number;
   },
@@ -106,7 +111,7 @@ export async function learnReward<Row>(
   const { config: c, seed, maxTokens: T } = o;
   const { training, validation, counts } = data;
   const { batch: B, steps, at } = inEpochs(training, { ...c, seed });
-  const pooling = method.pooling ?? "mean";
+  const pooling = method.pooling ?? c.pooling ?? "mean";
   using trainer = new Trainer(
     { ...base, specs: paramSpecs(base.shape), pooling }, // a head that it had is drawn anew
     {
@@ -187,12 +192,13 @@ export async function learnReward<Row>(
   const some = rng(seed, "normalise")
     .shuffle([...training, ...validation])
     .slice(0, 128);
-  normalise(
+  const scale = normalise(
     model,
     scorer,
     some.flatMap((row) => method.texts(row)),
   );
   const metrics = {
+    scale,
     ...(validation.length ? validate() : {}),
     ...method.learned?.(trainer.model.state),
     [method.rows]: training.length,
@@ -215,8 +221,12 @@ export function pooledTexts(
   };
 }
 
-/** Scales the head so that scores of `rows` have mean 0 and variance 1. */
-function normalise(model: Pick<Model, "state">, scorer: Scorer, rows: readonly Continued[]): void {
+/** Scales the head so that scores of `rows` have mean 0 and variance 1; what a unit of them was before, in log-odds. */
+function normalise(
+  model: Pick<Model, "state">,
+  scorer: Scorer,
+  rows: readonly Continued[],
+): number {
   const s = scorer.score(rows);
   const m = s.reduce((a, b) => a + b, 0) / s.length;
   const std = Math.sqrt(s.reduce((a, b) => a + (b - m) ** 2, 0) / s.length);
@@ -228,4 +238,5 @@ function normalise(model: Pick<Model, "state">, scorer: Scorer, rows: readonly C
   const [weight, bias] = [model.state.get("score.weight").data, model.state.get("score.bias").data];
   for (let i = 0; i < weight.length; i++) weight[i] /= std;
   bias[0] = (bias[0] - m) / std;
+  return std;
 }

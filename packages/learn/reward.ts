@@ -23,7 +23,7 @@ import {
 } from "@tiller/schema";
 import type { Batch } from "./batch.ts";
 import { comparisonLoss } from "./losses.ts";
-import { checkPositions, loadModel } from "./model.ts";
+import { checkPositions, loadModel, type Model } from "./model.ts";
 import { asPair, type Compared, encodePairs, said } from "./pairs.ts";
 import { learnReward, pooledTexts, rewardMetrics, rewardTraining } from "./reward-run.ts";
 
@@ -82,7 +82,7 @@ export async function trainReward(
       name: "reward",
       rows: "pairs",
       loss: comparisonLoss,
-      batch: (rows) => compared(rows, maxTokens),
+      batch: (rows) => compared(rows, maxTokens, c.pooling),
       texts: (r) => [r.a, r.b],
       right: ([a, b], { pB }) => (Math.abs(pB - 0.5) < 0.2 ? undefined : b! > a! === pB > 0.5),
     },
@@ -91,12 +91,13 @@ export async function trainReward(
 }
 
 /** Pairs as the loss reads them, scores pooled over each continuation. */
-function compared(rows: readonly Compared[], T: number): Batch {
+function compared(rows: readonly Compared[], T: number, pooling: Model["pooling"]): Batch {
   const shape = [rows.length];
   return {
     ...pooledTexts(
       rows.map((r) => [r.a, r.b]),
       T,
+      pooling,
     ),
     p: { shape, data: rows.map((r) => r.pB) },
     weight: { shape, data: rows.map((r) => r.weight) },

@@ -4,6 +4,9 @@ import { TillerError } from "@tiller/schema";
 import { gather, Graph, mul, Program, reshape, sum, type Tensor } from "@tiller/tensor";
 import { type Model, pad } from "./model.ts";
 
+/** Summed scores are of this many tokens, so that a text of some length is worth about as much as by the mean. */
+export const SUMMED = 64;
+
 /** A passage with one continuation. */
 export interface Continued {
   readonly query: readonly number[];
@@ -11,8 +14,9 @@ export interface Continued {
 }
 
 /**
- * Reward inputs of B rows: ids (B, T), and weights (B, T): those of the response's tokens average over them, or the last
- * token counts alone, which for transformers is the last that is not its padding.
+ * Reward inputs of B rows: ids (B, T), and weights (B, T): those of the response's tokens average over them, or add them up,
+ * so that a longer text can be worth more for its length alone, or the last token counts alone, which for transformers is
+ * the last that is not its padding.
  */
 export function rewardInputs(
   rows: readonly Continued[],
@@ -27,8 +31,10 @@ export function rewardInputs(
     );
   const weights = rows.flatMap(({ query, response }) => {
     const [from, to] = [query.length, query.length + response.length];
-    if (o.pooling !== "last")
-      return Array.from({ length: T }, (_, t) => (t >= from && t < to ? 1 / (to - from) : 0));
+    if (o.pooling !== "last") {
+      const each = 1 / (o.pooling === "sum" ? SUMMED : to - from);
+      return Array.from({ length: T }, (_, t) => (t >= from && t < to ? each : 0));
+    }
     const last = Math.max(
       0,
       [...query, ...response].findLastIndex((id) => id !== o.pad),

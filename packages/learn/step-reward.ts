@@ -35,7 +35,8 @@ import { checkPositions, loadModel } from "./model.ts";
 import { learnReward, rewardMetrics, rewardTraining } from "./reward-run.ts";
 import type { Forward, Loss } from "./step.ts";
 
-export const StepRewardConfig = z.strictObject(rewardTraining);
+const { pooling: _, ...training } = rewardTraining; // each step is read at its end
+export const StepRewardConfig = z.strictObject(training);
 const Input = z.strictObject({
   config: StepRewardConfig,
   base: CheckpointRef,

@@ -80,6 +80,7 @@ export async function weakToStrong(
     ...pooledTexts(
       of.map((r) => [r.a, r.b]),
       maxTokens,
+      c.pooling,
     ),
     p: { shape: [of.length], data: p },
     weight: { shape: [of.length], data: of.map((r) => r.weight) },

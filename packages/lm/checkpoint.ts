@@ -32,8 +32,10 @@ const CheckpointFields = z.looseObject({
   reward: z
     .strictObject({
       pooling: z
-        .enum(["mean", "last"])
-        .describe("the score of a text: of its continuation's tokens on average, or of the last"),
+        .enum(["mean", "sum", "last"])
+        .describe(
+          "the score of a text: of its continuation's tokens on average, or added up, or of the last",
+        ),
       bias: z.number().describe("added to every score; transformers' heads have none"),
     })
     .optional(),
@@ -60,7 +62,7 @@ export interface NewCheckpointParts {
     readonly metrics?: Readonly<Record<string, number>>;
     readonly config?: Readonly<Record<string, unknown>>;
     /** of a reward model; default: mean */
-    readonly pooling?: "mean" | "last";
+    readonly pooling?: "mean" | "sum" | "last";
   };
 }
 
