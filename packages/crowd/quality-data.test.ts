@@ -101,6 +101,25 @@ describe.skipIf(!existsSync(data))("public data (skipped where it is absent)", (
     expect(median(sets.values())).toBe(180);
   });
 
+  test("MT-Bench: people agree on .655 of votes with ties a class of their own, on .827 of decided ones", () => {
+    const Vote = z.object({
+      item: z.string(),
+      modelA: z.string(),
+      modelB: z.string(),
+      winner: z.string(),
+      by: z.string(),
+    });
+    const votes = lines(
+      gunzipSync(readFileSync(new URL("preferences/mtbench-votes.jsonl.gz", data))),
+    ).map((l) => {
+      const v = Vote.parse(JSON.parse(l));
+      return { task: `${v.item} ${v.modelA} ${v.modelB}`, worker: v.by, label: v.winner };
+    });
+    const raw = (of: typeof votes) => agreementWithin(of, { resamples: 100 }).raw.at.toFixed(3);
+    expect(raw(votes)).toBe("0.655");
+    expect(raw(votes.filter((v) => v.label !== "tie"))).toBe("0.827");
+  });
+
   test("UKPConvArg1: noisy Bradley-Terry beats plain Bradley-Terry and majority in held-out log-loss; the intervals exclude 0", () => {
     const rows = judgments().map((r): Compared => {
       const choice = ({ a1: "a", a2: "b", equal: "tie" } as const)[r.choice];

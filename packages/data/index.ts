@@ -28,3 +28,4 @@ export {
 export { questionsBetween } from "./project-table.ts";
 export { resultsDesk } from "./results-desk.ts";
 export { changeKind } from "./project-kind.ts";
+export { comparisonOf, type Comparisons, readComparisons } from "./comparisons.ts";

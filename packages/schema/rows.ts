@@ -114,6 +114,54 @@ export type ThumbRow = z.infer<typeof ThumbRow>;
 export const thumbRows = rowSchema("thumb@1", ThumbRow);
 
 const Message = z.looseObject({ role: z.string(), content: z.string() });
+/** A text, or the messages of a chat. */
+const TextOrMessages = z.union([z.string(), z.array(Message).min(1)]);
+export const voteSources = ["person", "model", "implicit"] as const;
+/**
+ * One comparison of a file: what TRL's preference sets have, and whatever else is known of the judgment. Without a prompt
+ * the texts stand for themselves, or begin with it in common.
+ */
+export const ComparisonRow = z.looseObject({
+  prompt: TextOrMessages.optional(),
+  chosen: TextOrMessages,
+  rejected: TextOrMessages,
+  tie: z.boolean().optional().describe("neither is better; which is called chosen says nothing"),
+  strength: z
+    .number()
+    .positive()
+    .optional()
+    .describe("how much better the chosen is, on the file's own scale: more is more"),
+  rater: z.string().min(1).optional().describe("who judged, by any name"),
+  source: z
+    .enum(voteSources)
+    .optional()
+    .describe("person unless said; a model judges, or implicit: somebody's doing says so"),
+  group: z.string().min(1).optional().describe("of raters whose preference may be their own"),
+  topic: z.string().min(1).optional().describe("what is held out together"),
+  axis: z.string().min(1).optional().describe("in what respect it is better"),
+  counts: z
+    .union([
+      z.tuple([z.number().nonnegative(), z.number().nonnegative()]),
+      z.tuple([z.number().nonnegative(), z.number().nonnegative(), z.number().nonnegative()]),
+    ])
+    .optional()
+    .describe("how many people chose: [chosen, rejected] or [chosen, neither, rejected]"),
+  weight,
+});
+export type ComparisonRow = z.infer<typeof ComparisonRow>;
+
+/** A response that somebody made better: a demonstration, and a comparison of the two. Error spans are kept beside it. */
+export const CorrectionRow = z.looseObject({
+  prompt: TextOrMessages.optional(),
+  response: z.string(),
+  correction: z.string(),
+  rater: z.string().min(1).optional(),
+  group: z.string().min(1).optional(),
+  topic: z.string().min(1).optional(),
+  axis: z.string().min(1).optional(),
+  weight,
+});
+
 /** What to learn to write: a response after a prompt, a chat whose assistant turns count, or a text. */
 export const Demonstration = z.union([
   z.looseObject({ prompt: z.string(), completion: z.string(), weight }),
