@@ -19,6 +19,10 @@ export const commands: Readonly<Record<string, Known>> = {
     what: "a training method on a file of rows, without a server",
     load: async () => (await import("./train.ts")).trainCommand,
   },
+  reward: {
+    what: "a reward model from a file of comparisons, and how it does beside what is cheap",
+    load: async () => (await import("./reward.ts")).rewardCommand,
+  },
   model: {
     what: "look at a checkpoint, bring one in, sample, score, serve",
     load: async () => (await import("./model.ts")).modelCommand,

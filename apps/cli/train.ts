@@ -2,17 +2,16 @@
  * tiller train METHOD FILE: a training method on a file of rows, without a server. Flags are the method's config fields.
  * Stopped, it goes on from its last state when it is started again with the same flags.
  */
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { kindOfFile, readRows } from "@tiller/data";
 import { type Method, methods } from "@tiller/learn";
 import { ModelConfig, shapeOf as shapeOfModel } from "@tiller/lm";
-import { type JobContext, TillerError } from "@tiller/schema";
+import { TillerError } from "@tiller/schema";
 import { defaultHome } from "@tiller/store";
-import { bar } from "./bars.ts";
 import { command, type Command, verb } from "./command.ts";
+import { runFileJob } from "./file-job.ts";
 import { flag, numberFlag } from "./flags.ts";
 import { table } from "./table.ts";
 
@@ -34,7 +33,7 @@ const standard = (s: z.ZodType): unknown =>
   s instanceof z.ZodDefault ? s.def.defaultValue : undefined;
 
 /** A field of a config as a flag: numbers, choices, true and false; a number that may be null is "off". */
-function fieldFlag(field: z.ZodType): z.ZodType {
+export function fieldFlag(field: z.ZodType): z.ZodType {
   const inner = bare(field);
   const value = standard(field);
   const said = `${field.description ?? ""}${value === undefined ? "" : ` (default: ${value === null ? "off" : JSON.stringify(value).replaceAll('"', "")})`}`;
@@ -88,7 +87,7 @@ const common = {
 };
 
 /** What the model in `dir` has room for. */
-function positionsOf(dir: string): number {
+export function positionsOf(dir: string): number {
   const file = path.join(dir, "config.json");
   if (!existsSync(file))
     throw new TillerError(
@@ -184,44 +183,12 @@ function trainVerb(m: Method) {
       const rows = new Map([[file, await rowsOf(file)]]);
       if (typeof given["texts"] === "string")
         rows.set(given["texts"], await rowsOf(given["texts"]));
-      const key = createHash("sha256")
-        .update(JSON.stringify([m.job.kind, parsed.data, rows.get(file)]))
-        .digest("hex")
-        .slice(0, 12);
-      const dir = path.join(text("home")!, "jobs", `train-${m.job.kind}-${key}`);
-      mkdirSync(dir, { recursive: true });
-      const points: Record<string, number>[] = [];
-      const abort = new AbortController();
-      process.once("SIGINT", () => abort.abort());
-      let shown = 0;
-      const job: JobContext = {
-        dir,
-        out: given["out"] === undefined ? path.join(dir, "out") : folder("out"),
-        checkpoint: (id) => id,
-        rows: async (id, Row) => fitting(rows.get(id)!, Row, id, m),
-        progress: (done, total, note = "") => {
-          if (process.stderr.isTTY) process.stderr.write(`\r${bar(done, total)} ${note}\x1b[K`);
-          else if (done - shown >= total / 20 || done === total) {
-            process.stderr.write(`${done}/${total} ${note}\n`);
-            shown = done;
-          }
-        },
-        metric: (step, values) => void points.push({ step, ...values }),
-        sample: () => {},
-        distribution: () => {},
-        fault: () => {},
-        signal: abort.signal,
-      };
-      const result = m.job.output.parse(await m.job.run(parsed.data, job)) as Record<
-        string,
-        unknown
-      >;
-      if (m.makes !== "figures")
-        writeFileSync(
-          path.join(job.out, "metrics.jsonl"),
-          points.map((p) => `${JSON.stringify(p)}\n`).join(""),
-        );
-      if (process.stderr.isTTY) process.stderr.write("\n");
+      const result = await runFileJob(m.job, parsed.data, {
+        home: text("home")!,
+        out: given["out"] === undefined ? undefined : folder("out"),
+        key: rows.get(file),
+        rows: (id, Row) => fitting(rows.get(id)!, Row, id, m),
+      });
       if (given["json"]) console.log(JSON.stringify(result));
       else if (m.makes === "figures") console.log(JSON.stringify(result, null, 2));
       else {
