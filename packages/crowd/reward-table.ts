@@ -121,7 +121,7 @@ export function rewardTable(
   const units = folds?.units ?? pairs.map((_, i) => [i, i] as const);
   const mean = (of: readonly number[], value: (i: number) => number): Interval95 =>
     clusteredMean(
-      of.map(value),
+      of.map((i) => value(i)),
       of.map((i) => units[i]!),
       { by, seed },
     );

@@ -203,6 +203,11 @@ const cells = [
     nullable: true,
   })),
   { name: "tie", kind: "boolean" as const, nullable: true },
+  ...["rater", "source", "group", "topic", "axis"].map((name) => ({
+    name,
+    kind: "text" as const,
+    nullable: true,
+  })),
   ...["counts", "votes", "grades", "judgments", "input", "value", "info", "summaries"].map(
     (name) => ({
       name,

@@ -1,6 +1,6 @@
 /**
  * A reward model that is a base as it is and a scalar head found elsewhere: linear in `textFeatures` (score-texts.ts). Its
- * scores are brought to mean 0 and variance 1 on texts of its own, as those of every reward model here.
+ * scores are brought to variance 1 on texts of its own, and to mean 0 where they are averages, as those of every reward model here.
  */
 import { paramSpecs, saveCheckpoint } from "@tiller/lm";
 import { CheckpointId, type NewCheckpoint, TillerError } from "@tiller/schema";
@@ -33,7 +33,9 @@ export async function saveRewardHead(
     shape: [1, width],
     data: Float32Array.from(o.weights, (w) => w / std),
   });
-  tensors.set("score.bias", { shape: [1], data: Float32Array.of(-mean / std) });
+  // a bias counts once a token where they are added up: there it would reward length
+  const bias = o.pooling === "sum" ? 0 : -mean / std;
+  tensors.set("score.bias", { shape: [1], data: Float32Array.of(bias) });
   const metrics = { ...o.metrics, scale: std };
   const { id } = await saveCheckpoint(dir, {
     config: base.config,

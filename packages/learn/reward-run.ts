@@ -221,9 +221,9 @@ export function pooledTexts(
   };
 }
 
-/** Scales the head so that scores of `rows` have mean 0 and variance 1; what a unit of them was before, in log-odds. */
+/** Scales the head so that scores of `rows` have variance 1, and mean 0 where they are averages; what a unit of them was before, in log-odds. */
 function normalise(
-  model: Pick<Model, "state">,
+  model: Pick<Model, "state" | "pooling">,
   scorer: Scorer,
   rows: readonly Continued[],
 ): number {
@@ -237,6 +237,7 @@ function normalise(
     );
   const [weight, bias] = [model.state.get("score.weight").data, model.state.get("score.bias").data];
   for (let i = 0; i < weight.length; i++) weight[i] /= std;
-  bias[0] = (bias[0] - m) / std;
+  // it counts once a token where scores are added up: taking the mean off there would be a price on length
+  bias[0] = (model.pooling === "sum" ? bias[0] : bias[0] - m) / std;
   return std;
 }
