@@ -19,6 +19,31 @@ export function progressBar(): JobContext["progress"] {
   };
 }
 
+/** What a job gets where there is no server, with the points that it logs; `close` when it has ended. */
+export function jobContext(o: {
+  readonly dir: string;
+  readonly out: string;
+  readonly rows: <T>(id: string, Row: z.ZodType<T>) => T[];
+}) {
+  const points: Record<string, number>[] = [];
+  const abort = new AbortController();
+  const stop = () => abort.abort();
+  process.once("SIGINT", stop);
+  const context: JobContext = {
+    dir: o.dir,
+    out: o.out,
+    checkpoint: (id) => id,
+    rows: async (id, Row) => o.rows(id, Row),
+    progress: progressBar(),
+    metric: (step, values) => void points.push({ step, ...values }),
+    sample: () => {},
+    distribution: () => {},
+    fault: () => {},
+    signal: abort.signal,
+  };
+  return { context, points, close: () => void process.off("SIGINT", stop) };
+}
+
 /** The job's result. Stopped, it goes on from its last state when it is started again with the same input and rows. */
 export async function runFileJob(
   job: JobDef,
@@ -38,22 +63,11 @@ export async function runFileJob(
     .slice(0, 12);
   const dir = path.join(o.home, "jobs", `train-${job.kind}-${key}`);
   mkdirSync(dir, { recursive: true });
-  const points: Record<string, number>[] = [];
-  const abort = new AbortController();
-  const stop = () => abort.abort();
-  process.once("SIGINT", stop);
-  const context: JobContext = {
+  const { context, points, close } = jobContext({
     dir,
     out: o.out ?? path.join(dir, "out"),
-    checkpoint: (id) => id,
-    rows: async (id, Row) => o.rows(id, Row),
-    progress: progressBar(),
-    metric: (step, values) => void points.push({ step, ...values }),
-    sample: () => {},
-    distribution: () => {},
-    fault: () => {},
-    signal: abort.signal,
-  };
+    rows: o.rows,
+  });
   try {
     const result = job.output.parse(await job.run(input, context)) as Record<string, unknown>;
     if (o.out !== undefined)
@@ -63,6 +77,6 @@ export async function runFileJob(
       );
     return result;
   } finally {
-    process.off("SIGINT", stop);
+    close();
   }
 }
