@@ -10,6 +10,7 @@ import { z } from "zod";
 import {
   comparisonFolds,
   linearReward,
+  raterEffects,
   type RatedPair,
   sharesOf,
   trainingLabels,
@@ -84,8 +85,12 @@ export interface Head {
   readonly groups: ReadonlyMap<string, Float64Array>;
   readonly ridge: number;
   readonly heldOut: number;
+  /** of naming the better side, by rater, where they are named */
+  readonly reliability: ReadonlyMap<string, number>;
   readonly pairs: number;
 }
+/** Times that raters and head are learned from each other. */
+const LOOKS = 2;
 /** Folds of the training pairs, by which a head's penalty is chosen. */
 const INNER = 4;
 
@@ -136,17 +141,32 @@ export function fitHead(
         )
       : undefined;
   const asked = o.pooling ? [o.pooling] : (["mean", "sum"] as const);
-  const tried = asked.map((pooling) => ({
+  const fit = (pooling: Head["pooling"], of: typeof rows) => ({
     pooling,
-    ...linearReward(features[pooling], width, rows, { folds, groups: names.length }),
-  }));
-  const found = tried.reduce((x, y) => (y.likelihood > x.likelihood ? y : x));
+    ...linearReward(features[pooling], width, of, { folds, groups: names.length }),
+  });
+  let found = asked
+    .map((pooling) => fit(pooling, rows))
+    .reduce((x, y) => (y.likelihood > x.likelihood ? y : x));
+  // who judged: what the reward says of a pair that it did not learn from tells how far a rater can be relied on
+  let reliability: ReadonlyMap<string, number> = new Map();
+  if (folds && !names.length && rows.some((r) => r.of.votes.some((v) => v.rater !== undefined)))
+    for (let look = 0; look < LOOKS; look++) {
+      const effects = raterEffects(
+        rows.map((r) => r.of),
+        [...found.margins],
+      );
+      reliability = effects.reliability;
+      const relabelled = rows.map((r, i) => ({ ...r, p: effects.pB[i] ?? r.p }));
+      found = fit(found.pooling, relabelled);
+    }
   return {
     pooling: found.pooling,
     weights: found.weights,
     groups: new Map(names.map((name, g) => [name, found.groups[g]!])),
     ridge: found.ridge,
     heldOut: found.heldOut,
+    reliability,
     pairs: rows.length,
   };
 }

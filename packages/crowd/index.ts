@@ -26,6 +26,7 @@ export * from "./simulate.ts";
 export * from "./tasks/aggregate.ts";
 export * from "./tasks/index.ts";
 export { previewOf } from "./tasks/preview.ts";
+export { raterEffects } from "./rater-effects.ts";
 export { rewardTable, type RewardTable } from "./reward-table.ts";
 export { screening } from "./screening.ts";
 export { scoreAgainst } from "./score.ts";

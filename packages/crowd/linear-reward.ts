@@ -22,6 +22,8 @@ export interface LinearPair {
   readonly group?: number | undefined;
 }
 export interface LinearReward {
+  /** by the chosen penalty, of each row by the head that did not learn from it: rewards of b less those of a; NaN where no fold tests it */
+  readonly margins: Float64Array;
   /** what all share: reward a unit of each feature */
   readonly weights: Float64Array;
   /** by group: shared and its own offset together */
@@ -92,6 +94,13 @@ export function linearReward(
       )
     : { ridge: WITHOUT_FOLDS, likelihood: NaN, right: NaN, n: 1 };
   const { ridge } = found;
+  const margins = new Float64Array(pairs.length).fill(NaN);
+  for (let f = 0; f < (folds?.count ?? 0); f++) {
+    const test = folds!.test(f);
+    const w = logisticWeights(examples(folds!.train(f)), { ridge });
+    const e = examples(test);
+    test.forEach((i, k) => (margins[i] = e.dot(k, w)));
+  }
   const w = logisticWeights(examples([...pairs.keys()]), { ridge });
   const unscaled = (from: number) =>
     Float64Array.from(
@@ -99,6 +108,7 @@ export function linearReward(
       (_, d) => (w[d] + (from ? w[from * width + d] : 0)) / std[d],
     );
   return {
+    margins,
     weights: unscaled(0),
     groups: Array.from({ length: groups }, (_, g) => unscaled(1 + g)),
     ridge,

@@ -15,6 +15,7 @@ import {
 } from "./comparisons.ts";
 import { trainingRows } from "./grades.ts";
 import { linearReward } from "./linear-reward.ts";
+import { raterEffects } from "./rater-effects.ts";
 import { calibrationOf } from "./reward-calibration.ts";
 import { rewardTable } from "./reward-table.ts";
 
@@ -269,4 +270,27 @@ test("a linear reward finds the direction; groups that want opposite things each
   expect(groups[0]![1]).toBeLessThan(-1);
   expect(groups[1]![1]).toBeGreaterThan(1);
   expect(heldOut).toBeGreaterThan(0.85);
+});
+
+test("raters who never meet are told apart by a reward that did not learn from their pair; without one they are alike", () => {
+  const random = rng(6, "rater effects");
+  const skill = (r: number) => (r % 3 === 2 ? 0.5 : 0.9);
+  const truth = Array.from({ length: 600 }, () => random.next() < 0.5);
+  const pairs = truth.map((b, i) => {
+    const right = random.next() < skill(i % 12);
+    return pair(`a${i}`, `b${i}`, [vote(right === b ? "b" : "a", { rater: `r${i % 12}` })]);
+  });
+  const margins = truth.map((b) => (b ? 1 : -1) * (random.next() < 0.75 ? 1.1 : -1.1));
+  const { reliability, pB } = raterEffects(pairs, margins);
+  for (let r = 0; r < 12; r++)
+    if (skill(r) > 0.6) expect(reliability.get(`r${r}`)).toBeGreaterThan(0.7);
+    else expect(reliability.get(`r${r}`)).toBeLessThan(0.7);
+  const right = truth.filter((b, i) => pB[i]! > 0.5 === b).length;
+  const asSaid = pairs.filter((p, i) => (p.votes[0]!.choice === "b") === truth[i]).length;
+  expect(right).toBeGreaterThan(asSaid + 20);
+  const alone = raterEffects(
+    pairs,
+    margins.map(() => NaN),
+  );
+  expect(new Set([...alone.reliability.values()].map((x) => x.toFixed(3))).size).toBe(1);
 });
