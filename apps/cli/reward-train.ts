@@ -4,7 +4,7 @@
  */
 import path from "node:path";
 import { z } from "zod";
-import { type RatedPair, trainingLabels, trainingRows } from "@tiller/crowd";
+import { type RatedPair, trainingLabels, type TrainingRows, trainingRows } from "@tiller/crowd";
 import { type Comparisons, readComparisons } from "@tiller/data";
 import { loadModel, RewardConfig } from "@tiller/learn";
 import { largest, TillerError } from "@tiller/schema";
@@ -49,7 +49,7 @@ type Flags = z.infer<z.ZodObject<typeof flags>>;
 interface Made {
   readonly out: string;
   readonly axis: string | undefined;
-  readonly likelihood: string;
+  readonly likelihood: TrainingRows["likelihood"];
   readonly pairs: number;
   readonly raters: number;
   readonly unknown: number;
@@ -110,7 +110,7 @@ async function trainOne(
   return { ...about, likelihood, metrics };
 }
 
-const learned: Readonly<Record<string, string>> = {
+const learned: Readonly<Record<TrainingRows["likelihood"], string>> = {
   sides: "which side is better",
   davidson: "which side is better, with ties (Davidson)",
   ordinal: "how much better which side is (proportional odds)",

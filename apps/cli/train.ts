@@ -87,7 +87,7 @@ const common = {
 };
 
 /** What the model in `dir` has room for. */
-export function positionsOf(dir: string): number {
+function positionsOf(dir: string): number {
   const file = path.join(dir, "config.json");
   if (!existsSync(file))
     throw new TillerError(

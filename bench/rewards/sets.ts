@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { gunzipSync } from "node:zlib";
 import { z } from "zod";
-import { TillerError } from "@tiller/schema";
+import { own, TillerError } from "@tiller/schema";
 
 export type Row = Readonly<Record<string, unknown>>;
 interface Source {
@@ -90,7 +90,7 @@ export const sources: Readonly<Record<string, Source>> = {
     files: ["preferences/fine-grained-qa.jsonl.gz"],
     read: ([rows]) =>
       parsed(rows!, Answers).flatMap((r) => {
-        const answers = [1, 2, 3, 4].map((k) => z.string().parse(r[`prediction ${k}`]));
+        const answers = [1, 2, 3, 4].map((k) => z.string().parse(own(r, `prediction ${k}`)));
         return sixPairs.map(([i, j], k) => ({
           prompt: r.question,
           a: answers[i - 1]!,
@@ -147,7 +147,7 @@ export const setNames = Object.keys(sources);
 
 /** Rows of a set; undefined where its files are not there. */
 export function rowsOf(data: string, name: string): Row[] | undefined {
-  const source = Object.hasOwn(sources, name) ? sources[name] : undefined;
+  const source = own(sources, name);
   if (!source)
     throw new TillerError("no_set", `there is no set ${name}. There are ${setNames.join(", ")}.`);
   const files = source.files.map((f) => path.join(data, f));

@@ -10,11 +10,11 @@ import { chooseRidge, type Examples, logisticWeights } from "./logistic.ts";
 /** In units of one pair's log-likelihood. */
 const RIDGES = [1, 3, 10, 30, 100];
 
-export const wordsOf = (text: string): string[] =>
+const wordsOf = (text: string): string[] =>
   text.toLowerCase().match(/[\p{L}\p{N}]+(?:['’][\p{L}]+)*|[^\s\p{L}\p{N}]/gu) ?? [];
 
 /** Words and signs of punctuation by number, and for each pair how many more of each b has. */
-export function wordDifferences(pairs: readonly Pick<ComparedTexts, "a" | "b">[]) {
+function wordDifferences(pairs: readonly Pick<ComparedTexts, "a" | "b">[]) {
   const numbers = new Map<string, number>();
   const rows = pairs.map(({ a, b }) => {
     const more = new Map<number, number>();

@@ -8,8 +8,7 @@ import { groupsOf } from "./bradley-terry.ts";
 import type { ComparedTexts } from "./comparisons.ts";
 import { type Estimate, quantile } from "./statistics.ts";
 
-export const foldUnits = ["topics", "prompts", "pairs", "texts"] as const;
-export type FoldUnit = (typeof foldUnits)[number];
+type FoldUnit = "topics" | "prompts" | "pairs" | "texts";
 export interface Folds {
   readonly by: FoldUnit;
   readonly count: number;
@@ -20,9 +19,6 @@ export interface Folds {
   readonly train: (f: number) => number[];
 }
 
-/** Fewer topics or prompts than this for each fold are no unit to hold out. */
-const LEAST = 1;
-
 function numbered(names: readonly string[]): { of: number[]; count: number } {
   const at = new Map<string, number>();
   const of = names.map((n) => at.get(n) ?? (at.set(n, at.size), at.size - 1));
@@ -31,7 +27,7 @@ function numbered(names: readonly string[]): { of: number[]; count: number } {
 
 /** The unit, and its number for each pair. */
 function unitsOf(pairs: readonly ComparedTexts[], folds: number) {
-  const enough = (n: number) => n >= LEAST * folds;
+  const enough = (n: number) => n >= folds;
   if (pairs.every((p) => p.topic !== undefined)) {
     const { of, count } = numbered(pairs.map((p) => p.topic!));
     if (enough(count)) return { by: "topics" as const, of: of.map((u) => [u, u] as const), count };

@@ -6,12 +6,11 @@ import type { GradedPair, LabelledPair } from "@tiller/schema";
 import type { RatedPair, TrainingLabels, Vote } from "./comparisons.ts";
 import { quantile } from "./statistics.ts";
 
-export const likelihoods = ["sides", "davidson", "ordinal"] as const;
-export type PairLikelihood = (typeof likelihoods)[number];
+type PairLikelihood = "sides" | "davidson" | "ordinal";
 /** More levels of strength than this a side are joined to thirds. */
 const MOST = 3;
 
-export function likelihoodOf(pairs: readonly RatedPair[]): PairLikelihood {
+function likelihoodOf(pairs: readonly RatedPair[]): PairLikelihood {
   const votes = pairs.flatMap((p) => p.votes);
   const strengths = new Set(votes.flatMap((v) => v.strength ?? []));
   if (strengths.size > 1) return "ordinal";
@@ -31,7 +30,7 @@ function levels(votes: readonly Vote[]): { count: number; of: (strength: number)
  * Shares of ordered outcomes, from "a is much better" to "b is much better", the middle one a tie where any vote is one. A vote
  * that does not say how much is spread over the levels as those are that do.
  */
-export function gradesOf(
+function gradesOf(
   pairs: readonly RatedPair[],
   likelihood: Exclude<PairLikelihood, "sides">,
   weightOf: (v: Vote) => number = (v) => v.weight,

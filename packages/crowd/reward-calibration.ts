@@ -26,7 +26,7 @@ export interface RewardCalibration {
     readonly high: number;
   }[];
 }
-export interface Margin {
+interface Margin {
   /** of the text that people chose over the other */
   readonly margin: number;
   readonly unit: number;
@@ -34,7 +34,7 @@ export interface Margin {
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 /** The scale of greatest likelihood, 0 to a thousandfold: the slope falls as it grows, so it is found by halving. */
-export function bestScale(margins: readonly number[]): number {
+function bestScale(margins: readonly number[]): number {
   const slope = (k: number) => margins.reduce((sum, m) => sum + m * sigmoid(-k * m), 0);
   if (!(slope(0) > 0)) return 0;
   const size = margins.reduce((sum, m) => sum + Math.abs(m), 0) / margins.length;

@@ -18,7 +18,7 @@ import { calibrationOf, type RewardCalibration } from "./reward-calibration.ts";
 import { median } from "./statistics.ts";
 
 /** Of one length to a tenth: the longer has at most 1.1 times the characters of the other. */
-export const SAME_LENGTH = 1.1;
+const SAME_LENGTH = 1.1;
 /** Raters with fewer decided votes are not shown by name. */
 const FEW = 20;
 const FOLDS = 5;
@@ -92,8 +92,8 @@ export interface RewardTable {
 
 const score = (margin: number, side: Side): number =>
   margin === 0 ? 0.5 : margin > 0 === (side === "b") ? 1 : 0;
-export const longerBy = (p: RatedPair): number => p.b.length - p.a.length;
-export const sameLength = ({ a, b }: RatedPair): boolean =>
+const longerBy = (p: RatedPair): number => p.b.length - p.a.length;
+const sameLength = ({ a, b }: RatedPair): boolean =>
   Math.max(a.length, b.length) <= SAME_LENGTH * Math.min(a.length, b.length);
 
 export function rewardTable(
