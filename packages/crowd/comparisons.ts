@@ -71,15 +71,15 @@ export function sharesOf(votes: readonly Vote[]): Shares {
   for (const v of votes) shares[v.choice] += v.weight;
   return shares;
 }
-/** What most say; a tie where most do, or where the sides have as many. Undefined: nobody said anything. */
+/** What most of those say who chose a side; a tie where the sides have as many. Undefined: nobody said anything. */
 export function sideOf({ a, tie, b }: Shares): Side | undefined {
   if (a + tie + b <= 0) return undefined;
-  return a > b && a > tie ? "a" : b > a && b > tie ? "b" : "tie";
+  return a > b ? "a" : b > a ? "b" : "tie";
 }
 export const byPeople = (p: RatedPair): readonly Vote[] =>
   p.votes.filter((v) => v.source === "person");
-/** Those who chose the more frequent side, of all who chose one: 0.5 to 1. */
-export const strengthOf = ({ a, b }: Shares): number => Math.max(a, b) / (a + b);
+/** Those who chose the more frequent side, of all who judged. */
+export const strengthOf = ({ a, tie, b }: Shares): number => Math.max(a, b) / (a + tie + b);
 
 export interface TrainingLabel {
   /** shares of each outcome, votes weighted by who gave them; of all 0 nothing is known */

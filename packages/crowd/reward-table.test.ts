@@ -45,7 +45,7 @@ test("rows of the same two texts are one pair whichever stands first; of itself 
     ["x", "y", ["b", "a", "tie"]],
   ]);
   expect(sideOf({ a: 1, tie: 1, b: 1 })).toBe("tie");
-  expect(sideOf({ a: 2, tie: 1, b: 1 })).toBe("a");
+  expect(sideOf({ a: 2, tie: 3, b: 1 })).toBe("a"); // of those who chose a side
   expect(sideOf({ a: 0, tie: 0, b: 0 })).toBeUndefined();
 });
 
@@ -138,7 +138,7 @@ test("no fold tests a topic, a prompt or a text that it learned from, whatever t
 });
 
 /** Pairs of random words in which a text with "good" is better. */
-function planted(n: number, seed: number): RatedPair[] {
+function planted(n: number, seed: number): readonly RatedPair[] {
   const random = rng(seed, "planted");
   const words = Array.from({ length: 60 }, (_, i) => `w${i}`);
   const text = (good: boolean) =>
