@@ -15,7 +15,6 @@ import {
   sharesOf,
   trainingLabels,
   type TrainingRows,
-  trainingRows,
 } from "@tiller/crowd";
 import {
   bucket,
