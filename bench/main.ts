@@ -73,6 +73,7 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
   duplicates: {
     what: "near-duplicates among a hundred thousand texts, beside an exact search (--texts --seed --json)",
     load: () => import("./duplicates.ts"),
+  },
   rewards: {
     what: "reward models on public sets of people's comparisons, beside what is cheap (--only --base --learn --write --json)",
     load: () => import("./rewards/main.ts"),
