@@ -25,6 +25,7 @@ const ours: Readonly<Record<string, readonly string[]>> = {
   "packages/data/import.ts": ["escapes[c]"],
   "packages/data/json.ts": ["(x as Record<string, unknown>)[key]"], // of its own keys
   "packages/data/mapping-rules.ts": ["rule.begins[begin]"], // of its own keys
+  "packages/lab/curves.ts": ["p[`step ${i}`]", "p[`${figure} ${i}`]"], // columns that the statement names
   "packages/model/client.ts": ["o.env[config.apiKeyEnv]"],
   "packages/model/openai.ts": ["what[kind]"],
   "packages/model/structured.ts": ["jsonSchema[key as keyof JSONSchema]"], // of its own keys
