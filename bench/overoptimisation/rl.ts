@@ -79,7 +79,7 @@ async function pointsOf(seed: number, bases: Record<Size, string>, keep: string)
   const book = splitTrainHeldout(corpus().moby);
   const passages = (text: string, n: number, s: number) =>
     samplePassages(text, { n, minTokens: 6, maxTokens: maxPrompt, tokenizer, seed: s });
-  const train = passages(book.train, labelCounts.at(-1)!, seed);
+  const train = passages(book.train, labelCounts.at(-1)! / 2, seed);
   const heldOut = passages(book.heldout, heldOutPrompts, 1);
   const prompts = {
     train: train.map((prompt) => ({ prompt })),
@@ -97,7 +97,7 @@ async function pointsOf(seed: number, bases: Record<Size, string>, keep: string)
     return lines.map((line) => Point.parse(JSON.parse(line)));
   };
 
-  // labels: two continuations of each passage, which is better by a logistic of three times the gold's difference over its spread
+  // labels: which of two continuations of a passage is better, by a logistic of three times the gold's difference over its spread
   const drawn = async (
     name: string,
     of: { prompt: string }[],
@@ -106,14 +106,18 @@ async function pointsOf(seed: number, bases: Record<Size, string>, keep: string)
     const input = { checkpoint: base, prompts: "p", each, continuation, seed };
     return (await run(sampleJob, path.join(dir, name), input, { p: of })).output.texts;
   };
-  const two = await drawn("pairs", prompts.train, 2);
-  const scale = spread(two.flat().map(gold));
+  const written = await drawn("pairs", prompts.train, 4);
+  const scale = spread(written.flat().map(gold));
   const random = rng(seed, "labels");
-  const pairs = two.map(([a, b], i) => {
-    const p = 1 / (1 + Math.exp((-3 * (gold(b!) - gold(a!))) / scale));
-    const second = random.next() < p;
-    return { prompt: train[i]!, chosen: second ? b! : a!, rejected: second ? a! : b! };
-  });
+  // the first two continuations of every passage, then the other two
+  const pairs = [0, 2].flatMap((first) =>
+    written.map((texts, i) => {
+      const [a, b] = texts.slice(first) as [string, string];
+      const p = 1 / (1 + Math.exp((-3 * (gold(b) - gold(a))) / scale));
+      const second = random.next() < p;
+      return { prompt: train[i]!, chosen: second ? b : a, rejected: second ? a : b };
+    }),
+  );
   const rewardOf = async (size: Size, labels: number, member = 0): Promise<string> => {
     const folder = path.join(dir, `reward-${size}-${labels}-${member}`);
     const out = path.join(folder, "checkpoint");
