@@ -14,13 +14,12 @@ import {
   accuracy,
   type Checked,
   checkedForecast,
-  type ForecastPoint,
   type Judged,
   learningCurves,
   type Worth,
 } from "@tiller/crowd";
 import { bestOfN } from "@tiller/learn";
-import { rng, wilson } from "@tiller/schema";
+import { type ForecastPoint, rng, wilson } from "@tiller/schema";
 import { featuresIn } from "./features.ts";
 import { plot } from "./frontier/svg.ts";
 import { pairsOf, preferenceSet, setNames } from "./preferences.ts";

@@ -8,11 +8,11 @@ import process from "node:process";
 import { gunzipSync } from "node:zlib";
 import { z } from "zod";
 import type { Judged } from "@tiller/crowd";
-import type { Written } from "@tiller/learn";
+import type { PromptedText } from "@tiller/learn";
 
 export interface PreferenceSet {
   readonly name: string;
-  readonly texts: readonly Written[];
+  readonly texts: readonly PromptedText[];
   /** of each text: a prompt, a topic, or nothing but the pair that it is in */
   readonly topic: readonly string[];
   /** one judgment of one person each, where the file has them apart */
@@ -36,7 +36,7 @@ const Answer = z.union([z.string(), z.boolean(), z.number()]).transform(String);
 
 /** Texts by what they are, numbered as they come. */
 class Texts {
-  readonly texts: Written[] = [];
+  readonly texts: PromptedText[] = [];
   readonly topic: string[] = [];
   readonly #at = new Map<string, number>();
   add(prompt: string, text: string, topic: string): number {

@@ -35,7 +35,7 @@ const table: Record<string, Record<string, string>> = {
     argmax: "not a statistic: a place",
   },
   "feature-reward.ts": {
-    featuresOf: "feature-reward.test.ts",
+    rewardFeatures: "feature-reward.test.ts",
     featureReward: "feature-reward.test.ts",
     rewardsBy: "feature-reward.test.ts",
     rewardEnsemble: "feature-reward.test.ts",

@@ -5,7 +5,7 @@ import { wantedPairs } from "./active-choice.ts";
 import {
   agreeing,
   type Features,
-  featuresOf,
+  rewardFeatures,
   type Judged,
   featureReward,
   rewardEnsemble,
@@ -65,7 +65,7 @@ test("finds a taste, and speaks of texts that nobody compared", () => {
 
 test("columns have mean 0 and variance 1, the length's is louder; one that does not vary is 0", () => {
   const texts = ["", "ab", "abcdefgh"].map((text) => ({ text })); // 1, 3, 9: even in logarithms
-  const { data, columns } = featuresOf([1, 5, 2, 5, 3, 5], 2, texts);
+  const { data, columns } = rewardFeatures([1, 5, 2, 5, 3, 5], 2, texts);
   expect(columns).toBe(3);
   const row = (x: number) => [x, 0, Math.sqrt(3) * x];
   expect([...data]).toEqual(

@@ -30,7 +30,7 @@ export interface Judged {
  * drawn by: its weight has the whole prior spread to itself, as if it stood there `columns` times. Columns have mean 0 and
  * variance 1; those that do not vary are 0.
  */
-export function featuresOf(
+export function rewardFeatures(
   hidden: ArrayLike<number>,
   width: number,
   texts: readonly { readonly text: string }[],

@@ -11,17 +11,10 @@
  * same measurement would show, so the noise of that measurement is in the interval as well: with N times the pairs it has one
  * N-th of the variance of today's. Nothing is assumed shared between the two, though today's pairs will be among them.
  */
-import { rng, TillerError } from "@tiller/schema";
+import { type ForecastPoint, rng, TillerError } from "@tiller/schema";
 import type { LearningCurve } from "./learning-curve.ts";
 import { quantile } from "./statistics.ts";
 
-export interface ForecastPoint {
-  /** pairs in all, training and held out */
-  readonly pairs: number;
-  readonly at: number;
-  readonly low: number;
-  readonly high: number;
-}
 export interface ForecastOptions {
   /** the value of a reward that knows nothing, and of one that knows all */
   readonly floor?: number;

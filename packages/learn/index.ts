@@ -2,7 +2,6 @@
 export { DpoConfig, dpoJob } from "./dpo.ts";
 export { estimate, EstimateOptions, measureSteps } from "./estimate.ts";
 export { evaluateJob } from "./evaluate.ts";
-export { streamFeatures, type Written } from "./features.ts";
 export * from "./formulas.ts";
 export { GrpoConfig, grpoJob } from "./grpo.ts";
 export { IpoConfig, ipoJob } from "./ipo.ts";

@@ -13,6 +13,7 @@ export * from "./job.ts";
 export * from "./joining.ts";
 export * from "./kinds.ts";
 export * from "./lab.ts";
+export * from "./label-forecast.ts";
 export * from "./pay.ts";
 export * from "./people.ts";
 export * from "./models.ts";
