@@ -1,8 +1,9 @@
 /**
  * npm run bench -- rewards: reward models on public sets of people's comparisons, beside what is cheap. Every figure is of
  * held-out pairs, by five folds over topics, prompts, pairs or texts; whatever is chosen is chosen on the training folds.
- * --only SET,SET; --base DIR for another base; --learn head leaves the slow one out; --write DIR writes the sets as files that
- * `tiller reward` reads, and stops; --data DIR where they lie. Absent sets are said to be absent.
+ * --only SET,SET; --base DIR for another base; --learn both trains the whole base as well (--pairs of each fold: hours on all
+ * sets); --write DIR writes the sets as files that `tiller reward` reads, and stops; --data DIR, or TILLER_DATA, where they
+ * lie. Absent sets are said to be absent.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
@@ -37,13 +38,14 @@ const { values: o } = parseArgs({
   options: {
     only: { type: "string", default: setNames.join() },
     base: { type: "string", default: baseModel },
-    learn: { type: "string", default: "both" },
+    learn: { type: "string", default: "head" },
     folds: { type: "string", default: "5" },
     seed: { type: "string", default: "1" },
     pairs: { type: "string", default: "1200" },
     data: {
       type: "string",
-      default: path.resolve(import.meta.dirname, "../../../shared/data"),
+      default:
+        process.env["TILLER_DATA"] ?? path.resolve(import.meta.dirname, "../../../shared/data"),
     },
     write: { type: "string" },
     json: { type: "boolean", default: false },

@@ -8,10 +8,10 @@ import type { Folds } from "./comparison-folds.ts";
 import { chooseRidge, type Examples, logisticWeights } from "./logistic.ts";
 
 /** In units of a pair's log-likelihood, features having variance 1. */
-const RIDGES = [3, 10, 30, 100, 300, 1000];
-const WITHOUT_FOLDS = 100;
+const RIDGES = [10, 100, 1000, 3000, 10_000, 30_000];
+const WITHOUT_FOLDS = 3000;
 
-export interface LinearPair {
+interface LinearPair {
   /** rows of the features */
   readonly a: number;
   readonly b: number;
@@ -21,7 +21,7 @@ export interface LinearPair {
   /** numbered from 0; undefined: everybody's */
   readonly group?: number | undefined;
 }
-export interface LinearReward {
+interface LinearReward {
   /** by the chosen penalty, of each row by the head that did not learn from it: rewards of b less those of a; NaN where no fold tests it */
   readonly margins: Float64Array;
   /** what all share: reward a unit of each feature */
@@ -35,7 +35,7 @@ export interface LinearReward {
 }
 
 /** Standard deviations of the columns of (n, d); 1 where nothing varies. */
-export function spreads(features: ArrayLike<number>, width: number): Float64Array {
+function spreads(features: ArrayLike<number>, width: number): Float64Array {
   const n = features.length / width;
   const [sum, squares] = [new Float64Array(width), new Float64Array(width)];
   for (let i = 0; i < n; i++)

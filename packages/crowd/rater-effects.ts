@@ -7,7 +7,7 @@
 import { byPeople, type RatedPair } from "./comparisons.ts";
 import { PRIOR } from "./one-coin.ts";
 
-export interface RaterEffects {
+interface RaterEffects {
   /** probability that b is better; undefined where no named person chose a side */
   readonly pB: readonly (number | undefined)[];
   /** of naming the better side, by person */

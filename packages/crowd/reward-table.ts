@@ -24,13 +24,13 @@ const FEW = 20;
 const FOLDS = 5;
 
 /** What is known of the pairs that a model learned from. */
-export interface LearnedFrom {
+interface LearnedFrom {
   readonly pair: (p: RatedPair) => boolean;
   readonly topic: (name: string) => boolean;
   readonly rater: (name: string) => boolean;
 }
 /** A part of the pairs: how often the reward, the longer text and the bag of words have the side right. */
-export interface Part {
+interface Part {
   readonly name: string;
   readonly n: number;
   readonly accuracy: number;
