@@ -83,7 +83,7 @@ test("a head in seconds, one a group; evaluate says what it learned from and dra
   expect(printed.join("\n")).toMatch(
     /the longer wins[^]*a bag of words, 5 folds of topics[^]*learned from \d+ of these/,
   );
-});
+}, 120_000);
 
 test("the whole base, with ties in the likelihood; an axis a model; errors say what is there", async () => {
   const rows = comparisons(48, 3).map((r, i) => ({ ...r, ...(i % 6 === 0 && { tie: true }) }));
@@ -112,4 +112,4 @@ test("the whole base, with ties in the likelihood; an axis a model; errors say w
   await expect(
     run(["evaluate", path.join(import.meta.dirname, "../../models/base"), tied]),
   ).rejects.toThrow(/no reward model/);
-});
+}, 120_000);
