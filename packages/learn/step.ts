@@ -16,7 +16,7 @@ import {
   type ParamSpec,
   scores,
 } from "@tiller/lm";
-import { type Rng, rng, TillerError } from "@tiller/schema";
+import { largest, type Rng, rng, TillerError } from "@tiller/schema";
 import {
   add,
   applyGradients,
@@ -202,8 +202,24 @@ export class Step implements Disposable {
   }
 
   /**
-   * Adds the gradient of `scale` times the batch's loss to what waits for the next step. `micro`: rows at a time, for less
-   * memory; the parts count by the loss's `normaliser` (default: their rows), so that the split changes nothing. A loss that is not finite adds nothing and says which tensor went wrong.
+   * Rows that are quickest at once: in parts of so many tokens what a block writes stays in the processor's cache, and less
+   * waits for the backward pass; each part adds to all gradients, so that a large model with few tokens takes them whole.
+   */
+  #rowsAtOnce(batch: Batch, rows: number): number {
+    const { layers, inner } = this.model.shape;
+    const tokens = largest(
+      Object.values(batch).map((f) => (f.dtype === "int64" ? sizeOf(f.shape) : 0)),
+    );
+    const learned = this.learning.reduce((n, s) => n + sizeOf(s.shape), 0);
+    const parts = Math.min(tokens / PART_TOKENS, (layers * tokens * inner) / learned);
+    for (let n = Math.ceil(parts); n > 1 && n < 2 * parts && n <= rows; n++)
+      if (rows % n === 0) return rows / n; // all of one size: one program
+    return rows;
+  }
+  /**
+   * Adds the gradient of `scale` times the batch's loss to what waits for the next step. `micro`: rows at a time (default: all
+   * at once, or what is quickest where the loss has a `normaliser`); the parts count by the loss's `normaliser` (default: their
+   * rows), so that the split changes nothing. A loss that is not finite adds nothing and says which tensor went wrong.
    */
   forwardBackward(
     batch: Batch,
@@ -225,7 +241,8 @@ export class Step implements Disposable {
     if (rows === 0)
       throw new TillerError("empty_batch", "the batch has no rows: nothing to learn from.");
     const byRows = (b: Batch) => Object.values(b)[0]!.shape[0]!;
-    const { scale = 1, micro = rows, normaliser = loss.normaliser ?? byRows } = o;
+    const { scale = 1, normaliser = loss.normaliser ?? byRows } = o;
+    const micro = o.micro ?? (loss.normaliser ? this.#rowsAtOnce(batch, rows) : rows);
     if (!Number.isInteger(micro) || micro < 1)
       throw new TillerError(
         "bad_micro",
@@ -419,6 +436,8 @@ export class Step implements Disposable {
   }
 }
 
+/** Tokens of a part: measured best on two cores with 512 KB each, a tenth quicker than 4,096 at once and than 512. */
+const PART_TOKENS = 1024;
 const shapesOf = (batch: Batch): string =>
   JSON.stringify(Object.entries(batch).map(([k, f]) => [k, f.shape, f.dtype]));
 const METRIC = "metric ";
