@@ -1,7 +1,7 @@
 /**
  * Robust DPO (Chowdhury et al. 2024, eq. 12): labels are flipped with a known rate, and the loss is unbiased under it: its
  * mean over noisy labels is DPO's over clean ones. The rate comes from the raters: one less their reliability.
- * Run: npm run tiller -- train robust-dpo PAIRS.jsonl --base models/base --out DIR --set flipped=0.2
+ * Run: npm run tiller -- train robust-dpo PAIRS.jsonl --base models/base --out DIR --flipped 0.2
  */
 import { z } from "zod";
 import { defineJob, type JobContext, NewCheckpoint } from "@tiller/schema";
