@@ -79,6 +79,8 @@ const c = {
   releaseThreading: fn(122, "void OrtReleaseThreading(void* threading)"),
   intraThreads: fn(147, "void* OrtIntra(void* threading, int n)"),
   interThreads: fn(148, "void* OrtInter(void* threading, int n)"),
+  configEntry: fn(130, "void* OrtConfigEntry(void* options, const char* key, const char* value)"),
+  createArena: fn(144, "void* OrtCreateArena(void* env, void* info, void* settings)"),
   flushDenormals: fn(155, "void* OrtFlushDenormals(void* threading)"),
   addProvider: fn(
     216,
@@ -121,7 +123,10 @@ const made = (call: (out: unknown[]) => unknown): unknown => {
 const addressOf = (pointer: unknown): bigint =>
   typeof pointer === "bigint" ? pointer : BigInt(koffi.address(pointer as never));
 
-/** One pool of threads for all programs: those of a session of its own spin after a run, and take the next program's cores. */
+/**
+ * One pool of threads for all programs: those of a session of its own spin after a run, and take the next program's cores. And
+ * one memory for what they compute on the way: only one runs at a time, and each would keep what its largest run took.
+ */
 const env = (() => {
   const threading = made((out) => c.createThreading(out));
   check(c.intraThreads(threading, threads()));
@@ -129,6 +134,14 @@ const env = (() => {
   if (flushes) check(c.flushDenormals(threading));
   const env = made((out) => c.createEnv(4, "tiller", threading, out));
   c.releaseThreading(threading);
+  const ARENA = 1; // OrtArenaAllocator, of the default memory
+  check(
+    c.createArena(
+      env,
+      made((out) => c.cpuMemory(ARENA, 0, out)),
+      null,
+    ),
+  );
   return env;
 })();
 const cpu = made((out) => c.cpuMemory(0, 0, out));
@@ -255,6 +268,7 @@ export class Session {
   ) {
     const o = made((out) => c.createOptions(out));
     check(c.sharedThreads(o));
+    check(c.configEntry(o, "session.use_env_allocators", "1"));
     if (!options.plan) check(c.noMemoryPattern(o));
     check(c.optimisation(o, 99));
     check(c.logLevel(o, 3));
