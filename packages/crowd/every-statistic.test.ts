@@ -17,6 +17,7 @@ const table: Record<string, Record<string, string>> = {
   "active-choice.ts": { wantedPairs: "feature-reward.test.ts" },
   "alerts.ts": { alertsOf: "forecast.test.ts" },
   "ascend.ts": { ascend: "here, by bradleyTerry" },
+  "bag-of-words.ts": { bagOfWords: "reward-table.test.ts" },
   "bradley-terry.ts": {
     bradleyTerry: "here",
     outcomes: "bradley-terry.test.ts",
@@ -25,6 +26,20 @@ const table: Record<string, Record<string, string>> = {
   "bradley-terry-intervals.ts": { scoreIntervals: "here" },
   "calibration.ts": { calibrate: "measures.test.ts", biasOf: "here" },
   "choose.ts": { heldOutLoss: "here", chooseMethod: "here" },
+  "comparison-folds.ts": {
+    comparisonFolds: "reward-table.test.ts",
+    clusteredMean: "reward-table.test.ts",
+  },
+  "comparisons.ts": {
+    ratedPairs: "reward-table.test.ts",
+    sharesOf: "reward-table.test.ts",
+    sideOf: "reward-table.test.ts",
+    byPeople: "reward-table.test.ts, by rewardTable",
+    strengthOf: "reward-table.test.ts, by trainingRows",
+    raterOf: "not a statistic: a name",
+    trainingLabels: "reward-table.test.ts",
+    onePerson: "reward-table.test.ts",
+  },
   "compare-models.ts": { comparePairModels: "here" },
   "em.ts": {
     votes: "here, by majority",
@@ -50,6 +65,7 @@ const table: Record<string, Record<string, string>> = {
   "glad.ts": { glad: "em.test.ts" },
   "mace.ts": { mace: "em.test.ts", digamma: "here" },
   "drift.ts": { driftOf: "measures.test.ts", overTime: "measures.test.ts" },
+  "grades.ts": { trainingRows: "reward-table.test.ts" },
   "label-forecast.ts": {
     forecastLabels: "label-forecast.test.ts",
     checkedForecast: "label-forecast.test.ts",
@@ -64,6 +80,11 @@ const table: Record<string, Record<string, string>> = {
     splitUnits: "label-forecast.test.ts",
     learningCurve: "label-forecast.test.ts",
     learningCurves: "label-forecast.test.ts",
+  },
+  "linear-reward.ts": { linearReward: "reward-table.test.ts" },
+  "logistic.ts": {
+    chooseRidge: "reward-table.test.ts, by bagOfWords",
+    logisticWeights: "reward-table.test.ts, by bagOfWords",
   },
   "next-task.ts": {
     measuringDue: "next-task.test.ts",
@@ -95,6 +116,7 @@ const table: Record<string, Record<string, string>> = {
   },
   "delegation-backtest.ts": { backtest: "delegation.test.ts" },
   "quality.ts": { flagRaters: "here", raterRows: "verdict.test.ts" },
+  "rater-effects.ts": { raterEffects: "reward-table.test.ts" },
   "reliability.ts": {
     estimateOf: "measures.test.ts",
     reliabilities: "here",
@@ -106,6 +128,8 @@ const table: Record<string, Record<string, string>> = {
     overview: "measures.test.ts, by study",
     raterReport: "measures.test.ts",
   },
+  "reward-calibration.ts": { calibrationOf: "reward-table.test.ts" },
+  "reward-table.ts": { rewardTable: "reward-table.test.ts" },
   "score.ts": { scoreAgainst: "here", noTruth: "not a statistic: an error" },
   "screening.ts": { correlation: "here", screening: "here" },
   "signals.ts": { tooFast: "measures.test.ts", copied: "measures.test.ts" },
