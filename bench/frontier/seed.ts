@@ -183,7 +183,7 @@ if (what === "frontier") {
   const kept = await policy(ppoJob, { iterations: 80, beta: 0.2, klTarget: 0 }, "kl");
   say({ plot: "collapse", setting: 0.2, ...(await measure(kept.out, "kl")), curve: curve(kept) });
   for (const klTarget of [1, 2, 4]) {
-    const config = { iterations: 80, beta: 0.2, klTarget, klHorizon: 300, lr: 5e-4 };
+    const config = { iterations: 200, beta: 0.2, klTarget, klHorizon: 300, lr: 5e-4 };
     const made = await policy(ppoJob, config, `target-${klTarget}`);
     say({ plot: "target", setting: klTarget, curve: curve(made) });
   }
