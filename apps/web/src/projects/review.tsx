@@ -30,25 +30,19 @@ const items = (n: number) => `${n} ${n === 1 ? "item" : "items"}`;
 export function useReview(id: string) {
   const client = useQueryClient();
   const [last, setLast] = useState<{ act: keyof typeof done; what: ReviewedItems }>();
-  const seen = () =>
-    Promise.all(
-      (["getProject", "listItems", "getItem", "projectPeople"] as const).map((name) =>
-        client.invalidateQueries({ queryKey: keyOf(name) }),
-      ),
-    );
+  // not waited for: what is chosen meanwhile stays chosen
+  const said = (was: keyof typeof done, what: ReviewedItems) => {
+    setLast({ act: was, what });
+    for (const name of ["getProject", "listItems", "getItem", "projectPeople"] as const)
+      void client.invalidateQueries({ queryKey: keyOf(name) });
+  };
   const act = useMutation({
     mutationFn: (body: ReviewItems) => api.reviewItems({ id, body }),
-    onSuccess: async (what, { act: was }) => {
-      setLast({ act: was, what });
-      await seen();
-    },
+    onSuccess: (what, { act: was }) => said(was, what),
   });
   const undo = useMutation({
     mutationFn: (review: string) => api.undoReview({ id, review }),
-    onSuccess: async (what) => {
-      setLast({ act: "undo", what });
-      await seen();
-    },
+    onSuccess: (what) => said("undo", what),
   });
   return { act, undo, last };
 }
