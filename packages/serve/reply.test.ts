@@ -80,7 +80,8 @@ test("a stop word ends it where it first begins, and nothing of it is told", () 
           reply.text,
         );
     }),
-    { numRuns: 1000 },
+    // a byte of no character behind the stop word: found at random, kept
+    { numRuns: 1000, examples: [[[Uint8Array.from([0, 97, 128]), Buffer.from("a")], ["a"]]] },
   );
 });
 

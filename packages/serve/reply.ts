@@ -146,16 +146,30 @@ export class Reply {
   }
 }
 
+/** The first bytes of a token that make `kept` of its text; bytes of no character are one each, though U+FFFD has three. */
+function bytesOf(kept: string, { text, bytes }: ReplyToken, begun: readonly number[]): number[] {
+  for (let n = 0; n <= bytes.length; n++) {
+    const so = Uint8Array.from([...begun, ...bytes.slice(0, n)]);
+    if (new TextDecoder("utf-8", { ignoreBOM: true }).decode(so, { stream: true }) === kept)
+      return bytes.slice(0, n);
+  }
+  const gone = utf8.encode(text.slice(kept.length)).length;
+  return bytes.slice(0, Math.max(0, bytes.length - gone));
+}
+
 /** Takes the text from `at` on away, and the bytes behind it. */
 function cut(tokens: ReplyToken[], at: number): void {
   let left = at;
+  let begun: number[] = []; // a character's first bytes, in tokens without a text
   for (const t of tokens) {
     const kept = t.text.slice(0, Math.max(0, left));
     left -= t.text.length;
-    if (kept.length === t.text.length) continue;
-    const gone = utf8.encode(t.text.slice(kept.length)).length;
-    t.bytes = kept ? t.bytes.slice(0, Math.max(0, t.bytes.length - gone)) : [];
-    t.text = kept;
+    begun = t.text ? begun : [...begun, ...t.bytes];
+    if (kept.length < t.text.length) {
+      t.bytes = kept ? bytesOf(kept, t, begun) : [];
+      t.text = kept;
+    }
+    if (t.text) begun = [];
   }
   for (let i = tokens.length - 1; i >= 0 && !tokens[i].text; i--) tokens[i].bytes = [];
 }
