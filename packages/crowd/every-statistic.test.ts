@@ -85,6 +85,7 @@ const table: Record<string, Record<string, string>> = {
   "logistic.ts": {
     chooseRidge: "reward-table.test.ts, by bagOfWords",
     logisticWeights: "reward-table.test.ts, by bagOfWords",
+    logLikelihood: "feature-reward.test.ts, by featureReward",
   },
   "next-task.ts": {
     measuringDue: "next-task.test.ts",

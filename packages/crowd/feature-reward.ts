@@ -7,6 +7,7 @@
  */
 import { rng, TillerError } from "@tiller/schema";
 import { ascend } from "./ascend.ts";
+import { logLikelihood } from "./logistic.ts";
 
 /** Rows of numbers, one a text. */
 export interface Features {
@@ -96,8 +97,7 @@ export function featureReward(
       let value = 0;
       for (let r = 0; r < p.length; r++) {
         const d = score[b[r]!]! - score[a[r]!]!;
-        const log1p = d > 0 ? Math.log1p(Math.exp(-d)) : Math.log1p(Math.exp(d)) - d; // -log s(d)
-        value -= weight[r]! * (log1p + (1 - p[r]!) * d);
+        value += weight[r]! * logLikelihood(p[r]!, d);
         const g = weight[r]! * (p[r]! - 1 / (1 + Math.exp(-d)));
         pull[b[r]!] += g;
         pull[a[r]!] -= g;

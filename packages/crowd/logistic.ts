@@ -16,7 +16,7 @@ export interface Examples {
   readonly weight?: (i: number) => number;
 }
 /** p log s(m) + (1 - p) log s(-m). */
-const logLikelihood = (p: number, margin: number): number =>
+export const logLikelihood = (p: number, margin: number): number =>
   p * margin - Math.max(margin, 0) - Math.log1p(Math.exp(-Math.abs(margin)));
 
 /** How well rows that were not learned from are predicted, by each penalty from the strongest on; the best of them. */
