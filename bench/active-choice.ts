@@ -5,7 +5,7 @@
  * [--sets humour,scruples] [--keep DIR]
  */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -21,8 +21,9 @@ import {
 import { splitUnits } from "@tiller/crowd/learning-curve.ts";
 import { rng } from "@tiller/schema";
 import { featuresIn } from "./features.ts";
-import { plot } from "./frontier/svg.ts";
-import { pairsOf, preferenceSet, setNames } from "./preferences.ts";
+import { plot } from "./plot.ts";
+import { machineNow, mean, overSeeds } from "./over-seeds.ts";
+import { preferenceSet, setNames } from "./preferences.ts";
 
 const { values: o } = parseArgs({
   args: process.argv.slice(2),
@@ -36,7 +37,6 @@ const { values: o } = parseArgs({
 const root = path.resolve(import.meta.dirname, "..");
 mkdirSync(path.join(root, "docs/results"), { recursive: true });
 const seeds = Array.from({ length: Number(o.seeds) }, (_, i) => i + 1);
-const mean = (xs: readonly number[]) => xs.reduce((a, b) => a + b, 0) / xs.length;
 /** The first is a thirty-second of the pairs that may be chosen; the last is half of them: of all there is no choice. */
 const parts = [1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2];
 
@@ -89,10 +89,9 @@ for (const name of o.sets.split(",")) {
   if (!set) continue;
   console.error(name);
   const features = await featuresIn(set, o.keep);
-  const pairs = pairsOf(set);
   const splits = seeds.map((seed) => ({
     features,
-    ...splitUnits({ ...pairs }, rng(seed, "active choice", name)),
+    ...splitUnits({ judged: set.pairs, units: set.units }, rng(seed, "active choice", name)),
   }));
   const curves = Object.fromEntries(
     choices.map((by) => [by, splits.map((s, i) => choose(s, by, seeds[i]!))]),
@@ -104,9 +103,7 @@ for (const name of o.sets.split(",")) {
       const here = mean(curves[by].map((c) => c[k]!));
       if (by === "random") return here.toFixed(3);
       const less = curves[by].map((c, s) => c[k]! - curves.random[s]![k]!);
-      const d = mean(less);
-      const sd = Math.sqrt(mean(less.map((x) => (x - d) ** 2)) * (less.length / (less.length - 1)));
-      const half = (2.26 * sd) / Math.sqrt(less.length);
+      const { at: d, half } = overSeeds(less);
       return `${here.toFixed(3)} (${d >= 0 ? "+" : ""}${d.toFixed(3)} ± ${half.toFixed(3)})`;
     });
     const fourth = sameAs(average(by)[3]!, sizes, average("random"));
@@ -124,7 +121,7 @@ writeFileSync(
   path.join(root, `bench/results/${o.date}-active-choice.md`),
   `# Active choice of pairs
 
-Command: \`npm run bench -- active-choice --seeds ${seeds.length}\`. Date: ${o.date}. Machine: ${cpus().length} cores, ${cpus()[0]?.model ?? ""}, shared and busy. Seeds 1 to ${seeds.length}, each
+Command: \`npm run bench -- active-choice --seeds ${seeds.length}\`. Date: ${o.date}. Machine: ${machineNow()}. Seeds 1 to ${seeds.length}, each
 another split that holds out 0.3 of the topics, prompts or texts. Linear rewards on the committed base's streams; accuracy on
 held-out pairs at parts of the pairs that may be chosen, in brackets the difference to chance on the same splits with its
 95 % interval. Last column: pairs by chance that give what a quarter of the pairs gives when chosen so.

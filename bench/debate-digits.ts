@@ -5,6 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { rng } from "@tiller/schema";
+import { overSeeds } from "./over-seeds.ts";
 import { readDigits, trainJudge } from "../recipes/debate-digits/judge.ts";
 import { accuracies, type Arm } from "../recipes/debate-digits/play.ts";
 
@@ -28,18 +29,14 @@ const [seeds, pictures, steps, hidden] = [o.seeds, o.pictures, o.steps, o.hidden
 ];
 const ks = o.pixels.split(",").map(Number);
 const arms: readonly Arm[] = ["alone", "debate", "honest", "dishonest"];
-/** two-sided 95 % of Student's t, by degrees of freedom */
-const t95 = [NaN, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
 
 interface Figure {
   readonly mean: number;
   readonly half: number;
 }
 function over(xs: readonly number[]): Figure {
-  const mean = xs.reduce((a, b) => a + b, 0) / xs.length;
-  const df = xs.length - 1; // of one seed there is no interval
-  const sd = Math.sqrt(xs.reduce((s, x) => s + (x - mean) ** 2, 0) / df);
-  return { mean, half: ((t95[df] ?? 1.96) * sd) / Math.sqrt(xs.length) };
+  const { at, half } = overSeeds(xs); // of one seed there is no interval
+  return { mean: at, half };
 }
 
 const rows = ks.map((k) => {

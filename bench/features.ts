@@ -9,7 +9,7 @@ const base = path.resolve(import.meta.dirname, "../models/base");
 
 export async function featuresIn(set: PreferenceSet, keep: string): Promise<Features> {
   const model = await loadModel(base);
-  const file = path.join(keep, `${set.name}-${model.id.slice(0, 12)}.means`);
+  const file = path.join(keep, `${set.name}-${set.digest}-${model.id.slice(0, 12)}.means`);
   const { width } = model.shape;
   if (!existsSync(file)) {
     console.error(`${set.name}: features of ${set.texts.length} texts`);

@@ -5,7 +5,7 @@
  * Run: npm run bench -- forecast [--seeds 10] [--sets humour,pandalm] [--keep DIR] [--json]
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -21,8 +21,9 @@ import {
 import { bestOfN } from "@tiller/learn";
 import { type ForecastPoint, rng, wilson } from "@tiller/schema";
 import { featuresIn } from "./features.ts";
-import { plot } from "./frontier/svg.ts";
-import { pairsOf, preferenceSet, setNames } from "./preferences.ts";
+import { plot } from "./plot.ts";
+import { machineNow, mean } from "./over-seeds.ts";
+import { preferenceSet, setNames } from "./preferences.ts";
 
 const { values: o } = parseArgs({
   args: process.argv.slice(2),
@@ -58,7 +59,6 @@ for (const name of o.sets.split(",")) {
   const set = preferenceSet(name);
   if (!set) continue;
   const features = await featuresIn(set, o.keep);
-  const all = pairsOf(set);
   /** of the best of 16 held-out texts by the reward, in the spread of people's scores */
   const goldOf: Worth | undefined =
     set.gold &&
@@ -80,16 +80,16 @@ for (const name of o.sets.split(",")) {
     });
   const worths = [accuracy, ...(goldOf ? [goldOf] : [])];
   for (let seed = 1; seed <= Number(o.seeds); seed++) {
-    const file = path.join(o.keep, `${name}-${seed}.jsonl`);
+    const file = path.join(o.keep, `${name}-${set.digest}-${seed}.jsonl`);
     if (!existsSync(file)) {
       console.error(
         `${name}, seed ${seed} (${((performance.now() - started) / 60_000).toFixed(1)} min)`,
       );
-      const order = rng(seed, "forecast", name).shuffle(all.judged.map((_, i) => i));
+      const order = rng(seed, "forecast", name).shuffle(set.pairs.map((_, i) => i));
       const curvesOf = (from: number, to: number) => {
         const some = order.slice(from, to);
-        const judged = some.map((i) => all.judged[i]!);
-        const units = some.map((i) => all.units[i]!);
+        const judged = some.map((i) => set.pairs[i]!);
+        const units = some.map((i) => set.units[i]!);
         return learningCurves({ features, judged, units }, worths, { seed });
       };
       const n = order.length;
@@ -118,7 +118,6 @@ for (const name of o.sets.split(",")) {
     }
   }
 }
-const mean = (xs: readonly number[]) => xs.reduce((a, b) => a + b, 0) / xs.length;
 const rowOf = (label: string, of: readonly Case[]) => {
   const within = of.filter((c) => c.within).length;
   const { low, high } = wilson(within, of.length);
@@ -140,7 +139,7 @@ writeFileSync(
   path.join(root, `bench/results/${o.date}-forecast.md`),
   `# What more labels buy, forecast and measured
 
-Command: \`npm run bench -- forecast --seeds ${o.seeds}\`. Date: ${o.date}. Machine: ${cpus().length} cores, ${cpus()[0]?.model ?? ""}, shared and busy. Seeds 1 to ${o.seeds}.
+Command: \`npm run bench -- forecast --seeds ${o.seeds}\`. Date: ${o.date}. Machine: ${machineNow()}. Seeds 1 to ${o.seeds}.
 Linear rewards on the committed base's streams; value: mean over 24 splits that hold out 0.3 of the topics, prompts or texts.
 Halves: each seed has two that share no pair.
 

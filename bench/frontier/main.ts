@@ -1,19 +1,20 @@
 /**
  * Methods at one budget of labels: gold against KL on two tasks, and three plots of what KL control and the missing-EOS
- * penalty do. Writes docs/results/frontier.md with its pictures, out of what every seed said (kept in --keep, so that a run
+ * penalty do. Writes bench/results/DATE-frontier.md and the pictures of docs/results/frontier.md, out of what every seed said (kept in --keep, so that a run
  * that was stopped goes on). Run: npm run bench -- frontier [--seeds 8] [--tasks tone,plain] [--keep DIR]
  */
 import { spawnSync } from "node:child_process";
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { pretrainJob } from "@tiller/learn";
 import { baseSources } from "../../recipes/corpus.ts";
-import { run } from "./jobs.ts";
-import { type Line, plot } from "./svg.ts";
+import { run } from "../jobs.ts";
+import { type Line, plot } from "../plot.ts";
+import { machineNow, mean, overSeeds } from "../over-seeds.ts";
 import { base, sizes, taskNames } from "./tasks.ts";
 
 const { values: o } = parseArgs({
@@ -70,18 +71,9 @@ for (const seed of seeds)
         points.push(Point.parse(JSON.parse(line)));
     }
 
-/** Mean with a 95 % interval over seeds by Student's t. */
-const t975 = [0, 12.71, 4.3, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26];
-function over(xs: readonly number[]) {
-  const n = xs.length;
-  const mean = xs.reduce((a, b) => a + b, 0) / n;
-  const sd = Math.sqrt(xs.reduce((v, x) => v + (x - mean) ** 2, 0) / Math.max(1, n - 1));
-  const half = (t975[n - 1] ?? 1.96) * (sd / Math.sqrt(n));
-  return { n, mean, low: mean - half, high: mean + half };
-}
 const told = (xs: readonly number[]) => {
-  const { mean, low, high } = over(xs);
-  return `${mean.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
+  const { at, low, high } = overSeeds(xs);
+  return `${at.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
 };
 const results = path.join(root, "docs/results");
 mkdirSync(results, { recursive: true });
@@ -96,12 +88,12 @@ for (const task of taskNames) {
     const settings = [...new Set(own.map((p) => p.setting))];
     const made = settings.map((setting) => {
       const at = own.filter((p) => p.setting === setting);
-      const gold = over(at.map((p) => p.gold!));
-      const kl = over(at.map((p) => p.kl!));
+      const gold = overSeeds(at.map((p) => p.gold!));
+      const kl = overSeeds(at.map((p) => p.kl!));
       rows.push(
         `| ${method} | ${setting} | ${at.length} | ${told(at.map((p) => p.kl!))} | ${told(at.map((p) => p.gold!))} | ${told(at.map((p) => p.proxy!))} |`,
       );
-      return { x: Math.sqrt(Math.max(0, kl.mean)), y: gold.mean, low: gold.low, high: gold.high };
+      return { x: Math.sqrt(Math.max(0, kl.at)), y: gold.at, low: gold.low, high: gold.high };
     });
     return made.length ? [{ name: method, points: made.toSorted((a, b) => a.x - b.x) }] : [];
   });
@@ -115,7 +107,7 @@ for (const task of taskNames) {
     }),
   );
   parts.push(
-    `## ${task}\n\n![Gold against KL](frontier-${task}.svg)\n\n| method | beta, or n | seeds | KL | gold | proxy |\n|---|---|---|---|---|---|\n${rows.join("\n")}\n`,
+    `## ${task}\n\n| method | beta, or n | seeds | KL | gold | proxy |\n|---|---|---|---|---|---|\n${rows.join("\n")}\n`,
   );
 }
 const plots = [
@@ -152,7 +144,7 @@ for (const p of plots) {
       name: `${p.label} ${setting}`,
       points: Array.from({ length }, (_, i) => ({
         x: i + 1,
-        y: over(curves.map((c) => c[i]![p.y])).mean,
+        y: mean(curves.map((c) => c[i]![p.y])),
       })),
     };
   });
@@ -163,33 +155,26 @@ for (const p of plots) {
   const rows = settings.map((setting) => {
     const own = of.filter((x) => x.setting === setting);
     const tail = (key: "kl" | "length" | "ended" | "score") =>
-      told(
-        own.map((x) => over(x.curve!.slice((-x.curve!.length / 4) | 0).map((c) => c[key])).mean),
-      );
+      told(own.map((x) => mean(x.curve!.slice((-x.curve!.length / 4) | 0).map((c) => c[key]))));
     const end = (key: "gold" | "distinct2") =>
       own[0]![key] === undefined ? "" : told(own.map((x) => x[key]!));
     return `| ${setting} | ${own.length} | ${tail("kl")} | ${tail("score")} | ${tail("ended")} | ${tail("length")} | ${end("gold")} | ${end("distinct2")} |`;
   });
   parts.push(
-    `## ${p.title}\n\n![${p.title}](frontier-${p.name}.svg)\n\nMeans of the last quarter of the iterations, then what 128 held-out prompts give.\n\n| ${p.label} | seeds | KL | proxy | ended | length | gold | distinct-2 |\n|---|---|---|---|---|---|---|---|\n${rows.join("\n")}\n`,
+    `## ${p.title}\n\nMeans of the last quarter of the iterations, then what 128 held-out prompts give.\n\n| ${p.label} | seeds | KL | proxy | ended | length | gold | distinct-2 |\n|---|---|---|---|---|---|---|---|\n${rows.join("\n")}\n`,
   );
 }
+const date = new Date().toISOString().slice(0, 10);
+const file = `bench/results/${date}-frontier.md`;
 writeFileSync(
-  path.join(results, "frontier.md"),
+  path.join(root, file),
   `# Methods at one budget of labels
 
-Command: \`npm run bench -- frontier --seeds ${seeds.length}\`. Date: ${new Date().toISOString().slice(0, 10)}. Machine: ${cpus().length} cores, ${cpus()[0]?.model ?? ""}.
-Learning does not depend on the machine's load; seeds are 1 to ${seeds.length}, intervals 95 % over seeds (Student's t).
-
-A base of ${base.layers} layers x ${base.width} (${base.vocabulary} tokens) continues passages of Moby-Dick. ${sizes.labels} pairs of its continuations are labelled by a gold
-score with noise (a logistic of three times the difference over its spread); every method gets these labels and nothing else of
-the gold. Iterated PPO spends half of them on pairs of a policy learned from the first half. Gold and KL are measured on
-${sizes.heldout} held-out prompts; gold is told in the base's spread, 0 at the base. The tasks: "tone", more positive words by AFINN-165
-(sparse: most words have none); "plain", fewer letters a word.
-
-What would have made it false is said with each claim; the claims are written by hand, out of the tables below them.
+Command: \`npm run bench -- frontier --seeds ${seeds.length}\`. Date: ${date}. Machine: ${machineNow()}.
+Learning does not depend on the machine's load; seeds are 1 to ${seeds.length}, intervals 95 % over seeds (Student's t). What is measured and
+what it says: docs/results/frontier.md.
 
 ${parts.join("\n")}`,
 );
-console.log(path.join("docs", "results", "frontier.md"));
+console.log(file);
 process.exit(0);

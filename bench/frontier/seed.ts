@@ -21,7 +21,7 @@ import {
 import { loadTokenizer, samplePassages, splitTrainHeldout } from "@tiller/lm";
 import { rng } from "@tiller/schema";
 import { corpus } from "../../recipes/corpus.ts";
-import { run } from "./jobs.ts";
+import { run } from "../jobs.ts";
 import { continuation, sizes, tasks } from "./tasks.ts";
 
 const [base, name, seedText, what] = z
@@ -84,7 +84,8 @@ async function measure(policy: string, as: string) {
     const golds = output.items.flatMap((x) => x.bestOf.map((w) => gold(w.text)));
     const m = mean(golds);
     scale = { mean: m, spread: Math.sqrt(mean(golds.map((g) => (g - m) ** 2))) };
-    for (let n = 1; n <= sizes.bestOf; n *= 2) {
+    // the curve of best-of-n is said once a seed
+    for (let n = 1; what === "frontier" && n <= sizes.bestOf; n *= 2) {
       const worth = output.items.map((x) => ({
         proxy: bestOfN(
           x.bestOf.map((w) => w.reward),

@@ -5,12 +5,13 @@
  * Run: npm run bench -- overoptimisation [--seeds 8] [--tuned 1] [--keep DIR] | --rl [--seeds 3] [--keep DIR]
  */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { featuresIn } from "../features.ts";
-import { plot } from "../frontier/svg.ts";
+import { plot } from "../plot.ts";
+import { machineNow } from "../over-seeds.ts";
 import { preferenceSet } from "../preferences.ts";
 import { cellsOf, type ProxyCurve, summarise, type Told } from "./people.ts";
 import { reinforcement } from "./rl.ts";
@@ -29,7 +30,6 @@ const { values: o } = parseArgs({
 const root = path.resolve(import.meta.dirname, "../..");
 mkdirSync(o.keep, { recursive: true });
 mkdirSync(path.join(root, "docs/results"), { recursive: true });
-const machine = `${cpus().length} cores, ${cpus()[0]?.model ?? ""}`;
 const started = performance.now();
 const minutes = () => ((performance.now() - started) / 60_000).toFixed(1);
 const told = ({ at, low, high }: Told, digits = 2) =>
@@ -64,7 +64,7 @@ async function people(): Promise<void> {
     path.join(root, `bench/results/${o.date}-overoptimisation.md`),
     `# Over-optimisation against people
 
-Command: \`${command}\`. Date: ${o.date}. Machine: ${machine}, shared and busy; ${minutes()} minutes. Seeds 1 to ${seeds.length}${
+Command: \`${command}\`. Date: ${o.date}. Machine: ${machineNow()}; ${minutes()} minutes. Seeds 1 to ${seeds.length}${
       Number(o.tuned)
         ? `; rewards that
 were fine-tuned: seeds 1 to ${o.tuned}`
@@ -101,7 +101,6 @@ ${points.join("\n")}
   );
   console.log(rows.join("\n"));
 }
-if (o.rl)
-  await reinforcement({ seeds: Number(o.seeds ?? 3), keep: o.keep, date: o.date, machine, root });
+if (o.rl) await reinforcement({ seeds: Number(o.seeds ?? 3), keep: o.keep, date: o.date, root });
 else await people();
 process.exit(0);

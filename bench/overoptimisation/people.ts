@@ -13,6 +13,7 @@ import {
 } from "@tiller/crowd";
 import { bestOfNWeights, distanceOfBest, ensembleScore, fitGold, peakOf } from "@tiller/learn";
 import { rng } from "@tiller/schema";
+import { overSeeds, studentT } from "../over-seeds.ts";
 import type { PreferenceSet } from "../preferences.ts";
 
 export const FOLDS = 3;
@@ -132,8 +133,6 @@ export interface ProxyCurve {
   readonly lost: Told;
 }
 
-/** 97.5 % quantiles of Student's t by degrees of freedom. */
-const t975 = [Number.NaN, 12.71, 4.3, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26];
 /**
  * Mean over seeds with a 95 % interval of two parts: how seeds differ, and how it would differ with other texts of the same
  * kind (a jackknife that leaves out a twentieth of the texts at a time).
@@ -172,7 +171,7 @@ export function summarise(set: PreferenceSet, cells: readonly Cell[]): ProxyCurv
       const js = left.map(f);
       const middle = js.reduce((a, b) => a + b, 0) / js.length;
       const texts = (js.reduce((v, x) => v + (x - middle) ** 2, 0) * (js.length - 1)) / js.length;
-      const half = (t975[xs.length - 1] ?? 1.96) * Math.sqrt(between / xs.length + texts);
+      const half = studentT(xs.length) * Math.sqrt(between / xs.length + texts);
       const at = f(all);
       return { at, low: at - half, high: at + half };
     };
@@ -186,15 +185,10 @@ export function summarise(set: PreferenceSet, cells: readonly Cell[]): ProxyCurv
       const [right, n] = s.reduce(([r, m], c) => [r + c.right, m + c.decided], [0, 0]);
       return right! / n!;
     });
-    const mean = accuracies.reduce((a, b) => a + b, 0) / accuracies.length;
-    const sd = Math.sqrt(
-      accuracies.reduce((v, x) => v + (x - mean) ** 2, 0) / Math.max(1, accuracies.length - 1),
-    );
-    const half = ((t975[accuracies.length - 1] ?? 1.96) * sd) / Math.sqrt(accuracies.length);
     return {
       proxy,
       seeds: seeds.length,
-      accuracy: { at: mean, low: mean - half, high: mean + half },
+      accuracy: overSeeds(accuracies),
       curve: ns.map((n, k) => ({ n, d: ds[k]!, ...told((c) => c[k]!) })),
       alpha: told((c) => fit(c).alpha),
       beta: told((c) => fit(c).beta),

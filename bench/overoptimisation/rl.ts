@@ -33,8 +33,9 @@ import { Scorer } from "@tiller/learn/score.ts";
 import { encodeAfter, loadTokenizer, samplePassages, splitTrainHeldout } from "@tiller/lm";
 import { rng } from "@tiller/schema";
 import { baseSources, corpus } from "../../recipes/corpus.ts";
-import { run } from "../frontier/jobs.ts";
-import { plot } from "../frontier/svg.ts";
+import { run } from "../jobs.ts";
+import { plot } from "../plot.ts";
+import { machineNow, mean } from "../over-seeds.ts";
 import { base as policyBase, continuation, tasks } from "../frontier/tasks.ts";
 
 /** The policy begins as the large one; all share one tokenizer, since it is trained on the same text. */
@@ -67,7 +68,6 @@ const Point = z.strictObject({
   proxy: z.number(),
 });
 type Point = z.infer<typeof Point>;
-const mean = (xs: readonly number[]) => xs.reduce((a, b) => a + b, 0) / xs.length;
 const spread = (xs: readonly number[]) => Math.sqrt(mean(xs.map((x) => (x - mean(xs)) ** 2)));
 
 /** One seed: labels, proxies, best-of-n and PPO against them. Results are kept arm by arm. */
@@ -282,7 +282,6 @@ export async function reinforcement(o: {
   readonly seeds: number;
   readonly keep: string;
   readonly date: string;
-  readonly machine: string;
   readonly root: string;
 }): Promise<void> {
   const started = performance.now();
@@ -336,7 +335,7 @@ export async function reinforcement(o: {
     path.join(o.root, `bench/results/${o.date}-overoptimisation-rl.md`),
     `# Over-optimisation with reinforcement learning
 
-Command: \`npm run bench -- overoptimisation --rl --seeds ${o.seeds}\`. Date: ${o.date}. Machine: ${o.machine}, shared and busy;
+Command: \`npm run bench -- overoptimisation --rl --seeds ${o.seeds}\`. Date: ${o.date}. Machine: ${machineNow()};
 ${((performance.now() - started) / 60_000).toFixed(1)} minutes for what was not kept from an earlier start. Gold: AFINN-165 tone in the base's spread, less the base's.
 alpha and beta of all seeds' points (least and most over seeds).
 

@@ -6,7 +6,7 @@ import { rewardJob } from "@tiller/learn";
 import { loadReward } from "@tiller/learn/model.ts";
 import { Scorer } from "@tiller/learn/score.ts";
 import { encodeAfter, encodePrompt } from "@tiller/lm";
-import { run } from "../frontier/jobs.ts";
+import { run } from "../jobs.ts";
 import type { PreferenceSet } from "../preferences.ts";
 import { type Cell, cellOf, partsOf } from "./people.ts";
 

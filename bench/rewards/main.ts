@@ -30,7 +30,7 @@ import {
   textsOf,
 } from "../../recipes/rewards.ts";
 import { baseModel } from "../../recipes/shared.ts";
-import { run } from "../frontier/jobs.ts";
+import { run } from "../jobs.ts";
 import { rowsOf, setNames } from "./sets.ts";
 
 const { values: o } = parseArgs({
@@ -181,9 +181,9 @@ for (const name of names) {
     },
     seconds,
   });
-  const [x, y] = [head.accuracy, all?.accuracy ?? NaN];
+  const each = all ? `; head ${head.accuracy.toFixed(3)}, all ${all.accuracy.toFixed(3)}` : "";
   log(
-    `${name}: ${best.n} decided pairs by ${best.heldOutBy}; reward ${best.accuracy.toFixed(3)} (${best.low.toFixed(3)} to ${best.high.toFixed(3)}; head ${x.toFixed(3)}, all ${y.toFixed(3)}), longer ${longer.toFixed(3)}, words ${bagOfWords?.toFixed(3) ?? "-"}, one person ${onePerson?.toFixed(3) ?? "-"}, of one length ${best.lengthMatched?.toFixed(3) ?? "-"} (${best.matched?.n ?? 0}); ${seconds} s`,
+    `${name}: ${best.n} decided pairs by ${best.heldOutBy}; reward ${best.accuracy.toFixed(3)} (${best.low.toFixed(3)} to ${best.high.toFixed(3)}${each}), longer ${longer.toFixed(3)}, words ${bagOfWords?.toFixed(3) ?? "-"}, one person ${onePerson?.toFixed(3) ?? "-"}, of one length ${best.lengthMatched?.toFixed(3) ?? "-"} (${best.matched?.n ?? 0}); ${seconds} s`,
   );
 }
 const made = {

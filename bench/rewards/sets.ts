@@ -26,6 +26,7 @@ const parsed = <T>(rows: readonly unknown[], Row: z.ZodType<T>): T[] =>
 /** A published answer "True" is a truth value in one row of PandaLM. */
 const Cell = z.union([z.string(), z.boolean(), z.number()]).transform(String);
 const Text = z.looseObject({ id: z.int(), text: z.string() });
+const ScoredText = Text.extend({ score: z.number() });
 const Vote = z.looseObject({ by: z.string(), choice: z.enum(["a", "b", "tie"]) });
 const Answers = z.looseObject({
   id: z.int(),
@@ -152,4 +153,11 @@ export function rowsOf(data: string, name: string): Row[] | undefined {
     throw new TillerError("no_set", `there is no set ${name}. There are ${setNames.join(", ")}.`);
   const files = source.files.map((f) => path.join(data, f));
   return files.every((f) => existsSync(f)) ? source.read(files.map(lines)) : undefined;
+}
+
+/** People's score of each text by the text, where a set has one. */
+export function scoresOf(data: string, name: string): ReadonlyMap<string, number> | undefined {
+  if (name !== "humour") return undefined;
+  const rows = parsed(lines(path.join(data, sources["humour"]!.files[0]!)), ScoredText);
+  return new Map(rows.map((t) => [t.text, t.score]));
 }
