@@ -42,7 +42,7 @@ export function askThread<Question extends object>(
     new Promise((done, refused) => {
       const id = next++;
       waiting.set(id, { done, failed: refused });
-      started().postMessage({ ...question, id });
+      started().postMessage({ id, question });
     });
 }
 
@@ -51,9 +51,9 @@ export function answerThread<Question extends object>(
   answer: (question: Question) => Promise<unknown>,
 ): void {
   let queue = Promise.resolve();
-  parentPort!.on("message", (asked: Question & { id: number }) => {
+  parentPort!.on("message", (asked: { id: number; question: Question }) => {
     queue = queue.then(async () => {
-      const told: Told = await answer(asked).then(
+      const told: Told = await answer(asked.question).then(
         (value) => ({ id: asked.id, value }),
         (e: unknown) => ({
           id: asked.id,

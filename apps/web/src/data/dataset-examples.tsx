@@ -11,7 +11,7 @@ import {
   exampleSorts,
 } from "@tiller/schema";
 import { asking } from "../api.ts";
-import { Badge, Empty, fixed, Loaded, percent } from "../design/components.tsx";
+import { Badge, Empty, fixed, Loaded, Paged, percent } from "../design/components.tsx";
 import { Text, Value } from "../trace/value.tsx";
 import { type DatasetPlace, type Go, PAGE } from "./dataset-place.ts";
 
@@ -56,26 +56,9 @@ export function ExamplesView({ id, place, go }: { id: string; place: DatasetPlac
   );
 }
 
+/** Pages of examples. */
 export const Pages = ({ page, total, go }: { page: number; total: number; go: Go }) => (
-  <div className="row">
-    {total > PAGE && (
-      <button className="button" disabled={page === 1} onClick={() => go({ page: page - 1 })}>
-        Back
-      </button>
-    )}
-    <span className="small quiet num">
-      {(page - 1) * PAGE + 1} to {Math.min(total, page * PAGE)} of {total}
-    </span>
-    {total > PAGE && (
-      <button
-        className="button"
-        disabled={page * PAGE >= total}
-        onClick={() => go({ page: page + 1 })}
-      >
-        Next
-      </button>
-    )}
-  </div>
+  <Paged page={page} size={PAGE} total={total} turn={(page) => go({ page })} />
 );
 
 interface Choice {
@@ -138,23 +121,24 @@ function Filters({
           set={(rater) => go({ rater })}
         />
       )}
-      {card && card.sources.length > 0 && (
-        <Select
-          label="Source"
-          value={place.source}
-          all="All sources"
-          of={counted(card.sources)}
-          set={(source) => go({ source })}
-        />
-      )}
-      {card && card.splits.length > 0 && (
-        <Select
-          label="Split"
-          value={place.split}
-          all="All splits"
-          of={counted(card.splits)}
-          set={(split) => go({ split })}
-        />
+      {(
+        [
+          ["source", "Source", card?.sources],
+          ["split", "Split", card?.splits],
+        ] as const
+      ).map(
+        ([key, label, of]) =>
+          of &&
+          of.length > 0 && (
+            <Select
+              key={key}
+              label={label}
+              value={place[key]}
+              all={`All ${key}s`}
+              of={counted(of)}
+              set={(value) => go({ [key]: value })}
+            />
+          ),
       )}
       {chosen && (
         <button className="button" onClick={() => go({ row: undefined, shared: undefined })}>

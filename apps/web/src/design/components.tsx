@@ -187,3 +187,31 @@ export const FormEnd = (p: {
     </div>
   </>
 );
+
+/** Which rows of a long list are shown, and the way to the next ones. `size`: rows a page. */
+export const Paged = (p: {
+  page: number;
+  size: number;
+  total: number;
+  turn: (page: number) => void;
+}) => (
+  <div className="row">
+    {p.total > p.size && (
+      <button className="button" disabled={p.page === 1} onClick={() => p.turn(p.page - 1)}>
+        Back
+      </button>
+    )}
+    <span className="small quiet num">
+      {(p.page - 1) * p.size + 1} to {Math.min(p.total, p.page * p.size)} of {p.total}
+    </span>
+    {p.total > p.size && (
+      <button
+        className="button"
+        disabled={p.page * p.size >= p.total}
+        onClick={() => p.turn(p.page + 1)}
+      >
+        Next
+      </button>
+    )}
+  </div>
+);

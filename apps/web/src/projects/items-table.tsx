@@ -5,7 +5,7 @@ import { useState } from "react";
 import { z } from "zod";
 import { ItemFilter, type ItemPage, type ResultsQuery } from "@tiller/schema";
 import { asking } from "../api.ts";
-import { Card, Empty, fixed, Loaded, percent, Scroll } from "../design/components.tsx";
+import { Card, Empty, fixed, Loaded, Paged, percent, Scroll } from "../design/components.tsx";
 import { ItemStateBadge, ReviewBar, Reviewed, useReview } from "./review.tsx";
 
 const PAGE = 50;
@@ -89,7 +89,14 @@ export function Items({ id }: { id: string }) {
                 clear={() => choose(new Set())}
               />
               <Table id={id} page={page} place={place} go={go} chosen={chosen} choose={choose} />
-              <Pages page={place.page ?? 1} total={page.total} go={go} />
+              {page.total > PAGE && (
+                <Paged
+                  page={place.page ?? 1}
+                  size={PAGE}
+                  total={page.total}
+                  turn={(page) => go({ page })}
+                />
+              )}
             </>
           )
         }
@@ -255,22 +262,3 @@ function Table({
     </Scroll>
   );
 }
-
-const Pages = ({ page, total, go }: { page: number; total: number; go: Go }) =>
-  total > PAGE && (
-    <div className="row">
-      <button className="button" disabled={page === 1} onClick={() => go({ page: page - 1 })}>
-        Back
-      </button>
-      <span className="small quiet num">
-        {(page - 1) * PAGE + 1} to {Math.min(total, page * PAGE)} of {total}
-      </span>
-      <button
-        className="button"
-        disabled={page * PAGE >= total}
-        onClick={() => go({ page: page + 1 })}
-      >
-        Next
-      </button>
-    </div>
-  );
