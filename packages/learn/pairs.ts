@@ -42,12 +42,14 @@ export interface Compared {
 export function encodePairs(
   tokenizer: Tokenizer,
   pairs: readonly Pair[],
-  o: { readonly maxTokens: number; readonly long: Long },
+  /** `end`: tokens of maxTokens that are kept free behind each text */
+  o: { readonly maxTokens: number; readonly long: Long; readonly end?: number },
 ) {
+  const size = o.maxTokens - (o.end ?? 0);
   const counts = { shortened: 0, leftOut: 0, same: 0, empty: 0 };
   const rows: Compared[] = [];
   const kept: number[] = []; // which of the pairs they are
-  const most = o.long === "cut both" ? Math.ceil(o.maxTokens * TEXT_SHARE) : Infinity;
+  const most = o.long === "cut both" ? Math.ceil(size * TEXT_SHARE) : Infinity;
   for (const [i, p] of pairs.entries()) {
     const whole = [p.a, p.b].map((text) => encodeAfter(tokenizer, p.passage, text));
     const [a, b] = whole.map((ids) => ids.slice(0, most)) as [number[], number[]];
@@ -57,7 +59,7 @@ export function encodePairs(
     else {
       const longest = Math.max(a.length, b.length);
       // room for the passage; less than its begin-of-text token and one of its own is none
-      const room = o.maxTokens - longest;
+      const room = size - longest;
       const passage = encodePrompt(tokenizer, p.passage);
       const fits = passage.ids.length <= room;
       if (!fits && o.long === "refuse")

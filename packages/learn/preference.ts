@@ -186,7 +186,7 @@ export function encodePreferences(
 ): { rows: Preferred[]; counts: ReturnType<typeof encodePairs>["counts"] } {
   const pairs = rows.map(asPair);
   const end = o.endOfText ? [tokenizer.eos] : [];
-  const made = encodePairs(tokenizer, pairs, { ...o, maxTokens: o.maxTokens - end.length });
+  const made = encodePairs(tokenizer, pairs, { ...o, end: end.length });
   return {
     counts: made.counts,
     rows: made.rows.map(({ a, b, pB, weight }) => {
