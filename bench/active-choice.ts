@@ -137,6 +137,7 @@ if (lines.length)
     plot({
       title: "Pairs by disagreement and by chance",
       x: "pairs judged (logarithm to base 2)",
+      fromLeast: true,
       y: "accuracy on held-out pairs",
       lines,
     }),

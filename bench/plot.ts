@@ -11,7 +11,8 @@ export interface Line {
   }[];
 }
 const colours = ["#0b6e99", "#c2410c", "#4d7c0f", "#7e22ce", "#b91c1c", "#475569"];
-const [W, H, left, bottom, top, right] = [640, 400, 64, 48, 34, 150];
+const [H, left, bottom, top, inner] = [400, 64, 48, 34, 426];
+const LETTER = 7; // wide at most, of a legend in 12 px
 const escape = (s: string) => s.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 
 /** About `n` round numbers from low to high. */
@@ -30,19 +31,27 @@ export function plot(o: {
   readonly x: string;
   readonly y: string;
   readonly lines: readonly Line[];
+  /** names of the places 1, 2 ... in place of numbers */
+  readonly places?: readonly string[];
+  /** the axis begins at the least x, and not at 0 */
+  readonly fromLeast?: boolean;
 }): string {
+  const right = 40 + LETTER * Math.max(16, ...o.lines.map((l) => l.name.length));
+  const W = left + inner + right;
   const all = o.lines.flatMap((l) => l.points);
   const xs = all.map((p) => p.x);
   const ys = all.flatMap((p) => [p.y, p.low ?? p.y, p.high ?? p.y]);
-  const [x0, x1] = [Math.min(0, ...xs), Math.max(...xs)];
+  const [x0, x1] = o.places
+    ? [0.5, o.places.length + 0.5]
+    : [Math.min(...(o.fromLeast ? [] : [0]), ...xs), Math.max(...xs)];
   const pad = (Math.max(...ys) - Math.min(...ys)) * 0.06 || 1;
   const [y0, y1] = [Math.min(...ys) - pad, Math.max(...ys) + pad];
   const X = (x: number) => (left + ((x - x0) / (x1 - x0 || 1)) * (W - left - right)).toFixed(1);
   const Y = (y: number) => (H - bottom - ((y - y0) / (y1 - y0)) * (H - bottom - top)).toFixed(1);
   const grid = [
-    ...ticks(x0, x1).map(
+    ...(o.places?.map((_, i) => i + 1) ?? ticks(x0, x1)).map(
       (t) =>
-        `<line x1="${X(t)}" x2="${X(t)}" y1="${top}" y2="${H - bottom}" stroke="#e2e8f0"/><text x="${X(t)}" y="${H - bottom + 16}" text-anchor="middle">${t}</text>`,
+        `<line x1="${X(t)}" x2="${X(t)}" y1="${top}" y2="${H - bottom}" stroke="#e2e8f0"/><text x="${X(t)}" y="${H - bottom + 16}" text-anchor="middle">${escape(o.places?.[t - 1] ?? String(t))}</text>`,
     ),
     ...ticks(y0, y1).map(
       (t) =>

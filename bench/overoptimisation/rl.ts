@@ -326,7 +326,8 @@ export async function reinforcement(o: {
     const end = measured.at(-1)!;
     return `| ${arm} | ${form} | ${range("alpha")} | ${range("beta")} | ${peakOf(curve)?.d.toFixed(1) ?? "none"} | ${top.gold.toFixed(2)} at ${top.d.toFixed(1)} | ${end.gold.toFixed(2)} at ${end.d.toFixed(1)} |`;
   });
-  const told = (xs: readonly number[]) => `${mean(xs).toFixed(3)} (${xs.length})`;
+  const told = (xs: readonly number[]) =>
+    xs.length ? `${mean(xs).toFixed(3)} (${xs.length})` : "too few points within 0.6";
   const all = points.map(
     (p) =>
       `| ${p.seed} | ${p.how} | ${p.arm} | ${p.at} | ${p.d.toFixed(2)} | ${p.gold.toFixed(3)} | ${p.proxy.toFixed(2)} |`,
