@@ -3,7 +3,7 @@
  * held-out pairs, by five folds over topics, prompts, pairs or texts; whatever is chosen is chosen on the training folds.
  * --only SET,SET; --base DIR for another base; --learn both trains the whole base as well (--pairs of each fold: hours on all
  * sets); --write DIR writes the sets as files that `tiller reward` reads, and stops; --data DIR, or TILLER_DATA, where they
- * lie. Absent sets are said to be absent.
+ * lie. Absent sets are said to be absent. A run over all sets writes bench/results/DATE-rewards.md.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
@@ -31,6 +31,8 @@ import {
 } from "../../recipes/rewards.ts";
 import { baseModel } from "../../recipes/shared.ts";
 import { run } from "../jobs.ts";
+import { machineNow } from "../over-seeds.ts";
+import { type MeasuredSet, rewardsReport } from "./report.ts";
 import { rowsOf, setNames } from "./sets.ts";
 
 const { values: o } = parseArgs({
@@ -48,6 +50,7 @@ const { values: o } = parseArgs({
         process.env["TILLER_DATA"] ?? path.resolve(import.meta.dirname, "../../../shared/data"),
     },
     write: { type: "string" },
+    date: { type: "string", default: new Date().toISOString().slice(0, 10) },
     json: { type: "boolean", default: false },
   },
 });
@@ -123,7 +126,7 @@ async function crossFitted(name: string, pairs: readonly RatedPair[]) {
   return { folds, found, chosen };
 }
 
-const rows: Record<string, unknown>[] = [];
+const rows: MeasuredSet[] = [];
 const absent: string[] = [];
 for (const name of names) {
   const given = rowsOf(o.data, name);
@@ -194,5 +197,10 @@ const made = {
   absent,
   rows,
 };
+if (rows.length && o.only === setNames.join()) {
+  const command = `npm run bench -- rewards --learn ${o.learn} --folds ${count} --seed ${seed}`;
+  const file = path.join(import.meta.dirname, `../results/${o.date}-rewards.md`);
+  writeFileSync(file, rewardsReport(rows, { command, date: o.date, machine: machineNow() }));
+}
 if (o.json) console.log(JSON.stringify(made));
 else if (o.write === undefined) for (const r of rows) console.log(JSON.stringify(r));
