@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { get, type Operation, post, who } from "./operation.ts";
 import { ChangedKind, ChangeKind, KnownKind } from "./kinds.ts";
+import { ProjectForecast } from "./label-forecast.ts";
 import {
   ItemPage,
   ProjectExport,
@@ -98,6 +99,12 @@ export const projectOperations = {
   projectPeople: get("/api/projects/:id/people", who.machines, "its answers by person", {
     reply: z.array(ProjectPerson),
   }),
+  labelForecast: get(
+    "/api/projects/:id/label-forecast",
+    who.machines,
+    "what more labels would buy, of a project that compares two texts: worked out when it is asked for",
+    { reply: ProjectForecast },
+  ),
   reviewItems: post(
     "/api/projects/:id/reviews",
     who.machines,

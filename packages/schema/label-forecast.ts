@@ -35,3 +35,15 @@ export const LabelForecast = z.strictObject({
     .describe("what the best of n texts by it is worth, in the spread of scores that were given"),
 });
 export type LabelForecast = z.infer<typeof LabelForecast>;
+
+/** Of a project: made anew when a tenth more was answered. */
+export const ProjectForecast = z.discriminatedUnion("state", [
+  z.strictObject({ state: z.literal("none"), why: z.string() }),
+  z.strictObject({ state: z.literal("working") }),
+  z.strictObject({
+    state: z.literal("made"),
+    answers: z.int().describe("that the project had then"),
+    forecast: LabelForecast,
+  }),
+]);
+export type ProjectForecast = z.infer<typeof ProjectForecast>;

@@ -29,6 +29,7 @@ import { type KnownKind, TillerError } from "@tiller/schema";
 import type { Db } from "@tiller/store";
 import { keyOf, kindFile, slotsOf } from "@tiller/task";
 import type { Deps } from "../context.ts";
+import { LabelForecasts } from "../label-forecasts.ts";
 import type { Handlers } from "../operate.ts";
 import { keepUpload, uploadNamed } from "../uploads.ts";
 
@@ -71,6 +72,7 @@ const placeOf = (place: string) => z.coerce.number().int().parse(place);
 export const projectRoutes = (d: Deps) => {
   const { db, home, config } = d.store;
   const results = resultsDesk(config);
+  const forecasts = new LabelForecasts((id) => results.file(id, { rows: "trl", as: "jsonl" }));
   return {
     uploadItems: (c, { name, encoding, separator }) => {
       const about = { name, kind: kindOfFile(name), encoding, separator };
@@ -115,6 +117,7 @@ export const projectRoutes = (d: Deps) => {
     listItems: async (_, { id, ...q }) => json(await results.page(id, q)),
     getItem: async (_, { id, place }) => json(await results.item(id, placeOf(place))),
     projectPeople: (_, { id }) => results.people(id),
+    labelForecast: async (_, { id }) => forecasts.of(await getProject(db, id)),
     reviewItems: async (c, { id, body }) => {
       const [place] = Array.isArray(body.items) ? body.items : [];
       if (body.act === "fix") await results.checkFix(id, place!, body.value);

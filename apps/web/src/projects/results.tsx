@@ -7,6 +7,7 @@ import { Loaded, percent, Refused, Stat, when } from "../design/components.tsx";
 import { ExportButton } from "./export.tsx";
 import { Items } from "./items-table.tsx";
 import { StateBadge } from "./list.tsx";
+import { MoreLabels } from "./more-labels.tsx";
 import { PeopleOfProject } from "./people.tsx";
 import { AddMore, MoreGold, ProjectSettings } from "./settings.tsx";
 import "./projects.css";
@@ -44,6 +45,7 @@ export function ProjectPage() {
             <PeopleOfProject id={p.id} />
             <MoreGold project={p} />
             <ProjectSettings key={p.id} project={p} />
+            <MoreLabels project={p} />
             <AddMore project={p} />
           </>
         )}
