@@ -38,6 +38,10 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: "methods at one budget of labels: gold against KL on two tasks (--seeds --tasks --only --keep)",
     load: () => import("./frontier/main.ts"),
   },
+  judging: {
+    what: "judges' accuracy with effects, its intervals, and looking at paired questions all along (--sets --sequences --json)",
+    load: () => import("./judging.ts"),
+  },
   learn: {
     what: "the training jobs beside TRL and PyTorch, by stage (--only --rounds --steps --before --json)",
     load: () => import("./learn/main.ts"),

@@ -8,6 +8,10 @@ import path from "node:path";
 import { expect, test } from "vitest";
 /** By file and export: "here" (in *-formulas.test.ts), the test file that holds it to numbers from elsewhere, or why it is no statistic. */
 const table: Record<string, Record<string, string>> = {
+  "accuracy-effects.ts": {
+    accuracyEffects: "accuracy-effects.test.ts",
+    logisticNormal: "accuracy-effects.test.ts",
+  },
   "adaptive.ts": { wanting: "adaptive.test.ts", replay: "adaptive.test.ts" },
   "agreement.ts": {
     agreementWithin: "here",
@@ -92,6 +96,12 @@ const table: Record<string, Record<string, string>> = {
     retestBefore: "next-task.test.ts",
     poolBound: "next-task.test.ts",
   },
+  "credences.ts": {
+    judgesReport: "credences.test.ts",
+    bestScale: "credences.test.ts",
+    rescale: "credences.test.ts",
+    isRight: "credences.test.ts, by judgesReport",
+  },
   "numbers.ts": {
     weightedMean: "here, by numberMethods",
     onceEach: "not a statistic: one answer a person a task",
@@ -104,6 +114,14 @@ const table: Record<string, Record<string, string>> = {
     posteriorOf: "here",
     weightOf: "measures.test.ts",
     weightAfter: "here, by weightsOf",
+  },
+  "paired.ts": {
+    questionsNeeded: "paired.test.ts",
+    questionsNeededUnpaired: "paired.test.ts",
+    mcnemar: "paired.test.ts",
+    pairedPower: "paired.test.ts",
+    comparePaired: "paired.test.ts",
+    anytimePaired: "paired.test.ts",
   },
   "pairs.ts": { aggregatePairs: "here", lastOfEach: "not a statistic: one answer a person a pair" },
   "delegation.ts": {
@@ -164,6 +182,8 @@ const table: Record<string, Record<string, string>> = {
     incompleteBeta: "here",
     betaQuantile: "here",
     quantile: "here",
+    normalCdf: "paired.test.ts",
+    normalQuantile: "paired.test.ts",
     median: "here",
     bootstrap: "here",
     bootstrapMean: "statistics.test.ts",

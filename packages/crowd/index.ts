@@ -1,4 +1,5 @@
 /** Who gets what work, agreement, aggregation, quality: pure functions over rows. */
+export { accuracyEffects } from "./accuracy-effects.ts";
 export { agreementWithin } from "./agreement.ts";
 export * from "./active-choice.ts";
 export { alertsOf } from "./alerts.ts";
@@ -16,7 +17,9 @@ export * from "./learning-curve.ts";
 export { linearReward } from "./linear-reward.ts";
 export { heldOutDensity, numberMethods, onceEach, scoreNumbers } from "./numbers.ts";
 export * from "./next-task.ts";
+export * from "./paired.ts";
 export * from "./pairs.ts";
+export { type CredenceScore, isRight, judgesReport, type Verdict } from "./credences.ts";
 export { learnFrom, type Learnt, readyDelegationRules, wantedAfter } from "./delegation.ts";
 export { backtest } from "./delegation-backtest.ts";
 export { flagRaters, raterRows } from "./quality.ts";

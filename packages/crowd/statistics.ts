@@ -70,6 +70,27 @@ export function betaQuantile(p: number, a: number, b: number): number {
   return (low + high) / 2;
 }
 
+/** P(Z <= x) of the normal distribution: Marsaglia's series (2004), to some 1e-15 within seven standard deviations. */
+export function normalCdf(x: number): number {
+  if (x < -7 || x > 7) return x < 0 ? 0 : 1;
+  let [sum, term] = [x, x];
+  for (let k = 3; Math.abs(term) > 1e-17 * Math.abs(sum) && k < 400; k += 2) {
+    term *= (x * x) / k;
+    sum += term;
+  }
+  return 0.5 + (sum * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI);
+}
+/** x with P(Z <= x) = p, by bisection: 60 halvings. */
+export function normalQuantile(p: number): number {
+  let [low, high] = [-7, 7];
+  for (let i = 0; i < 60; i++) {
+    const middle = (low + high) / 2;
+    if (normalCdf(middle) < p) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
+
 /** The value at rank p of sorted numbers, linear between neighbours. */
 export function quantile(sorted: ArrayLike<number>, p: number): number {
   if (!sorted.length) return Number.NaN;
