@@ -124,12 +124,21 @@ const isRoom = (given: unknown): boolean =>
   typeof given === "object" && given !== null && "setup" in given && "rounds" in given;
 
 /** One room out of a file: ours, or the platform's. */
-export function readRoom(file: string): Pick<Imported, "name" | "rules" | "log"> {
+export function readRoom(file: string): Omit<Imported, "human" | "debate"> {
   const given = readJson(file);
   const name = path.basename(file, ".json");
   if (isRoom(given)) return importNyu(name, given);
   const ours = RoomFile.safeParse(given);
-  if (ours.success) return { ...ours.data, rules: parseRules(ours.data.rules, file) };
+  if (ours.success) {
+    const { occupants = {}, judgments = [], log } = ours.data;
+    return {
+      name: ours.data.name,
+      log,
+      occupants,
+      judgments,
+      rules: parseRules(ours.data.rules, file),
+    };
+  }
   const { path: at, message } = ours.error.issues[0]!;
   throw new TillerError(
     "bad_room",

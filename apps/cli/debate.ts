@@ -7,6 +7,7 @@ import { type Condition, conditions } from "@tiller/room";
 import { TillerError, wilson } from "@tiller/schema";
 import { command, verb } from "./command.ts";
 import { readDebates } from "./debate-files.ts";
+import { judgeJudges, judgesFlags } from "./debate-judges.ts";
 import { table } from "./table.ts";
 
 const flags = {
@@ -99,5 +100,11 @@ export const debateCommand = command("debate", {
     takes: ["FOLDER"],
     flags,
     run: scoreFolder,
+  }),
+  judges: verb({
+    what: "judges' calibration beside a coin, each and pooled, and their accuracy with its effects",
+    takes: ["FILE|FOLDER"],
+    flags: judgesFlags,
+    run: judgeJudges,
   }),
 });

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { clampCredence } from "./credence.ts";
+import { Judgment } from "./judgments.ts";
 import { Spanned } from "./quotes.ts";
 
 /** Written by hand, quoted from a text, or said to be a quote that is in no text. */
@@ -95,7 +96,13 @@ export const RoomFile = z.strictObject({
   name: z.string(),
   rules: z.unknown().describe("read by parseRules"),
   log: z.array(Move),
+  occupants: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe("who sat where: a model's name, or what stands for a person's"),
+  judgments: z.array(Judgment).optional().describe("made by others after the room was over"),
 });
+export type RoomFile = z.infer<typeof RoomFile>;
 
 export const charactersOf = (content: Content): number =>
   content.reduce(

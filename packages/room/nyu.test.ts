@@ -12,6 +12,7 @@ import { conditions, type Condition } from "./conditions.ts";
 import { importNyu, type Imported } from "./nyu.ts";
 import { said, score } from "./score.ts";
 import { renderTokens } from "./tokens.ts";
+import { verdictsOf } from "./verdicts.ts";
 import { view } from "./view.ts";
 
 const data = path.join(import.meta.dirname, "../../../shared/data/nyu-debates");
@@ -83,6 +84,20 @@ test.skipIf(!present)("three rooms by hand", () => {
   expect(grandma.seats["b"]).toBeCloseTo(Math.log2(0.01), 9);
   // ended by both debaters, without a judge: no verdict
   expect(of("pied-piper-of-mars-3")).toBeUndefined();
+});
+
+test.skipIf(!present)("who judged, in the room and afterwards", () => {
+  const all = [...rooms.values()].flatMap((r) => verdictsOf(r));
+  expect(all.filter((v) => v.live)).toHaveLength(45); // as many as have a score above
+  // a separate reading: offline judgments whose last word ended it
+  expect(all.filter((v) => !v.live)).toHaveLength(19);
+  const pail = verdictsOf(rooms.get("a-pail-of-air-0")!);
+  expect(pail.map((v) => [v.judge, v.live])).toEqual([
+    ["Osmanth Oatcake", true],
+    ["Lulu Lemonade", false],
+  ]);
+  expect(pail[0]!.credence[1]).toBeCloseTo(0.99, 9);
+  expect(rooms.get("a-pail-of-air-0")!.judgments[0]).toMatchObject({ mode: "stepped" });
 });
 
 test.skipIf(!present)(

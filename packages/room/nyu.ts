@@ -1,11 +1,12 @@
 /**
  * Rooms of the NYU platform (Michael et al. 2023, github.com/julianmichael/debate) as rules and a log of ours, so that they are
  * scored, judged again and read like any other. Spans of tokens become spans of characters. Judgments made offline afterwards
- * are no part of the room and are left out; a move whose time is before the one before it gets that one's time.
+ * are no part of the log and stand beside it; a move whose time is before the one before it gets that one's time.
  */
 import { z } from "zod";
 import { TillerError } from "@tiller/schema";
 import { clampCredence } from "./credence.ts";
+import type { Judgment } from "./judgments.ts";
 import type { Act, Content, Move } from "./moves.ts";
 import { parseRules, type Rules } from "./rules.ts";
 import { renderTokens } from "./tokens.ts";
@@ -23,18 +24,18 @@ const Segment = z.union([
 ]);
 const Speech = z.object({ timestamp: z.number(), content: z.array(Segment) });
 const Speeches = z.object({ speeches: z.record(z.string(), Speech) });
+const Feedback = z.object({
+  distribution: z.array(z.number()),
+  feedback: Speech,
+  endDebate: z.boolean(),
+});
+const Offline = z.object({ mode: z.enum(["stepped", "timed"]), judgments: z.array(Feedback) });
 const PlayedRound = z.union([
-  z.object({
-    JudgeFeedback: z.object({
-      distribution: z.array(z.number()),
-      feedback: Speech,
-      endDebate: z.boolean(),
-    }),
-  }),
+  z.object({ JudgeFeedback: Feedback }),
   z.object({ SimultaneousSpeeches: Speeches }),
   z.object({ SequentialSpeeches: Speeches }),
   z.object({ NegotiateEnd: z.object({ votes: z.record(z.string(), z.boolean()) }) }),
-  z.object({ OfflineJudgments: z.unknown() }),
+  z.object({ OfflineJudgments: z.object({ judgments: z.record(z.string(), Offline) }) }),
 ]);
 const cost = z.object({ perTurnPenalty: z.number() });
 const ScoringFunction = z.union([
@@ -74,6 +75,10 @@ export interface Imported {
   readonly human: boolean;
   /** more than one debater */
   readonly debate: boolean;
+  /** the platform's name of who sat where */
+  readonly occupants: Readonly<Record<string, string>>;
+  /** made offline afterwards, and finished */
+  readonly judgments: readonly Judgment[];
 }
 
 const seatOf = (index: number) => "abcdefgh"[index]!;
@@ -102,8 +107,32 @@ export function importNyu(name: string, given: unknown): Imported {
     log: logOf(room, debaters),
     human: !Object.values(room.setup.roles).includes("GPT-4"),
     debate: debaters.length > 1,
+    occupants: Object.fromEntries(
+      Object.entries(room.setup.roles).flatMap(([role, who]) => {
+        const letter = /^Debater ([A-H])$/.exec(role)?.[1];
+        const seat = role === "Judge" ? "judge" : letter?.toLowerCase();
+        return seat === undefined ? [] : [[seat, who]];
+      }),
+    ),
+    judgments: room.rounds.flatMap((round) =>
+      "OfflineJudgments" in round ? offline(round.OfflineJudgments.judgments) : [],
+    ),
   };
 }
+
+/** One word after each round, or one at the end; who gave up half-way gave no verdict. */
+const offline = (given: Record<string, z.infer<typeof Offline>>): Judgment[] =>
+  Object.entries(given).flatMap(([judge, { mode, judgments }]) =>
+    judgments.at(-1)?.endDebate
+      ? [
+          {
+            judge,
+            mode: mode === "timed" ? "whole" : "stepped",
+            credences: judgments.map((j) => clampCredence(j.distribution)),
+          },
+        ]
+      : [],
+  );
 
 function rulesOf(name: string, room: NyuRoom, debaters: readonly number[]): Rules {
   const { fixedOpening, repeatingStructure, fixedClosing, scoringFunction } = room.setup.rules;
