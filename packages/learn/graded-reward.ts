@@ -15,7 +15,6 @@ import {
   GradedPair,
   type JobContext,
   NewCheckpoint,
-  rng,
   TillerError,
 } from "@tiller/schema";
 import {
@@ -40,7 +39,7 @@ import { byField } from "./batch.ts";
 import { pooledRewards } from "./losses.ts";
 import { checkPositions, loadModel } from "./model.ts";
 import { encodePairs, said } from "./pairs.ts";
-import { learnReward, pooledTexts, rewardMetrics, rewardTraining } from "./reward-run.ts";
+import { keptBack, learnReward, pooledTexts, rewardMetrics, rewardTraining } from "./reward-run.ts";
 import type { Continued } from "./score.ts";
 import type { Forward, Loss } from "./step.ts";
 
@@ -168,13 +167,12 @@ export async function gradedReward(
     const total = shares.reduce((n, x) => n + x, 0);
     return { a: r.a, b: r.b, weight: r.weight, grades: shares.map((x) => x / total) };
   });
-  const shuffled = rng(seed, "split").shuffle(graded.filter((r) => r.weight > 0));
-  const held = Math.floor(shuffled.length * c.validation);
-  const [validation, training] = [shuffled.slice(0, held), shuffled.slice(held)];
+  const counting = graded.filter((r) => r.weight > 0);
+  const { validation, training } = keptBack(counting, { seed, validation: c.validation });
   if (!training.length)
     throw new TillerError(
       "no_labels",
-      `none of ${given.length} pairs can be learned from: ${said(counts)}, ${held} held out. Collect more judgments.`,
+      `none of ${given.length} pairs can be learned from: ${said(counts)}, ${validation.length} held out. Collect more judgments.`,
     );
   const heads = likelihoodSpecs(c.likelihood, c.likelihood === "davidson" ? 3 : K);
   return learnReward<Graded>(

@@ -14,14 +14,13 @@ import {
   type JobContext,
   NewCheckpoint,
   RankedTexts,
-  rng,
   TillerError,
 } from "@tiller/schema";
 import { add, div, logSumExp, mul, reshape, sub, sum, type Tensor } from "@tiller/tensor";
 import { type Batch, byField } from "./batch.ts";
 import { pooledRewards } from "./losses.ts";
 import { checkPositions, loadModel } from "./model.ts";
-import { learnReward, pooledTexts, rewardMetrics, rewardTraining } from "./reward-run.ts";
+import { keptBack, learnReward, pooledTexts, rewardMetrics, rewardTraining } from "./reward-run.ts";
 import type { Continued } from "./score.ts";
 import type { Forward, Loss } from "./step.ts";
 
@@ -169,13 +168,11 @@ export async function rankingReward(
     return [{ texts, places: r.places, weight: r.weight ?? 1 }];
   });
   const useful = rows.filter((r) => r.weight > 0 && choicesOf(r.places, c.use).length > 0);
-  const shuffled = rng(seed, "split").shuffle(useful);
-  const held = Math.floor(shuffled.length * c.validation);
-  const [validation, training] = [shuffled.slice(0, held), shuffled.slice(held)];
+  const { validation, training } = keptBack(useful, { seed, validation: c.validation });
   if (!training.length)
     throw new TillerError(
       "no_labels",
-      `none of ${given.length} rows can be learned from: ${counts.leftOut} too long, ${counts.empty} with an empty text, ${rows.length - useful.length} with all texts in one place or no weight, ${held} held out.`,
+      `none of ${given.length} rows can be learned from: ${counts.leftOut} too long, ${counts.empty} with an empty text, ${rows.length - useful.length} with all texts in one place or no weight, ${validation.length} held out.`,
     );
   return learnReward<Ranked>(
     base,

@@ -53,6 +53,16 @@ export const rewardTraining = {
 };
 type RewardTraining = z.infer<z.ZodObject<typeof rewardTraining>>;
 
+/** Which rows training keeps back, by the seed alone: whoever has the same rows finds the same ones. */
+export function keptBack<Row>(
+  rows: readonly Row[],
+  o: { readonly seed: number; readonly validation: number },
+): { readonly validation: Row[]; readonly training: Row[] } {
+  const shuffled = rng(o.seed, "split").shuffle(rows);
+  const held = Math.floor(rows.length * o.validation);
+  return { validation: shuffled.slice(0, held), training: shuffled.slice(held) };
+}
+
 /** Metrics of every reward model; `unit` is what a loss is counted by. */
 export const rewardMetrics = (unit: string): MetricDefs => ({
   loss: metric("training", "Loss", { unit, better: "down" }),

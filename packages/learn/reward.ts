@@ -18,14 +18,13 @@ import {
   type JobContext,
   NewCheckpoint,
   PreferenceRow,
-  rng,
   TillerError,
 } from "@tiller/schema";
 import type { Batch } from "./batch.ts";
 import { comparisonLoss } from "./losses.ts";
 import { checkPositions, loadModel, type Model } from "./model.ts";
 import { asPair, type Compared, encodePairs, said } from "./pairs.ts";
-import { learnReward, pooledTexts, rewardMetrics, rewardTraining } from "./reward-run.ts";
+import { keptBack, learnReward, pooledTexts, rewardMetrics, rewardTraining } from "./reward-run.ts";
 
 export const RewardConfig = z.strictObject({
   ...rewardTraining,
@@ -63,12 +62,9 @@ export async function trainReward(
   checkPositions(base, input.maxTokens, "maxTokens");
   const pairs = (await job.rows(input.pairs, PreferenceRow)).map(asPair);
   const { rows, counts } = encodePairs(base.tokenizer, pairs, { maxTokens, long: c.long });
-  const shuffled = rng(seed, "split").shuffle(rows);
-  const held = Math.floor(rows.length * c.validation);
-  const validation = shuffled.slice(0, held);
-  const training = shuffled
-    .slice(held)
-    .filter((r) => Math.abs(r.pB - 0.5) > c.undecided && r.weight > 0);
+  const { validation, training: rest } = keptBack(rows, { seed, validation: c.validation });
+  const held = validation.length;
+  const training = rest.filter((r) => Math.abs(r.pB - 0.5) > c.undecided && r.weight > 0);
   if (training.length === 0)
     throw new TillerError(
       "no_labels",

@@ -14,7 +14,6 @@ import {
   type JobContext,
   LabelledSteps,
   NewCheckpoint,
-  rng,
   TillerError,
 } from "@tiller/schema";
 import {
@@ -32,7 +31,7 @@ import {
 import { tokens, byField } from "./batch.ts";
 import { rowsIn } from "./losses.ts";
 import { checkPositions, loadModel } from "./model.ts";
-import { learnReward, rewardMetrics, rewardTraining } from "./reward-run.ts";
+import { keptBack, learnReward, rewardMetrics, rewardTraining } from "./reward-run.ts";
 import type { Forward, Loss } from "./step.ts";
 
 const { pooling: _, ...training } = rewardTraining; // each step is read at its end
@@ -113,13 +112,12 @@ export async function stepReward(
     counts.leftOut++;
     return [];
   });
-  const shuffled = rng(seed, "split").shuffle(rows.filter((r) => r.weight > 0));
-  const held = Math.floor(shuffled.length * c.validation);
-  const [validation, training] = [shuffled.slice(0, held), shuffled.slice(held)];
+  const counting = rows.filter((r) => r.weight > 0);
+  const { validation, training } = keptBack(counting, { seed, validation: c.validation });
   if (!training.length)
     throw new TillerError(
       "no_labels",
-      `none of ${given.length} rows can be learned from: ${counts.leftOut} are longer than maxTokens ${T}, ${held} held out.`,
+      `none of ${given.length} rows can be learned from: ${counts.leftOut} are longer than maxTokens ${T}, ${validation.length} held out.`,
     );
   const S = rows.reduce((n, r) => Math.max(n, r.ends.length), 1);
   const filled = (of: readonly Solution[], value: (r: Solution, s: number) => number) =>

@@ -13,13 +13,12 @@ import {
   type JobContext,
   NewCheckpoint,
   PreferenceRow,
-  rng,
   TillerError,
 } from "@tiller/schema";
 import { comparisonLoss } from "./losses.ts";
 import { checkPositions, loadModel } from "./model.ts";
 import { asPair, type Compared, encodePairs, said } from "./pairs.ts";
-import { learnReward, pooledTexts, rewardMetrics, rewardTraining } from "./reward-run.ts";
+import { keptBack, learnReward, pooledTexts, rewardMetrics, rewardTraining } from "./reward-run.ts";
 
 export const WeakToStrongConfig = z.strictObject({
   ...rewardTraining,
@@ -68,13 +67,12 @@ export async function weakToStrong(
   checkPositions(base, input.maxTokens, "maxTokens");
   const given = (await job.rows(input.pairs, PreferenceRow)).map(asPair);
   const { rows, counts } = encodePairs(base.tokenizer, given, { maxTokens, long: c.long });
-  const shuffled = rng(seed, "split").shuffle(rows.filter((r) => r.weight > 0));
-  const held = Math.floor(shuffled.length * c.validation);
-  const [validation, training] = [shuffled.slice(0, held), shuffled.slice(held)];
+  const counting = rows.filter((r) => r.weight > 0);
+  const { validation, training } = keptBack(counting, { seed, validation: c.validation });
   if (!training.length)
     throw new TillerError(
       "no_labels",
-      `none of ${given.length} pairs can be learned from: ${said(counts)}, ${held} held out.`,
+      `none of ${given.length} pairs can be learned from: ${said(counts)}, ${validation.length} held out.`,
     );
   const withTargets = (of: readonly Compared[], p: readonly number[]) => ({
     ...pooledTexts(

@@ -47,6 +47,7 @@ import { CurvesQuery, JudgedPair, JudgedPairsQuery, RunCurves } from "./curves.t
 import { NewDataset } from "./rows.ts";
 import { Histogram, Sample, SamplesOverTime } from "./samples.ts";
 import { Report } from "./report.ts";
+import { CheckpointReward } from "./reward-report.ts";
 import { Promote, ServedModel } from "./served.ts";
 import { DeskFeedback, Notices, OpenThread, Thread, ThreadAct } from "./feedback.ts";
 import { DatasetId, LeaseId } from "./ids.ts";
@@ -399,6 +400,12 @@ export const operations = {
   lineage: get("/api/studio/lineage/:id", who.staff, "the walk back from a checkpoint", {
     reply: Lineage,
   }),
+  rewardReport: get(
+    "/api/studio/checkpoints/:id/reward",
+    who.staff,
+    "a reward model beside what is cheap, of the pairs that its training kept back; worked out when it is asked for",
+    { reply: CheckpointReward },
+  ),
   events: get("/api/studio/events", who.staff, "live events", {
     query: z.strictObject({ experiment: z.string().optional() }),
     replyAs: "text/event-stream",

@@ -27,6 +27,7 @@ export * from "./prompt.ts";
 export * from "./quality.ts";
 export * from "./quality-report.ts";
 export * from "./report.ts";
+export * from "./reward-report.ts";
 export * from "./served.ts";
 export * from "./rater-bounds.ts";
 export * from "./rng.ts";

@@ -33,6 +33,7 @@ import { experimentResult } from "@tiller/flow";
 import type { QualityDesk } from "@tiller/work/quality-thread.ts";
 import type { Deps } from "../context.ts";
 import type { Handlers } from "../operate.ts";
+import { RewardReports } from "../reward-reports.ts";
 import { uploadNamed } from "../uploads.ts";
 import { sendWhole } from "../whole.ts";
 import { REPORT_POLICY, renderReport } from "../report.ts";
@@ -43,6 +44,7 @@ const Judged = z.looseObject({ judgments: z.array(AnswerId) });
 export const studioRoutes = (d: Deps, figures: QualityDesk) => {
   const { db, home } = d.store;
   const datasets = datasetDesk(d.store);
+  const rewards = new RewardReports(db, home);
   const known = (id: string) => getDataset(db, id); // a wrong id is a 404
   return {
     listExperiments: () => listExperiments(db),
@@ -122,6 +124,7 @@ export const studioRoutes = (d: Deps, figures: QualityDesk) => {
       return promote(db, { ...body, by: c.var.me.id });
     },
     lineage: (_, { id }) => lineage(db, home, id),
+    rewardReport: (_, { id }) => rewards.of(id),
     events: (c, { experiment }) => {
       return streamSSE(c, async (live) => {
         let judgment: LiveEvent | undefined; // hundreds a second: only the newest matters

@@ -4,6 +4,7 @@ import { Link, useParams } from "@tanstack/react-router";
 import { asking } from "../api.ts";
 import { Badge, fixed, Missing, SimulatedNote, when } from "../design/components.tsx";
 import { Serving } from "./models.tsx";
+import { RewardReport } from "./reward-report.tsx";
 
 const short = (id: string) => id.slice(0, 12);
 
@@ -46,6 +47,7 @@ export function LineagePage() {
           judgments rest on that.
         </SimulatedNote>
       )}
+      {c.role === "reward" && <RewardReport id={id} />}
       <ol className="trail card" style={{ paddingTop: 24 }}>
         <li>
           <h2>
