@@ -82,6 +82,10 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: "reward models on public sets of people's comparisons, beside what is cheap (--only --base --learn --write --json)",
     load: () => import("./rewards/main.ts"),
   },
+  "rewards-tuned": {
+    what: "the whole base trained beside a head and a linear reward, on the same pairs (--sets --pairs --seeds --lr --base)",
+    load: () => import("./rewards/tuned.ts"),
+  },
   quality: {
     what: "a hundred thousand answers aggregated and compared (--answers --json)",
     load: () => import("./quality.ts"),

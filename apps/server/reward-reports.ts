@@ -1,6 +1,6 @@
 /** How good reward models are, for their pages: asked of reward-report-child.ts, with the rows and answers that a run learned from. */
 import { artefactPath, datasetRows, getCheckpoint, getRun } from "@tiller/lab";
-import { type CheckpointReward, RewardReport, TillerError } from "@tiller/schema";
+import { type CheckpointReward, RewardReport } from "@tiller/schema";
 import type { Db } from "@tiller/store";
 import { judgmentsOf } from "@tiller/work";
 import { z } from "zod";
