@@ -85,10 +85,15 @@ export async function exampleComparisons(o: Asked): Promise<ExampleFiles> {
   };
 }
 
+interface Compared {
+  readonly rows: ExampleRow[];
+  /** of each passage, by each rater */
+  readonly choices: readonly (readonly ("a" | "b" | "tie")[])[];
+  /** of each passage, by the preference that raters are after and nothing was trained on */
+  readonly preferred: readonly ("a" | "b" | "tie")[];
+}
 /** One continuation of each model after passages of the book's held-out part, as raters see them: `b` is the other model's. */
-export async function comparedModels(
-  o: Asked & { readonly other: string },
-): Promise<{ rows: ExampleRow[]; choices: ("a" | "b" | "tie")[][] }> {
+export async function comparedModels(o: Asked & { readonly other: string }): Promise<Compared> {
   const { heldout } = await bookPassages({
     ...limits,
     base: o.base,
@@ -105,5 +110,9 @@ export async function comparedModels(
   return {
     rows: found.flatMap((of) => of.map((j) => j.row)),
     choices: found.map((of) => of.map((j) => j.choice)),
+    preferred: texts.map(([a, b]) => {
+      const ahead = simulatedPreference(b!) - simulatedPreference(a!);
+      return ahead > 0 ? "b" : ahead < 0 ? "a" : "tie";
+    }),
   };
 }

@@ -30,6 +30,19 @@ function write(dir: string, name: string, rows: readonly object[]): void {
   console.log(`${file}: ${rows.length} rows`);
 }
 
+/** The policy's share of choices by passage, ties apart, with its interval over passages. */
+function shareOf(choices: readonly (readonly ("a" | "b" | "tie")[])[], seed: number): string {
+  const said = choices.flatMap((of, i) => of.map((c) => ({ unit: i, c })));
+  const decided = said.filter(({ c }) => c !== "tie");
+  const { at, low, high } = clusteredMean(
+    decided.map(({ c }) => Number(c === "b")),
+    decided.map(({ unit }) => [unit, unit] as const),
+    { by: "prompts", seed },
+  );
+  const [share, from, to] = [at, low, high].map((x) => x.toFixed(3));
+  return `${share} of ${decided.length} are the policy's (95 %: ${from} to ${to}); ${said.length - decided.length} ties`;
+}
+
 async function example(o: Flags): Promise<number> {
   const dir = mkdtempSync(path.join(tmpdir(), "tiller-example-"));
   const { context: job, close } = jobContext({ dir, out: dir, rows: () => [] });
@@ -42,18 +55,18 @@ async function example(o: Flags): Promise<number> {
       write(o.out, "prompts.jsonl", files.prompts);
       return 0;
     }
-    const { rows, choices } = await comparedModels({ ...asked, other: path.resolve(o.policy) });
+    const { rows, choices, preferred } = await comparedModels({
+      ...asked,
+      other: path.resolve(o.policy),
+    });
     write(o.out, "compared.jsonl", rows);
-    const said = choices.flatMap((of, i) => of.map((c) => ({ unit: i, c })));
-    const decided = said.filter(({ c }) => c !== "tie");
-    const { at, low, high } = clusteredMean(
-      decided.map(({ c }) => Number(c === "b")),
-      decided.map(({ unit }) => [unit, unit] as const),
-      { by: "prompts", seed: o.seed },
-    );
-    const shown = [at, low, high].map((x) => x.toFixed(3));
+    const of = `on ${choices.length} passages`;
+    console.log(`raters' choices ${of}: ${shareOf(choices, o.seed)}`);
     console.log(
-      `of ${decided.length} choices (${said.length - decided.length} ties) on ${choices.length} passages, ${shown[0]} are the policy's (95 %: ${shown[1]} to ${shown[2]})`,
+      `by the preference that they are after, ${of}: ${shareOf(
+        preferred.map((p) => [p]),
+        o.seed,
+      )}`,
     );
   } finally {
     close();
