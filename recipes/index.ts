@@ -1,5 +1,6 @@
 /** All ready-made workflows, as a server registers them. */
 import type { WorkflowDef } from "@tiller/flow";
+import { roomWorkflow } from "@tiller/sitting";
 import type { TaskDef } from "@tiller/task";
 import { amplify } from "./amplify.ts";
 import { comparison } from "./better-continuations/comparison.ts";
@@ -17,6 +18,7 @@ export const recipes: readonly WorkflowDef<any, any>[] = [
   amplify,
   reviewDisagreements,
   reviewSplit,
+  roomWorkflow,
 ];
 
 /** The kinds of work of their own that they ask people for. */

@@ -1,6 +1,6 @@
 /**
  * tiller room rules [NAME]: the ready-made protocols, or one as JSON. tiller room check RULES: explores small instances of a
- * protocol and draws its rounds. tiller room show FILE --out X.html: a room as one file to read.
+ * protocol and draws its rounds. tiller room show FILE --out X.html: a room as one file to read. Rooms on the server: room-live.ts.
  */
 import { writeFileSync } from "node:fs";
 import { z } from "zod";
@@ -19,6 +19,7 @@ import { own, TillerError } from "@tiller/schema";
 import { command, verb } from "./command.ts";
 import { readJson, readRoom } from "./debate-files.ts";
 import { countFlag, flag } from "./flags.ts";
+import { liveVerbs } from "./room-live.ts";
 
 const rulesOf = (given: string): Rules => {
   const known = protocols.get(given);
@@ -123,4 +124,5 @@ export const roomCommand = command("room", {
     flags: showFlags,
     run: showRoom,
   }),
+  ...liveVerbs,
 });

@@ -24,6 +24,7 @@ import { accountRoutes, peopleRoutes, signInRoutes } from "./routes/people.ts";
 import { experimentRoutes } from "./routes/experiments.ts";
 import { studioRoutes } from "./routes/studio.ts";
 import { projectRoutes } from "./routes/projects.ts";
+import { roomRoutes } from "./routes/rooms.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { traceRoutes } from "./routes/trace.ts";
 import { workRoutes } from "./routes/work.ts";
@@ -105,6 +106,7 @@ export function createApp(d: Deps): Hono<Env> {
       ...experimentRoutes(d),
       ...modelRoutes(d),
       ...projectRoutes(d),
+      ...roomRoutes(d),
       ...taskRoutes(),
     }),
   );

@@ -9,6 +9,10 @@ import { isOpenai, openaiError } from "./openai-error.ts";
 const statusOf: Readonly<Record<string, Status>> = {
   not_found: 404,
   left_out: 404,
+  left_seat: 410,
+  sits_there: 403,
+  refused_move: 409,
+  not_over: 409,
   not_allowed: 403,
   invitation_closed: 410,
   unknown_lease: 409,

@@ -20,6 +20,7 @@ import {
   TillerError,
 } from "@tiller/schema";
 import type { CompareBy } from "@tiller/lab";
+import type { Store } from "@tiller/store";
 import type { TaskDef } from "@tiller/task";
 
 /** One answer to an ask, by a person or by who stands in for one. */
@@ -89,6 +90,14 @@ export interface StepContext {
   readonly key: string;
   readonly attempt: number;
   readonly rng: Rng;
+  /** aborted when the server stops or the call is cancelled: what waits gives up */
+  readonly signal: AbortSignal;
+  /** for a package with tables of its own; what is written there must bear being written again */
+  readonly store: Pick<Store, "db" | "holder">;
+}
+export interface StepOptions extends Retry {
+  /** its node says that it waits for somebody, and not that it computes */
+  readonly waits?: boolean;
 }
 export interface StageHandle {
   progress(done: number, total: number, note?: string): Promise<void>;
@@ -104,7 +113,7 @@ export interface Flow {
   /** Seeded by the experiment's seed and the place: in a step's body by the step, else by the workflow. */
   readonly rng: Rng;
   /** Runs at least once; its JSON result is recorded once. */
-  step<T>(name: string, body: (c: StepContext) => Promise<T> | T, o?: Retry): Promise<T>;
+  step<T>(name: string, body: (c: StepContext) => Promise<T> | T, o?: StepOptions): Promise<T>;
   /** The time, recorded: milliseconds since 1970. */
   now(): Promise<number>;
   sleep(name: string, seconds: number): Promise<void>;

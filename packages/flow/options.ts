@@ -26,7 +26,7 @@ const ask = {
 };
 
 export const SleepSeconds = z.strictObject({ seconds: z.number().min(0).max(CENTURY) });
-export const RetryOptions = z.strictObject(retry);
+export const StepOptions = z.strictObject({ ...retry, waits: z.boolean().optional() });
 export const AskOptions = z.strictObject(ask);
 export const AskAllOptions = z.strictObject({ ...ask, stage: z.string().optional() });
 export const ModelOptions = z.strictObject({

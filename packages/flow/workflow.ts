@@ -26,8 +26,8 @@ import type {
   ChildOptions,
   Flow,
   ModelOptions,
-  Retry,
   StepContext,
+  StepOptions,
   WorkflowDef,
 } from "./define.ts";
 import { doer } from "./fence.ts";
@@ -135,15 +135,21 @@ class WorkflowFlow extends LabFlow implements Flow {
     return this.ops.rng;
   }
 
-  step<T>(name: string, body: (c: StepContext) => Promise<T> | T, o: Retry = {}): Promise<T> {
-    return this.ops.given("flow.step", name, () =>
-      this.ops.op(
+  step<T>(name: string, body: (c: StepContext) => Promise<T> | T, o: StepOptions = {}): Promise<T> {
+    return this.ops.given("flow.step", name, () => {
+      const { waits, ...retry } = checked(`flow.step ${said(name)}`, options.StepOptions, o);
+      const { store, underWay } = this.ops.host;
+      return this.ops.op(
         "step",
         name,
-        (c) => body({ key: c.id, attempt: c.attempt, rng: seeded(this.seed, c.path) }),
-        checked(`flow.step ${said(name)}`, options.RetryOptions, o),
-      ),
-    );
+        (c) =>
+          underWay.run(c.id, async (signal) => {
+            const { id: key, attempt, path } = c;
+            return body({ key, attempt, rng: seeded(this.seed, path), signal, store });
+          }),
+        { ...retry, ...(waits ? { state: "waiting" as const } : {}) },
+      );
+    });
   }
   now(): Promise<number> {
     return this.step("now", () => this.ops.host.now());

@@ -91,7 +91,8 @@ export function step(rules: Rules, s: Draft, move: Move): string | undefined {
       s.over = { by: "annulled", at };
       return undefined;
     case "extend":
-      if (seat !== "facilitator") return "only a facilitator corrects a clock";
+      // the room: whoever sits down in the middle has the round's time
+      if (seat !== "facilitator" && seat !== "room") return "only a facilitator corrects a clock";
       visit.extended += act.minutes * 60_000;
       return undefined;
     case "undo":

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { experimentOperations } from "./api-experiments.ts";
 import { projectOperations } from "./api-projects.ts";
+import { roomOperations } from "./api-rooms.ts";
 import { staffOperations } from "./api-staff.ts";
 import { workOperations } from "./api-work.ts";
 import {
@@ -486,6 +487,7 @@ export const operations = {
 
   ...experimentOperations,
   ...projectOperations,
+  ...roomOperations,
   ...workOperations,
   ...staffOperations,
 } as const satisfies Record<string, Operation>;

@@ -150,5 +150,6 @@ export const Notices = z.strictObject({
     .number()
     .describe("threads and decisions about one's own answers that are new to one"),
   control: z.number().describe("alerts of the control room"),
+  rooms: z.number().describe("rooms that wait for one"),
 });
 export type Notices = z.infer<typeof Notices>;

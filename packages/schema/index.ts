@@ -33,6 +33,7 @@ export * from "./rater-bounds.ts";
 export * from "./rng.ts";
 export * from "./settings.ts";
 export * from "./experiments.ts";
+export * from "./rooms.ts";
 export * from "./rows.ts";
 export * from "./samples.ts";
 export * from "./seen.ts";

@@ -184,7 +184,7 @@ export const seeFeedback = (db: Db, me: Pick<Me, "id">, until: string): Promise<
 export const noticesFor = (
   db: Db,
   me: Pick<Me, "id" | "role">,
-): Promise<Omit<Notices, "control">> => {
+): Promise<Omit<Notices, "control" | "rooms">> => {
   const staff = side(me) === "staff";
   return db.one(
     sql`with seen as (select coalesce((select at from feedback_seen where person = ${me.id}), '-infinity'::timestamptz) as at)
@@ -196,6 +196,6 @@ export const noticesFor = (
           + (select count(distinct d.task)::int from seen, decision d join answer a on a.task = d.task and a.person = ${me.id} and a.undone_at is null
              where d.at > seen.at and not a.value @> d.value
                and not exists (select 1 from decision later where later.task = d.task and later.at > d.at)) as feedback`,
-    Notices.omit({ control: true }),
+    Notices.omit({ control: true, rooms: true }),
   );
 };

@@ -19,6 +19,7 @@ import {
   sampleQueues,
   undoMove,
 } from "@tiller/work";
+import { onAnyRoom, roomsWaiting } from "@tiller/sitting";
 import type { QualityDesk } from "@tiller/work/quality-thread.ts";
 import type { Deps } from "../context.ts";
 import { type Handlers, ok } from "../operate.ts";
@@ -115,6 +116,7 @@ export const controlRoutes = (d: Deps, figures: QualityDesk) => {
     notices: async (c) => ({
       ...(await noticesFor(db, c.var.me)),
       control: c.var.me.role === "rater" ? 0 : await alerts.get(),
+      rooms: await roomsWaiting(db, c.var.me.id),
     }),
     noticeEvents: (c) =>
       streamSSE(c, async (stream) => {
@@ -122,13 +124,27 @@ export const controlRoutes = (d: Deps, figures: QualityDesk) => {
         const end = d.store.subscribe((e) => {
           if (e.type === "notice") fresh = true;
         });
-        stream.onAbort(end);
+        // rooms move all the time, and that one moved is nobody's business: a word comes when one's own count changes
+        let moved = false;
+        let waiting = await roomsWaiting(db, c.var.me.id);
+        const endRooms = onAnyRoom(d.store, () => (moved = true));
+        stream.onAbort(() => {
+          end();
+          endRooms();
+        });
         while (!stream.aborted && !stream.closed) {
+          if (moved) {
+            moved = false;
+            const now = await roomsWaiting(db, c.var.me.id).catch(() => waiting);
+            fresh ||= now !== waiting;
+            waiting = now;
+          }
           if (fresh) await stream.writeSSE({ data: "notice" }).catch(() => {});
           fresh = false;
           await stream.sleep(500);
         }
         end();
+        endRooms();
       }),
     quickestAnswers: (_, { person }) => quickestAnswers(db, person),
     previewMove: (c, { body }) => {

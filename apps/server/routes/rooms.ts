@@ -1,0 +1,115 @@
+/** Rooms over HTTP. What goes to a seat is made from its view; whoever sits in a room has no other way into it. */
+import { streamSSE } from "hono/streaming";
+import { ExperimentId, type PersonId, TillerError } from "@tiller/schema";
+import {
+  beatAs,
+  checkSeats,
+  facilitate,
+  lobby,
+  occupantNamed,
+  ownRooms,
+  playAs,
+  poke,
+  requireOutside,
+  reseat,
+  roomAsPage,
+  roomDetail,
+  roomFile,
+  roomId,
+  roomWorkflow,
+  rulesOf,
+  saveDraftAs,
+  seatChanges,
+  seatPage,
+  seatsNamed,
+  undoAs,
+} from "@tiller/sitting";
+import { v7 } from "uuid";
+import type { Deps } from "../context.ts";
+import { type Handlers, ok } from "../operate.ts";
+
+/** The room's page as it is sent to be read: its own script and style, nothing from elsewhere. */
+const READER_POLICY =
+  "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'";
+
+export const roomRoutes = (d: Deps) => {
+  const { db } = d.store;
+  /** An act of a lead who is outside the room. */
+  const outside = async <T>(id: string, me: PersonId, act: () => Promise<T>) => {
+    await requireOutside(db, id, me);
+    await act();
+    return ok;
+  };
+  return {
+    ownRooms: (c) => ownRooms(db, c.var.me.id),
+    seatPage: (c, { id }) => seatPage(db, id, c.var.me.id),
+    playMove: (c, { id, body }) => playAs(db, id, c.var.me.id, body),
+    undoOwnMove: (c, { id, body }) => undoAs(db, id, c.var.me.id, body),
+    saveRoomDraft: async (c, { id, body }) => {
+      await saveDraftAs(db, id, c.var.me.id, body);
+      return ok;
+    },
+    roomBeat: async (c, { id, body }) => {
+      await beatAs(db, id, c.var.me.id, body);
+      return ok;
+    },
+    seatEvents: async (c, { id }) => {
+      await seatPage(db, id, c.var.me.id); // whoever does not sit there is told so
+      return streamSSE(c, async (stream) => {
+        const over = new AbortController();
+        stream.onAbort(() => over.abort());
+        try {
+          for await (const word of seatChanges(d.store, id, c.var.me.id, over.signal))
+            await stream.writeSSE({ data: word });
+        } catch (e) {
+          if (!over.signal.aborted) throw e;
+        }
+      });
+    },
+    readRoom: async (c, { id }) => {
+      const staff = c.var.me.role !== "rater";
+      const page = await roomAsPage(db, id, { person: c.var.me.id, staff });
+      c.header("content-security-policy", READER_POLICY);
+      return c.html(page);
+    },
+    listRooms: (c, q) => lobby(db, c.var.me.id, q),
+    startRoom: async (_, { body: asked }) => {
+      const body = { ...asked, seats: await seatsNamed(db, asked.seats) };
+      checkSeats(rulesOf(body.rules), body.seats);
+      const searches = Object.entries(body.seats).find(([, s]) => s.who.kind === "search");
+      if (searches)
+        throw new TillerError(
+          "bad_seats",
+          `${searches[0]} is a search, which only a workflow's own code can give. Name a person or a model.`,
+        );
+      const id = ExperimentId.parse(`room-${v7()}`);
+      const title = body.name || body.question.question.slice(0, 80);
+      await d.flow.start(roomWorkflow.name, body, { id, title });
+      return { room: roomId(`${id}/open`), experiment: id };
+    },
+    getRoom: (c, { id }) => roomDetail(db, id, c.var.me.id),
+    roomFile: async (c, { id }) => {
+      const file = await roomFile(db, id, c.var.me.id);
+      c.header("content-disposition", `attachment; filename="${id}.room.json"`);
+      return c.json(file);
+    },
+    reseat: (c, { id, seat, body }) =>
+      outside(id, c.var.me.id, async () => {
+        const who = await occupantNamed(db, body.who);
+        await reseat(db, id, { seat, who, reason: body.reason, by: c.var.me.id });
+      }),
+    pokeSeat: (c, { id, seat }) => outside(id, c.var.me.id, () => poke(db, id, seat)),
+    undoSeat: (c, { id, seat, body: { reason } }) =>
+      outside(id, c.var.me.id, () =>
+        facilitate(db, id, { by: c.var.me.id, act: { do: "undo", of: seat, reason } }),
+      ),
+    extendRound: (c, { id, body }) =>
+      outside(id, c.var.me.id, () =>
+        facilitate(db, id, { by: c.var.me.id, act: { do: "extend", ...body } }),
+      ),
+    annulRoom: (c, { id, body: { reason } }) =>
+      outside(id, c.var.me.id, () =>
+        facilitate(db, id, { by: c.var.me.id, act: { do: "annul", reason } }),
+      ),
+  } satisfies Partial<Handlers>;
+};

@@ -1,0 +1,87 @@
+/** The part of the API's table about rooms: for those who sit in one, and for leads. */
+import { z } from "zod";
+import { get, Ok, type Operation, post, who } from "./operation.ts";
+import {
+  Extend,
+  Lobby,
+  LobbyQuery,
+  NewRoom,
+  OwnRoom,
+  Reasoned,
+  Reseat,
+  RoomBeat,
+  RoomDetail,
+  RoomDraft,
+  RoomMove,
+  SeatPage,
+  StartedRoom,
+} from "./rooms.ts";
+
+export const roomOperations = {
+  // a seat
+  ownRooms: get("/api/rooms/mine", who.people, "the rooms one sits in, what waits for one first", {
+    reply: z.array(OwnRoom),
+  }),
+  seatPage: get("/api/rooms/:id/seat", who.people, "a room as one's seat may see it", {
+    reply: SeatPage,
+  }),
+  playMove: post("/api/rooms/:id/moves", who.people, "makes a move of one's seat", {
+    body: RoomMove,
+    reply: SeatPage,
+  }),
+  undoOwnMove: post(
+    "/api/rooms/:id/undo",
+    who.people,
+    "takes one's last move back, until it is revealed",
+    { body: z.strictObject({ id: RoomMove.shape.id }), reply: SeatPage },
+  ),
+  saveRoomDraft: post("/api/rooms/:id/draft", who.people, "keeps what one has not said yet", {
+    body: RoomDraft,
+    reply: Ok,
+  }),
+  roomBeat: post("/api/rooms/:id/beat", who.people, "says that one is here, and doing what", {
+    body: RoomBeat,
+    reply: Ok,
+  }),
+  seatEvents: get("/api/rooms/:id/events", who.people, "a word when one's view has changed", {
+    replyAs: "text/event-stream",
+  }),
+  readRoom: get(
+    "/api/rooms/:id/read",
+    who.people,
+    "a room as one page to read: as one's seat sees it, or once it is over",
+    { replyAs: "text/html" },
+  ),
+
+  // leads
+  listRooms: get("/api/rooms", who.staff, "rooms: who waits for whom since when", {
+    query: LobbyQuery,
+    reply: Lobby,
+  }),
+  startRoom: post("/api/rooms", who.staff, "starts a room", { body: NewRoom, reply: StartedRoom }),
+  getRoom: get("/api/rooms/:id", who.staff, "a room: who sat where, what facilitators did", {
+    reply: RoomDetail,
+  }),
+  roomFile: get("/api/rooms/:id/file", who.staff, "a room's rules and moves, as a file", {
+    replyAs: "application/json",
+  }),
+  reseat: post("/api/rooms/:id/seats/:seat", who.staff, "puts somebody else into a seat", {
+    body: Reseat,
+    reply: Ok,
+  }),
+  pokeSeat: post("/api/rooms/:id/seats/:seat/poke", who.staff, "reminds whoever is waited for", {
+    reply: Ok,
+  }),
+  undoSeat: post("/api/rooms/:id/seats/:seat/undo", who.staff, "takes a seat's last move back", {
+    body: Reasoned,
+    reply: Ok,
+  }),
+  extendRound: post("/api/rooms/:id/extend", who.staff, "gives the round more time", {
+    body: Extend,
+    reply: Ok,
+  }),
+  annulRoom: post("/api/rooms/:id/annul", who.staff, "ends a room without a verdict", {
+    body: Reasoned,
+    reply: Ok,
+  }),
+} as const satisfies Record<string, Operation>;

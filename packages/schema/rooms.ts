@@ -1,0 +1,275 @@
+/** Rooms over HTTP: who sits where, what a seat is shown, what a lead sees of all rooms. What a seat gets is made from its view alone. */
+import { z } from "zod";
+import { ExperimentId, PersonId } from "./ids.ts";
+
+const At = z.iso.datetime();
+const list = <T extends z.ZodType>(of: T) => z.array(of).readonly();
+
+/** Who sits in a seat. */
+export const Occupant = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("person"), person: PersonId }),
+  z.strictObject({
+    kind: z.literal("model"),
+    model: z.string().min(1).max(200),
+    temperature: z.number().min(0).max(2).optional(),
+    maxTokens: z.int().min(1).optional(),
+  }),
+  z.strictObject({
+    kind: z.literal("replay"),
+    acts: z.array(z.unknown()).max(2000).describe("acts of a log, in their order"),
+  }),
+  z.strictObject({ kind: z.literal("search") }).describe("a function of the workflow's own code"),
+  z.strictObject({ kind: z.literal("chance") }).describe("the room's own seeded draws"),
+  z.strictObject({ kind: z.literal("nobody") }).describe("until somebody is seated"),
+]);
+export type Occupant = z.infer<typeof Occupant>;
+
+/** What is done when a deadline of the seat passes. */
+export const Absence = z.discriminatedUnion("do", [
+  z.strictObject({ do: z.literal("wait") }).describe("a lead decides"),
+  z.strictObject({
+    do: z.literal("poke"),
+    times: z.int().min(1).max(20).default(1).describe("told again, each time with the time anew"),
+  }),
+  z.strictObject({
+    do: z.literal("instead"),
+    by: z.array(Occupant).min(1).max(20).describe("who sits down instead, one after another"),
+  }),
+  z.strictObject({ do: z.literal("forfeit") }).describe("the turn is lost"),
+  z.strictObject({ do: z.literal("annul") }).describe("the room is annulled"),
+]);
+export type Absence = z.infer<typeof Absence>;
+
+export const SeatSpec = z.strictObject({
+  who: Occupant,
+  absent: Absence.optional().describe("default: as the protocol says"),
+});
+export type SeatSpec = z.infer<typeof SeatSpec>;
+
+export const RoomQuestion = z.strictObject({
+  question: z.string().min(1).max(10_000),
+  answers: z.array(z.string().min(1).max(5000)).min(2).max(8).describe("the right one first"),
+  texts: z
+    .array(z.strictObject({ id: z.string().min(1), title: z.string(), body: z.string() }))
+    .default([]),
+});
+export type RoomQuestion = z.infer<typeof RoomQuestion>;
+
+export const NewRoom = z.strictObject({
+  name: z.string().max(200).default(""),
+  rules: z
+    .union([z.string(), z.looseObject({})])
+    .describe("a ready-made protocol, or rules of one's own"),
+  question: RoomQuestion,
+  seats: z.record(z.string(), SeatSpec),
+  minutes: z
+    .number()
+    .positive()
+    .max(43_200)
+    .optional()
+    .describe("time for a move, in rounds that have none of their own"),
+  seed: z.int().min(0).default(1).describe("of the three orders, each by a name of its own"),
+});
+export type NewRoom = z.infer<typeof NewRoom>;
+export const StartedRoom = z.strictObject({ room: z.string(), experiment: ExperimentId });
+
+const Span = z.strictObject({ text: z.string(), from: z.int(), to: z.int() });
+const SeenPart = z.union([
+  z.strictObject({ text: z.string() }),
+  z.strictObject({ quote: Span, characters: z.string() }),
+  z.strictObject({ unverified: z.string() }),
+]);
+const Choice = z.union([
+  z.strictObject({ answer: z.int() }),
+  z.strictObject({ item: z.string() }),
+  z.strictObject({ meta: z.string() }),
+]);
+const SeenMove = z.strictObject({
+  by: z.string().describe("a seat, or honest or dishonest where the rules say no more"),
+  do: z.string(),
+  items: list(
+    z.strictObject({ id: z.string(), parts: list(SeenPart), about: z.string().optional() }),
+  ).optional(),
+  parts: list(SeenPart).optional(),
+  marks: z.record(z.string(), z.string()).readonly().optional(),
+  choice: Choice.optional(),
+  credence: list(z.number()).optional(),
+  end: z.boolean().optional(),
+});
+const Whose = { seat: z.string(), label: z.string(), until: z.number().optional() };
+const characters = z.int();
+const SeenTurn = z.discriminatedUnion("do", [
+  z.strictObject({
+    ...Whose,
+    do: z.literal("speak"),
+    items: z.strictObject({ least: z.int(), most: z.int() }),
+    characters,
+    each: z.int().optional(),
+    words: z.strictObject({ least: z.int(), most: z.int() }).optional(),
+    quoted: z.int().optional(),
+    about: list(z.string()).optional(),
+  }),
+  z.strictObject({
+    ...Whose,
+    do: z.literal("mark"),
+    items: list(z.string()),
+    labels: list(z.string()),
+  }),
+  z.strictObject({ ...Whose, do: z.literal("pick"), choices: list(Choice) }),
+  z.strictObject({
+    ...Whose,
+    do: z.literal("credence"),
+    answers: z.int(),
+    characters,
+    end: z.enum(["may", "must", "not yet"]),
+    before: list(z.number()).optional(),
+    swing: z.number(),
+  }),
+  z.strictObject({ ...Whose, do: z.literal("vote") }),
+  z.strictObject({
+    ...Whose,
+    do: z.literal("examine"),
+    left: z.int(),
+    asked: z.int(),
+    characters,
+  }),
+  z.strictObject({ ...Whose, do: z.literal("reply"), characters }),
+  z.strictObject({ ...Whose, do: z.literal("lapse"), of: z.string(), after: z.number() }),
+]);
+/** packages/room/view.ts, as it comes over HTTP. */
+export const SeatView = z.strictObject({
+  rules: z.string(),
+  seat: z.string(),
+  role: z.enum(["debater", "judge", "witness", "oracle", "chance"]),
+  question: z.string(),
+  answers: list(z.string()),
+  sides: list(z.strictObject({ seat: z.string(), answer: z.int() })),
+  texts: list(
+    z.strictObject({
+      id: z.string(),
+      title: z.string(),
+      body: z.string().optional(),
+      passages: list(z.strictObject({ from: z.int(), to: z.int(), characters: z.string() })),
+    }),
+  ),
+  rounds: list(
+    z.strictObject({
+      n: z.int(),
+      label: z.string(),
+      do: z.string(),
+      depth: z.int(),
+      opened: z.number(),
+      closed: z.number().optional(),
+      moves: list(SeenMove),
+    }),
+  ),
+  turns: list(SeenTurn),
+  waitsFor: list(z.string()),
+  truth: z.int().optional(),
+  over: z.strictObject({ by: z.string(), at: z.number() }).optional(),
+});
+export type SeatView = z.infer<typeof SeatView>;
+
+export const Scoring = z.strictObject({
+  rule: z.enum(["log", "brier", "spherical"]),
+  base: z.number(),
+  turnCost: z.number(),
+});
+/** All that the page of a seat is made of. */
+export const SeatPage = z.strictObject({
+  room: z.string(),
+  name: z.string(),
+  view: SeatView,
+  scoring: Scoring.describe("what a credence earns; shown before it is given"),
+  undo: z.boolean().describe("one's last move can be taken back"),
+  draft: z.unknown().describe("what one wrote in this round and has not said; null: nothing"),
+  earned: z.number().nullable().describe("once the room is over"),
+  now: z.number().describe("the server's clock, which deadlines are by"),
+});
+export type SeatPage = z.infer<typeof SeatPage>;
+
+export const OwnRoom = z.strictObject({
+  room: z.string(),
+  name: z.string(),
+  rules: z.string(),
+  seat: z.string(),
+  role: z.string(),
+  turn: z.boolean().describe("it waits for me"),
+  until: z.number().nullable(),
+  over: z.boolean(),
+});
+export type OwnRoom = z.infer<typeof OwnRoom>;
+
+export const RoomMove = z.strictObject({
+  id: z.string().min(1).max(100).describe("made by who sends it: sent twice, it is one"),
+  act: z.looseObject({ do: z.string() }).describe("what is done, as packages/room/moves.ts has it"),
+});
+export const RoomDraft = z.strictObject({
+  round: z.int().min(0),
+  body: z.unknown().describe("as the page keeps it; 200,000 characters at most"),
+});
+export const RoomBeat = z.strictObject({ doing: z.enum(["reading", "writing", "waiting"]) });
+
+const LobbySeat = z.strictObject({
+  seat: z.string(),
+  role: z.string(),
+  kind: z.string(),
+  who: z.string().describe("a pseudonym, or a model"),
+  here: z.boolean().describe("the page was open in the last minute"),
+  failure: z.string().nullable(),
+  pokes: z.int(),
+  absence: z.string(),
+});
+const Due = z.strictObject({ seat: z.string(), since: z.number(), until: z.number().nullable() });
+export const LobbyRoom = z.strictObject({
+  room: z.string(),
+  name: z.string(),
+  rules: z.string(),
+  experiment: ExperimentId.nullable(),
+  state: z.enum(["open", "over"]),
+  ending: z.string().nullable(),
+  moves: z.int(),
+  madeAt: At,
+  changedAt: At,
+  due: z.array(Due).describe("who is waited for; empty where one sits in the room oneself"),
+  seats: z.array(LobbySeat),
+  mine: z.boolean().describe("one sits in it: it is seen from the seat alone"),
+});
+export type LobbyRoom = z.infer<typeof LobbyRoom>;
+export const LobbyQuery = z.strictObject({
+  state: z.enum(["open", "over", "all"]).default("open"),
+  limit: z.coerce.number().int().min(1).max(500).default(100),
+  after: z.string().optional().describe("the last room of the page before"),
+});
+export const Lobby = z.strictObject({
+  rooms: z.array(LobbyRoom),
+  counts: z.strictObject({ open: z.int(), over: z.int(), late: z.int(), failed: z.int() }),
+  now: z.number(),
+});
+
+export const RoomDetail = LobbyRoom.extend({
+  question: z.string(),
+  history: z.array(
+    z.strictObject({
+      seat: z.string(),
+      kind: z.string(),
+      who: z.string(),
+      by: z.string().nullable().describe("a pseudonym; null: the room's rules"),
+      reason: z.string(),
+      since: At,
+      until: At.nullable(),
+      reading: z.number().describe("seconds"),
+      writing: z.number(),
+      waiting: z.number(),
+    }),
+  ),
+  acts: z.array(
+    z.strictObject({ at: z.number(), by: z.string(), did: z.string(), reason: z.string() }),
+  ),
+});
+export type RoomDetail = z.infer<typeof RoomDetail>;
+
+const reason = z.string().trim().min(1).max(2000);
+export const Reseat = z.strictObject({ who: Occupant, reason });
+export const Reasoned = z.strictObject({ reason });
+export const Extend = z.strictObject({ minutes: z.number().positive().max(43_200), reason });

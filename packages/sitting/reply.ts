@@ -1,0 +1,151 @@
+/**
+ * A model's reply as a move. What cannot be read is no move: no default, no nearest label. Quotes become spans of what the seat
+ * may see; one that is nowhere is `missing`, for the model to mend, and stays in the act as unverified.
+ */
+import { Act, readQuotes, type Turn, type View } from "@tiller/room";
+import { letter } from "./prompt.ts";
+
+export interface Read {
+  /** absent: the reply is no move */
+  readonly act?: Act;
+  /** what to mend */
+  readonly problem?: string;
+}
+type Content = ReturnType<typeof readQuotes>["parts"];
+
+/** What may be quoted: whole texts, or the passages that everyone has. */
+function sourcesOf(v: View) {
+  const places: { text: string; from: number }[] = [];
+  const sources = v.texts.flatMap((t) => {
+    const pieces = t.body === undefined ? t.passages : [{ from: 0, characters: t.body }];
+    return pieces.map((p) => {
+      places.push({ text: t.id, from: p.from });
+      return { id: `${places.length - 1}`, body: p.characters };
+    });
+  });
+  return { sources, places };
+}
+
+function contentOf(v: View, written: string): { content: Content; missing: string[] } {
+  const { sources, places } = sourcesOf(v);
+  const { parts, missing } = readQuotes(sources, written.trim());
+  const content = parts.map((p) => {
+    if (!("quote" in p)) return p;
+    const { text, from } = places[Number(p.quote.text)]!;
+    return { ...p, quote: { text, from: p.quote.from + from, to: p.quote.to + from } };
+  });
+  return { content, missing };
+}
+const mend = (missing: readonly string[]): Pick<Read, "problem"> =>
+  missing.length === 0
+    ? {}
+    : {
+        problem: `${missing.map((m) => `"${m.slice(0, 200)}"`).join(" and ")} is in no text that you can see. Copy quotes exactly, or say it without quoting.`,
+      };
+
+const line = (name: string, reply: string): string | undefined =>
+  [...reply.matchAll(new RegExp(`^[ *]*${name}:[ *]*(.+?)[ *.]*$`, "gim"))].at(-1)?.[1];
+function decision(reply: string): boolean | undefined {
+  const said = line("DECISION", reply)?.toLowerCase();
+  return said === "end" ? true : said === "go on" ? false : undefined;
+}
+const NO_DECISION = 'there is no line "DECISION: end" or "DECISION: go on".';
+
+export function readReply(v: View, turn: Turn, reply: string): Read {
+  switch (turn.do) {
+    case "speak":
+      return speech(v, turn, reply);
+    case "reply": {
+      const { content, missing } = contentOf(v, reply);
+      return { act: { do: "reply", content }, ...mend(missing) };
+    }
+    case "credence":
+      return credence(v, turn, reply);
+    case "mark": {
+      const found = turn.items.map((item) => [item, line(escaped(item), reply)] as const);
+      const lost = found.find(([, label]) => label === undefined)?.[0];
+      if (lost !== undefined) return { problem: `there is no line "${lost}: label".` };
+      return { act: { do: "mark", marks: Object.fromEntries(found) as Record<string, string> } };
+    }
+    case "pick": {
+      const said = /^\d+$/.exec(line("PICK", reply) ?? "")?.[0];
+      const choice = said === undefined ? undefined : turn.choices[Number(said) - 1];
+      return choice
+        ? { act: { do: "pick", choice } }
+        : { problem: `there is no line "PICK: number" with 1 to ${turn.choices.length}.` };
+    }
+    case "vote": {
+      const end = decision(reply);
+      return end === undefined ? { problem: NO_DECISION } : { act: { do: "vote", end } };
+    }
+    case "examine":
+      return examined(v, reply);
+    case "lapse":
+      return { problem: "there is nothing to do." };
+  }
+}
+const escaped = (id: string) => id.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+function speech(v: View, turn: Extract<Turn, { do: "speak" }>, reply: string): Read {
+  const found = [...reply.matchAll(/<item(?:\s+about="([^"]*)")?\s*>([\s\S]*?)<\/item>/gi)];
+  const single = turn.items.most === 1 && !turn.about;
+  if (!single && found.length === 0 && turn.items.least > 0)
+    return { problem: "there is no <item>...</item> in it." };
+  const items = single
+    ? [{ about: undefined, text: reply }]
+    : found.map(([, about, text]) => ({ about, text: text! }));
+  const read = items.map(({ about, text }) => ({ about, ...contentOf(v, text) }));
+  return {
+    act: {
+      do: "speak",
+      items: read.map(({ about, content }) => ({
+        content,
+        ...(about === undefined ? {} : { about }),
+      })),
+    },
+    ...mend(read.flatMap((r) => r.missing)),
+  };
+}
+
+function credence(v: View, turn: Extract<Turn, { do: "credence" }>, reply: string): Read {
+  const said = line("CREDENCE", reply);
+  const numbers = v.answers.map((_, i) => {
+    const n = new RegExp(
+      `(?:^|[\\s,;])${letter(i)}\\s*[:=]?\\s*(\\d+(?:\\.\\d+)?)\\s*%?(?=$|[\\s,;])`,
+    ).exec(said ?? "")?.[1];
+    return n === undefined ? Number.NaN : Number(n);
+  });
+  const sum = numbers.reduce((a, b) => a + b, 0);
+  if (Number.isNaN(sum))
+    return {
+      problem: `there is no line "CREDENCE: ${v.answers.map((_, i) => `${letter(i)} n`).join(", ")}" with a number for every answer.`,
+    };
+  if (Math.abs(sum - 100) > 1) return { problem: `the credences add up to ${sum} and not to 100.` };
+  const end = turn.end === "must" ? true : turn.end === "not yet" ? false : decision(reply);
+  if (end === undefined) return { problem: NO_DECISION };
+  const why = reply.replaceAll(/^[ *]*(?:CREDENCE|DECISION):.*$/gim, "").trim();
+  const { content, missing } = contentOf(v, why);
+  const act = Act.parse({
+    do: "credence",
+    credence: numbers.map((n) => n / sum),
+    end,
+    content: why === "" ? [] : content,
+  });
+  return { act, ...mend(missing) };
+}
+
+function examined(v: View, reply: string): Read {
+  const question = line("ASK", reply);
+  if (question !== undefined) {
+    const { content, missing } = contentOf(v, question);
+    return { act: { do: "ask", content }, ...mend(missing) };
+  }
+  const shown = line("SHOW", reply)?.toLowerCase();
+  if (shown === undefined) return { problem: 'there is no line "ASK: ..." or "SHOW: ...".' };
+  if (shown !== "none" && !/^\d+(?:\s*,\s*\d+)*$/.test(shown))
+    return { problem: `SHOW is followed by numbers or none, not by ${shown.slice(0, 60)}.` };
+  const questions = shown === "none" ? [] : shown.split(",").map((n) => Number(n) - 1);
+  return questions.some((q) => q < 0)
+    ? { problem: "questions are counted from 1." }
+    : { act: { do: "show", questions } };
+}

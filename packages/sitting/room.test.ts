@@ -1,0 +1,269 @@
+/** Rooms as durable runs on a real Postgres: models over HTTP, records, searches, lots and people, through to the verdict. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { type FlowServer, launchFlow, workflow } from "@tiller/flow";
+import { ModelsConfig, openModelClient } from "@tiller/model";
+import { says, scripted } from "@tiller/model/fixtures/endpoint.ts";
+import { type Act, protocols } from "@tiller/room";
+import { body, randomAct } from "@tiller/room/fixtures/random.ts";
+import { type NewRoom, own, PersonId, rng, type SeatSpec } from "@tiller/schema";
+import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
+import {
+  ownRooms,
+  playAs,
+  reseat,
+  room,
+  type RoomResult,
+  roomWorkflow,
+  saveDraftAs,
+  seatPage,
+  undoAs,
+} from "./index.ts";
+import { readRoom } from "./rows.ts";
+
+const home = mkdtempSync(path.join(tmpdir(), "tiller-sitting-"));
+let store: Store;
+let flow: FlowServer;
+const debater = await scripted(
+  says("She says <quote>nobody had moved it</quote>."), // in no text: sent back
+  says("She says <quote>NOBODY had touched it</quote> since then."),
+);
+const judge = await scripted(says("A it is, I think."));
+const second = await scripted(says("It stood there.\nCREDENCE: A 70, B 30\nDECISION: end"));
+
+const question = {
+  question: "Who has the lamp?",
+  answers: ["Anna", "Tom"],
+  texts: [{ id: "story", title: "The lamp", body }],
+};
+const speech = (text: string): Act => ({ do: "speak", items: [{ content: [{ text }] }] });
+const credence = (p: number, end = false): Act => ({
+  do: "credence",
+  credence: [p, 1 - p],
+  end,
+  content: [],
+});
+const person = async (id: string) => {
+  const { id: made } = await ensurePerson(store.db, {
+    id,
+    name: id,
+    pseudonym: `alias-${id}`,
+    role: "rater",
+  });
+  return PersonId.parse(made);
+};
+const sits = (id: string): SeatSpec => ({ who: { kind: "person", person: PersonId.parse(id) } });
+
+/** Every seat but a lot plays at random, in code. */
+const searching = workflow("searching@1", z.object({ rules: z.string() }), (f, { rules }) => {
+  const seats = Object.entries(protocols.get(rules)!.seats).filter(([, s]) => s.role !== "chance");
+  const random = rng(f.seed, rules);
+  return room(
+    f,
+    {
+      rules,
+      question,
+      seats: Object.fromEntries(seats.map(([seat]) => [seat, { who: { kind: "search" } }])),
+    },
+    Object.fromEntries(seats.map(([seat]) => [seat, (_, turn) => randomAct(random, turn)])),
+  );
+});
+
+beforeAll(async () => {
+  store = await openStore({ home });
+  const at = (e: { baseURL: string }) => ({ kind: "openai", model: "m", baseURL: e.baseURL });
+  const config = ModelsConfig.parse({
+    debater: at(debater),
+    judge: at(judge),
+    second: at(second),
+  });
+  flow = await launchFlow({
+    store,
+    workflows: [roomWorkflow, searching],
+    codeRevision: "test",
+    modelClient: openModelClient({ config, db: store.db }),
+  });
+});
+afterAll(async () => {
+  await flow?.close();
+  await store?.close();
+  for (const e of [debater, judge, second]) await e[Symbol.asyncDispose]();
+  rmSync(home, { recursive: true, force: true });
+});
+
+const start = (o: z.input<typeof NewRoom>) => flow.start(roomWorkflow, o);
+/** The room of an experiment, once it is open. */
+async function roomOf(experiment: string): Promise<string> {
+  const find = () =>
+    store.db.maybe(
+      sql`select id from room where experiment = ${experiment}`,
+      z.object({ id: z.string() }),
+    );
+  await expect.poll(find, { timeout: 10_000 }).toBeDefined();
+  return (await find())!.id;
+}
+
+test("a model, a record and a model that takes over argue and judge", async () => {
+  const id = await start({
+    rules: "nyu-debate",
+    question,
+    seats: {
+      a: { who: { kind: "model", model: "debater" } },
+      b: { who: { kind: "replay", acts: [speech("No."), speech("Never.")] } },
+      judge: {
+        who: { kind: "model", model: "judge" },
+        absent: { do: "instead", by: [{ kind: "model", model: "second" }] },
+      },
+    },
+  });
+  const result = (await flow.wait(id)) as RoomResult;
+  expect(result.by).toBe("judge");
+  const { log, seats } = await readRoom(store.db, result.room);
+  expect(log.map((m) => `${m.seat} ${m.act.do}`).toSorted()).toEqual([
+    "a speak",
+    "b speak",
+    "judge credence",
+    "judge credence",
+    "room open",
+  ]);
+  // what was in no text was sent back with that, and what was said instead became a span
+  expect(debater.asked[1]!.body.messages!.at(-1)!.content).toMatch(
+    /"nobody had moved it" is in no text/,
+  );
+  const said = log.find((m) => m.seat === "a")!.act;
+  const [, quote] = said.do === "speak" ? said.items[0]!.content : [];
+  expect(quote).toMatchObject({ quote: { text: "story" }, match: "normalised" });
+  // a verdict that cannot be read is none: asked three times, then somebody else sits there
+  expect(judge.asked).toHaveLength(3);
+  expect(seats.find((s) => s.seat === "judge")).toMatchObject({
+    n: 2,
+    person: null,
+    failure: null,
+  });
+  // the judge's prompt has no word of the text that was not quoted
+  expect(JSON.stringify(second.asked.map((x) => x.body))).not.toContain("keeper");
+});
+
+test.each(["prover-estimator", "khan-interactive"])(
+  "%s is driven to its end by searches and lots",
+  async (rules) => {
+    const result = (await flow.wait(await flow.start(searching, { rules }))) as RoomResult;
+    const { log } = await readRoom(store.db, result.room);
+    expect(log.length).toBeGreaterThan(3);
+    expect(result.score).not.toBeNull();
+  },
+);
+
+test("people move, take back, keep drafts, are replaced; a word twice is one", async () => {
+  const [a, b, j, c] = await Promise.all(["anna", "ben", "jo", "cy"].map(person));
+  const experiment = await start({
+    rules: "nyu-debate",
+    question,
+    minutes: 60,
+    seats: { a: sits("anna"), b: sits("ben"), judge: sits("jo") },
+  });
+  const id = await roomOf(experiment);
+  expect((await ownRooms(store.db, j!))[0]).toMatchObject({ room: id, seat: "judge", turn: true });
+  await playAs(store.db, id, j!, { id: "1", act: credence(0.5) });
+
+  const first = await playAs(store.db, id, a!, { id: "x", act: speech("One.") });
+  expect(first.undo).toBe(true);
+  await playAs(store.db, id, a!, { id: "x", act: speech("One.") }); // the reply was lost, it came again
+  const back = await undoAs(store.db, id, a!, { id: "u" });
+  expect(back.draft).toEqual({ act: speech("One.") });
+  await saveDraftAs(store.db, id, a!, { round: 1, body: "Two" });
+  expect((await seatPage(store.db, id, a!)).draft).toBe("Two");
+  await playAs(store.db, id, a!, { id: "y", act: speech("Two.") });
+  await expect(playAs(store.db, id, a!, { id: "z", act: speech("Three.") })).rejects.toThrow(
+    /not a's turn/,
+  );
+
+  // ben does not come: somebody else gets his seat, the round's time, and nothing that he wrote
+  await saveDraftAs(store.db, id, b!, { round: 1, body: "private" });
+  const until = (await seatPage(store.db, id, b!)).view.turns[0]!.until!;
+  await reseat(store.db, id, {
+    seat: "b",
+    who: { kind: "person", person: c! },
+    by: j!,
+    reason: "no-show",
+  });
+  await expect(seatPage(store.db, id, b!)).rejects.toThrow(/no-show/);
+  await expect(playAs(store.db, id, b!, { id: "late", act: speech("I am here!") })).rejects.toThrow(
+    /somebody else sits/,
+  );
+  const page = await seatPage(store.db, id, c!);
+  expect(page.draft).toBeNull();
+  expect(page.view.turns[0]!.until!).toBeGreaterThan(until);
+  await expect(
+    reseat(store.db, id, { seat: "b", who: { kind: "person", person: a! }, by: j!, reason: "?" }),
+  ).rejects.toThrow(/alias-anna sat in seat a/);
+
+  const revealed = await playAs(store.db, id, c!, { id: "1", act: speech("No.") });
+  expect(revealed.view.rounds.find((r) => r.label === "openings")!.moves).toHaveLength(2);
+  expect((await seatPage(store.db, id, a!)).undo).toBe(false);
+  const end = await playAs(store.db, id, j!, { id: "2", act: credence(0.8, true) });
+  expect(end.view.over).toMatchObject({ by: "judge" });
+  expect(own(((await flow.wait(experiment)) as RoomResult).score!.seats, "judge")).toBe(end.earned);
+});
+
+test("a deadline that passes does what the seat's policy says", async () => {
+  const [lead, gia] = await Promise.all(["lead", "gia", "di", "ed", "flo"].map(person));
+  const debater = { role: "debater", knows: ["text"] };
+  const rules = {
+    name: "hurried",
+    source: "a test",
+    seats: { a: debater, b: debater, c: debater, judge: { role: "judge" } },
+    rounds: [
+      {
+        do: "speak",
+        label: "openings",
+        seats: ["a", "b", "c"],
+        together: true,
+        characters: 100,
+        minutes: 0.0005,
+      },
+      { do: "credence", label: "verdict", seats: ["judge"], characters: 100, may: "end" },
+    ],
+    scoring: { rule: "brier" },
+  };
+  const experiment = await start({
+    rules,
+    question,
+    seats: {
+      a: { ...sits("di"), absent: { do: "poke" } },
+      b: {
+        ...sits("ed"),
+        absent: { do: "instead", by: [{ kind: "replay", acts: [speech("I stand in.")] }] },
+      },
+      c: { ...sits("flo"), absent: { do: "forfeit" } },
+      judge: { who: { kind: "replay", acts: [credence(0.6, true)] } },
+    },
+  });
+  const id = await roomOf(experiment);
+  const log = async () => (await readRoom(store.db, id)).log;
+  await expect
+    .poll(async () => (await log()).map((m) => `${m.seat} ${m.act.do}`).toSorted(), {
+      timeout: 10_000,
+    })
+    // a was reminded and got its time anew, b has somebody else who spoke, c has nothing
+    .toEqual(["b speak", "room extend", "room extend", "room lapse", "room open"]);
+  await expect(
+    playAs(store.db, id, PersonId.parse("flo"), { id: "1", act: speech("Wait!") }),
+  ).rejects.toThrow(/not c's turn/);
+  await reseat(store.db, id, {
+    seat: "a",
+    who: { kind: "person", person: gia! },
+    by: lead!,
+    reason: "no-show",
+  });
+  const page = await playAs(store.db, id, gia!, { id: "1", act: speech("Here.") });
+  expect(page.view.rounds[0]!.moves.map((m) => `${m.by} ${m.do}`).toSorted()).toEqual([
+    "a speak",
+    "b speak",
+    "c lapse",
+  ]);
+  expect(await flow.wait(experiment)).toMatchObject({ by: "judge" });
+});
