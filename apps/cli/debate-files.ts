@@ -1,11 +1,18 @@
 /** Rooms of a folder: the NYU platform's JSON, a file a room, beside its metadata; archives are unpacked into a temporary folder. */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { gunzipSync } from "node:zlib";
 import { z } from "zod";
-import { importNyu, type Imported, parseRules, RoomFile } from "@tiller/room";
+import {
+  importClaimTree,
+  importDc,
+  importNyu,
+  type Imported,
+  parseRules,
+  RoomFile,
+} from "@tiller/room";
 import { TillerError } from "@tiller/schema";
 
 const Metadata = z.object({
@@ -123,11 +130,25 @@ function readFiles(files: readonly string[]): Debates {
 const isRoom = (given: unknown): boolean =>
   typeof given === "object" && given !== null && "setup" in given && "rounds" in given;
 
-/** One room out of a file: ours, or the platform's. */
+const has = (given: unknown, ...fields: string[]): boolean =>
+  typeof given === "object" && given !== null && fields.every((f) => Object.hasOwn(given, f));
+
+/** The rooms of a file, or of a folder's files and archives. */
+export async function roomsIn(given: string): Promise<Omit<Imported, "human" | "debate">[]> {
+  if (!statSync(given, { throwIfNoEntry: false })?.isDirectory()) return [readRoom(given)];
+  const files = readdirSync(given).filter((f) => f.endsWith(".json") && !isMetadata(f));
+  return files.length > 0
+    ? files.toSorted().map((f) => readRoom(path.join(given, f)))
+    : [...(await readDebates(given)).rooms];
+}
+
+/** One room out of a file: ours, the NYU platform's, a tree of DC-Debates, or a claim tree. */
 export function readRoom(file: string): Omit<Imported, "human" | "debate"> {
   const given = readJson(file);
   const name = path.basename(file, ".json");
   if (isRoom(given)) return importNyu(name, given);
+  if (has(given, "root", "nextId")) return importDc(name, given);
+  if (has(given, "root", "truth")) return importClaimTree(name, given);
   const ours = RoomFile.safeParse(given);
   if (ours.success) {
     const { occupants = {}, judgments = [], log } = ours.data;
@@ -142,6 +163,6 @@ export function readRoom(file: string): Omit<Imported, "human" | "debate"> {
   const { path: at, message } = ours.error.issues[0]!;
   throw new TillerError(
     "bad_room",
-    `${file} is neither a room of Tiller (${at.join(".")}: ${message}) nor one of the NYU platform. docs/rooms.md has both.`,
+    `${file} is neither a room of Tiller (${at.join(".")}: ${message}), nor one of the NYU platform, nor a tree of DC-Debates or of claims. docs/rooms.md has all four.`,
   );
 }

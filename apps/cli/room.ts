@@ -20,6 +20,7 @@ import { command, verb } from "./command.ts";
 import { readJson, readRoom } from "./debate-files.ts";
 import { countFlag, flag } from "./flags.ts";
 import { liveVerbs } from "./room-live.ts";
+import { exportFlags, exportRooms, importFlags, importRoom } from "./room-files.ts";
 
 const rulesOf = (given: string): Rules => {
   const known = protocols.get(given);
@@ -125,4 +126,16 @@ export const roomCommand = command("room", {
     run: showRoom,
   }),
   ...liveVerbs,
+  import: verb({
+    what: "a room of the NYU platform, a tree of DC-Debates or a claim tree as a room of Tiller",
+    takes: ["FILE"],
+    flags: importFlags,
+    run: importRoom,
+  }),
+  export: verb({
+    what: "rooms as an Inspect log, or as rows to learn from",
+    takes: ["FILE|FOLDER"],
+    flags: exportFlags,
+    run: exportRooms,
+  }),
 });

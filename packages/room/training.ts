@@ -1,0 +1,92 @@
+/**
+ * Rows to learn from, out of rooms that are over: each move of a seat after what the seat saw when it made it, with what it earned.
+ * A judge's reward is its proper score of the truth, a debater's the judges' credence in its answer (Michael et al. 2023). Pairs set the
+ * better against the worse of several moves that stand after the same view: best-of-n where one is drawn several times, self-play
+ * where one question was debated several times.
+ */
+import { own } from "@tiller/schema";
+import type { Log } from "./moves.ts";
+import type { Rules } from "./rules.ts";
+import { score } from "./score.ts";
+import { replay } from "./state.ts";
+import { view } from "./view.ts";
+import { moveInWords, viewInWords } from "./words.ts";
+
+export interface TrainingRow {
+  readonly prompt: string;
+  readonly completion: string;
+  readonly reward: number;
+  readonly seat: string;
+  readonly role: "debater" | "judge";
+  readonly honest?: boolean;
+  readonly room: string;
+  readonly topic: string;
+}
+export interface TrainingPair {
+  readonly prompt: string;
+  readonly chosen: string;
+  readonly rejected: string;
+  /** chosen's reward less rejected's */
+  readonly strength: number;
+  readonly source: "model";
+  readonly topic: string;
+}
+interface Room {
+  readonly name: string;
+  readonly rules: Rules;
+  readonly log: Log;
+}
+
+/** None where there is no verdict. */
+export function trainingMoves(room: Room): TrainingRow[] {
+  const { rules, log, name } = room;
+  const result = score(rules, log);
+  if (!result) return [];
+  const { open, sides } = replay(rules, log);
+  return log.flatMap((move, i): TrainingRow[] => {
+    const role = own(rules.seats, move.seat)?.role;
+    const kind = move.act.do;
+    const judging = role === "judge" && kind === "credence";
+    if (!judging && !(role === "debater" && kind === "speak")) return [];
+    const before = view(rules, log.slice(0, i), move.seat);
+    const after = view(rules, log.slice(0, i + 1), move.seat);
+    const round = after.rounds[before.rounds.length - 1];
+    const said = round?.moves.findLast((m) => m.by === move.seat);
+    const side = own(sides, move.seat);
+    if (!said) return []; // honest or dishonest, whose seat the view does not name
+    const credence = move.act.do === "credence" ? move.act.credence : result.credence;
+    return [
+      {
+        prompt: viewInWords(before),
+        completion: moveInWords(after, said),
+        // of a judge, what this very credence earns; of a debater, what the room earned it
+        reward: Math.log2(credence[judging ? result.truth : side!]!),
+        seat: move.seat,
+        role: judging ? "judge" : "debater",
+        ...(judging ? {} : { honest: side === result.truth }),
+        room: name,
+        topic: open!.question,
+      },
+    ];
+  });
+}
+
+/** The best against the worst of the moves after one prompt; none where they earned the same. */
+export function trainingPairs(rows: readonly TrainingRow[]): TrainingPair[] {
+  return [...Map.groupBy(rows, (r) => `${r.seat}\n${r.prompt}`).values()].flatMap((of) => {
+    const sorted = of.toSorted((a, b) => b.reward - a.reward);
+    const [best, worst] = [sorted[0]!, sorted.at(-1)!];
+    const strength = best.reward - worst.reward;
+    if (!(strength > 0) || best.completion === worst.completion) return [];
+    return [
+      {
+        prompt: best.prompt,
+        chosen: best.completion,
+        rejected: worst.completion,
+        strength,
+        source: "model",
+        topic: best.topic,
+      },
+    ];
+  });
+}
