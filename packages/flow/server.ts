@@ -166,7 +166,7 @@ export async function launchFlow(o: {
       info() {},
       debug() {},
       // it claimed a workflow that is not here, and would keep it
-      warn: (e) => (/Cannot find workflow function/.test(String(e)) ? life?.unknown() : undefined),
+      warn: (e) => (/Could not execute workflow/.test(String(e)) ? life?.unknown() : undefined),
       error: (e) => (process.env["TILLER_DEBUG"] ? console.error(e) : undefined),
     },
   });

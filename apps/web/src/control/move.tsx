@@ -125,7 +125,7 @@ export function MoveDialog({
             <Preview preview={preview.data} names={names} />
           )}
         </div>
-        <FormEnd error={go.error} close={close} disabled={!move || go.isPending || preview.isError}>
+        <FormEnd error={go.error} close={close} disabled={!preview.data || go.isPending}>
           Move
         </FormEnd>
       </form>
