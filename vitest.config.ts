@@ -1,4 +1,6 @@
+import path from "node:path";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /**
  * `npm test` runs what is quick; `npm run test:slow` the suites named *.slow.test.ts; CI runs both. `npm run test:fence`
@@ -6,6 +8,36 @@ import { defineConfig } from "vitest/config";
  */
 const asked = process.env["TILLER_TESTS"];
 const slow = asked === "slow" || asked === "soak";
+// what tests start begins in half the time
+process.env["NODE_COMPILE_CACHE"] ??= path.resolve("node_modules/.cache/tiller");
+
+/** Those that take longest begin first: else one of them begins last, and runs alone. */
+const longest = [
+  "tests/crash.slow",
+  "tests/desk.slow",
+  "tests/researcher.slow",
+  "packages/flow/flow.slow",
+  "packages/learn/methods.slow",
+  "tests/resume.slow",
+  "tests/servers.slow",
+  "tests/quality-pages.slow",
+  "tests/axe.slow",
+  "tests/trace.slow",
+  "tests/tasks.slow",
+  "tests/security.slow",
+  "tests/quiet.slow",
+  "tests/control-pages.slow",
+  "packages/data/published.slow",
+];
+const placeOf = (s: TestSpecification) => {
+  const at = longest.findIndex((name) => s.moduleId.includes(name));
+  return at < 0 ? longest.length : at;
+};
+class LongestFirst extends BaseSequencer {
+  override async sort(specs: TestSpecification[]): Promise<TestSpecification[]> {
+    return (await super.sort(specs)).toSorted((a, b) => placeOf(a) - placeOf(b));
+  }
+}
 
 export default defineConfig({
   test: {
@@ -17,7 +49,11 @@ export default defineConfig({
     hookTimeout: 60_000,
     expect: { poll: { timeout: 15_000 } }, // a busy machine is no failure
     pool: "forks",
-    maxWorkers: 2,
+    // most of a slow test is waiting: for a browser, a server, a beat
+    maxWorkers: slow ? 3 : 2,
+    // a slow test goes through processes and browsers of a machine that may stand still for seconds: a second failure is one
+    retry: slow ? 1 : 0,
+    sequence: { sequencer: LongestFirst },
     passWithNoTests: slow,
   },
 });

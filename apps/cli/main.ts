@@ -1,7 +1,13 @@
 /** `tiller`: one file a command. */
+import { enableCompileCache } from "node:module";
+import path from "node:path";
 import { TillerError } from "@tiller/schema";
 import { commandOf, commands, formerNames } from "./commands.ts";
 
+// compiled code is kept, for the processes that are started here as well: they begin in half the time
+const compiled = path.resolve(import.meta.dirname, "../../node_modules/.cache/tiller");
+process.env["NODE_COMPILE_CACHE"] ??= compiled;
+enableCompileCache(process.env["NODE_COMPILE_CACHE"]);
 const given = process.argv.slice(2);
 // where and how models run holds for every command, and for the processes that it starts
 for (const [name, variable] of [
