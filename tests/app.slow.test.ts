@@ -119,7 +119,7 @@ test("a person's comparisons through the browser reach the dataset", async () =>
 
 test("the studio shows the experiment and who judged", async () => {
   const page = await browser.newPage({ locale: "en-GB" });
-  page.setDefaultTimeout(8000);
+  page.setDefaultTimeout(45_000);
   await page.goto(await link("ruth", "researcher"));
   await page.getByRole("link", { name: "Desk test", exact: true }).click();
   await page.getByRole("heading", { name: "Progress" }).waitFor();
@@ -142,7 +142,7 @@ test("curves are drawn where the browser's language is no language tag, and the 
   await addMetrics(store.db, "desk-test/reward", points);
   const context = await browser.newContext({ locale: "en-GB" });
   const page = await context.newPage();
-  page.setDefaultTimeout(8000);
+  page.setDefaultTimeout(45_000);
   const thrown: string[] = [];
   page.on("pageerror", (e) => thrown.push(e.message));
   await page.addInitScript(

@@ -191,7 +191,7 @@ test.each(["rater", "lead", "researcher", "admin"] as const)(
       viewport: { width: 390, height: 844 },
       reducedMotion: "reduce",
     });
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(45_000);
     await page.goto(
       `${site.address}/sign-in?token=${await issueToken(site.store.db, me.id, "link")}`,
     );

@@ -173,7 +173,7 @@ async function open(who: string, o: { width?: number; dark?: boolean } = {}) {
     locale: "en-GB",
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(45_000);
   const complaints: string[] = [];
   page.on("console", (m) => m.type() === "error" && complaints.push(m.text()));
   page.on("pageerror", (e) => complaints.push(e.message));

@@ -27,7 +27,7 @@ const home = mkdtempSync(path.join(tmpdir(), "tiller-crash-"));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 const KILLS = Number(process.env["TILLER_TEST_KILLS"] ?? 3);
-const seed = Number(process.env["TILLER_TEST_SEED"] ?? Date.now() % 100_000);
+const seed = Number(process.env["TILLER_TEST_SEED"] ?? 1);
 
 function start(
   args: string[],
@@ -93,7 +93,8 @@ test(`${KILLS} kills at random moments, seed ${seed}`, async () => {
     for (const [name, at] of jobs) expect(finishedJobs().get(name), `${name} ran again`).toBe(at);
     jobs = finishedJobs();
   }
-  const last = start(["--once", "--json"]);
+  // the PPO job's process dies once on the way: it is started again from its snapshot
+  const last = start(["--once", "--json"], { env: { TILLER_FAULT: "ppo.iteration" } });
   expect(await last.ended, last.output()).toBe(0);
   const outcome = Outcome.parse(JSON.parse(last.output().trim().split("\n").at(-1)!));
   expect(outcome.judgments).toBe(120);
@@ -112,12 +113,6 @@ test("the process that runs workflows is killed between the last answer and its 
   });
   expect(await killed.ended, killed.output()).toBe(0);
   expect(killed.output()).toContain("the process that runs workflows ended");
-  const again = start(["--once", "--json", "--seed", "2"], {
-    home: other,
-    env: { TILLER_FAULT: "ppo.iteration" },
-  });
-  // the PPO job's process dies once on the way: it is started again from its snapshot
-  expect(await again.ended, again.output()).toBe(0);
   rmSync(other, { recursive: true, force: true });
 }, 400_000);
 

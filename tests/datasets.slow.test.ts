@@ -137,7 +137,7 @@ const shot = async (page: Page, name: string) => {
 };
 async function opened(width: number, at: string): Promise<Page> {
   const page = await browser.newPage({ viewport: { width, height: 900 } });
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(45_000);
   const { db } = site.store;
   const ruth = { id: "ruth", name: "Ruth", pseudonym: "ruth", role: "researcher" } as const;
   const me = await ensurePerson(db, ruth);

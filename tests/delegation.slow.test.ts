@@ -181,7 +181,7 @@ test("the page shows the rules in words and what they would have done, at both w
   try {
     const link = await issueToken(store.db, PersonId.parse("ruth"), "link");
     const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, locale: "en-GB" });
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(45_000);
     await page.goto(`${address}/sign-in?token=${link}`);
     await page.goto(`${address}/policies`);
     await page.getByText("Two, more where they split").waitFor();

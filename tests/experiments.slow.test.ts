@@ -170,7 +170,7 @@ test("an experiment is held and released on its row and on its trace, wide and n
   await asked(experiment);
   for (const width of [1280, 390]) {
     const page = await browser.newPage({ locale: "en-GB", viewport: { width, height: 844 } });
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(45_000);
     await page.goto(link);
     await page.goto(`${address}/studio/experiments`);
     const row = page.locator("li.experiment", { hasText: experiment });
@@ -193,7 +193,7 @@ test("an experiment is held and released on its row and on its trace, wide and n
 
 test("the form starts an experiment; the trace cancels it after saying what that does", async () => {
   const page = await browser.newPage({ locale: "en-GB", viewport: { width: 1280, height: 800 } });
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(45_000);
   await page.goto(link);
   await page.getByRole("link", { name: "Experiments", exact: true }).click();
   await page.getByText("Nobody works on it").first().waitFor();

@@ -26,7 +26,7 @@ const shot = async (page: Page, name: string) => {
 };
 const opened = async (width: number) => {
   const page = await browser.newPage({ viewport: { width, height: 900 } });
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(45_000);
   const { db } = site.store;
   const me = await ensurePerson(db, { id: "lead", name: "Lead", pseudonym: "lead", role: "lead" });
   await page.goto(`${site.address}/sign-in?token=${await issueToken(db, me.id, "link")}`);

@@ -155,7 +155,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 test("through the browser: consent, training that explains, the test, and the desk opens", async () => {
   const mary = await newcomer("Mary");
   const page = await browser.newPage({ viewport: { width: 390, height: 844 }, locale: "en-GB" });
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(45_000);
   await page.goto(`${address}/sign-in?token=${mary.link}`);
   await page.getByText("go through the introduction").waitFor(); // the desk has nothing yet
   await page.goto(`${address}/joining`);

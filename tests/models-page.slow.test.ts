@@ -38,7 +38,7 @@ afterAll(async () => {
 const open = async (id: "ruth" | "lena", role: "researcher" | "lead", width = 1280) => {
   const me = await ensurePerson(site.store.db, { id, name: id, pseudonym: id, role });
   const page = await browser.newPage({ viewport: { width, height: 900 }, locale: "en-GB" });
-  page.setDefaultTimeout(8000);
+  page.setDefaultTimeout(45_000);
   const token = await issueToken(site.store.db, me.id, "link");
   await page.goto(`${site.address}/sign-in?token=${token}`);
   return page;

@@ -25,7 +25,7 @@ afterAll(async () => {
 const shots = process.env["TILLER_SCREENSHOTS"];
 const signedIn = async (id: string, role: "lead" | "rater") => {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(45_000);
   const me = await ensurePerson(site.store.db, { id, name: id, pseudonym: id, role });
   await page.goto(
     `${site.address}/sign-in?token=${await issueToken(site.store.db, me.id, "link")}`,

@@ -30,7 +30,7 @@ const shot = async (page: Page, name: string) => {
 };
 const leadsPage = async () => {
   const own = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-  own.setDefaultTimeout(20_000);
+  own.setDefaultTimeout(45_000);
   const page = await own.newPage();
   const id = "lead";
   const me = await ensurePerson(site.store.db, { id, name: id, pseudonym: id, role: "lead" });

@@ -134,7 +134,7 @@ test.each([
       reducedMotion: "reduce",
     });
     const page = await context.newPage();
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(45_000);
     const complaints: string[] = [];
     page.on("console", (m) => m.type() === "error" && complaints.push(m.text()));
     page.on("pageerror", (e) => complaints.push(e.message));
@@ -192,7 +192,7 @@ test.each([
 test("by keys alone: what is settled leaves the list, and its reason reaches the rater", async () => {
   const context = await browser.newContext({ locale: "en-GB" });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(45_000);
   const sign = async (id: string, role: Role) =>
     page.goto(
       `${address}/sign-in?token=${await issueToken(store.db, (await person(id, role)).id, "link")}`,

@@ -40,7 +40,7 @@ const signInLink = async (id: PersonId) =>
   `${site.address}/sign-in?token=${await issueToken(site.store.db, id, "link")}`;
 const desktop = async (link?: string) => {
   const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, locale: "en-GB" });
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(45_000);
   if (link) await page.goto(link);
   return page;
 };
@@ -149,7 +149,7 @@ test("from an invitation to one's own answers, on a laptop and a phone", async (
     locale: "en-GB",
   });
   const phone = await context.newPage();
-  phone.setDefaultTimeout(20_000);
+  phone.setDefaultTimeout(45_000);
   await phone.goto(await signInLink(rita));
   const text = phone.getByTestId("summary");
   await text.waitFor();

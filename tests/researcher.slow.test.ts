@@ -40,7 +40,7 @@ test("cloned, changed, compared, promoted, rolled back", async () => {
   await expect.poll(() => stateOf(first), patience).toBe("done");
 
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, locale: "en-GB" });
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(45_000);
   await page.goto(tiller.links.researcher);
   await page.goto(`${tiller.address}/studio/experiments/${first}`);
   // curves tell the value under the pointer

@@ -48,7 +48,7 @@ test("a finished room as one file: read, followed, on a phone and in the dark", 
   const made = tiller("room", "show", at("room.json"), "--out", at("room.html"));
   expect(made.stderr).toBe("");
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(45_000);
   await page.goto(pathToFileURL(at("room.html")).href);
   expect(await page.locator(".move").count()).toBeGreaterThan(8);
   // a quote leads to its place, the name before the mark leads back

@@ -32,7 +32,7 @@ beforeAll(async () => {
   ready = await startPreview({ file: here("../packages/crowd/tasks/index.ts"), port: 0, web });
   browser = await launchBrowser();
   page = await browser.newPage({ viewport: { width: 1280, height: 900 }, locale: "en-GB" });
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(45_000);
 }, 120_000);
 afterAll(async () => {
   await browser?.close();

@@ -60,7 +60,7 @@ const seriousFaults = async (page: Page) => {
 };
 const opened = async (search = "", context = signedIn) => {
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(45_000);
   await page.goto(`${address}/studio/experiments/study-1/trace${search}`);
   await page.getByRole("tree").waitFor();
   return page;
@@ -221,7 +221,7 @@ test("the exported file opens from disk with the network off, and comes back int
   await context.setOffline(true);
   const asked: string[] = [];
   const offline = await context.newPage();
-  offline.setDefaultTimeout(20_000);
+  offline.setDefaultTimeout(45_000);
   offline.on("request", (r) => asked.push(r.url()));
   const complaints: string[] = [];
   offline.on("pageerror", (e) => complaints.push(e.message));

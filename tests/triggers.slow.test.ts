@@ -45,7 +45,7 @@ beforeAll(async () => {
   const ruth = { id: "ruth", name: "Ruth", pseudonym: "r-1", role: "researcher" } as const;
   const token = await issueToken(store.db, (await ensurePerson(store.db, ruth)).id, "link");
   page = await browser.newPage({ locale: "en-GB", viewport: { width: 1280, height: 800 } });
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(45_000);
   await page.goto(`${address}/sign-in?token=${token}`);
 }, 180_000);
 afterAll(async () => {

@@ -48,7 +48,7 @@ const person = (id: string, role: Role) =>
 async function enter(context: BrowserContext, id: string, role: Role): Promise<Page> {
   const me = await person(id, role);
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(45_000);
   await page.goto(`${address}/sign-in?token=${await issueToken(site.store.db, me.id, "link")}`);
   return page;
 }

@@ -77,7 +77,7 @@ export async function ownTextJudged(
     viewport: { width: 1280, height: 800 },
     locale: "en-GB",
   });
-  mine.setDefaultTimeout(30_000);
+  mine.setDefaultTimeout(45_000);
   const studio = await mine.newPage();
   await studio.goto(t.links.researcher);
   await studio.getByRole("heading", { name: "Experiments", exact: true }).waitFor();

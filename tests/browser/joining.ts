@@ -19,7 +19,7 @@ export async function joined(
   },
 ): Promise<Page> {
   const own = await browser.newContext({ viewport: { width: o.width, height: 844 } });
-  own.setDefaultTimeout(30_000);
+  own.setDefaultTimeout(45_000);
   const page = await own.newPage();
   await page.goto(o.link);
   await page.getByLabel("Your name").fill(o.name);
