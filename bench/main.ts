@@ -86,6 +86,10 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: "the whole base trained beside a head and a linear reward, on the same pairs (--sets --pairs --seeds --lr --base)",
     load: () => import("./rewards/tuned.ts"),
   },
+  "rewards-spans": {
+    what: "whether corrections and marked spans teach what people prefer, on Fine-Grained RLHF (--seeds --some --base)",
+    load: () => import("./rewards/spans.ts"),
+  },
   quality: {
     what: "a hundred thousand answers aggregated and compared (--answers --json)",
     load: () => import("./quality.ts"),

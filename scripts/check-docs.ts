@@ -114,7 +114,7 @@ function scriptProblems(tree: Tree, name: string, args: readonly string[]): stri
   const isBench = name === "bench" && /^[a-z]/.test(first);
   // what bench/main.ts loads by that name, and its folder
   const [, loaded = `${first}.ts`] =
-    new RegExp(`^  ${RegExp.escape(first)}: \\{[^}]*import\\("\\./([^"]+)"`, "m").exec(
+    new RegExp(`^  "?${RegExp.escape(first)}"?: \\{[^}]*import\\("\\./([^"]+)"`, "m").exec(
       isBench ? read("bench/main.ts") : "",
     ) ?? [];
   const own = isBench

@@ -11,6 +11,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import {
   comparisonFolds,
+  heldOutRaters,
   type RatedPair,
   ratedPairs,
   rewardTable,
@@ -75,6 +76,8 @@ async function crossFitted(name: string, pairs: readonly RatedPair[]) {
     all: new Array<number>(pairs.length).fill(Number.NaN),
     both: new Array<number>(pairs.length).fill(Number.NaN),
   };
+  const raters = heldOutRaters(pairs, folds, { seed });
+  const byOthers = new Array<number>(pairs.length).fill(Number.NaN);
   const whole = o.learn !== "head";
   const dir = mkdtempSync(path.join(os.tmpdir(), "tiller-rewards-"));
   const chosen: string[] = [];
@@ -92,6 +95,13 @@ async function crossFitted(name: string, pairs: readonly RatedPair[]) {
     const rewards = headRewards(features[head.pooling], head.weights);
     const byHead = test.map((i) => rewards[sides[i]!.b]! - rewards[sides[i]!.a]!);
     test.forEach((i, k) => (found.head[i] = byHead[k]!));
+    if (raters) {
+      const others = raters.train(f);
+      const at = others.rows.map((i) => sides[i]!);
+      const { pooling, weights } = fitHead(features, base.shape.width, others.pairs, at, { seed });
+      const said = headRewards(features[pooling], weights);
+      for (const i of test) byOthers[i] = said[sides[i]!.b]! - said[sides[i]!.a]!;
+    }
     if (!whole) continue;
     // a part of them where there are very many: what a few minutes on two cores train
     const some = rng(seed, "some", f)
@@ -123,9 +133,18 @@ async function crossFitted(name: string, pairs: readonly RatedPair[]) {
     );
   }
   rmSync(dir, { recursive: true, force: true });
-  return { folds, found, chosen };
+  return { folds, found, chosen, raters: raters && { ...raters, margins: byOthers } };
 }
 
+/** A table's figures where something is held out. */
+const part = (t: RewardTable) => ({
+  n: t.n,
+  accuracy: t.accuracy,
+  low: t.low,
+  high: t.high,
+  longer: t.baselines.longer,
+  bagOfWords: t.baselines.bagOfWords,
+});
 const rows: MeasuredSet[] = [];
 const absent: string[] = [];
 for (const name of names) {
@@ -144,11 +163,12 @@ for (const name of names) {
   }
   const began = performance.now();
   const { pairs } = ratedPairs(given.map((row, i) => comparisonOf(row, i + 1)));
-  const { folds, found, chosen } = await crossFitted(name, pairs);
+  const { folds, found, chosen, raters } = await crossFitted(name, pairs);
   const table = (margins: readonly number[]) => rewardTable(pairs, margins, { seed, folds });
   const head = table(found.head);
   const [all, both] = o.learn === "head" ? [] : [table(found.all), table(found.both)];
   const best: RewardTable = both ?? head;
+  const newPeople = raters && rewardTable(raters.held, raters.margins, { seed, folds });
   const { longer, bagOfWords, onePerson } = best.baselines;
   const seconds = Math.round((performance.now() - began) / 1000);
   rows.push({
@@ -166,6 +186,8 @@ for (const name of names) {
     ties: best.ties,
     byAgreement: best.byAgreement,
     ece: best.calibration.ece,
+    topics: folds.by === "topics" ? part(head) : null,
+    raters: newPeople?.n ? { ...part(newPeople), raters: raters!.raters } : null,
     pairs: pairs.length,
     heldOutBy: best.heldOutBy,
     interval: best.interval,

@@ -2,6 +2,10 @@
 import type { RewardTable } from "@tiller/crowd";
 
 type Arm = Pick<RewardTable, "accuracy" | "low" | "high" | "lengthMatched">;
+type HeldOut = Pick<RewardTable, "n" | "accuracy" | "low" | "high"> & {
+  readonly longer: number;
+  readonly bagOfWords: number | null;
+};
 export interface MeasuredSet extends Pick<
   RewardTable,
   | "n"
@@ -20,6 +24,10 @@ export interface MeasuredSet extends Pick<
   readonly longer: number;
   readonly bagOfWords: number | null | undefined;
   readonly onePerson: number | null | undefined;
+  /** by a head, of topics it did not learn from; null: the file names none, or too few */
+  readonly topics: HeldOut | null;
+  /** and by people whose votes it did not learn from, of texts that it did not either */
+  readonly raters: (HeldOut & { readonly raters: number }) | null;
   readonly ece: number;
   readonly pairs: number;
   /** by a head on the base as it is, and with the whole base trained */
@@ -71,6 +79,29 @@ ${table(
     r.matched ? `${three(r.matched.accuracy)}, ${three(r.matched.longer)} (${r.matched.n})` : "-",
     signed(r.matched?.ahead),
   ]),
+)}
+
+${table(
+  ["set", "held out", "decided pairs", "a head (95 %)", "longer", "bag of words"],
+  rows.flatMap((r) =>
+    [
+      r.topics && { what: "topics", ...r.topics },
+      r.raters && { what: `texts, and each of ${r.raters.raters} raters`, ...r.raters },
+    ].flatMap((h) =>
+      h
+        ? [
+            [
+              r.set,
+              h.what,
+              h.n,
+              `${three(h.accuracy)} (${three(h.low)} to ${three(h.high)})`,
+              three(h.longer),
+              three(h.bagOfWords),
+            ],
+          ]
+        : [],
+    ),
+  ),
 )}
 
 ${table(

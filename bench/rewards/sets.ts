@@ -36,7 +36,10 @@ const Answers = z.looseObject({
   "prediction 2": z.string(),
   "prediction 3": z.string(),
   "prediction 4": z.string(),
-  feedback: z.looseObject({ "corrected-prediction": z.string() }),
+  feedback: z.looseObject({
+    "corrected-prediction": z.string(),
+    errors: z.array(z.looseObject({ "error type": z.string(), start: z.int(), end: z.int() })),
+  }),
 });
 /** Which two of four answers each preference is about. */
 const sixPairs = [
@@ -160,4 +163,19 @@ export function scoresOf(data: string, name: string): ReadonlyMap<string, number
   if (name !== "humour") return undefined;
   const rows = parsed(lines(path.join(data, sources["humour"]!.files[0]!)), ScoredText);
   return new Map(rows.map((t) => [t.text, t.score]));
+}
+
+/** First answers with what somebody marked in them and made of them; undefined where the file is not there. */
+export function correctionsOf(data: string): Row[] | undefined {
+  const file = path.join(data, sources["fine-grained-qa"]!.files[0]!);
+  if (!existsSync(file)) return undefined;
+  return parsed(lines(file), Answers).map(
+    ({ id, question, feedback, "prediction 1": response }) => ({
+      prompt: question,
+      topic: `question ${id}`,
+      response,
+      correction: feedback["corrected-prediction"],
+      spans: feedback.errors.map((e) => ({ start: e.start, end: e.end, label: e["error type"] })),
+    }),
+  );
 }

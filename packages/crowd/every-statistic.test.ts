@@ -70,6 +70,7 @@ const table: Record<string, Record<string, string>> = {
   "mace.ts": { mace: "em.test.ts", digamma: "here" },
   "drift.ts": { driftOf: "measures.test.ts", overTime: "measures.test.ts" },
   "grades.ts": { trainingRows: "reward-table.test.ts" },
+  "held-out-raters.ts": { heldOutRaters: "held-out-raters.test.ts" },
   "label-forecast.ts": {
     forecastLabels: "label-forecast.test.ts",
     checkedForecast: "label-forecast.test.ts",

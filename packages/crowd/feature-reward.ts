@@ -3,7 +3,8 @@
  * w x, not a number an item, so that it speaks of texts that nobody compared. Maximum a posteriori under scores whose prior
  * standard deviation is `spread` (w ~ N(0, spread^2 / columns), features standardised), by L-BFGS. The labels are soft:
  * each is a probability that b is better. Thousands of labels take less than a second, so that learning curves, ensembles
- * and best-of-n over many seeds are affordable where a trained transformer is not.
+ * and best-of-n over many seeds are affordable where a trained transformer is not. It knows the length, so it is no checkpoint's
+ * head: that is linear-reward.ts (docs/decisions/0046-two-linear-rewards.md).
  */
 import { rng, TillerError } from "@tiller/schema";
 import { ascend } from "./ascend.ts";

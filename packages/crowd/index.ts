@@ -14,6 +14,7 @@ export * from "./label-forecast.ts";
 export { trainingRows, type TrainingRows } from "./grades.ts";
 export { labelTable } from "./labels.ts";
 export * from "./learning-curve.ts";
+export { heldOutRaters } from "./held-out-raters.ts";
 export { linearReward } from "./linear-reward.ts";
 export { heldOutDensity, numberMethods, onceEach, scoreNumbers } from "./numbers.ts";
 export * from "./next-task.ts";

@@ -2,7 +2,8 @@
  * A reward that is linear in features of texts, from comparisons: ridge-penalised Bradley and Terry. The penalty is the one
  * that predicts held-out pairs best, over folds of the training pairs alone. Where groups judge, each has an offset of its own
  * to what all share (`w + u_group`, a penalty on both), so that a group with few judgments is near the rest, and one with many
- * may differ: whose preference a reward is can be asked and answered.
+ * may differ: whose preference a reward is can be asked and answered. Its weights become a checkpoint's head; for fits by the
+ * thousand there is feature-reward.ts (docs/decisions/0046-two-linear-rewards.md).
  */
 import type { Folds } from "./comparison-folds.ts";
 import { chooseRidge, type Examples, logisticWeights } from "./logistic.ts";

@@ -34,6 +34,11 @@ test.each([
   ],
   ["a correction", { prompt: "p", response: "x", correction: "y", weight: 2 }, "b 2 -"],
   [
+    "a correction with spans",
+    { prompt: "p", response: "x", correction: "y", spans: [{ start: 0, end: 1, label: "wrong" }] },
+    "b 1 -",
+  ],
+  [
     "a posterior",
     { task: "t", passage: "p", a: "x", b: "y", pB: 0.75, judgments: [] },
     "b 0.75 -, a 0.25 -",
@@ -105,5 +110,11 @@ test("CSV and JSONL say the same; a row that says nothing is named with its line
   );
   await refused({ chosen: "y", rejected: 3 }).toThrow(/row 2 .*rejected/);
   await refused({ a: "x", b: "y" }).toThrow(/no choice, votes or counts/);
+  await refused({ response: "x", spans: [{ start: 0, end: 1 }] }).toThrow(
+    /row 2 .* has no correction to compare it with.*tiller train step-reward/,
+  );
+  await refused({ response: "x", correction: "y", spans: [{ start: 0, end: 2 }] }).toThrow(
+    /row 2 .*ends within the response/,
+  );
   await refused({ chosen: "y", rejected: "x", strength: -1 }).toThrow(/row 2 .*strength/);
 });

@@ -10,6 +10,7 @@ import {
   CorrectionRow,
   GradedPair,
   LabelledPair,
+  MarkedResponse,
   TillerError,
   voteSources,
 } from "@tiller/schema";
@@ -141,6 +142,12 @@ const shapes: readonly Shape[] = [
     ...placed(row),
     votes: said([vote("b", row)]),
   })),
+  shape(["response", "spans"], MarkedResponse, (_, line) => {
+    throw new BadRow(
+      line,
+      "it marks spans of a response and has no correction to compare it with. Give one, or train on its sentences: tiller train step-reward",
+    );
+  }),
   shape(["passage", "a", "b", "pB"], LabelledPair, (row) => {
     // a posterior stands for the judgments behind it
     const n = Math.max(1, row.judgments.length) * (row.weight ?? 1);
@@ -208,7 +215,7 @@ const cells = [
     kind: "text" as const,
     nullable: true,
   })),
-  ...["counts", "votes", "grades", "judgments", "input", "value", "info", "summaries"].map(
+  ...["counts", "votes", "spans", "grades", "judgments", "input", "value", "info", "summaries"].map(
     (name) => ({
       name,
       kind: "json" as const,

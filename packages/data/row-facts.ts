@@ -107,6 +107,11 @@ const shapes = [
     texts: [spoken(r.chosen), spoken(r.rejected)],
     preferred: 0,
   })),
+  shape(z.looseObject({ ...Question, response: text, correction: text }), (r) => ({
+    prompt: asked(r),
+    texts: [r.response, r.correction],
+    preferred: 1,
+  })),
   shape(z.looseObject({ ...Question, texts: z.array(text).min(1) }), (r) => ({
     prompt: asked(r),
     texts: r.texts,

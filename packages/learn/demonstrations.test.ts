@@ -33,6 +33,11 @@ test("of a completion the response and the end-of-text token count, of a whole r
   expect(counts.filter(Boolean)).toHaveLength(n);
   expect(counts.slice(-n).every((c) => c === 1)).toBe(true);
   expect(tokens.at(-1)).toBe(tokenizer.eos);
+  // what somebody corrected is a demonstration of the correction
+  const corrected = [{ prompt: "The sea", response: " was clam.", correction: " was calm." }];
+  expect(encodeDemonstrations(tokenizer, corrected, { ...options, chat: undefined }).rows).toEqual(
+    made,
+  );
   const whole = encodeDemonstrations(tokenizer, rows, {
     ...options,
     loss: "whole",

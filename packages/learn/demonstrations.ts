@@ -10,8 +10,14 @@ import { type Demonstration, TillerError } from "@tiller/schema";
 
 type Chat = Extract<Demonstration, { messages: unknown[] }>;
 type Completed = Extract<Demonstration, { completion: string }>;
+type Corrected = Extract<Demonstration, { correction: string }>;
 type Text = { readonly text: string };
-const whole = (r: Text) => ({ prompt: "", completion: r.text });
+const completed = (r: Exclude<Demonstration, Chat>): Pick<Completed, "prompt" | "completion"> =>
+  "completion" in r
+    ? (r as Completed)
+    : "correction" in r
+      ? { prompt: (r as Corrected).prompt, completion: (r as Corrected).correction }
+      : { prompt: "", completion: (r as Text).text };
 
 /** A row to learn from: tokens, which of them count (1 or 0), and what the row counts. */
 export interface Shown {
@@ -94,9 +100,10 @@ export function encodeDemonstrations(
       const chat = encodeChat(o.chat!, tokenizer, (r as Chat).messages, i);
       [tokens, which] = [[...chat.tokens], [...chat.counts]];
     } else {
-      const { prompt, completion: text } = "text" in r ? whole(r as Text) : (r as Completed);
+      const { prompt, completion: text } = completed(r as Exclude<Demonstration, Chat>);
+      const alone = !("completion" in r || "correction" in r);
       const query = encodePrompt(tokenizer, prompt).ids;
-      const response = "text" in r ? tokenizer.encode(text) : encodeAfter(tokenizer, prompt, text);
+      const response = alone ? tokenizer.encode(text) : encodeAfter(tokenizer, prompt, text);
       if (response.length) {
         tokens = [...query, ...response, ...end];
         which = [...counting(query.length, 0), ...counting(response.length + end.length, 1)];

@@ -34,6 +34,7 @@ export { BestOfNDistillationConfig, bestOfNDistillationJob } from "./best-of-n-d
 export { ExpertIterationConfig, expertIterationJob } from "./expert-iteration.ts";
 export { GradedRewardConfig, gradedRewardJob } from "./graded-reward.ts";
 export { RankingRewardConfig, rankingRewardJob } from "./ranking-reward.ts";
+export { asSteps } from "./marked.ts";
 export { asPair, encodePairs } from "./pairs.ts";
 export { keptBack } from "./reward-run.ts";
 export { saveRewardHead } from "./reward-head.ts";

@@ -87,7 +87,7 @@ export const methods: readonly Method[] = [
     title: "Reward model of steps",
     job: stepRewardJob,
     makes: "reward",
-    data: { field: "solutions", row: "{prompt, steps, labels}" },
+    data: { field: "solutions", row: "{prompt, steps, labels} or {prompt, response, spans}" },
     paper: "Lightman et al. 2023",
     equation: "cross-entropy at each step's end",
     tier: "proved",

@@ -1,6 +1,7 @@
 /**
  * A reward model of steps (Lightman et al. 2023): the head says after each step whether the solution is right so far.
- * Labels come from people or from completing a solution many times; steps after the last label are not learned from.
+ * Labels come from people, from completing a solution many times, or from spans of a response that somebody marked as wrong (a
+ * sentence is then a step: Wu et al. 2023); steps after the last label are not learned from.
  * Differences from the paper: a scalar head read at a step's last token and not a token of the vocabulary; its logistic
  * is the probability that the step is right, and the score of a text is the head at its last token.
  * Run: npm run tiller -- train step-reward STEPS.jsonl --base models/base --out DIR
@@ -13,6 +14,7 @@ import {
   defineJob,
   type JobContext,
   LabelledSteps,
+  MarkedResponse,
   NewCheckpoint,
   TillerError,
 } from "@tiller/schema";
@@ -30,6 +32,7 @@ import {
 } from "@tiller/tensor";
 import { tokens, byField } from "./batch.ts";
 import { rowsIn } from "./losses.ts";
+import { asSteps } from "./marked.ts";
 import { checkPositions, loadModel } from "./model.ts";
 import { keptBack, learnReward, rewardMetrics, rewardTraining } from "./reward-run.ts";
 import type { Forward, Loss } from "./step.ts";
@@ -39,7 +42,9 @@ export const StepRewardConfig = z.strictObject(training);
 const Input = z.strictObject({
   config: StepRewardConfig,
   base: CheckpointRef,
-  solutions: DatasetRef.describe("solutions in steps, each labelled"),
+  solutions: DatasetRef.describe(
+    "solutions in steps, each labelled; or responses with spans that somebody marked as wrong: a sentence is a step",
+  ),
   maxTokens: z
     .int()
     .min(2)
@@ -87,7 +92,9 @@ export async function stepReward(
   checkPositions(base, input.maxTokens, "maxTokens");
   const { tokenizer } = base;
   const counts = { leftOut: 0 };
-  const given = await job.rows(input.solutions, LabelledSteps);
+  const given = (await job.rows(input.solutions, z.union([LabelledSteps, MarkedResponse]))).map(
+    asSteps,
+  );
   const rows = given.flatMap((r, i): Solution[] => {
     if (r.labels.length > r.steps.length)
       throw new TillerError(

@@ -150,21 +150,49 @@ export const ComparisonRow = z.looseObject({
 });
 export type ComparisonRow = z.infer<typeof ComparisonRow>;
 
-/** A response that somebody made better: a demonstration, and a comparison of the two. Error spans are kept beside it. */
-export const CorrectionRow = z.looseObject({
+const Marked = {
   prompt: TextOrMessages.optional(),
   response: z.string(),
-  correction: z.string(),
-  rater: z.string().min(1).optional(),
-  group: z.string().min(1).optional(),
-  topic: z.string().min(1).optional(),
-  axis: z.string().min(1).optional(),
+  spans: z
+    .array(
+      z.looseObject({
+        start: z.int().nonnegative().describe("its first character"),
+        end: z.int().positive().describe("the character after its last"),
+        label: z.string().optional().describe("what is wrong with it"),
+      }),
+    )
+    .describe("parts of the response that somebody marked as wrong; none: nothing is"),
   weight,
-});
+};
+const insideResponse = {
+  check: (r: { response: string; spans?: readonly { start: number; end: number }[] | undefined }) =>
+    (r.spans ?? []).every((s) => s.start < s.end && s.end <= r.response.length),
+  error: "each of spans has a start before its end, and ends within the response's characters",
+};
+/** A response that somebody made better: a demonstration, and a comparison of the two. */
+export const CorrectionRow = z
+  .looseObject({
+    ...Marked,
+    spans: Marked.spans.optional(),
+    correction: z.string(),
+    rater: z.string().min(1).optional(),
+    group: z.string().min(1).optional(),
+    topic: z.string().min(1).optional(),
+    axis: z.string().min(1).optional(),
+  })
+  .refine(insideResponse.check, insideResponse.error);
+export const corrections = rowSchema("correction@1", CorrectionRow);
+/** A response with what somebody found wrong in it: a label of each of its sentences. */
+export const MarkedResponse = z
+  .looseObject({ ...Marked, prompt: z.string().default("") })
+  .refine(insideResponse.check, insideResponse.error);
+export type MarkedResponse = z.infer<typeof MarkedResponse>;
+export const markedResponses = rowSchema("marked-response@1", MarkedResponse);
 
-/** What to learn to write: a response after a prompt, a chat whose assistant turns count, or a text. */
+/** What to learn to write: a response after a prompt, what one was corrected to, a chat whose assistant turns count, or a text. */
 export const Demonstration = z.union([
   z.looseObject({ prompt: z.string(), completion: z.string(), weight }),
+  z.looseObject({ prompt: z.string(), response: z.string(), correction: z.string(), weight }),
   z.looseObject({ messages: z.array(Message).min(1), weight }),
   z.looseObject({ text: z.string(), weight }),
 ]);
@@ -181,6 +209,8 @@ export const rowSchemas: readonly RowSchema[] = [
   labelledSteps,
   thumbRows,
   demonstrations,
+  corrections,
+  markedResponses,
   textSources,
 ];
 /** A file that was uploaded becomes a dataset version. */
