@@ -11,6 +11,8 @@ import { createClient } from "@tiller/client";
 import { workflow } from "@tiller/flow";
 import { saveCheckpointRow, saveDataset } from "@tiller/lab";
 import { CheckpointId, type Role } from "@tiller/schema";
+import { drawOpening, protocols } from "@tiller/room";
+import { openRoom } from "@tiller/sitting";
 import { ensurePerson, issueToken } from "@tiller/store";
 import { comparison } from "../recipes/better-continuations/comparison.ts";
 import { faults } from "./browser/axe.ts";
@@ -50,6 +52,9 @@ const pages: Readonly<Record<string, readonly Role[] | false>> = {
   "/projects/$id/items/$place": ["lead"],
   "/projects/$id/kind": ["lead"],
   "/control": ["lead"],
+  "/control/rooms": ["lead"],
+  "/rooms": ["rater"],
+  "/rooms/$id": ["rater"],
   "/delegation": ["lead"],
   "/people": ["lead", "admin"],
   "/people/work": ["lead"],
@@ -131,6 +136,24 @@ async function furnish(): Promise<void> {
   }
   const { link } = await lead.invite({ body: { role: "rater" } });
   ids["/join/$token"] = link.split("/").at(-1)!;
+  const rules = protocols.get("khan-static")!;
+  const text = { id: "story", title: "The lamp", body: "Anna had oil on her sleeve." };
+  const question = { question: "Who?", answers: ["Anna", "Tom"], texts: [text] };
+  const nobody = { who: { kind: "nobody" } } as const;
+  ids["/rooms/$id"] = "debate";
+  await openRoom(db, {
+    id: "debate",
+    name: "A debate",
+    experiment: null,
+    rules,
+    open: drawOpening(rules, question, { list: 1, sides: 1, first: 1 }),
+    seats: {
+      a: { who: { kind: "person", person: (await person("rater", "rater")).id } },
+      b: nobody,
+      judge: nobody,
+      "judge-swapped": nobody,
+    },
+  });
   const ruth = await clientOf("ruth", "researcher");
   await ruth.addTrigger({
     body: { name: "nightly", on: { schedule: "0 3 * * *" }, workflow: "asked@1", input: {} },

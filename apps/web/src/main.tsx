@@ -56,6 +56,9 @@ import { ExperimentPage } from "./experiments/experiment.tsx";
 import { LineagePage } from "./models/lineage.tsx";
 import { ModelsPage } from "./models/models.tsx";
 import { Playground } from "./models/playground.tsx";
+import { LobbyPage } from "./rooms/lobby.tsx";
+import { MyRooms } from "./rooms/mine.tsx";
+import { RoomPage } from "./rooms/page.tsx";
 import { NoSuchPage, Shell, useMe } from "./shell/shell.tsx";
 import { PreviewsPage } from "./task/previews.tsx";
 import { TracePage } from "./trace/page.tsx";
@@ -120,6 +123,9 @@ const routeTree = root.addChildren([
     validateSearch: ResultsPlace,
   }),
   page("/control", ControlPage),
+  page("/control/rooms", LobbyPage),
+  page("/rooms", MyRooms),
+  page("/rooms/$id", RoomPage),
   page("/people", withMe(RosterPage)),
   page("/people/work", withMe(WorkPage)),
   page("/people/joining", withMe(QualificationsPage)),

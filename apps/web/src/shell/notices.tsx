@@ -10,7 +10,13 @@ import { asking, keyOf, linkTo } from "../api.ts";
 /** Where no word comes (no Web Locks without https, another server process): alerts come with time alone, too. */
 const EVERY_MS = 60_000;
 /** What is asked again when the word comes, where it is shown. */
-const told: readonly OperationName[] = ["notices", "listFeedback", "inbox", "listThreads"];
+const told: readonly OperationName[] = [
+  "notices",
+  "listFeedback",
+  "inbox",
+  "listThreads",
+  "ownRooms",
+];
 
 export const useNotices = () =>
   useQuery({ ...asking("notices"), refetchInterval: EVERY_MS, refetchOnWindowFocus: true });
@@ -51,6 +57,7 @@ const pages: Readonly<Record<string, keyof Notices>> = {
   "/quality/threads": "threads",
   "/feedback": "feedback",
   "/control": "control",
+  "/rooms": "rooms",
 };
 /** The number at the word of a page, or of a section: of all its pages. Nothing where nothing waits. */
 export function Count({ of }: { of: readonly string[] }) {

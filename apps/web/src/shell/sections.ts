@@ -46,6 +46,7 @@ const control = {
   pages: [
     { name: "Control room", to: "/control" },
     { name: "Delegation", to: "/delegation" },
+    { name: "Rooms", to: "/control/rooms" },
   ],
 } as const satisfies Section;
 const people = {
@@ -74,6 +75,7 @@ const inbox = {
     { name: "Desk", to: "/desk" },
     { name: "My work", to: "/desk/me" },
     { name: "Feedback", to: "/feedback" },
+    { name: "My rooms", to: "/rooms" },
   ],
 } as const satisfies Section;
 
@@ -83,6 +85,7 @@ const headers: Readonly<Record<Role, readonly Section[]>> = {
     { name: "Desk", pages: [{ name: "Desk", to: "/desk", also: ["/joining"] }] },
     { name: "My work", pages: [{ name: "My work", to: "/desk/me" }] },
     { name: "Feedback", pages: [{ name: "Feedback", to: "/feedback" }] },
+    { name: "Rooms", pages: [{ name: "Rooms", to: "/rooms" }] },
   ],
   lead: [projects, control, people, quality, inbox, experiments],
   researcher: [experiments, projects, quality, control, people, inbox],

@@ -1,0 +1,226 @@
+/**
+ * A debate in three browsers through a real server: two debaters and a judge on a phone, one debater replaced after a
+ * no-show, the server killed twice by SIGKILL, through to the verdict. axe is clean on every page; TILLER_SHOTS=FOLDER keeps
+ * pictures.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Role } from "@tiller/schema";
+import { ensurePerson, issueToken, openStore } from "@tiller/store";
+import { faults } from "./browser/axe.ts";
+import { launchBrowser } from "./browser/launch.ts";
+
+const main = path.join(import.meta.dirname, "../apps/cli/main.ts");
+const home = mkdtempSync(path.join(tmpdir(), "tiller-rooms-"));
+const shots = process.env["TILLER_SHOTS"];
+let browser: Browser;
+let server: { child: ChildProcess; address: string };
+
+async function start(port: number): Promise<{ child: ChildProcess; address: string }> {
+  const child = spawn(
+    process.execPath,
+    [main, "start", "--people", "--home", home, "--port", String(port)],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
+  let said = "";
+  await new Promise<void>((resolve, reject) => {
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+      if (/API key\s+sk-\S+/.test(said)) resolve();
+    });
+    child.once("exit", (code) => reject(new Error(`tiller start ended with ${code}: ${said}`)));
+  });
+  return { child, address: /Tiller is at (\S+)/.exec(said)![1]! };
+}
+const end = (signal: NodeJS.Signals): Promise<void> =>
+  new Promise((resolve) => {
+    server.child.once("exit", () => resolve());
+    server.child.kill(signal);
+  });
+/** kill -9, and the same server again at the same place. */
+async function killed(): Promise<void> {
+  const port = Number(new URL(server.address).port);
+  await end("SIGKILL");
+  server = await start(port);
+}
+
+beforeAll(async () => {
+  server = await start(0);
+  browser = await launchBrowser();
+}, 120_000);
+afterAll(async () => {
+  await browser?.close();
+  if (server) await end("SIGTERM");
+  rmSync(home, { recursive: true, force: true });
+}, 60_000);
+
+async function someone(
+  id: string,
+  role: Role,
+  o: { phone?: boolean; dark?: boolean } = {},
+): Promise<Page> {
+  await using store = await openStore({ home, guest: true });
+  const me = await ensurePerson(store.db, { id, name: id, pseudonym: `alias-${id}`, role });
+  const token = await issueToken(store.db, me.id, "link");
+  const context = await browser.newContext({
+    viewport: o.phone ? { width: 390, height: 844 } : { width: 1280, height: 800 },
+    colorScheme: o.dark ? "dark" : "light",
+    reducedMotion: "reduce",
+  });
+  context.setDefaultTimeout(60_000);
+  const page = await context.newPage();
+  await page.goto(`${server.address}/sign-in?token=${token}`);
+  await page.getByRole("link", { name: "Tiller", exact: true }).waitFor();
+  return page;
+}
+async function looked(page: Page, name: string): Promise<void> {
+  expect({ name, faults: await faults(page) }).toEqual({ name, faults: [] });
+  if (shots === undefined) return;
+  mkdirSync(shots, { recursive: true });
+  const size = page.viewportSize()!;
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height: 800 });
+    await page.screenshot({
+      path: path.join(shots, `${name}-${width}.png`),
+      fullPage: true,
+      animations: "disabled",
+    });
+  }
+  await page.setViewportSize(size);
+}
+const enter = async (page: Page) => {
+  await page.goto(`${server.address}/rooms`);
+  await page.getByRole("link", { name: "Who had the lamp?" }).click();
+  await page.getByRole("heading", { name: question.question }).waitFor();
+};
+
+const question = {
+  question: "Who had the lamp in the end?",
+  answers: ["Anna, who kept the light", "Tom, who came with the boat"],
+  texts: [
+    {
+      id: "story",
+      title: "The lamp",
+      body: `The lamp stood in the hall and nobody had touched it since May.\n\nAnna kept the light, and every evening she climbed the stairs with a can of oil. Tom came with the boat on Fridays and stayed for supper. When the storm had passed, the lamp was gone from the hall. Tom swore that he had not seen it; but Anna had oil on her sleeve.\n\n${"The sea was calm that morning, and the men sang as they worked. ".repeat(8)}\n\nIn the end it was found upstairs, burning, where she had put it.`,
+    },
+  ],
+};
+
+test("two debaters and a judge, one replaced, the server killed twice", async () => {
+  const [ada, ben, cy, lena] = await Promise.all([
+    someone("ada", "rater"),
+    someone("ben", "rater"),
+    someone("cy", "rater", { dark: true }),
+    someone("lena", "lead"),
+  ]);
+  const judge = await someone("jo", "rater", { phone: true });
+  const file = path.join(home, "question.json");
+  writeFileSync(file, JSON.stringify(question));
+  const cli = spawn(
+    process.execPath,
+    [
+      main,
+      "room",
+      "start",
+      "nyu-debate",
+      "--question",
+      file,
+      "--seats",
+      "a=ada,b=ben,judge=jo",
+      "--minutes",
+      "600",
+      "--name",
+      "Who had the lamp?",
+      "--home",
+      home,
+    ],
+    { stdio: "inherit" },
+  );
+  expect(await new Promise((done) => cli.once("exit", done))).toBe(0);
+
+  // the judge's prior, on a phone
+  await expect
+    .poll(
+      async () => {
+        await judge.goto(`${server.address}/rooms`);
+        return judge.getByText("your turn").count();
+      },
+      { timeout: 30_000 },
+    )
+    .toBe(1);
+  await looked(judge, "my-rooms");
+  await enter(judge);
+  await judge.getByText("You see of it only what was quoted.").waitFor();
+  expect(await judge.content()).not.toContain("oil on her sleeve");
+  await looked(judge, "judge-prior");
+  await judge.getByRole("slider", { name: /Anna/ }).fill("50");
+  await judge.getByRole("button", { name: /^Go on/ }).click();
+  await judge.getByText("Waiting for a and b").waitFor();
+
+  // ada quotes what she selects; the server dies before she sends it
+  await enter(ada);
+  await ada.getByLabel("Text, quotes included").fill("She had it, for ");
+  await ada.evaluate(`{
+    const span = [...document.querySelectorAll(".room-text [data-at]")].find((s) => s.textContent.includes("oil on her sleeve"));
+    const node = span.firstChild, at = node.data.indexOf("Anna had oil");
+    getSelection().setBaseAndExtent(node, at, node, at + "Anna had oil on her sleeve".length);
+    document.activeElement.blur();
+  }`);
+  await ada.keyboard.press("q");
+  const said = "She had it, for <quote>Anna had oil on her sleeve</quote>";
+  await expect.poll(() => ada.getByLabel("Text, quotes included").inputValue()).toBe(said);
+  await ada.getByText("Draft kept").waitFor();
+  await looked(ada, "debater-writes");
+  await killed();
+  await ada.reload();
+  await expect.poll(() => ada.getByLabel("Text, quotes included").inputValue()).toBe(said);
+  await ada.getByLabel("Text, quotes included").press("Control+Enter");
+  await ada.getByRole("button", { name: "Take my move back" }).waitFor();
+  await judge.getByText("Waiting for a and b").waitFor(); // nobody learns that one is in
+  expect(await judge.content()).not.toContain("oil on her sleeve");
+
+  // ben does not come: the lead seats cy, and ben's page says so
+  await enter(ben);
+  await lena.goto(`${server.address}/control/rooms`);
+  await lena.getByText("waited for").first().waitFor();
+  await looked(lena, "lobby");
+  await lena.getByRole("button", { name: "Seat somebody else in b" }).click();
+  await lena.getByLabel("Name or pseudonym").fill("cy");
+  await lena.getByLabel(/^Why/).fill("ben did not come");
+  await looked(lena, "lobby-seat");
+  await lena.getByRole("dialog").getByRole("button", { name: "Seat somebody else" }).click();
+  await ben.getByText("Your seat has somebody else").waitFor();
+  await looked(ben, "left-seat");
+  await enter(cy);
+  await cy.getByLabel("Text, quotes included").fill("Tom swore it <quote>was his</quote>.");
+  await cy.getByText("In no text that you can see").waitFor();
+  await looked(cy, "debater-dark");
+  await cy
+    .getByLabel("Text, quotes included")
+    .fill("Tom came with the boat, and the boat had a hold.");
+  await cy.getByRole("button", { name: /^Send/ }).click();
+  await cy.getByText("Waiting for judge").waitFor();
+  await killed();
+
+  // the judge's page comes back by itself, with both speeches
+  await judge.getByText("Anna had oil on her sleeve").first().waitFor();
+  await judge.getByText("Tom came with the boat, and").waitFor();
+  await judge.getByRole("slider", { name: /Anna/ }).fill("85");
+  await looked(judge, "judge-after");
+  await judge.getByRole("button", { name: /^End here/ }).click();
+  await judge.getByRole("dialog").getByRole("button", { name: "End the room" }).click();
+  for (const page of [judge, ada, cy]) await page.getByText("This room is over").waitFor();
+  await judge.getByText(/You earned -0\.\d\d/).waitFor();
+  await looked(ada, "over");
+  await lena.getByText("Over 1").click();
+  await lena.getByText("Who sat where, and what was done").click();
+  await lena.getByRole("cell", { name: "ben did not come" }).waitFor();
+  await looked(lena, "lobby-over");
+  await lena.getByRole("link", { name: "Read it" }).click();
+  await lena.getByRole("heading", { name: question.question }).waitFor();
+  expect(await lena.content()).toContain("Anna had oil on her sleeve");
+}, 300_000);
