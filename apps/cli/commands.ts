@@ -69,7 +69,7 @@ export const commands: Readonly<Record<string, Known>> = {
     load: async () => (await import("./room.ts")).roomCommand,
   },
   debate: {
-    what: "published debate rooms, scored",
+    what: "published debates scored, their judges, and ways of oversight compared",
     load: async () => (await import("./debate.ts")).debateCommand,
   },
   quality: {

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { type Condition, conditions } from "@tiller/room";
 import { TillerError, wilson } from "@tiller/schema";
 import { command, verb } from "./command.ts";
+import { compareFlags, compareWays } from "./debate-compare.ts";
 import { readDebates } from "./debate-files.ts";
 import { judgeJudges, judgesFlags } from "./debate-judges.ts";
 import { table } from "./table.ts";
@@ -106,5 +107,11 @@ export const debateCommand = command("debate", {
     takes: ["FILE|FOLDER"],
     flags: judgesFlags,
     run: judgeJudges,
+  }),
+  compare: verb({
+    what: "ways of oversight on the same questions: judges alone, consultancy, critique, debate",
+    takes: ["FILE"],
+    flags: compareFlags,
+    run: compareWays,
   }),
 });

@@ -57,6 +57,13 @@ test("after: difference, discordant questions and their interval", () => {
   // the normal interval of a mean of 15 ones in 100
   expect(found.difference.low).toBeCloseTo(0.08, 1.5);
   expect(found.difference.high).toBeCloseTo(0.22, 1.5);
+  // ten copies of each question in one unit say no more than one does
+  const copies = rows.flatMap((r, i) => Array.from({ length: 10 }, () => ({ ...r, unit: `${i}` })));
+  const together = comparePaired(copies).difference;
+  expect(together.high - together.low).toBeCloseTo(
+    found.difference.high - found.difference.low,
+    1.5,
+  );
 });
 
 const questions = (seed: number, n: number, difference: number, discordant: number) => {

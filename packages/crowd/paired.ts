@@ -80,6 +80,8 @@ export function pairedPower(o: Design & { readonly questions: number }): number 
 export interface Both {
   readonly a: number;
   readonly b: number;
+  /** questions of one text hang together: they are drawn together, each alone unless they say so */
+  readonly unit?: string;
 }
 export interface PairedResult {
   readonly n: number;
@@ -101,10 +103,18 @@ export function comparePaired(
   const differences = rows.map((r) => r.a - r.b);
   const mean = (xs: readonly number[]) => xs.reduce((s, x) => s + x, 0) / n;
   const random = rng(seed, "paired bootstrap");
+  const units = [...Map.groupBy(rows, (r, i) => r.unit ?? i).values()].map((of) => ({
+    sum: of.reduce((s, r) => s + r.a - r.b, 0),
+    n: of.length,
+  }));
   const drawn = Float64Array.from({ length: resamples }, () => {
-    let sum = 0;
-    for (let i = 0; i < n; i++) sum += differences[random.int(n)]!;
-    return sum / n;
+    let [sum, count] = [0, 0];
+    for (let i = 0; i < units.length; i++) {
+      const unit = units[random.int(units.length)]!;
+      sum += unit.sum;
+      count += unit.n;
+    }
+    return sum / count;
   }).sort();
   const [onlyA, onlyB] = [1, -1].map((s) => differences.filter((d) => s * d > 0).length) as [
     number,
