@@ -53,6 +53,7 @@ export default defineConfig({
     maxWorkers: slow ? 3 : 2,
     // a slow test goes through processes and browsers of a machine that may stand still for seconds: a second failure is one
     retry: slow ? 1 : 0,
+    globalSetup: ["tests/template.ts"],
     setupFiles: ["tests/seed.ts"],
     sequence: { sequencer: LongestFirst },
     passWithNoTests: slow,

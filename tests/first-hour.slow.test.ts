@@ -17,6 +17,8 @@ import {
 } from "./browser/first-hour.ts";
 import { launchBrowser } from "./browser/launch.ts";
 
+delete process.env["TILLER_POSTGRES_TEMPLATE"]; // as a newcomer's machine: a database of its own
+
 const home = mkdtempSync(path.join(tmpdir(), "tiller-first-"));
 let browser: Browser;
 let tiller: Started | undefined;

@@ -247,7 +247,20 @@ export async function startEmbedded(home: string): Promise<Embedded> {
     }
   };
   if (isNew) {
-    await call("initdb", ["-D", fresh, "-U", "tiller", "--auth=trust", "-E", "UTF8", "--no-sync"]);
+    // tests begin from a data folder that was made before (tests/template.ts)
+    const template = process.env["TILLER_POSTGRES_TEMPLATE"];
+    if (template) await run("cp", ["-a", `${template}/.`, fresh]);
+    else
+      await call("initdb", [
+        "-D",
+        fresh,
+        "-U",
+        "tiller",
+        "--auth=trust",
+        "-E",
+        "UTF8",
+        "--no-sync",
+      ]);
     rmSync(data, { recursive: true, force: true });
     renameSync(fresh, data);
   }

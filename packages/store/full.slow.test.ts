@@ -10,6 +10,8 @@ import { afterAll, expect, test } from "vitest";
 import { z } from "zod";
 import { openStore, sql, writeBlob } from "./index.ts";
 
+delete process.env["TILLER_POSTGRES_TEMPLATE"]; // as a newcomer's machine: a database of its own
+
 const disk = mkdtempSync(path.join(tmpdir(), "tiller-disk-"));
 const mount = (size: number, ...more: string[]) =>
   spawnSync("mount", ["-t", "tmpfs", "-o", [`size=${size}m`, ...more].join(","), "tmpfs", disk])
