@@ -193,7 +193,7 @@ test("two debaters and a judge, one replaced, the server killed twice", async ()
   await lena.getByLabel(/^Why/).fill("ben did not come");
   await looked(lena, "lobby-seat");
   await lena.getByRole("dialog").getByRole("button", { name: "Seat somebody else" }).click();
-  await ben.getByText("Your seat has somebody else").waitFor();
+  await ben.getByText("You do not sit here any more").waitFor();
   await looked(ben, "left-seat");
   await enter(cy);
   await cy.getByLabel("Text, quotes included").fill("Tom swore it <quote>was his</quote>.");

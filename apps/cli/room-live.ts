@@ -12,7 +12,7 @@ type Flags<S extends z.ZodRawShape> = z.infer<z.ZodObject<S>>;
 const given = z.string().min(1);
 
 /** anna, model:NAME or nobody. */
-export function occupantOf(text: string): Occupant {
+function occupantOf(text: string): Occupant {
   if (text === "nobody") return { kind: "nobody" };
   const model = /^model:(.+)$/.exec(text)?.[1];
   return Occupant.parse(
@@ -64,7 +64,7 @@ async function start(o: Flags<typeof startFlags>, rules: string): Promise<number
   console.log(
     o.json
       ? JSON.stringify(started)
-      : `${started.room} is open. Whoever sits in it finds it under Rooms; you find it under Rooms, All.`,
+      : `${started.room} is open. Whoever sits in it finds it under Rooms, a lead under Control, Rooms.`,
   );
   return 0;
 }

@@ -43,6 +43,10 @@ export const roomOperations = {
     body: RoomBeat,
     reply: Ok,
   }),
+  leaveRoom: post("/api/rooms/:id/leave", who.people, "leaves one's seat, which is empty then", {
+    body: Reasoned,
+    reply: Ok,
+  }),
   seatEvents: get("/api/rooms/:id/events", who.people, "a word when one's view has changed", {
     replyAs: "text/event-stream",
   }),

@@ -19,7 +19,7 @@ export interface ToAsk {
   readonly moves: number;
   readonly by: "model" | "search";
 }
-export type Attended = { readonly over: true } | { readonly ask: readonly ToAsk[] };
+type Attended = { readonly over: true } | { readonly ask: readonly ToAsk[] };
 
 /** Waits until the room is over or a model or a search has a turn. */
 export function attend(

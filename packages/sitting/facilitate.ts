@@ -4,7 +4,7 @@ import { deadlineOf, replay, toMove } from "@tiller/room/state.ts";
 import { type Absence, type Occupant, own, type PersonId, TillerError } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 import { seatRow } from "./open.ts";
-import { readRoom, type Room, type Sitting } from "./rows.ts";
+import { readRoom, type Room, type Sitting, sitIn } from "./rows.ts";
 import { inRoom, writeMove } from "./write.ts";
 
 const WORDS_A_MINUTE = 220;
@@ -76,6 +76,7 @@ export async function seatAnew(
   const by = s.by === "room" ? null : s.by;
   const absence = s.absence ?? old.absence;
   await seatRow(tx, room.id, { seat: s.seat, n, who: s.who, absence, by, reason: s.reason });
+  if (s.who.kind === "nobody") return { ...room, seats: (await readRoom(tx, room.id)).seats };
   const reason = `${s.seat} has somebody new: ${s.reason}`;
   const at = { seat: s.seat, id: `seat/${s.seat}/${n}`, by: s.by, reason };
   const after = await timeAnew(tx, room, { ...at, more: readingMinutes(room, s.seat) });
@@ -94,6 +95,15 @@ export const reseat = (
     if (old.occupant.kind === "chance" || ["chance", "search", "replay"].includes(s.who.kind))
       throw new TillerError("bad_seats", "a person or a model may be seated, or nobody for now.");
     await seatAnew(tx, room, s);
+  });
+
+/** The seat is empty then, until its policy or a lead puts somebody there. */
+export const leaveSeat = (db: Db, id: string, person: PersonId, reason: string): Promise<void> =>
+  db.transaction(async (tx) => {
+    const { room, mine } = await sitIn(tx, id, person, { lock: true });
+    if (over(room)) return;
+    const who = { kind: "nobody" } as const;
+    await seatAnew(tx, room, { seat: mine.seat, who, by: person, reason });
   });
 
 /** A person is told again; a model or a record that failed is tried again. */

@@ -1,13 +1,13 @@
 /**
  * The word that a room changed, from whichever server (migration 097): one listener a process, however many rooms are waited
- * for. A missed word costs at most a minute.
+ * for. After a lost connection everybody looks again; once in ten minutes in any case (a machine that slept).
  */
 import type { Store } from "@tiller/store";
 
 type Holder = Store["holder"];
 
 const CHANNEL = "tiller_room";
-const LOOK_MS = 60_000;
+const LOOK_MS = 600_000;
 
 class Hub {
   readonly #rooms = new Map<string, Set<() => void>>();
@@ -28,7 +28,7 @@ class Hub {
 const hubs = new WeakMap<Holder, Hub>();
 
 /** Calls `f` whenever the room may have changed; returns the function that ends it. */
-export function onRoom(store: Pick<Store, "holder">, room: string, f: () => void): () => void {
+function onRoom(store: Pick<Store, "holder">, room: string, f: () => void): () => void {
   const hub = hubs.get(store.holder) ?? new Hub(store.holder);
   hubs.set(store.holder, hub);
   return hub.on(room, f);

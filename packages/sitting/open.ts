@@ -12,7 +12,7 @@ const Known = z.object({
   elsewhere: z.string().nullable(),
 });
 
-export interface Opening {
+interface Opening {
   readonly id: string;
   readonly name: string;
   readonly experiment: string | null;

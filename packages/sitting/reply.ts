@@ -5,7 +5,7 @@
 import { Act, readQuotes, type Turn, type View } from "@tiller/room";
 import { letter } from "./prompt.ts";
 
-export interface Read {
+interface Read {
   /** absent: the reply is no move */
   readonly act?: Act;
   /** what to mend */

@@ -12,6 +12,7 @@ import { body, randomAct } from "@tiller/room/fixtures/random.ts";
 import { type NewRoom, own, PersonId, rng, type SeatSpec } from "@tiller/schema";
 import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
 import {
+  leaveSeat,
   ownRooms,
   playAs,
   reseat,
@@ -192,7 +193,7 @@ test("people move, take back, keep drafts, are replaced; a word twice is one", a
   });
   await expect(seatPage(store.db, id, b!)).rejects.toThrow(/no-show/);
   await expect(playAs(store.db, id, b!, { id: "late", act: speech("I am here!") })).rejects.toThrow(
-    /somebody else sits/,
+    /do not sit in this room any more/,
   );
   const page = await seatPage(store.db, id, c!);
   expect(page.draft).toBeNull();
@@ -200,6 +201,16 @@ test("people move, take back, keep drafts, are replaced; a word twice is one", a
   await expect(
     reseat(store.db, id, { seat: "b", who: { kind: "person", person: a! }, by: j!, reason: "?" }),
   ).rejects.toThrow(/alias-anna sat in seat a/);
+
+  // whoever leaves is out at once; the seat waits for somebody
+  await leaveSeat(store.db, id, j!, "ill");
+  await expect(seatPage(store.db, id, j!)).rejects.toThrow(/\(ill\)/);
+  await reseat(store.db, id, {
+    seat: "judge",
+    who: { kind: "person", person: j! },
+    by: j!,
+    reason: "well again",
+  });
 
   const revealed = await playAs(store.db, id, c!, { id: "1", act: speech("No.") });
   expect(revealed.view.rounds.find((r) => r.label === "openings")!.moves).toHaveLength(2);

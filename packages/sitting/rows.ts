@@ -27,7 +27,7 @@ export interface Room {
 }
 const Row = z.object({ name: z.string(), rules: z.unknown() });
 
-export const noRoom = (id: string) =>
+const noRoom = (id: string) =>
   new TillerError(
     "not_found",
     `there is no room ${id} in which you sit. Look at the list of your rooms.`,
@@ -79,5 +79,5 @@ export async function sitIn(
 const leftSeat = (reason: string) =>
   new TillerError(
     "left_seat",
-    `somebody else sits in your seat of this room now${reason ? ` (${reason})` : ""}. What you said stays; there is nothing more for you to do here.`,
+    `you do not sit in this room any more${reason ? ` (${reason})` : ""}. What you said stays; there is nothing more for you to do here.`,
   );

@@ -8,7 +8,7 @@ import { TillerError } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 import { readRoom, type Room } from "./rows.ts";
 
-export interface Due {
+interface Due {
   readonly seat: string;
   readonly since: number;
   readonly until: number | null;
@@ -25,7 +25,7 @@ export function dueIn(rules: Rules, log: Log): Due[] {
   return toMove(visit).map(({ seat }) => ({ seat, since, until }));
 }
 
-export interface NewMove {
+interface NewMove {
   readonly id: string;
   readonly seat: string;
   readonly act: Act;

@@ -5,6 +5,7 @@ import {
   beatAs,
   checkSeats,
   facilitate,
+  leaveSeat,
   lobby,
   occupantNamed,
   ownRooms,
@@ -51,6 +52,10 @@ export const roomRoutes = (d: Deps) => {
     },
     roomBeat: async (c, { id, body }) => {
       await beatAs(db, id, c.var.me.id, body);
+      return ok;
+    },
+    leaveRoom: async (c, { id, body: { reason } }) => {
+      await leaveSeat(db, id, c.var.me.id, reason);
       return ok;
     },
     seatEvents: async (c, { id }) => {

@@ -35,7 +35,7 @@ export function contentOf(view: SeatView, written: string, selected: Selected) {
   });
   return { content: written === "" ? [] : content, missing };
 }
-export type Content = ReturnType<typeof contentOf>["content"];
+type Content = ReturnType<typeof contentOf>["content"];
 
 /** Characters, and quoted characters that nobody quoted before, of several items together. */
 export function used(view: SeatView, items: readonly Content[]) {

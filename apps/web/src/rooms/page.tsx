@@ -4,7 +4,16 @@ import { Link, useParams } from "@tanstack/react-router";
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { SeatPage } from "@tiller/schema";
 import { api, ApiError, asking, keyOf, linkTo } from "../api.ts";
-import { Badge, Failed, fixed, Loading, Refused, WayOn } from "../design/components.tsx";
+import {
+  Badge,
+  Dialog,
+  Failed,
+  fixed,
+  FormEnd,
+  Loading,
+  Refused,
+  WayOn,
+} from "../design/components.tsx";
 import { Composer } from "./composer.tsx";
 import { hue, letter, nameOf, sideOf, titled } from "./content.ts";
 import { Texts } from "./text.tsx";
@@ -22,7 +31,7 @@ export function RoomPage() {
   if (left)
     return (
       <main>
-        <WayOn title="Your seat has somebody else">
+        <WayOn title="You do not sit here any more">
           {left.message.slice(0, 1).toUpperCase() + left.message.slice(1)}
         </WayOn>
       </main>
@@ -141,6 +150,7 @@ function Room({ page }: { page: SeatPage }) {
             typing={typing}
           />
         )}
+        {!over && <LeaveRoom id={room} />}
         <p className="quiet small room-keys">
           <kbd>j</kbd> <kbd>k</kbd> next and last move{turn ? ", " : ""}
           {turn && (
@@ -157,6 +167,47 @@ function Room({ page }: { page: SeatPage }) {
         </aside>
       )}
     </main>
+  );
+}
+
+function LeaveRoom({ id }: { id: string }) {
+  const client = useQueryClient();
+  const [open, set] = useState(false);
+  const [reason, setReason] = useState("");
+  const leave = useMutation({
+    mutationFn: () => api.leaveRoom({ id, body: { reason } }),
+    onSuccess: () => {
+      set(false);
+      return client.invalidateQueries({ queryKey: keyOf("seatPage", { id }) });
+    },
+  });
+  return (
+    <div>
+      <button className="button plain" onClick={() => set(true)}>
+        Leave this room…
+      </button>
+      <Dialog open={open} close={() => set(false)} title="Leave this room?">
+        <form
+          className="stack room-act"
+          onSubmit={(e) => {
+            e.preventDefault();
+            leave.mutate();
+          }}
+        >
+          <p>
+            What you said stays. The work lead sees that your seat is empty and may give it to
+            somebody else; you cannot come back to it by yourself.
+          </p>
+          <label>
+            Why (the work lead reads it)
+            <input value={reason} required onChange={(e) => setReason(e.target.value)} />
+          </label>
+          <FormEnd error={leave.error} close={() => set(false)} disabled={leave.isPending}>
+            Leave
+          </FormEnd>
+        </form>
+      </Dialog>
+    </div>
   );
 }
 

@@ -9,14 +9,14 @@ type Parts = NonNullable<Move["parts"]>;
 
 export const placeId = (text: string, from: number): string => `t-${text}-${from}`;
 /** Scrolls there without leaving the page, and puts the focus there. */
-export function goTo(id: string): void {
+function goTo(id: string): void {
   const there = document.getElementById(id);
   there?.closest("details")?.setAttribute("open", "");
   there?.scrollIntoView({ block: "center" });
   there?.focus();
 }
 
-export const PartsText = ({ parts }: { parts: Parts }) => (
+const PartsText = ({ parts }: { parts: Parts }) => (
   <>
     {parts.map((p, i) =>
       "text" in p ? (
