@@ -49,25 +49,22 @@ test("a rater is learned from or tested in a fold, never both; prompts as well; 
   expect(seen.size).toBe(12); // each is tested in one fold
 });
 
-test("without names, or with fewer raters than folds, there is nothing to hold out", () => {
+test("of two raters each fold tests one; without names, or of one, there is nothing to hold out", () => {
   const folds = comparisonFolds(pairs, { folds: 4, seed: 3 });
-  const by = (rater: (i: number) => string | undefined) =>
+  const by = (raters: readonly (string | undefined)[]) =>
     pairs.map((p) => ({
       ...p,
-      votes: p.votes.slice(0, 2).map((v, i) => ({ ...v, rater: rater(i) })),
+      votes: raters.map((rater, i) => ({ ...p.votes[i]!, rater })),
     }));
-  expect(
-    heldOutRaters(
-      by(() => undefined),
-      folds,
-      { seed: 1 },
-    ),
-  ).toBeUndefined();
-  expect(
-    heldOutRaters(
-      by((i) => `r${i}`),
-      folds,
-      { seed: 1 },
-    ),
-  ).toBeUndefined();
+  const two = heldOutRaters(by(["ann", "bob"]), folds, { seed: 1 })!;
+  for (let f = 0; f < 4; f++) {
+    const learned = new Set(two.train(f).pairs.flatMap((p) => p.votes.map((v) => v.rater)));
+    const tested = new Set(folds.test(f).flatMap((i) => two.held[i]!.votes.map((v) => v.rater)));
+    expect([...learned, ...tested].toSorted()).toEqual(["ann", "bob"]);
+  }
+  for (const none of [
+    [undefined, undefined],
+    ["ann", "ann"],
+  ])
+    expect(heldOutRaters(by(none), folds, { seed: 1 })).toBeUndefined();
 });
