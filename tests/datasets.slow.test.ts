@@ -109,21 +109,21 @@ beforeAll(async () => {
     { ...kept[0]!, task: "h" },
     { ...added, a: "Of its own kind.", b: "As is this one here." },
   ]);
-  const run = (id: string, kind: string, dataset: string) =>
+  const run = (id: string, kind: string, dataset: string, role?: "evaluation") =>
     startRun(store.db, {
       id: RunId.parse(id),
       experiment: ExperimentId.parse("tales"),
       kind,
       config: {},
       codeRevision: "test",
-      inputs: [{ kind: "dataset", id: DatasetId.parse(dataset) }],
+      inputs: [{ kind: "dataset", id: DatasetId.parse(dataset), ...(role && { role }) }],
       metrics: {},
     });
   await run("tales.reward", "reward", second);
   const about = { name: "taste", role: "reward", path: home, parent: null, metrics: {} };
   await saveCheckpointRow(store.db, { ...about, id: model, run: RunId.parse("tales.reward") });
   await endRun(store.db, "tales.reward", { state: "done", output: model });
-  await run("tales.check", "evaluate", heldout);
+  await run("tales.check", "held-to-it", heldout, "evaluation"); // what its job is called says nothing
   browser = await launchBrowser();
 }, 180_000);
 afterAll(async () => {

@@ -42,7 +42,7 @@ export async function datasetFromFile(
   }
   if (!rows.length)
     throw new TillerError("bad_file", `${file.name} has no rows. Send a file with at least one.`);
-  const about = { name: o.name, experiment: null, schema: schema.name };
+  const about = { name: o.name, experiment: null, schema: schema.name, role: o.role };
   return getDataset(db, await saveDataset(db, home, { ...about, rows }));
 }
 

@@ -80,8 +80,8 @@ const Compared = DatasetOverlap.omit({ same: true, near: true, prompts: true }).
 type Compared = z.infer<typeof Compared>;
 const FEW = 12;
 /**
- * What a dataset is held against: those that a run of a kind named after evaluation read, those that were held against it
- * before, and `others`; the newest first, with what is known of each.
+ * What a dataset is held against: evaluation sets, those that were held against it before, and `others`; the newest first, with
+ * what is known of each.
  */
 export const comparedDatasets = (
   db: Db,
@@ -89,11 +89,10 @@ export const comparedDatasets = (
   others: readonly string[],
 ): Promise<Compared[]> =>
   db.many(
-    sql`select d.id as other, d.name, d.rows, e.evaluation, o.same, o.near, o.prompts
-        from dataset d cross join lateral (
-            select exists (select from run_input i join run r on r.id = i.run where i.kind = 'dataset' and i.id = d.id and r.kind like '%evaluat%') as evaluation) e
+    sql`select d.id as other, d.name, d.rows, d.role = 'evaluation' as evaluation, o.same, o.near, o.prompts
+        from dataset d
           left join dataset_overlap o on o.dataset = ${dataset} and o.other = d.id and o.version = ${CARD_VERSION}
-        where d.id <> ${dataset} and (e.evaluation or o.dataset is not null or d.id = any(${[...others]}))
+        where d.id <> ${dataset} and (d.role = 'evaluation' or o.dataset is not null or d.id = any(${[...others]}))
         order by d.id = any(${[...others]}) desc, d.created_at desc, d.id limit ${FEW + others.length}`,
     Compared,
   );

@@ -204,10 +204,12 @@ export async function startRun(
   await db.transaction(async (tx) => {
     await tx.run(sql`insert into run (id, experiment, kind, config, code_revision, dataset, parent, metrics) values (${r.id}, ${r.experiment}, ${r.kind}, ${json(r.config)}, ${r.codeRevision}, ${first("dataset")}, ${first("checkpoint")}, ${json(r.metrics)})
       on conflict (id) do update set state = 'running', error = null, curve_steps = null, curve_last = null`);
-    for (const { kind, id } of r.inputs)
+    for (const { kind, id, role } of r.inputs) {
       await tx.run(
         sql`insert into run_input (run, kind, id) values (${r.id}, ${kind}, ${id}) on conflict do nothing`,
       );
+      if (role) await tx.run(sql`update dataset set role = ${role} where id = ${id}`);
+    }
   });
 }
 export const runProgress = (db: Db, id: string, done: number, total: number): Promise<number> =>
@@ -255,6 +257,8 @@ export async function saveDataset(
     rows: readonly unknown[];
     /** the name of the rows' schema */
     schema?: string;
+    /** a version that was an evaluation set stays one */
+    role?: Dataset["role"];
   },
 ): Promise<string> {
   const lines = d.rows.map((r) => jsonText(r));
@@ -262,11 +266,12 @@ export async function saveDataset(
   const blob = await writeBlob(home, linePieces(lines));
   const judgments = d.rows.reduce<number>((n, r) => n + judgmentsIn(r).length, 0);
   await db.run(
-    sql`insert into dataset (id, name, experiment, rows, judgments, blob, schema) values (${id}, ${d.name}, ${d.experiment}, ${d.rows.length}, ${judgments}, ${blob}, ${d.schema ?? UNNAMED_ROWS}) on conflict do nothing`,
+    sql`insert into dataset (id, name, experiment, rows, judgments, blob, schema, role) values (${id}, ${d.name}, ${d.experiment}, ${d.rows.length}, ${judgments}, ${blob}, ${d.schema ?? UNNAMED_ROWS}, ${d.role ?? "data"})
+        on conflict (id) do update set role = 'evaluation' where excluded.role = 'evaluation'`,
   );
   return id;
 }
-const datasetColumns = sql`id, name, schema, experiment, rows, judgments, created_at as "createdAt"`;
+const datasetColumns = sql`id, name, schema, experiment, rows, judgments, role, created_at as "createdAt"`;
 export const getDataset = async (db: Db, id: string): Promise<Dataset> =>
   found(
     await db.maybe(sql`select ${datasetColumns} from dataset where id = ${id}`, Dataset),

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { decodeAfter } from "@tiller/lm";
 import {
   CheckpointRef,
-  DatasetRef,
+  EvaluationRef,
   defineJob,
   type JobContext,
   rng,
@@ -20,7 +20,7 @@ const Input = z.strictObject({
   base: CheckpointRef,
   policy: CheckpointRef,
   reward: CheckpointRef,
-  prompts: DatasetRef.describe("rows of prompts"),
+  prompts: EvaluationRef.describe("rows of prompts"),
   continuation: Continuation,
   maxPrompt: z.int().positive(),
   bestOf: z.int().positive(),

@@ -201,7 +201,7 @@ export const DatasetOverlap = Shared.extend({
   other: DatasetId,
   name: z.string(),
   rows: z.int().describe("of the other"),
-  evaluation: z.boolean().describe("whether an evaluation read the other"),
+  evaluation: z.boolean().describe("whether the other is an evaluation set"),
 });
 export type DatasetOverlap = z.infer<typeof DatasetOverlap>;
 

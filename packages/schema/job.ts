@@ -11,10 +11,14 @@ import type { Distribution, JobSample } from "./samples.ts";
 export const CheckpointRef = CheckpointId.meta({ artefact: "checkpoint" });
 /** A field of a job's input that names a dataset version. */
 export const DatasetRef = DatasetId.meta({ artefact: "dataset" });
+/** And one that something is held to: the version becomes an evaluation set, whose rows nothing should learn from. */
+export const EvaluationRef = DatasetId.meta({ artefact: "dataset", role: "evaluation" });
 export const artefactKinds = ["checkpoint", "dataset"] as const;
 export interface Artefact {
   readonly kind: (typeof artefactKinds)[number];
   readonly id: string;
+  /** what a dataset is read for, where the input says so */
+  readonly role?: "evaluation";
 }
 
 /**
@@ -31,7 +35,9 @@ export async function withArtefacts(
     const kind = z.enum(artefactKinds).safeParse(s.meta()?.["artefact"]).data;
     if (kind && typeof v === "string") {
       const id = await resolve({ kind, id: v });
-      found.set(`${kind} ${id}`, { kind, id });
+      const { role } = z.looseObject({ role: z.literal("evaluation").optional() }).parse(s.meta());
+      const known = found.get(`${kind} ${id}`);
+      found.set(`${kind} ${id}`, { ...known, kind, id, ...(role && { role }) });
       return id;
     }
     if (s instanceof z.ZodArray && Array.isArray(v))

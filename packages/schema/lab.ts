@@ -83,6 +83,9 @@ export const MetricPoint = z.strictObject({
 });
 export type MetricPoint = z.infer<typeof MetricPoint>;
 
+export const DatasetRole = z
+  .enum(["data", "evaluation"])
+  .describe("evaluation: something is held to it, and what learns should share none of its rows");
 export const Dataset = z.strictObject({
   id: DatasetId.describe("content hash"),
   name: z.string(),
@@ -90,6 +93,7 @@ export const Dataset = z.strictObject({
   experiment: ExperimentId.nullable(),
   rows: z.number(),
   judgments: z.number().describe("answers of people that its rows name"),
+  role: DatasetRole,
   createdAt: z.iso.datetime(),
 });
 export type Dataset = z.infer<typeof Dataset>;

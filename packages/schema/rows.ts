@@ -1,6 +1,7 @@
 /** The rows of datasets by the name of their schema. A recipe may name one of its own: `rowSchema("essay@1", z.strictObject({...}))`. */
 import { z } from "zod";
 import { AnswerId } from "./ids.ts";
+import { DatasetRole } from "./lab.ts";
 
 /** What a row of a dataset is, under a name with a version that stays with the dataset. */
 export interface RowSchema<T = unknown> {
@@ -219,5 +220,6 @@ export const NewDataset = z.strictObject({
   name: z.string().trim().min(1).max(200),
   schema: RowSchemaName.default(promptRows.name).describe("of its rows"),
   column: z.string().min(1).optional().describe("what is the prompt, where it is called otherwise"),
+  role: DatasetRole.default("data"),
 });
 export type NewDataset = z.output<typeof NewDataset>;

@@ -222,7 +222,7 @@ function Overlaps({ dataset, place, go }: Shows) {
         query={overlaps}
         empty={
           <p className="quiet">
-            No evaluation has read a dataset here, and it was held against no other.
+            There is no evaluation set here, and it was held against no other.
           </p>
         }
       >

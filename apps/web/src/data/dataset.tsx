@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import type { Dataset } from "@tiller/schema";
 import { asking } from "../api.ts";
-import { Missing, when } from "../design/components.tsx";
+import { Badge, Missing, when } from "../design/components.tsx";
 import { Changes } from "./dataset-changes.tsx";
 import { CardView } from "./dataset-card.tsx";
 import { ExamplesView } from "./dataset-examples.tsx";
@@ -56,7 +56,9 @@ function Head({ dataset: d }: { dataset: Dataset }) {
       <Link to="/studio/datasets" className="small">
         All datasets
       </Link>
-      <h1>Dataset {d.name}</h1>
+      <h1>
+        Dataset {d.name} {d.role === "evaluation" && <Badge>evaluation</Badge>}
+      </h1>
       <p className="quiet">
         {d.rows} rows{d.judgments > 0 && ` from ${d.judgments} judgments`}, schema{" "}
         <code>{d.schema}</code>, version <code title={d.id}>{d.id.slice(0, 12)}</code> of{" "}

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { asking } from "../api.ts";
-import { Empty, Loaded, Scroll, when } from "../design/components.tsx";
+import { Badge, Empty, Loaded, Scroll, when } from "../design/components.tsx";
 
 export function DatasetsPage() {
   const datasets = useQuery(asking("listDatasets", {}));
@@ -38,7 +38,8 @@ export function DatasetsPage() {
                     <td>
                       <Link to="/studio/datasets/$id" params={{ id: d.id }} search={{}}>
                         {d.name}
-                      </Link>
+                      </Link>{" "}
+                      {d.role === "evaluation" && <Badge>evaluation</Badge>}
                     </td>
                     <td>
                       <code>{d.id.slice(0, 8)}</code>
