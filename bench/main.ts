@@ -74,6 +74,10 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: "the pages about runs over 200 runs of 2,000 steps and 50 metrics (--runs --steps --metrics --json)",
     load: () => import("./runs.ts"),
   },
+  card: {
+    what: "the card of a hundred thousand comparisons and the page of its rows (--rows --seed --json)",
+    load: () => import("./card.ts"),
+  },
   duplicates: {
     what: "near-duplicates among a hundred thousand texts, beside an exact search (--texts --seed --json)",
     load: () => import("./duplicates.ts"),
