@@ -166,12 +166,15 @@ export async function beatAs(
 /** In no order that tells who moved last. */
 export const ownRooms = (db: Db, person: PersonId): Promise<OwnRoom[]> =>
   db.many(
-    sql`select r.id as room, r.name, r.rules ->> 'name' as rules, s.seat, r.rules -> 'seats' -> s.seat ->> 'role' as role,
-          d.due is not null as turn, (d.due ->> 'until')::float8 as until, r.state = 'over' as over
-        from room_seat s join room r on r.id = s.room
-          left join lateral (select x as due from jsonb_array_elements(r.due) x where x ->> 'seat' = s.seat) d on true
-        where s.person = ${person} and s.until is null
-        order by d.due is null, r.state = 'over', r.made_at desc, r.id limit 500`,
+    sql`with mine as (
+          select r.id, s.seat, d.due, d.due is not null as turn, r.state = 'over' as over, r.made_at
+          from room_seat s join room r on r.id = s.room
+            left join lateral (select x as due from jsonb_array_elements(r.due) x where x ->> 'seat' = s.seat) d on true
+          where s.person = ${person} and s.until is null
+          order by d.due is null, r.state = 'over', r.made_at desc, r.id limit 500)
+        select r.id as room, r.name, r.rules ->> 'name' as rules, m.seat, r.rules -> 'seats' -> m.seat ->> 'role' as role,
+          m.turn, (m.due ->> 'until')::float8 as until, m.over
+        from mine m join room r on r.id = m.id order by not m.turn, m.over, m.made_at desc, r.id`,
     OwnRoom,
   );
 /** How many wait for somebody. */
