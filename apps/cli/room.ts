@@ -21,6 +21,7 @@ import { readJson, readRoom } from "./debate-files.ts";
 import { countFlag, flag } from "./flags.ts";
 import { liveVerbs } from "./room-live.ts";
 import { exportFlags, exportRooms, importFlags, importRoom } from "./room-files.ts";
+import { judgeFlags, judgeRoom, seenFlags, showSeen } from "./room-judge.ts";
 
 const rulesOf = (given: string): Rules => {
   const known = protocols.get(given);
@@ -131,6 +132,18 @@ export const roomCommand = command("room", {
     takes: ["FILE"],
     flags: importFlags,
     run: importRoom,
+  }),
+  judge: verb({
+    what: "a room that is over, judged again and blind, by a model",
+    takes: ["FILE"],
+    flags: judgeFlags,
+    run: judgeRoom,
+  }),
+  seen: verb({
+    what: "who saw which text, as whom, and argued for which answer",
+    takes: ["FILE|FOLDER"],
+    flags: seenFlags,
+    run: showSeen,
   }),
   export: verb({
     what: "rooms as an Inspect log, or as rows to learn from",

@@ -33,7 +33,7 @@ export const ClaimTree = z.strictObject({
 });
 export type ClaimTree = z.infer<typeof ClaimTree>;
 
-export function parseClaimTree(name: string, given: unknown): ClaimTree {
+function parseClaimTree(name: string, given: unknown): ClaimTree {
   const parsed = ClaimTree.safeParse(given);
   if (parsed.success) return parsed.data;
   const { path, message } = parsed.error.issues[0]!;

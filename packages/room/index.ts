@@ -1,18 +1,14 @@
 /** Rooms: protocols as data, and a log of moves that everything else is folded from. No clock, no chance, no I/O. */
 export { check, type Checked } from "./check.ts";
-export {
-  type Claim,
-  type ClaimTree,
-  importClaimTree,
-  parseClaimTree,
-  stepsOf,
-} from "./claim-tree.ts";
+export { type Claim, ClaimTree, importClaimTree, stepsOf } from "./claim-tree.ts";
 export { conditions, type Condition } from "./conditions.ts";
 export { clampCredence } from "./credence.ts";
 export { importDc } from "./dc.ts";
+export { type Exposure, exposures, ineligible } from "./exposure.ts";
 export { mermaid, svg } from "./graph.ts";
 export { inspectLog } from "./inspect.ts";
 export { Judgment } from "./judgments.ts";
+export { toJudge } from "./judge-again.ts";
 export { legal, play, refusal, type Turn } from "./legal.ts";
 export { Act, type Log, Move, type Open, RoomFile } from "./moves.ts";
 export { importNyu, type Imported } from "./nyu.ts";

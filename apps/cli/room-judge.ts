@@ -1,0 +1,91 @@
+/**
+ * tiller room judge FILE --judge model:NAME --out FILE: a room that is over, judged again and blind, whole or step by step. The verdict
+ * stands beside the log, as a judgment; what cannot be read is none. tiller room seen FILE|FOLDER: who saw which text, and who may still judge.
+ */
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { z } from "zod";
+import { exposures, type Judgment, type RoomFile, toJudge } from "@tiller/room";
+import { TillerError } from "@tiller/schema";
+import { SamplerPool, serverModelClient } from "@tiller/serve";
+import { defaultHome, openStore } from "@tiller/store";
+import { modelSeat } from "../../recipes/oversight/play.ts";
+import { readRoom, roomsIn } from "./debate-files.ts";
+import { flag, homeFlag } from "./flags.ts";
+import { table } from "./table.ts";
+
+export const judgeFlags = {
+  judge: flag(z.string().regex(/^model:.+$/, "model:NAME"), "model:NAME", "who judges"),
+  mode: z
+    .enum(["whole", "stepped"])
+    .default("whole")
+    .describe("one word at the end, or one wherever the judge of the room was asked"),
+  out: flag(z.string().min(1), "FILE", "the room with this judgment beside it"),
+  models: flag(
+    z.string().min(1).optional(),
+    "FILE",
+    "models.json in another place than the home's",
+  ),
+  home: homeFlag,
+};
+export async function judgeRoom(
+  o: z.infer<z.ZodObject<typeof judgeFlags>>,
+  file: string,
+): Promise<number> {
+  const { name, rules, log, occupants, judgments } = readRoom(file);
+  const places = toJudge(rules, log, o.mode);
+  await using store = await openStore({
+    home: path.resolve(o.home ?? defaultHome()),
+    databaseUrl: process.env["DATABASE_URL"],
+    guest: true,
+  });
+  using sampler = new SamplerPool();
+  const model = o.judge.slice("model:".length);
+  const client = serverModelClient({ store, sampler, file: o.models });
+  const seat = modelSeat(client, model, () => {});
+  const credences: number[][] = [];
+  for (const { seen, turn } of places) {
+    const act = await seat(seen, turn, () => undefined);
+    if (act.do !== "credence")
+      throw new TillerError("no_move", `${model} gave no credence. Try again.`);
+    credences.push([...act.credence]);
+  }
+  const judgment: Judgment = { judge: model, mode: o.mode, credences };
+  const room: RoomFile = {
+    kind: "tiller-room",
+    version: 1,
+    name,
+    rules,
+    log: [...log],
+    occupants: { ...occupants },
+    judgments: [...judgments, judgment],
+  };
+  writeFileSync(o.out, `${JSON.stringify(room, undefined, 1)}\n`);
+  const last = credences.at(-1)!.map((p) => `${Math.round(100 * p)} %`);
+  console.log(`${o.out}: ${model} gives ${last.join(", ")}, asked ${credences.length} times`);
+  return 0;
+}
+
+export const seenFlags = { json: z.boolean().default(false).describe("print JSON") };
+export async function showSeen(
+  o: z.infer<z.ZodObject<typeof seenFlags>>,
+  given: string,
+): Promise<number> {
+  const ledger = exposures(await roomsIn(given));
+  if (o.json) console.log(JSON.stringify(ledger));
+  else
+    console.log(
+      table(
+        ["who", "room", "as", "saw", "question", "side"],
+        ledger.map((e) => [
+          e.who,
+          e.room,
+          e.as,
+          e.saw,
+          e.question.slice(0, 60),
+          (e.side ?? "").slice(0, 40),
+        ]),
+      ),
+    );
+  return 0;
+}
