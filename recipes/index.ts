@@ -5,9 +5,13 @@ import type { TaskDef } from "@tiller/task";
 import { amplify } from "./amplify.ts";
 import { comparison } from "./better-continuations/comparison.ts";
 import { betterContinuations } from "./better-continuations/experiment.ts";
+import { factoredEvaluation, factoredTree } from "./factored-evaluation.ts";
 import { feedbackRound, iteratedFeedback } from "./iterated-feedback.ts";
+import { plantedFlaw, plantedFlaws } from "./planted-flaws.ts";
+import { processLabels } from "./process-labels.ts";
 import { readingStudy, readQuestion } from "./reading-study.ts";
 import { reviewDisagreements, reviewSplit } from "./review-disagreements.ts";
+import { sandwiched, sandwiching } from "./sandwiching.ts";
 
 export const recipes: readonly WorkflowDef<any, any>[] = [
   betterContinuations,
@@ -18,6 +22,13 @@ export const recipes: readonly WorkflowDef<any, any>[] = [
   amplify,
   reviewDisagreements,
   reviewSplit,
+  factoredEvaluation,
+  factoredTree,
+  processLabels,
+  plantedFlaws,
+  plantedFlaw,
+  sandwiching,
+  sandwiched,
   roomWorkflow,
 ];
 

@@ -102,7 +102,16 @@ test("a discussion that nobody takes part in ends in time, and the researcher ru
 
 test("every recipe is replayed, and each is short", () => {
   const replayed = recordedExperiments.map((r) => r.workflow);
-  const roots = ["reading-study@1", "iterated-feedback@3", "amplify@1", "review-disagreements@1"];
+  const roots = [
+    "reading-study@1",
+    "iterated-feedback@3",
+    "amplify@1",
+    "review-disagreements@1",
+    "factored-evaluation@1",
+    "process-labels@1",
+    "planted-flaws@1",
+    "sandwiching@1",
+  ];
   expect(replayed.toSorted()).toEqual(roots.toSorted());
   for (const { id } of recordedExperiments)
     expect(

@@ -49,6 +49,96 @@ export const recordedExperiments: readonly RecordedExperiment[] = [
     },
   },
   {
+    id: "factored-evaluation",
+    workflow: "factored-evaluation@1",
+    input: {
+      people: 4,
+      trees: [true, false].map((truth) => ({
+        title: "The post",
+        text: river,
+        truth,
+        root: {
+          claim: truth ? "The village could be reached." : "The village was cut off.",
+          subclaims: [
+            { claim: "The post came.", quotes: ["the post came by boat"] },
+            {
+              claim: truth ? "The river was open." : "The river froze.",
+              quotes: ["The river was the only road"],
+              rebuttals: truth ? [] : ["that did not freeze"],
+            },
+          ],
+        },
+      })),
+    },
+  },
+  {
+    id: "process-labels",
+    workflow: "process-labels@1",
+    input: {
+      people: 3,
+      solutions: [
+        {
+          problem: "How far does a boat go in two hours at 6 miles an hour?",
+          steps: ["In one hour it goes 6 miles.", "Two hours are twice as much.", "So 12 miles."],
+          firstError: null,
+        },
+        {
+          problem: "How many legs have three dogs and two hens?",
+          steps: [
+            "A dog has four legs.",
+            "Three dogs have 4 + 3 = 7.",
+            "Two hens have 4.",
+            "So 11.",
+          ],
+          firstError: 1,
+        },
+      ],
+    },
+  },
+  {
+    id: "planted-flaws",
+    workflow: "planted-flaws@1",
+    input: {
+      people: 2,
+      answers: [
+        {
+          question: "Why did the post come by boat?",
+          sound: "Because the river was the only road that did not freeze.",
+          flawed: "Because the roads were open and the river was frozen over.",
+          flaw: "The river was not frozen.",
+        },
+        {
+          question: "Why did the river not freeze?",
+          sound: "Because the mill upstream never stopped, which kept the water moving.",
+          flawed: "Because the boats, which came every day with the post, kept the water moving.",
+          flaw: "It was the mill, not the boats.",
+        },
+      ],
+    },
+  },
+  {
+    id: "sandwiching",
+    workflow: "sandwiching@1",
+    input: {
+      model: "base",
+      tokens: 12,
+      questions: [
+        {
+          text: river,
+          question: "How did the post come?",
+          options: ["By boat.", "By sledge.", "On foot."],
+          answer: 0,
+        },
+        {
+          text: river,
+          question: "What kept the water moving?",
+          options: ["The boats.", "The mill.", "The wind."],
+          answer: 1,
+        },
+      ],
+    },
+  },
+  {
     id: "iterated-feedback",
     workflow: "iterated-feedback@3",
     input: {
