@@ -68,6 +68,10 @@ export const commands: Readonly<Record<string, Known>> = {
     what: "debates and other games of oversight: protocols, checks, a reader",
     load: async () => (await import("./room.ts")).roomCommand,
   },
+  book: {
+    what: "a tree of summaries over a book, a reader for it, figures of how true it is",
+    load: async () => (await import("./book.ts")).bookCommand,
+  },
   debate: {
     what: "published debates scored, their judges, and ways of oversight compared",
     load: async () => (await import("./debate.ts")).debateCommand,

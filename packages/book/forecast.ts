@@ -20,8 +20,9 @@ export interface Forecast {
   /** of people, were they to write all of it */
   readonly minutes: number;
 }
-const READ = 2.5 / 600; // minutes a token
-const WRITE = 4 / 128;
+// minutes a character: Wu's tokens had about 4.3 characters
+const READ = 2.5 / (600 * 4.3);
+const WRITE = 4 / (128 * 4.3);
 
 /** Tokens that are read for a node at most: its own input, and context as far as the window goes. */
 const inputTokens = (plan: Plan, n: PlanNode): number =>
@@ -32,13 +33,17 @@ const promptTokens = (plan: Plan, n: PlanNode): number =>
   plan.order === "none" ? inputTokens(plan, n) : plan.window.tokens - n.cap;
 
 export function forecast(plan: Plan, nodes: Iterable<PlanNode>, rates: Rates): Forecast {
+  const leaves = plan.levels[0]!.length;
+  // of a token: leaves are about nine tenths full
+  const characters =
+    plan.text.length / Math.max(1, leaves * plan.window.leaf * (leaves > 1 ? 0.9 : 1));
   let sum = { nodes: 0, promptTokens: 0, tokens: 0, minutes: 0 };
   for (const n of nodes)
     sum = {
       nodes: sum.nodes + 1,
       promptTokens: sum.promptTokens + promptTokens(plan, n),
       tokens: sum.tokens + n.cap,
-      minutes: sum.minutes + READ * inputTokens(plan, n) + WRITE * n.cap,
+      minutes: sum.minutes + characters * (READ * inputTokens(plan, n) + WRITE * n.cap),
     };
   const { price, tokensPerSecond } = rates;
   return {

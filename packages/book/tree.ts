@@ -116,7 +116,7 @@ export interface Grow {
   /** before the output counts: what is not written down did not happen */
   readonly record?: (entry: Entry) => void;
   /** no more nodes are begun once this says so */
-  readonly stopped?: () => boolean;
+  readonly stopped?: (ask: Ask) => boolean;
 }
 
 /** The entry that an answer makes: its text within the cap. */
@@ -176,7 +176,7 @@ export async function grow(plan: Plan, o: Grow): Promise<Grown> {
         const found = log.find(node.id, ask, redo);
         if (found)
           settled(node, { ...found, hash: hashOf(found.entry.text), key: ask.key, used: ask.used });
-        else if (!o.respond || o.stopped?.()) held.push(node);
+        else if (!o.respond || o.stopped?.(ask)) held.push(node);
         else {
           const one: Promise<void> = run(node, o.respond, ask).finally(() => running.delete(one));
           running.add(one);

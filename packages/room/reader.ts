@@ -3,16 +3,11 @@
  * credences over time. Made from a view, so that it shows what that seat may see. Links lead from a quote to its place in the text
  * and back; j and k go from move to move.
  */
+import { escaped, htmlPage } from "@tiller/schema";
 import type { Choice } from "./moves.ts";
 import type { Score } from "./score.ts";
 import type { SeenMove, SeenPart, SeenRound, SeenText, View } from "./view.ts";
 
-const escaped = (text: string) =>
-  text
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
 const percent = (p: number) => `${(100 * p).toFixed(0)} %`;
 const letter = (answer: number) => "ABCDEFGH"[answer] ?? `${answer + 1}`;
 const titled = (label: string) => label.replace(/-\d+$/, "").replaceAll("-", " ");
@@ -205,34 +200,20 @@ export function reader(name: string, view: View, score?: Score): string {
       return `<section style="--depth:${Math.min(round.depth, 4)}"><h2>${escaped(titled(round.label))}${depth}</h2>${round.moves.map((m, i) => moveHtml(view, round, m, i)).join("")}</section>`;
     });
   const texts = view.texts.filter((t) => t.body !== undefined || t.passages.length > 0);
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<title>${escaped(name)}</title><style>${css}</style></head>
-<body><a class="skip" href="#room">To the room</a>
-<header><p class="soft">${escaped(name)} · ${escaped(view.rules)} · seen from seat ${escaped(view.seat)}</p>
+  const body = `<header><p class="soft">${escaped(name)} · ${escaped(view.rules)} · seen from seat ${escaped(view.seat)}</p>
 <h1>${escaped(view.question)}</h1><ol class="answers">${answers.join("")}</ol>
 <p>${view.over ? endings[view.over.by] : "Not over"}. ${escaped(verdict)}</p>${curve(view)}</header>
 <div class="columns"><main id="room" tabindex="-1">${rounds.join("")}</main>
 ${texts.length > 0 ? `<aside aria-label="Text" tabindex="0">${texts.map((t) => textHtml(t, cited)).join("")}</aside>` : ""}</div>
-<footer class="soft"><kbd>j</kbd> <kbd>k</kbd> next and last move. A quote leads to its place in the text; the name before a mark leads back.</footer>
-<script>${script}</script></body></html>
-`;
+<footer class="soft"><kbd>j</kbd> <kbd>k</kbd> next and last move. A quote leads to its place in the text; the name before a mark leads back.</footer>`;
+  return htmlPage({ title: name, skip: ["room", "To the room"], css, body, script });
 }
 
 const script = `addEventListener("keydown",e=>{if(e.ctrlKey||e.metaKey||e.altKey||!/^[jk]$/.test(e.key))return;const m=[...document.querySelectorAll(".move")],i=m.indexOf(document.activeElement?.closest(".move")),n=m[e.key==="j"?i+1:Math.max(0,i-1)];if(n){n.focus();n.scrollIntoView({block:"start"})}});`;
 
 const css = `
-:root{color-scheme:light dark;--paper:light-dark(#faf9f6,#131715);--card:light-dark(#fff,#1a1f1c);--ink:light-dark(#1c2420,#e5e9e6);--soft:light-dark(#57635c,#9ba8a1);--line:light-dark(#dcded8,#2f3733);--a:light-dark(#44599c,#9badec);--a-wash:light-dark(#e4e9f8,#232c49);--b:light-dark(#8a5a10,#dcb35c);--b-wash:light-dark(#f8edd6,#3a2f17);--c:light-dark(#1c6b50,#6cc3a1);--c-wash:light-dark(#e3efe9,#1e3029);--both-wash:light-dark(#efe3f3,#3a2a42)}
-*{box-sizing:border-box}
-html{scroll-padding-top:1.5rem}
-body{margin:0;background:var(--paper);color:var(--ink);font:1rem/1.6 Inter,system-ui,sans-serif}
 header,.columns,footer{max-width:84rem;margin:auto;padding:1.5rem}
 header{padding-top:2.5rem}
-h1{font:600 1.75rem/1.25 "Source Serif 4",Georgia,serif;margin:.25rem 0 1rem;max-width:48rem}
-h2{font-size:.8125rem;font-weight:600;letter-spacing:.04em;text-transform:uppercase;color:var(--soft);margin:2rem 0 .75rem}
-h3{font-size:.9375rem;margin:0 0 .5rem}
-.soft,figcaption{color:var(--soft);font-size:.875rem}
 h2 .soft{text-transform:none;letter-spacing:0}
 .answers{list-style:none;padding:0;margin:0 0 1rem;display:grid;gap:.5rem;max-width:48rem}
 .answers li{display:flex;gap:.75rem;padding:.625rem .875rem;border-left:4px solid var(--of);background:var(--wash);border-radius:.25rem}
@@ -263,12 +244,9 @@ aside h2{font-family:Inter,system-ui,sans-serif}
 .back{font:600 .6875rem/1 Inter,system-ui,sans-serif;color:var(--soft);vertical-align:super;padding:.25rem;margin:0 .0625rem}
 .at{color:var(--soft);font:.75rem Inter,system-ui,sans-serif}
 .move:target,.move:focus-visible,mark:target{outline:3px solid var(--of);outline-offset:2px}
-a:focus-visible,aside:focus-visible{outline:3px solid var(--a);outline-offset:2px}
-.skip{position:absolute;left:-99rem}.skip:focus{left:1rem;top:1rem;background:var(--card);padding:.5rem 1rem}
 footer{border-top:1px solid var(--line);margin-top:2rem}
-kbd{font:inherit;border:1px solid var(--line);border-radius:.25rem;padding:0 .375rem}
 @media(min-width:64rem){.columns{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}aside{position:sticky;top:0;max-height:100vh;overflow:auto;border:0;border-left:1px solid var(--line);padding:0 0 2rem 2rem}}
 @media(max-width:40rem){svg text,.grid text{font-size:22px}circle{r:7}header,.columns,footer{padding:1rem}h1{font-size:1.375rem}.move{padding:.875rem 1rem}}
 @media(prefers-reduced-motion:no-preference){html{scroll-behavior:smooth}}
-@media print{aside{position:static;max-height:none}.skip,footer{display:none}}
+@media print{aside{position:static;max-height:none}}
 `;

@@ -8,6 +8,7 @@ export * from "./desk.ts";
 export * from "./data.ts";
 export * from "./errors.ts";
 export * from "./feedback.ts";
+export { escaped, htmlPage } from "./html-page.ts";
 export * from "./ids.ts";
 export * from "./job.ts";
 export * from "./joining.ts";
