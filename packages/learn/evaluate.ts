@@ -17,15 +17,15 @@ import { Actor, Continuation } from "./rollout.ts";
 import { Logprober, Scorer } from "./score.ts";
 
 const Input = z.strictObject({
-  base: CheckpointRef,
-  policy: CheckpointRef,
-  reward: CheckpointRef,
+  base: CheckpointRef.describe("the model that the policy began as"),
+  policy: CheckpointRef.describe("the model that was trained"),
+  reward: CheckpointRef.describe("scores what both write, and chooses the best of n"),
   prompts: EvaluationRef.describe("rows of prompts"),
-  continuation: Continuation,
-  maxPrompt: z.int().positive(),
-  bestOf: z.int().positive(),
-  seed: z.int(),
-  batch: z.int().positive().default(64),
+  continuation: Continuation.describe("how long, how drawn, where it is cut"),
+  maxPrompt: z.int().positive().describe("tokens; a longer prompt loses its beginning"),
+  bestOf: z.int().positive().describe("continuations of the base, of which the reward chooses one"),
+  seed: z.int().describe("of the draws"),
+  batch: z.int().positive().default(64).describe("continuations at a time"),
 });
 const Written = z.strictObject({
   text: z.string(),

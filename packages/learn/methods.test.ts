@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { methods, pretrainJob } from "./index.ts";
+import { evaluateJob, methods, pretrainJob, sampleJob } from "./index.ts";
 
 const here = import.meta.dirname;
 const doc = (name: string) => readFileSync(path.join(here, "../../docs", name), "utf8");
@@ -47,16 +47,20 @@ test("docs/metrics.md says of every metric what it is and how it looks when it i
 });
 
 test("every setting has its line", () => {
-  const unsaid = methods.flatMap((m) => {
-    const input = m.job.input as unknown as { shape: Record<string, { def: unknown }> };
-    const inside = (s: unknown): { shape?: Record<string, { description?: string }> } => {
-      const { def } = s as { def: { in?: unknown; innerType?: unknown } };
-      return def.in || def.innerType ? inside(def.in ?? def.innerType) : (s as object);
-    };
-    const fields = inside(input.shape["config"]).shape ?? {};
-    return Object.entries(fields)
-      .filter(([, f]) => !f.description)
-      .map(([name]) => `${m.job.kind}.${name}`);
-  });
+  type Fields = Record<string, { description?: string }>;
+  const inside = (s: unknown): { shape?: Fields } => {
+    const { def } = s as { def: { in?: unknown; innerType?: unknown } };
+    return def.in || def.innerType ? inside(def.in ?? def.innerType) : (s as object);
+  };
+  const unsaid = [...methods.map((m) => m.job), pretrainJob, evaluateJob, sampleJob].flatMap(
+    (job) => {
+      const input = job.input as unknown as { shape: Fields };
+      const fields = inside(input.shape["config"] ?? input).shape ?? {};
+      expect(Object.keys(fields).length, job.kind).toBeGreaterThan(1);
+      return Object.entries(fields)
+        .filter(([, f]) => !f.description)
+        .map(([name]) => `${job.kind}.${name}`);
+    },
+  );
   expect(unsaid).toEqual([]);
 });

@@ -37,9 +37,9 @@ import { Trainer } from "./trainer.ts";
 
 export const PretrainConfig = z.strictObject({
   seed: z.int().default(1).describe("of the initial weights and the order of batches"),
-  layers: z.int().positive().default(4),
-  width: z.int().positive().default(192),
-  heads: z.int().positive().default(6),
+  layers: z.int().positive().default(4).describe("blocks of attention and MLP"),
+  width: z.int().positive().default(192).describe("numbers a position; the heads divide it"),
+  heads: z.int().positive().default(6).describe("of attention, a block"),
   vocabulary: z.int().min(300).default(4096).describe("byte-level BPE tokens, specials included"),
   context: z
     .int()
@@ -47,12 +47,12 @@ export const PretrainConfig = z.strictObject({
     .default(128)
     .describe("tokens a training window, and positions of the model"),
   batch: z.int().positive().default(16).describe("windows a step"),
-  steps: z.int().positive().default(4000),
+  steps: z.int().positive().default(4000).describe("updates"),
   lr: z.number().positive().default(2e-3).describe("peak learning rate"),
   warmup: z.int().nonnegative().default(100).describe("steps of linear warm-up"),
-  weightDecay: z.number().nonnegative().default(0.1),
-  evalEvery: z.int().positive().default(200),
-  saveEvery: z.int().positive().default(200),
+  weightDecay: z.number().nonnegative().default(0.1).describe("AdamW's, on matrices"),
+  evalEvery: z.int().positive().default(200).describe("steps between looks at held-out text"),
+  saveEvery: z.int().positive().default(200).describe("steps between snapshots"),
 });
 export type PretrainConfig = z.infer<typeof PretrainConfig>;
 const Input = z.strictObject({

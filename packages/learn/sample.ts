@@ -13,12 +13,12 @@ import { loadModel } from "./model.ts";
 import { Actor, Continuation } from "./rollout.ts";
 
 const Input = z.strictObject({
-  checkpoint: CheckpointRef,
+  checkpoint: CheckpointRef.describe("the model that writes"),
   prompts: DatasetRef.describe("rows of prompts"),
   each: z.int().positive().describe("continuations a prompt"),
-  continuation: Continuation,
-  seed: z.int(),
-  batch: z.int().positive().default(64),
+  continuation: Continuation.describe("how long, how drawn, where it is cut"),
+  seed: z.int().describe("of the draws"),
+  batch: z.int().positive().default(64).describe("continuations at a time"),
 });
 const Output = z.strictObject({
   texts: z.array(z.array(z.string())).describe("by prompt, then continuation"),
