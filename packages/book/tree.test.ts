@@ -87,6 +87,24 @@ test("who waits for whom: in strict order one leaf after the other, with a lag s
   }
 });
 
+test("answers that come in any order: the same tree", async () => {
+  for (const order of orders) {
+    const p = plan(order, 5);
+    const clean = await run(p);
+    for (const seed of [1, 2, 3]) {
+      const chance = rng(seed, "late");
+      const late = await run(p, {
+        parallel: 9,
+        respond: async (ask) => {
+          for (let i = chance.int(12); i > 0; i--) await new Promise((r) => setImmediate(r));
+          return answerOf(ask);
+        },
+      });
+      expect(late.said).toBe(clean.said);
+    }
+  }
+});
+
 test("stopped after any number of answers and begun again: byte for byte what a clean run gives", async () => {
   for (const order of orders) {
     const p = plan(order, 3);

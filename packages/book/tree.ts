@@ -136,7 +136,8 @@ export async function grow(plan: Plan, o: Grow): Promise<Grown> {
   const counted = remembered(count);
   const outputs = new Map<string, Output>();
   const waiting = new Map<string, number>();
-  const followers = new Map<string, PlanNode[]>();
+  const readers = new Map<string, PlanNode>(); // of a context that ends with this node
+  const through = plan.levels.map(() => 0); // nodes of each height that are there without a gap
   const ready: PlanNode[] = [];
   const order = walk(plan);
   const place = new Map(order.map((n, i) => [n.id, i]));
@@ -144,12 +145,21 @@ export async function grow(plan: Plan, o: Grow): Promise<Grown> {
     const last = waitsFor(plan, node);
     const needs = [...node.children, ...(last === undefined ? [] : [last])];
     waiting.set(node.id, needs.length);
-    for (const id of needs) followers.set(id, [...(followers.get(id) ?? []), node]);
+    if (last !== undefined) readers.set(last, node);
     if (needs.length === 0) ready.push(node);
   }
   const settled = (node: PlanNode, output: Output) => {
     outputs.set(node.id, output);
-    for (const next of followers.get(node.id) ?? []) {
+    const released: (PlanNode | undefined)[] = [
+      node.parent === undefined ? undefined : plan.nodes.get(node.parent),
+    ];
+    const level = plan.levels[node.height]!;
+    for (let n = level[through[node.height]!]; n && outputs.has(n.id);) {
+      released.push(readers.get(n.id)); // it reads all before as well
+      n = level[++through[node.height]!];
+    }
+    for (const next of released) {
+      if (!next) continue;
       const left = waiting.get(next.id)! - 1;
       waiting.set(next.id, left);
       if (left === 0) ready.push(next);
