@@ -20,6 +20,7 @@ interface Place {
 }
 
 const SLACK = 0.2; // of an even part: how far from its end a better place is looked for
+const CHAPTER = 0.5; // and a chapter's end
 const FILLED = 0.9; // of the bound, so that there are places to choose from
 const heading =
   /^(?:chapter|letter|book|part|volume|stave|canto|act|scene|section|prologue|epilogue|preface|introduction|adventure)\b.{0,80}$|^[IVXLC]{1,8}\.?$/i;
@@ -114,7 +115,8 @@ function endOf(
     if (tokens > o.most && i > next) break;
     last = i;
     const off = Math.abs(tokens - ideal) / even;
-    const s = off > SLACK ? 4 + off : 3 - places[i]!.rank + off;
+    const near = off <= (places[i]!.rank === 3 ? CHAPTER : SLACK);
+    const s = near ? 3 - places[i]!.rank + off : 4 + off;
     if (s < score) [best, score] = [i, s];
   }
   // token counts of pieces are not quite those of the whole
