@@ -11,7 +11,7 @@ import { verb } from "./command.ts";
 import { progressBar } from "./file-job.ts";
 import { countFlag, flag } from "./flags.ts";
 import { reliabilityPlot } from "./reliability-plot.ts";
-import { leftOutOf } from "./reward-train.ts";
+import { fileSaid, leftOutOf } from "./reward-train.ts";
 import { table } from "./table.ts";
 
 const flags = {
@@ -200,10 +200,8 @@ async function evaluate(
     );
     return 0;
   }
-  const left = leftOutOf(read);
-  console.log(
-    `${file}: ${read.rows} rows, ${pairs.length} pairs${left && `; left out: ${left}`}\n`,
-  );
+  const axis = o.axis === undefined ? "" : `; of the axis ${o.axis}: ${pairs.length} pairs`;
+  console.log(`${file}: ${fileSaid(read)}${axis}\n`);
   print(found, groups);
   return 0;
 }

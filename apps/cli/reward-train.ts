@@ -4,7 +4,13 @@
  */
 import path from "node:path";
 import { z } from "zod";
-import { type RatedPair, trainingLabels, type TrainingRows, trainingRows } from "@tiller/crowd";
+import {
+  type RatedPair,
+  sharesOf,
+  trainingLabels,
+  type TrainingRows,
+  trainingRows,
+} from "@tiller/crowd";
 import { type Comparisons, readComparisons } from "@tiller/data";
 import { loadModel, RewardConfig } from "@tiller/learn";
 import { largest, TillerError } from "@tiller/schema";
@@ -122,6 +128,23 @@ export const leftOutOf = ({ same, empty }: Pick<Comparisons, "same" | "empty">):
     ...(empty ? [`${empty} rows have an empty text`] : []),
   ].join(", ");
 
+/** What a file gave, in words. */
+export function fileSaid(read: Comparisons): string {
+  const { rows, pairs, same, empty } = read;
+  const again = rows - same - empty - pairs.length;
+  const divided = pairs.filter(({ votes }) => {
+    const { a, b } = sharesOf(votes);
+    return a > 0 && b > 0;
+  }).length;
+  const left = leftOutOf(read);
+  return [
+    `${rows} rows, ${pairs.length} pairs`,
+    ...(again ? [`, ${again} rows of a pair that other rows gave`] : []),
+    ...(divided ? [`, ${divided} pairs with votes for both sides`] : []),
+    left && `; left out: ${left}`,
+  ].join("");
+}
+
 async function train(o: Flags, file: string): Promise<number> {
   const read = await readComparisons(file);
   const axes = [...new Set(read.pairs.map((p) => p.axis))];
@@ -144,9 +167,8 @@ async function train(o: Flags, file: string): Promise<number> {
     );
     return 0;
   }
-  const left = leftOutOf(read);
   console.log(
-    `${read.rows} rows, ${read.pairs.length} pairs${left && `; left out: ${left}`}${made.some((m) => m.raters) ? `; ${largest(made.map((m) => m.raters))} raters count by how often they agree with the others` : ""}`,
+    `${fileSaid(read)}${made.some((m) => m.raters) ? `; ${largest(made.map((m) => m.raters))} raters count by how often they agree with the others` : ""}`,
   );
   for (const m of made) {
     console.log(
