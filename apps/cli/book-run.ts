@@ -243,6 +243,11 @@ function report(
     console.log(
       `${count(drifted)} are kept that were made beside other summaries or by another policy (--redo drifted, --redo all)`,
     );
+  const silent = [...outputs.values()].filter((x) => !x.entry.text.trim()).length;
+  if (silent > 0)
+    console.log(
+      `${count(silent)} of ${count(outputs.size)} nodes wrote nothing, as front matter may; of a story's pages it is a fault of the model or its prompt.`,
+    );
   const best = bestSoFar(plan, outputs);
   const why = watch.why();
   if (outputs.has(plan.root.id)) console.log(`\n${outputs.get(plan.root.id)!.entry.text}`);

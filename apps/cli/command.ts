@@ -57,9 +57,13 @@ interface Flag {
 /** What a flag's schema says of it: by `flag`, else by itself. */
 export function flagOf(schema: z.ZodType): Flag {
   const meta = schema.meta() ?? {};
-  if (schema instanceof z.ZodDefault || schema instanceof z.ZodOptional) {
+  if (
+    schema instanceof z.ZodDefault ||
+    schema instanceof z.ZodPrefault ||
+    schema instanceof z.ZodOptional
+  ) {
     const inner = flagOf(schema.unwrap() as z.ZodType);
-    const standard = schema instanceof z.ZodDefault ? String(schema.def.defaultValue) : undefined;
+    const standard = schema instanceof z.ZodOptional ? undefined : String(schema.def.defaultValue);
     return {
       value: typeof meta["value"] === "string" ? meta["value"] : inner.value,
       what: meta.description ?? inner.what,
