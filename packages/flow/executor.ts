@@ -113,7 +113,11 @@ export class LocalExecutor implements Executor {
     const finished = await this.#result(dir);
     if (finished) return finished; // done before a crash: not again
     const artefacts = await Promise.all(
-      spec.artefacts.map(async (a) => ({ ...a, path: await artefactPath(db, home, a) })),
+      spec.artefacts.map(async (a) => ({
+        kind: a.kind,
+        id: a.id,
+        path: await artefactPath(db, home, a),
+      })),
     );
     const { kind, module, input } = spec;
     const job: z.infer<typeof LocalJob> = { kind, module, input, artefacts };

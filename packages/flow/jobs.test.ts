@@ -85,8 +85,11 @@ test("a folder is registered, inputs are recorded by id, what is made has its ru
   const { results } = await flow.record("run-1", { jobs: true });
   expect(JSON.stringify(results)).not.toContain(home);
 
-  // the next one goes on from it, by its id
-  const next = await go({ base: made.checkpoint, sets: ["FIRST"], times: 1 });
+  // the next one goes on from it, by its id, and is judged by a set that says so
+  const next = await go({ base: made.checkpoint, sets: ["FIRST"], heldOut: made.first, times: 1 });
+  expect(
+    await store.db.value(sql`select role from dataset where id = ${made.first}`, z.string()),
+  ).toBe("evaluation");
   const back = await lineage(store.db, home, next.checkpoint);
   expect(back.parents.map((c) => c.id)).toEqual(["weights-16", "weights-10"]);
   expect(back.datasets.map((d) => d.id)).toEqual([made.first]);
