@@ -1,6 +1,7 @@
 /**
- * The pages are built once, and not by the first three files at once, each emptying what another serves. One database is made for a whole run of tests, with all tables; each home begins as a copy of it, which takes a tenth of the
- * time. A machine that loses power may lose a copy's last second: no test takes its power.
+ * The pages are built once, and not by the first files at once, each emptying what another serves. One database is made for
+ * a whole run of tests, with all tables; each home begins as a copy of it, which takes a tenth of the time. A machine that
+ * loses power may lose a copy's last second: no test takes its power.
  */
 import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
