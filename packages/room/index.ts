@@ -14,7 +14,7 @@ export { Act, type Log, Move, type Open, RoomFile } from "./moves.ts";
 export { importNyu, type Imported } from "./nyu.ts";
 export { drawOpening, type Question, type Seeds } from "./orders.ts";
 export { protocols } from "./protocols/index.ts";
-export { align, readQuotes } from "./quotes.ts";
+export { align, readQuotes, readSeenQuotes } from "./quotes.ts";
 export { reader } from "./reader.ts";
 export { parseRules, Rules } from "./rules.ts";
 export { said, score, type Score } from "./score.ts";

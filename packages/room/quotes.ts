@@ -4,6 +4,7 @@
  * union of what is new (Michael et al. 2023 count the same; Khan et al. 2024 only check substrings).
  */
 import { z } from "zod";
+import { own } from "@tiller/schema";
 
 export const Spanned = z.strictObject({
   text: z.string().describe("id of the text"),
@@ -148,4 +149,34 @@ export function readQuotes(texts: readonly Source[], written: string) {
   }
   if (end < written.length) parts.push({ text: written.slice(end) });
   return { parts, missing };
+}
+
+/** What a seat has of a text: the whole, or the passages that everybody has. */
+interface SeenText {
+  readonly id: string;
+  readonly body?: string | undefined;
+  readonly passages: readonly { readonly from: number; readonly characters: string }[];
+}
+/** `readQuotes` of what a seat may quote, its spans in the texts. `selected`: of two places with the same words the one that was chosen. */
+export function readSeenQuotes(
+  texts: readonly SeenText[],
+  written: string,
+  selected: Readonly<Record<string, Spanned>> = {},
+) {
+  const places = texts.flatMap((t) =>
+    (t.body === undefined ? t.passages : [{ from: 0, characters: t.body }]).map((p) => ({
+      ...p,
+      text: t.id,
+    })),
+  );
+  const sources = places.map((p, i) => ({ id: `${i}`, body: p.characters }));
+  const { parts, missing } = readQuotes(sources, written);
+  const content = parts.map((p) => {
+    if (!("quote" in p)) return p;
+    const { text, from, characters } = places[Number(p.quote.text)]!;
+    const found = { text, from: p.quote.from + from, to: p.quote.to + from };
+    const words = characters.slice(p.quote.from, p.quote.to);
+    return { ...p, quote: own(selected, words) ?? found };
+  });
+  return { content, missing };
 }

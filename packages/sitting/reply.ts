@@ -2,7 +2,7 @@
  * A model's reply as a move. What cannot be read is no move: no default, no nearest label. Quotes become spans of what the seat
  * may see; one that is nowhere is `missing`, for the model to mend, and stays in the act as unverified.
  */
-import { Act, readQuotes, type Turn, type View } from "@tiller/room";
+import { Act, readSeenQuotes, type Turn, type View } from "@tiller/room";
 import { letter } from "./prompt.ts";
 
 interface Read {
@@ -11,31 +11,7 @@ interface Read {
   /** what to mend */
   readonly problem?: string;
 }
-type Content = ReturnType<typeof readQuotes>["parts"];
-
-/** What may be quoted: whole texts, or the passages that everyone has. */
-function sourcesOf(v: View) {
-  const places: { text: string; from: number }[] = [];
-  const sources = v.texts.flatMap((t) => {
-    const pieces = t.body === undefined ? t.passages : [{ from: 0, characters: t.body }];
-    return pieces.map((p) => {
-      places.push({ text: t.id, from: p.from });
-      return { id: `${places.length - 1}`, body: p.characters };
-    });
-  });
-  return { sources, places };
-}
-
-function contentOf(v: View, written: string): { content: Content; missing: string[] } {
-  const { sources, places } = sourcesOf(v);
-  const { parts, missing } = readQuotes(sources, written.trim());
-  const content = parts.map((p) => {
-    if (!("quote" in p)) return p;
-    const { text, from } = places[Number(p.quote.text)]!;
-    return { ...p, quote: { text, from: p.quote.from + from, to: p.quote.to + from } };
-  });
-  return { content, missing };
-}
+const contentOf = (v: View, written: string) => readSeenQuotes(v.texts, written.trim());
 const mend = (missing: readonly string[]): Pick<Read, "problem"> =>
   missing.length === 0
     ? {}

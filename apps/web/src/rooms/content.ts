@@ -3,36 +3,14 @@
  * one that was selected. And what is left of the limits.
  */
 import { charactersOf, quotesOf } from "@tiller/room/moves.ts";
-import { newIn, readQuotes, type Spanned } from "@tiller/room/quotes.ts";
+import { newIn, readSeenQuotes, type Spanned } from "@tiller/room/quotes.ts";
 import type { SeatView } from "@tiller/schema";
 
 /** Spans by the characters they hold, as they were selected. */
 export type Selected = Readonly<Record<string, Spanned>>;
 
-/** What may be quoted: whole texts, or the passages that everybody has. */
-function sourcesOf(view: SeatView) {
-  const places: { text: string; from: number }[] = [];
-  const sources = view.texts.flatMap((t) => {
-    const pieces = t.body === undefined ? t.passages : [{ from: 0, characters: t.body }];
-    return pieces.map((p) => {
-      places.push({ text: t.id, from: p.from });
-      return { id: `${places.length - 1}`, body: p.characters };
-    });
-  });
-  return { sources, places };
-}
-
 export function contentOf(view: SeatView, written: string, selected: Selected) {
-  const { sources, places } = sourcesOf(view);
-  const { parts, missing } = readQuotes(sources, written);
-  const content = parts.map((p) => {
-    if (!("quote" in p)) return p;
-    const { text, from } = places[Number(p.quote.text)]!;
-    const found = { text, from: p.quote.from + from, to: p.quote.to + from };
-    const characters = sources[Number(p.quote.text)]!.body.slice(p.quote.from, p.quote.to);
-    const chosen = Object.entries(selected).find(([words]) => words === characters)?.[1];
-    return { ...p, quote: chosen ?? found };
-  });
+  const { content, missing } = readSeenQuotes(view.texts, written, selected);
   return { content: written === "" ? [] : content, missing };
 }
 type Content = ReturnType<typeof contentOf>["content"];
