@@ -1,6 +1,14 @@
 /** Rooms of a folder: the NYU platform's JSON, a file a room, beside its metadata; archives are unpacked into a temporary folder. */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -165,4 +173,10 @@ export function readRoom(file: string): Omit<Imported, "human" | "debate"> {
     "bad_room",
     `${file} is neither a room of Tiller (${at.join(".")}: ${message}), nor one of the NYU platform, nor a tree of DC-Debates or of claims. docs/rooms.md has all four.`,
   );
+}
+
+/** What is known of a room, as `tiller room show` reads it. */
+export function saveRoom(out: string, room: Omit<RoomFile, "kind" | "version">): void {
+  const file: RoomFile = { kind: "tiller-room", version: 1, ...room };
+  writeFileSync(out, `${JSON.stringify(file, undefined, 1)}\n`);
 }

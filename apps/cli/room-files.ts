@@ -5,16 +5,10 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
-import {
-  inspectLog,
-  type Judgment,
-  type RoomFile,
-  trainingMoves,
-  trainingPairs,
-} from "@tiller/room";
+import { inspectLog, type Judgment, trainingMoves, trainingPairs } from "@tiller/room";
 import { TillerError } from "@tiller/schema";
 import { numberCell, readCsv } from "./csv.ts";
-import { readRoom, roomsIn } from "./debate-files.ts";
+import { readRoom, roomsIn, saveRoom } from "./debate-files.ts";
 import { flag } from "./flags.ts";
 
 export const importFlags = {
@@ -59,19 +53,9 @@ export async function importRoom(o: ImportFlags, file: string): Promise<number> 
     throw new TillerError("bad_flag", "--judgments and --transcript go together. Give both.");
   const more =
     o.judgments === undefined ? [] : await judgmentsIn(o.judgments, o.transcript!, truth);
-  const room: RoomFile = {
-    kind: "tiller-room",
-    version: 1,
-    name,
-    rules,
-    log: [...log],
-    occupants: { ...occupants },
-    judgments: [...judgments, ...more],
-  };
-  writeFileSync(o.out, `${JSON.stringify(room, undefined, 1)}\n`);
-  console.log(
-    `${o.out}: ${name}, ${log.length} moves, ${room.judgments!.length} judgments made afterwards`,
-  );
+  const all = [...judgments, ...more];
+  saveRoom(o.out, { name, rules, log: [...log], occupants: { ...occupants }, judgments: all });
+  console.log(`${o.out}: ${name}, ${log.length} moves, ${all.length} judgments made afterwards`);
   return 0;
 }
 

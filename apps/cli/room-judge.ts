@@ -2,15 +2,14 @@
  * tiller room judge FILE --judge model:NAME --out FILE: a room that is over, judged again and blind, whole or step by step. The verdict
  * stands beside the log, as a judgment; what cannot be read is none. tiller room seen FILE|FOLDER: who saw which text, and who may still judge.
  */
-import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
-import { exposures, type Judgment, type RoomFile, toJudge } from "@tiller/room";
+import { exposures, type Judgment, toJudge } from "@tiller/room";
 import { TillerError } from "@tiller/schema";
 import { SamplerPool, serverModelClient } from "@tiller/serve";
 import { defaultHome, openStore } from "@tiller/store";
 import { modelSeat } from "../../recipes/oversight/play.ts";
-import { readRoom, roomsIn } from "./debate-files.ts";
+import { readRoom, roomsIn, saveRoom } from "./debate-files.ts";
 import { flag, homeFlag } from "./flags.ts";
 import { table } from "./table.ts";
 
@@ -51,16 +50,8 @@ export async function judgeRoom(
     credences.push([...act.credence]);
   }
   const judgment: Judgment = { judge: model, mode: o.mode, credences };
-  const room: RoomFile = {
-    kind: "tiller-room",
-    version: 1,
-    name,
-    rules,
-    log: [...log],
-    occupants: { ...occupants },
-    judgments: [...judgments, judgment],
-  };
-  writeFileSync(o.out, `${JSON.stringify(room, undefined, 1)}\n`);
+  const all = [...judgments, judgment];
+  saveRoom(o.out, { name, rules, log: [...log], occupants: { ...occupants }, judgments: all });
   const last = credences.at(-1)!.map((p) => `${Math.round(100 * p)} %`);
   console.log(`${o.out}: ${model} gives ${last.join(", ")}, asked ${credences.length} times`);
   return 0;
