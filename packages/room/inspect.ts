@@ -11,7 +11,7 @@ import { score } from "./score.ts";
 import { replay, seatsOf } from "./state.ts";
 import { verdictsOf } from "./verdicts.ts";
 import { view } from "./view.ts";
-import { moveInWords, questionInWords, speakerInWords } from "./words.ts";
+import { letter, moveInWords, questionInWords, speakerInWords } from "./words.ts";
 
 interface Room {
   readonly name: string;
@@ -21,7 +21,6 @@ interface Room {
   readonly judgments?: readonly Judgment[];
 }
 const iso = (at: number) => new Date(at).toISOString();
-const letter = (answer: number) => String.fromCharCode(65 + answer);
 const TIE = 1e-9;
 
 /** A sample a room; whoever judged it again is a score of its own. */

@@ -2,15 +2,16 @@
 import { own } from "@tiller/schema";
 import type { SeenMove, SeenPart, View } from "./view.ts";
 
-const letter = (answer: number): string => String.fromCharCode(65 + answer);
-const said = (parts: readonly SeenPart[]): string =>
+/** A for the first answer. */
+export const letter = (answer: number): string => String.fromCharCode(65 + answer);
+export const partsInWords = (parts: readonly SeenPart[]): string =>
   parts
     .map((p) =>
       "text" in p
         ? p.text
         : "quote" in p
           ? `<quote>${p.characters}</quote>`
-          : `"${p.unverified}" (in no text)`,
+          : `[a quote that is in no text: "${p.unverified}"]`,
     )
     .join("");
 
@@ -28,9 +29,9 @@ export function moveInWords(v: View, m: SeenMove): string {
   const lines = [
     ...(m.items ?? []).map(
       (i) =>
-        `${several || i.about ? `[${i.id}${i.about ? ` about ${i.about}` : ""}] ` : ""}${said(i.parts)}`,
+        `${several || i.about ? `[${i.id}${i.about ? ` about ${i.about}` : ""}] ` : ""}${partsInWords(i.parts)}`,
     ),
-    ...(m.parts?.length ? [said(m.parts)] : []),
+    ...(m.parts?.length ? [partsInWords(m.parts)] : []),
     ...Object.entries(m.marks ?? {}).map(([item, mark]) => `[${item}] ${mark}`),
     ...(choice
       ? [

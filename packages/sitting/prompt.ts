@@ -1,36 +1,24 @@
 /** What a model is shown: its seat's view as text, and how a move is written. Nothing else of the room is in it. */
 import type { Turn, View } from "@tiller/room";
+import { letter, partsInWords } from "@tiller/room/words.ts";
 import { chat, type Prompt, prompt, system } from "@tiller/schema";
 
 type Round = View["rounds"][number];
 type Seen = Round["moves"][number];
-type Parts = NonNullable<Seen["parts"]>;
 
-export const letter = (answer: number): string => "ABCDEFGH"[answer] ?? `${answer + 1}`;
 const sideOf = (v: View, seat: string) => v.sides.find((s) => s.seat === seat)?.answer;
-
-const written = (parts: Parts): string =>
-  parts
-    .map((p) =>
-      "text" in p
-        ? p.text
-        : "quote" in p
-          ? `<quote>${p.characters}</quote>`
-          : `[a quote that is in no text: "${p.unverified}"]`,
-    )
-    .join("");
 
 function moveText(v: View, m: Seen): string {
   const side = sideOf(v, m.by);
   const said = [
     ...(m.items ?? []).map((i) => {
       const about = i.about === undefined ? "" : ` (about ${i.about})`;
-      return `${m.items!.length > 1 || about ? `${i.id}${about}: ` : ""}${written(i.parts)}`;
+      return `${m.items!.length > 1 || about ? `${i.id}${about}: ` : ""}${partsInWords(i.parts)}`;
     }),
     ...(m.credence
       ? [m.credence.map((p, i) => `${letter(i)} ${Math.round(100 * p)} %`).join(", ")]
       : []),
-    ...(m.parts && m.parts.length > 0 ? [written(m.parts)] : []),
+    ...(m.parts && m.parts.length > 0 ? [partsInWords(m.parts)] : []),
     ...Object.entries(m.marks ?? {}).map(([item, mark]) => `${item}: ${mark}`),
     ...(m.choice ? [`picks ${choiceText(v, m.choice)}`] : []),
     ...(m.do === "vote" ? [m.end ? "votes to end" : "votes to go on"] : []),

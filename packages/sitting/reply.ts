@@ -3,7 +3,7 @@
  * may see; one that is nowhere is `missing`, for the model to mend, and stays in the act as unverified.
  */
 import { Act, readSeenQuotes, type Turn, type View } from "@tiller/room";
-import { letter } from "./prompt.ts";
+import { letter } from "@tiller/room/words.ts";
 
 interface Read {
   /** absent: the reply is no move */
