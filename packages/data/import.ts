@@ -63,6 +63,7 @@ export interface ImportRequest {
   readonly signal?: AbortSignal | undefined;
 }
 const SHOWN = 10; // problems that are told at once
+const MANY = 1000; // rows from which reading whole tables is cheaper than looking rows up
 
 export async function importAnswers(store: Store, r: ImportRequest): Promise<Imported> {
   const { rows, type, foreign } = await incoming(r);
@@ -76,6 +77,8 @@ export async function importAnswers(store: Store, r: ImportRequest): Promise<Imp
     );
     const table = client.query(copyFrom("copy staged (line, row) from stdin"));
     const read = await stage(table, rows, { name, dirt, signal: r.signal });
+    // tables that grow in one transaction are taken for small once another analyses them: a loop in a loop takes minutes
+    if (read > MANY) await client.query("set local enable_nestloop = off");
     if (r.raterPrefix)
       await client.query(
         `update staged set row = jsonb_set(row, '{rater}', to_jsonb($1::text || (row->>'rater')))`,
