@@ -11,8 +11,13 @@ export function revealedQuotes(s: State): Spanned[] {
     .filter((v) => isRevealed(s, v))
     .flatMap((v) => (v.round.do === "speak" ? itemsOf(v).flatMap((i) => quotesOf(i.content)) : []));
 }
-const isRevealed = (s: State, visit: Visit): boolean =>
-  visit.closed !== undefined && (visit.round.reveal === "round" || s.over !== undefined);
+function isRevealed(s: State, visit: Visit): boolean {
+  const { closed, n, round } = visit;
+  if (closed === undefined) return false;
+  if (s.over !== undefined || round.reveal === "round") return true;
+  const { reveal } = round;
+  return reveal !== "end" && s.visits.some((v) => v.n > n && v.round.label === reveal.with);
+}
 
 /** The moves of a round that a seat has before it, in no order that tells who was first. */
 export function seenIn(rules: Rules, s: State, visit: Visit, seat: string): readonly Played[] {

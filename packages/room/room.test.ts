@@ -8,6 +8,7 @@ import { legal, play, refusal } from "./legal.ts";
 import type { Act, Log, Move } from "./moves.ts";
 import { drawOpening } from "./orders.ts";
 import { protocols } from "./protocols/index.ts";
+import { severalJudges } from "./protocols/jury.ts";
 import { parseRules, type Rules } from "./rules.ts";
 import { score } from "./score.ts";
 import { replay } from "./state.ts";
@@ -279,4 +280,63 @@ test("rules that lead nowhere are refused by place", () => {
     ),
   ).toThrow(/mine has no rules of a room: rounds\.6: to must name an earlier round/);
   expect(() => parseRules({ ...rest, rounds, seats: {} }, "mine")).toThrow(TillerError);
+});
+
+describe("several judges", () => {
+  const rules = protocols.get("jury")!;
+  const credence = (p: number, end = false): Act => ({
+    do: "credence",
+    credence: [p, 1 - p],
+    end,
+    content: [],
+  });
+  const speak = (text: string): Act => ({ do: "speak", items: [{ content: [{ text }] }] });
+  const of: Record<string, Act[]> = {
+    a: [speak("One."), speak("Two.")],
+    b: [speak("No."), speak("Never.")],
+    "judge-1": [0.5, 0.8, 0.9]
+      .map((p) => credence(p))
+      .concat(speak("It is Anna."), credence(0.9, true)),
+    "judge-2": [0.5, 0.6, 0.4].map((p) => credence(p)).concat(speak("Is it?"), credence(0.7, true)),
+    "judge-3": [0.5, 0.5, 0.5].map((p) => credence(p)).concat(speak("Hm."), credence(0.8, true)),
+  };
+  let log = opened(rules, rng(1, "jury"), { truth: 0 });
+  const sees = (seat: string) => {
+    const others = view(rules, log, seat).rounds.flatMap((r) => r.moves);
+    return others.filter((m) => m.by.startsWith("judge") && m.by !== seat).length;
+  };
+  test("none hears another before all have judged alone; then they talk, and each earns by the last word", () => {
+    const seen = new Map<string, number>();
+    for (let turn = legal(rules, log)[0]; turn; turn = legal(rules, log)[0]) {
+      seen.set(turn.label, Math.max(...["judge-1", "judge-2", "a"].map(sees)));
+      const act = of[turn.seat]!.shift()!;
+      log = play(rules, log, { id: `${log.length}`, seat: turn.seat, at: log.length * 1000, act });
+    }
+    for (const label of ["prior", "after-openings", "speeches", "alone"])
+      expect(seen.get(label), label).toBe(0);
+    expect(seen.get("discussion")).toBeGreaterThanOrEqual(6);
+    const s = score(rules, log)!;
+    expect(Object.values(s.judges["judge-2"]!).map((p) => p[0])).toEqual([0.5, 0.4, 0.7]);
+    expect(s.credence[0]).toBeCloseTo(0.8, 12);
+    expect(s.pooled.alone).toBeCloseTo(Math.log2(0.6), 12);
+    expect(s.pooled.last).toBeCloseTo(Math.log2(0.8), 12);
+    expect(s.seats["judge-1"]).toBeCloseTo(Math.log2(0.9), 12);
+  });
+  test("of judges who stay alone to the end, the last word is the one alone", () => {
+    const panel = protocols.get("nyu-panel")!;
+    const over = last(playthrough(panel, rng(3, "panel")));
+    const s = score(panel, over)!;
+    expect(Object.keys(s.judges)).toHaveLength(3);
+    for (const j of Object.values(s.judges)) expect(j.alone).toEqual(j.last);
+    expect(s.pooled.alone).toBe(s.pooled.last);
+  });
+  test("what is revealed with a round that does not follow is no rule", () => {
+    const rounds = rules.rounds.map((r) =>
+      r.label === "prior" ? { ...r, reveal: { with: "nowhere" } } : r,
+    );
+    expect(() => parseRules({ ...rules, rounds }, "mine")).toThrow(
+      /reveal.with must name a later round, not nowhere/,
+    );
+    expect(() => severalJudges(rules, 2, "more")).toThrow(/jury has 3 judges/);
+  });
 });

@@ -32,9 +32,11 @@ const round = {
   label: name.describe("its name; again, of, about and none point to labels"),
   minutes: z.number().positive().optional().describe("time for the move, from its turn on"),
   reveal: z
-    .enum(["round", "end"])
+    .union([z.enum(["round", "end"]), z.strictObject({ with: name })])
     .default("round")
-    .describe("when others see it: once all of the round are in, or once the room is over"),
+    .describe(
+      "when others see it: once all of the round are in, when a later round opens, or once the room is over",
+    ),
 };
 const seats = z
   .array(name)
@@ -199,6 +201,8 @@ export const Rules = Shape.superRefine((rules, c) => {
     }
     for (const seat of r.seats)
       if (!known.has(seat)) problem(`there is no seat ${seat}`, "rounds", i);
+    if (typeof r.reveal === "object" && labels.indexOf(r.reveal.with) <= i)
+      problem(`reveal.with must name a later round, not ${r.reveal.with}`, "rounds", i);
     if (r.do === "speak" && r.about !== undefined) back(r.about, "about", ["speak"]);
     if (r.do === "speak" && r.items.least > r.items.most)
       problem("at least more items than at most", "rounds", i);

@@ -7,7 +7,8 @@ import { earned } from "./credence.ts";
 import { charactersOf, type Log, quotesOf } from "./moves.ts";
 import { newIn, type Spanned } from "./quotes.ts";
 import type { Rules } from "./rules.ts";
-import { type Ending, itemsOf, replay } from "./state.ts";
+import { seenIn } from "./revealed.ts";
+import { type Ending, itemsOf, replay, seatsOf, type State } from "./state.ts";
 
 export interface Score {
   readonly by: Ending;
@@ -20,29 +21,58 @@ export interface Score {
   /** how often a judge went on, the prior included */
   readonly continues: number;
   readonly seats: Readonly<Record<string, number>>;
+  /** each judge: before anything, before it heard another judge, and at last */
+  readonly judges: Readonly<Record<string, JudgeWords>>;
+  /** what the judges' mean credence earns, turns aside: before they heard each other, and at last */
+  readonly pooled: { readonly alone: number; readonly last: number };
+}
+interface JudgeWords {
+  readonly prior: readonly number[];
+  readonly alone: readonly number[];
+  readonly last: readonly number[];
 }
 const mean = (vectors: readonly (readonly number[])[]): number[] =>
   vectors[0]!.map((_, i) => vectors.reduce((sum, v) => sum + v[i]!, 0) / vectors.length);
+
+/** Whether a judge had another judge's word before it when this round opened. */
+function heardJudge(rules: Rules, s: State, seat: string, n: number): boolean {
+  const others = seatsOf(rules, "judge").filter((j) => j !== seat);
+  const then = { ...s, over: undefined, visits: s.visits.slice(0, n + 1) };
+  return (
+    others.length > 0 &&
+    then.visits.some(
+      (v) => v.n < n && seenIn(rules, then, v, seat).some((p) => others.includes(p.seat)),
+    )
+  );
+}
 
 /** Undefined where there is no verdict: the room goes on, was annulled, or no judge said anything. */
 export function score(rules: Rules, log: Log): Score | undefined {
   const s = replay(rules, log);
   if (!s.open || !s.over || s.over.by === "annulled") return undefined;
   const { truth } = s.open;
-  const said = new Map<string, { p: readonly number[]; end: boolean }[]>();
+  const said = new Map<string, { p: readonly number[]; end: boolean; n: number }[]>();
   for (const visit of s.visits)
     for (const { seat, act } of visit.played)
       if (act.do === "credence")
-        said.set(seat, [...(said.get(seat) ?? []), { p: act.credence, end: act.end }]);
+        said.set(seat, [...(said.get(seat) ?? []), { p: act.credence, end: act.end, n: visit.n }]);
   if (said.size === 0) return undefined;
-  const judges = [...said].map(([seat, words]) => ({
-    seat,
-    prior: words[0]!.p,
-    last: words.at(-1)!.p,
-    continues: words.filter((w) => !w.end).length,
-  }));
+  // in the rules' order: who was in first is nobody's business, nor a sum's
+  const judges = seatsOf(rules, "judge").flatMap((seat) => {
+    const words = said.get(seat);
+    if (!words) return [];
+    const alone = words.findLast((w) => !heardJudge(rules, s, seat, w.n)) ?? words[0]!;
+    return {
+      seat,
+      prior: words[0]!.p,
+      alone: alone.p,
+      last: words.at(-1)!.p,
+      continues: words.filter((w) => !w.end).length,
+    };
+  });
   const credence = mean(judges.map((j) => j.last));
   const { scoring } = rules;
+  const pooled = (p: readonly number[]) => earned(scoring, p, truth);
   return {
     by: s.over.by,
     truth,
@@ -60,6 +90,10 @@ export function score(rules: Rules, log: Log): Score | undefined {
         earned({ ...scoring, rule: "log" }, credence, side),
       ]),
     ]),
+    judges: Object.fromEntries(
+      judges.map(({ seat, prior, alone, last }) => [seat, { prior, alone, last }]),
+    ),
+    pooled: { alone: pooled(mean(judges.map((j) => j.alone))), last: pooled(credence) },
   };
 }
 

@@ -3,6 +3,7 @@ import type { Rules } from "../rules.ts";
 import { barnesChristiano } from "./barnes-christiano.ts";
 import { critique } from "./critique.ts";
 import { dcStatements } from "./dc-statements.ts";
+import { jury, nyuPanel } from "./jury.ts";
 import { kentonAssigned, kentonOpen } from "./kenton.ts";
 import { khanInteractive, khanStatic } from "./khan.ts";
 import { nyuConsultancy } from "./nyu-consultancy.ts";
@@ -25,5 +26,7 @@ export const protocols: ReadonlyMap<string, Rules> = new Map(
     proverVerifier,
     proverEstimator,
     oracleLimited,
+    nyuPanel,
+    jury,
   ].map((rules) => [rules.name, rules]),
 );
