@@ -1,10 +1,12 @@
 /** What a lead does with results, over HTTP: undecided splits, accept, fix, send back, undo, people, and files that others read. */
-import { writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { qualityCommand } from "@tiller/cli/quality.ts";
 import { createClient, type TillerClient } from "@tiller/client";
-import { readRows } from "@tiller/data";
+import { readComparisons, readRows } from "@tiller/data";
+import type { ProjectExport } from "@tiller/schema";
 import { ensurePerson, issueToken } from "@tiller/store";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 
@@ -50,9 +52,9 @@ async function answerAll(who: string, choose: (input: string) => "a" | "b"): Pro
 }
 const shown = async (show: "undecided" | "review" | "accepted" | "returned" | "fixed") =>
   (await lead.listItems({ id, show })).items.map((i) => i.place);
-const file = async (o: { rows?: "items" | "answers" | "trl"; as: "csv" | "jsonl" | "parquet" }) =>
+const file = async (o: { rows?: ProjectExport["rows"]; as: "csv" | "jsonl" | "parquet" }) =>
   new Uint8Array(await new Response(await lead.exportProject({ id, ...o })).arrayBuffer());
-const jsonl = async (rows: "items" | "answers" | "trl") =>
+const jsonl = async (rows: ProjectExport["rows"]) =>
   new TextDecoder()
     .decode(await file({ rows, as: "jsonl" }))
     .trim()
@@ -73,6 +75,24 @@ test("an even split is undecided, and TRL gets only what was decided", async () 
     leftOut: [{ why: "undecided", items: 2 }],
   });
   expect((await jsonl("items"))[0]).toMatchObject({ choice: "undecided", label: "seen 0" });
+});
+
+test("votes are each pair once with who chose what, and comparisons are read from them", async () => {
+  const rows = await jsonl("votes");
+  expect(rows).toHaveLength(6);
+  const [even, agreed] = rows.map((r) => (r["votes"] as { choice: string }[]).map((v) => v.choice));
+  expect([even!.toSorted(), agreed]).toEqual([
+    ["a", "b"],
+    ["a", "a"],
+  ]);
+  expect(rows[0]).toMatchObject({ prompt: "What is 0?", a: "left 0", b: "right 0" });
+  const at = path.join(mkdtempSync(path.join(tmpdir(), "tiller-votes-")), "votes.jsonl");
+  onTestFinished(() => rmSync(path.dirname(at), { recursive: true }));
+  writeFileSync(at, rows.map((r) => JSON.stringify(r)).join("\n"));
+  const { pairs } = await readComparisons(at);
+  expect(pairs).toHaveLength(6);
+  expect(new Set(pairs.flatMap((p) => p.votes.map((v) => v.rater))).size).toBe(2);
+  await expect(lead.exportProject({ id, rows: "votes", as: "csv" })).rejects.toThrow(/as jsonl/);
 });
 
 test("accept, fix and send back in bulk; what cannot be done is named; each is taken back whole", async () => {
@@ -101,6 +121,7 @@ test("accept, fix and send back in bulk; what cannot be done is named; each is t
     state: "fixed",
     reviewed_by: "lead",
   });
+  expect((await jsonl("votes"))[0]!["votes"]).toEqual([{ choice: "b", rater: "lead" }]);
   // who said otherwise is told
   expect((await rater.get("ann")!.listFeedback()).threads.map((t) => t.messages[0]!.text)).toEqual([
     "The right one has the number.",

@@ -14,7 +14,7 @@ export class LabelForecasts {
     made: LabelForecast,
   });
 
-  /** `pairsOf`: what a project decided, as the JSONL file that TRL trains on; refused of other work than comparisons */
+  /** `pairsOf`: a project's pairs with everybody's votes, as JSONL; refused of other work than comparisons */
   constructor(pairsOf: (project: string) => Promise<Uint8Array>) {
     this.#pairsOf = pairsOf;
   }

@@ -183,6 +183,27 @@ test("ties have no place in a preference row: they are left out, and counted", a
   );
 });
 
+test("imported pairs carry the posterior: who mostly disagrees counts for little", async () => {
+  const said = (i: number) => [
+    ["ann", i % 2 ? "left" : "right"],
+    ["bob", i % 2 ? "left" : "right"],
+    ["cy", i % 3 ? "right" : "left"],
+  ];
+  const lines = Array.from({ length: 30 }, (_, i) =>
+    said(i).map(([who, side]) => `${i},x${i},y${i},${who},${side}`),
+  );
+  const csv = ["id,text one,text two,who,says", ...lines.flat()].join("\n");
+  const report = await load("raters.csv", csv, path.join(home, "m.json"), "raters");
+  const rows = await datasetRows(store.db, store.home, report.dataset!);
+  const pairs = rows.map((row) => LabelledPair.parse(row));
+  const odd = pairs.filter((_, i) => i % 2 && i % 3); // ann and bob the first, cy the second: a share of 1/3
+  expect(odd).toHaveLength(10);
+  for (const { pB, weight } of odd) {
+    expect(pB).toBeLessThan(0.1);
+    expect(weight).toBe(1);
+  }
+});
+
 const shared = path.join(import.meta.dirname, "../../../shared/data/convincing-arguments");
 const real = existsSync(shared) ? shared : undefined;
 test.skipIf(!real)(

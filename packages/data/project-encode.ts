@@ -2,7 +2,8 @@
 import { parquetWriteBuffer } from "hyparquet-writer";
 import type { FileKind } from "@tiller/schema";
 import { csvHeader, csvLine } from "./cells.ts";
-import { flat, type Table, Worded } from "./project-table.ts";
+import { flat, Worded } from "./project-table.ts";
+import type { Table } from "./table.ts";
 
 const plain = (value: unknown) => (value instanceof Worded ? value.words : flat(value));
 

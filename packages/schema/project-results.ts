@@ -150,12 +150,12 @@ export const ReviewedItems = z.strictObject({
 });
 export type ReviewedItems = z.infer<typeof ReviewedItems>;
 
-export const projectFormats = ["items", "answers", "trl"] as const;
+export const projectFormats = ["items", "answers", "trl", "votes"] as const;
 export const ProjectExport = z.strictObject({
   rows: z
     .enum(projectFormats)
     .default("items")
-    .describe("an item a row, an answer a row, or what TRL trains on"),
+    .describe("an item a row, an answer a row, what TRL trains on, or each pair with its votes"),
   as: z.enum(fileKinds).default("csv"),
 });
 export type ProjectExport = z.infer<typeof ProjectExport>;

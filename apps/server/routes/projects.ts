@@ -72,7 +72,7 @@ const placeOf = (place: string) => z.coerce.number().int().parse(place);
 export const projectRoutes = (d: Deps) => {
   const { db, home, config } = d.store;
   const results = resultsDesk(config);
-  const forecasts = new LabelForecasts((id) => results.file(id, { rows: "trl", as: "jsonl" }));
+  const forecasts = new LabelForecasts((id) => results.file(id, { rows: "votes", as: "jsonl" }));
   return {
     uploadItems: (c, { name, encoding, separator }) => {
       const about = { name, kind: kindOfFile(name), encoding, separator };

@@ -9,6 +9,7 @@ const rows: Readonly<Record<ProjectExport["rows"], readonly [string, string]>> =
   items: ["An item a row", "your columns, then label, confidence, answers, disagreement"],
   answers: ["Every answer", "a row each, with who gave it; tiller quality aggregate reads it"],
   trl: ["For training with TRL", "prompt, chosen, rejected; or prompt, completion"],
+  votes: ["Comparisons with votes", "each pair once, with who chose what; tiller reward reads it"],
 };
 const names = { csv: "CSV", jsonl: "JSONL", parquet: "Parquet" } as const;
 
@@ -38,7 +39,9 @@ function ExportDialog({ id, close }: { id: string; close: () => void }) {
                 type="radio"
                 name="rows"
                 checked={what.rows === r}
-                onChange={() => setWhat({ rows: r, as: r === "trl" ? "jsonl" : what.as })}
+                onChange={() =>
+                  setWhat({ rows: r, as: r === "trl" || r === "votes" ? "jsonl" : what.as })
+                }
               />
               <span>
                 {rows[r][0]}
