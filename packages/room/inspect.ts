@@ -11,7 +11,7 @@ import { score } from "./score.ts";
 import { replay, seatsOf } from "./state.ts";
 import { verdictsOf } from "./verdicts.ts";
 import { view } from "./view.ts";
-import { letter, moveInWords, questionInWords, speakerInWords } from "./words.ts";
+import { letter, moveText, questionText, speakerText } from "./words.ts";
 
 interface Room {
   readonly name: string;
@@ -32,15 +32,16 @@ function sampleOf(room: Room) {
   const v = view(rules, log, seat);
   const result = score(rules, log);
   const who = own(occupants, seat) ?? "judge";
-  const asked = questionInWords(v);
+  // quotes come with the moves that hold them
+  const asked = questionText({ ...v, texts: v.texts.map((t) => ({ ...t, passages: [] })) });
   const messages = [
     { role: "user", content: asked },
     ...v.rounds.flatMap((r) =>
       r.moves.map((m) => {
-        const content = moveInWords(v, m);
+        const content = moveText(v, m);
         return m.by === seat
           ? { role: "assistant", content, source: "generate", model: who }
-          : { role: "user", content: `[${speakerInWords(v, m.by)}, ${r.label}]\n${content}` };
+          : { role: "user", content: `[${speakerText(v, m.by)}, ${r.label}]\n${content}` };
       }),
     ),
   ].map((m, i) => ({ id: `${name}-${i}`, ...m }));

@@ -4,12 +4,11 @@
  * and back; j and k go from move to move.
  */
 import { escaped, htmlPage } from "@tiller/schema";
-import type { Choice } from "./moves.ts";
 import type { Score } from "./score.ts";
 import type { SeenMove, SeenPart, SeenRound, SeenText, View } from "./view.ts";
+import { letter, type Line, linesOf, percents } from "./words.ts";
 
 const percent = (p: number) => `${(100 * p).toFixed(0)} %`;
-const letter = (answer: number) => "ABCDEFGH"[answer] ?? `${answer + 1}`;
 const titled = (label: string) => label.replace(/-\d+$/, "").replaceAll("-", " ");
 
 interface Citation {
@@ -57,47 +56,37 @@ const partsHtml = (parts: readonly SeenPart[]) =>
     })
     .join("");
 
-const choiceHtml = (view: View, choice: Choice) =>
-  "answer" in choice
-    ? escaped(`argues for ${letter(choice.answer)}: ${view.answers[choice.answer] ?? ""}`)
-    : "meta" in choice
-      ? escaped(choice.meta)
-      : `goes on about ${itemLink(choice.item)}`;
+/** The lines of words.ts, with links. */
+function lineHtml(line: Line): string {
+  if ("credence" in line) return credenceHtml(line.credence);
+  if ("mark" in line)
+    return `<div class="said">${itemLink(line.item)}: <b>${escaped(line.mark)}</b></div>`;
+  if ("words" in line) {
+    const item = line.item === undefined ? "" : ` ${itemLink(line.item)}`;
+    return `<div class="said">${escaped(line.words)}${item}</div>`;
+  }
+  const { id, about, parts } = line;
+  if (id === undefined) return `<div class="said">${partsHtml(parts)}</div>`;
+  const whose = about === undefined ? "" : ` about ${itemLink(about)}`;
+  return `<div class="said" id="i-${escaped(id)}" tabindex="-1"><span class="item">${escaped(id)}${whose}</span> ${partsHtml(parts)}</div>`;
+}
 
 function moveHtml(view: View, round: SeenRound, move: SeenMove, i: number): string {
   const side = sideOf(view, move.by);
   const who = side === undefined ? nameOf(move.by) : `${move.by}, for ${letter(side)}`;
   const honest = view.truth === undefined || side === undefined ? "" : side === view.truth;
   const role = honest === "" ? "" : `<span class="role">${honest ? "honest" : "dishonest"}</span>`;
-  const said: string[] = (move.items ?? []).map((item) => {
-    const numbered = move.items!.length > 1 || item.about !== undefined;
-    const about = item.about === undefined ? "" : ` about ${itemLink(item.about)}`;
-    const head = numbered ? `<span class="item">${escaped(item.id)}${about}</span> ` : "";
-    return `<div class="said" id="i-${escaped(item.id)}" tabindex="-1">${head}${partsHtml(item.parts)}</div>`;
-  });
-  if (move.credence) said.push(credenceHtml(view, move.credence, move.end === true));
-  if (move.parts && move.parts.length > 0)
-    said.push(`<div class="said">${partsHtml(move.parts)}</div>`);
-  if (move.marks)
-    said.push(
-      `<ul class="said marks">${Object.entries(move.marks)
-        .map(([item, mark]) => `<li>${itemLink(item)}: <b>${escaped(mark)}</b></li>`)
-        .join("")}</ul>`,
-    );
-  if (move.choice) said.push(`<div class="said">${choiceHtml(view, move.choice)}</div>`);
-  if (move.do === "vote")
-    said.push(`<div class="said">${move.end ? "votes to end" : "votes to go on"}</div>`);
-  if (move.do === "lapse") said.push(`<div class="said">said nothing in time</div>`);
+  const said = linesOf(view.answers, move).map(lineHtml);
   return `<article id="${idOf(round, i)}" class="move ${hue(side)}" tabindex="-1"><h3>${escaped(who)} ${role}</h3>${said.join("")}</article>`;
 }
 
-const credenceHtml = (view: View, p: readonly number[], end: boolean) =>
-  `<div class="credence" role="img" aria-label="${p.map((x, i) => `${letter(i)} ${percent(x)}`).join(", ")}">${p
+const credenceHtml = (p: readonly number[]) =>
+  `<div class="credence" role="img" aria-label="${percents(p)}">${p
     .map(
       (x, i) =>
         `<span class="${hue(i)}" style="flex:${x.toFixed(4)}"><b>${letter(i)}</b> ${percent(x)}</span>`,
     )
-    .join("")}</div>${end ? `<p class="end">and ends the room</p>` : ""}`;
+    .join("")}</div>`;
 
 /** Each judge's credence in the right answer (the first one where it is not known) at every word of theirs. */
 function curve(view: View): string {
@@ -228,7 +217,7 @@ section{margin-left:calc(var(--depth)*1.25rem)}
 .move{background:var(--card);border:1px solid var(--line);border-left:4px solid var(--of);border-radius:.5rem;padding:1rem 1.25rem;margin:0 0 1rem;scroll-margin-top:1rem}
 .role{font-weight:400;color:var(--soft);margin-left:.375rem}
 .said{white-space:pre-wrap;overflow-wrap:anywhere}
-.said+.said{margin-top:.75rem}.marks{margin:0;padding-left:1.25rem;white-space:normal}
+.said+.said{margin-top:.75rem}
 .ref{color:inherit}.said:target{background:var(--wash)}.item{color:var(--soft);font-size:.8125rem}
 .quote,mark{background:var(--wash);color:inherit;border-radius:.1875rem;padding:.0625rem .1875rem;text-decoration:none;box-decoration-break:clone;-webkit-box-decoration-break:clone}
 .quote{font-family:"Source Serif 4",Georgia,serif;border-bottom:2px solid var(--of)}
@@ -237,7 +226,6 @@ section{margin-left:calc(var(--depth)*1.25rem)}
 .credence{display:flex;gap:2px;height:2rem;border-radius:.25rem;overflow:hidden;font-size:.875rem}
 .credence span{background:var(--wash);border-bottom:4px solid var(--of);padding:.0625rem .5rem;min-width:4.25rem;white-space:nowrap}
 .credence+.said{margin-top:.75rem}
-.end{margin:.5rem 0 0;color:var(--soft);font-size:.875rem}
 aside{font-family:"Source Serif 4",Georgia,serif;line-height:1.7;border-top:1px solid var(--line);padding-top:.5rem;min-width:0}
 aside h2{font-family:Inter,system-ui,sans-serif}
 .body{white-space:pre-wrap;overflow-wrap:anywhere;max-width:40rem}

@@ -1,16 +1,19 @@
 /**
- * Rows to learn from, out of rooms that are over: each move of a seat after what the seat saw when it made it, with what it earned.
+ * Rows to learn from, out of rooms that are over: each move that stands as a reply to the very prompt that a model in the seat is
+ * given (prompt.ts; messages with an empty line between them, as a completions endpoint gets them), with what it earned.
  * A judge's reward is its proper score of the truth, a debater's the judges' credence in its answer (Michael et al. 2023). Pairs set the
  * better against the worse of several moves that stand after the same view: best-of-n where one is drawn several times, self-play
  * where one question was debated several times.
  */
-import { own } from "@tiller/schema";
+import { messageText, own } from "@tiller/schema";
+import { textOf } from "./legal.ts";
 import type { Log } from "./moves.ts";
+import { promptFor } from "./prompt.ts";
+import { replyFor } from "./reply.ts";
 import type { Rules } from "./rules.ts";
 import { score } from "./score.ts";
 import { replay } from "./state.ts";
 import { view } from "./view.ts";
-import { moveInWords, viewInWords } from "./words.ts";
 
 export interface TrainingRow {
   readonly prompt: string;
@@ -42,30 +45,29 @@ export function trainingMoves(room: Room): TrainingRow[] {
   const { rules, log, name } = room;
   const result = score(rules, log);
   if (!result) return [];
-  const { open, sides } = replay(rules, log);
+  const s = replay(rules, log);
+  const stands = new Set(s.visits.flatMap((v) => v.played.map((p) => p.act)));
   return log.flatMap((move, i): TrainingRow[] => {
-    const role = own(rules.seats, move.seat)?.role;
-    const kind = move.act.do;
-    const judging = role === "judge" && kind === "credence";
-    if (!judging && !(role === "debater" && kind === "speak")) return [];
-    const before = view(rules, log.slice(0, i), move.seat);
-    const after = view(rules, log.slice(0, i + 1), move.seat);
-    const round = after.rounds[before.rounds.length - 1];
-    const said = round?.moves.findLast((m) => m.by === move.seat);
-    const side = own(sides, move.seat);
-    if (!said) return []; // honest or dishonest, whose seat the view does not name
-    const credence = move.act.do === "credence" ? move.act.credence : result.credence;
+    const { seat, act } = move;
+    const role = own(rules.seats, seat)?.role;
+    const judging = role === "judge" && act.do === "credence";
+    if (!judging && !(role === "debater" && act.do === "speak")) return [];
+    const before = view(rules, log.slice(0, i), seat);
+    const [turn] = before.turns;
+    if (!turn || !stands.has(act)) return [];
+    const side = own(s.sides, seat);
+    const credence = judging ? act.credence : result.credence;
     return [
       {
-        prompt: viewInWords(before),
-        completion: moveInWords(after, said),
+        prompt: promptFor(before, turn).messages.map(messageText).join("\n\n"),
+        completion: replyFor(turn, act, (span) => textOf(s, span)),
         // of a judge, what this very credence earns; of a debater, what the room earned it
         reward: Math.log2(credence[judging ? result.truth : side!]!),
-        seat: move.seat,
+        seat,
         role: judging ? "judge" : "debater",
         ...(judging ? {} : { honest: side === result.truth }),
         room: name,
-        topic: open!.question,
+        topic: s.open!.question,
       },
     ];
   });

@@ -18,12 +18,12 @@ import {
 import { own, NewRoom, type Prompt, TillerError } from "@tiller/schema";
 import { type Flow, type StepContext, workflow } from "@tiller/flow";
 import type { Db } from "@tiller/store";
+import { again, promptFor } from "@tiller/room/prompt.ts";
+import { readReply } from "@tiller/room/reply.ts";
 import { createHash } from "node:crypto";
 import { asked, asMove, attend, type ToAsk } from "./attend.ts";
 import { failSeat } from "./facilitate.ts";
 import { checkSeats, openRoom, timed } from "./open.ts";
-import { again, promptFor } from "./prompt.ts";
-import { readReply } from "./reply.ts";
 import { readRoom } from "./rows.ts";
 import { inRoom, writeMove } from "./write.ts";
 

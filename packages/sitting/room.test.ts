@@ -7,9 +7,17 @@ import { z } from "zod";
 import { type FlowServer, launchFlow, workflow } from "@tiller/flow";
 import { ModelsConfig, openModelClient } from "@tiller/model";
 import { says, scripted } from "@tiller/model/fixtures/endpoint.ts";
-import { type Act, protocols } from "@tiller/room";
+import { type Act, protocols, trainingMoves } from "@tiller/room";
 import { body, randomAct } from "@tiller/room/fixtures/random.ts";
-import { type NewRoom, own, PersonId, rng, type SeatSpec } from "@tiller/schema";
+import {
+  messageText,
+  type NewRoom,
+  own,
+  PersonId,
+  Prompt,
+  rng,
+  type SeatSpec,
+} from "@tiller/schema";
 import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
 import {
   leaveSeat,
@@ -146,6 +154,27 @@ test("a model, a record and a model that takes over argue and judge", async () =
   });
   // the judge's prompt has no word of the text that was not quoted
   expect(JSON.stringify(second.asked.map((x) => x.body))).not.toContain("keeper");
+
+  // a row to learn from has the very prompt that the model was sent and that the trace keeps
+  const { rules } = await readRoom(store.db, result.room);
+  const kept = await store.db.many(
+    sql`select agent, prompt from node where experiment = ${id} and kind = 'model' order by started_at, id`,
+    z.object({ agent: z.string(), prompt: Prompt }),
+  );
+  const rows = trainingMoves({ name: "lamp", rules, log });
+  for (const [model, endpoint] of [
+    ["debater", debater],
+    ["second", second],
+  ] as const) {
+    const row = rows.find((r) => r.seat === (model === "debater" ? "a" : "judge"))!;
+    const asked = kept.find((k) => k.agent === model)!.prompt;
+    expect(row.prompt).toBe(asked.messages.map(messageText).join("\n\n"));
+    const sent = endpoint.asked[0]!.body.messages!;
+    expect(row.prompt).toBe(sent.map((m) => m.content).join("\n\n"));
+  }
+  expect(rows.map((r) => r.completion)).toContain(
+    "She says <quote>nobody had touched it</quote> since then.",
+  );
 });
 
 test.each(["prover-estimator", "khan-interactive"])(

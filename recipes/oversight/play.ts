@@ -14,8 +14,8 @@ import {
 } from "@tiller/room";
 import { type CallOptions, type ModelClient, ModelError } from "@tiller/model";
 import { own, TillerError } from "@tiller/schema";
-import { again, promptFor } from "@tiller/sitting/prompt.ts";
-import { readReply } from "@tiller/sitting/reply.ts";
+import { again, promptFor } from "@tiller/room/prompt.ts";
+import { readReply } from "@tiller/room/reply.ts";
 
 /** `refused` says why a move may not be written, for a seat that can mend it. */
 export type Player = (

@@ -1,13 +1,13 @@
 /** One's own move: what is due, what is left of the limits, and the keys. What is written is kept on the server at every pause. */
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { useMutation } from "@tanstack/react-query";
+import { choiceText, percents } from "@tiller/room/words.ts";
 import type { SeatPage, SeatView } from "@tiller/schema";
 import { api } from "../api.ts";
 import { Dialog, Kbd, Refused } from "../design/components.tsx";
 import { contentOf, type Selected, textOf, used, wordsOf, written } from "./content.ts";
 import { CredenceFields, even } from "./credence.tsx";
 import { selectedSpan } from "./text.tsx";
-import { choiceText } from "./transcript.tsx";
 
 type Turn = SeatView["turns"][number];
 interface Item {
@@ -232,7 +232,7 @@ export function Composer({
                 checked={state.choice === i}
                 onChange={() => change({ choice: i })}
               />
-              <span>{"item" in c ? itemText(view, c.item) : choiceText(view, c)}</span>
+              <span>{"item" in c ? itemText(view, c.item) : choiceText(view.answers, c)}</span>
             </label>
           ))}
         </fieldset>
@@ -367,7 +367,7 @@ export function Composer({
       <Dialog open={ending} close={() => askEnd(false)} title="End the room here?">
         <p>
           {turn.do === "credence"
-            ? `Your credences stand as they are: ${state.credence.map((p, i) => `${"ABCDEFGH"[i]} ${Math.round(100 * p)} %`).join(", ")}. `
+            ? `Your credences stand as they are: ${percents(state.credence)}. `
             : ""}
           Nobody speaks after this, and it cannot be taken back.
         </p>

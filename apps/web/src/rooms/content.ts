@@ -53,7 +53,6 @@ export function written(view: SeatView, content: unknown): { text: string; selec
     .join("");
   return { text, selected };
 }
-export const letter = (answer: number): string => "ABCDEFGH"[answer] ?? `${answer + 1}`;
 export const titled = (label: string): string => label.replace(/-\d+$/, "").replaceAll("-", " ");
 export const hue = (side: number | undefined): string =>
   side === undefined ? "none" : `side-${side % 4}`;

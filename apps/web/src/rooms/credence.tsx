@@ -1,8 +1,9 @@
 /** A judge's credences: a slider an answer that add up to 100, and what each would earn, before it is given. */
 import { clampCredence, earned } from "@tiller/room/credence.ts";
+import { letter } from "@tiller/room/words.ts";
 import type { SeatPage } from "@tiller/schema";
 import { fixed } from "../design/components.tsx";
-import { hue, letter } from "./content.ts";
+import { hue } from "./content.ts";
 
 export const even = (n: number): number[] => Array.from({ length: n }, () => 1 / n);
 

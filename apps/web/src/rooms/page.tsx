@@ -2,6 +2,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { useCallback, useEffect, useRef, useState } from "react";
+import { letter } from "@tiller/room/words.ts";
 import type { SeatPage } from "@tiller/schema";
 import { api, ApiError, asking, keyOf, linkTo } from "../api.ts";
 import {
@@ -15,7 +16,7 @@ import {
   WayOn,
 } from "../design/components.tsx";
 import { Composer } from "./composer.tsx";
-import { hue, letter, nameOf, sideOf, titled } from "./content.ts";
+import { hue, nameOf, sideOf, titled } from "./content.ts";
 import { Texts } from "./text.tsx";
 import { Transcript } from "./transcript.tsx";
 import "./rooms.css";

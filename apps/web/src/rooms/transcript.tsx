@@ -1,7 +1,8 @@
 /** What was said so far, as the seat sees it: rounds, moves, quotes that lead to their place in the text. */
+import { letter, type Line, linesOf, percents } from "@tiller/room/words.ts";
 import type { SeatView } from "@tiller/schema";
 import { percent } from "../design/components.tsx";
-import { hue, letter, nameOf, sideOf, titled } from "./content.ts";
+import { hue, nameOf, sideOf, titled } from "./content.ts";
 
 type Round = SeatView["rounds"][number];
 type Move = Round["moves"][number];
@@ -42,19 +43,8 @@ const PartsText = ({ parts }: { parts: Parts }) => (
   </>
 );
 
-export const choiceText = (view: SeatView, c: NonNullable<Move["choice"]>): string =>
-  "answer" in c
-    ? `argues for ${letter(c.answer)}: ${view.answers[c.answer]}`
-    : "meta" in c
-      ? c.meta
-      : `goes on about ${c.item}`;
-
-export const Credences = ({ credence }: { credence: readonly number[] }) => (
-  <div
-    className="room-credence num"
-    role="img"
-    aria-label={credence.map((p, i) => `${letter(i)} ${percent(p)}`).join(", ")}
-  >
+const Credences = ({ credence }: { credence: readonly number[] }) => (
+  <div className="room-credence num" role="img" aria-label={percents(credence)}>
     {credence.map((p, i) => (
       <span key={i} className={hue(i)} style={{ flex: p }}>
         <b>{letter(i)}</b> {percent(p)}
@@ -62,6 +52,45 @@ export const Credences = ({ credence }: { credence: readonly number[] }) => (
     ))}
   </div>
 );
+
+const ItemLink = ({ id }: { id: string }) => (
+  <button type="button" className="link" onClick={() => goTo(`i-${id}`)}>
+    {id}
+  </button>
+);
+/** The lines of words.ts, as prompts have them, with links. */
+function MoveLine({ line }: { line: Line }) {
+  if ("credence" in line) return <Credences credence={line.credence} />;
+  if ("mark" in line)
+    return (
+      <div className="utterance">
+        <ItemLink id={line.item} />: <b>{line.mark}</b>
+      </div>
+    );
+  if ("words" in line)
+    return (
+      <div className="utterance quiet">
+        {line.words} {line.item !== undefined && <ItemLink id={line.item} />}
+      </div>
+    );
+  const { id, about, parts } = line;
+  return (
+    <div className="utterance" {...(id === undefined ? {} : { id: `i-${id}`, tabIndex: -1 })}>
+      {id !== undefined && (
+        <span className="quiet small">
+          {id}
+          {about !== undefined && (
+            <>
+              {" about "}
+              <ItemLink id={about} />
+            </>
+          )}{" "}
+        </span>
+      )}
+      <PartsText parts={parts} />
+    </div>
+  );
+}
 
 function MoveCard({ view, move: m }: { view: SeatView; move: Move }) {
   const side = sideOf(view, m.by);
@@ -72,7 +101,6 @@ function MoveCard({ view, move: m }: { view: SeatView; move: Move }) {
       : side === view.truth
         ? ", honest"
         : ", dishonest";
-  const many = (m.items?.length ?? 0) > 1;
   return (
     <article className={`room-move ${hue(side)}`} tabIndex={-1}>
       <h3>
@@ -83,45 +111,9 @@ function MoveCard({ view, move: m }: { view: SeatView; move: Move }) {
           {honest}
         </span>
       </h3>
-      {m.items?.map((item) => (
-        <div key={item.id} className="utterance" id={`i-${item.id}`} tabIndex={-1}>
-          {(many || item.about !== undefined) && (
-            <span className="quiet small">
-              {item.id}
-              {item.about !== undefined && (
-                <>
-                  {" about "}
-                  <button className="link" onClick={() => goTo(`i-${item.about!}`)}>
-                    {item.about}
-                  </button>
-                </>
-              )}{" "}
-            </span>
-          )}
-          <PartsText parts={item.parts} />
-        </div>
+      {linesOf(view.answers, m).map((line, i) => (
+        <MoveLine key={i} line={line} />
       ))}
-      {m.credence && <Credences credence={m.credence} />}
-      {m.parts && m.parts.length > 0 && (
-        <div className="utterance">
-          <PartsText parts={m.parts} />
-        </div>
-      )}
-      {m.marks && (
-        <ul className="utterance">
-          {Object.entries(m.marks).map(([item, mark]) => (
-            <li key={item}>
-              {item}: <b>{mark}</b>
-            </li>
-          ))}
-        </ul>
-      )}
-      {m.choice && <div className="utterance">{choiceText(view, m.choice)}</div>}
-      {m.do === "vote" && (
-        <div className="utterance">{m.end ? "votes to end" : "votes to go on"}</div>
-      )}
-      {m.do === "lapse" && <div className="utterance quiet">said nothing in time</div>}
-      {m.credence && m.end && <p className="quiet small">and ends the room</p>}
     </article>
   );
 }

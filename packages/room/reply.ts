@@ -1,9 +1,12 @@
 /**
- * A model's reply as a move. What cannot be read is no move: no default, no nearest label. Quotes become spans of what the seat
+ * A model's reply as a move, and a move as the reply that says it (the two are each other's inverse). What cannot be read is no move: no default, no nearest label. Quotes become spans of what the seat
  * may see; one that is nowhere is `missing`, for the model to mend, and stays in the act as unverified.
  */
-import { Act, readSeenQuotes, type Turn, type View } from "@tiller/room";
-import { letter } from "@tiller/room/words.ts";
+import type { Turn } from "./legal.ts";
+import { Act, type Content } from "./moves.ts";
+import { readSeenQuotes } from "./quotes.ts";
+import type { View } from "./view.ts";
+import { letter } from "./words.ts";
 
 interface Read {
   /** absent: the reply is no move */
@@ -125,3 +128,53 @@ function examined(v: View, reply: string): Read {
     ? { problem: "questions are counted from 1." }
     : { act: { do: "show", questions } };
 }
+
+/** The move as a model would have written it: what rows to learn from complete a prompt with. `quoted` gives a span's characters. */
+export function replyFor(
+  turn: Turn,
+  act: Act,
+  quoted: (span: Extract<Content[number], { quote: unknown }>["quote"]) => string,
+): string {
+  const written = (content: Content) =>
+    content
+      .map((p) =>
+        "text" in p ? p.text : `<quote>${"quote" in p ? quoted(p.quote) : p.unverified}</quote>`,
+      )
+      .join("");
+  switch (act.do) {
+    case "speak": {
+      if (turn.do === "speak" && turn.items.most === 1 && !turn.about)
+        return written(act.items[0]?.content ?? []);
+      const about = (id?: string) => (id === undefined ? "" : ` about="${id}"`);
+      return act.items.map((i) => `<item${about(i.about)}>${written(i.content)}</item>`).join("\n");
+    }
+    case "ask":
+      return `ASK: ${written(act.content)}`;
+    case "reply":
+      return written(act.content);
+    case "credence": {
+      const said = act.credence.map((p, i) => `${letter(i)} ${Number((100 * p).toFixed(2))}`);
+      return [
+        ...(act.content.length > 0 ? [written(act.content)] : []),
+        `CREDENCE: ${said.join(", ")}`,
+        ...(turn.do === "credence" && turn.end === "may" ? [decided(act.end)] : []),
+      ].join("\n");
+    }
+    case "mark":
+      return Object.entries(act.marks)
+        .map(([item, mark]) => `${item}: ${mark}`)
+        .join("\n");
+    case "pick": {
+      const choices = turn.do === "pick" ? turn.choices : [];
+      const at = choices.findIndex((c) => JSON.stringify(c) === JSON.stringify(act.choice));
+      return `PICK: ${at + 1}`;
+    }
+    case "vote":
+      return decided(act.end);
+    case "show":
+      return `SHOW: ${act.questions.map((q) => q + 1).join(", ") || "none"}`;
+    default:
+      return "";
+  }
+}
+const decided = (end: boolean) => `DECISION: ${end ? "end" : "go on"}`;

@@ -1,40 +1,14 @@
-/** What a model is shown: its seat's view as text, and how a move is written. Nothing else of the room is in it. */
-import type { Turn, View } from "@tiller/room";
-import { letter, partsInWords } from "@tiller/room/words.ts";
+/**
+ * What a model is shown, made from its seat's view alone: the view in words (words.ts), and how a move is written, which reply.ts
+ * reads. Rows to learn from have this very prompt (training.ts).
+ */
 import { chat, type Prompt, prompt, system } from "@tiller/schema";
-
-type Round = View["rounds"][number];
-type Seen = Round["moves"][number];
-
-const sideOf = (v: View, seat: string) => v.sides.find((s) => s.seat === seat)?.answer;
-
-function moveText(v: View, m: Seen): string {
-  const side = sideOf(v, m.by);
-  const said = [
-    ...(m.items ?? []).map((i) => {
-      const about = i.about === undefined ? "" : ` (about ${i.about})`;
-      return `${m.items!.length > 1 || about ? `${i.id}${about}: ` : ""}${partsInWords(i.parts)}`;
-    }),
-    ...(m.credence
-      ? [m.credence.map((p, i) => `${letter(i)} ${Math.round(100 * p)} %`).join(", ")]
-      : []),
-    ...(m.parts && m.parts.length > 0 ? [partsInWords(m.parts)] : []),
-    ...Object.entries(m.marks ?? {}).map(([item, mark]) => `${item}: ${mark}`),
-    ...(m.choice ? [`picks ${choiceText(v, m.choice)}`] : []),
-    ...(m.do === "vote" ? [m.end ? "votes to end" : "votes to go on"] : []),
-    ...(m.do === "lapse" ? ["said nothing in time"] : []),
-  ];
-  return `[${m.by}${side === undefined ? "" : `, for ${letter(side)}`}]\n${said.join("\n")}`;
-}
-const choiceText = (v: View, c: NonNullable<Seen["choice"]>): string =>
-  "answer" in c
-    ? `answer ${letter(c.answer)}: ${v.answers[c.answer]}`
-    : "item" in c
-      ? c.item
-      : c.meta;
+import type { Turn } from "./legal.ts";
+import type { View } from "./view.ts";
+import { choiceText, letter, questionText, saidText } from "./words.ts";
 
 function roleText(v: View): string {
-  const side = sideOf(v, v.seat);
+  const side = v.sides.find((s) => s.seat === v.seat)?.answer;
   const whole = v.texts.some((t) => t.body !== undefined);
   switch (v.role) {
     case "debater":
@@ -54,7 +28,7 @@ function roleText(v: View): string {
   }
 }
 
-/** A quote may be taken from these; spans lead to the text. */
+const CHECKED = "What stands in <quote>...</quote> was checked: it is in the text, word for word.";
 const quoting =
   "To quote a text, copy it exactly inside <quote>...</quote>; a quote that is in no text you can see is sent back.";
 
@@ -79,7 +53,7 @@ function turnText(v: View, turn: Turn): string {
     case "mark":
       return `Mark every one of ${turn.items.join(", ")} with one of: ${turn.labels.join(", ")}. One line each, as\nID: label`;
     case "pick":
-      return `Pick one:\n${turn.choices.map((c, i) => `${i + 1}. ${choiceText(v, c)}`).join("\n")}\nYour last line is\nPICK: number`;
+      return `Pick one:\n${turn.choices.map((c, i) => `${i + 1}. ${choiceText(v.answers, c)}`).join("\n")}\nYour last line is\nPICK: number`;
     case "credence":
       return `Say in at most ${turn.characters} characters why, then how likely each answer is, in per cent that add up to 100, as a line\nCREDENCE: ${v.answers.map((_, i) => `${letter(i)} n`).join(", ")}${
         turn.end === "may" ? "\nand a last line\nDECISION: end\nor\nDECISION: go on" : ""
@@ -96,21 +70,10 @@ function turnText(v: View, turn: Turn): string {
 }
 
 export function promptFor(v: View, turn: Turn): Prompt {
-  const texts = v.texts.flatMap((t) =>
-    t.body === undefined
-      ? t.passages.map((p) => `From "${t.title}": <quote>${p.characters}</quote>`)
-      : [`The text "${t.title}":\n${t.body}`],
-  );
-  const answers = v.answers.map((a, i) => `${letter(i)}. ${a}`).join("\n");
-  const truth = v.truth === undefined || v.over ? "" : `\nThe right answer is ${letter(v.truth)}.`;
-  const said = v.rounds.flatMap((r) =>
-    r.moves.length === 0
-      ? []
-      : [`## ${r.label}\n${r.moves.map((m) => moveText(v, m)).join("\n\n")}`],
-  );
+  const checked = v.texts.length > 0 ? ` ${CHECKED}` : "";
   return chat(
-    system`You sit in seat ${v.seat} of ${v.rules}. ${roleText(v)}`,
-    prompt`Question: ${v.question}\n${answers}${truth}\n\n${texts.join("\n\n")}\n\n${said.join("\n\n") || "Nothing was said so far."}\n\nIt is your turn (${turn.label}). ${turnText(v, turn)}`,
+    system`You sit in seat ${v.seat} of ${v.rules}. ${roleText(v)}${checked}`,
+    prompt`${questionText(v)}\n\n${saidText(v)}\n\nIt is your turn (${turn.label}). ${turnText(v, turn)}`,
   );
 }
 
