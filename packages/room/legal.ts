@@ -72,8 +72,8 @@ export function legal(rules: Rules, log: Log): Turn[] {
 export function turnsOf(rules: Rules, s: State): Turn[] {
   const visit = s.visits.at(-1);
   if (!visit || s.over) return [];
-  const until = deadlineOf(visit);
   return toMove(visit).flatMap(({ seat }): Turn[] => {
+    const until = deadlineOf(visit, seat);
     const turn = { seat, label: visit.round.label, until, ...whatToDo(s, visit, seat) };
     const waits = until === undefined || own(rules.seats, seat)?.absence === "wait";
     return waits

@@ -74,7 +74,12 @@ export const Act = z.discriminatedUnion("do", [
   }),
   z.strictObject({ do: z.literal("lapse"), of: z.string().describe("whose deadline passed") }),
   z.strictObject({ do: z.literal("undo"), of: z.string(), reason }),
-  z.strictObject({ do: z.literal("extend"), minutes: z.number().positive(), reason }),
+  z.strictObject({
+    do: z.literal("extend"),
+    minutes: z.number().positive(),
+    of: z.string().optional().describe("whose clock; absent: everybody's in the round"),
+    reason,
+  }),
   z.strictObject({ do: z.literal("annul"), reason }),
 ]);
 export type Act = z.infer<typeof Act>;

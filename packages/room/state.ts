@@ -25,7 +25,9 @@ export interface Visit {
   readonly entitled: readonly Entitled[];
   readonly played: Played[];
   closed?: number;
+  /** milliseconds given to everybody in the round, and to a seat alone */
   extended: number;
+  readonly given: Record<string, number>;
 }
 export interface Item {
   readonly id: string;
@@ -93,8 +95,7 @@ export function step(rules: Rules, s: Draft, move: Move): string | undefined {
     case "extend":
       // the room: whoever sits down in the middle has the round's time
       if (seat !== "facilitator" && seat !== "room") return "only a facilitator corrects a clock";
-      visit.extended += act.minutes * 60_000;
-      return undefined;
+      return extend(visit, act);
     case "undo":
       return undo(visit, seat, act.of);
     case "lapse":
@@ -104,7 +105,7 @@ export function step(rules: Rules, s: Draft, move: Move): string | undefined {
   }
   if (!toMove(visit).some((e) => e.seat === seat)) return `it is not ${seat}'s turn`;
   if (!fits(visit, seat, act)) return `a ${visit.round.do} is due, not a ${act.do}`;
-  const deadline = deadlineOf(visit);
+  const deadline = deadlineOf(visit, seat);
   if (deadline !== undefined && at > deadline)
     return `the deadline was ${deadline}, the move says ${at}`;
   visit.played.push({ seat, at, act });
@@ -147,8 +148,18 @@ function undo(visit: Visit, seat: string, of: string): string | undefined {
   return undefined;
 }
 
+function extend(visit: Visit, { of, minutes }: ActOf<"extend">): string | undefined {
+  if (of === undefined) {
+    visit.extended += minutes * 60_000;
+    return undefined;
+  }
+  if (!toMove(visit).some((e) => e.seat === of)) return `nobody waits for ${of}`;
+  setOwn(visit.given, of, (own(visit.given, of) ?? 0) + minutes * 60_000);
+  return undefined;
+}
+
 function lapse(rules: Rules, s: Draft, visit: Visit, move: Move, of: string): string | undefined {
-  const deadline = deadlineOf(visit);
+  const deadline = deadlineOf(visit, of);
   if (move.seat !== "room") return "only the room says that a deadline passed";
   if (!toMove(visit).some((e) => e.seat === of)) return `nobody waits for ${of}`;
   if (deadline === undefined || move.at <= deadline) return `${of} still has time`;
@@ -173,13 +184,13 @@ export function toMove(visit: Visit): readonly Entitled[] {
   const due = entitled.filter((e) => !played.some((p) => p.seat === e.seat));
   return round.together ? due : due.slice(0, 1);
 }
-/** Server time after which a move is too late; undefined: none. */
-export function deadlineOf(visit: Visit): number | undefined {
-  const { round, played, opened, extended } = visit;
+/** Server time after which a seat's move is too late; undefined: none. Time that one seat was given is no other's. */
+export function deadlineOf(visit: Visit, seat: string): number | undefined {
+  const { round, played, opened, extended, given } = visit;
   if (round.minutes === undefined) return undefined;
   const together = round.do !== "examine" && round.together;
   const began = together ? opened : (played.at(-1)?.at ?? opened);
-  return began + round.minutes * 60_000 + extended;
+  return began + round.minutes * 60_000 + extended + (own(given, seat) ?? 0);
 }
 
 function fits(visit: Visit, seat: string, act: Act): boolean {
@@ -291,7 +302,16 @@ function advance(rules: Rules, s: Draft, at: number): void {
     const entitled = entitledTo(rules, s, round);
     if (entitled.length > 0) {
       const n = s.visits.length;
-      s.visits.push({ n, round, depth: s.depth, opened: at, entitled, played: [], extended: 0 });
+      s.visits.push({
+        n,
+        round,
+        depth: s.depth,
+        opened: at,
+        entitled,
+        played: [],
+        extended: 0,
+        given: {},
+      });
       return;
     }
     s.place = round.do === "pick" && round.none !== undefined ? placeOf(round.none) : s.place + 1;

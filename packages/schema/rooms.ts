@@ -272,4 +272,8 @@ export type RoomDetail = z.infer<typeof RoomDetail>;
 const reason = z.string().trim().min(1).max(2000);
 export const Reseat = z.strictObject({ who: Occupant, reason });
 export const Reasoned = z.strictObject({ reason });
-export const Extend = z.strictObject({ minutes: z.number().positive().max(43_200), reason });
+export const Extend = z.strictObject({
+  minutes: z.number().positive().max(43_200),
+  of: z.string().optional().describe("a seat; absent: everybody in the round"),
+  reason,
+});

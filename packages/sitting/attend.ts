@@ -59,10 +59,7 @@ async function actOnce(
   if (s.over) return { over: true };
   const ask: ToAsk[] = [];
   let until = Infinity;
-  const turns = legal(rules, log).filter((t) => t.do !== "lapse");
-  // first those who lose their turn: time that another gets is the round's, and would be theirs too
-  const loses = (t: Turn) => ["forfeit", "annul"].includes(sittingIn(room, t.seat).absence.do);
-  for (const turn of turns.toSorted((a, b) => Number(loses(b)) - Number(loses(a)))) {
+  for (const turn of legal(rules, log).filter((t) => t.do !== "lapse")) {
     const sits = sittingIn(room, turn.seat);
     const late = turn.until !== undefined && now > turn.until;
     const { kind } = sits.occupant;

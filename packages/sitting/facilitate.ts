@@ -39,20 +39,20 @@ function readingMinutes({ rules, log }: Room, seat: string): number {
   return Math.ceil(words / WORDS_A_MINUTE);
 }
 
-/** The whole time of the round from now on, and `more` minutes, for a seat that is waited for. */
+/** The whole time of the round from now on, and `more` minutes, for a seat that is waited for, and for no other. */
 export async function timeAnew(
   tx: Db,
   room: Room,
   o: { seat: string; id: string; by: string; reason: string; more?: number },
 ): Promise<Room> {
   const visit = replay(room.rules, room.log).visits.at(-1);
-  const until = visit && deadlineOf(visit);
+  const until = visit && deadlineOf(visit, o.seat);
   if (!visit || until === undefined || !toMove(visit).some((e) => e.seat === o.seat)) return room;
   const wanted = room.now + (visit.round.minutes! + (o.more ?? 0)) * 60_000;
   if (wanted <= until) return room;
   const minutes = (wanted - until) / 60_000;
   const seat = o.by === "room" ? "room" : "facilitator";
-  const act = { do: "extend", minutes, reason: o.reason } as const;
+  const act = { do: "extend", minutes, of: o.seat, reason: o.reason } as const;
   return writeMove(tx, room, { id: o.id, seat, act, by: o.by });
 }
 

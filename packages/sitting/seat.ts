@@ -26,7 +26,7 @@ function takenBack(room: Room, seat: string): Act | undefined {
   const s = replay(rules, log);
   const visit = s.visits.at(-1);
   if (!visit || s.over) return undefined;
-  const until = deadlineOf(visit);
+  const until = deadlineOf(visit, seat);
   if (until !== undefined && now > until) return undefined;
   const at = Math.max(now, log.at(-1)!.at);
   const act = { do: "undo", of: seat, reason: "taken back" } as const;

@@ -21,8 +21,7 @@ export function dueIn(rules: Rules, log: Log): Due[] {
   const { round, opened, played } = visit;
   const together = round.do !== "examine" && round.together;
   const since = together ? opened : (played.at(-1)?.at ?? opened);
-  const until = deadlineOf(visit) ?? null;
-  return toMove(visit).map(({ seat }) => ({ seat, since, until }));
+  return toMove(visit).map(({ seat }) => ({ seat, since, until: deadlineOf(visit, seat) ?? null }));
 }
 
 interface NewMove {
