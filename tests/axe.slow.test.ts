@@ -145,6 +145,7 @@ async function furnish(): Promise<void> {
     id: "debate",
     name: "A debate",
     experiment: null,
+    exposed: "refuse",
     rules,
     open: drawOpening(rules, question, { list: 1, sides: 1, first: 1 }),
     seats: {

@@ -206,3 +206,34 @@ test("the stream says nothing of a hidden move, and a word at the reveal", async
   expect(heard).toBe(1);
   over.abort();
 });
+
+test("a model that is not there is refused at the start and when a lead seats it, with the names there are", async () => {
+  await sitter("outside", "lead");
+  const rules = protocols.get("khan-static")!;
+  const ask = async (url: string, sent: unknown) => {
+    const reply = await site.app.request(url, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${tokens.get("lead-outside")}`,
+        "content-type": "application/json",
+      },
+      body: JSON.stringify(sent),
+    });
+    return `${reply.status} ${await reply.text()}`;
+  };
+  const gtp = { kind: "model", model: "gtp" };
+  const nobody = { who: { kind: "nobody" } };
+  const seats = Object.fromEntries(Object.keys(rules.seats).map((s) => [s, nobody]));
+  const absent = { do: "instead", by: [gtp] };
+  const question = { question: "Who?", answers: ["Anna", "Tom"] };
+  const missing = /^4\d\d .*there is no model gtp\. There are: /;
+  for (const a of [{ who: gtp }, { ...nobody, absent }])
+    expect(
+      await ask("/api/rooms", { rules: "khan-static", question, seats: { ...seats, a } }),
+    ).toMatch(missing);
+  const [open] = playthrough(rules, rng(5, "models"));
+  await stored("room-models", rules, open!, "rater");
+  expect(await ask("/api/rooms/room-models/seats/a", { who: gtp, reason: "a test" })).toMatch(
+    missing,
+  );
+});

@@ -1,16 +1,18 @@
 /**
  * tiller room judge FILE --judge model:NAME --out FILE: a room that is over, judged again and blind, whole or step by step. The verdict
- * stands beside the log, as a judgment; what cannot be read is none. tiller room seen FILE|FOLDER: who saw which text, and who may still judge.
+ * stands beside the log, as a judgment; what cannot be read is none. tiller room seen: who saw which text,
+ * in rooms of a file or folder, or on the server.
  */
 import path from "node:path";
 import { z } from "zod";
-import { exposures, type Judgment, toJudge } from "@tiller/room";
+import { type Exposure, exposures, type Judgment, toJudge } from "@tiller/room";
 import { TillerError } from "@tiller/schema";
 import { SamplerPool, serverModelClient } from "@tiller/serve";
 import { defaultHome, openStore } from "@tiller/store";
 import { modelSeat } from "../../recipes/oversight/play.ts";
 import { readRoom, roomsIn, saveRoom } from "./debate-files.ts";
 import { flag, homeFlag } from "./flags.ts";
+import { remote, remoteFlags } from "./remote.ts";
 import { table } from "./table.ts";
 
 export const judgeFlags = {
@@ -57,12 +59,30 @@ export async function judgeRoom(
   return 0;
 }
 
-export const seenFlags = { json: z.boolean().default(false).describe("print JSON") };
+export const seenFlags = {
+  person: flag(z.string().min(1).optional(), "WHO", "on the server: what this person saw"),
+  room: flag(z.string().min(1).optional(), "ROOM", "on the server: who saw this room's text"),
+  ...remoteFlags,
+};
 export async function showSeen(
   o: z.infer<z.ZodObject<typeof seenFlags>>,
-  given: string,
+  given?: string,
 ): Promise<number> {
-  const ledger = exposures(await roomsIn(given));
+  const { person, room } = o;
+  if (given === undefined && person === undefined && room === undefined)
+    throw new TillerError(
+      "bad_flag",
+      "name a file or a folder of rooms, or ask the server: --person WHO or --room ROOM.",
+    );
+  const ledger: readonly Omit<Exposure, "text">[] =
+    given === undefined
+      ? await remote(o)
+          .seenInRooms({
+            ...(person === undefined ? {} : { person }),
+            ...(room === undefined ? {} : { room }),
+          })
+          .then((rows) => rows.map(({ side, ...e }) => (side === null ? e : { ...e, side })))
+      : exposures(await roomsIn(given));
   if (o.json) console.log(JSON.stringify(ledger));
   else
     console.log(

@@ -45,18 +45,25 @@ const startFlags = {
     "N",
     "time for a move, where the rules have none",
   ),
-  seed: countFlag(z.int().min(0)).default(1).describe("of the orders that are drawn"),
+  seed: countFlag(z.int().min(0))
+    .optional()
+    .describe("of the orders that are drawn (default: drawn with the room)"),
+  exposed: z
+    .enum(["refuse", "allow"])
+    .default("refuse")
+    .describe("whether who saw the text, or argued elsewhere, may sit: refuse or allow"),
   ...remoteFlags,
 };
 async function start(o: Flags<typeof startFlags>, rules: string): Promise<number> {
   const tiller = remote(o);
-  const { name, minutes, seed } = o;
+  const { name, minutes, seed, exposed } = o;
   const started = await tiller.startRoom({
     body: NewRoom.parse({
       rules: /[./]/.test(rules) ? readJson(rules) : rules,
       question: RoomQuestion.parse(readJson(o.question)),
       seats: seatsOf(o.seats),
-      seed,
+      exposed,
+      ...(seed === undefined ? {} : { seed }),
       ...(name === undefined ? {} : { name }),
       ...(minutes === undefined ? {} : { minutes }),
     }),

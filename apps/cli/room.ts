@@ -141,7 +141,7 @@ export const roomCommand = command("room", {
   }),
   seen: verb({
     what: "who saw which text, as whom, and argued for which answer",
-    takes: ["FILE|FOLDER"],
+    takes: ["[FILE|FOLDER]"],
     flags: seenFlags,
     run: showSeen,
   }),

@@ -107,6 +107,8 @@ export interface ModelClient {
   /** Names in models.json; registered checkpoints can be called by their names as well. */
   names(): string[];
   states(): ModelState[];
+  /** refuses a name that no model has, with the names there are */
+  mustKnow(name: string): Promise<void>;
   call<T = string>(name: string, prompt: Prompt, o?: CallOptions<T>): Promise<Reply<T>>;
 }
 
@@ -147,22 +149,22 @@ export function openModelClient(o: {
   /** calls under way by content, each a promise of its reply */
   const underWay = new Map<string, Promise<Recorded>>();
 
+  async function configOf(name: string): Promise<ModelConfig> {
+    const config = Object.hasOwn(o.config, name) ? o.config[name] : undefined;
+    if (config) return config;
+    if (await engine?.resolve(name)) return ModelConfig.parse({ kind: "local", checkpoint: name });
+    const known = [...Object.keys(o.config), ...((await engine?.names()) ?? [])];
+    throw new TillerError(
+      "unknown_model",
+      `there is no model ${name}. There are: ${[...new Set(known)].join(", ") || "none"}. Add it to models.json.`,
+    );
+  }
+
   /** The model of this name, made at its first call. */
   async function modelOf(name: string): Promise<Model> {
     const old = models.get(name);
     if (old) return old;
-    const config =
-      (Object.hasOwn(o.config, name) ? o.config[name] : undefined) ??
-      ((await engine?.resolve(name))
-        ? ModelConfig.parse({ kind: "local", checkpoint: name })
-        : undefined);
-    if (!config) {
-      const known = [...Object.keys(o.config), ...((await engine?.names()) ?? [])];
-      throw new TillerError(
-        "unknown_model",
-        `there is no model ${name}. There are: ${[...new Set(known)].join(", ") || "none"}. Add it to models.json.`,
-      );
-    }
+    const config = await configOf(name);
     const made = {
       name,
       config,
@@ -355,6 +357,7 @@ export function openModelClient(o: {
   return {
     call,
     names: () => Object.keys(o.config),
+    mustKnow: async (name) => void (await configOf(name)),
     states: () =>
       Object.entries(o.config).map(([name, config]) => ({
         name,

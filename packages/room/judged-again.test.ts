@@ -71,6 +71,25 @@ test("the ledger: who saw which text, and which side of which question", () => {
   expect(why("eve", "judge", "Another?", 1)).toContain("1 are allowed");
   expect(why("jo", "debater")).toContain("judged the same question");
   expect(why("bob", "debater")).toBeUndefined();
+  expect(why("ann", "judge")).toContain("read the text in lamp");
+  const debating = (who: string, side: string | undefined, rows = ledger) =>
+    ineligible(rows, who, { text, question, as: "debater", side });
+  expect(debating("bob", open.answers[open.sides["a"]!])).toContain("the other side");
+  expect(debating("bob", open.answers[open.sides["b"]!])).toBeUndefined();
+  const goesOn = exposures([
+    { name: "dim", rules, log: log.slice(0, 2), occupants: { judge: "kim" } },
+  ]);
+  expect(ineligible(goesOn, "kim", { text, question: "Another?", as: "debater" })).toContain(
+    "judges in dim, which goes on",
+  );
+  // who reads the text when judging, too, may have read it; whoever read the room afterwards has
+  expect(
+    ineligible(ledger, "ann", { text, question: "Another?", as: "judge", reads: true }),
+  ).toBeUndefined();
+  const read = exposures([{ name: "lamp", rules, log, occupants: {}, readers: ["lea"] }]);
+  expect(ineligible(read, "lea", { text, question: "Another?", as: "judge" })).toContain(
+    "read the text",
+  );
   expect(why("new", "judge")).toBeUndefined();
   expect(ineligible(ledger, "ann", { text: "other", question, as: "judge" })).toBeUndefined();
 });

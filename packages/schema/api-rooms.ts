@@ -14,6 +14,8 @@ import {
   RoomDraft,
   RoomMove,
   SeatPage,
+  SeenInRoom,
+  SeenQuery,
   StartedRoom,
 } from "./rooms.ts";
 
@@ -63,6 +65,15 @@ export const roomOperations = {
     reply: Lobby,
   }),
   startRoom: post("/api/rooms", who.staff, "starts a room", { body: NewRoom, reply: StartedRoom }),
+  seenInRooms: get(
+    "/api/rooms/seen",
+    who.staff,
+    "what a person saw in rooms, or who saw a room's text",
+    {
+      query: SeenQuery,
+      reply: z.array(SeenInRoom),
+    },
+  ),
   getRoom: get("/api/rooms/:id", who.staff, "a room: who sat where, what facilitators did", {
     reply: RoomDetail,
   }),

@@ -68,7 +68,15 @@ export const NewRoom = z.strictObject({
     .max(43_200)
     .optional()
     .describe("time for a move, in rounds that have none of their own"),
-  seed: z.int().min(0).default(1).describe("of the three orders, each by a name of its own"),
+  seed: z
+    .int()
+    .min(0)
+    .optional()
+    .describe("of the three orders, each by a name of its own; default: drawn with the room"),
+  exposed: z
+    .enum(["refuse", "allow"])
+    .default("refuse")
+    .describe("whether somebody who saw the text or argued elsewhere may sit here, marked"),
 });
 export type NewRoom = z.infer<typeof NewRoom>;
 export const StartedRoom = z.strictObject({ room: z.string(), experiment: ExperimentId });
@@ -219,6 +227,7 @@ const LobbySeat = z.strictObject({
   failure: z.string().nullable(),
   pokes: z.int(),
   absence: z.string(),
+  exposed: z.string().nullable().describe("why they would have been refused; the room allows it"),
 });
 const Due = z.strictObject({ seat: z.string(), since: z.number(), until: z.number().nullable() });
 export const LobbyRoom = z.strictObject({
@@ -268,6 +277,22 @@ export const RoomDetail = LobbyRoom.extend({
   ),
 });
 export type RoomDetail = z.infer<typeof RoomDetail>;
+
+/** What somebody saw in a room: packages/room/exposure.ts, with the text's beginning. */
+export const SeenInRoom = z.strictObject({
+  who: z.string().describe("a pseudonym"),
+  room: z.string(),
+  text: z.string().describe("how it begins; empty: a question without a text"),
+  question: z.string(),
+  as: z.enum(["debater", "judge", "other"]),
+  saw: z.enum(["text", "quotes"]),
+  side: z.string().nullable().describe("which answer a debater argued for"),
+  open: z.boolean(),
+});
+export type SeenInRoom = z.infer<typeof SeenInRoom>;
+export const SeenQuery = z
+  .strictObject({ person: z.string().min(1).optional(), room: z.string().min(1).optional() })
+  .refine((q) => q.person !== undefined || q.room !== undefined, "name a person or a room");
 
 const reason = z.string().trim().min(1).max(2000);
 export const Reseat = z.strictObject({ who: Occupant, reason });

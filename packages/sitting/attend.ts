@@ -4,10 +4,11 @@
  */
 import { Act, legal, type Log, refusal, type Turn, view } from "@tiller/room";
 import { replay, type State } from "@tiller/room/state.ts";
-import { Bug, own, rng, TillerError } from "@tiller/schema";
-import type { Db, Store } from "@tiller/store";
-import { failSeat, pokeRow, seatAnew, sittingIn, timeAnew } from "./facilitate.ts";
+import { type Absence, Bug, type Occupant, own, rng, TillerError } from "@tiller/schema";
+import { type Db, sql, type Store } from "@tiller/store";
+import { failSeat, pokeRow, seatAnew, seatingIn, sittingIn, timeAnew } from "./facilitate.ts";
 import { watchRoom } from "./hub.ts";
+import { mayNotSit } from "./open.ts";
 import type { Room, Sitting } from "./rows.ts";
 import { inRoom, writeMove } from "./write.ts";
 
@@ -123,17 +124,39 @@ async function absent(
     }
     case "instead": {
       if (!late && failure === null) return undefined;
-      const [who, ...rest] = absence.by;
-      if (!who) return undefined;
-      const after = rest.length > 0 ? { ...absence, by: rest } : ({ do: "wait" } as const);
       const reason = failure ?? `nothing came until ${new Date(turn.until!).toISOString()}`;
-      return seatAnew(tx, room, { seat, who, absence: after, by: "room", reason });
+      return nextOf(tx, room, { sits, by: absence.by, reason });
     }
     default: {
       const never: never = absence;
       throw new Bug(`unknown absence ${JSON.stringify(never)}`);
     }
   }
+}
+/** The first of a list who may sit there; where nobody may, a lead decides and reads why. */
+export async function nextOf(
+  tx: Db,
+  room: Room,
+  o: { sits: Sitting; by: readonly Occupant[]; reason: string },
+): Promise<Room> {
+  const { sits, reason } = o;
+  const refused: string[] = [];
+  for (const [i, who] of o.by.entries()) {
+    const why = await mayNotSit(tx, seatingIn(room), { seat: sits.seat, who });
+    if (why === undefined) {
+      const by = o.by.slice(i + 1);
+      const absence: Absence = by.length > 0 ? { do: "instead", by } : { do: "wait" };
+      return seatAnew(tx, room, { seat: sits.seat, who, absence, by: "room", reason });
+    }
+    refused.push(why);
+  }
+  const left = { ...sits, absence: { do: "wait" } as const };
+  await tx.run(
+    sql`update room_seat set absence = '{"do":"wait"}' where room = ${room.id} and seat = ${sits.seat} and n = ${sits.n}`,
+  );
+  const failure = [reason, "nobody of the list may sit here", ...refused].join(": ");
+  await failSeat(tx, room.id, sits, failure);
+  return { ...room, seats: room.seats.map((s) => (s === sits ? { ...left, failure } : s)) };
 }
 const poked = (s: Sitting): Sitting => ({ ...s, pokes: s.pokes + 1, failure: null });
 

@@ -22,6 +22,7 @@ import { again, promptFor } from "@tiller/room/prompt.ts";
 import { readReply } from "@tiller/room/reply.ts";
 import { createHash } from "node:crypto";
 import { asked, asMove, attend, type ToAsk } from "./attend.ts";
+import { requireEligible, type Seating } from "./eligible.ts";
 import { failSeat } from "./facilitate.ts";
 import { checkSeats, openRoom, timed } from "./open.ts";
 import { readRoom } from "./rows.ts";
@@ -52,6 +53,30 @@ export function rulesOf(given: string | object): Rules {
   );
 }
 
+/** Where none is given, a room's own: who has to argue for the wrong answer is the same in no two rooms by custom. */
+const seedOf = ({ seed }: Pick<NewRoom, "seed">, id: string): number =>
+  seed ??
+  Number.parseInt(createHash("sha256").update(`seed of ${id}`).digest("hex").slice(0, 8), 16);
+
+/** The room as it opens: the same whenever it is asked. */
+function seatingOf(o: NewRoom, id: string): Seating {
+  const rules = timed(rulesOf(o.rules), o.minutes);
+  const seed = seedOf(o, id);
+  const open = drawOpening(rules, o.question, { list: seed, sides: seed, first: seed });
+  return { id, rules, open, exposed: o.exposed };
+}
+
+/** Refuses a room before it is started, where somebody may not sit in it. */
+export const checkRoom = (db: Db, given: z.input<typeof NewRoom>, id: string): Promise<void> => {
+  const o = NewRoom.parse(given);
+  const room = seatingOf(o, id);
+  checkSeats(room.rules, o.seats);
+  return db.transaction(async (tx) => {
+    for (const [seat, { who }] of Object.entries(o.seats))
+      if (who.kind === "person") await requireEligible(tx, room, { seat, person: who.person });
+  });
+};
+
 interface Question {
   readonly seat: string;
   readonly n: number;
@@ -77,21 +102,19 @@ export async function room(
         `${seat} is a search, and the workflow gives none for it. Pass it to room().`,
       );
   const id = await flow.step("open", async ({ key, store }) => {
-    const seeds = { list: o.seed, sides: o.seed, first: o.seed };
     await openRoom(store.db, {
-      id: roomId(key),
+      ...seatingOf(o, roomId(key)),
       name: o.name || o.question.question.slice(0, 80),
       experiment: flow.experiment,
-      rules,
-      open: drawOpening(rules, o.question, seeds),
       seats: o.seats,
     });
     return roomId(key);
   });
+  const seed = seedOf(o, id);
   for (;;) {
     const next = await flow.step(
       "turns",
-      ({ store, signal }) => attend(store, id, { seed: o.seed, signal }),
+      ({ store, signal }) => attend(store, id, { seed, signal }),
       { waits: true },
     );
     if ("over" in next) break;

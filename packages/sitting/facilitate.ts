@@ -1,8 +1,9 @@
 /** What a lead does in a room: seat somebody else, remind, take back, give time, annul. Each act stands in the record with its reason. */
 import type { Act } from "@tiller/room";
 import { deadlineOf, replay, toMove } from "@tiller/room/state.ts";
-import { type Absence, type Occupant, own, type PersonId, TillerError } from "@tiller/schema";
+import { type Absence, Bug, type Occupant, own, type PersonId, TillerError } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
+import type { Seating } from "./eligible.ts";
 import { seatRow } from "./open.ts";
 import { readRoom, type Room, type Sitting, sitIn } from "./rows.ts";
 import { inRoom, writeMove } from "./write.ts";
@@ -21,6 +22,12 @@ export async function requireOutside(db: Db, room: string, person: PersonId): Pr
     );
 }
 
+/** What deciding who may sit there needs. */
+export function seatingIn({ id, rules, log, exposed }: Room): Seating {
+  const { open } = replay(rules, log);
+  if (!open) throw new Bug(`room ${id} has no opening`);
+  return { id, rules, open, exposed };
+}
 const over = (room: Room) => replay(room.rules, room.log).over;
 export function sittingIn(room: Room, seat: string): Sitting {
   const found = room.seats.find((s) => s.seat === seat);
@@ -75,7 +82,14 @@ export async function seatAnew(
   );
   const by = s.by === "room" ? null : s.by;
   const absence = s.absence ?? old.absence;
-  await seatRow(tx, room.id, { seat: s.seat, n, who: s.who, absence, by, reason: s.reason });
+  await seatRow(tx, seatingIn(room), {
+    seat: s.seat,
+    n,
+    who: s.who,
+    absence,
+    by,
+    reason: s.reason,
+  });
   if (s.who.kind === "nobody") return { ...room, seats: (await readRoom(tx, room.id)).seats };
   const reason = `${s.seat} has somebody new: ${s.reason}`;
   const at = { seat: s.seat, id: `seat/${s.seat}/${n}`, by: s.by, reason };

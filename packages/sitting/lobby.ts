@@ -12,6 +12,7 @@ import {
   TillerError,
 } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
+import { keepReader } from "./eligible.ts";
 import { requireOutside } from "./facilitate.ts";
 import { readRoom, sitIn } from "./rows.ts";
 
@@ -28,7 +29,7 @@ const roomColumns = (
   case when m.mine then '[]'::jsonb else (
     select coalesce(jsonb_agg(jsonb_build_object('seat', s.seat, 'role', r.rules -> 'seats' -> s.seat ->> 'role', 'kind', s.kind,
       'who', ${whoSits}, 'here', coalesce(s.seen_at > now() - make_interval(secs => ${HERE_SECONDS}), false),
-      'failure', s.failure, 'pokes', s.pokes, 'absence', s.absence ->> 'do') order by s.seat), '[]'::jsonb)
+      'failure', s.failure, 'pokes', s.pokes, 'absence', s.absence ->> 'do', 'exposed', s.exposed) order by s.seat), '[]'::jsonb)
     from room_seat s left join person p on p.id = s.person where s.room = r.id and s.until is null) end as seats
   from room r, lateral (select exists (select 1 from room_seat s where s.room = r.id and s.person = ${person}) as mine) m`;
 
@@ -112,6 +113,7 @@ export async function roomAsPage(
   }
   const { name, rules, log } = await readRoom(db, id);
   if (!isOver(rules, log)) throw notOver(id);
+  await keepReader(db, id, o.person);
   return reader(name, view(rules, log, knowing(rules)), score(rules, log));
 }
 
@@ -120,5 +122,6 @@ export async function roomFile(db: Db, id: string, person: PersonId) {
   await requireOutside(db, id, person);
   const { name, rules, log } = await readRoom(db, id);
   if (!isOver(rules, log)) throw notOver(id);
+  await keepReader(db, id, person);
   return { kind: "tiller-room", version: 1, name, rules, log } as const;
 }

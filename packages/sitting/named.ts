@@ -3,7 +3,7 @@ import { z } from "zod";
 import { type Occupant, PersonId, type SeatSpec, TillerError } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 
-async function named(db: Db, given: string): Promise<PersonId> {
+export async function personNamed(db: Db, given: string): Promise<PersonId> {
   const found = await db.many(
     sql`select id, pseudonym from person where disabled_at is null and (id = ${given} or pseudonym = ${given} or lower(name) = lower(${given}))
         order by id = ${given} desc, pseudonym = ${given} desc limit 3`,
@@ -21,7 +21,7 @@ async function named(db: Db, given: string): Promise<PersonId> {
 }
 
 export const occupantNamed = async (db: Db, who: Occupant): Promise<Occupant> =>
-  who.kind === "person" ? { ...who, person: await named(db, who.person) } : who;
+  who.kind === "person" ? { ...who, person: await personNamed(db, who.person) } : who;
 
 export async function seatsNamed(
   db: Db,

@@ -1,8 +1,9 @@
 /** A room's beginning: the seats are filled, what an absence means becomes part of its rules, and the opening move is written. */
 import { z } from "zod";
-import type { Open, Rules } from "@tiller/room";
+import type { Rules } from "@tiller/room";
 import { type Absence, own, type Occupant, type SeatSpec, TillerError } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
+import { keepTexts, requireEligible, type Seating } from "./eligible.ts";
 import { dueIn } from "./write.ts";
 
 const At = z.object({ at: z.number() });
@@ -12,12 +13,9 @@ const Known = z.object({
   elsewhere: z.string().nullable(),
 });
 
-interface Opening {
-  readonly id: string;
+interface Opening extends Seating {
   readonly name: string;
   readonly experiment: string | null;
-  readonly rules: Rules;
-  readonly open: Open;
   readonly seats: Readonly<Record<string, SeatSpec>>;
 }
 
@@ -64,12 +62,16 @@ export async function openRoom(db: Db, o: Opening): Promise<void> {
   const rules = { ...o.rules, seats: Object.fromEntries(seats.map((s) => [s.seat, s.rules])) };
   await db.transaction(async (tx) => {
     const made = await tx.run(
-      sql`insert into room (id, name, experiment, rules, moves)
-          values (${o.id}, ${o.name}, ${o.experiment}, ${JSON.stringify(rules)}, 1) on conflict do nothing`,
+      sql`insert into room (id, name, experiment, rules, exposed, moves)
+          values (${o.id}, ${o.name}, ${o.experiment}, ${JSON.stringify(rules)}, ${o.exposed}, 1) on conflict do nothing`,
     );
     if (!made) return;
-    for (const { seat, spec, rules: s } of seats)
-      await seatRow(tx, o.id, {
+    await keepTexts(tx, o.id, o.open);
+    // in one order, since each locks its person
+    for (const { seat, spec, rules: s } of seats.toSorted((a, b) =>
+      personIn(a.spec) < personIn(b.spec) ? -1 : 1,
+    ))
+      await seatRow(tx, o, {
         seat,
         n: 1,
         who: spec.who,
@@ -90,10 +92,12 @@ export async function openRoom(db: Db, o: Opening): Promise<void> {
   });
 }
 
+const personIn = ({ who }: SeatSpec) => (who.kind === "person" ? who.person : "");
+
 /** Somebody sits down; in the transaction that holds the room's lock. */
 export async function seatRow(
   tx: Db,
-  room: string,
+  room: Seating,
   s: {
     seat: string;
     n: number;
@@ -104,11 +108,29 @@ export async function seatRow(
   },
 ): Promise<void> {
   const person = s.who.kind === "person" ? s.who.person : null;
-  if (person !== null) await mustBeFree(tx, room, s.seat, person);
+  if (person !== null) await mustBeFree(tx, room.id, s.seat, person);
+  const exposed =
+    person === null ? undefined : await requireEligible(tx, room, { seat: s.seat, person });
   await tx.run(
-    sql`insert into room_seat (room, seat, n, kind, occupant, person, absence, by, reason)
-        values (${room}, ${s.seat}, ${s.n}, ${s.who.kind}, ${JSON.stringify(s.who)}, ${person}, ${JSON.stringify(s.absence)}, ${s.by}, ${s.reason})`,
+    sql`insert into room_seat (room, seat, n, kind, occupant, person, absence, by, reason, exposed)
+        values (${room.id}, ${s.seat}, ${s.n}, ${s.who.kind}, ${JSON.stringify(s.who)}, ${person}, ${JSON.stringify(s.absence)}, ${s.by}, ${s.reason}, ${exposed ?? null})`,
   );
+}
+/** Why somebody of a list may not sit there; undefined: they may. */
+export async function mayNotSit(
+  tx: Db,
+  room: Seating,
+  { seat, who }: { seat: string; who: Occupant },
+): Promise<string | undefined> {
+  if (who.kind !== "person") return undefined;
+  try {
+    await mustBeFree(tx, room.id, seat, who.person);
+    await requireEligible(tx, room, { seat, person: who.person });
+    return undefined;
+  } catch (e) {
+    if (e instanceof TillerError) return e.message;
+    throw e;
+  }
 }
 /** Whoever sat in another seat of the room knows what this one may not. */
 async function mustBeFree(tx: Db, room: string, seat: string, person: string): Promise<void> {

@@ -81,7 +81,15 @@ async function newRoom(r: Rng): Promise<Raced> {
   }
   const open = drawOpening(rules, question, { list: made, sides: made, first: made });
   await steady(() =>
-    openRoom(servers[0]!.db, { id, name: id, experiment: null, rules, open, seats }),
+    openRoom(servers[0]!.db, {
+      id,
+      name: id,
+      experiment: null,
+      exposed: "refuse",
+      rules,
+      open,
+      seats,
+    }),
   );
   return { id, people, told: new Map() };
 }

@@ -20,12 +20,18 @@ export interface Room {
   readonly id: string;
   readonly name: string;
   readonly rules: Rules;
+  /** whether somebody who saw too much elsewhere may sit here */
+  readonly exposed: "refuse" | "allow";
   readonly log: readonly Move[];
   readonly seats: readonly Sitting[];
   /** the database's clock, read after the lock, in milliseconds */
   readonly now: number;
 }
-const Row = z.object({ name: z.string(), rules: z.unknown() });
+const Row = z.object({
+  name: z.string(),
+  rules: z.unknown(),
+  exposed: z.enum(["refuse", "allow"]),
+});
 
 const noRoom = (id: string) =>
   new TillerError(
@@ -39,7 +45,7 @@ const clock = (db: Db): Promise<number> =>
 /** `lock`: nobody else writes into it until the transaction ends. */
 export async function readRoom(db: Db, id: string, o: { lock?: boolean } = {}): Promise<Room> {
   const row = await db.maybe(
-    sql`select name, rules from room where id = ${id} ${o.lock ? sql`for update` : sql``}`,
+    sql`select name, rules, exposed from room where id = ${id} ${o.lock ? sql`for update` : sql``}`,
     Row,
   );
   if (!row) throw noRoom(id);
@@ -53,7 +59,8 @@ export async function readRoom(db: Db, id: string, o: { lock?: boolean } = {}): 
         where room = ${id} and until is null order by seat`,
     Seat,
   );
-  return { id, name: row.name, rules: parseRules(row.rules, `room ${id}`), log, seats, now };
+  const rules = parseRules(row.rules, `room ${id}`);
+  return { id, name: row.name, rules, exposed: row.exposed, log, seats, now };
 }
 
 /** The room that a person sits in, and the seat; somebody who sat there is told so. */

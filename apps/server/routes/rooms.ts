@@ -1,14 +1,21 @@
 /** Rooms over HTTP. What goes to a seat is made from its view; whoever sits in a room has no other way into it. */
 import { streamSSE } from "hono/streaming";
-import { ExperimentId, type PersonId, TillerError } from "@tiller/schema";
+import {
+  ExperimentId,
+  type Occupant,
+  type PersonId,
+  type SeatSpec,
+  TillerError,
+} from "@tiller/schema";
 import {
   beatAs,
-  checkSeats,
+  checkRoom,
   facilitate,
   leaveSeat,
   lobby,
   occupantNamed,
   ownRooms,
+  personNamed,
   playAs,
   poke,
   requireOutside,
@@ -18,11 +25,11 @@ import {
   roomFile,
   roomId,
   roomWorkflow,
-  rulesOf,
   saveDraftAs,
   seatChanges,
   seatPage,
   seatsNamed,
+  seenInRooms,
   undoAs,
 } from "@tiller/sitting";
 import { v7 } from "uuid";
@@ -33,6 +40,12 @@ import { type Handlers, ok } from "../operate.ts";
 const READER_POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'";
 
+/** Who sits there, and who may sit down instead. */
+const everyone = ({ who, absent }: SeatSpec): Occupant[] => [
+  who,
+  ...(absent?.do === "instead" ? absent.by : []),
+];
+
 export const roomRoutes = (d: Deps) => {
   const { db } = d.store;
   /** An act of a lead who is outside the room. */
@@ -40,6 +53,10 @@ export const roomRoutes = (d: Deps) => {
     await requireOutside(db, id, me);
     await act();
     return ok;
+  };
+  /** A name that no model has is said at once, and not when its turn comes. */
+  const modelsKnown = async (all: readonly Occupant[]) => {
+    for (const who of all) if (who.kind === "model") await d.modelClient.mustKnow(who.model);
   };
   return {
     ownRooms: (c) => ownRooms(db, c.var.me.id),
@@ -80,7 +97,6 @@ export const roomRoutes = (d: Deps) => {
     listRooms: (c, q) => lobby(db, c.var.me.id, q),
     startRoom: async (_, { body: asked }) => {
       const body = { ...asked, seats: await seatsNamed(db, asked.seats) };
-      checkSeats(rulesOf(body.rules), body.seats);
       const searches = Object.entries(body.seats).find(([, s]) => s.who.kind === "search");
       if (searches)
         throw new TillerError(
@@ -88,10 +104,18 @@ export const roomRoutes = (d: Deps) => {
           `${searches[0]} is a search, which only a workflow's own code can give. Name a person or a model.`,
         );
       const id = ExperimentId.parse(`room-${v7()}`);
+      const room = roomId(`${id}/open`);
+      await checkRoom(db, body, room);
+      await modelsKnown(Object.values(body.seats).flatMap(everyone));
       const title = body.name || body.question.question.slice(0, 80);
       await d.flow.start(roomWorkflow.name, body, { id, title });
-      return { room: roomId(`${id}/open`), experiment: id };
+      return { room, experiment: id };
     },
+    seenInRooms: async (_, { person, room }) =>
+      seenInRooms(db, {
+        person: person === undefined ? undefined : await personNamed(db, person),
+        room,
+      }),
     getRoom: (c, { id }) => roomDetail(db, id, c.var.me.id),
     roomFile: async (c, { id }) => {
       const file = await roomFile(db, id, c.var.me.id);
@@ -101,6 +125,7 @@ export const roomRoutes = (d: Deps) => {
     reseat: (c, { id, seat, body }) =>
       outside(id, c.var.me.id, async () => {
         const who = await occupantNamed(db, body.who);
+        await modelsKnown([who]);
         await reseat(db, id, { seat, who, reason: body.reason, by: c.var.me.id });
       }),
     pokeSeat: (c, { id, seat }) => outside(id, c.var.me.id, () => poke(db, id, seat)),

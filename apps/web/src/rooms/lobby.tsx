@@ -157,6 +157,7 @@ function One({ room: r, now }: { room: LobbyRoom; now: number }) {
                   <span>
                     <b>{s.seat}</b> {s.who}
                     {s.here && r.state === "open" && <Badge tone="good">here</Badge>}
+                    {s.exposed !== null && <Badge tone="warn">saw it elsewhere</Badge>}
                   </span>
                   <span className="small num">
                     {due ? (
@@ -172,6 +173,7 @@ function One({ room: r, now }: { room: LobbyRoom; now: number }) {
                     )}
                     {s.pokes > 0 && <span className="quiet">, reminded {s.pokes}×</span>}
                     {s.failure !== null && <span className="bad-text"> {s.failure}</span>}
+                    {s.exposed !== null && <span className="quiet"> {s.exposed}</span>}
                   </span>
                   {r.state === "open" && s.kind !== "chance" && (
                     <span className="row">

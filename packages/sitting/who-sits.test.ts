@@ -1,0 +1,210 @@
+/** Who may sit in a room, on a real Postgres: what people saw in other rooms and tasks, and what the room does with it. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Act, drawOpening, parseRules, type Rules } from "@tiller/room";
+import { type Absence, type Occupant, PersonId, TillerError } from "@tiller/schema";
+import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
+import { actInRoom } from "./attend.ts";
+import { lobby, openRoom, playAs, reseat, roomAsPage, seenInRooms } from "./index.ts";
+import { readRoom } from "./rows.ts";
+
+const home = mkdtempSync(path.join(tmpdir(), "tiller-who-sits-"));
+let store: Store;
+beforeAll(async () => {
+  store = await openStore({ home });
+});
+afterAll(async () => {
+  await store?.close();
+  rmSync(home, { recursive: true, force: true });
+});
+
+const debater = { role: "debater", knows: ["text"] };
+const rules = (minutes?: number): Rules =>
+  parseRules(
+    {
+      name: "short",
+      source: "a test",
+      seats: { a: debater, b: debater, judge: { role: "judge" } },
+      rounds: [
+        { do: "speak", label: "openings", seats: ["a", "b"], together: true, characters: 200 },
+        { do: "credence", label: "verdict", seats: ["judge"], characters: 200, may: "end" },
+      ].map((r) => (minutes === undefined ? r : { ...r, minutes })),
+      scoring: { rule: "log" },
+    },
+    "a test",
+  );
+const lamp = { id: "story", title: "The lamp", body: "Anna had oil on her sleeve. ".repeat(20) };
+const who = "Who had the lamp?";
+
+async function person(id: string, role: "rater" | "lead" = "rater"): Promise<PersonId> {
+  await ensurePerson(store.db, { id, name: id, pseudonym: `alias-${id}`, role });
+  return PersonId.parse(id);
+}
+const sits = (id: string): Occupant => ({ kind: "person", person: PersonId.parse(id) });
+
+interface Opened {
+  readonly a: string;
+  readonly b: string;
+  readonly judge: string;
+  readonly question?: string;
+  readonly text?: typeof lamp;
+  readonly exposed?: "refuse" | "allow";
+  readonly absent?: Absence;
+  readonly minutes?: number;
+}
+let n = 0;
+/** A room of these three; a argues for the right answer. */
+async function opened(o: Opened): Promise<string> {
+  const { a, b, judge, question = who, text = lamp, exposed = "refuse", absent } = o;
+  for (const id of [a, b, judge]) await person(id);
+  const id = `room-${++n}`;
+  const drawn = drawOpening(
+    rules(),
+    { question, answers: ["Anna", "Tom"], texts: [text] },
+    { list: 1, sides: 1, first: 1 },
+  );
+  await openRoom(store.db, {
+    id,
+    name: "The lamp",
+    experiment: null,
+    exposed,
+    rules: rules(o.minutes),
+    open: { ...drawn, sides: { a: drawn.truth, b: 1 - drawn.truth } },
+    seats: {
+      a: { who: sits(a), ...(absent ? { absent } : {}) },
+      b: { who: sits(b) },
+      judge: { who: sits(judge) },
+    },
+  });
+  return id;
+}
+const speech = (text: string): Act => ({ do: "speak", items: [{ content: [{ text }] }] });
+const verdict = (p: number): Act => ({
+  do: "credence",
+  credence: [p, 1 - p],
+  end: true,
+  content: [],
+});
+/** Through to the verdict. */
+async function played(room: string, o: Pick<Opened, "a" | "b" | "judge">): Promise<void> {
+  for (const [id, act] of [
+    [o.a, speech("She.")],
+    [o.b, speech("He.")],
+    [o.judge, verdict(0.7)],
+  ] as const)
+    await playAs(store.db, room, PersonId.parse(id), { id: "1", act });
+}
+const refused = (of: Promise<unknown>): Promise<string> =>
+  of.then(
+    () => "nothing was refused",
+    (e: unknown) => (e instanceof TillerError ? e.message : String(e)),
+  );
+
+test("whoever saw the text, the question or the other side elsewhere is refused, with who else there is", async () => {
+  const first = { a: "ann", b: "bob", judge: "jo" };
+  const room = await opened(first);
+  const other = { question: "Where was it?" };
+  await person("new");
+  expect(await refused(opened({ a: "cy", b: "di", judge: "ann", ...other }))).toMatch(
+    /alias-ann read the text in The lamp \(room-1\).*Seat somebody else in judge, for example .*alias-new/,
+  );
+  expect(await refused(opened({ a: "cy", b: "di", judge: "jo" }))).toContain("the same question");
+  expect(await refused(opened({ a: "jo", b: "di", judge: "eve", ...other }))).toContain(
+    "judges in The lamp (room-1), which goes on",
+  );
+  // the same side again, but not the other
+  expect(await refused(opened({ a: "bob", b: "di", judge: "eve" }))).toContain("the other side");
+  await opened({ a: "ann", b: "di", judge: "eve" });
+  // another text under the same words is another question
+  await opened({ a: "bob", b: "jo", judge: "ann", text: { ...lamp, body: `${lamp.body}!` } });
+  // once the room is over, its judge may read the text for another question
+  await played(room, first);
+  await opened({ a: "jo", b: "cy", judge: "new", ...other });
+});
+
+test("a lead seats nobody who saw too much, and a room may allow it, marked", async () => {
+  const lead = await person("lead", "lead");
+  const text = { ...lamp, body: "The boat came on Fridays. ".repeat(10) };
+  await opened({ a: "ann", b: "bob", judge: "jo", text });
+  const room = await opened({ a: "cy", b: "di", judge: "eve", text });
+  const seat = { seat: "judge", by: lead, reason: "eve is ill" };
+  expect(await refused(reseat(store.db, room, { ...seat, who: sits("ann") }))).toContain(
+    "read the text",
+  );
+  expect((await readRoom(store.db, room)).seats.find((s) => s.seat === "judge")?.person).toBe(
+    "eve",
+  );
+  const open = await opened({ a: "cy", b: "di", judge: "ann", text, exposed: "allow" });
+  const { rooms } = await lobby(store.db, lead, { state: "open", limit: 100 });
+  const marks = rooms.find((r) => r.room === open)!.seats.map((s) => s.exposed);
+  expect(marks).toEqual([null, null, expect.stringContaining("read the text")]);
+});
+
+test("a task that showed the text whole, and a room that was read, count as well", async () => {
+  const text = { ...lamp, body: "A can of oil, and the stairs. ".repeat(10) };
+  const room = await opened({ a: "ann", b: "bob", judge: "jo", text });
+  await person("tim");
+  const lead = await person("lea", "lead");
+  const { db } = store;
+  await db.run(
+    sql`insert into experiment (id, recipe, title, seed, config) values ('shown', 'shown', 'shown', 1, '{}')`,
+  );
+  await db.run(
+    sql`insert into task_type (name, version, title, instructions) values ('reads', '1', 'Read it', '')`,
+  );
+  await db.run(sql`insert into batch (id, experiment, wanted) values ('shown', 'shown', 1)`);
+  await db.run(
+    sql`insert into task (id, batch, place, type, type_version, input, people) values ('shown/1', 'shown', 1, 'reads', '1', ${JSON.stringify({ passages: [{ body: text.body }] })}, 1)`,
+  );
+  await db.run(
+    sql`insert into lease (id, task, person, swap, expires_at) values ('l', 'shown/1', 'tim', false, now() + interval '1 h')`,
+  );
+  const next = { a: "cy", b: "di", question: "How many cans?", text };
+  expect(await refused(opened({ ...next, judge: "tim" }))).toContain(
+    "read the text in a task (Read it)",
+  );
+  await played(room, { a: "ann", b: "bob", judge: "jo" });
+  await roomAsPage(db, room, { person: lead, staff: true });
+  expect(await refused(opened({ ...next, judge: "lea" }))).toContain("alias-lea read the text");
+  const ledger = await seenInRooms(db, { room });
+  expect(ledger.map((e) => `${e.who} ${e.as} ${e.saw}`)).toEqual([
+    "alias-ann debater text",
+    "alias-bob debater text",
+    "alias-jo judge quotes",
+    "alias-lea other text",
+  ]);
+  expect((await seenInRooms(db, { person: lead })).map((e) => e.question)).toEqual([who]);
+});
+
+test("of those who stand in, whoever saw too much is passed over; where nobody is left, a lead reads why", async () => {
+  const text = { ...lamp, body: "Tom swore that he had not seen it. ".repeat(10) };
+  await opened({ a: "ann", b: "bob", judge: "jo", text });
+  await person("fay");
+  const late = async (judge: string, by: Occupant[]) => {
+    const room = await opened({
+      a: "cy",
+      b: "di",
+      judge,
+      text,
+      minutes: 0.0001,
+      absent: { do: "instead", by },
+    });
+    await expect
+      .poll(
+        async () => {
+          await actInRoom(store.db, room, 1);
+          const a = (await readRoom(store.db, room)).seats.find((s) => s.seat === "a")!;
+          return a.n > 1 || a.failure !== null;
+        },
+        { timeout: 10_000 },
+      )
+      .toBe(true);
+    return (await readRoom(store.db, room)).seats.find((s) => s.seat === "a")!;
+  };
+  expect(await late("eve", [sits("jo"), sits("fay")])).toMatchObject({ person: "fay", n: 2 });
+  const stays = await late("gus", [sits("jo")]);
+  expect(stays).toMatchObject({ person: "cy", n: 1, absence: { do: "wait" } });
+  expect(stays.failure).toContain("nobody of the list may sit here: alias-jo judged");
+});
