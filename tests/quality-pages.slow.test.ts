@@ -119,8 +119,6 @@ async function look(page: Page, name: string) {
 
 test.each([
   { width: 1280, dark: false },
-  { width: 1280, dark: true },
-  { width: 390, dark: false },
   { width: 390, dark: true },
 ])(
   "agreement, a person, disagreements, gold and threads: %o",
