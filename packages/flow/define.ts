@@ -79,6 +79,13 @@ export interface ModelOptions<T> extends Named, Retry {
   readonly maxTokens?: number;
   readonly stop?: readonly string[];
   readonly seed?: number;
+  /** which of several draws for one question this is, from 0: it moves a seed that the model's defaults name */
+  readonly sample?: number;
+}
+/** A reply with the log-prob of each token that it is made of. */
+export interface ScoredReply {
+  readonly text: string;
+  readonly logprobs: readonly { readonly token: string; readonly logprob: number }[];
 }
 export interface ChildOptions extends Named {
   readonly budget?: Budget;
@@ -128,6 +135,8 @@ export interface Flow {
   ): Promise<AskedItem<I, O>[]>;
   /** Calls a model by its name; the text of the reply, or what `output` makes of it. */
   model<T = string>(model: string, prompt: Prompt, o?: ModelOptions<T>): Promise<T>;
+  /** The same with log-probs; refused where the model's endpoint gives none. */
+  scoredReply(model: string, prompt: Prompt, o?: ModelOptions<string>): Promise<ScoredReply>;
   /** Runs another workflow below this one and waits for its result. */
   child<S extends z.ZodType, R>(
     def: WorkflowDef<S, R>,

@@ -37,6 +37,7 @@ export const ModelOptions = z.strictObject({
   maxTokens: z.int().min(1).optional(),
   stop: z.array(z.string()).readonly().optional(),
   seed: z.int().optional(),
+  sample: z.int().min(0).optional(),
 });
 export const ChildOptions = z.strictObject({
   name,

@@ -13,6 +13,7 @@ import {
   TaskId,
   TillerError,
 } from "@tiller/schema";
+import type { Reply } from "@tiller/model";
 import type { TaskDef } from "@tiller/task";
 import { patient, resolveValue, type StoredValue } from "@tiller/store";
 import { answer } from "./agents.ts";
@@ -26,6 +27,7 @@ import type {
   ChildOptions,
   Flow,
   ModelOptions,
+  ScoredReply,
   StepContext,
   StepOptions,
   WorkflowDef,
@@ -106,6 +108,13 @@ async function abandon(ops: Ops): Promise<void> {
       () => host.abandon(call.id, "nobody waited for it when its workflow ended"),
       host.stopping,
     );
+}
+
+interface ModelAsk<T> {
+  readonly model: string;
+  readonly prompt: Prompt;
+  readonly o: ModelOptions<T>;
+  readonly logprobs: boolean;
 }
 
 const CONCURRENCY = 16; // of a map that says nothing
@@ -241,10 +250,22 @@ class WorkflowFlow extends LabFlow implements Flow {
   }
 
   model<T = string>(model: string, prompt: Prompt, o: ModelOptions<T> = {}): Promise<T> {
-    return this.ops.given("flow.model", o.name ?? model, () => {
+    const made = (r: Reply<T>) => (o.output ? r.value : r.text) as T;
+    return this.#asked("flow.model", { model, prompt, o, logprobs: false }, made);
+  }
+  scoredReply(model: string, prompt: Prompt, o: ModelOptions<string> = {}): Promise<ScoredReply> {
+    const made = ({ text, logprobs }: Reply<string>) => ({ text, logprobs: logprobs ?? [] });
+    return this.#asked("flow.scoredReply", { model, prompt, o, logprobs: true }, made);
+  }
+  #asked<T, R>(
+    call: string,
+    { model, prompt, o, logprobs }: ModelAsk<T>,
+    made: (reply: Reply<T>) => R,
+  ): Promise<R> {
+    return this.ops.given(call, o.name ?? model, () => {
       const { host, args } = this.ops;
       const { name, attempts, waitSeconds, ...more } = o;
-      checked(`flow.model ${said(name ?? model)}`, options.ModelOptions, o);
+      checked(`${call} ${said(name ?? model)}`, options.ModelOptions, o);
       return this.ops.op(
         "model",
         name ?? model,
@@ -257,11 +278,11 @@ class WorkflowFlow extends LabFlow implements Flow {
           const at = { node: c.id, experiment: args.experiment };
           const { reply, used } = await charged(db, at, () =>
             host.underWay.run(c.id, (signal) =>
-              modelClient.call(model, prompt, { ...more, key: c.id, budget, signal }),
+              modelClient.call(model, prompt, { ...more, logprobs, key: c.id, budget, signal }),
             ),
           );
           c.note({ cached: reply.cached, cost: used.money, tokens: used.tokens });
-          return (o.output ? reply.value : reply.text) as T;
+          return made(reply);
         },
         {
           input: { model },

@@ -178,3 +178,23 @@ export function replyFor(
   }
 }
 const decided = (end: boolean) => `DECISION: ${end ? "end" : "go on"}`;
+
+/**
+ * The log-prob that a reply of one letter gives an answer: its token's where it names it; what is left, shared by the others, where
+ * it names another. Undefined: it names none.
+ */
+export function leaning(
+  reply: {
+    readonly text: string;
+    readonly logprobs: readonly { readonly token: string; readonly logprob: number }[];
+  },
+  o: { readonly answers: number; readonly answer: number },
+): number | undefined {
+  const said = /^\s*["'(*]*([A-H])\b/.exec(reply.text)?.[1];
+  const named = said === undefined ? -1 : said.charCodeAt(0) - 65;
+  const token = reply.logprobs.find((t) => said !== undefined && t.token.includes(said));
+  if (!token || named >= o.answers) return undefined;
+  return named === o.answer
+    ? token.logprob
+    : Math.log(Math.max(1e-12, -Math.expm1(Math.min(0, token.logprob))) / (o.answers - 1));
+}

@@ -115,6 +115,27 @@ export function view(rules: Rules, log: Log, seat: string): View {
   };
 }
 
+/** What a seat would see once a move of this round were revealed; nobody is shown it: it is how a speech is chosen before it is made. */
+export function viewAfter(
+  rules: Rules,
+  log: Log,
+  move: { readonly seat: string; readonly act: Act },
+  seat: string,
+): View {
+  const seen = view(rules, log, seat);
+  const s = replay(rules, log);
+  const visit = s.visits.at(-1)!;
+  const { n, round, depth, opened, entitled } = visit;
+  const as = entitled.find((e) => e.seat === move.seat)?.as ?? move.seat;
+  const shown = seenMove(s, move.act, as, n);
+  const last = seen.rounds.at(-1);
+  const rounds =
+    last?.n === n
+      ? [...seen.rounds.slice(0, -1), { ...last, moves: [...last.moves, shown] }]
+      : [...seen.rounds, { n, label: round.label, do: round.do, depth, opened, moves: [shown] }];
+  return { ...seen, rounds };
+}
+
 /** The round up to which a seat sees: a witness stands at its snapshot, everyone else at the present. */
 function horizon(rules: Rules, s: State, seat: string, me: Seat): number {
   if (me.partner === undefined || s.over) return Infinity;

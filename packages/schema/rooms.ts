@@ -8,12 +8,30 @@ const list = <T extends z.ZodType>(of: T) => z.array(of).readonly();
 /** Who sits in a seat. */
 export const Occupant = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("person"), person: PersonId }),
-  z.strictObject({
-    kind: z.literal("model"),
-    model: z.string().min(1).max(200),
-    temperature: z.number().min(0).max(2).optional(),
-    maxTokens: z.int().min(1).optional(),
-  }),
+  z
+    .strictObject({
+      kind: z.literal("model"),
+      model: z.string().min(1).max(200),
+      temperature: z.number().min(0).max(2).optional(),
+      maxTokens: z.int().min(1).optional(),
+      best: z
+        .strictObject({
+          of: z.int().min(2).max(64).describe("speeches drawn for a turn"),
+          by: z
+            .string()
+            .min(1)
+            .max(200)
+            .describe("the model whose log-probs choose; it must give them"),
+        })
+        .optional()
+        .describe(
+          "of several speeches the one after which a judge leans most to the seat's answer",
+        ),
+    })
+    .refine((m) => !(m.best && m.temperature === 0), {
+      path: ["temperature"],
+      message: "at temperature 0 all draws are the same: give another, or leave best out",
+    }),
   z.strictObject({
     kind: z.literal("replay"),
     acts: z.array(z.unknown()).max(2000).describe("acts of a log, in their order"),

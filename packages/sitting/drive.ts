@@ -15,13 +15,14 @@ import {
   type Act,
   type Turn,
 } from "@tiller/room";
-import { own, NewRoom, type Prompt, TillerError } from "@tiller/schema";
+import { own, NewRoom, TillerError } from "@tiller/schema";
 import { type Flow, type StepContext, workflow } from "@tiller/flow";
 import type { Db } from "@tiller/store";
 import { again, promptFor } from "@tiller/room/prompt.ts";
 import { readReply } from "@tiller/room/reply.ts";
 import { createHash } from "node:crypto";
 import { asked, asMove, attend, type ToAsk } from "./attend.ts";
+import { type Question, type Replied, repliesTo } from "./best.ts";
 import { requireEligible, type Seating } from "./eligible.ts";
 import { failSeat } from "./facilitate.ts";
 import { checkSeats, openRoom, timed } from "./open.ts";
@@ -76,16 +77,6 @@ export const checkRoom = (db: Db, given: z.input<typeof NewRoom>, id: string): P
       if (who.kind === "person") await requireEligible(tx, room, { seat, person: who.person });
   });
 };
-
-interface Question {
-  readonly seat: string;
-  readonly n: number;
-  readonly moves: number;
-  readonly model: string;
-  readonly temperature?: number;
-  readonly maxTokens?: number;
-  readonly prompt: Prompt;
-}
 
 export async function room(
   flow: Flow,
@@ -152,17 +143,7 @@ async function askModels(flow: Flow, id: string, turns: readonly ToAsk[]): Promi
   let open = await flow.step("questions", ({ store }) => questions(store.db, id, turns));
   for (let attempt = 1; open.length > 0; attempt++) {
     const now = open;
-    const replies = await flow.map("replies", now, ({ model, prompt, temperature, maxTokens }) =>
-      flow
-        .model(model, prompt, {
-          ...(temperature === undefined ? {} : { temperature }),
-          ...(maxTokens === undefined ? {} : { maxTokens }),
-        })
-        .then(
-          (text) => ({ text }),
-          (e: unknown) => ({ failure: e instanceof Error ? e.message : String(e) }),
-        ),
-    );
+    const replies = await repliesTo(flow, id, now);
     open = await flow.step("moves", (c) => takeReplies(c, id, now, { replies, attempt }));
   }
 }
@@ -172,9 +153,11 @@ async function questions(db: Db, id: string, turns: readonly ToAsk[]): Promise<Q
   return turns.flatMap((to): Question[] => {
     const known = asked(held, to);
     if (known?.sits.occupant.kind !== "model") return [];
-    const { kind: _, ...model } = known.sits.occupant;
+    const { kind: _, best, ...model } = known.sits.occupant;
     const { seat, n, moves } = to;
-    return [{ seat, n, moves, ...model, prompt: promptFor(known.seen, known.turn) }];
+    const answer = known.seen.sides.find((s) => s.seat === seat)?.answer;
+    const chosen = known.turn.do === "speak" && best ? { best, answer } : {};
+    return [{ seat, n, moves, ...model, ...chosen, prompt: promptFor(known.seen, known.turn) }];
   });
 }
 
@@ -183,7 +166,7 @@ function takeReplies(
   { store }: StepContext,
   id: string,
   given: readonly Question[],
-  o: { replies: readonly ({ text: string } | { failure: string })[]; attempt: number },
+  o: { replies: readonly Replied[]; attempt: number },
 ): Promise<Question[]> {
   return inRoom(store.db, id, async (tx, first) => {
     let held = first;

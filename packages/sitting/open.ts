@@ -27,6 +27,7 @@ export function checkSeats(rules: Rules, seats: Readonly<Record<string, SeatSpec
   if (strange !== undefined)
     throw bad(`${rules.name} has no seat ${strange}. Its seats are ${names.join(", ")}.`);
   const people = new Set<string>();
+  const judged = Object.values(rules.seats).some((s) => s.role === "judge");
   for (const [seat, { role }] of Object.entries(rules.seats)) {
     const who = own(seats, seat)?.who;
     if (role === "chance") {
@@ -35,6 +36,10 @@ export function checkSeats(rules: Rules, seats: Readonly<Record<string, SeatSpec
     }
     if (!who) throw bad(`nobody sits in ${seat}. Name a person, a model, or nobody for now.`);
     if (who.kind === "chance") throw bad(`${seat} is no chance seat. Name a person or a model.`);
+    if (who.kind === "model" && who.best && (role !== "debater" || !judged))
+      throw bad(
+        `${seat} cannot have the best of ${who.best.of} speeches: ${judged ? "it does not argue" : `${rules.name} has no judge who could lean to one`}. Leave best out.`,
+      );
     if (who.kind !== "person") continue;
     if (people.has(who.person)) throw bad(`${who.person} sits in two seats. One person has one.`);
     people.add(who.person);

@@ -56,7 +56,11 @@ export const roomRoutes = (d: Deps) => {
   };
   /** A name that no model has is said at once, and not when its turn comes. */
   const modelsKnown = async (all: readonly Occupant[]) => {
-    for (const who of all) if (who.kind === "model") await d.modelClient.mustKnow(who.model);
+    for (const who of all)
+      if (who.kind === "model") {
+        await d.modelClient.mustKnow(who.model);
+        if (who.best) await d.modelClient.mustKnow(who.best.by);
+      }
   };
   return {
     ownRooms: (c) => ownRooms(db, c.var.me.id),
