@@ -12,6 +12,7 @@ import { processLabels } from "./process-labels.ts";
 import { readingStudy, readQuestion } from "./reading-study.ts";
 import { reviewDisagreements, reviewSplit } from "./review-disagreements.ts";
 import { sandwiched, sandwiching } from "./sandwiching.ts";
+import { summariseBook } from "./summarise-book.ts";
 
 export const recipes: readonly WorkflowDef<any, any>[] = [
   betterContinuations,
@@ -30,6 +31,7 @@ export const recipes: readonly WorkflowDef<any, any>[] = [
   sandwiching,
   sandwiched,
   roomWorkflow,
+  summariseBook,
 ];
 
 /** The kinds of work of their own that they ask people for. */

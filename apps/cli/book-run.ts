@@ -69,7 +69,8 @@ const lasts = (seconds: number) =>
     : seconds < 5400
       ? `${Math.round(seconds / 60)} min`
       : `${(seconds / 3600).toFixed(1)} h`;
-const read = (file: string): string => {
+/** A text by its path. */
+export const textOfFile = (file: string): string => {
   if (!existsSync(file))
     throw new TillerError("no_file", `there is no file ${file}. Check the path.`);
   return readFileSync(file, "utf8");
@@ -78,7 +79,7 @@ const read = (file: string): string => {
 export async function runBook(o: Flags, file: string): Promise<number> {
   if (o.base !== undefined && o.model !== undefined)
     throw new TillerError("bad_flag", "--base and --model both say who summarises. Give one.");
-  const words = read(file);
+  const words = textOfFile(file);
   using policy =
     o.model === undefined
       ? await checkpointPolicy(o.base ?? "models/base", o.temperature)
@@ -95,7 +96,7 @@ export async function runBook(o: Flags, file: string): Promise<number> {
     count: policy.count,
     order: o.context,
     reserve: policy.reserve,
-    ...(o.instructions !== undefined && { instructions: read(o.instructions) }),
+    ...(o.instructions !== undefined && { instructions: textOfFile(o.instructions) }),
   });
   const all = forecast(plan, plan.nodes.values(), { price: policy.price });
   tell(plan, policy, all);

@@ -1,4 +1,5 @@
 /** tiller book: a tree of summaries over a book, as a page to read, and figures of how true summaries are. */
+import { liveVerbs } from "./book-live.ts";
 import { command, verb } from "./command.ts";
 import { runBook, runFlags } from "./book-run.ts";
 import { scoreFile, scoreFlags } from "./book-score.ts";
@@ -23,4 +24,5 @@ export const bookCommand = command("book", {
     flags: scoreFlags,
     run: scoreFile,
   }),
+  ...liveVerbs,
 });

@@ -27,6 +27,7 @@ import { projectRoutes } from "./routes/projects.ts";
 import { roomRoutes } from "./routes/rooms.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { traceRoutes } from "./routes/trace.ts";
+import { treeRoutes } from "./routes/trees.ts";
 import { workRoutes } from "./routes/work.ts";
 import { pathWithoutSeat } from "./seats.ts";
 import { Limiter, securityHeaders } from "./security.ts";
@@ -107,6 +108,7 @@ export function createApp(d: Deps): Hono<Env> {
       ...modelRoutes(d),
       ...projectRoutes(d),
       ...roomRoutes(d),
+      ...treeRoutes(d),
       ...taskRoutes(),
     }),
   );

@@ -21,6 +21,7 @@ const sizes: readonly (readonly [string, number])[] = [
   ["/api/data/import", 4096 * MB],
   ["/api/projects/files", 4096 * MB],
   ["/api/studio/traces", 512 * MB], // an exported experiment comes back
+  ["/api/trees", 64 * MB], // a book comes with it
   ["/", 2 * MB],
 ];
 export const sizeOf = (path: string): number => sizes.find(([start]) => path.startsWith(start))![1];

@@ -19,6 +19,9 @@ export const joined = (outputs: readonly string[]): string =>
 
 export interface Filled {
   readonly prompt: string;
+  /** the parts of it: earlier outputs as far as they are read, and what the node is about */
+  readonly earlier: readonly string[];
+  readonly text: string;
   /** how many of the context's outputs it depends on, counted from the last; the earliest may be cut, or just not fit */
   readonly used: number;
   readonly tokens: number;
@@ -53,7 +56,7 @@ export function fill(o: {
     kept = shorter === "" ? kept.slice(1) : [shorter, ...kept.slice(1)];
   }
   const prompt = whole(kept);
-  return { prompt, used, tokens: o.count(prompt) };
+  return { prompt, earlier: kept, text: o.text.trim(), used, tokens: o.count(prompt) };
 }
 
 /** The words at the end of a text that have at most so many tokens. */

@@ -111,12 +111,16 @@ export interface Grow {
   readonly redo?: Redo;
   /** nodes that are asked at once, at most, where the order lets them */
   readonly parallel?: number;
-  /** without it the tree is as the log has it, and nothing is asked */
-  readonly respond?: ((ask: Ask) => Promise<Answer>) | undefined;
+  /** it may take days, and takes no place among those */
+  readonly patient?: (node: PlanNode) => boolean;
+  /** without it the tree is as the log has it, and nothing is asked; undefined: nobody answers this node */
+  readonly respond?: ((ask: Ask) => Promise<Answer | undefined>) | undefined;
   /** before the output counts: what is not written down did not happen */
   readonly record?: (entry: Entry) => void;
-  /** no more nodes are begun once this says so */
+  /** this node is not begun, nor what waits for it */
   readonly stopped?: (ask: Ask) => boolean;
+  /** a node stands: from the log, or by an answer */
+  readonly stands?: (node: PlanNode, output: Output) => void;
 }
 
 /** The entry that an answer makes: its text within the cap. */
@@ -150,6 +154,7 @@ export async function grow(plan: Plan, o: Grow): Promise<Grown> {
   }
   const settled = (node: PlanNode, output: Output) => {
     outputs.set(node.id, output);
+    o.stands?.(node, output);
     const released: (PlanNode | undefined)[] = [
       node.parent === undefined ? undefined : plan.nodes.get(node.parent),
     ];
@@ -167,28 +172,36 @@ export async function grow(plan: Plan, o: Grow): Promise<Grown> {
     ready.sort((a, b) => place.get(a.id)! - place.get(b.id)!);
   };
 
-  let asked = 0;
+  let [asked, patient] = [0, 0];
   const running = new Set<Promise<void>>();
   const run = async (node: PlanNode, respond: NonNullable<Grow["respond"]>, ask: Ask) => {
-    const entry = entryOf(ask, await respond(ask), count);
+    const answer = await respond(ask);
+    if (!answer) return;
+    const entry = entryOf(ask, answer, count);
     o.record?.(entry);
     log.add(entry);
     asked++;
     const { key, used } = ask;
     settled(node, { entry, hash: hashOf(entry.text), standing: "current", key, used });
   };
-  const held: PlanNode[] = []; // that nobody answers
   try {
     for (;;) {
-      while (ready.length > 0 && running.size < parallel) {
-        const node = ready.shift()!;
+      for (;;) {
+        const free = running.size - patient < parallel;
+        const at = free ? 0 : ready.findIndex((n) => o.patient?.(n));
+        const [node] = at < 0 ? [] : ready.splice(at, 1);
+        if (!node) break;
         const ask = askOf(plan, node, outputs, { log, maker, count: counted });
         const found = log.find(node.id, ask, redo);
         if (found)
           settled(node, { ...found, hash: hashOf(found.entry.text), key: ask.key, used: ask.used });
-        else if (!o.respond || o.stopped?.(ask)) held.push(node);
-        else {
-          const one: Promise<void> = run(node, o.respond, ask).finally(() => running.delete(one));
+        else if (o.respond && !o.stopped?.(ask)) {
+          const slow = o.patient?.(node) ?? false;
+          if (slow) patient++;
+          const one: Promise<void> = run(node, o.respond, ask).finally(() => {
+            running.delete(one);
+            if (slow) patient--;
+          });
           running.add(one);
         }
       }

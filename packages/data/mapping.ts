@@ -11,7 +11,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { type Field, setOwn, TillerError, View } from "@tiller/schema";
-import { fieldsOf, kindOfField, readAnswer, readBy } from "@tiller/task";
+import { fieldsOf, kindOfField, readAnswer, readBy, shownBy } from "@tiller/task";
 import { importedComparison, type ImportedType, pairValue } from "./imported-types.ts";
 import { shownValue, someOf } from "./json.ts";
 import { idOf, type Mapped } from "./mapped.ts";
@@ -159,10 +159,9 @@ function textsIn(view: View): { path: string; list: boolean }[] {
   const text = (p: string) => ({ path: p, list: false });
   const list = (p: string) => ({ path: p, list: true });
   return [
-    ...view.show.flatMap((b) =>
-      b.kind === "note" ? [] : b.kind === "text" ? [text(b.from)] : [list(b.from)],
+    ...[...view.show.flatMap(shownBy), ...view.ask.flatMap(readBy)].map(({ path: p, what }) =>
+      what === "text" ? text(p) : list(p),
     ),
-    ...view.ask.flatMap(readBy).map(({ path: p, what }) => (what === "list" ? list(p) : text(p))),
   ];
 }
 function shownProblem(view: View, input: unknown): string | undefined {

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { experimentOperations } from "./api-experiments.ts";
 import { projectOperations } from "./api-projects.ts";
 import { roomOperations } from "./api-rooms.ts";
+import { treeOperations } from "./api-trees.ts";
 import { staffOperations } from "./api-staff.ts";
 import { workOperations } from "./api-work.ts";
 import {
@@ -488,6 +489,7 @@ export const operations = {
   ...experimentOperations,
   ...projectOperations,
   ...roomOperations,
+  ...treeOperations,
   ...workOperations,
   ...staffOperations,
 } as const satisfies Record<string, Operation>;

@@ -35,6 +35,7 @@ export * from "./rng.ts";
 export * from "./settings.ts";
 export * from "./experiments.ts";
 export * from "./rooms.ts";
+export * from "./trees.ts";
 export * from "./rows.ts";
 export * from "./samples.ts";
 export * from "./seen.ts";

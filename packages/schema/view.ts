@@ -12,6 +12,9 @@ export const Block = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("note"), text: z.string().describe("Markdown"), step }),
   z.strictObject({ kind: z.literal("list"), from, ...shown }).describe("of strings or {text}"),
   z.strictObject({ kind: z.literal("turns"), from, ...shown }).describe("of {role, text}"),
+  z
+    .strictObject({ kind: z.literal("changes"), from, was: from, ...shown })
+    .describe("a text, and what changed in it since it was `was`"),
 ]);
 export type Block = z.infer<typeof Block>;
 
@@ -67,6 +70,7 @@ export const Field = z.discriminatedUnion("kind", [
     ...asked,
     rows: z.int().optional(),
     limit: Limit.optional(),
+    most: z.string().optional().describe("path of a number that stands for the limit's max"),
     edits: z.string().optional().describe("path of the text to start from; changes are shown"),
   }),
   z.strictObject({

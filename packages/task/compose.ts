@@ -130,11 +130,16 @@ function joined(parts: readonly [string, TaskDef][], shared: readonly string[]):
           return [key, own || keys.names.includes(key) ? `${part}.${v}` : v];
         }),
       ) as T;
-    for (const block of def.view.show.map((b) => moved(b, { paths: ["from"], names: [] })))
+    for (const block of def.view.show.map((b) => moved(b, { paths: ["from", "was"], names: [] })))
       if (!show.some((b) => sourceOf(b) === sourceOf(block))) show.push(block);
     for (const f of def.view.ask) {
       const { reads, second } = kindOfField(f);
-      ask.push(moved(f, { paths: Object.keys(reads), names: ["name", second?.key ?? "name"] }));
+      ask.push(
+        moved(f, {
+          paths: [...Object.keys(reads), "most"],
+          names: ["name", second?.key ?? "name"],
+        }),
+      );
     }
   }
   return { show, ask };

@@ -6,7 +6,7 @@ import { z } from "zod";
 import type { ItemSlot, View } from "@tiller/schema";
 import { outputOf } from "./answer.ts";
 import { keyOf, type TaskDef } from "./define.ts";
-import { fieldsOf, readBy } from "./kinds/index.ts";
+import { fieldsOf, readBy, shownBy } from "./kinds/index.ts";
 import { simulateView } from "./simulate.ts";
 import { slotsOf } from "./slots.ts";
 
@@ -42,7 +42,7 @@ export function ownKind(
 }
 
 const pathsOf = (view: View): string[] => [
-  ...view.show.flatMap((b) => (b.kind === "note" ? [] : [b.from])),
+  ...view.show.flatMap((b) => shownBy(b).map((r) => r.path)),
   ...view.ask.flatMap((f) => readBy(f).map((r) => r.path)),
 ];
 /** Whether exactly the same parts of an input are read. */

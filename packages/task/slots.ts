@@ -1,7 +1,7 @@
 /** What an item of a kind of work is made of, for whoever fills it from the columns of a file. */
 import type { ItemSlot } from "@tiller/schema";
 import type { TaskDef } from "./define.ts";
-import { readBy } from "./kinds/index.ts";
+import { readBy, shownBy } from "./kinds/index.ts";
 import { at, type Draft, put } from "./paths.ts";
 
 /** What an item of the kind is made of: each path that its view reads. A sample says what stands there where the view does not. */
@@ -19,7 +19,9 @@ export function slotsOf({ view, samples }: Pick<TaskDef, "view" | "samples">): I
     if (!found.has(path))
       found.set(path, { path, label: label || path.split(".")[0]!, kind: known });
   };
-  for (const b of view.show) if (b.kind !== "note") add(b.from, b.label, b.kind);
+  for (const b of view.show)
+    for (const { path, what } of shownBy(b))
+      add(path, b.kind === "note" ? undefined : b.label, what);
   for (const f of view.ask) for (const { path, what } of readBy(f)) add(path, undefined, what);
   return [...found.values()];
 }

@@ -25,6 +25,7 @@ import {
   kindOfField,
   keyOf,
   readBy,
+  shownBy,
   type TaskDef,
   textOf,
 } from "@tiller/task";
@@ -276,7 +277,7 @@ function decided(
 /** The first text that the view shows, then what its questions are about. */
 export function beginning(view: View, input: unknown): string {
   const paths = [
-    ...view.show.flatMap((b) => (b.kind === "note" ? [] : [b.from])),
+    ...view.show.flatMap((b) => shownBy(b).map((r) => r.path)),
     ...view.ask.flatMap(readBy).map((r) => r.path),
   ];
   for (const path of paths) {

@@ -21,6 +21,7 @@ import { ranking } from "./ranking.ts";
 import { respond } from "./respond.ts";
 import { stepLabels } from "./step-labels.ts";
 import { linesOf, subquestions } from "./subquestions.ts";
+import { treeAgain, treeSummary } from "./tree-summary.ts";
 
 const all: readonly TaskDef[] = [
   gradedComparison,
@@ -45,6 +46,8 @@ const all: readonly TaskDef[] = [
   claimVote,
   discussion,
   ruling,
+  treeSummary,
+  treeAgain,
 ];
 
 export {
@@ -71,6 +74,8 @@ export {
   ruling,
   stepLabels,
   subquestions,
+  treeAgain,
+  treeSummary,
 };
 
 /** By name@version. */

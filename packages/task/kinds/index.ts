@@ -1,5 +1,5 @@
 /** The kinds of field, a total table: `view.ts` of the schema says what each is made of, its file here everything else. */
-import { type Field, type FieldOf, own, type View } from "@tiller/schema";
+import { type Block, type Field, type FieldOf, own, type View } from "@tiller/schema";
 import { choice, type ChoiceValue } from "./choice.ts";
 import { choices, type ChoicesValue } from "./choices.ts";
 import type { FieldKind, Kind } from "./kind.ts";
@@ -53,6 +53,14 @@ export const secondOf = (f: Field): readonly Field[] => {
   const second = kindOfField(f).second?.field(f);
   return second ? [second] : [];
 };
+
+/** The paths into the input that a block shows, and what stands there. */
+export const shownBy = (b: Block): { path: string; what: "text" | "list" | "turns" }[] =>
+  b.kind === "note"
+    ? []
+    : b.kind === "changes"
+      ? [b.from, b.was].map((path) => ({ path, what: "text" }))
+      : [{ path: b.from, what: b.kind }];
 
 /** The paths in the input that a field reads. */
 export const readBy = (f: Field): { path: string; what: "text" | "list" }[] =>

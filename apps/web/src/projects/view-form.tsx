@@ -1,13 +1,14 @@
 /** What is shown and asked, put together by hand: add, order, remove, and say what each part is. */
 import type { ReactNode } from "react";
 import type { Block, Field, View } from "@tiller/schema";
-import { readBy } from "@tiller/task";
+import { readBy, shownBy } from "@tiller/task";
 import { FieldForm, slug } from "./field-form.tsx";
 
 const blocks: Readonly<Record<Block["kind"], string>> = {
   text: "Text",
   turns: "Conversation",
   list: "List",
+  changes: "Text with what changed in it",
   note: "Note, the same for every item",
 };
 const fields: Readonly<Record<Field["kind"], string>> = {
@@ -29,14 +30,16 @@ const free = (name: string, taken: readonly string[]): string => {
   return n === 1 ? name : `${name}_${n}`;
 };
 const pathsOf = (view: View): string[] => [
-  ...view.show.flatMap((b) => (b.kind === "note" ? [] : [b.from])),
+  ...view.show.flatMap((b) => shownBy(b).map((r) => r.path)),
   ...view.ask.flatMap((f) => readBy(f).map((r) => r.path)),
 ];
 
 function newBlock(kind: Block["kind"], view: View, column: string | undefined): Block {
   if (kind === "note") return { kind, text: "" };
   const from = free(slug(column ?? "") || kind, pathsOf(view));
-  return { kind, from, label: column ?? blocks[kind] };
+  const label = column ?? blocks[kind];
+  if (kind !== "changes") return { kind, from, label };
+  return { kind, from, was: free(`${from}_before`, [from, ...pathsOf(view)]), label };
 }
 const yesNo = [
   { value: "yes", label: "Yes" },

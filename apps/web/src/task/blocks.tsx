@@ -2,6 +2,7 @@
 import type { Block } from "@tiller/schema";
 import { listAt, textAt, textOf } from "@tiller/task";
 import { Markdown } from "../design/markdown.tsx";
+import { TextDiff } from "./diff.tsx";
 
 const Label = ({ text }: { text: string | undefined }) =>
   text ? <p className="quiet small">{text}</p> : null;
@@ -27,7 +28,15 @@ export function BlockView({ block, input }: { block: Block; input: unknown }) {
     }
     case "note":
       return <Markdown text={block.text} />;
+    case "changes":
+      return (
+        <div role="group" className="block" aria-label={block.label}>
+          <Label text={block.label} />
+          <TextDiff before={textAt(input, block.was)} after={textAt(input, block.from)} />
+        </div>
+      );
     case "list":
+      if (listAt(input, block.from).length === 0) return null;
       return (
         <div role="group" className="block" aria-label={block.label}>
           <Label text={block.label} />

@@ -1,7 +1,7 @@
 /** Questions answered by typing: texts with limits, texts to edit, numbers. */
 import { useRef, useState } from "react";
 import type { FieldOf, Limit } from "@tiller/schema";
-import { at, measure, textAt, wordsOfTokens } from "@tiller/task";
+import { at, limitOf, measure, textAt, wordsOfTokens } from "@tiller/task";
 import { TextDiff } from "./diff.tsx";
 import { type FieldProps, useKeys } from "./field.ts";
 
@@ -9,7 +9,7 @@ export function TextField(p: FieldProps<FieldOf<"text">>) {
   const { field } = p;
   const text = (at(p.value, field.name) ?? "") as string;
   const box = useRef<HTMLTextAreaElement>(null);
-  const limit = field.limit;
+  const limit = limitOf(field, p.input);
   const over = limit?.max !== undefined && measure[limit.unit](text) > limit.max;
   const original = field.edits ? textAt(p.input, field.edits) : undefined;
   useKeys(p.keys, (key, { outside }) => {

@@ -1,0 +1,69 @@
+/** Trees of summaries over HTTP: begun, watched, edited, stopped. What grows them is a workflow. */
+import { ExperimentId, type NewTree } from "@tiller/schema";
+import { sql } from "@tiller/store";
+import {
+  anew,
+  applyEdit,
+  createTree,
+  forecastTree,
+  headOf,
+  listTrees,
+  previewEdit,
+  runOf,
+  stopTree,
+  treeAgents,
+  treeDetail,
+  treeId,
+  treeNodes,
+} from "@tiller/trees";
+import { v7 } from "uuid";
+import { summariseBook } from "../../../recipes/summarise-book.ts";
+import type { Deps } from "../context.ts";
+import { type Handlers, ok } from "../operate.ts";
+
+const settingsOf = ({ name: _name, text: _text, agents: _agents, ...settings }: NewTree) =>
+  settings;
+
+export const treeRoutes = (d: Deps) => {
+  const { db } = d.store;
+  /** Under way already, it has seen the word; else a run begins. */
+  const grows = async (tree: string, experiment = ExperimentId.parse(`tree-${v7()}`)) => {
+    const under = await runOf(db, tree);
+    if (under !== undefined) return { tree, experiment: ExperimentId.parse(under) };
+    const { agents, name } = await treeAgents(db, tree);
+    await d.flow.start(summariseBook.name, { tree }, { id: experiment, title: name, agents });
+    await db.run(sql`update tree set experiment = ${experiment} where id = ${tree}`);
+    return { tree, experiment };
+  };
+  return {
+    listTrees: () => listTrees(db),
+    startTree: async (c, { body }) => {
+      const experiment = ExperimentId.parse(`tree-${v7()}`);
+      const id = treeId(experiment);
+      const { name, text, agents } = body;
+      await createTree(db, { id, name, text, agents, settings: settingsOf(body), by: c.var.me.id });
+      return grows(id, experiment);
+    },
+    forecastTree: (_, { body }) => forecastTree(body.text, settingsOf(body)),
+    getTree: (_, { id }) => treeDetail(db, id),
+    treeText: async (_, { id }) => ({ text: (await headOf(db, id)).text }),
+    treeNodes: async (_, { id, after }) => {
+      await treeAgents(db, id); // refuses one that is not there
+      return treeNodes(db, id, after);
+    },
+    stopTree: async (_, { id }) => {
+      await stopTree(db, id);
+      return ok;
+    },
+    growTree: async (_, { id, body: { redo } }) => {
+      await treeAgents(db, id);
+      await anew(db, id, redo);
+      return grows(id);
+    },
+    previewTreeEdit: (_, { id, body }) => previewEdit(db, id, body),
+    editTree: async (c, { id, body }) => {
+      await applyEdit(db, id, { ...body, by: c.var.me });
+      return grows(id);
+    },
+  } satisfies Partial<Handlers>;
+};

@@ -1,0 +1,124 @@
+/** What a person or a policy is asked for a node, and what is kept of the answer. */
+import { z } from "zod";
+import { type Answer, type Ask, hashOf, type Plan } from "@tiller/book";
+import { entryOf } from "@tiller/book/tree.ts";
+import { treeAgain, treeSummary } from "@tiller/crowd";
+import type { Asked, Flow, StepContext } from "@tiller/flow";
+import { prompt, type TreeSettings } from "@tiller/schema";
+import { type Db, sql } from "@tiller/store";
+import { count, policyName } from "./plan.ts";
+import type { Round, Written } from "./round.ts";
+import { writeEntry, writeMarks } from "./rows.ts";
+
+const STOPS = ["\n----", "\n====", "TL;DR:"]; // what a model that goes on writing the prompt's form would begin with
+
+/** In words, for whoever reads it. */
+export function whereOf(plan: Plan, { node }: Pick<Ask, "node">): string {
+  if (node === plan.root && node.height > 0)
+    return "The whole book, from the summaries of its parts";
+  const of = plan.levels[node.height]!.length;
+  return node.height === 0
+    ? `Passage ${node.index + 1} of ${of}`
+    : `Part ${node.index + 1} of ${of}, from the summaries of ${node.children.length} pieces`;
+}
+
+/** Before it is written down: what it took stands in the trace. */
+type Given = Pick<Answer, "text" | "author"> & {
+  readonly seconds?: number;
+  readonly answer?: string | null;
+  readonly read?: { readonly earlier: readonly string[]; readonly text: string };
+};
+
+export async function askPolicy(
+  flow: Flow,
+  ask: Ask,
+  s: TreeSettings,
+  name: string,
+): Promise<Given> {
+  const author = { kind: "policy", name: policyName(s) } as const;
+  const { temperature } = s;
+  const o = { name, temperature, maxTokens: ask.node.cap, seed: ask.seed, stop: STOPS };
+  try {
+    return { text: await flow.model(s.model!, prompt`${ask.prompt}`, o), author };
+  } catch (e) {
+    const { code, message } = e as { code?: unknown; message: string };
+    if (code === "model_empty" && message.includes("finish_reason stop"))
+      return { text: "", author }; // nothing to say: front matter
+    throw e;
+  }
+}
+
+const Read = z.object({ text: z.string() });
+/** A person's older answer for this node, with what it was made from. */
+const before = (db: Db, tree: string, node: string) =>
+  db.maybe(
+    sql`select text as old, read from tree_entry where tree = ${tree} and node = ${node} and author_kind = 'person' and read is not null order by n desc limit 1`,
+    z.object({ old: z.string(), read: Read }),
+  );
+
+export async function askPeople(
+  flow: Flow,
+  ask: Ask,
+  o: { plan: Plan; tree: string; name: string },
+): Promise<Given> {
+  const { name } = o;
+  const { earlier, text, node } = ask;
+  const input = { where: whereOf(o.plan, ask), earlier: [...earlier], text, cap: node.cap };
+  const read = { earlier, text };
+  const older =
+    ask.before?.author.kind === "person"
+      ? await flow.step(
+          `before ${name}`,
+          async ({ store }) => (await before(store.db, o.tree, node.id)) ?? null,
+        )
+      : null;
+  if (!older) {
+    const asked = await flow.ask(treeSummary, input, { name });
+    return given(asked, asked.value.summary, read);
+  }
+  const again = { ...input, old: older.old, was: older.read.text };
+  const asked = await flow.ask(treeAgain, again, { name });
+  const still = asked.value.still === "right";
+  return given(asked, still ? older.old : asked.value.summary, read);
+}
+function given(asked: Asked<unknown>, text: string | undefined, read: Given["read"]): Given {
+  const { by, person, activeSeconds: seconds, answer } = asked.answers[0]!;
+  // what code stands in for people says counts as theirs, a model's does not
+  const kind = person !== null || /^simulated-\d+$/.test(by) ? "person" : "policy";
+  return { text: text ?? "", author: { kind, name: by }, seconds, answer, ...(read && { read }) };
+}
+
+const Took = z.object({ money: z.number(), tokens: z.number(), seconds: z.number() });
+/** Keeps an answer, cut to its cap, with what it took, and where the node stands in the version that wants it. Twice is once. */
+export async function write(
+  { key, store }: StepContext,
+  o: { tree: string; ask: Ask; answer: Given; from: string },
+  wanted: Round | undefined,
+): Promise<Written> {
+  const { db } = store;
+  const { tree, ask, answer: g } = o;
+  const took = await db.one(
+    sql`select coalesce(s.money, 0)::float8 as money, coalesce(s.tokens, 0)::int as tokens,
+          coalesce(extract(epoch from now() - n.started_at), 0)::float8 as seconds
+        from (select 1) one left join spend s on s.node = ${o.from} left join node n on n.id = ${o.from}`,
+    Took,
+  );
+  const tokens = count(g.text);
+  const answer: Answer = {
+    text: g.text,
+    author: g.author,
+    tokens,
+    promptTokens: took.tokens > tokens ? took.tokens - tokens : ask.tokens,
+    seconds: g.seconds ?? took.seconds,
+    cost: took.money,
+  };
+  const entry = entryOf(ask, answer, count);
+  const n = await writeEntry(db, tree, key, entry, { answer: g.answer ?? null, read: g.read });
+  const { key: address, used, node } = ask;
+  const mark = { node: node.id, n, key: address, used, standing: "current" } as const;
+  if (wanted)
+    await writeMarks(db, tree, { version: wanted.version, marks: [...wanted.marks(), mark] });
+  return { ...answer, n };
+}
+
+export const treeId = (key: string): string => `tree-${hashOf("tree", key).slice(0, 12)}`;

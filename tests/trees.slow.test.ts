@@ -1,0 +1,95 @@
+/**
+ * A tree that a policy and simulated people write together, in a process that is killed (kill -9) as it grows: nothing is lost, nothing is
+ * asked of anybody twice, and it is the tree that a clean run gives. Run: TILLER_TESTS=slow npx vitest run FILE
+ */
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, expect, test } from "vitest";
+import { z } from "zod";
+import { aStory } from "@tiller/book/fixtures/echo.ts";
+import { hashOf } from "@tiller/book";
+import { says, scripted } from "@tiller/model/fixtures/endpoint.ts";
+import { TreeSettings } from "@tiller/schema";
+import { openStore, sql, type Store } from "@tiller/store";
+import { createTree, treeDetail, treeNodes } from "@tiller/trees";
+
+const home = mkdtempSync(path.join(os.tmpdir(), "tiller-trees-"));
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+const agents = JSON.stringify({ "*": { kind: "simulated", skill: 0.8 } });
+
+const grows = (tree: string) => {
+  const file = path.join(import.meta.dirname, "fixtures/tree-grower.ts");
+  const child = spawn(process.execPath, [file, home, path.join(home, "models.json"), tree, agents]);
+  let said = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (d: Buffer) => (said += d.toString("utf8")));
+  const ended = new Promise<{ status: number | null; said: string }>((resolve) =>
+    child.on("close", (status) => resolve({ status, said })),
+  );
+  return { child, ended };
+};
+const Row = z.object({ node: z.string(), key: z.string().nullable(), text: z.string().nullable() });
+const standing = ({ db }: Store, tree: string) =>
+  db.many(
+    sql`select n.node, n.key, e.text from tree_node n left join tree_entry e on e.tree = n.tree and e.n = n.entry
+        where n.tree = ${tree} order by n.height, n.place`,
+    Row,
+  );
+
+test("killed three times as it grows: what a clean run gives, and nobody is asked twice", async () => {
+  let calls = 0;
+  await using endpoint = await scripted((r, asked) => {
+    calls++;
+    const words = asked.body.messages!.at(-1)!.content;
+    const sentence = /[A-Z][^.]* no\. \d+\./.exec(words.split("\n====\n").at(-1)!)?.[0];
+    return says(`${sentence ?? "Nothing."} ${hashOf(words).slice(0, 8)}`)(r, asked);
+  });
+  const small = { kind: "openai", baseURL: endpoint.baseURL, model: "small" };
+  writeFileSync(path.join(home, "models.json"), JSON.stringify({ small }));
+  const settings = TreeSettings.parse({
+    model: "small",
+    window: 256,
+    context: "lag:2",
+    people: { share: 0.3, nodes: ["1.0"] },
+    parallel: 3,
+  });
+  await using store = await openStore({ home }); // keeps the database up while the others die
+  const text = aStory(3, 5);
+  const plan = await createTree(store.db, { id: "killed", name: "The key", text, settings });
+  await createTree(store.db, { id: "clean", name: "The key", text, settings });
+  const nodes = plan.nodes.size;
+  const written = async (tree: string) => (await treeDetail(store.db, tree)).written;
+
+  let least = 0;
+  for (const share of [0.15, 0.4, 0.7]) {
+    const { child, ended } = grows("killed");
+    while ((await written("killed")) < share * nodes && child.exitCode === null) await sleep(20);
+    child.kill("SIGKILL");
+    await ended;
+    expect(await written("killed")).toBeGreaterThanOrEqual(least);
+    least = await written("killed");
+    expect(least).toBeLessThan(nodes);
+  }
+  const last = await grows("killed").ended;
+  expect([last.status, last.said]).toEqual([0, expect.stringContaining('"state":"whole"')]);
+  const entries = await store.db.value(
+    sql`select count(*)::int from tree_entry where tree = 'killed'`,
+    z.int(),
+  );
+  expect(entries).toBe(nodes);
+  const policies = [...plan.nodes.values()].length - (await people(store));
+  expect(calls).toBeGreaterThanOrEqual(policies);
+  expect(calls).toBeLessThanOrEqual(policies + 3 * settings.parallel); // those under way at a kill
+
+  const clean = await grows("clean").ended;
+  expect([clean.status, clean.said]).toEqual([0, expect.stringContaining('"state":"whole"')]);
+  expect(await standing(store, "killed")).toEqual(await standing(store, "clean"));
+  const by = (await treeNodes(store.db, "killed", 0)).nodes;
+  for (const n of by) expect(n.author?.kind).toBe(n.people ? "person" : "policy");
+  expect(by.find((n) => n.node === "1.0")!.people).toBe(true);
+}, 120_000);
+const people = ({ db }: Store) =>
+  db.value(sql`select count(*)::int from tree_node where tree = 'killed' and people`, z.int());
