@@ -25,10 +25,11 @@ afterAll(async () => {
 
 const simulated = { "*": { kind: "simulated", skill: 0.9 } } as const;
 const book = (more: object = {}) => ({ name: "The key", text: aStory(5, 3), window: 256, ...more });
-const over = (id: string) =>
-  expect
+const over = async (id: string) => {
+  await expect
     .poll(async () => (await tiller.getTree({ id })).state, { timeout: 30_000 })
     .not.toBe("growing");
+};
 
 test("an edit says before what it does, and does no more; a person's old answer comes back with what changed", async () => {
   const { tree: id } = await tiller.startTree({ body: book({ agents: simulated }) });

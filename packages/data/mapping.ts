@@ -155,15 +155,11 @@ function whatIsWrong({ columns, type, each = [] }: Mapping, view: View): string 
 }
 
 /** The texts and lists of a view, by their paths in the input. */
-function textsIn(view: View): { path: string; list: boolean }[] {
-  const text = (p: string) => ({ path: p, list: false });
-  const list = (p: string) => ({ path: p, list: true });
-  return [
-    ...[...view.show.flatMap(shownBy), ...view.ask.flatMap(readBy)].map(({ path: p, what }) =>
-      what === "text" ? text(p) : list(p),
-    ),
-  ];
-}
+const textsIn = (view: View): { path: string; list: boolean }[] =>
+  [...view.show.flatMap(shownBy), ...view.ask.flatMap(readBy)].map(({ path: p, what }) => ({
+    path: p,
+    list: what !== "text",
+  }));
 function shownProblem(view: View, input: unknown): string | undefined {
   const isText = (x: unknown) => typeof x === "string" || typeof at(x, "text") === "string";
   for (const { path: p, list } of textsIn(view)) {

@@ -21,6 +21,7 @@ import { ranking } from "./ranking.ts";
 import { respond } from "./respond.ts";
 import { stepLabels } from "./step-labels.ts";
 import { linesOf, subquestions } from "./subquestions.ts";
+import { treeCheck, treeCompare, treeFeedback, treeReply } from "./tree-judging.ts";
 import { treeAgain, treeSummary } from "./tree-summary.ts";
 
 const all: readonly TaskDef[] = [
@@ -48,6 +49,10 @@ const all: readonly TaskDef[] = [
   ruling,
   treeSummary,
   treeAgain,
+  treeCompare,
+  treeFeedback,
+  treeReply,
+  treeCheck,
 ];
 
 export {
@@ -75,6 +80,10 @@ export {
   stepLabels,
   subquestions,
   treeAgain,
+  treeCheck,
+  treeCompare,
+  treeFeedback,
+  treeReply,
   treeSummary,
 };
 
