@@ -53,6 +53,7 @@ const pages: Readonly<Record<string, readonly Role[] | false>> = {
   "/projects/$id/kind": ["lead"],
   "/control": ["lead"],
   "/control/rooms": ["lead"],
+  "/control/rooms/new": ["lead"],
   "/rooms": ["rater"],
   "/rooms/$id": ["rater"],
   "/delegation": ["lead"],

@@ -146,7 +146,7 @@ function middle(rules: Rules, seed: number): Log {
   return (hiding.length > 0 ? hiding : states).at(-1)!;
 }
 
-test.each(["barnes-christiano", "khan-static"])(
+test.each(["barnes-christiano", "khan-static", "jury"])(
   "%s: nobody hears over HTTP what is hidden",
   async (name) => {
     const rules = protocols.get(name)!;

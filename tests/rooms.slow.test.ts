@@ -110,6 +110,43 @@ const question = {
   ],
 };
 
+/** A lead opens rooms by the form alone: what is missing stands beside its field, then three questions of a file are three rooms. */
+async function openedInBrowser(lead: Page): Promise<void> {
+  const one = (i: number) =>
+    JSON.stringify({
+      text: question.texts[0]!.body,
+      title: "The lamp",
+      question: `Who had the lamp on day ${i}?`,
+      options: ["Tom", "Anna"],
+      answer: "Anna",
+    });
+  const file = path.join(home, "questions.jsonl");
+  writeFileSync(file, `${[1, 2, 3].map(one).join("\n")}\n`);
+  await lead.goto(`${server.address}/control/rooms`);
+  await lead.getByRole("link", { name: "New room", exact: true }).click();
+  await lead.getByRole("img", { name: "The rounds of nyu-debate" }).waitFor();
+  await lead.getByRole("button", { name: "Start" }).click();
+  await lead.getByText("Write the right answer.").waitFor();
+  await looked(lead, "new-room-errors");
+  await lead.getByRole("radio", { name: /^critique/ }).check();
+  await lead.getByRole("radio", { name: "Questions from a file" }).check();
+  await lead.getByLabel("JSONL, a question a line").setInputFiles(file);
+  await lead.getByText("3 questions").waitFor();
+  const seat = (name: string) => lead.getByRole("group", { name: new RegExp(`^${name} `) });
+  await seat("a").getByLabel("Name or pseudonym").fill("nobody-here");
+  await lead.getByText("There is nobody called nobody-here").waitFor();
+  await seat("a").getByLabel("Name or pseudonym").fill("alias-ada");
+  await seat("b").getByLabel("Who is b").selectOption("Nobody yet");
+  await seat("judge").getByLabel("Name or pseudonym").fill("jo");
+  await seat("judge").getByLabel("If nothing comes in time").selectOption("poke");
+  await lead.getByLabel("Minutes for a move").fill("90");
+  await lead.getByText("3 rooms of critique").waitFor();
+  await looked(lead, "new-room");
+  await lead.getByRole("button", { name: "Start 3 rooms" }).click();
+  await lead.getByText("Who had the lamp on day 3?").waitFor();
+  expect(await lead.getByText(/^Who had the lamp on day/).count()).toBe(3);
+}
+
 test("two debaters and a judge, one replaced, the server killed twice", async () => {
   const [ada, ben, cy, lena] = await Promise.all([
     someone("ada", "rater"),
@@ -141,6 +178,8 @@ test("two debaters and a judge, one replaced, the server killed twice", async ()
     { stdio: "inherit" },
   );
   expect(await new Promise((done) => cli.once("exit", done))).toBe(0);
+
+  await openedInBrowser(lena);
 
   // the judge's prior, on a phone
   await expect
@@ -188,7 +227,10 @@ test("two debaters and a judge, one replaced, the server killed twice", async ()
   await lena.goto(`${server.address}/control/rooms`);
   await lena.getByText("waited for").first().waitFor();
   await looked(lena, "lobby");
-  await lena.getByRole("button", { name: "Seat somebody else in b" }).click();
+  await lena
+    .locator(".lobby-room", { hasText: "Who had the lamp?" })
+    .getByRole("button", { name: "Seat somebody else in b" })
+    .click();
   await lena.getByLabel("Name or pseudonym").fill("cy");
   await lena.getByLabel(/^Why/).fill("ben did not come");
   await looked(lena, "lobby-seat");

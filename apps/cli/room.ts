@@ -42,7 +42,8 @@ async function showRules(
   name?: string,
 ): Promise<number> {
   if (name === undefined)
-    for (const r of protocols.values()) console.log(`${r.name.padEnd(20)}${r.source}`);
+    for (const r of protocols.values())
+      console.log(`${r.name.padEnd(20)}${r.about}\n${" ".repeat(20)}${r.source}`);
   else {
     const json = JSON.stringify(rulesOf(name), undefined, 2);
     if (o.out === undefined) console.log(json);

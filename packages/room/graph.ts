@@ -25,6 +25,15 @@ function nodesOf(rules: Rules, checked: Checked): Node[] {
   const ends = checked.endings.map((e) => ({ id: e, title: endingNames[e], note: "", end: true }));
   return [...rounds, ...ends];
 }
+/** Rounds on the shortest way from the first to an end. */
+export function shortest(rules: Rules, { edges, endings }: Checked): number {
+  const first = rules.rounds.find((r) => r.do !== "again")!.label;
+  const far = new Map([[first, 1]]);
+  for (const at of far.keys())
+    for (const e of edges) if (e.from === at && !far.has(e.to)) far.set(e.to, far.get(at)! + 1);
+  return Math.min(...endings.map((e) => far.get(e) ?? Infinity)) - 1;
+}
+
 /** Why an edge leads back. */
 const loopOf = (rules: Rules, e: Edge): string => {
   const again = rules.rounds.find((r) => r.do === "again" && r.to === e.to);
@@ -52,8 +61,20 @@ export function mermaid(rules: Rules, checked: Checked): string {
 const escaped = (text: string) =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 
+const light = "svg{--ink:#1c1b19;--soft:#6b665e;--line:#8a847a;--box:#f6f3ee}";
+const dark = "svg{--ink:#ece8e1;--soft:#a8a196;--line:#7d766b;--box:#26241f}";
+const palettes = {
+  light,
+  dark,
+  system: `${light}@media(prefers-color-scheme:dark){${dark}}`,
+} as const;
+
 /** Rounds from the top down, ways back on the left, ways around on the right; readable in light and dark. */
-export function svg(rules: Rules, checked: Checked): string {
+export function svg(
+  rules: Rules,
+  checked: Checked,
+  theme: "light" | "dark" | "system" = "system",
+): string {
   const nodes = nodesOf(rules, checked);
   const at = new Map(nodes.map((n, i) => [n.id, i]));
   const [width, height, gap] = [300, 48, 32];
@@ -89,7 +110,7 @@ export function svg(rules: Rules, checked: Checked): string {
   });
   const size = { w: width + 2 * margin, h: y(nodes.length) - gap + 16 };
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.w} ${size.h}" width="${size.w}" height="${size.h}" role="img" aria-label="Rounds of ${escaped(rules.name)}">
-<style>svg{--ink:#1c1b19;--soft:#6b665e;--line:#8a847a;--box:#f6f3ee;font:14px system-ui,sans-serif}@media(prefers-color-scheme:dark){svg{--ink:#ece8e1;--soft:#a8a196;--line:#7d766b;--box:#26241f}}rect{fill:var(--box);stroke:var(--line)}path{fill:none;stroke:var(--line);stroke-width:1.5;marker-end:url(#to)}text{fill:var(--ink);text-anchor:middle}.title{font-weight:600}.note,.loop{fill:var(--soft);font-size:12px}</style>
+<style>svg{font:14px system-ui,sans-serif}${palettes[theme]}rect{fill:var(--box);stroke:var(--line)}path{fill:none;stroke:var(--line);stroke-width:1.5;marker-end:url(#to)}text{fill:var(--ink);text-anchor:middle}.title{font-weight:600}.note,.loop{fill:var(--soft);font-size:12px}</style>
 <defs><marker id="to" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" style="fill:var(--line);stroke:none;marker-end:none"/></marker></defs>
 ${[...paths, ...boxes].join("\n")}
 </svg>

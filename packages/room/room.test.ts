@@ -337,6 +337,6 @@ describe("several judges", () => {
     expect(() => parseRules({ ...rules, rounds }, "mine")).toThrow(
       /reveal.with must name a later round, not nowhere/,
     );
-    expect(() => severalJudges(rules, 2, "more")).toThrow(/jury has 3 judges/);
+    expect(() => severalJudges(rules, 2, { name: "more", about: "" })).toThrow(/jury has 3 judges/);
   });
 });

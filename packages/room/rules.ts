@@ -159,6 +159,7 @@ export type Scoring = z.infer<typeof Scoring>;
 const Shape = z.strictObject({
   name,
   source: z.string().describe("the paper, and what differs from it"),
+  about: z.string().default("").describe("what happens in it, in a sentence, for who chooses it"),
   seats: z.record(name, Seat),
   rounds: z.array(Round).min(1),
   scoring: Scoring,

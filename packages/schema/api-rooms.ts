@@ -6,6 +6,7 @@ import {
   Lobby,
   LobbyQuery,
   NewRoom,
+  NewRooms,
   OwnRoom,
   Reasoned,
   Reseat,
@@ -74,6 +75,10 @@ export const roomOperations = {
       reply: z.array(SeenInRoom),
     },
   ),
+  startRooms: post("/api/rooms/several", who.staff, "starts a room for each of some questions", {
+    body: NewRooms,
+    reply: z.array(StartedRoom),
+  }),
   getRoom: get("/api/rooms/:id", who.staff, "a room: who sat where, what facilitators did", {
     reply: RoomDetail,
   }),

@@ -34,6 +34,7 @@ export * from "./rater-bounds.ts";
 export * from "./rng.ts";
 export * from "./settings.ts";
 export * from "./experiments.ts";
+export * from "./room-questions.ts";
 export * from "./rooms.ts";
 export * from "./trees.ts";
 export * from "./rows.ts";

@@ -98,6 +98,11 @@ export const NewRoom = z.strictObject({
 });
 export type NewRoom = z.infer<typeof NewRoom>;
 export const StartedRoom = z.strictObject({ room: z.string(), experiment: ExperimentId });
+/** Several rooms at once, alike but for the question; each draws its orders by a seed of its own. */
+export const NewRooms = NewRoom.omit({ question: true }).extend({
+  questions: z.array(RoomQuestion).min(1).max(200),
+});
+export type NewRooms = z.input<typeof NewRooms>;
 
 const Span = z.strictObject({ text: z.string(), from: z.int(), to: z.int() });
 const SeenPart = z.union([

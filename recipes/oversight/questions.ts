@@ -1,6 +1,6 @@
 /** Questions about texts, with answers to choose from: rows of {text, question, options, answer}, or stories of FairytaleQA. */
 import { z } from "zod";
-import { rng, TillerError } from "@tiller/schema";
+import { ofQuestionRow, QUESTION_ROW, rng, TillerError } from "@tiller/schema";
 
 export interface TextQuestion {
   readonly id: string;
@@ -11,13 +11,6 @@ export interface TextQuestion {
   /** the right one first */
   readonly answers: readonly string[];
 }
-const Row = z.looseObject({
-  text: z.string().min(1),
-  question: z.string().min(1),
-  options: z.array(z.string().min(1)).min(2),
-  answer: z.union([z.int().min(0), z.string()]).describe("its place among the options, or itself"),
-  title: z.string().optional(),
-});
 const Story = z.looseObject({
   story: z.string(),
   sections: z.array(z.string()),
@@ -29,25 +22,10 @@ export function questionsOf(rows: readonly unknown[], o: { seed: number }): Text
   return rows.flatMap((given, i): TextQuestion[] => {
     const story = Story.safeParse(given);
     if (story.success) return ofStory(story.data, o.seed);
-    const row = Row.safeParse(given);
-    const problem = (why: string) =>
-      new TillerError(
-        "bad_question",
-        `row ${i + 1}: ${why}. A row is {text, question, options, answer}, the answer one of the options or its place from 0.`,
-      );
-    if (!row.success) {
-      const { path, message } = row.error.issues[0]!;
-      throw problem(`${path.join(".") || "it"}: ${message}`);
-    }
-    const { text, question, options, answer } = row.data;
-    const at = typeof answer === "number" ? answer : options.indexOf(answer);
-    if (options[at] === undefined)
-      throw problem(`${JSON.stringify(answer)} is none of the options`);
-    const answers = [options[at], ...options.filter((_, k) => k !== at)];
-    // rows about one text are one group, whatever they are called
-    return [
-      { id: `${i + 1}`, title: row.data.title ?? text.slice(0, 60), text, question, answers },
-    ];
+    const row = ofQuestionRow(given);
+    if (typeof row === "string")
+      throw new TillerError("bad_question", `row ${i + 1}: ${row}. ${QUESTION_ROW}`);
+    return [{ id: `${i + 1}`, ...row }];
   });
 }
 

@@ -2,6 +2,7 @@
 import { streamSSE } from "hono/streaming";
 import {
   ExperimentId,
+  type NewRoom,
   type Occupant,
   type PersonId,
   type SeatSpec,
@@ -62,6 +63,26 @@ export const roomRoutes = (d: Deps) => {
         if (who.best) await d.modelClient.mustKnow(who.best.by);
       }
   };
+  /** Checked whole: what can be started is started afterwards. */
+  const ready = async (asked: NewRoom) => {
+    const body = { ...asked, seats: await seatsNamed(db, asked.seats) };
+    const searches = Object.entries(body.seats).find(([, s]) => s.who.kind === "search");
+    if (searches)
+      throw new TillerError(
+        "bad_seats",
+        `${searches[0]} is a search, which only a workflow's own code can give. Name a person or a model.`,
+      );
+    const id = ExperimentId.parse(`room-${v7()}`);
+    const room = roomId(`${id}/open`);
+    await checkRoom(db, body, room);
+    await modelsKnown(Object.values(body.seats).flatMap(everyone));
+    return { id, room, body };
+  };
+  const start = async ({ id, room, body }: Awaited<ReturnType<typeof ready>>) => {
+    const title = body.name || body.question.question.slice(0, 80);
+    await d.flow.start(roomWorkflow.name, body, { id, title });
+    return { room, experiment: id };
+  };
   return {
     ownRooms: (c) => ownRooms(db, c.var.me.id),
     seatPage: (c, { id }) => seatPage(db, id, c.var.me.id),
@@ -99,21 +120,17 @@ export const roomRoutes = (d: Deps) => {
       return c.html(page);
     },
     listRooms: (c, q) => lobby(db, c.var.me.id, q),
-    startRoom: async (_, { body: asked }) => {
-      const body = { ...asked, seats: await seatsNamed(db, asked.seats) };
-      const searches = Object.entries(body.seats).find(([, s]) => s.who.kind === "search");
-      if (searches)
-        throw new TillerError(
-          "bad_seats",
-          `${searches[0]} is a search, which only a workflow's own code can give. Name a person or a model.`,
-        );
-      const id = ExperimentId.parse(`room-${v7()}`);
-      const room = roomId(`${id}/open`);
-      await checkRoom(db, body, room);
-      await modelsKnown(Object.values(body.seats).flatMap(everyone));
-      const title = body.name || body.question.question.slice(0, 80);
-      await d.flow.start(roomWorkflow.name, body, { id, title });
-      return { room, experiment: id };
+    startRoom: async (_, { body }) => start(await ready(body)),
+    startRooms: async (_, { body: { questions, name, seed, ...body } }) => {
+      const all = [];
+      for (const [i, question] of questions.entries()) {
+        const numbered = name && questions.length > 1 ? `${name} ${i + 1}` : name;
+        const drawn = seed === undefined ? {} : { seed: seed + i };
+        all.push(await ready({ ...body, ...drawn, question, name: numbered }));
+      }
+      const started = [];
+      for (const one of all) started.push(await start(one)); // nothing is started of what cannot be
+      return started;
     },
     seenInRooms: async (_, { person, room }) =>
       seenInRooms(db, {

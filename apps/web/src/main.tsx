@@ -58,6 +58,7 @@ import { ModelsPage } from "./models/models.tsx";
 import { Playground } from "./models/playground.tsx";
 import { LobbyPage } from "./rooms/lobby.tsx";
 import { MyRooms } from "./rooms/mine.tsx";
+import { NewRoomPage } from "./rooms/new.tsx";
 import { RoomPage } from "./rooms/page.tsx";
 import { NoSuchPage, Shell, useMe } from "./shell/shell.tsx";
 import { PreviewsPage } from "./task/previews.tsx";
@@ -124,6 +125,7 @@ const routeTree = root.addChildren([
   }),
   page("/control", ControlPage),
   page("/control/rooms", LobbyPage),
+  page("/control/rooms/new", NewRoomPage),
   page("/rooms", MyRooms),
   page("/rooms/$id", RoomPage),
   page("/people", withMe(RosterPage)),

@@ -12,6 +12,8 @@ export const barnesChristiano = parseRules(
   {
     name: "barnes-christiano",
     source: "Barnes and Christiano 2020, Writeup: progress on AI safety via debate",
+    about:
+      "Claims, questions to their author as of when they were written, objections; the debate goes on about one that is challenged.",
     seats: {
       a: { role: "debater", knows: ["text", "truth"] },
       b: { role: "debater", knows: ["text", "truth"] },

@@ -9,6 +9,8 @@ export const critique = parseRules(
   {
     name: "critique",
     source: "Saunders et al. 2022, arXiv 2206.05802; Elasky et al. 2026, arXiv 2605.27483",
+    about:
+      "One gives an answer with reasons, another says what is wrong with it; the judge decides before and after.",
     seats: {
       a: { role: "debater", knows: ["text"] },
       b: { role: "debater", knows: ["text"] },

@@ -10,6 +10,8 @@ export const dcStatements = parseRules(
   {
     name: "dc-statements",
     source: "Recchia et al. 2026, DC-Debates",
+    about:
+      "Each side makes two claims, the other accepts them or objects; the debate narrows to one of them, or to what they leave out.",
     seats: {
       a: { role: "debater", knows: ["text", "truth"] },
       b: { role: "debater", knows: ["text", "truth"] },

@@ -22,6 +22,7 @@ export const jury = parseRules(
   {
     name: "jury",
     source: "ours, after Michael et al. 2023: judges alone, then a discussion, then again",
+    about: "A debate before three judges who decide alone, then talk, then decide again.",
     seats: {
       ...Object.fromEntries(
         debaters.map((d) => [d, { role: "debater", knows: ["text", "truth"] }]),
@@ -43,7 +44,7 @@ export const jury = parseRules(
 );
 
 /** The same rules with `n` judges for one: none sees another's word until the room is over, and it ends when all of them would end it. */
-export function severalJudges(rules: Rules, n: number, name: string): Rules {
+export function severalJudges(rules: Rules, n: number, o: { name: string; about: string }): Rules {
   const [judge, ...more] = seatsOf(rules, "judge");
   if (judge === undefined || more.length > 0)
     throw new TillerError(
@@ -64,6 +65,9 @@ export function severalJudges(rules: Rules, n: number, name: string): Rules {
         },
   );
   const source = `${rules.source}; ${n} judges, each alone until the end, in place of one`;
-  return parseRules({ ...rules, name, source, seats: Object.fromEntries(seats), rounds }, name);
+  return parseRules({ ...rules, ...o, source, seats: Object.fromEntries(seats), rounds }, o.name);
 }
-export const nyuPanel = severalJudges(nyuDebate, 3, "nyu-panel");
+export const nyuPanel = severalJudges(nyuDebate, 3, {
+  name: "nyu-panel",
+  about: "A debate before three judges who do not hear of each other until it is over.",
+});

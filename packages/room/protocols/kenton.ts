@@ -15,13 +15,23 @@ const scoring = { rule: "log", base: 2 };
 const source = "Kenton et al. 2024, arXiv 2407.04622";
 
 export const kentonAssigned = parseRules(
-  { name: "kenton-assigned", source, seats, rounds, scoring },
+  {
+    name: "kenton-assigned",
+    source,
+    about:
+      "A consultant argues for the answer that it was given; the judge answers three times, then decides.",
+    seats,
+    rounds,
+    scoring,
+  },
   "kenton-assigned",
 );
 export const kentonOpen = parseRules(
   {
     name: "kenton-open",
     source,
+    about:
+      "A consultant chooses an answer and argues for it; the judge answers three times, then decides.",
     seats,
     rounds: [
       { do: "pick", label: "side", seats: ["a"], together: false, from: "answers" },

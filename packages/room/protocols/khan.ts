@@ -31,6 +31,8 @@ export const khanStatic = parseRules(
   {
     name: "khan-static",
     source: "Khan et al. 2024, arXiv 2402.06782",
+    about:
+      "Three rounds of speeches at once, then two judges, each with the sides in another order.",
     seats,
     rounds: [
       speeches,
@@ -45,6 +47,7 @@ export const khanInteractive = parseRules(
   {
     name: "khan-interactive",
     source: "Khan et al. 2024, arXiv 2402.06782",
+    about: "Three rounds of speeches at once, with the judge saying something after each.",
     seats: { a: seats.a, b: seats.b, judge: seats.judge },
     rounds: [
       speeches,

@@ -6,6 +6,8 @@ export const nyuConsultancy = parseRules(
   {
     name: "nyu-consultancy",
     source: "Michael et al. 2023, arXiv 2311.08702",
+    about:
+      "One who knows the text argues for an answer, right or wrong, until a judge who sees only the quotes has heard enough.",
     seats: { a: { role: "debater", knows: ["text", "truth"] }, judge: { role: "judge" } },
     rounds: [
       { ...judge, label: "prior", may: "go on" },

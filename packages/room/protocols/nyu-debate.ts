@@ -10,6 +10,8 @@ export const nyuDebate = parseRules(
   {
     name: "nyu-debate",
     source: "Michael et al. 2023, arXiv 2311.08702",
+    about:
+      "Two who know the text argue for different answers, speech by speech, until a judge who sees only their quotes has heard enough.",
     seats: {
       a: { role: "debater", knows: ["text", "truth"] },
       b: { role: "debater", knows: ["text", "truth"] },

@@ -9,6 +9,8 @@ export const oracleLimited = parseRules(
   {
     name: "oracle-limited",
     source: "after Brown-Cohen, Irving and Piliouras 2023, arXiv 2311.14125",
+    about:
+      "Both sides make claims, and the judge may have three of them checked by somebody who knows the text.",
     seats: {
       a: { role: "debater", knows: ["text", "truth"] },
       b: { role: "debater", knows: ["text", "truth"] },

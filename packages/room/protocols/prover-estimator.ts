@@ -10,6 +10,8 @@ export const proverEstimator = parseRules(
   {
     name: "prover-estimator",
     source: "Brown-Cohen, Irving and Piliouras 2025, arXiv 2506.13609",
+    about:
+      "A claim is divided into parts, an estimator says how likely each is, and the debate goes on about one of them.",
     seats: {
       prover: { role: "debater", knows: ["text"] },
       estimator: { role: "debater", knows: ["text"] },

@@ -8,6 +8,7 @@ export const proverVerifier = parseRules(
   {
     name: "prover-verifier",
     source: "Kirchner et al. 2024, arXiv 2407.13692",
+    about: "A prover shows a solution step by step, and a verifier says how far to believe it.",
     seats: { prover: { role: "debater", knows: ["text", "truth"] }, verifier: { role: "judge" } },
     rounds: [
       {

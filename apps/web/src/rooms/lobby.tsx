@@ -1,5 +1,6 @@
 /** All rooms for a lead: who waits for whom since when, and what can be done about it in one action. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import type { LobbyRoom, Occupant } from "@tiller/schema";
 import { api, asking, keyOf, linkTo } from "../api.ts";
@@ -41,6 +42,9 @@ export function LobbyPage() {
             Debates and other rooms. A room in which you sit yourself is seen from your seat alone.
           </p>
         </div>
+        <Link className="button primary" to="/control/rooms/new">
+          New room
+        </Link>
         <fieldset className="row lobby-states">
           <legend className="sr">Which rooms</legend>
           {states.map((s) => (
@@ -70,10 +74,8 @@ export function LobbyPage() {
         {({ rooms, now }) =>
           rooms.length === 0 ? (
             <Empty title={state === "open" ? "No room is open" : "No such room"}>
-              Start one:{" "}
-              <code>
-                tiller room start nyu-debate --question q.json --seats a=anna,b=ben,judge=jo
-              </code>
+              Open one with <Link to="/control/rooms/new">New room</Link>: a question, how it is
+              played, and who sits where.
             </Empty>
           ) : (
             <>
