@@ -141,6 +141,9 @@ async function openedInBrowser(lead: Page): Promise<void> {
   await seat("judge").getByLabel("If nothing comes in time").selectOption("poke");
   await lead.getByLabel("Minutes for a move").fill("90");
   await lead.getByText("3 rooms of critique").waitFor();
+  await lead.getByRole("button", { name: "Start 3 rooms" }).click();
+  await lead.getByText("nobody judges more than 2 of one").waitFor();
+  await lead.getByLabel(/^Who saw the text/).check();
   await looked(lead, "new-room");
   await lead.getByRole("button", { name: "Start 3 rooms" }).click();
   await lead.getByText("Who had the lamp on day 3?").waitFor();

@@ -78,6 +78,9 @@ interface Wanted {
   /** which answer, in words, it is to argue for, where that is known */
   readonly side?: string | undefined;
 }
+/** Questions about one text that somebody judges, as in Michael et al. 2023. */
+export const MOST_JUDGMENTS = 2;
+
 /** Why somebody may not sit there; undefined: they may. `judgments`: most of one text. */
 export function ineligible(
   ledger: readonly Exposure[],
@@ -85,7 +88,7 @@ export function ineligible(
   wanted: Wanted,
   o: { readonly judgments?: number } = {},
 ): string | undefined {
-  const most = o.judgments ?? 2;
+  const most = o.judgments ?? MOST_JUDGMENTS;
   const { text, question, as, side, reads = as !== "judge" } = wanted;
   const before = ledger.filter((e) => e.who === who && e.text === text);
   const same = before.filter((e) => e.question === question);

@@ -4,7 +4,7 @@ export { type Claim, ClaimTree, importClaimTree, stepsOf } from "./claim-tree.ts
 export { conditions, type Condition } from "./conditions.ts";
 export { clampCredence } from "./credence.ts";
 export { importDc } from "./dc.ts";
-export { type Exposure, exposing, exposures, ineligible } from "./exposure.ts";
+export { type Exposure, exposing, exposures, ineligible, MOST_JUDGMENTS } from "./exposure.ts";
 export { mermaid, svg } from "./graph.ts";
 export { inspectLog } from "./inspect.ts";
 export { Judgment } from "./judgments.ts";

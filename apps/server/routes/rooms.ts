@@ -4,6 +4,7 @@ import {
   ExperimentId,
   type NewRoom,
   type Occupant,
+  own,
   type PersonId,
   type SeatSpec,
   TillerError,
@@ -33,6 +34,8 @@ import {
   seenInRooms,
   undoAs,
 } from "@tiller/sitting";
+import { MOST_JUDGMENTS, type Rules } from "@tiller/room";
+import { rulesOf } from "@tiller/sitting/drive.ts";
 import { v7 } from "uuid";
 import type { Deps } from "../context.ts";
 import { type Handlers, ok } from "../operate.ts";
@@ -46,6 +49,24 @@ const everyone = ({ who, absent }: SeatSpec): Occupant[] => [
   who,
   ...(absent?.do === "instead" ? absent.by : []),
 ];
+
+/** Rooms that open together do not know of each other yet: too many questions of one text before one person are refused here. */
+function requireFew(
+  rules: Rules,
+  seats: NewRoom["seats"],
+  questions: readonly NewRoom["question"][],
+): void {
+  const judge = Object.entries(seats).find(
+    ([seat, s]) => own(rules.seats, seat)?.role === "judge" && s.who.kind === "person",
+  );
+  const texts = Map.groupBy(questions, (q) => q.texts[0]?.body ?? q.question);
+  for (const [text, of] of texts)
+    if (judge && of.length > MOST_JUDGMENTS)
+      throw new TillerError(
+        "saw_too_much",
+        `${of.length} questions are about one text ("${text.slice(0, 60)}"), and ${judge[0]} would judge them all: nobody judges more than ${MOST_JUDGMENTS} of one. Divide them among several judges, or let whoever saw the text sit here ("exposed": "allow").`,
+      );
+}
 
 export const roomRoutes = (d: Deps) => {
   const { db } = d.store;
@@ -123,6 +144,7 @@ export const roomRoutes = (d: Deps) => {
     startRoom: async (_, { body }) => start(await ready(body)),
     startRooms: async (_, { body: { questions, name, seed, ...body } }) => {
       const all = [];
+      if (body.exposed === "refuse") requireFew(rulesOf(body.rules), body.seats, questions);
       for (const [i, question] of questions.entries()) {
         const numbered = name && questions.length > 1 ? `${name} ${i + 1}` : name;
         const drawn = seed === undefined ? {} : { seed: seed + i };

@@ -23,10 +23,8 @@ export function ChooseProtocol({ name, choose }: { name: string; choose: (name: 
               checked={r.name === name}
               onChange={() => choose(r.name)}
             />
-            <span>
-              <b>{r.name}</b>
-              <span className="quiet small"> {r.about}</span>
-            </span>
+            <span className="protocol-name">{r.name}</span>
+            <span className="quiet small">{r.about}</span>
           </label>
         ))}
       </fieldset>

@@ -1,6 +1,6 @@
 /** What a room is about: one question typed, or several out of a file of {text, question, options, answer}, a line each. */
 import { useState } from "react";
-import { questionRows, RoomQuestion } from "@tiller/schema";
+import { own, questionRows, RoomQuestion } from "@tiller/schema";
 import { Field } from "./new-parts.tsx";
 
 const MOST_ANSWERS = 8;
@@ -52,19 +52,22 @@ export function asked(a: Asking): {
       : { questions: [], problems: { file: problem } };
   }
   const answers = a.answers.map((x) => x.trim());
-  const problems: Record<string, string> = {};
-  if (!a.question.trim()) problems["question"] = "Write the question.";
+  const problems = new Map<string, string>();
+  if (!a.question.trim()) problems.set("question", "Write the question.");
   for (const [i, answer] of answers.entries()) {
     if (!answer)
-      problems[`answer ${i}`] = i === 0 ? "Write the right answer." : "Write a wrong answer.";
+      problems.set(`answer ${i}`, i === 0 ? "Write the right answer." : "Write a wrong answer.");
     else if (answers.indexOf(answer) < i)
-      problems[`answer ${i}`] = "This answer is there already. Write another one.";
+      problems.set(`answer ${i}`, "This answer is there already. Write another one.");
   }
   const texts = a.text.trim()
     ? [{ id: "text", title: a.title.trim() || "The text", body: a.text }]
     : [];
   const parsed = RoomQuestion.safeParse({ question: a.question.trim(), answers, texts });
-  return { questions: parsed.success ? [parsed.data] : [], problems };
+  return {
+    questions: parsed.success ? [parsed.data] : [],
+    problems: Object.fromEntries(problems),
+  };
 }
 
 export function QuestionFields(p: {
@@ -132,7 +135,7 @@ function Typed({
                   ? `Wrong answer ${i}`
                   : "A wrong answer"
             }
-            problem={problems[`answer ${i}`]}
+            problem={own(problems, `answer ${i}`)}
           >
             {(f) => (
               <div className="row room-answer">

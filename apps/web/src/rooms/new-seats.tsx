@@ -76,20 +76,20 @@ const MODEL = "model:";
 export function seated(rules: Rules, all: Readonly<Record<string, Given>>, known: Known) {
   const seats: [string, SeatSpec][] = [];
   const names = new Map<string, string>();
-  const problems: Record<string, string> = {};
+  const problems = new Map<string, string>();
   const sits = new Map<string, string>();
   const occupant = (text: string, at: string): { who: Occupant; name: string } | undefined => {
     const model = text.startsWith(MODEL) ? text.slice(MODEL.length).trim() : undefined;
     if (model !== undefined) {
       const problem = known.all ? modelOf(known, model) : undefined;
       if (problem === undefined) return { who: { kind: "model", model }, name: model };
-      problems[at] = problem;
+      problems.set(at, problem);
       return undefined;
     }
     const person = personOf(known, text);
     if (typeof person !== "string")
       return { who: { kind: "person", person: person.id }, name: person.name ?? person.pseudonym };
-    if (known.all || !text.trim()) problems[at] = person;
+    if (known.all || !text.trim()) problems.set(at, person);
     return undefined;
   };
   for (const [seat, { role }] of Object.entries(rules.seats)) {
@@ -104,8 +104,10 @@ export function seated(rules: Rules, all: Readonly<Record<string, Given>>, known
           who: { kind: "replay", acts: [...g.record.acts] },
           name: `${seat} of ${g.record.name}`,
         };
-      problems[seat] =
-        g.record?.problem ?? "Choose the file of a room: its moves of this seat are played again.";
+      problems.set(
+        seat,
+        g.record?.problem ?? "Choose the file of a room: its moves of this seat are played again.",
+      );
       return undefined;
     })();
     if (!found) continue;
@@ -113,34 +115,35 @@ export function seated(rules: Rules, all: Readonly<Record<string, Given>>, known
     if (who.kind === "person") {
       const other = sits.get(who.person);
       if (other !== undefined)
-        problems[seat] = `${name} sits in ${other} already. One person has one seat.`;
+        problems.set(seat, `${name} sits in ${other} already. One person has one seat.`);
       sits.set(who.person, seat);
     }
     names.set(seat, name);
     const absent = absence(g, seat, occupant, problems);
     seats.push([seat, { who, ...(absent ? { absent } : {}) }]);
   }
-  return { seats: Object.fromEntries(seats), names, problems };
+  return { seats: Object.fromEntries(seats), names, problems: Object.fromEntries(problems) };
 }
 function absence(
   g: Given,
   seat: string,
   occupant: (text: string, at: string) => { who: Occupant } | undefined,
-  problems: Record<string, string>,
+  problems: Map<string, string>,
 ): SeatSpec["absent"] {
+  const at = `${seat} absent`;
   if (g.policy === "") return undefined;
   if (g.policy === "poke") {
     const times = Number(g.times);
     if (Number.isInteger(times) && times >= 1 && times <= 20) return { do: "poke", times };
-    problems[`${seat} absent`] = "Remind 1 to 20 times.";
+    problems.set(at, "Remind 1 to 20 times.");
     return undefined;
   }
   if (g.policy !== "instead") return { do: g.policy };
   const by = g.instead
     .split(",")
-    .flatMap((text) => (text.trim() ? [occupant(text.trim(), `${seat} absent`)] : []))
+    .flatMap((text) => (text.trim() ? [occupant(text.trim(), at)] : []))
     .flatMap((o) => (o ? [o.who] : []));
-  if (by.length === 0) problems[`${seat} absent`] ??= "Name who sits down instead.";
+  if (by.length === 0 && !problems.has(at)) problems.set(at, "Name who sits down instead.");
   return by.length > 0 ? { do: "instead", by } : undefined;
 }
 

@@ -14,7 +14,6 @@ import "./rooms.css";
 import "./new.css";
 
 const FIRST = "nyu-debate";
-const MOST_SEED = 1_000_000_000;
 
 export function NewRoomPage() {
   const [name, setName] = useState(FIRST);
@@ -22,7 +21,8 @@ export function NewRoomPage() {
   const [seats, setSeats] = useState<Readonly<Record<string, Given>>>({});
   const [minutes, setMinutes] = useState("");
   const [title, setTitle] = useState("");
-  const [seed, setSeed] = useState(() => String(Math.floor(Math.random() * MOST_SEED)));
+  const [seed, setSeed] = useState("");
+  const [exposed, expose] = useState(false);
   const [sent, setSent] = useState(false);
   const people = useQuery(asking("listPeople"));
   const models = useQuery(asking("listModels"));
@@ -52,7 +52,7 @@ export function NewRoomPage() {
             "Minutes are more than 0 and at most 43,200, which is 30 days. Leave it empty for no deadline.",
         }
       : {}),
-    ...(/^\d{1,9}$/.test(seed) ? {} : { seed: "A seed is a whole number of at most nine digits." }),
+    ...(/^\d{0,9}$/.test(seed) ? {} : { seed: "A seed is a whole number of at most nine digits." }),
   };
   const shown: Readonly<Record<string, string>> = sent ? problems : {};
   const start = useMutation({
@@ -75,7 +75,8 @@ export function NewRoomPage() {
       rules: name,
       questions: [...questions.questions],
       seats: who.seats,
-      seed: Number(seed),
+      exposed: exposed ? "allow" : "refuse",
+      ...(seed === "" ? {} : { seed: Number(seed) }),
       ...(minutes === "" ? {} : { minutes: Number(minutes) }),
     });
   };
@@ -122,7 +123,7 @@ export function NewRoomPage() {
                 />
               )}
             </Field>
-            <Field label="Seed" problem={shown["seed"]} note="draws who argues for what">
+            <Field label="Seed" problem={shown["seed"]} note="empty: drawn with the room">
               {(p) => (
                 <input
                   {...p}
@@ -133,6 +134,12 @@ export function NewRoomPage() {
               )}
             </Field>
           </div>
+          <label className="row">
+            <input type="checkbox" checked={exposed} onChange={(e) => expose(e.target.checked)} />
+            <span>
+              Who saw the text or the question elsewhere may sit here too; the seat is marked
+            </span>
+          </label>
           <div className="room-summary" aria-live="polite">
             <p>
               <b>
