@@ -147,6 +147,7 @@ async function furnish(): Promise<void> {
     name: "A debate",
     experiment: null,
     exposed: "refuse",
+    names: "hidden",
     rules,
     open: drawOpening(rules, question, { list: 1, sides: 1, first: 1 }),
     seats: {

@@ -69,6 +69,8 @@ const credence = { do: "credence", credence: [0.5, 0.5], end: true, content: [] 
 /** All that somebody can ask of a room, and every way to be refused. Nothing here writes a move. */
 const asks = (knows: boolean): readonly (readonly [string, string, unknown?])[] => [
   ["GET", "/seat"],
+  ["GET", "/terms"],
+  ["GET", "/debriefing"],
   ["GET", "/read"],
   ["GET", ""],
   ["GET", "/file"],
@@ -115,6 +117,8 @@ async function everything(
 }
 
 let n = 0;
+/** Everybody in these rooms still has to say whether they agree. */
+let unasked = false;
 /** What a seat hears of two rooms that are the same to it. */
 async function compare(
   rules: Rules,
@@ -129,6 +133,7 @@ async function compare(
   for (const l of [log, other]) {
     const id = `room-${String(n++).padStart(6, "0")}`;
     await stored(id, rules, l, role);
+    if (unasked) await site.store.db.run(sql`update room_seat set asks = true where room = ${id}`);
     heard.push(await everything(o.app ?? site.app, id, { person, knows }));
     await site.store.db.run(sql`update room_seat set until = now() where room = ${id}`); // lists stay short
   }
@@ -158,6 +163,24 @@ test.each(["barnes-christiano", "khan-static", "jury"])(
     }
   },
 );
+
+test("before they have agreed, nobody is shown anything of the room", async () => {
+  const rules = protocols.get("nyu-debate")!;
+  const log = middle(rules, 24);
+  unasked = true;
+  try {
+    const [a, b] = await compare(rules, log, { seat: "a", role: "rater", seed: 24 });
+    expect(a).toEqual(b);
+    const { open } = replay(rules, log);
+    const heard = a.join("\n");
+    for (const hidden of [...open!.answers, open!.question, open!.texts[0]!.body.slice(0, 40)])
+      expect(heard).not.toContain(JSON.stringify(hidden).slice(1, -1));
+    expect(a.filter((reply) => reply.includes("consent_first")).length).toBeGreaterThan(7);
+    expect(heard).toContain("One side in this room has to argue for a wrong answer");
+  } finally {
+    unasked = false;
+  }
+});
 
 test("a planted leak is found", async () => {
   const rules = protocols.get("nyu-debate")!;

@@ -95,6 +95,13 @@ async function looked(page: Page, name: string): Promise<void> {
 const enter = async (page: Page) => {
   await page.goto(`${server.address}/rooms`);
   await page.getByRole("link", { name: "Who had the lamp?" }).click();
+  const asked = page.getByRole("button", { name: "I agree and sit down" });
+  await page.getByRole("heading", { name: question.question }).or(asked).waitFor();
+  if (await asked.count()) {
+    expect(await page.content()).not.toContain("oil on her sleeve");
+    await looked(page, "consent");
+    await asked.click();
+  }
   await page.getByRole("heading", { name: question.question }).waitFor();
 };
 
@@ -260,6 +267,14 @@ test("two debaters and a judge, one replaced, the server killed twice", async ()
   await judge.getByRole("dialog").getByRole("button", { name: "End the room" }).click();
   for (const page of [judge, ada, cy]) await page.getByText("This room is over").waitFor();
   await judge.getByText(/You earned -0\.\d\d/).waitFor();
+  // everybody is told, once in full, and can read it again
+  await ada.getByText(/had to argue for a wrong answer/).waitFor();
+  await looked(ada, "debriefing");
+  await ada.getByRole("button", { name: "I have read it" }).click();
+  await ada.getByText("What was true, and who argued for what").waitFor();
+  await ben.reload();
+  await ben.getByText("You do not sit here any more").waitFor();
+  await ben.getByText("is right").waitFor(); // whoever was replaced is told, too
   await looked(ada, "over");
   await lena.getByText("Over 1").click();
   await lena.getByText("Who sat where, and what was done").click();

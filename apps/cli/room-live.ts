@@ -52,17 +52,22 @@ const startFlags = {
     .enum(["refuse", "allow"])
     .default("refuse")
     .describe("whether who saw the text, or argued elsewhere, may sit: refuse or allow"),
+  names: z
+    .enum(["hidden", "pseudonyms"])
+    .default("hidden")
+    .describe("what people learn of each other at the end: hidden or pseudonyms"),
   ...remoteFlags,
 };
 async function start(o: Flags<typeof startFlags>, rules: string): Promise<number> {
   const tiller = remote(o);
-  const { name, minutes, seed, exposed } = o;
+  const { name, minutes, seed, exposed, names } = o;
   const started = await tiller.startRoom({
     body: NewRoom.parse({
       rules: /[./]/.test(rules) ? readJson(rules) : rules,
       question: RoomQuestion.parse(readJson(o.question)),
       seats: seatsOf(o.seats),
       exposed,
+      names,
       ...(seed === undefined ? {} : { seed }),
       ...(name === undefined ? {} : { name }),
       ...(minutes === undefined ? {} : { minutes }),

@@ -121,6 +121,14 @@ function told(
         text: "",
         link: at("/quality/threads"),
       };
+    case "room.waiting": {
+      const reminded = of("why") === "reminded" ? " and was reminded" : "";
+      return {
+        what: `${of("rater")} is waited for in the room “${of("title")}”${reminded}`,
+        text: `Seat ${of("seat")}. Nobody is there at the moment.`,
+        link: at("/control/rooms"),
+      };
+    }
     case "batch.completed":
       return {
         what: `work is complete: ${of("answers")} answers of ${of("project") || of("experiment")}`,

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { get, Ok, type Operation, post, who } from "./operation.ts";
 import {
+  Debriefing,
   Extend,
   Lobby,
   LobbyQuery,
@@ -15,9 +16,11 @@ import {
   RoomDraft,
   RoomMove,
   SeatPage,
+  SeatTerms,
   SeenInRoom,
   SeenQuery,
   StartedRoom,
+  TermsAnswer,
 } from "./rooms.ts";
 
 export const roomOperations = {
@@ -27,6 +30,22 @@ export const roomOperations = {
   }),
   seatPage: get("/api/rooms/:id/seat", who.people, "a room as one's seat may see it", {
     reply: SeatPage,
+  }),
+  seatTerms: get("/api/rooms/:id/terms", who.people, "what one is asked before one sits there", {
+    reply: SeatTerms,
+  }),
+  answerTerms: post("/api/rooms/:id/terms", who.people, "agrees, or gives the seat back", {
+    body: TermsAnswer,
+    reply: Ok,
+  }),
+  roomDebriefing: get(
+    "/api/rooms/:id/debriefing",
+    who.people,
+    "what was true in a room in which one sat, once it is over",
+    { reply: Debriefing },
+  ),
+  debriefed: post("/api/rooms/:id/debriefing", who.people, "says that one has read it", {
+    reply: Ok,
   }),
   playMove: post("/api/rooms/:id/moves", who.people, "makes a move of one's seat", {
     body: RoomMove,

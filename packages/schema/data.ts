@@ -149,12 +149,14 @@ export const webhookEvents = [
   "concern.raised",
   "task.referred",
   "thread.waiting",
+  "room.waiting",
 ] as const;
 /** Those that ask somebody who runs the work to do something, or tell that something is done. */
 export const forLeads = [
   "concern.raised",
   "task.referred",
   "thread.waiting",
+  "room.waiting",
   "batch.completed",
   "experiment.ended",
 ] as const satisfies readonly WebhookEvent[];

@@ -95,6 +95,10 @@ export const NewRoom = z.strictObject({
     .enum(["refuse", "allow"])
     .default("refuse")
     .describe("whether somebody who saw the text or argued elsewhere may sit here, marked"),
+  names: z
+    .enum(["hidden", "pseudonyms"])
+    .default("hidden")
+    .describe("what those who sat in it learn of each other once it is over"),
 });
 export type NewRoom = z.infer<typeof NewRoom>;
 export const StartedRoom = z.strictObject({ room: z.string(), experiment: ExperimentId });
@@ -206,6 +210,37 @@ export const Scoring = z.strictObject({
   base: z.number(),
   turnCost: z.number(),
 });
+/** What somebody is asked before they sit where they may have to argue for a wrong answer. */
+export const SeatTerms = z.strictObject({
+  room: z.string(),
+  rules: z.string(),
+  seat: z.string(),
+  role: z.string(),
+  agreed: z.boolean().describe("also where nobody has to be asked"),
+  version: z.int(),
+  points: list(z.string()),
+});
+export type SeatTerms = z.infer<typeof SeatTerms>;
+export const TermsAnswer = z.strictObject({ agree: z.boolean(), version: z.int() });
+
+/** What everybody who sat in a room is told once it is over. */
+export const Debriefing = z.strictObject({
+  question: z.string(),
+  answers: z.array(z.string()),
+  truth: z.int(),
+  seats: z.array(
+    z.strictObject({
+      seat: z.string(),
+      role: z.string(),
+      who: z.string().describe("you, a person or a pseudonym, a model, a recording"),
+      answer: z.int().nullable().describe("which it argued for"),
+      earned: z.number().nullable(),
+    }),
+  ),
+  seen: z.boolean().describe("they have read it"),
+});
+export type Debriefing = z.infer<typeof Debriefing>;
+
 /** All that the page of a seat is made of. */
 export const SeatPage = z.strictObject({
   room: z.string(),
@@ -214,6 +249,7 @@ export const SeatPage = z.strictObject({
   scoring: Scoring.describe("what a credence earns; shown before it is given"),
   undo: z.boolean().describe("one's last move can be taken back"),
   draft: z.unknown().describe("what one wrote in this round and has not said; null: nothing"),
+  debriefing: Debriefing.nullable().describe("what was true; once the room is over"),
   earned: z.number().nullable().describe("once the room is over"),
   now: z.number().describe("the server's clock, which deadlines are by"),
 });
@@ -228,6 +264,8 @@ export const OwnRoom = z.strictObject({
   turn: z.boolean().describe("it waits for me"),
   until: z.number().nullable(),
   over: z.boolean(),
+  asks: z.boolean().describe("asks first whether one agrees to how it works"),
+  remindedAt: At.nullable().describe("while it waits for me"),
 });
 export type OwnRoom = z.infer<typeof OwnRoom>;
 
@@ -251,6 +289,8 @@ const LobbySeat = z.strictObject({
   pokes: z.int(),
   absence: z.string(),
   exposed: z.string().nullable().describe("why they would have been refused; the room allows it"),
+  consent: z.enum(["asked", "given"]).nullable().describe("null: nobody has to be asked"),
+  declined: z.int().describe("how many gave the seat back when they were asked"),
 });
 const Due = z.strictObject({ seat: z.string(), since: z.number(), until: z.number().nullable() });
 export const LobbyRoom = z.strictObject({
@@ -290,6 +330,8 @@ export const RoomDetail = LobbyRoom.extend({
       reason: z.string(),
       since: At,
       until: At.nullable(),
+      agreedAt: At.nullable(),
+      declinedAt: At.nullable(),
       reading: z.number().describe("seconds"),
       writing: z.number(),
       waiting: z.number(),

@@ -97,6 +97,7 @@ export async function room(
       ...seatingOf(o, roomId(key)),
       name: o.name || o.question.question.slice(0, 80),
       experiment: flow.experiment,
+      names: o.names,
       seats: o.seats,
     });
     return roomId(key);

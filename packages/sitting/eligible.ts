@@ -71,7 +71,8 @@ const satIn = (db: Db, those: ReturnType<typeof sql>): Promise<Exposure[]> =>
 /** Seats of rooms by who sits or sat there; a room that was only read has none. */
 const seen = (where: ReturnType<typeof sql>) =>
   sql`select x.room, x.person, coalesce(array_agg(distinct x.seat) filter (where x.seat is not null), '{}') as seats
-      from (select room, person, seat from room_seat where person is not null
+      from (select room, person, seat from room_seat
+              where person is not null and (not asks or agreed_at is not null or until is null) -- who left unasked was shown nothing
             union all select room, person, null from room_reader) x where ${where} group by x.room, x.person`;
 
 /** Tasks of the desk that showed one of these texts, whole, to this person. */
@@ -141,7 +142,7 @@ const others = (db: Db, { id, open }: Seating): Promise<string[]> =>
     .many(
       sql`select p.pseudonym from person p
           where p.role = 'rater' and p.disabled_at is null and not p.simulated
-            and not exists (select 1 from room_seat s where s.person = p.id and (s.room = ${id}
+            and not exists (select 1 from room_seat s where s.person = p.id and s.declined_at is null and (s.room = ${id}
               or exists (select 1 from room_text t where t.room = s.room and t.hash = any(${hashesOf(open)}::text[]))))
           order by p.id limit 5`,
       z.object({ pseudonym: z.string() }),

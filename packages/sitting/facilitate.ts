@@ -6,7 +6,7 @@ import { type Db, sql } from "@tiller/store";
 import type { Seating } from "./eligible.ts";
 import { seatRow } from "./open.ts";
 import { readRoom, type Room, type Sitting, sitIn } from "./rows.ts";
-import { inRoom, writeMove } from "./write.ts";
+import { dueIn, inRoom, tellAway, writeMove } from "./write.ts";
 
 const WORDS_A_MINUTE = 220;
 
@@ -90,6 +90,8 @@ export async function seatAnew(
     by,
     reason: s.reason,
   });
+  if (dueIn(room.rules, room.log).some((d) => d.seat === s.seat))
+    await tellAway(tx, room.id, s.seat, "seated");
   if (s.who.kind === "nobody") return { ...room, seats: (await readRoom(tx, room.id)).seats };
   const reason = `${s.seat} has somebody new: ${s.reason}`;
   const at = { seat: s.seat, id: `seat/${s.seat}/${n}`, by: s.by, reason };
@@ -114,7 +116,7 @@ export const reseat = (
 /** The seat is empty then, until its policy or a lead puts somebody there. */
 export const leaveSeat = (db: Db, id: string, person: PersonId, reason: string): Promise<void> =>
   db.transaction(async (tx) => {
-    const { room, mine } = await sitIn(tx, id, person, { lock: true });
+    const { room, mine } = await sitIn(tx, id, person, { lock: true, unasked: true });
     if (over(room)) return;
     const who = { kind: "nobody" } as const;
     await seatAnew(tx, room, { seat: mine.seat, who, by: person, reason });
@@ -126,11 +128,13 @@ export const poke = (db: Db, id: string, seat: string): Promise<void> =>
     const { n } = sittingIn(room, seat);
     await pokeRow(tx, id, { seat, n });
   });
-export const pokeRow = (tx: Db, id: string, s: { seat: string; n: number }): Promise<number> =>
-  tx.run(
+export async function pokeRow(tx: Db, id: string, s: { seat: string; n: number }): Promise<void> {
+  await tx.run(
     sql`update room_seat set pokes = pokes + 1, poked_at = clock_timestamp(), failure = null
         where room = ${id} and seat = ${s.seat} and n = ${s.n}`,
   );
+  await tellAway(tx, id, s.seat, "reminded");
+}
 
 /** A facilitator's move: undo, extend, annul. */
 export const facilitate = (

@@ -1,4 +1,5 @@
 /** Rooms that people and models sit in: seats, moves and drafts in the database, and the durable run that attends them. */
+export { answerTerms, debriefed, debriefingOf, seatTerms } from "./consent.ts";
 export { checkRoom, room, roomId, type RoomResult, roomWorkflow, type Search } from "./drive.ts";
 export { seenInRooms } from "./eligible.ts";
 export { facilitate, leaveSeat, poke, requireOutside, reseat } from "./facilitate.ts";

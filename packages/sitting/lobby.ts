@@ -29,7 +29,9 @@ const roomColumns = (
   case when m.mine then '[]'::jsonb else (
     select coalesce(jsonb_agg(jsonb_build_object('seat', s.seat, 'role', r.rules -> 'seats' -> s.seat ->> 'role', 'kind', s.kind,
       'who', ${whoSits}, 'here', coalesce(s.seen_at > now() - make_interval(secs => ${HERE_SECONDS}), false),
-      'failure', s.failure, 'pokes', s.pokes, 'absence', s.absence ->> 'do', 'exposed', s.exposed) order by s.seat), '[]'::jsonb)
+      'failure', s.failure, 'pokes', s.pokes, 'absence', s.absence ->> 'do', 'exposed', s.exposed,
+      'consent', case when not s.asks then null when s.agreed_at is null then 'asked' else 'given' end,
+      'declined', (select count(*)::int from room_seat d where d.room = s.room and d.seat = s.seat and d.declined_at is not null)) order by s.seat), '[]'::jsonb)
     from room_seat s left join person p on p.id = s.person where s.room = r.id and s.until is null) end as seats
   from room r, lateral (select exists (select 1 from room_seat s where s.room = r.id and s.person = ${person}) as mine) m`;
 
@@ -65,7 +67,7 @@ export async function roomDetail(db: Db, id: string, person: PersonId): Promise<
   const row = await db.maybe(sql`select ${roomColumns(person)} where r.id = ${id}`, LobbyRoom);
   if (!row) throw unknown(id);
   const history = await db.many(
-    sql`select s.seat, s.kind, ${whoSits} as who, b.pseudonym as by, s.reason, s.since, s.until,
+    sql`select s.seat, s.kind, ${whoSits} as who, b.pseudonym as by, s.reason, s.since, s.until, s.agreed_at as "agreedAt", s.declined_at as "declinedAt",
           coalesce(t.reading, 0) as reading, coalesce(t.writing, 0) as writing, coalesce(t.waiting, 0) as waiting
         from room_seat s left join person p on p.id = s.person left join person b on b.id = s.by
           left join room_time t on t.room = s.room and t.seat = s.seat and t.n = s.n

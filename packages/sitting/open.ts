@@ -1,10 +1,10 @@
 /** A room's beginning: the seats are filled, what an absence means becomes part of its rules, and the opening move is written. */
 import { z } from "zod";
-import type { Rules } from "@tiller/room";
+import { type Rules, termsOf } from "@tiller/room";
 import { type Absence, own, type Occupant, type SeatSpec, TillerError } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 import { keepTexts, requireEligible, type Seating } from "./eligible.ts";
-import { dueIn } from "./write.ts";
+import { dueIn, tellAway } from "./write.ts";
 
 const At = z.object({ at: z.number() });
 const Known = z.object({
@@ -16,6 +16,7 @@ const Known = z.object({
 interface Opening extends Seating {
   readonly name: string;
   readonly experiment: string | null;
+  readonly names: "hidden" | "pseudonyms";
   readonly seats: Readonly<Record<string, SeatSpec>>;
 }
 
@@ -67,8 +68,8 @@ export async function openRoom(db: Db, o: Opening): Promise<void> {
   const rules = { ...o.rules, seats: Object.fromEntries(seats.map((s) => [s.seat, s.rules])) };
   await db.transaction(async (tx) => {
     const made = await tx.run(
-      sql`insert into room (id, name, experiment, rules, exposed, moves)
-          values (${o.id}, ${o.name}, ${o.experiment}, ${JSON.stringify(rules)}, ${o.exposed}, 1) on conflict do nothing`,
+      sql`insert into room (id, name, experiment, rules, exposed, names, moves)
+          values (${o.id}, ${o.name}, ${o.experiment}, ${JSON.stringify(rules)}, ${o.exposed}, ${o.names}, 1) on conflict do nothing`,
     );
     if (!made) return;
     await keepTexts(tx, o.id, o.open);
@@ -91,6 +92,7 @@ export async function openRoom(db: Db, o: Opening): Promise<void> {
       At,
     );
     const log = [{ id: "open", seat: "room", at: at.at, act: o.open }];
+    for (const { seat } of dueIn(rules, log)) await tellAway(tx, o.id, seat, "turn");
     await tx.run(
       sql`update room set due = ${JSON.stringify(dueIn(rules, log))} where id = ${o.id}`,
     );
@@ -117,8 +119,8 @@ export async function seatRow(
   const exposed =
     person === null ? undefined : await requireEligible(tx, room, { seat: s.seat, person });
   await tx.run(
-    sql`insert into room_seat (room, seat, n, kind, occupant, person, absence, by, reason, exposed)
-        values (${room.id}, ${s.seat}, ${s.n}, ${s.who.kind}, ${JSON.stringify(s.who)}, ${person}, ${JSON.stringify(s.absence)}, ${s.by}, ${s.reason}, ${exposed ?? null})`,
+    sql`insert into room_seat (room, seat, n, kind, occupant, person, absence, by, reason, exposed, asks)
+        values (${room.id}, ${s.seat}, ${s.n}, ${s.who.kind}, ${JSON.stringify(s.who)}, ${person}, ${JSON.stringify(s.absence)}, ${s.by}, ${s.reason}, ${exposed ?? null}, ${person !== null && termsOf(room.rules, s.seat, { names: "hidden" }) !== undefined})`,
   );
 }
 /** Why somebody of a list may not sit there; undefined: they may. */
@@ -141,7 +143,7 @@ export async function mayNotSit(
 async function mustBeFree(tx: Db, room: string, seat: string, person: string): Promise<void> {
   const known = await tx.maybe(
     sql`select p.pseudonym, p.disabled_at is not null as gone,
-          (select s.seat from room_seat s where s.room = ${room} and s.person = p.id and s.seat <> ${seat} limit 1) as elsewhere
+          (select s.seat from room_seat s where s.room = ${room} and s.person = p.id and s.seat <> ${seat} and (not s.asks or s.agreed_at is not null or s.until is null) limit 1) as elsewhere
         from person p where p.id = ${person}`,
     Known,
   );

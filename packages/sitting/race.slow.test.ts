@@ -14,7 +14,7 @@ import { replay } from "@tiller/room/state.ts";
 import { type PersonId, type Rng, rng, type SeatSpec, TillerError } from "@tiller/schema";
 import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
 import { actInRoom } from "./attend.ts";
-import { facilitate, openRoom, playAs, reseat, undoAs } from "./index.ts";
+import { answerTerms, facilitate, openRoom, playAs, reseat, undoAs } from "./index.ts";
 import { readRoom } from "./rows.ts";
 import { dueIn } from "./write.ts";
 
@@ -86,13 +86,17 @@ async function newRoom(r: Rng): Promise<Raced> {
       name: id,
       experiment: null,
       exposed: "refuse",
+      names: "hidden",
       rules,
       open,
       seats,
     }),
   );
+  for (const seat of ["a", "b"]) await agreed(id, people.get(seat)![0]!);
   return { id, people, told: new Map() };
 }
+const agreed = (id: string, person: PersonId) =>
+  steady(() => answerTerms(servers[0]!.db, id, person, { agree: true, version: 1 }));
 const someone = async (id: string) =>
   (await steady(() => ensurePerson(servers[0]!.db, { id, name: id, pseudonym: id, role: "rater" })))
     .id;
@@ -176,6 +180,7 @@ async function replaced(server: Store, room: Raced, seat: string): Promise<void>
   const next = await someone(`${room.id}-${seat}-${made++}`);
   const who = { kind: "person", person: next } as const;
   await reseat(server.db, room.id, { seat, who, by: lead, reason: "a test" });
+  if (seat !== "judge") await agreed(room.id, next);
   all.push(next);
 }
 /** Ends a connection of a server in whatever it is doing. */

@@ -20,6 +20,7 @@ import {
 } from "@tiller/schema";
 import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
 import {
+  answerTerms,
   leaveSeat,
   ownRooms,
   playAs,
@@ -63,6 +64,9 @@ const person = async (id: string) => {
     role: "rater",
   });
   return PersonId.parse(made);
+};
+const agree = async (room: string, ...people: readonly PersonId[]) => {
+  for (const p of people) await answerTerms(store.db, room, p, { agree: true, version: 1 });
 };
 const sits = (id: string): SeatSpec => ({ who: { kind: "person", person: PersonId.parse(id) } });
 
@@ -196,6 +200,7 @@ test("people move, take back, keep drafts, are replaced; a word twice is one", a
     seats: { a: sits("anna"), b: sits("ben"), judge: sits("jo") },
   });
   const id = await roomOf(experiment);
+  await agree(id, a!, b!);
   expect((await ownRooms(store.db, j!))[0]).toMatchObject({ room: id, seat: "judge", turn: true });
   await playAs(store.db, id, j!, { id: "1", act: credence(0.5) });
 
@@ -224,6 +229,7 @@ test("people move, take back, keep drafts, are replaced; a word twice is one", a
   await expect(playAs(store.db, id, b!, { id: "late", act: speech("I am here!") })).rejects.toThrow(
     /do not sit in this room any more/,
   );
+  await agree(id, c!);
   const page = await seatPage(store.db, id, c!);
   expect(page.draft).toBeNull();
   expect(page.view.turns[0]!.until!).toBeGreaterThan(until);
@@ -284,6 +290,7 @@ test("a deadline that passes does what the seat's policy says", async () => {
   });
   const id = await roomOf(experiment);
   const log = async () => (await readRoom(store.db, id)).log;
+  await agree(id, PersonId.parse("flo"));
   await expect
     .poll(async () => (await log()).map((m) => `${m.seat} ${m.act.do}`).toSorted(), {
       timeout: 10_000,
@@ -299,6 +306,7 @@ test("a deadline that passes does what the seat's policy says", async () => {
     by: lead!,
     reason: "no-show",
   });
+  await agree(id, gia!);
   const page = await playAs(store.db, id, gia!, { id: "1", act: speech("Here.") });
   expect(page.view.rounds[0]!.moves.map((m) => `${m.by} ${m.do}`).toSorted()).toEqual([
     "a speak",

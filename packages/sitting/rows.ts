@@ -12,6 +12,9 @@ const Seat = z.object({
   absence: Absence,
   pokes: z.int(),
   failure: z.string().nullable(),
+  asks: z.boolean(),
+  agreed: z.boolean(),
+  debriefed: z.boolean(),
 });
 /** Who sits in a seat now; `n`: of those who ever did. */
 export type Sitting = z.infer<typeof Seat>;
@@ -22,6 +25,8 @@ export interface Room {
   readonly rules: Rules;
   /** whether somebody who saw too much elsewhere may sit here */
   readonly exposed: "refuse" | "allow";
+  /** what those who sat in it learn of each other once it is over */
+  readonly names: "hidden" | "pseudonyms";
   readonly log: readonly Move[];
   readonly seats: readonly Sitting[];
   /** the database's clock, read after the lock, in milliseconds */
@@ -31,6 +36,7 @@ const Row = z.object({
   name: z.string(),
   rules: z.unknown(),
   exposed: z.enum(["refuse", "allow"]),
+  names: z.enum(["hidden", "pseudonyms"]),
 });
 
 const noRoom = (id: string) =>
@@ -45,7 +51,7 @@ const clock = (db: Db): Promise<number> =>
 /** `lock`: nobody else writes into it until the transaction ends. */
 export async function readRoom(db: Db, id: string, o: { lock?: boolean } = {}): Promise<Room> {
   const row = await db.maybe(
-    sql`select name, rules, exposed from room where id = ${id} ${o.lock ? sql`for update` : sql``}`,
+    sql`select name, rules, exposed, names from room where id = ${id} ${o.lock ? sql`for update` : sql``}`,
     Row,
   );
   if (!row) throw noRoom(id);
@@ -55,20 +61,21 @@ export async function readRoom(db: Db, id: string, o: { lock?: boolean } = {}): 
     Move,
   );
   const seats = await db.many(
-    sql`select seat, n, occupant, person, absence, pokes, failure from room_seat
+    sql`select seat, n, occupant, person, absence, pokes, failure, asks, agreed_at is not null as agreed, debriefed_at is not null as debriefed from room_seat
         where room = ${id} and until is null order by seat`,
     Seat,
   );
   const rules = parseRules(row.rules, `room ${id}`);
-  return { id, name: row.name, rules, exposed: row.exposed, log, seats, now };
+  const { name, exposed, names } = row;
+  return { id, name, rules, exposed, names, log, seats, now };
 }
 
-/** The room that a person sits in, and the seat; somebody who sat there is told so. */
+/** The room that a person sits in, and the seat; somebody who sat there is told so. `unasked`: also before they have agreed to sit there. */
 export async function sitIn(
   db: Db,
   id: string,
   person: PersonId,
-  o: { lock?: boolean } = {},
+  o: { lock?: boolean; unasked?: boolean } = {},
 ): Promise<{ room: Room; mine: Sitting }> {
   const sat = await db.maybe(
     sql`select until is null as sits, coalesce((select h.reason from room_seat h
@@ -81,6 +88,11 @@ export async function sitIn(
   const room = await readRoom(db, id, o);
   const mine = room.seats.find((s) => s.person === person);
   if (!mine) throw leftSeat(""); // between the two questions
+  if (mine.asks && !mine.agreed && !o.unasked)
+    throw new TillerError(
+      "consent_first",
+      "you have not said yet whether you agree to how this room works. Open its page: it says what you may have to do, and asks.",
+    );
   return { room, mine };
 }
 const leftSeat = (reason: string) =>

@@ -12,6 +12,7 @@ import {
   TillerError,
 } from "@tiller/schema";
 import { type Db, sql, type Store } from "@tiller/store";
+import { debriefingIn } from "./consent.ts";
 import { watchRoom } from "./hub.ts";
 import { type Room, type Sitting, sitIn } from "./rows.ts";
 import { writeMove } from "./write.ts";
@@ -55,6 +56,11 @@ async function pageOf(db: Db, room: Room, mine: Sitting): Promise<SeatPage> {
     scoring: rules.scoring,
     undo,
     draft: v.turns.length > 0 ? (draft?.body ?? null) : null,
+    debriefing: await debriefingIn(db, room, {
+      person: mine.person!,
+      seat: mine.seat,
+      seen: mine.debriefed,
+    }),
     earned: v.over ? (own(score(rules, log)?.seats, mine.seat) ?? null) : null,
     now,
   };
@@ -149,7 +155,7 @@ export async function beatAs(
   person: PersonId,
   { doing }: z.infer<typeof RoomBeat>,
 ): Promise<void> {
-  const { mine } = await sitIn(db, id, person);
+  const { mine } = await sitIn(db, id, person, { unasked: true });
   await db.run(
     sql`update room_seat set seen_at = now() where room = ${id} and seat = ${mine.seat} and n = ${mine.n}`,
   );
@@ -167,13 +173,14 @@ export async function beatAs(
 export const ownRooms = (db: Db, person: PersonId): Promise<OwnRoom[]> =>
   db.many(
     sql`with mine as (
-          select r.id, s.seat, d.due, d.due is not null as turn, r.state = 'over' as over, r.made_at
+          select r.id, s.seat, s.asks and s.agreed_at is null as asks, s.poked_at, d.due, d.due is not null as turn, r.state = 'over' as over, r.made_at
           from room_seat s join room r on r.id = s.room
             left join lateral (select x as due from jsonb_array_elements(r.due) x where x ->> 'seat' = s.seat) d on true
           where s.person = ${person} and s.until is null
           order by d.due is null, r.state = 'over', r.made_at desc, r.id limit 500)
         select r.id as room, r.name, r.rules ->> 'name' as rules, m.seat, r.rules -> 'seats' -> m.seat ->> 'role' as role,
-          m.turn, (m.due ->> 'until')::float8 as until, m.over
+          m.turn, (m.due ->> 'until')::float8 as until, m.over, m.asks,
+          case when m.turn then m.poked_at end as "remindedAt"
         from mine m join room r on r.id = m.id order by not m.turn, m.over, m.made_at desc, r.id`,
     OwnRoom,
   );

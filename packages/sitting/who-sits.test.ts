@@ -3,11 +3,28 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
 import { type Act, drawOpening, parseRules, type Rules } from "@tiller/room";
 import { type Absence, type Occupant, PersonId, TillerError } from "@tiller/schema";
 import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
 import { actInRoom } from "./attend.ts";
-import { lobby, openRoom, playAs, reseat, roomAsPage, seenInRooms } from "./index.ts";
+import {
+  answerTerms,
+  beatAs,
+  debriefed,
+  debriefingOf,
+  lobby,
+  openRoom,
+  ownRooms,
+  playAs,
+  poke,
+  reseat,
+  roomAsPage,
+  roomDetail,
+  seatPage,
+  seatTerms,
+  seenInRooms,
+} from "./index.ts";
 import { readRoom } from "./rows.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-who-sits-"));
@@ -70,6 +87,7 @@ async function opened(o: Opened): Promise<string> {
     name: "The lamp",
     experiment: null,
     exposed,
+    names: "hidden",
     rules: rules(o.minutes),
     open: { ...drawn, sides: { a: drawn.truth, b: 1 - drawn.truth } },
     seats: {
@@ -89,6 +107,8 @@ const verdict = (p: number): Act => ({
 });
 /** Through to the verdict. */
 async function played(room: string, o: Pick<Opened, "a" | "b" | "judge">): Promise<void> {
+  for (const id of [o.a, o.b])
+    await answerTerms(store.db, room, PersonId.parse(id), { agree: true, version: 1 });
   for (const [id, act] of [
     [o.a, speech("She.")],
     [o.b, speech("He.")],
@@ -207,4 +227,129 @@ test("of those who stand in, whoever saw too much is passed over; where nobody i
   const stays = await late("gus", [sits("jo")]);
   expect(stays).toMatchObject({ person: "cy", n: 1, absence: { do: "wait" } });
   expect(stays.failure).toContain("nobody of the list may sit here: alias-jo judged");
+});
+
+const agree = (room: string, who_: PersonId) =>
+  answerTerms(store.db, room, who_, { agree: true, version: 1 });
+
+test("nobody argues without having agreed; declining gives the seat back, and shows nothing", async () => {
+  const text = { ...lamp, body: "The men sang as they worked. ".repeat(10) };
+  const { db } = store;
+  const [lead, ida] = [await person("lead", "lead"), await person("ida")];
+  const room = await opened({ a: "ida", b: "hal", judge: "kit", text });
+  const move = () => playAs(db, room, ida, { id: "1", act: speech("She.") });
+  for (const act of [() => seatPage(db, room, ida), move])
+    expect(await refused(act())).toContain("you have not said yet whether you agree");
+  expect((await ownRooms(db, ida))[0]).toMatchObject({ room, asks: true });
+  await seatPage(db, room, PersonId.parse("kit")); // a judge argues for nothing
+  const terms = await seatTerms(db, room, ida);
+  expect(terms).toMatchObject({ seat: "a", agreed: false, version: 1 });
+  expect(JSON.stringify(terms)).not.toMatch(/men sang|Anna|lamp/);
+  expect(await refused(answerTerms(db, room, ida, { agree: true, version: 0 }))).toContain(
+    "Reload the page and read it again",
+  );
+
+  await answerTerms(db, room, ida, { agree: false, version: 1 });
+  expect(await refused(seatPage(db, room, ida))).toContain("do not sit in this room any more");
+  const seat = (await lobby(db, lead, { state: "open", limit: 1 })).rooms[0]!.seats[0]!;
+  expect(seat).toMatchObject({ seat: "a", kind: "nobody", declined: 1, failure: null });
+  // she was shown nothing: she may judge another question about this text
+  await opened({ a: "hal", b: "lou", judge: "ida", text, question: "What was sung?" });
+
+  await person("max");
+  await reseat(db, room, { seat: "a", who: sits("max"), by: lead, reason: "ida declined" });
+  await agree(room, PersonId.parse("max"));
+  await playAs(db, room, PersonId.parse("max"), { id: "1", act: speech("She.") });
+  const { history } = await roomDetail(db, room, lead);
+  expect(history.map((h) => [h.who, h.agreedAt !== null, h.declinedAt !== null])).toContainEqual([
+    "alias-max",
+    true,
+    false,
+  ]);
+  const kept = await db.value(
+    sql`select agreed from room_seat where room = ${room} and person = 'max'`,
+    z.object({ version: z.int(), points: z.array(z.string()) }),
+  );
+  expect(kept.points).toEqual([...terms.points]);
+
+  // a list that stands in is used when somebody declines, too
+  const next = await opened({
+    a: "max",
+    b: "lou",
+    judge: "eve",
+    absent: { do: "instead", by: [sits("ida")] },
+    text: { ...text, body: `${text.body}!` },
+  });
+  await answerTerms(db, next, PersonId.parse("max"), { agree: false, version: 1 });
+  const now = (await readRoom(db, next)).seats.find((s) => s.seat === "a");
+  expect(now).toMatchObject({ person: "ida", n: 2, asks: true, agreed: false });
+});
+
+test("at the end everybody is told what was true, also who was replaced; once, and to read again", async () => {
+  const text = { ...lamp, body: "In the end it was found upstairs. ".repeat(10) };
+  const { db } = store;
+  const lead = await person("lead", "lead");
+  const first = { a: "ned", b: "oz", judge: "pia", text };
+  const room = await opened(first);
+  const [ned, pia] = [PersonId.parse("ned"), PersonId.parse("pia")];
+  await agree(room, ned);
+  expect(await refused(debriefingOf(db, room, ned))).toContain("is not over");
+  await person("quin");
+  await reseat(db, room, { seat: "a", who: sits("quin"), by: lead, reason: "a no-show" });
+  await played(room, { ...first, a: "quin" });
+  const page = await seatPage(db, room, pia);
+  const right = page.view.truth!;
+  expect(page.debriefing).toMatchObject({ truth: right, seen: false });
+  expect(page.debriefing!.seats).toEqual([
+    {
+      seat: "a",
+      role: "debater",
+      who: "a person, then a person",
+      answer: right,
+      earned: expect.any(Number),
+    },
+    { seat: "b", role: "debater", who: "a person", answer: 1 - right, earned: expect.any(Number) },
+    { seat: "judge", role: "judge", who: "you", answer: null, earned: page.earned },
+  ]);
+  await debriefed(db, room, pia);
+  expect((await seatPage(db, room, pia)).debriefing!.seen).toBe(true);
+  expect(await debriefingOf(db, room, ned)).toMatchObject({ truth: right, seen: false });
+  await db.run(sql`update room set names = 'pseudonyms' where id = ${room}`);
+  expect((await debriefingOf(db, room, ned)).seats.map((s) => s.who)).toEqual([
+    "you, then alias-quin",
+    "alias-oz",
+    "alias-pia",
+  ]);
+});
+
+test("whoever is away hears that a room waits, at most once in half an hour; whoever is there does not", async () => {
+  const { db } = store;
+  await db.run(
+    sql`insert into webhook (id, url, events, secret, created_by) values ('wh', 'https://example.org', '{room.waiting}', 's', 'lead')`,
+  );
+  const told = () =>
+    db.value(
+      sql`select coalesce(json_agg(data ->> 'rater' || ' ' || (data ->> 'why') order by at, id), '[]') from webhook_event where type = 'room.waiting'`,
+      z.array(z.string()),
+    );
+  const text = { ...lamp, body: "The storm had passed by then. ".repeat(10) };
+  const all = { a: "ros", b: "sid", judge: "tea", text };
+  const room = await opened(all);
+  expect((await told()).toSorted()).toEqual(["alias-ros turn", "alias-sid turn"]);
+  await poke(db, room, "a"); // a minute later, as it were
+  expect(await told()).toHaveLength(2);
+  await db.run(
+    sql`update room_seat set told_at = now() - interval '31 min' where room = ${room} and seat = 'a'`,
+  );
+  await poke(db, room, "a");
+  expect((await told()).filter((t) => t === "alias-ros reminded")).toHaveLength(1);
+  const ros = PersonId.parse("ros");
+  expect((await ownRooms(db, ros))[0]!.remindedAt).not.toBeNull();
+  // the judge has the page open when the turn comes
+  await beatAs(db, room, PersonId.parse("tea"), { doing: "waiting" });
+  for (const id of ["ros", "sid"]) {
+    await agree(room, PersonId.parse(id));
+    await playAs(db, room, PersonId.parse(id), { id: "1", act: speech("So.") });
+  }
+  expect(await told()).toHaveLength(3);
 });

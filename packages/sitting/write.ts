@@ -43,6 +43,14 @@ function turnOf(log: Log, seat: string, act: Act): string | null {
   return `${whose} ${n}`;
 }
 
+/** Whoever sits there and is away hears that the room waits for them, at most once in half an hour. */
+export const tellAway = (
+  tx: Db,
+  room: string,
+  seat: string,
+  why: "turn" | "reminded" | "seated",
+): Promise<number> => tx.run(sql`select room_tell(${room}, ${seat}, ${why})`);
+
 /** In the transaction that holds the room's lock. What is there already is written once; returns the room as it is then. */
 export async function writeMove(tx: Db, room: Room, m: NewMove): Promise<Room> {
   const { log, rules, now } = room;
@@ -63,6 +71,9 @@ export async function writeMove(tx: Db, room: Room, m: NewMove): Promise<Room> {
           ended_at = case when ${over !== undefined} then coalesce(ended_at, clock_timestamp()) end, changed_at = clock_timestamp()
         where id = ${room.id}`,
   );
+  const waited = dueIn(rules, log);
+  for (const { seat } of dueIn(rules, after.log))
+    if (!waited.some((d) => d.seat === seat)) await tellAway(tx, room.id, seat, "turn");
   return after;
 }
 

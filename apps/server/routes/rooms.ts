@@ -10,8 +10,11 @@ import {
   TillerError,
 } from "@tiller/schema";
 import {
+  answerTerms,
   beatAs,
   checkRoom,
+  debriefed,
+  debriefingOf,
   facilitate,
   leaveSeat,
   lobby,
@@ -31,6 +34,7 @@ import {
   seatChanges,
   seatPage,
   seatsNamed,
+  seatTerms,
   seenInRooms,
   undoAs,
 } from "@tiller/sitting";
@@ -107,6 +111,16 @@ export const roomRoutes = (d: Deps) => {
   return {
     ownRooms: (c) => ownRooms(db, c.var.me.id),
     seatPage: (c, { id }) => seatPage(db, id, c.var.me.id),
+    seatTerms: (c, { id }) => seatTerms(db, id, c.var.me.id),
+    answerTerms: async (c, { id, body }) => {
+      await answerTerms(db, id, c.var.me.id, body);
+      return ok;
+    },
+    roomDebriefing: (c, { id }) => debriefingOf(db, id, c.var.me.id),
+    debriefed: async (c, { id }) => {
+      await debriefed(db, id, c.var.me.id);
+      return ok;
+    },
     playMove: (c, { id, body }) => playAs(db, id, c.var.me.id, body),
     undoOwnMove: (c, { id, body }) => undoAs(db, id, c.var.me.id, body),
     saveRoomDraft: async (c, { id, body }) => {

@@ -165,6 +165,7 @@ const eventNames: Record<WebhookEvent, string> = {
   "concern.raised": "a rater raised a concern",
   "task.referred": "a task was skipped for a researcher to decide",
   "thread.waiting": "a rater waits for an answer",
+  "room.waiting": "a room waits for somebody who is away",
 };
 const Events = (p: {
   all: readonly WebhookEvent[];

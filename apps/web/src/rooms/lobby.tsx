@@ -159,6 +159,7 @@ function One({ room: r, now }: { room: LobbyRoom; now: number }) {
                   <span>
                     <b>{s.seat}</b> {s.who}
                     {s.here && r.state === "open" && <Badge tone="good">here</Badge>}
+                    {s.consent === "asked" && r.state === "open" && <Badge>asked</Badge>}
                     {s.exposed !== null && <Badge tone="warn">saw it elsewhere</Badge>}
                   </span>
                   <span className="small num">
@@ -175,6 +176,9 @@ function One({ room: r, now }: { room: LobbyRoom; now: number }) {
                     )}
                     {s.pokes > 0 && <span className="quiet">, reminded {s.pokes}×</span>}
                     {s.failure !== null && <span className="bad-text"> {s.failure}</span>}
+                    {s.declined > 0 && (
+                      <span className="quiet">, {s.declined} declined to sit here</span>
+                    )}
                     {s.exposed !== null && <span className="quiet"> {s.exposed}</span>}
                   </span>
                   {r.state === "open" && s.kind !== "chance" && (
@@ -275,7 +279,11 @@ function History({ id }: { id: string }) {
                 {d.history.map((h) => (
                   <tr key={`${h.seat} ${h.since}`}>
                     <td>{h.seat}</td>
-                    <td>{h.who}</td>
+                    <td>
+                      {h.who}
+                      {h.agreedAt !== null && <span className="quiet"> agreed</span>}
+                      {h.declinedAt !== null && <span className="quiet"> declined</span>}
+                    </td>
                     <td>{when(h.since)}</td>
                     <td>{h.until === null ? "" : when(h.until)}</td>
                     <td>{duration(h.reading)}</td>

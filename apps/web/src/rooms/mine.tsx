@@ -58,8 +58,9 @@ const Standing = ({ room: r }: { room: OwnRoom }) =>
       {r.until !== null && (
         <span className="quiet small num">until {when(new Date(r.until).toISOString())}</span>
       )}
-      <Badge tone="good">your turn</Badge>
+      {r.remindedAt !== null && <Badge tone="warn">reminded {when(r.remindedAt)}</Badge>}
+      <Badge tone="good">{r.asks ? "asks you first" : "your turn"}</Badge>
     </span>
   ) : (
-    <Badge>others move</Badge>
+    <Badge>{r.asks ? "asks you first" : "others move"}</Badge>
   );

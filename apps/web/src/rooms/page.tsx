@@ -16,6 +16,8 @@ import {
   WayOn,
 } from "../design/components.tsx";
 import { Composer } from "./composer.tsx";
+import { Consent } from "./consent.tsx";
+import { Debriefed, LeftDebriefing } from "./debriefing.tsx";
 import { hue, nameOf, sideOf, titled } from "./content.ts";
 import { Texts } from "./text.tsx";
 import { Transcript } from "./transcript.tsx";
@@ -26,8 +28,8 @@ const BEAT_MS = 15_000;
 export function RoomPage() {
   const { id } = useParams({ from: "/rooms/$id" });
   const page = useQuery({ ...asking("seatPage", { id }), staleTime: Infinity });
-  const left =
-    page.error instanceof ApiError && page.error.code === "left_seat" ? page.error : undefined;
+  const { error } = page;
+  const left = error instanceof ApiError && error.code === "left_seat" ? error : undefined;
   useChanges(id, !left && page.data !== undefined);
   if (left)
     return (
@@ -35,8 +37,10 @@ export function RoomPage() {
         <WayOn title="You do not sit here any more">
           {left.message.slice(0, 1).toUpperCase() + left.message.slice(1)}
         </WayOn>
+        <LeftDebriefing id={id} />
       </main>
     );
+  if (error instanceof ApiError && error.code === "consent_first") return <Consent id={id} />;
   if (!page.data)
     return (
       <main>
@@ -100,6 +104,9 @@ function Room({ page }: { page: SeatPage }) {
           {side === undefined && view.role !== view.seat && `, ${view.role}`}
         </p>
         <h1>{view.question}</h1>
+        {view.role === "judge" && !over && (
+          <p className="quiet">Some of those who argue may have to argue for a wrong answer.</p>
+        )}
         <ol className="room-answers">
           {view.answers.map((a, i) => {
             const by = view.sides.filter((s) => s.answer === i).map((s) => s.seat);
@@ -225,19 +232,9 @@ function Over({ page }: { page: SeatPage }) {
       <h2>This room is over</h2>
       <p>
         {Object.entries(endings).find(([by]) => by === view.over!.by)?.[1]}
-        {view.truth !== undefined && ` ${letter(view.truth)} is right.`}
         {page.earned !== null && ` You earned ${fixed(page.earned)}.`}
       </p>
-      {view.sides.length > 1 && view.truth !== undefined && (
-        <p className="quiet small">
-          One side had to argue for a wrong answer, by lot: here{" "}
-          {view.sides
-            .filter((s) => s.answer !== view.truth)
-            .map((s) => s.seat)
-            .join(", ")}
-          .
-        </p>
-      )}
+      {page.debriefing && <Debriefed id={room} told={page.debriefing} />}
       <div className="row">
         <a className="button" href={linkTo("readRoom", { id: room })}>
           Read it as one page
