@@ -7,6 +7,8 @@ import { comparison } from "./better-continuations/comparison.ts";
 import { betterContinuations } from "./better-continuations/experiment.ts";
 import { factoredEvaluation, factoredTree } from "./factored-evaluation.ts";
 import { feedbackRound, iteratedFeedback } from "./iterated-feedback.ts";
+import { judgeAgain, roomJudged } from "./judge-again.ts";
+import { roomVerdict } from "./oversight/room-verdict.ts";
 import { plantedFlaw, plantedFlaws } from "./planted-flaws.ts";
 import { processLabels } from "./process-labels.ts";
 import { readingStudy, readQuestion } from "./reading-study.ts";
@@ -30,9 +32,11 @@ export const recipes: readonly WorkflowDef<any, any>[] = [
   plantedFlaw,
   sandwiching,
   sandwiched,
+  judgeAgain,
+  roomJudged,
   roomWorkflow,
   summariseBook,
 ];
 
 /** The kinds of work of their own that they ask people for. */
-export const recipeTasks: readonly TaskDef[] = [comparison];
+export const recipeTasks: readonly TaskDef[] = [comparison, roomVerdict];

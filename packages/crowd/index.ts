@@ -20,7 +20,13 @@ export { heldOutDensity, numberMethods, onceEach, scoreNumbers } from "./numbers
 export * from "./next-task.ts";
 export * from "./paired.ts";
 export * from "./pairs.ts";
-export { type CredenceScore, isRight, judgesReport, type Verdict } from "./credences.ts";
+export {
+  type CredenceScore,
+  isRight,
+  judgesReport,
+  type JudgesReport,
+  type Verdict,
+} from "./credences.ts";
 export { learnFrom, type Learnt, readyDelegationRules, wantedAfter } from "./delegation.ts";
 export { backtest } from "./delegation-backtest.ts";
 export { flagRaters, raterRows } from "./quality.ts";
