@@ -9,6 +9,7 @@ import { factoredEvaluation, factoredTree } from "./factored-evaluation.ts";
 import { feedbackRound, iteratedFeedback } from "./iterated-feedback.ts";
 import { judgeAgain, roomJudged } from "./judge-again.ts";
 import { roomVerdict } from "./oversight/room-verdict.ts";
+import { judgeBook, judgeNode } from "./judge-book.ts";
 import { plantedFlaw, plantedFlaws } from "./planted-flaws.ts";
 import { processLabels } from "./process-labels.ts";
 import { readingStudy, readQuestion } from "./reading-study.ts";
@@ -36,6 +37,8 @@ export const recipes: readonly WorkflowDef<any, any>[] = [
   roomJudged,
   roomWorkflow,
   summariseBook,
+  judgeBook,
+  judgeNode,
 ];
 
 /** The kinds of work of their own that they ask people for. */

@@ -51,7 +51,7 @@ export const allowed: Readonly<Record<string, readonly string[]>> = {
   examples: [...packages, "recipes"],
   bench: [...packages, "serve", "recipes"],
   "apps/server": [...packages.filter((name) => name !== "tensor"), "serve", "recipes"],
-  "apps/web": ["schema", "task", "room", "client", "server (types)"],
+  "apps/web": ["schema", "task", "room", "book", "client", "server (types)"],
   "apps/cli": [...packages, "serve", "recipes", "server", "web"],
   tests: [...packages, "serve", "recipes", "server", "cli", "web"],
   scripts: ["crowd", "cli"],

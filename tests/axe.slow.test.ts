@@ -7,13 +7,15 @@ import path from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
+import { aStory } from "@tiller/book/fixtures/echo.ts";
 import { createClient } from "@tiller/client";
 import { workflow } from "@tiller/flow";
 import { saveCheckpointRow, saveDataset } from "@tiller/lab";
-import { CheckpointId, type Role } from "@tiller/schema";
+import { CheckpointId, type Role, TreeSettings } from "@tiller/schema";
 import { drawOpening, protocols } from "@tiller/room";
 import { openRoom } from "@tiller/sitting";
 import { ensurePerson, issueToken } from "@tiller/store";
+import { createTree } from "@tiller/trees";
 import { comparison } from "../recipes/better-continuations/comparison.ts";
 import { faults } from "./browser/axe.ts";
 import { launchBrowser } from "./browser/launch.ts";
@@ -52,6 +54,8 @@ const pages: Readonly<Record<string, readonly Role[] | false>> = {
   "/projects/$id/items/$place": ["lead"],
   "/projects/$id/kind": ["lead"],
   "/control": ["lead"],
+  "/books": ["lead"],
+  "/books/$id": ["lead"],
   "/control/rooms": ["lead"],
   "/control/rooms/new": ["lead"],
   "/rooms": ["rater"],
@@ -141,6 +145,9 @@ async function furnish(): Promise<void> {
   const text = { id: "story", title: "The lamp", body: "Anna had oil on her sleeve." };
   const question = { question: "Who?", answers: ["Anna", "Tom"], texts: [text] };
   const nobody = { who: { kind: "nobody" } } as const;
+  const settings = TreeSettings.parse({ window: 256 });
+  await createTree(db, { id: "key", name: "The key", text: aStory(5, 2), settings });
+  ids["/books/$id"] = "key";
   ids["/rooms/$id"] = "debate";
   await openRoom(db, {
     id: "debate",

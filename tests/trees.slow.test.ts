@@ -18,11 +18,11 @@ import { createTree, treeDetail, treeNodes } from "@tiller/trees";
 
 const home = mkdtempSync(path.join(os.tmpdir(), "tiller-trees-"));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
-const agents = JSON.stringify({ "*": { kind: "simulated", skill: 0.8 } });
 
-const grows = (tree: string) => {
+const runs = (id: string, workflow: string, input: object) => {
   const file = path.join(import.meta.dirname, "fixtures/tree-grower.ts");
-  const child = spawn(process.execPath, [file, home, path.join(home, "models.json"), tree, agents]);
+  const args = [file, home, path.join(home, "models.json"), id, workflow, JSON.stringify(input)];
+  const child = spawn(process.execPath, args);
   let said = "";
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (d: Buffer) => (said += d.toString("utf8")));
@@ -31,6 +31,7 @@ const grows = (tree: string) => {
   );
   return { child, ended };
 };
+const grows = (tree: string) => runs(`grows-${tree}`, "summarise-book@1", { tree });
 const Row = z.object({ node: z.string(), key: z.string().nullable(), text: z.string().nullable() });
 const standing = ({ db }: Store, tree: string) =>
   db.many(
@@ -90,6 +91,23 @@ test("killed three times as it grows: what a clean run gives, and nobody is aske
   const by = (await treeNodes(store.db, "killed", 0)).nodes;
   for (const n of by) expect(n.author?.kind).toBe(n.people ? "person" : "policy");
   expect(by.find((n) => n.node === "1.0")!.people).toBe(true);
+
+  // a stage is left once it has enough judgments that are good enough; `good: 1` is always met
+  const course = { nodes: 12, batch: 3, enough: 3, good: 1, spotCheck: 1 };
+  const input = { tree: "clean", model: "small", ...course };
+  const judged = await runs("judges", "judge-book@1", input).ended;
+  expect(judged.status, judged.said).toBe(0);
+  const { course: stages, spotChecks } = Judged.parse(JSON.parse(judged.said));
+  expect(stages.map((s) => [s.stage, s.judged])).toEqual([
+    ["leaves", 3],
+    ["subtree", 3],
+    ["tree", 3],
+  ]);
+  expect(spotChecks).toBe(9);
 }, 120_000);
+const Judged = z.object({
+  course: z.array(z.object({ stage: z.string(), judged: z.int(), mean: z.number() })),
+  spotChecks: z.int(),
+});
 const people = ({ db }: Store) =>
   db.value(sql`select count(*)::int from tree_node where tree = 'killed' and people`, z.int());

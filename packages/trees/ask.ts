@@ -1,6 +1,7 @@
 /** What a person or a policy is asked for a node, and what is kept of the answer. */
 import { z } from "zod";
 import { type Answer, type Ask, hashOf, type Plan } from "@tiller/book";
+import { capped } from "@tiller/book/prompt.ts";
 import { entryOf } from "@tiller/book/tree.ts";
 import { treeAgain, treeSummary } from "@tiller/crowd";
 import type { Asked, Flow, StepContext } from "@tiller/flow";
@@ -35,15 +36,26 @@ export async function askPolicy(
   s: TreeSettings,
   name: string,
 ): Promise<Given> {
-  const author = { kind: "policy", name: policyName(s) } as const;
   const { temperature } = s;
-  const o = { name, temperature, maxTokens: ask.node.cap, seed: ask.seed, stop: STOPS };
+  const { seed, node } = ask;
+  const text = await drawn(flow, s.model!, ask.prompt, { name, temperature, seed, cap: node.cap });
+  return { text, author: { kind: "policy", name: policyName(s) } };
+}
+/** What a model says of a prompt, cut to its cap. */
+export async function drawn(
+  flow: Flow,
+  model: string,
+  words: string,
+  o: { name: string; temperature: number; seed: number; cap: number },
+): Promise<string> {
+  const { cap, ...how } = o;
   try {
-    return { text: await flow.model(s.model!, prompt`${ask.prompt}`, o), author };
+    const text = await flow.model(model, prompt`${words}`, { ...how, maxTokens: cap, stop: STOPS });
+    return capped(text, cap, count);
   } catch (e) {
     const { code, message } = e as { code?: unknown; message: string };
-    if (code === "model_empty" && message.includes("finish_reason stop"))
-      return { text: "", author }; // nothing to say: front matter
+    // nothing to say: front matter
+    if (code === "model_empty" && message.includes("finish_reason stop")) return "";
     throw e;
   }
 }

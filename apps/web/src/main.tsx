@@ -56,6 +56,8 @@ import { ExperimentPage } from "./experiments/experiment.tsx";
 import { LineagePage } from "./models/lineage.tsx";
 import { ModelsPage } from "./models/models.tsx";
 import { Playground } from "./models/playground.tsx";
+import { BooksPage } from "./books/list.tsx";
+import { BookPage } from "./books/page.tsx";
 import { LobbyPage } from "./rooms/lobby.tsx";
 import { MyRooms } from "./rooms/mine.tsx";
 import { NewRoomPage } from "./rooms/new.tsx";
@@ -124,6 +126,8 @@ const routeTree = root.addChildren([
     validateSearch: ResultsPlace,
   }),
   page("/control", ControlPage),
+  page("/books", BooksPage),
+  page("/books/$id", BookPage),
   page("/control/rooms", LobbyPage),
   page("/control/rooms/new", NewRoomPage),
   page("/rooms", MyRooms),

@@ -23,18 +23,18 @@ const criteria = `- **Coverage**: what matters most is in it, for its length.
 - **Abstraction**: it says what it comes to, and is no list of events. Leave it out for a short passage.
 - **Overall**: how good it is as a whole.`;
 
-const pairOf = (name: string, label: string, a: number, b: number) =>
+const pairOf = <const N extends string>(name: N, label: string, a: number, b: number) =>
   ({ kind: "pair", name, label, a: `summaries.${a}`, b: `summaries.${b}`, tie: true }) as const;
 /** Ratings of one of the three, after the pairs. */
 const rated = <const N extends string>(name: N, from: string) =>
   [
-    { kind: "rating", name: `${name}.overall`, label: `${from}: overall`, ...ends, step: 1 },
-    { kind: "rating", name: `${name}.coverage`, label: `${from}: coverage`, ...ends, step: 1 },
-    { kind: "rating", name: `${name}.accuracy`, label: `${from}: accuracy`, ...ends, step: 1 },
-    { kind: "rating", name: `${name}.coherence`, label: `${from}: coherence`, ...ends, step: 1 },
+    { kind: "rating", name: `${name}Overall`, label: `${from}: overall`, ...ends, step: 1 },
+    { kind: "rating", name: `${name}Coverage`, label: `${from}: coverage`, ...ends, step: 1 },
+    { kind: "rating", name: `${name}Accuracy`, label: `${from}: accuracy`, ...ends, step: 1 },
+    { kind: "rating", name: `${name}Coherence`, label: `${from}: coherence`, ...ends, step: 1 },
     {
       kind: "rating",
-      name: `${name}.abstraction`,
+      name: `${name}Abstraction`,
       label: `${from}: abstraction`,
       optional: true,
       ...ends,

@@ -38,6 +38,7 @@ const projects = {
   name: "Projects",
   pages: [
     { name: "All projects", to: "/projects" },
+    { name: "Books", to: "/books" },
     { name: "Kinds of work", to: "/studio/tasks" },
   ],
 } as const satisfies Section;

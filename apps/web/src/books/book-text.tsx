@@ -1,0 +1,93 @@
+/** The book beside its tree: passages as a virtual list; a marked sentence leads back to the summary that uses it. */
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { type ReactNode, useEffect, useRef } from "react";
+import type { TreeNode } from "@tiller/schema";
+import type { BookTree, Lead, Support } from "./book-tree.ts";
+
+const CHARACTERS = 62; // of a line, for the first guess of a height
+
+export function BookText(p: {
+  readonly tree: BookTree;
+  readonly support: Support;
+  readonly lit: Lead | undefined;
+  readonly follow: (lead: Lead) => void;
+}) {
+  const { lit, support } = p;
+  const { leaves } = p.tree;
+  const scroller = useRef<HTMLElement>(null);
+  // oxlint-disable-next-line react/incompatible-library -- nothing made of it is memoised
+  const virtual = useVirtualizer({
+    count: leaves.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: (i) =>
+      70 + 28 * Math.ceil(((leaves[i]!.ends ?? 0) - (leaves[i]!.starts ?? 0)) / CHARACTERS),
+    overscan: 2,
+    getItemKey: (i) => leaves[i]!.node,
+  });
+  const sought = useRef<Lead>(undefined);
+  useEffect(() => {
+    if (!lit?.span || sought.current === lit) return;
+    const at = leaves.findIndex((l) => l.node === lit.node);
+    if (at < 0) return;
+    sought.current = lit;
+    virtual.scrollToIndex(at, { align: "start" });
+    // once the passage is there, its marked sentence
+    const seek = (tries: number) => {
+      const mark = scroller.current?.querySelector("mark.lit");
+      if (mark) mark.scrollIntoView({ block: "center" });
+      else if (tries > 0) requestAnimationFrame(() => seek(tries - 1));
+    };
+    requestAnimationFrame(() => seek(20));
+  }, [lit, leaves, virtual]);
+  return (
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keys
+    <section className="book-text" ref={scroller} aria-label="The book" tabIndex={0}>
+      <div className="virtual" style={{ height: virtual.getTotalSize() }}>
+        {virtual.getVirtualItems().map((item) => (
+          <div
+            key={item.key}
+            data-index={item.index}
+            ref={virtual.measureElement}
+            className="virtual-row"
+            style={{ transform: `translateY(${item.start}px)` }}
+          >
+            <Passage leaf={leaves[item.index]!} support={support} lit={lit} follow={p.follow} />
+          </div>
+        ))}
+      </div>
+    </section>
+  );
+}
+
+function Passage(p: {
+  readonly leaf: TreeNode;
+  readonly support: Support;
+  readonly lit: Lead | undefined;
+  readonly follow: (lead: Lead) => void;
+}) {
+  const { leaf, support, lit, follow } = p;
+  const text = support.textOf(leaf);
+  const spans = new Map(support.uses(leaf).map(({ lead }) => [lead.span!.from, lead.span!]));
+  if (lit?.span && lit.node === leaf.node) spans.set(lit.span.from, lit.span);
+  const parts: ReactNode[] = [];
+  let at = 0;
+  for (const s of [...spans.values()].toSorted((a, b) => a.from - b.from)) {
+    const isLit = lit?.span?.from === s.from && lit.node === leaf.node;
+    parts.push(
+      text.slice(at, s.from),
+      <mark key={s.from} className={isLit ? "lit" : ""}>
+        {text.slice(s.from, s.to)}
+      </mark>,
+    );
+    at = s.to;
+  }
+  parts.push(text.slice(at));
+  return (
+    <div className="book-passage">
+      <button type="button" className="link small" onClick={() => follow({ node: leaf.node })}>
+        summary {leaf.node}
+      </button>
+      <p className="read">{parts}</p>
+    </div>
+  );
+}

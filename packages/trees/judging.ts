@@ -1,0 +1,129 @@
+/** Which nodes of a tree are judged next, what is read of them, and three samples of each. */
+import { z } from "zod";
+import { type Ask, Log } from "@tiller/book";
+import { makerOf } from "@tiller/book/keys.ts";
+import type { PlanNode } from "@tiller/book/plan.ts";
+import { askOf } from "@tiller/book/tree.ts";
+import type { Flow } from "@tiller/flow";
+import { rng, TreeNodeName } from "@tiller/schema";
+import type { Db } from "@tiller/store";
+import { drawn, whereOf } from "./ask.ts";
+import { count, policyName } from "./plan.ts";
+import { readStanding } from "./rows.ts";
+
+/** Wu et al.'s curriculum: passages; the first part and all below it; a height by chance, and a node of it. */
+export const stages = ["leaves", "subtree", "tree"] as const;
+type Stage = (typeof stages)[number];
+
+export const JudgedNode = z.strictObject({
+  id: TreeNodeName,
+  height: z.int(),
+  key: z.string().describe("its address: what the labels are about"),
+  saw: z.string().describe("what was read, by hash"),
+  seed: z.int(),
+  cap: z.int(),
+  prompt: z.string(),
+  where: z.string(),
+  earlier: z.array(z.string()),
+  text: z.string(),
+  book: z.string().describe("the book's own words below it"),
+});
+export type JudgedNode = z.infer<typeof JudgedNode>;
+
+/** Nodes of a stage whose input stands, by chance; `not`: those that were judged. */
+export async function chooseNodes(
+  db: Db,
+  tree: string,
+  o: { stage: Stage; most: number; not: readonly string[]; seed: number },
+): Promise<JudgedNode[]> {
+  const { head, plan, entries, outputs } = await readStanding(db, tree);
+  const first = plan.levels[1]?.[0];
+  const inStage = (n: PlanNode) =>
+    o.stage === "tree" ||
+    (n.height === 0 && (o.stage === "leaves" || n.parent === first?.id)) ||
+    (o.stage === "subtree" && n === first);
+  const free = plan.levels.map((level) =>
+    level.filter((n) => inStage(n) && outputs.has(n.id) && !o.not.includes(n.id)),
+  );
+  const draw = rng(o.seed, "judge", o.stage, o.not.length);
+  const log = new Log(entries);
+  const maker = makerOf(plan, policyName(head.settings));
+  const chosen: JudgedNode[] = [];
+  while (chosen.length < o.most) {
+    const heights = free.filter((level) => level.length > 0);
+    if (heights.length === 0) break;
+    const level = draw.choose(heights);
+    const [node] = level.splice(draw.int(level.length), 1);
+    chosen.push(seenOf(plan.text, node!, askOf(plan, node!, outputs, { log, maker, count })));
+  }
+  return chosen;
+
+  function seenOf(text: string, node: PlanNode, ask: Ask): JudgedNode {
+    const { key, saw, seed, earlier } = ask;
+    const [from, to] = [edge(node, 0), edge(node, -1)];
+    const book = text.slice(from.from, to.to).trim();
+    const where = whereOf(plan, ask);
+    const { id, height, cap } = node;
+    return {
+      id,
+      height,
+      cap,
+      key,
+      saw,
+      seed,
+      prompt: ask.prompt,
+      where,
+      earlier: [...earlier],
+      text: ask.text,
+      book,
+    };
+  }
+  /** Of the leaves below a node, the first or the last. */
+  function edge(node: PlanNode, at: 0 | -1): { from: number; to: number } {
+    return node.span ?? edge(plan.nodes.get(node.children.at(at)!)!, at);
+  }
+}
+
+/** Three draws at temperature 1, cut to the cap before anybody sees them. */
+export async function writeSamples(
+  flow: Flow,
+  model: string,
+  node: JudgedNode,
+): Promise<[string, string, string]> {
+  const { cap, seed } = node;
+  const one = (k: number) =>
+    drawn(flow, model, node.prompt, { name: `sample ${k}`, temperature: 1, seed: seed + k, cap });
+  return [await one(1), await one(2), await one(3)];
+}
+
+const Said = z.object({
+  firstSecond: z.enum(["a", "b", "tie"]),
+  secondThird: z.enum(["a", "b", "tie"]),
+  firstThird: z.enum(["a", "b", "tie"]),
+});
+/** A node's comparisons as TRL's preference rows; ties say nothing. */
+export const pairsOf = (l: {
+  readonly node: JudgedNode;
+  readonly summaries: readonly [string, string, string];
+  readonly answers: readonly {
+    readonly value: z.infer<typeof Said>;
+    readonly answer: string | null;
+  }[];
+}) =>
+  l.answers.flatMap(({ value, answer }) =>
+    (
+      [
+        [value.firstSecond, 0, 1],
+        [value.secondThird, 1, 2],
+        [value.firstThird, 0, 2],
+      ] as const
+    ).flatMap(([choice, a, b]) => {
+      if (choice === "tie") return [];
+      const [chosen, rejected] = choice === "a" ? [a, b] : [b, a];
+      const { id: node, height, key, saw, prompt: read } = l.node;
+      const about = { node, height, key, saw, judgments: answer === null ? [] : [answer] };
+      return [
+        { prompt: read, chosen: l.summaries[chosen], rejected: l.summaries[rejected], ...about },
+      ];
+    }),
+  );

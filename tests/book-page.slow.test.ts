@@ -1,0 +1,100 @@
+/**
+ * The page of a book in a real browser, wide and on a phone: down from a sentence to the book and back up, live while it grows, an edit
+ * that says what it would do. axe is clean; TILLER_SHOTS=FOLDER keeps pictures. Run: TILLER_TESTS=slow npx vitest run FILE
+ */
+import path from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { aStory } from "@tiller/book/fixtures/echo.ts";
+import { ensurePerson, issueToken } from "@tiller/store";
+import { createClient, type TillerClient } from "@tiller/client";
+import { summariseBook } from "../recipes/summarise-book.ts";
+import { faults } from "./browser/axe.ts";
+import { launchBrowser } from "./browser/launch.ts";
+import { openServer, type TestServer } from "./fixtures/server.ts";
+
+const shots = process.env["TILLER_SHOTS"];
+let site: TestServer;
+let browser: Browser;
+let tiller: TillerClient;
+beforeAll(async () => {
+  site = await openServer({ workflows: [summariseBook], pages: true });
+  browser = await launchBrowser();
+  const { db } = site.store;
+  const lead = await ensurePerson(db, { id: "lead", name: "L", pseudonym: "lee", role: "lead" });
+  const token = await issueToken(db, lead.id, "session");
+  tiller = createClient({ baseURL: site.address, token });
+}, 120_000);
+afterAll(async () => {
+  await browser?.close();
+  await site?.[Symbol.asyncDispose]();
+});
+
+async function at(url: string, width: number): Promise<Page> {
+  const token = await issueToken(site.store.db, (await tiller.me()).id, "link");
+  const context = await browser.newContext({
+    viewport: { width, height: width < 500 ? 844 : 800 },
+    reducedMotion: "reduce",
+  });
+  context.setDefaultTimeout(60_000);
+  const page = await context.newPage();
+  await page.goto(`${site.address}/sign-in?token=${token}`);
+  await page.getByRole("link", { name: "Tiller", exact: true }).waitFor();
+  await page.goto(`${site.address}${url}`);
+  return page;
+}
+async function looked(page: Page, name: string): Promise<void> {
+  if (shots) await page.screenshot({ path: path.join(shots, `${name}.png`) });
+  expect(await faults(page)).toEqual([]);
+}
+
+test("from the book's summary down to its words and back, an edit with its price, on a phone as well", async () => {
+  const agents = { "*": { kind: "simulated", skill: 0.9 } } as const;
+  const body = { name: "The key", text: aStory(5, 3), window: 256, agents };
+  const { tree: id } = await tiller.startTree({ body });
+  const page = await at(`/books/${id}`, 1280);
+  await page.getByText("whole", { exact: true }).waitFor(); // it was looked at while it grew
+  await looked(page, "book-1280");
+
+  await page
+    .getByRole("button", { name: /^open \d+ passages$/ })
+    .first()
+    .click();
+  const passage = page.locator("article.h0", { has: page.locator(".sentence") }).first();
+  const node = (await passage.locator("h2").innerText()).replace("Passage ", "");
+  await passage.locator(".sentence").first().click();
+  const mark = page.locator(".book-text mark.lit");
+  await mark.waitFor();
+  await expect.poll(() => mark.evaluate((m) => m.getBoundingClientRect().top)).toBeLessThan(800);
+  await looked(page, "book-down-1280");
+  await page.getByRole("button", { name: `summary ${node}`, exact: true }).click();
+  await page.locator("article.lit", { hasText: `Passage ${node}` }).waitFor();
+
+  await passage.getByRole("button", { name: "edit" }).click();
+  await page.getByText("The book's words", { exact: true }).click();
+  await page.getByLabel("The book's words").last().fill("Anna gave the key to Tom.\n\n");
+  await page.getByRole("button", { name: "What would it do?" }).click();
+  await page
+    .getByText(/written anew at most; \d+ by people/)
+    .first()
+    .waitFor();
+  await looked(page, "book-edit-1280");
+  await page.getByRole("button", { name: "Only what is made from it" }).click();
+  await page.getByText(/version 2/).waitFor();
+  await page.getByText("whole", { exact: true }).waitFor();
+  await page.context().close();
+
+  const phone = await at(`/books/${id}`, 390);
+  await phone.getByText("The book", { exact: true }).first().waitFor();
+  await looked(phone, "book-390");
+  await phone
+    .getByRole("button", { name: /^open \d+ passages$/ })
+    .first()
+    .click();
+  await phone.getByRole("button", { name: "in the book" }).first().click();
+  await phone.locator(".book-text mark.lit").waitFor();
+  await looked(phone, "book-text-390");
+  await phone.goto(`${site.address}/books`);
+  await phone.getByRole("link", { name: "The key" }).waitFor();
+  await looked(phone, "books-390");
+}, 180_000);
