@@ -23,8 +23,8 @@ const types: Readonly<Record<string, string>> = {
 };
 const at = "2026-11-28T08:00:00.000Z";
 
-const text = aStory(7, 830);
-const plan = planOf(text, { window: 600, seed: 1, count: measure.tokens });
+const text = aStory(7, 1100);
+const plan = planOf(text, { window: 700, seed: 1, count: measure.tokens });
 const said = new Map<string, string>();
 const nodes: TreeNode[] = plan.levels.flat().map((n, i) => {
   const from = n.span
@@ -59,7 +59,7 @@ const detail: TreeDetail = {
   written: nodes.length,
   madeAt: at,
   settings: {
-    window: 600,
+    window: 700,
     seed: 1,
     context: "strict",
     instructions: "",

@@ -40,6 +40,13 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const ratings = (of: string, points: readonly number[]) =>
+  Object.fromEntries(
+    ["Overall", "Coverage", "Accuracy", "Coherence", "Abstraction"].map((c, i) => [
+      of + c,
+      points[i],
+    ]),
+  );
 /** Keys one after the other; "type:..." writes into what has the focus. */
 const keys: Readonly<Record<string, readonly [readonly string[], unknown]>> = {
   "graded-comparison": [["8"], { choice: "b", confidence: 8 }],
@@ -116,6 +123,45 @@ const keys: Readonly<Record<string, readonly [readonly string[], unknown]>> = {
       ] as const,
     ]),
   ),
+  "tree-summary": [
+    ["type:The boat is gone, its lock sawn through.", "Control+Enter"],
+    { summary: "The boat is gone, its lock sawn through." },
+  ],
+  "tree-again": [
+    ["Escape", "b", "1", "Enter"], // still right
+    { summary: "In the morning boat and key are gone.", still: "right" },
+  ],
+  "tree-compare": [
+    ["1", "0", "2", "Enter", ..."5 4 6 5 3 2 2 2 2 2 4 4 4 4 4 7".split(" "), "Enter"],
+    {
+      firstSecond: "a",
+      secondThird: "tie",
+      firstThird: "b",
+      ...ratings("first", [5, 4, 6, 5, 3]),
+      ...ratings("second", [2, 2, 2, 2, 2]),
+      ...ratings("third", [4, 4, 4, 4, 4]),
+      input: 7,
+      revealed: [expect.any(Number)],
+    },
+  ],
+  "tree-feedback": [
+    ["c", "6", "type:Say that the key stayed.", "Enter"],
+    { overall: 6, feedback: "Say that the key stayed." },
+  ],
+  "tree-reply": [
+    ["Control+End", "type: Truly.", "Escape", "b", "1", "Enter"],
+    { summary: "The boat and the key are gone. Truly.", took: "changed" },
+  ],
+  "tree-check": [
+    ["5", "6", "Enter", "3", "2", "Enter"],
+    {
+      accuracy: 5,
+      overall: 6,
+      bookAccuracy: 3,
+      bookOverall: 2,
+      revealed: [expect.any(Number)],
+    },
+  ],
   "free-form": [
     ["type:Nobody signs the book.", "Control+Enter"],
     { answer: "Nobody signs the book." },

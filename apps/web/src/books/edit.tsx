@@ -75,13 +75,13 @@ export function EditNode(p: {
           <div className="row">
             <button
               type="button"
-              className="primary"
+              className="button primary"
               disabled={preview.isPending}
               onClick={() => preview.mutate()}
             >
               What would it do?
             </button>
-            <button type="button" onClick={close}>
+            <button type="button" className="button" onClick={close}>
               Leave it
             </button>
           </div>
@@ -99,7 +99,12 @@ function Effect(p: { effect: TreeEffect; busy: boolean; apply: (redo: TreeRedo) 
         const e = p.effect[redo];
         return (
           <li key={redo} className="stack tight">
-            <button type="button" disabled={p.busy} onClick={() => p.apply(redo)}>
+            <button
+              type="button"
+              className="button"
+              disabled={p.busy}
+              onClick={() => p.apply(redo)}
+            >
               {named[redo]}
             </button>
             <p className="quiet small num">

@@ -149,7 +149,12 @@ function Grows({ id, state }: { id: string; state: "growing" | "whole" | "stoppe
         {state}
       </Badge>
       {state !== "whole" && (
-        <button type="button" disabled={act.isPending} onClick={() => act.mutate()}>
+        <button
+          type="button"
+          className="button"
+          disabled={act.isPending}
+          onClick={() => act.mutate()}
+        >
           {state === "growing" ? "Stop at the best so far" : "Go on"}
         </button>
       )}
