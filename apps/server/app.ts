@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { type Context, Hono } from "hono";
 import { z } from "zod";
+import { requireOpenRecord } from "@tiller/sitting";
 import { sql } from "@tiller/store";
 import { type Deps, type Env, guard } from "./context.ts";
 import { controlRoutes } from "./routes/control.ts";
@@ -78,6 +79,10 @@ export function createApp(d: Deps): Hono<Env> {
     readable,
     idempotent(d),
   );
+  app.use("/api/studio/experiments/:experiment/*", async (c, next) => {
+    await requireOpenRecord(d.store.db, c.req.param("experiment"), c.var.me.id);
+    await next();
+  });
 
   const page = async (c: Context, status: 200 | 401 = 200) => {
     const bytes = await readFile(path.join(d.web, "index.html")).catch(() => undefined);

@@ -8,6 +8,7 @@ export { roomToJudge, type RoomToJudge } from "./judge-again.ts";
 export { lobby, roomAsPage, roomDetail, roomFile } from "./lobby.ts";
 export { occupantNamed, personNamed, seatsNamed } from "./named.ts";
 export { openRoom } from "./open.ts";
+export { closedRecords, requireOpenRecord } from "./records.ts";
 export {
   beatAs,
   ownRooms,

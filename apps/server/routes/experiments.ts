@@ -12,6 +12,7 @@ import {
 } from "@tiller/flow";
 import { labelExperiment } from "@tiller/lab";
 import { ExperimentId, type Me, TillerError } from "@tiller/schema";
+import { closedRecords } from "@tiller/sitting";
 import type { Deps } from "../context.ts";
 import { type Handlers, ok } from "../operate.ts";
 
@@ -46,7 +47,11 @@ export const experimentRoutes = (d: Deps) => {
   };
   const because = (reason: string | undefined) => (reason === undefined ? {} : { reason });
   return {
-    listProgress: () => listProgress(db, { now: new Date() }),
+    listProgress: async (c) => {
+      const closed = await closedRecords(db, c.var.me.id);
+      const all = await listProgress(db, { now: new Date() });
+      return all.filter((p) => !closed.has(p.id));
+    },
     getProgress: (_, { id }) => oneProgress(db, ExperimentId.parse(id), new Date()),
     listWorkflows: () => d.flow.workflows(),
     startExperiment: async (c, { body: { workflow, input, ...o } }) => {

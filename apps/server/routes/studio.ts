@@ -28,6 +28,7 @@ import {
   samplesOverTime,
   shownExperiment,
 } from "@tiller/lab";
+import { closedRecords, onAnyRoom } from "@tiller/sitting";
 import { judgedPairs, judgmentsOf, ratedAnswers } from "@tiller/work";
 import { experimentResult } from "@tiller/flow";
 import type { QualityDesk } from "@tiller/work/quality-thread.ts";
@@ -47,7 +48,11 @@ export const studioRoutes = (d: Deps, figures: QualityDesk) => {
   const rewards = new RewardReports(db, home);
   const known = (id: string) => getDataset(db, id); // a wrong id is a 404
   return {
-    listExperiments: () => listExperiments(db),
+    listExperiments: async (c) => {
+      const closed = await closedRecords(db, c.var.me.id);
+      const blank = { config: {}, stages: [], summary: null, error: null };
+      return (await listExperiments(db)).map((e) => (closed.has(e.id) ? { ...e, ...blank } : e));
+    },
     getExperiment: (_, { id }) => shownExperiment(db, id),
     getResult: async (c, asked) => {
       const id = ExperimentId.parse(asked.id);
@@ -127,9 +132,20 @@ export const studioRoutes = (d: Deps, figures: QualityDesk) => {
     rewardReport: (_, { id }) => rewards.of(id),
     events: (c, { experiment }) => {
       return streamSSE(c, async (live) => {
+        const me = c.var.me.id;
+        let closed = await closedRecords(db, me);
+        const endRooms = onAnyRoom(d.store, () => {
+          closedRecords(db, me).then(
+            (now) => (closed = now),
+            () => {}, // the database is away, and so are events
+          );
+        });
         let judgment: LiveEvent | undefined; // hundreds a second: only the newest matters
-        const concerns = (e: LiveEvent) =>
-          !experiment || !("experiment" in e) || e.experiment === experiment;
+        const concerns = (e: LiveEvent) => {
+          const of = e.type === "experiment" ? e.id : "experiment" in e ? e.experiment : undefined;
+          if (of !== undefined && closed.has(of)) return false;
+          return !experiment || !("experiment" in e) || e.experiment === experiment;
+        };
         const send = (e: LiveEvent) =>
           void live.writeSSE({ data: JSON.stringify(e) }).catch(() => {});
         const end = d.store.subscribe((e) => {
@@ -137,13 +153,17 @@ export const studioRoutes = (d: Deps, figures: QualityDesk) => {
           if (e.type === "judgment") judgment = e;
           else send(e);
         });
-        live.onAbort(end);
+        const over = () => {
+          end();
+          endRooms();
+        };
+        live.onAbort(over);
         while (!live.aborted && !live.closed) {
           await live.sleep(500);
           if (judgment) send(judgment);
           judgment = undefined;
         }
-        end();
+        over();
       });
     },
   } satisfies Partial<Handlers>;
