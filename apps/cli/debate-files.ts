@@ -159,8 +159,9 @@ export function readRoom(file: string): Omit<Imported, "human" | "debate"> {
   if (has(given, "root", "truth")) return importClaimTree(name, given);
   const ours = RoomFile.safeParse(given);
   if (ours.success) {
-    const { occupants = {}, judgments = [], log } = ours.data;
+    const { occupants = {}, judgments = [], log, asked } = ours.data;
     return {
+      ...(asked ? { asked } : {}),
       name: ours.data.name,
       log,
       occupants,
@@ -176,7 +177,7 @@ export function readRoom(file: string): Omit<Imported, "human" | "debate"> {
 }
 
 /** What is known of a room, as `tiller room show` reads it. */
-export function saveRoom(out: string, room: Omit<RoomFile, "kind" | "version">): void {
-  const file: RoomFile = { kind: "tiller-room", version: 1, ...room };
+export function saveRoom(out: string, room: Omit<Imported, "human" | "debate">): void {
+  const file = { kind: "tiller-room", version: 1, ...room };
   writeFileSync(out, `${JSON.stringify(file, undefined, 1)}\n`);
 }

@@ -46,7 +46,8 @@ async function judgmentsIn(file: string, transcript: string, truth: number): Pro
 }
 
 export async function importRoom(o: ImportFlags, file: string): Promise<number> {
-  const { name, rules, log, occupants, judgments } = readRoom(file);
+  const room = readRoom(file);
+  const { name, log, judgments } = room;
   const first = log[0]?.act;
   const truth = first?.do === "open" ? first.truth : 0;
   if ((o.judgments === undefined) !== (o.transcript === undefined))
@@ -54,7 +55,7 @@ export async function importRoom(o: ImportFlags, file: string): Promise<number> 
   const more =
     o.judgments === undefined ? [] : await judgmentsIn(o.judgments, o.transcript!, truth);
   const all = [...judgments, ...more];
-  saveRoom(o.out, { name, rules, log: [...log], occupants: { ...occupants }, judgments: all });
+  saveRoom(o.out, { ...room, judgments: all });
   console.log(`${o.out}: ${name}, ${log.length} moves, ${all.length} judgments made afterwards`);
   return 0;
 }

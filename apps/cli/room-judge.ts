@@ -6,6 +6,7 @@
 import path from "node:path";
 import { z } from "zod";
 import { type Exposure, exposures, type Judgment, toJudge } from "@tiller/room";
+import { type Asked, messagesOf } from "@tiller/room/asked.ts";
 import { TillerError } from "@tiller/schema";
 import { SamplerPool, serverModelClient } from "@tiller/serve";
 import { defaultHome, openStore } from "@tiller/store";
@@ -33,8 +34,8 @@ export async function judgeRoom(
   o: z.infer<z.ZodObject<typeof judgeFlags>>,
   file: string,
 ): Promise<number> {
-  const { name, rules, log, occupants, judgments } = readRoom(file);
-  const places = toJudge(rules, log, o.mode);
+  const room = readRoom(file);
+  const places = toJudge(room.rules, room.log, o.mode);
   await using store = await openStore({
     home: path.resolve(o.home ?? defaultHome()),
     databaseUrl: process.env["DATABASE_URL"],
@@ -43,7 +44,12 @@ export async function judgeRoom(
   using sampler = new SamplerPool();
   const model = o.judge.slice("model:".length);
   const client = serverModelClient({ store, sampler, file: o.models });
-  const seat = modelSeat(client, model, () => {});
+  const asked: Asked[] = [];
+  const seat = modelSeat(client, model, ({ prompt, ...a }) => {
+    const { seat: judge, reply, problem } = a;
+    const kept = { seat: judge, model, messages: messagesOf(prompt), reply };
+    asked.push({ ...kept, ...(problem === undefined ? {} : { problem }) });
+  });
   const credences: number[][] = [];
   for (const { seen, turn } of places) {
     const act = await seat(seen, turn, () => undefined);
@@ -51,9 +57,8 @@ export async function judgeRoom(
       throw new TillerError("no_move", `${model} gave no credence. Try again.`);
     credences.push([...act.credence]);
   }
-  const judgment: Judgment = { judge: model, mode: o.mode, credences };
-  const all = [...judgments, judgment];
-  saveRoom(o.out, { name, rules, log: [...log], occupants: { ...occupants }, judgments: all });
+  const judgment: Judgment = { judge: model, mode: o.mode, asked, credences };
+  saveRoom(o.out, { ...room, judgments: [...room.judgments, judgment] });
   const last = credences.at(-1)!.map((p) => `${Math.round(100 * p)} %`);
   console.log(`${o.out}: ${model} gives ${last.join(", ")}, asked ${credences.length} times`);
   return 0;

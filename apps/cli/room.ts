@@ -94,7 +94,8 @@ const showFlags = {
   ),
 };
 async function showRoom(o: z.infer<z.ZodObject<typeof showFlags>>, file: string): Promise<number> {
-  const { name, rules, log } = readRoom(file);
+  const room = readRoom(file);
+  const { name, rules, log } = room;
   const seats = Object.keys(rules.seats);
   const knowing = seats.find((s) => own(rules.seats, s)?.knows.includes("text")) ?? seats[0]!;
   const seen = view(rules, log, o.seat ?? knowing);
@@ -103,7 +104,9 @@ async function showRoom(o: z.infer<z.ZodObject<typeof showFlags>>, file: string)
       "not_over",
       `${file} is not over, and what may be seen depends on the seat. Give --seat ${seats.join("|")}.`,
     );
-  writeFileSync(o.out, reader(name, seen, score(rules, log)));
+  // whoever sits in a room that goes on learns no names, and no prompts
+  const beside = seen.over ? room : {};
+  writeFileSync(o.out, reader(name, seen, score(rules, log), beside));
   console.log(`${o.out}: ${name} as ${seen.seat} may see it, opens in any browser`);
   return 0;
 }

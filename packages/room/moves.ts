@@ -3,6 +3,7 @@
  * is state. The first move opens the room and carries everything that is drawn or known before: question, texts, truth, sides.
  */
 import { z } from "zod";
+import { Asked } from "./asked.ts";
 import { clampCredence } from "./credence.ts";
 import { Judgment } from "./judgments.ts";
 import { Spanned } from "./quotes.ts";
@@ -105,6 +106,7 @@ export const RoomFile = z.strictObject({
     .record(z.string(), z.string())
     .optional()
     .describe("who sat where: a model's name, or what stands for a person's"),
+  asked: z.array(Asked).optional().describe("prompts and replies of the models that sat in it"),
   judgments: z.array(Judgment).optional().describe("made by others after the room was over"),
 });
 export type RoomFile = z.infer<typeof RoomFile>;

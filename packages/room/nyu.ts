@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { TillerError } from "@tiller/schema";
 import { clampCredence } from "./credence.ts";
+import type { Asked } from "./asked.ts";
 import type { Judgment } from "./judgments.ts";
 import type { Act, Content, Move } from "./moves.ts";
 import { parseRules, type Rules } from "./rules.ts";
@@ -77,6 +78,8 @@ export interface Imported {
   readonly debate: boolean;
   /** the platform's name of who sat where */
   readonly occupants: Readonly<Record<string, string>>;
+  /** prompts and replies of models, where they were kept */
+  readonly asked?: readonly Asked[];
   /** made offline afterwards, and finished */
   readonly judgments: readonly Judgment[];
 }

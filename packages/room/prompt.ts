@@ -2,7 +2,7 @@
  * What a model is shown, made from its seat's view alone: the view in words (words.ts), and how a move is written, which reply.ts
  * reads. Rows to learn from have this very prompt (training.ts).
  */
-import { chat, type Prompt, prompt, system } from "@tiller/schema";
+import { chat, messageText, type Prompt, prompt, system } from "@tiller/schema";
 import type { Turn } from "./legal.ts";
 import type { View } from "./view.ts";
 import { choiceText, letter, questionText, saidText } from "./words.ts";
@@ -83,6 +83,10 @@ export const leaningPrompt = (v: View): Prompt =>
     system`You decide which answer is right. You answer with its letter and nothing else.`,
     prompt`${questionText(v)}\n\n${saidText(v)}\n\nWhich answer is right? One letter, ${v.answers.map((_, i) => letter(i)).join(" or ")}:`,
   );
+
+/** Whose prompt it is. */
+export const seatOfPrompt = (p: Prompt): string | undefined =>
+  /^You sit in seat (\S+) of /.exec(messageText(p.messages[0]!))?.[1];
 
 /** The same question once more, with what failed. */
 export const again = (before: Prompt, reply: string, problem: string): Prompt =>

@@ -4,6 +4,8 @@
  * and back; j and k go from move to move.
  */
 import { escaped, htmlPage } from "@tiller/schema";
+import type { Asked } from "./asked.ts";
+import type { Judgment } from "./judgments.ts";
 import type { Score } from "./score.ts";
 import type { SeenMove, SeenPart, SeenRound, SeenText, View } from "./view.ts";
 import { letter, type Line, linesOf, percents } from "./words.ts";
@@ -166,7 +168,39 @@ const endings = {
   annulled: "Annulled",
 } as const;
 
-export function reader(name: string, view: View, score?: Score): string {
+/** What is known beside the moves: for those to whom names are not hidden. */
+interface Beside {
+  readonly occupants?: Readonly<Record<string, string>>;
+  readonly asked?: readonly Asked[];
+  readonly judgments?: readonly Judgment[];
+}
+/** Prompts and replies, folded away; a message is shown as it was sent. */
+const askedHtml = (asked: readonly Asked[]) =>
+  asked
+    .map((a) => {
+      const head = `${escaped(a.seat)}, by ${escaped(a.model)}${a.problem === undefined ? "" : ": sent back"}`;
+      const messages = a.messages.map(
+        (m) => `<h4>${m.role}</h4><pre tabindex="0">${escaped(m.text)}</pre>`,
+      );
+      const problem =
+        a.problem === undefined ? "" : `<p><b>Not taken:</b> ${escaped(a.problem)}</p>`;
+      return `<details class="asked"><summary>${head}</summary>${messages.join("")}<h4>reply</h4><pre tabindex="0">${a.reply === null ? "None came." : escaped(a.reply)}</pre>${problem}</details>`;
+    })
+    .join("");
+const judgedHtml = (judgments: readonly Judgment[]) =>
+  judgments
+    .map(
+      (j) =>
+        `<article class="move none"><h3>${escaped(j.judge)} <span class="role">${j.mode}</span></h3>${j.credences.map(credenceHtml).join("")}${askedHtml(j.asked ?? [])}</article>`,
+    )
+    .join("");
+
+export function reader(
+  name: string,
+  view: View,
+  score?: Score,
+  { occupants = {}, asked = [], judgments = [] }: Beside = {},
+): string {
   const cited = citations(view);
   const answers = view.answers.map((answer, i) => {
     const seats = view.sides.filter((s) => s.answer === i).map((s) => s.seat);
@@ -188,10 +222,15 @@ export function reader(name: string, view: View, score?: Score): string {
       const depth = round.depth > 0 ? ` <span class="soft">depth ${round.depth}</span>` : "";
       return `<section style="--depth:${Math.min(round.depth, 4)}"><h2>${escaped(titled(round.label))}${depth}</h2>${round.moves.map((m, i) => moveHtml(view, round, m, i)).join("")}</section>`;
     });
+  if (judgments.length > 0)
+    rounds.push(`<section><h2>Judged again</h2>${judgedHtml(judgments)}</section>`);
+  if (asked.length > 0)
+    rounds.push(`<section><h2>What models were asked and said</h2>${askedHtml(asked)}</section>`);
+  const sat = Object.entries(occupants).map(([seat, who]) => `${seat}: ${who}`);
   const texts = view.texts.filter((t) => t.body !== undefined || t.passages.length > 0);
   const body = `<header><p class="soft">${escaped(name)} · ${escaped(view.rules)} · seen from seat ${escaped(view.seat)}</p>
 <h1>${escaped(view.question)}</h1><ol class="answers">${answers.join("")}</ol>
-<p>${view.over ? endings[view.over.by] : "Not over"}. ${escaped(verdict)}</p>${curve(view)}</header>
+<p>${view.over ? endings[view.over.by] : "Not over"}. ${escaped(verdict)}</p>${sat.length > 0 ? `<p class="soft">${escaped(sat.join(", "))}</p>` : ""}${curve(view)}</header>
 <div class="columns"><main id="room" tabindex="-1">${rounds.join("")}</main>
 ${texts.length > 0 ? `<aside aria-label="Text" tabindex="0">${texts.map((t) => textHtml(t, cited)).join("")}</aside>` : ""}</div>
 <footer class="soft"><kbd>j</kbd> <kbd>k</kbd> next and last move. A quote leads to its place in the text; the name before a mark leads back.</footer>`;
@@ -232,6 +271,8 @@ aside h2{font-family:Inter,system-ui,sans-serif}
 .back{font:600 .6875rem/1 Inter,system-ui,sans-serif;color:var(--soft);vertical-align:super;padding:.25rem;margin:0 .0625rem}
 .at{color:var(--soft);font:.75rem Inter,system-ui,sans-serif}
 .move:target,.move:focus-visible,mark:target{outline:3px solid var(--of);outline-offset:2px}
+.asked{margin:.5rem 0}.asked summary{cursor:pointer;padding:.25rem 0}.asked h4{margin:.75rem 0 .25rem;color:var(--soft);font-size:.8125rem}.asked pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0;padding:.75rem;background:var(--card);border:1px solid var(--line);border-radius:.375rem;font-size:.8125rem;max-height:24rem;overflow:auto}
+.credence+.credence{margin-top:.375rem}
 footer{border-top:1px solid var(--line);margin-top:2rem}
 @media(min-width:64rem){.columns{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}aside{position:sticky;top:0;max-height:100vh;overflow:auto;border:0;border-left:1px solid var(--line);padding:0 0 2rem 2rem}}
 @media(max-width:40rem){svg text,.grid text{font-size:22px}circle{r:7}header,.columns,footer{padding:1rem}h1{font-size:1.375rem}.move{padding:.875rem 1rem}}

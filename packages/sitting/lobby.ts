@@ -12,6 +12,7 @@ import {
   TillerError,
 } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
+import { askedIn } from "./asked.ts";
 import { keepReader } from "./eligible.ts";
 import { requireOutside } from "./facilitate.ts";
 import { readRoom, sitIn } from "./rows.ts";
@@ -116,14 +117,31 @@ export async function roomAsPage(
   const { name, rules, log } = await readRoom(db, id);
   if (!isOver(rules, log)) throw notOver(id);
   await keepReader(db, id, o.person);
-  return reader(name, view(rules, log, knowing(rules)), score(rules, log));
+  return reader(
+    name,
+    view(rules, log, knowing(rules)),
+    score(rules, log),
+    await besideMoves(db, id),
+  );
 }
 
-/** Rules and moves of a room that is over, as `tiller room show` reads them. */
+/** Who sits where (people by pseudonym), and what models were asked and said: for leads outside the room alone. */
+async function besideMoves(db: Db, id: string) {
+  const sat = await db.many(
+    sql`select s.seat, ${whoSits} as who from room_seat s left join person p on p.id = s.person
+        where s.room = ${id} and s.until is null and s.kind <> 'nobody' order by s.seat`,
+    z.object({ seat: z.string(), who: z.string() }),
+  );
+  const occupants = Object.fromEntries(sat.map((s) => [s.seat, s.who]));
+  return { occupants, asked: await askedIn(db, id) };
+}
+
+/** A room that is over as `tiller room show` reads it: rules, moves, who sat where, prompts and replies. */
 export async function roomFile(db: Db, id: string, person: PersonId) {
   await requireOutside(db, id, person);
   const { name, rules, log } = await readRoom(db, id);
   if (!isOver(rules, log)) throw notOver(id);
   await keepReader(db, id, person);
-  return { kind: "tiller-room", version: 1, name, rules, log } as const;
+  const beside = await besideMoves(db, id);
+  return { kind: "tiller-room", version: 1, name, rules, log: [...log], ...beside } as const;
 }

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { type FlowServer, launchFlow, workflow } from "@tiller/flow";
 import { ModelsConfig, openModelClient } from "@tiller/model";
 import { says, scripted } from "@tiller/model/fixtures/endpoint.ts";
-import { type Act, protocols, trainingMoves } from "@tiller/room";
+import { type Act, protocols, RoomFile, trainingMoves } from "@tiller/room";
 import { body, randomAct } from "@tiller/room/fixtures/random.ts";
 import {
   messageText,
@@ -26,6 +26,8 @@ import {
   playAs,
   reseat,
   room,
+  roomAsPage,
+  roomFile,
   type RoomResult,
   roomWorkflow,
   saveDraftAs,
@@ -179,6 +181,26 @@ test("a model, a record and a model that takes over argue and judge", async () =
   expect(rows.map((r) => r.completion)).toContain(
     "She says <quote>nobody had touched it</quote> since then.",
   );
+
+  // a lead's file has who sat where and every prompt with its reply, also those that were no move; so has the page to read
+  const lead = await person("outside");
+  const file = RoomFile.parse(await roomFile(store.db, result.room, lead));
+  expect(file.occupants).toEqual({ a: "debater", b: "replay", judge: "second" });
+  const { asked = [] } = file;
+  expect(asked.map((x) => `${x.seat} ${x.model}`).toSorted()).toEqual([
+    "a debater",
+    "a debater",
+    ...Array.from({ length: 3 }, () => "judge judge"),
+    ...second.asked.map(() => "judge second"),
+    ...(debater.asked.length > 2 ? ["a debater"] : []),
+  ]);
+  const first = asked.find((x) => x.model === "debater")!;
+  expect(first.reply).toBe("She says <quote>nobody had moved it</quote>.");
+  expect(first.messages.map((m) => m.text)).toEqual(
+    debater.asked[0]!.body.messages!.map((m) => m.content),
+  );
+  const page = await roomAsPage(store.db, result.room, { person: lead, staff: true });
+  expect(page).toContain("She says &lt;quote&gt;nobody had moved it&lt;/quote&gt;.");
 });
 
 test.each(["prover-estimator", "khan-interactive"])(

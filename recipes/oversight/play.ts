@@ -13,7 +13,7 @@ import {
   type View,
 } from "@tiller/room";
 import { type CallOptions, type ModelClient, ModelError } from "@tiller/model";
-import { own, TillerError } from "@tiller/schema";
+import { own, type Prompt, TillerError } from "@tiller/schema";
 import { again, promptFor } from "@tiller/room/prompt.ts";
 import { readReply } from "@tiller/room/reply.ts";
 
@@ -62,7 +62,7 @@ export async function playRoom(
 export interface Asked {
   readonly seat: string;
   readonly model: string;
-  readonly prompt: unknown;
+  readonly prompt: Prompt;
   readonly reply: string;
   readonly problem?: string;
   readonly cost: number;

@@ -264,6 +264,13 @@ function History({ id }: { id: string }) {
       {(d) => (
         <div className="stack">
           <p className="small">{d.question}</p>
+          {d.experiment !== null && (
+            <p className="small">
+              <Link to="/studio/experiments/$id/trace" params={{ id: d.experiment }} search={{}}>
+                What models were asked and said
+              </Link>
+            </p>
+          )}
           <Scroll label="Who sat where">
             <table className="small">
               <thead>
