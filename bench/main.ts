@@ -2,6 +2,10 @@
 import process from "node:process";
 
 const benches: Readonly<Record<string, { what: string; load: () => Promise<unknown> }>> = {
+  answers: {
+    what: "which answers survive in an extract of a story, at once and by trees (--matching --rule --minutes --seeds --plot --json)",
+    load: () => import("./answers.ts"),
+  },
   data: {
     what: "a million answers as JSONL, CSV and Parquet (--rows --home --json)",
     load: () => import("./data.ts"),
@@ -41,6 +45,10 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
   judging: {
     what: "judges' accuracy with effects, its intervals, and looking at paired questions all along (--sets --sequences --json)",
     load: () => import("./judging.ts"),
+  },
+  ledger: {
+    what: "whether a tree helps a weak overseer: arms A to H on made-up ledgers, pre-registered (--cells --seeds --keep --plot --json)",
+    load: () => import("./ledger.ts"),
   },
   learn: {
     what: "the training jobs beside TRL and PyTorch, by stage (--only --rounds --steps --before --json)",
