@@ -16,6 +16,7 @@ import {
   judgments,
   type Known,
   learnedPolicy,
+  type Reading,
   readings,
 } from "../recipes/answer-retention/learned.ts";
 import {
@@ -118,7 +119,7 @@ function add(
 }
 
 const seeds = Array.from({ length: o.seeds }, (_, i) => i + 1);
-const places: readonly [string, (s: Story, i: number, p: Policy) => number[]][] = [
+const places: readonly (readonly [string, (s: Story, i: number, p: Policy) => number[]])[] = [
   ["at once", (s, _, p) => atOnce(s, p, SHARE, o.rule)],
   ...WINDOWS.map(
     (w, k) =>
@@ -150,6 +151,7 @@ for (const [at, extract] of places) {
   add("question-aware", at, answers, words.kept / words.all);
 }
 
+const nameOf = (r: Reading) => (r === "whole" ? "whole stories" : `${r}s`);
 // learned: each story by selectors that learned from the other folds
 const order = rng(1, "folds").shuffle(stories.map((_, i) => i));
 const foldOf = new Map(order.map((story, k) => [story, k % FOLDS]));
@@ -174,7 +176,7 @@ for (const minutes of o.minutes)
         return learnedPolicy(judged);
       }),
     );
-    const name = `learned from ${reading}s, ${minutes} min`.replace("wholes", "whole stories");
+    const name = `learned from ${nameOf(reading)}, ${minutes} min`;
     labels[name] = Math.round(n);
     for (const [at, extract] of places)
       row(name, at, (s, i) => policies.map((by) => extract(s, i, by[foldOf.get(i)!]!)));
@@ -198,21 +200,37 @@ else {
   }
 }
 if (values.plot !== undefined) {
-  const names = [...new Set(rows.map((r) => r.name))].filter((n) => n !== "oracle");
+  const flat = ["lead", "random"];
+  const learned = readings.map((r) => rows.filter((x) => x.name.includes(nameOf(r))));
+  const point = ({ figure }: Row, x: number) => ({
+    x,
+    y: 100 * figure.mean,
+    low: 100 * figure.low,
+    high: 100 * figure.high,
+  });
+  const atOnceRows = (of: readonly Row[]) => of.filter((r) => r.at === "at once");
   writeFileSync(
     values.plot,
     plot({
-      title: "Answers that survive in 15 % of the words",
-      x: "how the extract was made",
+      title: "Answers that survive in 15 % of the words, taken at once",
+      x: "minutes that simulated readers spent on judgments",
       y: "% of the answers",
-      places: places.map(([p]) => p),
-      lines: names.map((name) => ({
-        name,
-        points: places.map(([p], x) => {
-          const { figure } = rows.find((r) => r.name === name && r.at === p)!;
-          return { x: x + 1, y: 100 * figure.mean, low: 100 * figure.low, high: 100 * figure.high };
-        }),
-      })),
+      places: o.minutes.map((m) => m.toLocaleString("en-GB")),
+      lines: [
+        ...learned.map((of, k) => ({
+          name: `learned from ${nameOf(readings[k]!)}`,
+          points: atOnceRows(of).map((r, i) => point(r, i + 1)),
+        })),
+        ...flat.map((name) => ({
+          name,
+          points: o.minutes.map((_, i) =>
+            point(
+              atOnceRows(rows).find((r) => r.name === name)!,
+              i + 1,
+            ),
+          ),
+        })),
+      ],
     }),
   );
 }

@@ -1,6 +1,6 @@
 /**
  * Does the tree help a weak overseer? Arms A to H of Ledger by cell and seed (recipes/ledger, its plan.md was written before).
- * npm run bench -- ledger [--cells main,labels] [--seeds 5] [--keep FILE.jsonl] [--plot FILE.svg] [--json]
+ * npm run bench -- ledger [--cells main,labels] [--seeds 5] [--keep FILE.jsonl] [--plot FILES-BEGIN] [--json]
  * What --keep holds is not run again.
  */
 import { createHash } from "node:crypto";
@@ -275,26 +275,27 @@ else {
   }
 }
 if (o.plot !== undefined) {
-  const axis = ["short", "main", "long", "free", "main", "tied"];
-  const titles = ["8 chunks", "16", "32", "dependence 0", ".15", ".3"];
   const shown = ["A", "C", "D", "G", "start"] as const;
-  writeFileSync(
-    o.plot,
-    plot({
-      title: "Objects that the root has right, by length and by dependence between chunks",
-      x: "length at dependence .15, then dependence at 16 chunks",
-      y: "% of the objects",
-      places: titles,
-      lines: shown.flatMap((arm) =>
-        [0, 3].map((from) => ({
-          name: from === 0 ? (arm === "start" ? "start" : `${arm} ${armNames[arm]}`) : "",
-          points: axis.slice(from, from + 3).flatMap((cell, i) => {
-            if (!names.includes(cell) || !whole(cell)) return [];
-            const { at, low, high } = contrast([[1, cell, arm]]);
-            return [{ x: from + i + 1, y: 100 * at, low: 100 * low, high: 100 * high }];
-          }),
-        })),
-      ),
-    }),
-  );
+  const sweeps = [
+    { name: "length", cells: ["short", "main", "long"], places: ["8", "16", "32"] },
+    { name: "dependence", cells: ["free", "main", "tied"], places: ["0", ".15", ".3"] },
+  ];
+  const axes = { length: "chunks of a hundred words", dependence: "chunks that begin with 'it'" };
+  for (const { name, cells: along, places } of sweeps) {
+    const ready = along.every((cell) => names.includes(cell) && whole(cell));
+    if (!ready) continue;
+    const lines = shown.map((arm) => ({
+      name: arm === "start" ? "start" : `${arm} ${armNames[arm]}`,
+      points: along.map((cell, i) => {
+        const { at, low, high } = contrast([[1, cell, arm]]);
+        return { x: i + 1, y: 100 * at, low: 100 * low, high: 100 * high };
+      }),
+    }));
+    const title = `Objects that the root has right, by ${name}`;
+    const x = axes[name as keyof typeof axes];
+    writeFileSync(
+      `${o.plot}-${name}.svg`,
+      plot({ title, x, y: "% of the objects", places, lines }),
+    );
+  }
 }

@@ -20,11 +20,11 @@ export type HeightJudgment = z.infer<typeof HeightJudgment>;
 
 export const heightMeasures = ["agreement", "likert", "reward"] as const;
 type Measure = (typeof heightMeasures)[number];
-export interface HeightFigure extends Figure {
+interface HeightFigure extends Figure {
   /** less the leaves' figure, with its interval; NaN where there is none */
   readonly change: { readonly at: number; readonly low: number; readonly high: number };
 }
-export interface Height {
+interface Height {
   readonly height: number;
   /** share of pairs of people who say the same */
   readonly agreement: HeightFigure | undefined;

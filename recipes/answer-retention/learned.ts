@@ -24,6 +24,20 @@ const RIDGE = 3;
 type Features = readonly number[];
 const share = (text: string, pattern: RegExp) => (text.match(pattern)?.length ?? 0) / 4;
 
+/** A leaf, or a story, is judged again and again: its features are the same. */
+const known = new WeakMap<readonly number[], Features[]>();
+function remembered(story: Story, among: readonly number[]): Features[] {
+  let features = known.get(among);
+  if (!features) known.set(among, (features = featuresOf(story, among)));
+  return features;
+}
+const wholes = new WeakMap<Story, number[]>();
+function wholeOf(story: Story): number[] {
+  let all = wholes.get(story);
+  if (!all) wholes.set(story, (all = story.sentences.map((_, i) => i)));
+  return all;
+}
+
 /** Features of each sentence among what is read, about 0 and 1. */
 function featuresOf(story: Story, among: readonly number[]): Features[] {
   const like = centroid(story, among);
@@ -48,22 +62,22 @@ function featuresOf(story: Story, among: readonly number[]): Features[] {
   });
 }
 
-export interface Judged {
+interface Judged {
   /** summed features of the second extract less those of the first */
   readonly difference: Features;
   readonly second: boolean;
   readonly minutes: number;
 }
 /** One judgment of two random extracts of a share of what they are of. */
-export function judge(known: Known, reading: Reading, part: number, draw: Rng): Judged {
-  const { story, levels, holders } = known;
+function judge(from: Known, reading: Reading, part: number, draw: Rng): Judged {
+  const { story, levels, holders } = from;
   const wordsAt = (at: Iterable<number>) =>
     [...at].reduce((n, i) => n + story.sentences[i]!.words, 0);
   const leaf = draw.choose(levels.leaves);
-  const all = story.sentences.map((_, i) => i);
+  const all = wholeOf(story);
   const among = reading === "section" ? leaf : all;
   const read = new Set(reading === "whole" ? all : leaf);
-  const features = featuresOf(story, among);
+  const features = remembered(story, among);
   const extract = () => take(story, among, randomPolicy(draw)(story, among), part * wordsAt(among));
   const [a, b] = [extract(), extract()];
   const keptOf = (at: readonly number[]) =>

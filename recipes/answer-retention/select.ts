@@ -12,10 +12,10 @@ import type { Story } from "./stories.ts";
 export type Policy = (story: Story, among: readonly number[]) => readonly number[];
 
 /** Four bytes a token, as for endpoints. */
-export const tokens: CountTokens = (text) => Math.ceil(Buffer.byteLength(text) / 4);
+const tokens: CountTokens = (text) => Math.ceil(Buffer.byteLength(text) / 4);
 
 export const rules = ["pass", "stop"] as const;
-export type Rule = (typeof rules)[number];
+type Rule = (typeof rules)[number];
 
 /** Sentences in the order of their scores, as many as fit into so many words. */
 export function take(

@@ -16,12 +16,12 @@ const Row = z.looseObject({
   ),
 });
 export const matchings = ["strict", "words"] as const;
-export type Matching = (typeof matchings)[number];
+type Matching = (typeof matchings)[number];
 /** `stops`: at white space after . ! or ?, as a line of a script would; `unicode`: by the standard's rules, as our reader's pages do. */
 export const splitters = ["stops", "unicode"] as const;
-export type Splitter = (typeof splitters)[number];
+type Splitter = (typeof splitters)[number];
 
-export interface Sentence {
+interface Sentence {
   readonly text: string;
   readonly words: number;
   /** the characters of the story before it */

@@ -17,7 +17,7 @@ import {
 import type { Choose, Group, Node, Reader } from "./reading.ts";
 import type { Book } from "./story.ts";
 
-export const settings = {
+const settings = {
   clone: { steps: 200, lr: 5e-3 },
   reward: { steps: 250, lr: 3e-3, every: 50, heldOut: 0.1 },
   ppo: { rounds: 25, books: 3, epochs: 2, lr: 3e-3, kl: 0.02 },

@@ -17,10 +17,10 @@ import { type Book, type Chunk, KNOWN, movedTo } from "./story.ts";
 
 export const READ = 240; // words a minute: Wu et al. 2021, 600 tokens in 2.5 minutes
 export const WRITE = 32; // and 128 in 4
-export const BUDGET = 160; // words that a judge of one node, or of a passage, reads
+const BUDGET = 160; // words that a judge of one node, or of a passage, reads
 
 /** Who has what, as far as somebody knows. */
-export type Belief = ReadonlyMap<number, number>;
+type Belief = ReadonlyMap<number, number>;
 
 /** What a careful person makes of one chunk. `context`: what a leading "it" is taken for; undefined: they cannot know. */
 export function readChunk(chunk: Chunk, context: number | undefined): Belief {
@@ -58,7 +58,7 @@ export function wrongs(output: readonly Entry[], belief: Belief, only = false): 
 }
 
 /** Of one person, of all of them: how often each pattern is misread, and that an earlier line is taken for the last. */
-export interface Demonstrators {
+interface Demonstrators {
   readonly misread: readonly number[];
   readonly earlier: number;
 }
@@ -73,7 +73,9 @@ export const demonstrators = (draw: Rng): Demonstrators => {
   };
 };
 
-/** A demonstrator as who chooses at every node: a misread move did not happen, or went the other way; a misread stay is a move. */
+/**
+ * A demonstrator as who chooses at every node: a misread move did not happen, or went the other way; a misread stay is
+ * a move. An "it" that can mean two objects is taken for both: judges know better. */
 export function demonstrating(book: Book, by: Demonstrators, draw: Rng): Choose {
   return (groups, { height, index }) => {
     const told = height === 0 ? book.chunks[index]!.told : [];
@@ -172,14 +174,16 @@ export function labelOf(
   const pair = pairOf(o.sample, o.choose, draw);
   return pair && judgePair(arm, pair, { noise, draw }).label;
 }
-export interface Pair {
+interface Pair {
   readonly book: Book;
   readonly first: Node;
   readonly second: Node;
 }
 /** A node of the sample with another output for the same input; undefined: none came in a few draws. */
 export function pairOf({ book, nodes }: Sampled, choose: Choose, draw: Rng): Pair | undefined {
-  const first = draw.choose(nodes.filter((n) => n.groups.length > 0));
+  const about = nodes.filter((n) => n.groups.length > 0);
+  if (about.length === 0) return undefined; // a book that tells of nothing
+  const first = draw.choose(about);
   const chosen = anotherChoice(first.groups, first, choose);
   if (!chosen) return undefined;
   return { book, first, second: { ...first, chosen, output: outputOf(first.groups, chosen) } };

@@ -11,7 +11,7 @@ export interface Entry {
   readonly object: number;
   readonly to: number;
 }
-export interface Candidate {
+interface Candidate {
   /** among all that were ever seen: what the network scores */
   readonly id: number;
   /** -1: nothing to say */
@@ -103,7 +103,7 @@ function meant(mentions: readonly Mention[], context: number | undefined): Map<n
 }
 
 /** `context`: the object that the output before it ends with, -1 if that is empty; undefined: the output is not shown. */
-export function leafGroups(table: Table, chunk: Chunk, context: number | undefined): Group[] {
+function leafGroups(table: Table, chunk: Chunk, context: number | undefined): Group[] {
   const mentions = mentionsOf(chunk.text);
   const can = meant(mentions, context);
   return objects.flatMap((_, object): Group[] => {
@@ -131,7 +131,7 @@ export function leafGroups(table: Table, chunk: Chunk, context: number | undefin
   });
 }
 
-export function composeGroups(table: Table, children: readonly (readonly Entry[])[]): Group[] {
+function composeGroups(table: Table, children: readonly (readonly Entry[])[]): Group[] {
   const lines = children.flat();
   return objects.flatMap((_, object): Group[] => {
     const about = lines.flatMap((l, at) => (l.object === object ? [{ to: l.to, at }] : []));
@@ -199,7 +199,14 @@ export class Reader {
       const chosen = choose(groups, { height: 0, index });
       const shown = o.context && before ? wordsOfEntries(before) : 0;
       level.push({
-        ...{ height: 0, index, from: index, to: index + 1, groups, chosen, context, children: [] },
+        height: 0,
+        index,
+        from: index,
+        to: index + 1,
+        groups,
+        chosen,
+        context,
+        children: [],
         output: outputOf(groups, chosen),
         read: chunk.words + shown,
       });
@@ -214,15 +221,13 @@ export class Reader {
         const index = above.length;
         const chosen = choose(groups, { height, index });
         above.push({
-          ...{
-            height,
-            index,
-            from: below[0]!.from,
-            to: below.at(-1)!.to,
-            groups,
-            chosen,
-            children,
-          },
+          height,
+          index,
+          from: below[0]!.from,
+          to: below.at(-1)!.to,
+          groups,
+          chosen,
+          children,
           context: undefined,
           output: outputOf(groups, chosen),
           read: children.reduce((n, c) => n + wordsOfEntries(c), 0),

@@ -38,14 +38,14 @@ export interface Cell {
   readonly minutes?: number;
   readonly labels?: number;
 }
-export interface Sizes {
+interface Sizes {
   readonly train: number;
   readonly test: number;
   readonly demonstrations: number;
 }
-export const sizes: Sizes = { train: 200, test: 100, demonstrations: 2000 };
+const sizes: Sizes = { train: 200, test: 100, demonstrations: 2000 };
 
-export interface Outcome {
+interface Outcome {
   readonly arm: Arm | "start";
   readonly labels: number;
   readonly minutes: number;
@@ -217,7 +217,12 @@ function judgedTwice(
     for (const by of ["first reader", "second reader"]) {
       const { label, likert } = judgePair("A", pair, { noise: b.cell.noise, draw });
       rows.push({
-        ...{ book: `${b.seed} ${at}`, height, pair: `${i}`, by, second: label.second, likert },
+        book: `${b.seed} ${at}`,
+        height,
+        pair: `${i}`,
+        by,
+        second: label.second,
+        likert,
         margin: marginOf(reward, label),
       });
     }

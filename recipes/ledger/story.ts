@@ -65,7 +65,7 @@ export const patterns = [...known.moves, ...known.stays, ...unseen.moves, ...uns
 export const KNOWN = known.moves.length + known.stays.length;
 const moving = new Set([...known.moves, ...unseen.moves]);
 
-export interface Told {
+interface Told {
   readonly pattern: number;
   readonly object: number;
   readonly giver: number;
@@ -85,7 +85,7 @@ export interface Book {
   /** by object who has it at the end; -1: nobody was given it */
   readonly truth: readonly number[];
 }
-export interface Telling {
+interface Telling {
   readonly chunks: number;
   readonly dependence: number;
   /** also patterns that nobody learns from */
@@ -137,9 +137,8 @@ export function tellBook(between: readonly string[], o: Telling, draw: Rng): Boo
 function written(told: readonly Told[], between: readonly string[], draw: Rng): Chunk {
   const lines = told.map((t) => {
     const object = t.it ? "it" : `the ${objects[t.object]}`;
-    const line = patterns[t.pattern]!.replaceAll(
-      /\b[GRO]\b/g,
-      (slot) => ({ G: people[t.giver]!, R: people[t.other]!, O: object })[slot]!,
+    const line = patterns[t.pattern]!.replaceAll(/\b[GRO]\b/g, (slot) =>
+      slot === "O" ? object : people[slot === "G" ? t.giver : t.other]!,
     );
     return line[0]!.toUpperCase() + line.slice(1);
   });
