@@ -213,21 +213,34 @@ test("two debaters and a judge, one replaced, the server killed twice", async ()
   // ada quotes what she selects; the server dies before she sends it
   await enter(ada);
   await ada.getByLabel("Text, quotes included").fill("She had it, for ");
-  await ada.evaluate(`{
-    const span = [...document.querySelectorAll(".room-text [data-at]")].find((s) => s.textContent.includes("oil on her sleeve"));
-    const node = span.firstChild, at = node.data.indexOf("Anna had oil");
-    getSelection().setBaseAndExtent(node, at, node, at + "Anna had oil on her sleeve".length);
-    document.activeElement.blur();
-  }`);
-  await ada.keyboard.press("q");
-  const said = "She had it, for <quote>Anna had oil on her sleeve</quote>";
-  await expect.poll(() => ada.getByLabel("Text, quotes included").inputValue()).toBe(said);
+  const written = ada.getByLabel("Text, quotes included");
+  const quoted = written.locator(".quote");
+  const quotes = async () => {
+    await ada.evaluate(`{
+      const span = [...document.querySelectorAll(".room-text [data-at]")].find((s) => s.textContent.includes("oil on her sleeve"));
+      const node = span.firstChild, at = node.data.indexOf("Anna had oil");
+      document.activeElement.blur();
+      getSelection().setBaseAndExtent(node, at, node, at + "Anna had oil on her sleeve".length);
+    }`);
+    await ada.keyboard.press("q");
+    await expect.poll(() => quoted.allTextContents()).toEqual(["Anna had oil on her sleeve"]);
+  };
+  // a quote is one piece, where the caret was: Backspace takes it out, and what is typed goes after it
+  await quotes();
+  await ada.keyboard.press("Backspace");
+  await expect.poll(() => quoted.count()).toBe(0);
+  await quotes();
+  await ada.keyboard.type(".");
+  const said = "She had it, for Anna had oil on her sleeve.";
+  const reads = async () => (await written.textContent())!.replaceAll("\u200b", "");
+  await expect.poll(reads).toBe(said);
   await ada.getByText("Draft kept").waitFor();
   await looked(ada, "debater-writes");
   await killed();
   await ada.reload();
-  await expect.poll(() => ada.getByLabel("Text, quotes included").inputValue()).toBe(said);
-  await ada.getByLabel("Text, quotes included").press("Control+Enter");
+  await expect.poll(reads).toBe(said);
+  expect(await quoted.count()).toBe(1);
+  await written.press("Control+Enter");
   await ada.getByRole("button", { name: "Take my move back" }).waitFor();
   await judge.getByText("Waiting for a and b").waitFor(); // nobody learns that one is in
   expect(await judge.content()).not.toContain("oil on her sleeve");

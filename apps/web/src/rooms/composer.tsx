@@ -5,8 +5,10 @@ import { choiceText, percents } from "@tiller/room/words.ts";
 import type { SeatPage, SeatView } from "@tiller/schema";
 import { api } from "../api.ts";
 import { Dialog, Kbd, Refused } from "../design/components.tsx";
+import { typingIn } from "../task/field.ts";
 import { contentOf, type Selected, textOf, used, wordsOf, written } from "./content.ts";
 import { CredenceFields, even } from "./credence.tsx";
+import { placeIn, putCaret, QuoteField } from "./quote-field.tsx";
 import { selectedSpan } from "./text.tsx";
 
 type Turn = SeatView["turns"][number];
@@ -77,8 +79,10 @@ export function Composer({
   const { view, room } = page;
   const [state, set] = useState(() => begun(view, turn, page.draft));
   const [ending, askEnd] = useState(false);
-  const fields = useRef<(HTMLTextAreaElement | null)[]>([]);
-  const at = useRef(0); // the field that was written in last
+  const form = useRef<HTMLFormElement>(null);
+  const fields = useRef<(HTMLElement | null)[]>([]);
+  const at = useRef(0); // the field that was written in last, and where
+  const caret = useRef<readonly [number, number] | undefined>(undefined);
   const round = view.rounds.at(-1)!.n;
 
   // kept at every pause, again where the server was away, and when the page is left
@@ -135,29 +139,35 @@ export function Composer({
     if (!span || !field) return;
     const words = textOf(view, span);
     const { text, about } = state.items[at.current]!;
-    const [from, to] = [field.selectionStart, field.selectionEnd];
+    const [from, to] = caret.current ?? [text.length, text.length];
     const put = `<quote>${words}</quote>`;
     const items = state.items.map((x, i) =>
       i === at.current ? { text: text.slice(0, from) + put + text.slice(to), about } : x,
     );
     change({ items, selected: { ...state.selected, [words]: span } });
     getSelection()?.removeAllRanges();
-    requestAnimationFrame(() => {
-      field.focus();
-      field.setSelectionRange(from + put.length, from + put.length);
-    });
+    requestAnimationFrame(() => putCaret(field, from + put.length));
   };
+  useEffect(() => {
+    const look = () => {
+      const field = fields.current[at.current];
+      caret.current = (field && placeIn(field)) ?? caret.current;
+    };
+    document.addEventListener("selectionchange", look);
+    return () => document.removeEventListener("selectionchange", look);
+  }, []);
   const selecting = useSelecting();
   useEffect(() => {
     const key = (e: KeyboardEvent) => {
-      const inField = (e.target as Element | null)?.matches?.("input, textarea, select");
+      const inField = typingIn(e.target as Element | null) !== null;
       if (e.ctrlKey || e.metaKey || e.altKey || inField) return;
       if (e.key === "q" && selectedSpan()) {
         e.preventDefault();
         quote();
       } else if (e.key === "w") {
         e.preventDefault();
-        fields.current[at.current]?.focus();
+        const field = fields.current[at.current];
+        if (field) putCaret(field, caret.current?.[1] ?? state.items[at.current]!.text.length);
       }
     };
     addEventListener("keydown", key);
@@ -209,7 +219,7 @@ export function Composer({
     turn.do === "speak" || turn.do === "reply" || turn.do === "credence" || turn.do === "examine";
   const canQuote = textual && view.texts.some((t) => t.body !== undefined || t.passages.length > 0);
   return (
-    <form className="card composer" aria-label="Your move" onSubmit={submit}>
+    <form ref={form} className="card composer" aria-label="Your move" onSubmit={submit}>
       <h2>{titleOf(turn)}</h2>
       {turn.do === "credence" && (
         <CredenceFields
@@ -261,28 +271,25 @@ export function Composer({
                 </select>
               </label>
             )}
-            <label>
-              <span className="small quiet">{fieldName(turn, i, state.items.length)}</span>
-              <textarea
-                ref={(el) => {
-                  fields.current[i] = el;
-                }}
-                rows={turn.do === "credence" ? 2 : 5}
-                value={item.text}
-                onKeyDown={(e) => {
-                  if (e.key === "Enter" && (e.ctrlKey || e.metaKey))
-                    e.currentTarget.form?.requestSubmit();
-                }}
-                onFocus={() => (at.current = i)}
-                onChange={(e) =>
-                  change({
-                    items: state.items.map((x, k) =>
-                      k === i ? { ...x, text: e.target.value } : x,
-                    ),
-                  })
-                }
-              />
-            </label>
+            <span className="small quiet" aria-hidden="true">
+              {fieldName(turn, i, state.items.length)}
+            </span>
+            <QuoteField
+              view={view}
+              value={item.text}
+              selected={state.selected}
+              label={fieldName(turn, i, state.items.length)}
+              rows={turn.do === "credence" ? 2 : 5}
+              field={(el) => (fields.current[i] = el)}
+              focused={() => {
+                if (at.current !== i) caret.current = undefined;
+                at.current = i;
+              }}
+              send={() => form.current?.requestSubmit()}
+              change={(text) =>
+                change({ items: state.items.map((x, k) => (k === i ? { ...x, text } : x)) })
+              }
+            />
           </div>
         ))}
       {turn.do === "speak" && turn.items.most > state.items.length && (

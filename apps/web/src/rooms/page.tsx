@@ -15,6 +15,7 @@ import {
   Refused,
   WayOn,
 } from "../design/components.tsx";
+import { typingIn } from "../task/field.ts";
 import { Composer } from "./composer.tsx";
 import { Consent } from "./consent.tsx";
 import { Debriefed, LeftDebriefing } from "./debriefing.tsx";
@@ -271,7 +272,7 @@ function TimeLeft({ until, now }: { until: number; now: number }) {
 function useMoveKeys(): void {
   useEffect(() => {
     const key = (e: KeyboardEvent) => {
-      const inField = (e.target as Element | null)?.matches?.("input, textarea, select");
+      const inField = typingIn(e.target as Element | null) !== null;
       if (e.ctrlKey || e.metaKey || e.altKey || inField || !/^[jk]$/.test(e.key)) return;
       const all = [...document.querySelectorAll<HTMLElement>(".room-move")];
       const i = all.indexOf(document.activeElement?.closest(".room-move") as HTMLElement);
