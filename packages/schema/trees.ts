@@ -16,13 +16,12 @@ export const PeoplesNodes = z.strictObject({
 export type PeoplesNodes = z.infer<typeof PeoplesNodes>;
 
 /** What all below a node may use, the node itself included. */
-export const TreeBudget = z.strictObject({
+const TreeBudget = z.strictObject({
   node: z.union([TreeNodeName, z.literal("root")]).default("root"),
   tokens: z.int().positive().optional().describe("prompts and outputs"),
   money: z.number().positive().optional().describe("US dollars"),
   answers: z.int().nonnegative().optional().describe("of people"),
 });
-export type TreeBudget = z.infer<typeof TreeBudget>;
 
 export const TreeSettings = z.strictObject({
   window: z.int().min(256).default(2048).describe("tokens of prompt and output together"),
@@ -118,7 +117,7 @@ export const TreeEdit = z.strictObject({
   text: z.string().max(200_000),
 });
 export type TreeEdit = z.infer<typeof TreeEdit>;
-export const TreeChoice = z.strictObject({
+const TreeChoice = z.strictObject({
   ...TreeForecast.shape,
   redone: z.array(TreeNodeName),
   drifts: z.array(TreeNodeName).describe("kept, though made beside something else"),

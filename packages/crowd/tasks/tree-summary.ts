@@ -48,7 +48,7 @@ const emptyOrNot = (text: string | undefined, flagged: readonly string[] = []) =
   return undefined;
 };
 /** Words of a text, in order, within half of a cap. */
-export const someWords = (text: string, cap: number, keep: (word: string) => boolean): string => {
+const someWords = (text: string, cap: number, keep: (word: string) => boolean): string => {
   let said = "";
   for (const word of text.split(/\s+/).filter(keep)) {
     const longer = said === "" ? word : `${said} ${word}`;

@@ -47,7 +47,7 @@ export function pathTo(tree: BookTree, node: string): string[] {
   return parent ? [node, ...pathTo(tree, parent)] : [node];
 }
 
-export interface Sentence {
+interface Sentence {
   readonly from: number;
   readonly to: number;
   readonly text: string;
