@@ -155,6 +155,7 @@ async function furnish(): Promise<void> {
     experiment: null,
     exposed: "refuse",
     names: "hidden",
+    pay: {},
     rules,
     open: drawOpening(rules, question, { list: 1, sides: 1, first: 1 }),
     seats: {

@@ -1,7 +1,7 @@
 /** Rooms on the running server: start one, see who waits for whom, seat somebody else, remind, end, and take its file. */
 import { writeFileSync } from "node:fs";
 import { z } from "zod";
-import { NewRoom, Occupant, RoomQuestion, SeatSpec, TillerError } from "@tiller/schema";
+import { NewRoom, Occupant, RoomPay, RoomQuestion, SeatSpec, TillerError } from "@tiller/schema";
 import { verb } from "./command.ts";
 import { readJson } from "./debate-files.ts";
 import { countFlag, flag } from "./flags.ts";
@@ -52,6 +52,14 @@ const startFlags = {
     .enum(["refuse", "allow"])
     .default("refuse")
     .describe("whether who saw the text, or argued elsewhere, may sit: refuse or allow"),
+  pay: flag(
+    z
+      .string()
+      .regex(/^((reading|writing|waiting)=\d+,?)+$/, "as reading=1200,writing=1500,waiting=600")
+      .optional(),
+    "WHAT=AMOUNT,...",
+    "minor units an hour of reading, writing, waiting (default: by the rates)",
+  ),
   names: z
     .enum(["hidden", "pseudonyms"])
     .default("hidden")
@@ -68,6 +76,14 @@ async function start(o: Flags<typeof startFlags>, rules: string): Promise<number
       seats: seatsOf(o.seats),
       exposed,
       names,
+      pay: RoomPay.parse(
+        Object.fromEntries(
+          (o.pay?.split(",") ?? []).filter(Boolean).map((part) => {
+            const [what = "", amount] = part.split("=", 2);
+            return [what, Number(amount)];
+          }),
+        ),
+      ),
       ...(seed === undefined ? {} : { seed }),
       ...(name === undefined ? {} : { name }),
       ...(minutes === undefined ? {} : { minutes }),

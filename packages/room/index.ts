@@ -12,7 +12,7 @@ export { inspectLog } from "./inspect.ts";
 export { Judgment } from "./judgments.ts";
 export { toJudge } from "./judge-again.ts";
 export { legal, play, refusal, type Turn } from "./legal.ts";
-export { Act, type Log, Move, type Open, RoomFile } from "./moves.ts";
+export { Act, type Log, Move, type Open, RoomFile, SeatTime } from "./moves.ts";
 export { importNyu, type Imported } from "./nyu.ts";
 export { drawOpening, type Question, type Seeds } from "./orders.ts";
 export { protocols } from "./protocols/index.ts";

@@ -95,6 +95,16 @@ export const Move = z.strictObject({
 export type Move = z.infer<typeof Move>;
 export type Log = readonly Move[];
 
+/** What whoever sat there spent, in seconds, and was paid for it, in minor units. */
+export const SeatTime = z.strictObject({
+  seat: z.string(),
+  n: z.int().describe("of those who sat there, from 1"),
+  kind: z.string(),
+  reading: z.number(),
+  writing: z.number(),
+  waiting: z.number(),
+  paid: z.number(),
+});
 /** A room as a file. */
 export const RoomFile = z.strictObject({
   kind: z.literal("tiller-room"),
@@ -107,6 +117,7 @@ export const RoomFile = z.strictObject({
     .optional()
     .describe("who sat where: a model's name, or what stands for a person's"),
   asked: z.array(Asked).optional().describe("prompts and replies of the models that sat in it"),
+  time: z.array(SeatTime).optional().describe("of people, by seat"),
   judgments: z.array(Judgment).optional().describe("made by others after the room was over"),
 });
 export type RoomFile = z.infer<typeof RoomFile>;

@@ -32,7 +32,7 @@ export const Period = z
   .refine((p) => p.from < p.to, "the period ends before it begins");
 export type Period = z.infer<typeof Period>;
 
-export const ledgerKinds = ["work", "undone", "skipped", "rate", "correction"] as const;
+export const ledgerKinds = ["work", "undone", "skipped", "room", "rate", "correction"] as const;
 /** `parts`: 3,600,000 are one minor unit, so that nothing is rounded before the payslip. */
 export const LedgerEntry = z.strictObject({
   seq: z.number(),
@@ -41,6 +41,7 @@ export const LedgerEntry = z.strictObject({
   pseudonym: z.string(),
   kind: z.enum(ledgerKinds),
   answer: z.string().nullable(),
+  room: z.string().nullable(),
   taskType: z.string().nullable(),
   milliseconds: z.number(),
   pieces: z.number(),
@@ -93,6 +94,18 @@ export const OwnPay = z.strictObject({
   days: z.array(
     z.strictObject({ day: z.iso.date(), seconds: z.number(), pieces: z.number(), due: z.number() }),
   ),
+  rooms: z
+    .array(
+      z.strictObject({
+        room: z.string(),
+        name: z.string(),
+        reading: z.number().describe("seconds"),
+        writing: z.number(),
+        waiting: z.number(),
+        due: z.number().describe("minor units, before rounding"),
+      }),
+    )
+    .describe("time in rooms, which the days have in them"),
   corrections: z.array(
     z.strictObject({ at: z.iso.datetime(), amount: z.number(), reason: z.string() }),
   ),

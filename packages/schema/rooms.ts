@@ -73,6 +73,11 @@ export const RoomQuestion = z.strictObject({
 });
 export type RoomQuestion = z.infer<typeof RoomQuestion>;
 
+const hourly = z.int().min(0).max(100_000_000).optional();
+/** Minor units an hour, in the currency of the rates; what is left out is paid by the rates. */
+export const RoomPay = z.strictObject({ reading: hourly, writing: hourly, waiting: hourly });
+export type RoomPay = z.infer<typeof RoomPay>;
+
 export const NewRoom = z.strictObject({
   name: z.string().max(200).default(""),
   rules: z
@@ -95,6 +100,7 @@ export const NewRoom = z.strictObject({
     .enum(["refuse", "allow"])
     .default("refuse")
     .describe("whether somebody who saw the text or argued elsewhere may sit here, marked"),
+  pay: RoomPay.default({}).describe("what an hour of reading, writing and waiting is worth here"),
   names: z
     .enum(["hidden", "pseudonyms"])
     .default("hidden")
@@ -335,8 +341,10 @@ export const RoomDetail = LobbyRoom.extend({
       reading: z.number().describe("seconds"),
       writing: z.number(),
       waiting: z.number(),
+      paid: z.number().describe("minor units, so far in the ledger"),
     }),
   ),
+  currency: z.string().nullable().describe("null: no rate was set yet"),
   acts: z.array(
     z.strictObject({ at: z.number(), by: z.string(), did: z.string(), reason: z.string() }),
   ),

@@ -17,7 +17,7 @@ import {
 } from "@tiller/room";
 import { own, NewRoom, TillerError } from "@tiller/schema";
 import { type Flow, type StepContext, workflow } from "@tiller/flow";
-import type { Db } from "@tiller/store";
+import { type Db, sql } from "@tiller/store";
 import { again, promptFor } from "@tiller/room/prompt.ts";
 import { readReply } from "@tiller/room/reply.ts";
 import { createHash } from "node:crypto";
@@ -73,6 +73,11 @@ export const checkRoom = (db: Db, given: z.input<typeof NewRoom>, id: string): P
   const room = seatingOf(o, id);
   checkSeats(room.rules, o.seats);
   return db.transaction(async (tx) => {
+    if (Object.keys(o.pay).length > 0 && (await tx.run(sql`select 1 from pay_rate limit 1`)) === 0)
+      throw new TillerError(
+        "no_rate",
+        "no rate was set yet, so the currency of this room's pay is not known. Set a rate first.",
+      );
     for (const [seat, { who }] of Object.entries(o.seats))
       if (who.kind === "person") await requireEligible(tx, room, { seat, person: who.person });
   });
@@ -98,6 +103,7 @@ export async function room(
       name: o.name || o.question.question.slice(0, 80),
       experiment: flow.experiment,
       names: o.names,
+      pay: o.pay,
       seats: o.seats,
     });
     return roomId(key);

@@ -1,6 +1,6 @@
 /** What a lead sees: rooms by state, who is waited for since when, who sat where. Of a room in which one sits oneself, nothing but that. */
 import { z } from "zod";
-import { type Log, type Rules, reader, score, view } from "@tiller/room";
+import { type Log, type Rules, SeatTime, reader, score, view } from "@tiller/room";
 import { replay } from "@tiller/room/state.ts";
 import {
   Lobby,
@@ -69,7 +69,8 @@ export async function roomDetail(db: Db, id: string, person: PersonId): Promise<
   if (!row) throw unknown(id);
   const history = await db.many(
     sql`select s.seat, s.kind, ${whoSits} as who, b.pseudonym as by, s.reason, s.since, s.until, s.agreed_at as "agreedAt", s.declined_at as "declinedAt",
-          coalesce(t.reading, 0) as reading, coalesce(t.writing, 0) as writing, coalesce(t.waiting, 0) as waiting
+          coalesce(t.reading, 0) as reading, coalesce(t.writing, 0) as writing, coalesce(t.waiting, 0) as waiting,
+          coalesce((select (sum(e.parts) / 3600000.0)::float8 from ledger_entry e where e.room = s.room and e.seat = s.seat and e.n = s.n), 0) as paid
         from room_seat s left join person p on p.id = s.person left join person b on b.id = s.by
           left join room_time t on t.room = s.room and t.seat = s.seat and t.n = s.n
         where s.room = ${id} order by s.seat, s.n`,
@@ -84,7 +85,12 @@ export async function roomDetail(db: Db, id: string, person: PersonId): Promise<
   );
   const { log } = await readRoom(db, id);
   const open = log[0]?.act;
-  return { ...row, question: open?.do === "open" ? open.question : "", history, acts };
+  const rate = await db.maybe(
+    sql`select currency from pay_rate limit 1`,
+    z.object({ currency: z.string() }),
+  );
+  const currency = rate?.currency ?? null;
+  return { ...row, question: open?.do === "open" ? open.question : "", history, currency, acts };
 }
 const unknown = (id: string) =>
   new TillerError("not_found", `there is no room ${id}. Look at the list of rooms.`);
@@ -143,5 +149,20 @@ export async function roomFile(db: Db, id: string, person: PersonId) {
   if (!isOver(rules, log)) throw notOver(id);
   await keepReader(db, id, person);
   const beside = await besideMoves(db, id);
-  return { kind: "tiller-room", version: 1, name, rules, log: [...log], ...beside } as const;
+  const time = await db.many(
+    sql`select s.seat, s.n, s.kind, t.reading, t.writing, t.waiting,
+          coalesce((select (sum(e.parts) / 3600000.0)::float8 from ledger_entry e where e.room = s.room and e.seat = s.seat and e.n = s.n), 0) as paid
+        from room_seat s join room_time t on t.room = s.room and t.seat = s.seat and t.n = s.n
+        where s.room = ${id} order by s.seat, s.n`,
+    SeatTime,
+  );
+  return {
+    kind: "tiller-room",
+    version: 1,
+    name,
+    rules,
+    log: [...log],
+    time,
+    ...beside,
+  } as const;
 }

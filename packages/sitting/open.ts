@@ -1,7 +1,14 @@
 /** A room's beginning: the seats are filled, what an absence means becomes part of its rules, and the opening move is written. */
 import { z } from "zod";
 import { type Rules, termsOf } from "@tiller/room";
-import { type Absence, own, type Occupant, type SeatSpec, TillerError } from "@tiller/schema";
+import {
+  type Absence,
+  own,
+  type Occupant,
+  type RoomPay,
+  type SeatSpec,
+  TillerError,
+} from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 import { keepTexts, requireEligible, type Seating } from "./eligible.ts";
 import { dueIn, tellAway } from "./write.ts";
@@ -17,6 +24,7 @@ interface Opening extends Seating {
   readonly name: string;
   readonly experiment: string | null;
   readonly names: "hidden" | "pseudonyms";
+  readonly pay: RoomPay;
   readonly seats: Readonly<Record<string, SeatSpec>>;
 }
 
@@ -68,8 +76,8 @@ export async function openRoom(db: Db, o: Opening): Promise<void> {
   const rules = { ...o.rules, seats: Object.fromEntries(seats.map((s) => [s.seat, s.rules])) };
   await db.transaction(async (tx) => {
     const made = await tx.run(
-      sql`insert into room (id, name, experiment, rules, exposed, names, moves)
-          values (${o.id}, ${o.name}, ${o.experiment}, ${JSON.stringify(rules)}, ${o.exposed}, ${o.names}, 1) on conflict do nothing`,
+      sql`insert into room (id, name, experiment, rules, exposed, names, pay, moves)
+          values (${o.id}, ${o.name}, ${o.experiment}, ${JSON.stringify(rules)}, ${o.exposed}, ${o.names}, ${JSON.stringify(o.pay)}, 1) on conflict do nothing`,
     );
     if (!made) return;
     await keepTexts(tx, o.id, o.open);

@@ -102,6 +102,7 @@ async function newRoom(r: Rng): Promise<Raced> {
       experiment: null,
       exposed: "refuse",
       names: "hidden",
+      pay: {},
       rules,
       open,
       seats,

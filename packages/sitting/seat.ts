@@ -18,6 +18,8 @@ import { type Room, type Sitting, sitIn } from "./rows.ts";
 import { writeMove } from "./write.ts";
 
 const DRAFT_CHARACTERS = 200_000;
+/** Time goes into the pay ledger in pieces of this size, and what is left when the seat or the room ends. */
+const BOOK_SECONDS = 600;
 /** Longer without a word than this, nobody knows what was done. */
 const BEAT_SECONDS = 30;
 
@@ -155,7 +157,8 @@ export async function beatAs(
   person: PersonId,
   { doing }: z.infer<typeof RoomBeat>,
 ): Promise<void> {
-  const { mine } = await sitIn(db, id, person, { unasked: true });
+  const { room, mine } = await sitIn(db, id, person, { unasked: true });
+  if (replay(room.rules, room.log).over) return; // time in a room ends with it
   await db.run(
     sql`update room_seat set seen_at = now() where room = ${id} and seat = ${mine.seat} and n = ${mine.n}`,
   );
@@ -167,6 +170,7 @@ export async function beatAs(
           writing = t.writing + case when ${doing} = 'writing' then ${spent} else 0 end,
           waiting = t.waiting + case when ${doing} = 'waiting' then ${spent} else 0 end`,
   );
+  await db.run(sql`select room_book(${id}, ${mine.seat}, ${mine.n}, ${BOOK_SECONDS})`);
 }
 
 /** In no order that tells who moved last. */

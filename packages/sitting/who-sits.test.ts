@@ -7,6 +7,7 @@ import { z } from "zod";
 import { type Act, drawOpening, parseRules, type Rules } from "@tiller/room";
 import { type Absence, type Occupant, PersonId, TillerError } from "@tiller/schema";
 import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
+import { addRate, payOf } from "@tiller/work";
 import { actInRoom } from "./attend.ts";
 import {
   answerTerms,
@@ -88,6 +89,7 @@ async function opened(o: Opened): Promise<string> {
     experiment: null,
     exposed,
     names: "hidden",
+    pay: {},
     rules: rules(o.minutes),
     open: { ...drawn, sides: { a: drawn.truth, b: 1 - drawn.truth } },
     seats: {
@@ -352,4 +354,72 @@ test("whoever is away hears that a room waits, at most once in half an hour; who
     await playAs(db, room, PersonId.parse(id), { id: "1", act: speech("So.") });
   }
   expect(await told()).toHaveLength(3);
+});
+
+test("time in a room is paid apart, by the room's own amounts or the rates, also set later", async () => {
+  const { db } = store;
+  const text = { ...lamp, body: "She climbed the stairs every evening. ".repeat(10) };
+  const all = { a: "una", b: "vic", judge: "wes", text };
+  const lead = await person("lead", "lead");
+  const rate = (kind: string | null, amount: number) =>
+    db.run(
+      sql`insert into pay_rate (kind, per, amount, currency, valid_from, by) values (${kind}, 'hour', ${amount}, 'EUR', now() - interval '1 day', 'lead')`,
+    );
+  await rate(null, 1200);
+  await rate("room waiting", 600);
+  const room = await opened(all);
+  await db.run(sql`update person set paid = true where id in ('una', 'vic')`);
+  await db.run(sql`update room set pay = '{"writing": 3600}' where id = ${room}`);
+  const [una, vic] = [PersonId.parse("una"), PersonId.parse("vic")];
+  const spent = (seat: string, n: number, minutes: readonly number[]) =>
+    db.run(
+      sql`insert into room_time (room, seat, n, reading, writing, waiting, at) values (${room}, ${seat}, ${n}, ${60 * minutes[0]!}, ${60 * minutes[1]!}, ${60 * minutes[2]!}, now() - interval '1 h')`,
+    );
+  const booked = (who_: PersonId) =>
+    db.many(
+      sql`select task_type as what, (milliseconds / 1000)::int as seconds, (parts / 3600000.0)::float8 as due from ledger_entry
+          where person = ${who_} and room = ${room} order by seq`,
+      z.object({ what: z.string(), seconds: z.number(), due: z.number() }),
+    );
+  await spent("a", 1, [30, 10, 20]);
+  await agree(room, una);
+  await beatAs(db, room, una, { doing: "reading" }); // a long time is booked at a beat
+  expect(await booked(una)).toEqual([
+    { what: "room reading", seconds: 1800, due: 600 },
+    { what: "room writing", seconds: 600, due: 600 },
+    { what: "room waiting", seconds: 1200, due: 200 },
+  ]);
+  // a little is booked when the seat is left, and at the room's end; and nothing twice
+  await spent("b", 1, [0, 0, 3]);
+  await person("xen");
+  await db.run(sql`update person set paid = true where id = 'xen'`);
+  await reseat(db, room, { seat: "b", who: sits("xen"), by: lead, reason: "vic left" });
+  expect(await booked(vic)).toEqual([{ what: "room waiting", seconds: 180, due: 30 }]);
+  await spent("b", 2, [6, 0, 0]); // who takes a seat over is paid for what they read first
+  await played(room, { ...all, b: "xen" });
+  expect(await booked(PersonId.parse("xen"))).toEqual([
+    { what: "room reading", seconds: 360, due: 120 },
+  ]);
+  expect(await booked(una)).toHaveLength(3);
+  await beatAs(db, room, una, { doing: "waiting" }); // the room is over
+  expect(await booked(una)).toHaveLength(3);
+  const { history, currency } = await roomDetail(db, room, lead);
+  expect(currency).toBe("EUR");
+  expect(history.map((h) => [h.who, h.paid])).toEqual([
+    ["alias-una", 1400],
+    ["alias-vic", 30],
+    ["alias-xen", 120],
+    ["alias-wes", 0],
+  ]);
+  // a rate that reaches back is paid for rooms, too, but not where the room says what an hour is worth
+  const more = { kind: "room reading", per: "hour", amount: 1800, currency: "EUR" } as const;
+  const validFrom = new Date(Date.now() - 3_600_000).toISOString();
+  expect(await addRate(db, lead, { ...more, validFrom })).toEqual({ booked: 2 });
+  expect(await addRate(db, lead, { ...more, kind: "room writing", validFrom })).toEqual({
+    booked: 0,
+  });
+  const period = { from: "2000-01-01", to: "2999-01-01" };
+  expect((await payOf(db, una, period)).rooms).toEqual([
+    { room, name: "The lamp", reading: 1800, writing: 600, waiting: 1200, due: 1700 },
+  ]);
 });

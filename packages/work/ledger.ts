@@ -64,20 +64,27 @@ export const addRate = (
 function settle(db: Db, o: Pick<NewRate, "kind" | "project" | "validFrom">): Promise<number> {
   const meant = sql`(${o.project}::text is null or project_of(t.id) = ${o.project}) and (${o.kind}::text is null or t.type = ${o.kind})`;
   return db.run(sql`
-    insert into ledger_entry (person, kind, answer, skip, task_type, parts, reason)
-    select a.person, 'rate', a.id, null, t.type, pay_parts(t.type, project_of(t.id), a.at, e.ms, 1) - e.parts, 'a rate set for the past'
+    insert into ledger_entry (person, kind, answer, skip, room, seat, n, entry, task_type, parts, reason)
+    select a.person, 'rate', a.id, null, null, null, null::int, null::bigint, t.type, pay_parts(t.type, project_of(t.id), a.at, e.ms, 1) - e.parts, 'a rate set for the past'
     from answer a join task t on t.id = a.task
       join lateral (select sum(milliseconds)::bigint as ms, sum(parts)::bigint as parts, count(*) filter (where kind = 'work') as entries
                     from ledger_entry where answer = a.id and kind in ('work', 'rate')) e on e.entries = 1
     where a.undone_at is null and a.at >= ${o.validFrom} and ${meant}
       and pay_parts(t.type, project_of(t.id), a.at, e.ms, 1) <> e.parts
     union all
-    select l.person, 'rate', null, s.lease, t.type, pay_parts(t.type, project_of(t.id), s.at, e.ms, 0) - e.parts, 'a rate set for the past'
+    select l.person, 'rate', null, s.lease, null, null, null, null, t.type, pay_parts(t.type, project_of(t.id), s.at, e.ms, 0) - e.parts, 'a rate set for the past'
     from skip s join lease l on l.id = s.lease join task t on t.id = l.task
       join lateral (select sum(milliseconds)::bigint as ms, sum(parts)::bigint as parts, count(*) filter (where kind = 'skipped') as entries
                     from ledger_entry where skip = s.lease) e on e.entries = 1
     where s.at >= ${o.validFrom} and ${meant}
-      and pay_parts(t.type, project_of(t.id), s.at, e.ms, 0) <> e.parts`);
+      and pay_parts(t.type, project_of(t.id), s.at, e.ms, 0) <> e.parts
+    union all
+    select x.person, 'rate', null, null, x.room, x.seat, x.n, x.seq, x.task_type, x.worth - x.so_far, 'a rate set for the past'
+    from (select e.*, room_parts(e.room, substr(e.task_type, 6), e.at, e.milliseconds) as worth,
+            e.parts + coalesce((select sum(r.parts) from ledger_entry r where r.entry = e.seq), 0)::bigint as so_far
+          from ledger_entry e where e.kind = 'room' and e.at >= ${o.validFrom} and ${o.project}::text is null
+            and (${o.kind}::text is null or e.task_type = ${o.kind})) x
+    where x.worth <> x.so_far`);
 }
 
 /** A correction by hand, with its reason; whatever was there stays. */
@@ -142,6 +149,17 @@ export async function payOf(db: Db, person: PersonId, p: Period): Promise<OwnPay
         where person = ${person} and kind = 'correction' and day >= ${p.from}::date and day < ${p.to}::date order by seq`,
     OwnPay.shape.corrections.element,
   );
+  const rooms = await db.many(
+    sql`select coalesce(r.name, e.room) as name, e.room,
+          (coalesce(sum(e.milliseconds) filter (where e.task_type = 'room reading'), 0) / 1000)::float8 as reading,
+          (coalesce(sum(e.milliseconds) filter (where e.task_type = 'room writing'), 0) / 1000)::float8 as writing,
+          (coalesce(sum(e.milliseconds) filter (where e.task_type = 'room waiting'), 0) / 1000)::float8 as waiting,
+          (sum(e.parts) / ${PARTS}::numeric)::float8 as due
+        from ledger_entry e left join room r on r.id = e.room
+        where e.person = ${person} and e.room is not null and e.day >= ${p.from}::date and e.day < ${p.to}::date
+        group by e.room, r.name order by max(e.seq) desc`,
+    OwnPay.shape.rooms.element,
+  );
   const { paid } = await db.one(
     sql`select paid from person where id = ${person}`,
     z.object({ paid: z.boolean() }),
@@ -155,6 +173,7 @@ export async function payOf(db: Db, person: PersonId, p: Period): Promise<OwnPay
     pieces: total((d) => d.pieces),
     due: total((d) => d.due),
     days,
+    rooms,
     corrections,
     rates: (await listRates(db)).map(({ kind, project, per, amount, validFrom }) => ({
       kind,
@@ -172,7 +191,7 @@ export const ledgerEntries = (
   o: { period: Period; person?: string | undefined; after?: number; limit: number },
 ): Promise<LedgerEntry[]> =>
   db.many(
-    sql`select e.seq, e.at, e.day::text, p.pseudonym, e.kind, e.answer, e.task_type as "taskType", e.milliseconds, e.pieces, e.parts, e.reason
+    sql`select e.seq, e.at, e.day::text, p.pseudonym, e.kind, e.answer, e.room, e.task_type as "taskType", e.milliseconds, e.pieces, e.parts, e.reason
         from ledger_entry e join person p on p.id = e.person
         where e.seq > ${o.after ?? 0} and e.day >= ${o.period.from}::date and e.day < ${o.period.to}::date
           and (${o.person ?? null}::text is null or e.person = ${o.person ?? null}) order by e.seq limit ${o.limit}`,

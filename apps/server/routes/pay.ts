@@ -96,6 +96,7 @@ export const payRoutes = (d: Deps) => {
           "pseudonym",
           "kind",
           "answer",
+          "room",
           "taskType",
           "milliseconds",
           "pieces",

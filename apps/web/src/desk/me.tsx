@@ -17,6 +17,7 @@ import {
   when,
 } from "../design/components.tsx";
 import { OwnAnswers } from "./own-answers.tsx";
+import { RoomPay } from "./room-pay.tsx";
 import "./desk.css";
 
 type Day = OwnWork["days"][number];
@@ -190,6 +191,7 @@ function PayCard() {
         {pieces > 0 && ` and ${pieces} pieces`}
         {corrected !== 0 && `, ${money(corrected)} of it by correction`}.
       </p>
+      <RoomPay pay={pay.data} />
       {corrections.map((c) => (
         <p key={c.at} className="quiet small">
           {when(c.at)}: {money(c.amount)}, {c.reason}

@@ -3,6 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, asking, keyOf } from "../api.ts";
 import { Badge, Card, Loaded, Missing, Refused, Stat, when } from "../design/components.tsx";
+import { RoomPay } from "../desk/room-pay.tsx";
 import "../control/control.css";
 import { hours } from "../control/format.ts";
 import { browserName, money, thisMonth } from "./format.ts";
@@ -31,6 +32,7 @@ function Pay() {
         <Stat name="Paid time" value={`${hours(p.seconds)} h`} />
         <Stat name="Pieces" value={String(p.pieces)} />
       </div>
+      <RoomPay pay={p} />
       {p.corrections.length > 0 && (
         <ul className="quick">
           {p.corrections.map((c) => (

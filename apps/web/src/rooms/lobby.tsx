@@ -14,6 +14,7 @@ import {
   Scroll,
   when,
 } from "../design/components.tsx";
+import { money } from "../people/format.ts";
 import "./rooms.css";
 
 const EVERY_MS = 5000;
@@ -275,11 +276,19 @@ function History({ id }: { id: string }) {
             <table className="small">
               <thead>
                 <tr>
-                  {["seat", "who", "since", "until", "reading", "writing", "waiting", "why"].map(
-                    (h) => (
-                      <th key={h}>{h}</th>
-                    ),
-                  )}
+                  {[
+                    "seat",
+                    "who",
+                    "since",
+                    "until",
+                    "reading",
+                    "writing",
+                    "waiting",
+                    "paid",
+                    "why",
+                  ].map((h) => (
+                    <th key={h}>{h}</th>
+                  ))}
                 </tr>
               </thead>
               <tbody>
@@ -296,6 +305,9 @@ function History({ id }: { id: string }) {
                     <td>{duration(h.reading)}</td>
                     <td>{duration(h.writing)}</td>
                     <td>{duration(h.waiting)}</td>
+                    <td className="num">
+                      {h.paid > 0 && d.currency !== null ? money(h.paid, d.currency) : ""}
+                    </td>
                     <td>
                       {h.reason}
                       {h.by === null ? "" : ` (${h.by})`}
