@@ -38,6 +38,10 @@ export function seenIn(rules: Rules, s: State, visit: Visit, seat: string): read
   return heard ? played : played.filter((p) => p.seat === seat);
 }
 
+/** The examination that a witness is or was called to last. What it was asked before, its author saw no more of than was shown. */
+export const callOf = (s: State, witness: string): Visit | undefined =>
+  s.visits.findLast((v) => v.round.do === "examine" && v.round.witness === witness);
+
 /** A witness is the author as of the text that is questioned: what the author saw then, and the questions since. */
 function seenByWitness(
   rules: Rules,
@@ -46,9 +50,9 @@ function seenByWitness(
   seat: string,
   partner: string,
 ): readonly Played[] {
-  if (visit.round.do === "examine" && visit.round.witness === seat) return visit.played;
-  const called = s.visits.findLast((v) => v.round.do === "examine" && v.round.witness === seat);
+  const called = callOf(s, seat);
   if (called?.round.do !== "examine") return [];
+  if (visit === called) return visit.played;
   const snapshot = lastOf({ ...s, visits: s.visits.slice(0, called.n) }, called.round.of);
   if (!snapshot || visit.n > snapshot.n) return [];
   if (visit.n === snapshot.n) return visit.played.filter((p) => p.seat === partner);

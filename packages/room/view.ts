@@ -7,7 +7,7 @@ import { own, TillerError } from "@tiller/schema";
 import { turnsOf, type Turn, textOf } from "./legal.ts";
 import type { Act, Choice, Content, Log } from "./moves.ts";
 import { type Spanned, union } from "./quotes.ts";
-import { revealedQuotes, seenIn } from "./revealed.ts";
+import { callOf, revealedQuotes, seenIn } from "./revealed.ts";
 import type { PlayedRound, Rules, Seat } from "./rules.ts";
 import { type Ending, replay, type State, toMove, type Visit } from "./state.ts";
 
@@ -82,9 +82,8 @@ export function view(rules: Rules, log: Log, seat: string): View {
     );
   const { question, answers, truth, texts } = s.open;
   const past = horizon(rules, s, seat, me);
-  const visits = s.visits.filter(
-    (v) => v.n < past || (v.round.do === "examine" && v.round.witness === seat),
-  );
+  const call = me.partner === undefined ? undefined : callOf(s, seat);
+  const visits = s.visits.filter((v) => v.n < past || v === call);
   const order = orderFor(s, me);
   const quotes = union(me.partner && !s.over ? [] : revealedQuotes(s));
   const current = visits.at(-1) === s.visits.at(-1) ? s.visits.at(-1) : undefined;

@@ -10,6 +10,7 @@ import { failSeat, pokeRow, seatAnew, seatingIn, sittingIn, timeAnew } from "./f
 import { watchRoom } from "./hub.ts";
 import { mayNotSit } from "./open.ts";
 import type { Room, Sitting } from "./rows.ts";
+import { heardMore } from "./sequester.ts";
 import { inRoom, writeMove } from "./write.ts";
 
 /** A turn that the workflow has to see to. */
@@ -64,6 +65,11 @@ async function actOnce(
     const sits = sittingIn(room, turn.seat);
     const late = turn.until !== undefined && now > turn.until;
     const { kind } = sits.occupant;
+    if (turn.do === "reply" && kind === "person" && heardMore(room, sits)) {
+      const list = sits.absence.do === "instead" ? sits.absence.by : [];
+      const reason = `${turn.seat} answered questions about an earlier text, which its author never saw`;
+      return nextOf(tx, room, { sits, by: [...list, { kind: "nobody" }], reason });
+    }
     if (late && (kind === "chance" || kind === "replay")) {
       // it is never late by itself: the server was away
       const why = { seat: turn.seat, id: `away/${turn.seat}/${log.length}`, by: "room" };

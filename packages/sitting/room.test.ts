@@ -337,3 +337,66 @@ test("a deadline that passes does what the seat's policy says", async () => {
   ]);
   expect(await flow.wait(experiment)).toMatchObject({ by: "judge" });
 });
+
+test("a partner kept apart answers as of the snapshot, and another one about the next", async () => {
+  const people = { a: "an", b: "bo", "a-then": "pa", "b-then": "pb", judge: "ju" };
+  const ids = new Map<string, PersonId>();
+  for (const [seat, name] of Object.entries(people)) ids.set(seat, await person(name));
+  const next = await person("pc");
+  const seats = Object.fromEntries(
+    Object.entries(people).map(([seat, name]) => [seat, sits(name)]),
+  );
+  seats["b-then"] = {
+    ...sits("pb"),
+    absent: { do: "instead", by: [{ kind: "person", person: next }] },
+  };
+  const experiment = await start({ rules: "barnes-christiano", question, seats });
+  const id = await roomOf(experiment);
+  let n = 0;
+  const says = (seat: string, act: Act) =>
+    playAs(store.db, id, ids.get(seat)!, { id: `${n++}`, act });
+  const items = (...all: [string, string?][]): Act => ({
+    do: "speak",
+    items: all.map(([text, about]) => ({ content: [{ text }], ...(about ? { about } : {}) })),
+  });
+  const ask = (text: string): Act => ({ do: "ask", content: [{ text }] });
+  const page = async (who: PersonId) => JSON.stringify((await seatPage(store.db, id, who)).view);
+
+  await says("a", items(["A one."], ["A two."]));
+  expect(await page(ids.get("b-then")!)).not.toContain("A one."); // nothing of the room before the call
+  const claims = await says("b", items(["B one."], ["B two."]));
+  const about = (by: string) =>
+    claims.view.rounds[0]!.moves.find((m) => m.by === by)!.items![0]!.id;
+  await says("a", ask("Where was it in June?"));
+  // as b was when it wrote: its own claims and the question; a's claims came at once with them
+  const before = await page(ids.get("b-then")!);
+  for (const said of ["B one.", "Where was it in June?"]) expect(before).toContain(said);
+  expect(before).not.toContain("A one.");
+  await says("b-then", { do: "reply", content: [{ text: "Upstairs." }] });
+  await says("a", { do: "show", questions: [] }); // nobody else hears of it
+  await says("b", { do: "show", questions: [] });
+  await says("a", items(["No.", about("b")]));
+  const objected = await says("b", items(["Never.", about("a")]));
+  expect(JSON.stringify(objected.view)).not.toContain("Where was it in June?");
+  const marks = objected.view.rounds.find((r) => r.label === "objections")!.moves;
+  const item = (by: string) => marks.find((m) => m.by === by)!.items![0]!.id;
+  await says("a", { do: "mark", marks: { [item("b")]: "challenge" } });
+  await says("b", { do: "mark", marks: { [item("a")]: "challenge" } });
+  const { log } = await readRoom(store.db, id);
+  const open = log[0]!.act;
+  if (open.do !== "open") throw new Error("a log opens with open");
+  const dishonest = Object.keys(open.sides).find((s) => open.sides[s] !== open.truth)!;
+  await says(dishonest, { do: "pick", choice: { item: item("a") } });
+  await says("a", items(["A three."], ["A four."]));
+  await says("b", items(["B three."], ["B four."]));
+  await says("a", ask("And in July?"));
+
+  // pb heard what b never did: pc answers about the next text, and has not heard it either
+  await expect.poll(async () => (await ownRooms(store.db, next))[0]?.turn).toBe(true);
+  const after = await page(next);
+  for (const said of ["B three.", "And in July?", "A one."]) expect(after).toContain(said);
+  for (const hidden of ["A three.", "Where was it in June?"]) expect(after).not.toContain(hidden);
+  await expect(seatPage(store.db, id, ids.get("b-then")!)).rejects.toThrow(/about an earlier text/);
+  await playAs(store.db, id, next, { id: "1", act: { do: "reply", content: [{ text: "Away." }] } });
+  expect(await page(ids.get("a")!)).toContain("Away.");
+});
