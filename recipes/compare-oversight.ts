@@ -4,29 +4,37 @@
  *
  *   plan -> pre-flight -> a room a question and way -> paired analysis, all of it kept
  *
- * Who sits in the rooms is the caller's: models, or readers that search the text (oversight/readers.ts).
+ * Who plays the rooms is the caller's: in memory, readers or models (oversight/in-memory.ts); as an experiment, people or models in durable
+ * rooms, each person on a question once (oversight/seated.ts).
  */
 import { createHash } from "node:crypto";
+import { z } from "zod";
 import { pairedPower, questionsNeeded } from "@tiller/crowd";
-import type { Rules } from "@tiller/room";
-import { rng, TillerError } from "@tiller/schema";
+import { workflow } from "@tiller/flow";
+import { Absence, rng, TillerError } from "@tiller/schema";
 import {
   analysed,
   type Judged,
-  type OversightPlan,
+  OversightPlan,
   preflightOf,
   primary,
-  verdictOf,
 } from "./oversight/analysis.ts";
-import { type Arm, armRules } from "./oversight/arms.ts";
-import { playRoom, type Seats } from "./oversight/play.ts";
-import type { TextQuestion } from "./oversight/questions.ts";
+import type { Arm } from "./oversight/arms.ts";
+import { oneOfText, questionsOf, type TextQuestion } from "./oversight/questions.ts";
+import { reportOf } from "./oversight/report.ts";
+import { judgesOf, seatedJudges } from "./oversight/seated.ts";
 
 interface Asking {
-  /** seats for one room; `cost` is asked once it is over */
-  readonly seats: (rules: Rules) => { seats: Seats; cost: () => number };
-  /** everything as it comes: the plan before any room, rooms with their logs, results last */
-  readonly keep: (what: "plan" | "preflight" | "room" | "result", value: unknown) => void;
+  /** these questions, each in all of these ways, in the order given; a part says what seeds its draws */
+  readonly judge: (
+    questions: readonly TextQuestion[],
+    ways: readonly Arm[],
+    part: string,
+  ) => Promise<Judged[]>;
+  /** questions judged before the result is looked at */
+  readonly block?: number;
+  /** everything as it comes: the plan before any room, results last */
+  readonly keep: (what: "plan" | "preflight" | "result", value: unknown) => unknown;
   readonly progress?: (done: number, total: number) => void;
 }
 
@@ -51,61 +59,84 @@ export async function compareOversight(
   const ids = createHash("sha256")
     .update(main.map((q) => q.id).join("\n"))
     .digest("hex");
-  o.keep("plan", { ...plan, found: all.length, played: main.length, needed, power, ids });
+  await o.keep("plan", { ...plan, found: all.length, played: main.length, needed, power, ids });
 
   const ways = [...new Set<Arm>(["naive", "expert", "critique", ...plan.compare[0]!])];
   const first =
-    early.length > 0 ? preflightOf(await judgeAll(early, ways, plan, o), plan, main.length) : null;
-  o.keep("preflight", first);
+    early.length > 0
+      ? preflightOf(await o.judge(early, ways, "pre-flight"), plan, main.length)
+      : null;
+  await o.keep("preflight", first);
   const judged: Judged[] = [];
-  for (const [i, question] of main.entries()) {
-    judged.push(...(await judgeAll([question], plan.arms, plan, o)));
-    o.progress?.(i + 1, main.length);
+  const block = o.block ?? 1;
+  for (let i = 0; i < main.length; i += block) {
+    const next = main.slice(i, i + block);
+    judged.push(...(await o.judge(next, plan.arms, `from question ${i}`)));
+    o.progress?.(i + next.length, main.length);
     if (plan.stop && primary(judged, plan).anytime.shownAfter !== null) break;
   }
   const result = { ...analysed(judged, plan), needed, power };
-  o.keep("result", result);
+  await o.keep("result", result);
   return { preflight: first, result, judged };
 }
 
-async function judgeAll(
-  questions: readonly TextQuestion[],
-  ways: readonly Arm[],
-  plan: OversightPlan,
-  o: Asking,
-) {
-  const judged: Judged[] = [];
-  for (const q of questions) for (const arm of ways) judged.push(await judgeOne(q, arm, plan, o));
-  return judged;
-}
-async function judgeOne(
-  q: TextQuestion,
-  arm: Arm,
-  plan: OversightPlan,
-  o: Asking,
-): Promise<Judged> {
-  const rules = armRules(arm, plan);
-  const { seats, cost } = o.seats(rules);
-  const texts = [{ id: "text", title: q.title, body: q.text }];
-  // one seed a question: the same list of answers in every arm, so that pairs differ by the arm alone
-  const seed = Number.parseInt(
-    createHash("sha256").update(`${plan.seed} ${q.id}`).digest("hex").slice(0, 7),
-    16,
-  );
-  const about = { question: q.id, title: q.title, arm };
-  try {
-    const log = await playRoom(rules, { question: q.question, answers: q.answers, texts }, seats, {
-      seed,
+const Compared = z.strictObject({
+  questions: z
+    .array(z.looseObject({}))
+    .min(2)
+    .describe(
+      "{text, question, options, answer}, or stories of FairytaleQA; one question of a text is asked",
+    ),
+  judges: z
+    .array(z.string().min(1))
+    .min(1)
+    .max(100)
+    .describe("people by name, pseudonym or id, or model:NAME; of people at least as many as ways"),
+  debaters: z
+    .string()
+    .regex(/^(reader|model:.+)$/, "is reader or model:NAME")
+    .default("reader")
+    .describe("who argues: a reader that searches the text for what persuades, or a model"),
+  minutes: z
+    .number()
+    .positive()
+    .optional()
+    .describe(
+      "of a judge in a room, the same in every way, divided among its rounds; no deadline when absent",
+    ),
+  absent: Absence.default({ do: "annul" }).describe(
+    "what a judge's deadline means: annul is no verdict",
+  ),
+  plan: OversightPlan.prefault({}),
+});
+export const comparedOversight = workflow(
+  "compare-oversight@1",
+  Compared,
+  async (flow, { questions, judges: named, plan, ...rest }) => {
+    const judges = await judgesOf(flow, named, plan.arms);
+    const all = oneOfText(questionsOf(questions, { seed: plan.seed }), plan.seed);
+    const kept: Record<string, unknown> = {};
+    const done = await compareOversight(all, plan, {
+      block: judges.length,
+      judge: seatedJudges(flow, { judges, plan, ...rest }),
+      // before any room: what was planned is a dataset of its own, with its time and its hash
+      keep: async (what, value) => Object.assign(kept, { [what]: await flow.save(what, value) }),
     });
-    o.keep("room", { kind: "tiller-room", version: 1, name: `${arm} ${q.id}`, rules, log });
+    await flow.report(reportOf(done, plan, judges));
+    const { compared, anytime, needed, power } = done.result;
     return {
-      ...about,
-      ...verdictOf(rules, log),
-      cost: cost(),
+      ...kept,
+      judged: await flow.save("judged", done.judged),
+      compared,
+      anytime,
+      needed,
+      power,
     };
-  } catch (e) {
-    if (!(e instanceof TillerError && e.code === "no_move")) throw e; // a seat that makes no move has no verdict, and takes no side
-    const none = { right: null, credence: [], truth: 0, honest: null, moved: 0, checked: false };
-    return { ...about, ...none, minutes: 0, cost: cost(), failure: e.message };
-  }
-}
+  },
+  {
+    title: "Ways of oversight compared",
+    about:
+      "People or models judge answers about texts they have not read, in several ways; nobody judges a question twice. The plan and its power are kept before the first room; docs/rooms.md says how to read what comes out.",
+    labelling: true,
+  },
+);

@@ -5,11 +5,13 @@ import type { TaskDef } from "@tiller/task";
 import { amplify } from "./amplify.ts";
 import { comparison } from "./better-continuations/comparison.ts";
 import { betterContinuations } from "./better-continuations/experiment.ts";
+import { comparedOversight } from "./compare-oversight.ts";
 import { factoredEvaluation, factoredTree } from "./factored-evaluation.ts";
 import { feedbackRound, iteratedFeedback } from "./iterated-feedback.ts";
 import { judgeAgain, roomJudged } from "./judge-again.ts";
 import { roomVerdict } from "./oversight/room-verdict.ts";
 import { judgeBook, judgeNode } from "./judge-book.ts";
+import { judgedRoom } from "./oversight/seated.ts";
 import { plantedFlaw, plantedFlaws } from "./planted-flaws.ts";
 import { processLabels } from "./process-labels.ts";
 import { readingStudy, readQuestion } from "./reading-study.ts";
@@ -35,6 +37,8 @@ export const recipes: readonly WorkflowDef<any, any>[] = [
   sandwiched,
   judgeAgain,
   roomJudged,
+  comparedOversight,
+  judgedRoom,
   roomWorkflow,
   summariseBook,
   judgeBook,

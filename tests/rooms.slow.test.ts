@@ -4,19 +4,34 @@
  * pictures.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Role } from "@tiller/schema";
-import { ensurePerson, issueToken, openStore } from "@tiller/store";
+import { z } from "zod";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createClient } from "@tiller/client";
+import { saveCheckpointRow } from "@tiller/lab";
+import { says, scripted } from "@tiller/model/fixtures/endpoint.ts";
+import type { Turn, View } from "@tiller/room";
+import { CheckpointId, own, PersonId, type Role } from "@tiller/schema";
+import { ownRooms, playAs, seatPage } from "@tiller/sitting";
+import { ensurePerson, issueToken, openStore, sql, type Store } from "@tiller/store";
+import { smallStories } from "../recipes/oversight/fixtures/stories.ts";
+import { lexicalReader, readerSeats } from "../recipes/oversight/readers.ts";
 import { faults } from "./browser/axe.ts";
 import { launchBrowser } from "./browser/launch.ts";
 
 const main = path.join(import.meta.dirname, "../apps/cli/main.ts");
 const home = mkdtempSync(path.join(tmpdir(), "tiller-rooms-"));
 const shots = process.env["TILLER_SHOTS"];
+/** The judge of the mixed room: a prior, then a verdict that it takes back to writing once. */
+const endpoint = await scripted(
+  says("Nobody has spoken.\nCREDENCE: A 50, B 50"),
+  says("I am for A."),
+  says("One of them quotes.\nCREDENCE: A 70, B 30\nDECISION: end"),
+);
 let browser: Browser;
 let server: { child: ChildProcess; address: string };
 
@@ -49,12 +64,18 @@ async function killed(): Promise<void> {
 }
 
 beforeAll(async () => {
+  const models = {
+    endpoint: { kind: "openai", baseURL: endpoint.baseURL, model: "scripted" },
+    own: { kind: "local", checkpoint: "own" },
+  };
+  writeFileSync(path.join(home, "models.json"), JSON.stringify(models));
   server = await start(0);
   browser = await launchBrowser();
 }, 120_000);
 afterAll(async () => {
   await browser?.close();
   if (server) await end("SIGTERM");
+  await endpoint[Symbol.asyncDispose]();
   rmSync(home, { recursive: true, force: true });
 }, 60_000);
 
@@ -297,3 +318,194 @@ test("two debaters and a judge, one replaced, the server killed twice", async ()
   await lena.getByRole("heading", { name: question.question }).waitFor();
   expect(await lena.content()).toContain("Anna had oil on her sleeve");
 }, 300_000);
+
+const personal = (id: string) => PersonId.parse(id);
+/** What a simulated judge does at its turn, by the same functions as a page: it weighs words, and sees what its seat sees. */
+const weigh = own(readerSeats(lexicalReader([question.texts[0]!.body])), "judge")!;
+async function sitAll(store: Store, names: readonly string[], done: () => Promise<boolean>) {
+  while (!(await done())) {
+    for (const me of names.map(personal))
+      for (const { room } of (await ownRooms(store.db, me)).filter((r) => r.turn)) {
+        const { view } = await seatPage(store.db, room, me);
+        const turn = view.turns[0];
+        if (!turn) continue;
+        const act = await weigh(view as View, turn as Turn, () => undefined);
+        await playAs(store.db, room, me, { id: `${view.rounds.length}`, act });
+      }
+    await sleep(50);
+  }
+}
+
+test("ways of oversight compared by simulated people in durable rooms: none judges a question twice, the server dies", async () => {
+  await using store = await openStore({ home, guest: true });
+  const { db } = store;
+  const judges = ["sim-1", "sim-2", "sim-3"];
+  for (const id of judges)
+    await ensurePerson(db, { id, name: id, pseudonym: id, role: "rater", simulated: true });
+  await ensurePerson(db, { id: "ruth", name: "ruth", pseudonym: "ruth", role: "researcher" });
+  const token = await issueToken(db, personal("ruth"), "session");
+  const tiller = createClient({ baseURL: server.address, token });
+  const stories = smallStories(6).filter((_, i) => i % 4 === 0); // one question of each text
+  const plan = {
+    arms: ["naive", "debate"],
+    compare: [["debate", "naive"]],
+    preflight: 0,
+    quoted: 160,
+    difference: 0.2,
+  };
+  const { experiment } = await tiller.startExperiment({
+    body: {
+      workflow: "compare-oversight@1",
+      input: {
+        questions: stories.map(({ answers, ...q }) => ({ ...q, options: answers, answer: 0 })),
+        judges,
+        plan,
+      },
+    },
+  });
+  const over = (least: number) => async () =>
+    (await db.value(
+      sql`select count(*)::int from room where experiment like ${`${experiment}%`} and state = 'over'`,
+      z.number(),
+    )) >= least;
+  await sitAll(store, judges, over(3)); // in the middle of a block
+  await killed();
+  await sitAll(
+    store,
+    judges,
+    async () => (await tiller.getExperiment({ id: experiment })).state !== "running",
+  );
+  const { state } = await tiller.getExperiment({ id: experiment });
+  expect(state).toBe("done");
+
+  const rows = await db.many(
+    sql`select s.person, m.act ->> 'question' as question, (m.act -> 'texts' -> 0 ->> 'body') as text, r.rules ->> 'name' as rules, r.made_at as at
+        from room r join room_seat s on s.room = r.id and s.seat = 'judge' join room_move m on m.room = r.id and m.place = 0
+        where s.person = any(${judges}::text[])`,
+    z.object({
+      person: z.string(),
+      question: z.string(),
+      text: z.string(),
+      rules: z.string(),
+      at: z.string(),
+    }),
+  );
+  expect(rows).toHaveLength(2 * stories.length); // no room was opened twice
+  expect(new Set(rows.map((r) => `${r.person} ${r.text}`)).size).toBe(rows.length);
+  for (const rules of ["oversight-naive", "oversight-debate"]) {
+    const each = judges.map((p) => rows.filter((r) => r.person === p && r.rules === rules).length);
+    expect(each).toEqual([2, 2, 2]);
+  }
+  const planned = await db.value(
+    sql`select created_at < (select min(r.made_at) from room r join room_seat s on s.room = r.id where s.person = 'sim-1') from dataset where name = 'plan' and experiment = ${experiment}`,
+    z.boolean(),
+  );
+  expect(planned).toBe(true);
+  const report = await db.value(
+    sql`select body::text from report where experiment = ${experiment}`,
+    z.string(),
+  );
+  expect(report).toContain("3 simulated people (programs in people's place)");
+  expect(report).toContain("bits over a coin");
+}, 180_000);
+
+/** The committed model, its 128 places said sixteen times over, so that a room's prompt fits: it talks, and says nothing of worth. */
+function longBase(): string {
+  const [from, to] = [
+    path.join(import.meta.dirname, "../models/base"),
+    path.join(home, "long-base"),
+  ];
+  cpSync(from, to, { recursive: true });
+  rmSync(path.join(to, "tiller.json"), { force: true }); // another model than the one it is about
+  const config = JSON.parse(readFileSync(path.join(from, "config.json"), "utf8")) as object;
+  writeFileSync(path.join(to, "config.json"), JSON.stringify({ ...config, n_positions: 128 * 16 }));
+  const file = readFileSync(path.join(from, "model.safetensors"));
+  const size = Number(file.readBigUInt64LE());
+  const header = JSON.parse(file.toString("utf8", 8, 8 + size)) as Record<
+    string,
+    { shape?: number[]; data_offsets: [number, number] }
+  >;
+  const parts: Buffer[] = [];
+  let at = 0;
+  for (const [name, tensor] of Object.entries(header)) {
+    if (tensor.shape === undefined) continue;
+    const data = file.subarray(
+      8 + size + tensor.data_offsets[0],
+      8 + size + tensor.data_offsets[1],
+    );
+    const long = name.endsWith("wpe.weight")
+      ? Buffer.concat(Array.from({ length: 16 }, () => data))
+      : data;
+    if (long !== data) tensor.shape = [128 * 16, tensor.shape[1]!];
+    tensor.data_offsets = [at, (at += long.length)];
+    parts.push(long);
+  }
+  const head = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(head.length));
+  writeFileSync(path.join(to, "model.safetensors"), Buffer.concat([length, head, ...parts]));
+  return to;
+}
+
+test("our own model, a person and an endpoint sit in one room: a verdict, and every prompt and reply is kept", async () => {
+  await using store = await openStore({ home, guest: true });
+  const { db } = store;
+  const row = { id: CheckpointId.parse("0".repeat(64)), name: "own", role: "lm", path: longBase() };
+  await saveCheckpointRow(db, { ...row, run: null, parent: null, metrics: {} });
+  for (const [id, role] of [
+    ["lena", "lead"],
+    ["fay", "rater"],
+  ] as const)
+    await ensurePerson(db, { id, name: id, pseudonym: `alias-${id}`, role });
+  const tiller = createClient({
+    baseURL: server.address,
+    token: await issueToken(db, personal("lena"), "session"),
+  });
+  const { room, experiment } = await tiller.startRoom({
+    body: {
+      rules: "nyu-debate",
+      name: "Mixed",
+      question,
+      seats: {
+        a: { who: { kind: "model", model: "own", maxTokens: 40 } },
+        b: { who: { kind: "person", person: personal("fay") } },
+        judge: { who: { kind: "model", model: "endpoint" } },
+      },
+    },
+  });
+  const fay = personal("fay");
+  await expect.poll(async () => (await ownRooms(db, fay))[0]?.turn, { timeout: 60_000 }).toBe(true);
+  const speech = { do: "speak", items: [{ content: [{ text: "Tom came with the boat." }] }] };
+  await playAs(db, room, fay, { id: "1", act: speech });
+  await expect
+    .poll(async () => (await ownRooms(db, fay))[0]?.over, { timeout: 120_000 })
+    .toBe(true);
+
+  const moves = await db.many(
+    sql`select seat || ' ' || (act ->> 'do') as did, by from room_move where room = ${room} order by place`,
+    z.object({ did: z.string(), by: z.string() }),
+  );
+  expect(moves.map((m) => `${m.did} by ${m.by}`).toSorted()).toEqual([
+    "a speak by own",
+    "b speak by fay",
+    "judge credence by endpoint",
+    "judge credence by endpoint",
+    "room open by room",
+  ]);
+  const { view: seen } = await seatPage(db, room, fay);
+  expect(seen.over).toMatchObject({ by: "judge" });
+  const [a] = seen.rounds.find((r) => r.label === "openings")!.moves.filter((m) => m.by === "a");
+  // what could not be read was sent back with what was wrong; the judge had the words of both and not the story
+  expect(endpoint.asked).toHaveLength(3);
+  const last = JSON.stringify(endpoint.asked[2]!.body.messages);
+  expect(last).toContain("That was not taken");
+  expect(last).toContain("Tom came with the boat.");
+  expect(last).not.toContain("oil on her sleeve");
+  const trace = await db.value(
+    sql`select jsonb_agg(to_jsonb(n))::text from node n where n.experiment = ${experiment}`,
+    z.string(),
+  );
+  for (const said of ["I am for A.", "One of them quotes."]) expect(trace).toContain(said);
+  const [part] = a!.items![0]!.parts;
+  expect(trace).toContain("text" in part! ? JSON.stringify(part.text).slice(1, 30) : "?");
+}, 240_000);

@@ -11,6 +11,7 @@ import { SamplerPool, serverModelClient } from "@tiller/serve";
 import { defaultHome, openStore } from "@tiller/store";
 import { compareOversight } from "../../recipes/compare-oversight.ts";
 import { OversightPlan } from "../../recipes/oversight/analysis.ts";
+import { inMemory } from "../../recipes/oversight/in-memory.ts";
 import { type Asked, modelSeat, type Player } from "../../recipes/oversight/play.ts";
 import { questionsOf, type TextQuestion } from "../../recipes/oversight/questions.ts";
 import { lotSeat, readerSeats, trainReader } from "../../recipes/oversight/readers.ts";
@@ -79,14 +80,15 @@ export async function compareWays(o: Flags, file: string): Promise<number> {
   await using asking = await seatsFor(o, questions, (a) => calls.write(`${JSON.stringify(a)}\n`));
   const say = o.json ? undefined : progressBar();
   const done = await compareOversight(asking.questions, plan, {
-    seats: (rules) => asking.seats(rules),
+    judge: inMemory(plan, {
+      seats: (rules) => asking.seats(rules),
+      room: (played) =>
+        rooms.write(`${JSON.stringify({ kind: "tiller-room", version: 1, ...played })}\n`),
+    }),
     progress: (i, n) => say?.(i, n, "questions"),
     keep(what, value) {
-      if (what === "room") rooms.write(`${JSON.stringify(value)}\n`);
-      else {
-        const about = what === "plan" ? { file, seats: asking.who, ...(value as object) } : value;
-        writeFileSync(path.join(o.out, `${what}.json`), `${JSON.stringify(about, undefined, 1)}\n`);
-      }
+      const about = what === "plan" ? { file, seats: asking.who, ...(value as object) } : value;
+      writeFileSync(path.join(o.out, `${what}.json`), `${JSON.stringify(about, undefined, 1)}\n`);
     },
   });
   for (const stream of [rooms, calls]) await new Promise<void>((resolve) => stream.end(resolve));

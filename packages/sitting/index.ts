@@ -9,6 +9,7 @@ export { lobby, roomAsPage, roomDetail, roomFile } from "./lobby.ts";
 export { occupantNamed, personNamed, seatsNamed } from "./named.ts";
 export { openRoom } from "./open.ts";
 export { closedRecords, requireOpenRecord } from "./records.ts";
+export { secondsIn, simulatedOf } from "./spent.ts";
 export {
   beatAs,
   ownRooms,

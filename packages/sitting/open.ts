@@ -40,7 +40,9 @@ export function checkSeats(rules: Rules, seats: Readonly<Record<string, SeatSpec
   for (const [seat, { role }] of Object.entries(rules.seats)) {
     const who = own(seats, seat)?.who;
     if (role === "chance") {
-      if (who && who.kind !== "chance") throw bad(`${seat} is drawn by lot. Leave it out.`);
+      // a search: the workflow draws
+      if (who && who.kind !== "chance" && who.kind !== "search")
+        throw bad(`${seat} is drawn by lot. Leave it out.`);
       continue;
     }
     if (!who) throw bad(`nobody sits in ${seat}. Name a person, a model, or nobody for now.`);

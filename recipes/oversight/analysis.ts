@@ -63,10 +63,27 @@ export interface Judged {
   readonly honest: boolean | null;
   readonly moved: number;
   readonly checked: boolean;
+  /** characters before the judge */
+  readonly shown: number;
+  /** that it takes to read what the judge was shown */
   readonly minutes: number;
-  readonly cost: number;
+  /** that a person was seen to read and write; null: not a person, or not measured */
+  readonly spent?: number | null;
+  /** null: it stands in the trace */
+  readonly cost: number | null;
   readonly failure?: string;
 }
+/** Of a room without a verdict. */
+export const unjudged = {
+  right: null,
+  credence: [],
+  truth: 0,
+  honest: null,
+  moved: 0,
+  checked: false,
+  shown: 0,
+  minutes: 0,
+};
 export function verdictOf(rules: Rules, log: Log) {
   const { credence, truth, prior } = score(rules, log)!;
   const right = isRight(credence, truth);
@@ -76,6 +93,7 @@ export function verdictOf(rules: Rules, log: Log) {
     credence,
     truth,
     moved,
+    shown: shownTo(rules, log, "judge").length,
     minutes: minutesToRead(shownTo(rules, log, "judge")),
     ...tookPart(rules, log),
   };
@@ -118,6 +136,17 @@ export function preflightOf(judged: readonly Judged[], plan: OversightPlan, ques
   };
 }
 
+/** Of those that there are; null: there are none. */
+function meanOf(all: readonly (number | null | undefined)[]): number | null {
+  const known = all.filter((x) => typeof x === "number");
+  return known.length > 0 ? known.reduce((s, x) => s + x, 0) / known.length : null;
+}
+/** What the judge's credence in the right answer is worth over a coin's among as many answers, in bits. */
+const bitsOf = (of: readonly Judged[]): number | null =>
+  meanOf(
+    of.map((j) => (j.right === null ? null : Math.log2(j.credence[j.truth]! * j.credence.length))),
+  );
+
 export function analysed(judged: readonly Judged[], plan: OversightPlan) {
   const ways = plan.arms.map((arm) => {
     const of = judged.filter((j) => j.arm === arm);
@@ -153,7 +182,10 @@ export function analysed(judged: readonly Judged[], plan: OversightPlan) {
       failed: of.length - said.length,
       judges: said.length ? judgesReport(said, { seed: plan.seed }).all : null,
       minutes: mean((j) => j.minutes),
-      cost: mean((j) => j.cost),
+      shown: mean((j) => j.shown),
+      spent: meanOf(of.map((j) => j.spent)),
+      cost: meanOf(of.map((j) => j.cost)),
+      bits: bitsOf(of),
       sides,
     };
   });

@@ -2,45 +2,25 @@
 import { expect, test } from "vitest";
 import { openModelClient, ModelsConfig } from "@tiller/model";
 import { says, scripted } from "@tiller/model/fixtures/endpoint.ts";
-import { check, legal, type Log, type Rules, view } from "@tiller/room";
-import { rng, TillerError } from "@tiller/schema";
+import { check, legal, type Log, view } from "@tiller/room";
+import { TillerError } from "@tiller/schema";
 import { compareOversight } from "../compare-oversight.ts";
 import { OversightPlan } from "./analysis.ts";
 import { arms, armRules } from "./arms.ts";
+import { smallStories } from "./fixtures/stories.ts";
+import { inMemory } from "./in-memory.ts";
 import { type Asked, modelSeat, playRoom, type Player } from "./play.ts";
-import { questionsOf, type TextQuestion } from "./questions.ts";
-import { lotSeat, readerSeats, sentencesOf, trainReader } from "./readers.ts";
+import { questionsOf } from "./questions.ts";
+import { lexicalReader, lotSeat, readerSeats, sentencesOf, trainReader } from "./readers.ts";
 import { reportOversight } from "./report.ts";
+import { assigned } from "./seated.ts";
 
 const pick = { quoted: 160, asymmetry: "quotes" } as const;
-const people = ["Anna", "Tom", "Mary", "Joseph", "Ruth", "Simon"];
-const things = ["lamp", "kettle", "saddle", "mirror", "basket", "ladder", "anchor", "drum"];
-const places = ["barn", "attic", "cellar", "chapel", "mill", "garden", "stable", "kitchen"];
-/** Who put what where, among sentences about nothing; the wrong answer is another thing's place. */
-function stories(n: number): TextQuestion[] {
-  return Array.from({ length: n }, (_, s) => {
-    const random = rng(s, "small stories");
-    const where = random.shuffle(places);
-    const facts = things.map(
-      (t, i) => `${random.choose(people)} put the ${t} in the ${where[i]} before supper.`,
-    );
-    const idle = places.map((p) => `Everybody in the village liked to talk about the ${p}.`);
-    const text = random.shuffle([...facts, ...idle]).join(" ");
-    return things.slice(0, 4).map((t, i) => ({
-      id: `${s} ${i}`,
-      title: `Story ${s}`,
-      text,
-      question: `Where was the ${t} put?`,
-      answers: [`the ${where[i]}`, `the ${where[i + 1]}`],
-    }));
-  }).flat();
-}
-
 test("every way has sound rules, and its judge has what the way says and no more", async () => {
-  const [q] = stories(1);
+  const [q] = smallStories(1);
   const texts = [{ id: "text", title: q!.title, body: q!.text }];
   const seats = {
-    ...readerSeats(trainReader(stories(4), { seed: 1 })),
+    ...readerSeats(trainReader(smallStories(4), { seed: 1 })),
     lot: lotSeat(1),
   };
   const lists = new Set<string>();
@@ -63,13 +43,16 @@ test("every way has sound rules, and its judge has what the way says and no more
 });
 
 test("readers: a judge learns from sentences by lot, whoever searches for it persuades, and debate finds out", async () => {
-  const all = stories(18);
+  const all = smallStories(18);
   const reader = trainReader(all.slice(0, 40), { seed: 1 });
   const seats = { ...readerSeats(reader), lot: lotSeat(1) };
   const kept: string[] = [];
   const plan = OversightPlan.parse({ questions: 20, preflight: 6, quoted: 160, difference: 0.2 });
   const done = await compareOversight(all.slice(40), plan, {
-    seats: () => ({ seats, cost: () => 0 }),
+    judge: inMemory(plan, {
+      seats: () => ({ seats, cost: () => 0 }),
+      room: () => kept.push("room"),
+    }),
     keep: (what) => kept.push(what),
   });
   expect(kept[0]).toBe("plan");
@@ -90,7 +73,7 @@ test("readers: a judge learns from sentences by lot, whoever searches for it per
 });
 
 test("with a smaller budget for the right answer, debate finds out less", async () => {
-  const all = stories(24);
+  const all = smallStories(24);
   const reader = trainReader(all.slice(0, 60), { seed: 1 });
   const rules = armRules("debate", pick);
   const right = async (honest: number) => {
@@ -109,7 +92,7 @@ test("with a smaller budget for the right answer, debate finds out less", async 
 });
 
 test("a seat that makes no move has no verdict and takes no side; anything else is an error", async () => {
-  const all = stories(4);
+  const all = smallStories(4);
   const seats = { ...readerSeats(trainReader(all, { seed: 1 })), lot: lotSeat(1) };
   const silent: Player = () => {
     throw new TillerError("no_move", "nothing was said");
@@ -121,7 +104,7 @@ test("a seat that makes no move has no verdict and takes no side; anything else 
   });
   const run = (b: Player) =>
     compareOversight(all, plan, {
-      seats: () => ({ seats: { ...seats, b }, cost: () => 0 }),
+      judge: inMemory(plan, { seats: () => ({ seats: { ...seats, b }, cost: () => 0 }) }),
       keep: () => {},
     });
   const { result, judged, preflight } = await run(silent);
@@ -139,14 +122,14 @@ test("a seat that makes no move has no verdict and takes no side; anything else 
   ).rejects.toThrow("no such model");
   await expect(
     compareOversight(all.slice(0, 1), plan, {
-      seats: () => ({ seats, cost: () => 0 }),
+      judge: inMemory(plan, { seats: () => ({ seats, cost: () => 0 }) }),
       keep: () => {},
     }),
   ).rejects.toThrow(/leave 1 after a pre-flight of 0/);
 });
 
 test("it stops as soon as the primary difference is shown", async () => {
-  const all = stories(40);
+  const all = smallStories(40);
   const oracle =
     (arm: string): Player =>
     (v, turn) => {
@@ -169,7 +152,9 @@ test("it stops as soon as the primary difference is shown", async () => {
     compare: [["debate", "consultancy"]],
   });
   const { result } = await compareOversight(all, plan, {
-    seats: (rules: Rules) => ({ seats: { ...readers, judge: oracle(rules.name) }, cost: () => 0 }),
+    judge: inMemory(plan, {
+      seats: (rules) => ({ seats: { ...readers, judge: oracle(rules.name) }, cost: () => 0 }),
+    }),
     keep: () => {},
   });
   expect(result.anytime.shownAfter).toBe(result.compared[0]!.n);
@@ -177,7 +162,7 @@ test("it stops as soon as the primary difference is shown", async () => {
 });
 
 test("a model's seat: a quote that is nowhere is sent back, limits are said, and what cannot be read is no move", async () => {
-  const [q] = stories(1);
+  const [q] = smallStories(1);
   const texts = [{ id: "text", title: q!.title, body: q!.text }];
   const real = sentencesOf(q!.text)[0]!;
   const quote = `<quote>${q!.text.slice(real.from, real.to)}</quote>`;
@@ -254,4 +239,33 @@ test("questions: rows with options, stories whose wrong answers are another ques
   );
   expect(made[0]).toMatchObject({ text: "One.\nTwo.", title: "S", answers: ["the fox", "a bear"] });
   for (const q of made) expect(q.answers[0]).not.toBe(q.answers[1]);
+});
+
+test("judges are drawn and balanced: each way once in a block, nobody on a question twice", () => {
+  const [ways, judges] = [3, 5];
+  const places = assigned(4 * judges, ways, judges, { seed: 7, part: "main" });
+  for (const of of places) expect(new Set(of).size).toBe(ways);
+  for (let block = 0; block < 4; block++) {
+    const rows = places.slice(block * judges, (block + 1) * judges);
+    for (let way = 0; way < ways; way++)
+      expect(new Set(rows.map((of) => of[way])).size).toBe(judges);
+  }
+  expect(places.slice(0, judges)).not.toEqual(places.slice(judges, 2 * judges));
+  expect(assigned(20, ways, judges, { seed: 7, part: "main" })).toEqual(places);
+});
+
+test("the reader that comes with its weights is persuaded both ways, and finds out more with debate", async () => {
+  const all = smallStories(6).slice(0, 20);
+  const right = async (arm: "naive" | "debate") => {
+    let sum = 0;
+    for (const [i, q] of all.entries()) {
+      const seats = readerSeats(lexicalReader([q.text]));
+      const texts = [{ id: "text", title: q.title, body: q.text }];
+      const log = await playRoom(armRules(arm, pick), { ...q, texts }, seats, { seed: i });
+      const [open, last] = [log[0]!.act, log.at(-1)!.act];
+      if (last.do === "credence" && open.do === "open") sum += last.credence[open.truth]!;
+    }
+    return sum / all.length;
+  };
+  expect(await right("debate")).toBeGreaterThan((await right("naive")) + 0.1);
 });

@@ -50,3 +50,9 @@ function ofStory(s: z.infer<typeof Story>, seed: number): TextQuestion[] {
     ];
   });
 }
+
+/** One question of each text, by lot: whoever read a text for one question knows it for the others. */
+export const oneOfText = (all: readonly TextQuestion[], seed: number): TextQuestion[] =>
+  [...Map.groupBy(all, (q) => q.text).values()].map((of) =>
+    rng(seed, "question of a text", of[0]!.id).choose(of),
+  );

@@ -67,7 +67,9 @@ export function severalJudges(rules: Rules, n: number, o: { name: string; about:
   const source = `${rules.source}; ${n} judges, each alone until the end, in place of one`;
   return parseRules({ ...rules, ...o, source, seats: Object.fromEntries(seats), rounds }, o.name);
 }
-export const nyuPanel = severalJudges(nyuDebate, 3, {
+/** Ten times around: before several judges all must want to end it, and few rooms have more rounds. */
+const tenTimes = nyuDebate.rounds.map((r) => (r.do === "again" ? { ...r, most: 10 } : r));
+export const nyuPanel = severalJudges({ ...nyuDebate, rounds: tenTimes }, 3, {
   name: "nyu-panel",
   about: "A debate before three judges who do not hear of each other until it is over.",
 });
