@@ -16,7 +16,7 @@ import { saveCheckpointRow } from "@tiller/lab";
 import { says, scripted } from "@tiller/model/fixtures/endpoint.ts";
 import type { Turn, View } from "@tiller/room";
 import { CheckpointId, own, PersonId, type Role } from "@tiller/schema";
-import { ownRooms, playAs, seatPage } from "@tiller/sitting";
+import { answerTerms, ownRooms, playAs, seatPage } from "@tiller/sitting";
 import { ensurePerson, issueToken, openStore, sql, type Store } from "@tiller/store";
 import { smallStories } from "../recipes/oversight/fixtures/stories.ts";
 import { lexicalReader, readerSeats } from "../recipes/oversight/readers.ts";
@@ -475,6 +475,7 @@ test("our own model, a person and an endpoint sit in one room: a verdict, and ev
   });
   const fay = personal("fay");
   await expect.poll(async () => (await ownRooms(db, fay))[0]?.turn, { timeout: 60_000 }).toBe(true);
+  await answerTerms(db, room, fay, { agree: true, version: 1 });
   const speech = { do: "speak", items: [{ content: [{ text: "Tom came with the boat." }] }] };
   await playAs(db, room, fay, { id: "1", act: speech });
   await expect

@@ -352,6 +352,7 @@ test("a partner kept apart answers as of the snapshot, and another one about the
   };
   const experiment = await start({ rules: "barnes-christiano", question, seats });
   const id = await roomOf(experiment);
+  await agree(id, ...[...ids.values()].filter((p) => p !== ids.get("judge")));
   let n = 0;
   const says = (seat: string, act: Act) =>
     playAs(store.db, id, ids.get(seat)!, { id: `${n++}`, act });
@@ -393,6 +394,7 @@ test("a partner kept apart answers as of the snapshot, and another one about the
 
   // pb heard what b never did: pc answers about the next text, and has not heard it either
   await expect.poll(async () => (await ownRooms(store.db, next))[0]?.turn).toBe(true);
+  await agree(id, next);
   const after = await page(next);
   for (const said of ["B three.", "And in July?", "A one."]) expect(after).toContain(said);
   for (const hidden of ["A three.", "Where was it in June?"]) expect(after).not.toContain(hidden);

@@ -1,11 +1,13 @@
 /** The result of a comparison as tables: each way with its intervals, then the questions that were asked before. */
 import type { NewReport } from "@tiller/schema";
-import type { compareOversight } from "../compare-oversight.ts";
-import type { OversightPlan } from "./analysis.ts";
+import type { analysed, OversightPlan, preflightOf } from "./analysis.ts";
 import { armNames } from "./arms.ts";
 import type { Judge } from "./seated.ts";
 
-type Done = Awaited<ReturnType<typeof compareOversight>>;
+interface Done {
+  readonly preflight: ReturnType<typeof preflightOf> | null;
+  readonly result: ReturnType<typeof analysed> & { needed: number; power: number };
+}
 const fixed = (x: number | undefined, digits = 2) =>
   x === undefined || Number.isNaN(x) ? "-" : x.toFixed(digits);
 const percent = (x: number) => (100 * x).toFixed(1);
