@@ -49,6 +49,7 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
   ledger: {
     what: "whether a tree helps a weak overseer: arms A to H on made-up ledgers, pre-registered (--cells --seeds --keep --plot --json)",
     load: () => import("./ledger.ts"),
+  },
   "oversight-lengths": {
     what: "bits a round of ways of oversight against length and the honest side's budget, drawn (--results)",
     load: () => import("./oversight-lengths.ts"),
