@@ -42,7 +42,7 @@ export const allowed: Readonly<Record<string, readonly string[]>> = {
   "packages/lab": ["schema", "store"],
   "packages/model": ["schema", "store"],
   "packages/flow": ["schema", "task", "store", "work", "lab", "model"],
-  "packages/sitting": ["schema", "room", "store", "flow"],
+  "packages/sitting": ["schema", "room", "store", "work", "flow"],
   "packages/trees": ["schema", "task", "crowd", "book", "store", "flow"],
   "packages/data": ["schema", "task", "store", "crowd", "work", "lab"],
   "packages/client": ["schema"],

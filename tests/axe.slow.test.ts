@@ -156,6 +156,8 @@ async function furnish(): Promise<void> {
     exposed: "refuse",
     names: "hidden",
     pay: {},
+    practice: false,
+    requires: [],
     rules,
     open: drawOpening(rules, question, { list: 1, sides: 1, first: 1 }),
     seats: {

@@ -178,6 +178,34 @@ async function openedInBrowser(lead: Page): Promise<void> {
   expect(await lead.getByText(/^Who had the lamp on day/).count()).toBe(3);
 }
 
+/** The lead offers the room that is over; somebody new judges it against what was said then, and is told how they did. */
+async function practised(lead: Page): Promise<void> {
+  await lead.getByRole("button", { name: "Offer for practice" }).click();
+  await lead.getByRole("button", { name: "No more practice on it" }).waitFor();
+  const dora = await someone("dora", "rater", { phone: true });
+  await dora.goto(`${server.address}/rooms`);
+  await dora.getByRole("heading", { name: "Practise" }).waitFor();
+  await looked(dora, "practise");
+  await dora.getByRole("button", { name: "Judge one" }).click();
+  await dora.getByRole("heading", { name: question.question }).waitFor();
+  await dora.getByRole("slider", { name: /Anna/ }).fill("50");
+  await dora.getByRole("button", { name: /^Go on/ }).click();
+  await dora.getByText("Anna had oil on her sleeve").first().waitFor();
+  await dora.getByRole("slider", { name: /Anna/ }).fill("80");
+  await dora.getByRole("button", { name: /^End here/ }).click();
+  await dora.getByRole("dialog").getByRole("button", { name: "End the room" }).click();
+  await dora.getByText(/Practice so far: 1 of 1 passed/).waitFor();
+  await dora.getByText("is right").first().waitFor();
+  await looked(dora, "practised");
+  await dora.goto(`${server.address}/rooms`);
+  await dora.getByText(/Practice so far: 1 of 1/).waitFor();
+  await looked(dora, "practised-rooms");
+  await lead.getByText("Practice 1").click();
+  await lead.getByText("Practice: Who had the lamp?").waitFor();
+  await looked(lead, "lobby-practice");
+  await lead.getByText("Over 1").click(); // it is not among the results
+}
+
 test("two debaters and a judge, one replaced, the server killed twice", async () => {
   const [ada, ben, cy, lena] = await Promise.all([
     someone("ada", "rater"),
@@ -314,6 +342,7 @@ test("two debaters and a judge, one replaced, the server killed twice", async ()
   await lena.getByText("Who sat where, and what was done").click();
   await lena.getByRole("cell", { name: "ben did not come" }).waitFor();
   await looked(lena, "lobby-over");
+  await practised(lena);
   await lena.getByRole("link", { name: "Read it" }).click();
   await lena.getByRole("heading", { name: question.question }).waitFor();
   expect(await lena.content()).toContain("Anna had oil on her sleeve");

@@ -111,7 +111,7 @@ test("what is open to raters is theirs, and little is open to everybody", () => 
   const forRaters = keys.filter(([, rule]) => rule !== "public" && rule.includes("rater"));
   for (const [route] of forRaters)
     expect(route).toMatch(
-      / \/api\/(desk|account|joining|tasks|notices|me\b|rooms\/(mine|:id\/(seat|terms|debriefing|moves|undo|draft|beat|leave|events|read)$))/,
+      / \/api\/(desk|account|joining|tasks|notices|me\b|rooms\/(mine|practice|:id\/(seat|terms|debriefing|moves|undo|draft|beat|leave|events|read)$))/,
     );
   expect(keys.filter(([, rule]) => rule === "public").map(([route]) => route)).toEqual([
     "POST /api/sign-in",

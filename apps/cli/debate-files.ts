@@ -141,14 +141,27 @@ const isRoom = (given: unknown): boolean =>
 const has = (given: unknown, ...fields: string[]): boolean =>
   typeof given === "object" && given !== null && fields.every((f) => Object.hasOwn(given, f));
 
-/** The rooms of a file, or of a folder's files and archives. */
-export async function roomsIn(given: string): Promise<Omit<Imported, "human" | "debate">[]> {
+/** The rooms of a file, or of a folder's files and archives; of a folder, without those in which somebody practised. */
+export async function roomsIn(
+  given: string,
+  o: { practice: boolean } = { practice: false },
+): Promise<Omit<Imported, "human" | "debate">[]> {
   if (!statSync(given, { throwIfNoEntry: false })?.isDirectory()) return [readRoom(given)];
   const files = readdirSync(given).filter((f) => f.endsWith(".json") && !isMetadata(f));
   return files.length > 0
-    ? files.toSorted().map((f) => readRoom(path.join(given, f)))
+    ? files
+        .toSorted()
+        .map((f) => path.join(given, f))
+        .filter((f) => o.practice || !isPractice(f))
+        .map(readRoom)
     : [...(await readDebates(given)).rooms];
 }
+
+/** What somebody did in practice is no result. */
+export const isPractice = (file: string): boolean => {
+  const ours = RoomFile.safeParse(readJson(file));
+  return ours.success && ours.data.practice === true;
+};
 
 /** One room out of a file: ours, the NYU platform's, a tree of DC-Debates, or a claim tree. */
 export function readRoom(file: string): Omit<Imported, "human" | "debate"> {

@@ -13,7 +13,7 @@ import {
 } from "@tiller/crowd";
 import { verdictsOf } from "@tiller/room";
 import { TillerError } from "@tiller/schema";
-import { readDebates, readJson, readRoom } from "./debate-files.ts";
+import { isPractice, readDebates, readJson, readRoom } from "./debate-files.ts";
 import { countFlag } from "./flags.ts";
 import { table } from "./table.ts";
 
@@ -47,7 +47,13 @@ const VerdictRow = z
 
 async function verdictsIn(file: string, o: Flags): Promise<Verdict[]> {
   const rooms = async () => {
-    if (!statSync(file, { throwIfNoEntry: false })?.isDirectory()) return [readRoom(file)];
+    if (!statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
+      if (!isPractice(file)) return [readRoom(file)];
+      throw new TillerError(
+        "practice",
+        `somebody practised in ${file}: their credences are no result. Give the file of another room.`,
+      );
+    }
     const { rooms: all, included } = await readDebates(file);
     if (o.include === "finished") return all;
     if (included) return all.filter((r) => included.has(r.name));

@@ -87,6 +87,11 @@ export async function exportRooms(
       "say what to write: --inspect FILE, --rows FILE or --pairs FILE.",
     );
   const rooms = await roomsIn(given);
+  if (rooms.length === 0)
+    throw new TillerError(
+      "no_rooms",
+      `${given} has only rooms in which somebody practised, which are no results. Name the file of one, if you want it.`,
+    );
   if (o.inspect) {
     const created = Math.max(...rooms.map((r) => r.log.at(-1)!.at));
     const name = path.basename(given, ".json");

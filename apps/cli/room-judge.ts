@@ -87,7 +87,7 @@ export async function showSeen(
             ...(room === undefined ? {} : { room }),
           })
           .then((rows) => rows.map(({ side, ...e }) => (side === null ? e : { ...e, side })))
-      : exposures(await roomsIn(given));
+      : exposures(await roomsIn(given, { practice: true }));
   if (o.json) console.log(JSON.stringify(ledger));
   else
     console.log(

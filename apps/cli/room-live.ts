@@ -36,6 +36,22 @@ export function seatsOf(text: string): z.infer<typeof Seats> {
   );
 }
 
+const payFlag = flag(
+  z
+    .string()
+    .regex(/^((reading|writing|waiting)=\d+,?)+$/, "as reading=1200,writing=1500,waiting=600")
+    .optional(),
+  "WHAT=AMOUNT,...",
+  "minor units an hour of reading, writing, waiting (default: by the rates)",
+);
+/** A=1,B=2 */
+const amounts = (given: string | undefined): [string, number][] =>
+  (given?.split(",") ?? []).filter(Boolean).map((part) => {
+    const at = part.lastIndexOf("=");
+    return [part.slice(0, at), Number(part.slice(at + 1))];
+  });
+const payOf = (given: string | undefined) => RoomPay.parse(Object.fromEntries(amounts(given)));
+
 const startFlags = {
   question: flag(given, "FILE", "question, answers (the right one first) and texts, as JSON"),
   seats: flag(given, "A=WHO,...|FILE", "who sits where: a person, model:NAME, or nobody for now"),
@@ -52,14 +68,15 @@ const startFlags = {
     .enum(["refuse", "allow"])
     .default("refuse")
     .describe("whether who saw the text, or argued elsewhere, may sit: refuse or allow"),
-  pay: flag(
+  requires: flag(
     z
       .string()
-      .regex(/^((reading|writing|waiting)=\d+,?)+$/, "as reading=1200,writing=1500,waiting=600")
+      .regex(/^([^=,]+=\d+,?)+$/, 'as "practice nyu-debate=3"')
       .optional(),
-    "WHAT=AMOUNT,...",
-    "minor units an hour of reading, writing, waiting (default: by the rates)",
+    "QUALIFICATION=LEVEL,...",
+    "what people who judge must have passed",
   ),
+  pay: payFlag,
   names: z
     .enum(["hidden", "pseudonyms"])
     .default("hidden")
@@ -76,14 +93,8 @@ async function start(o: Flags<typeof startFlags>, rules: string): Promise<number
       seats: seatsOf(o.seats),
       exposed,
       names,
-      pay: RoomPay.parse(
-        Object.fromEntries(
-          (o.pay?.split(",") ?? []).filter(Boolean).map((part) => {
-            const [what = "", amount] = part.split("=", 2);
-            return [what, Number(amount)];
-          }),
-        ),
-      ),
+      pay: payOf(o.pay),
+      requires: amounts(o.requires).map(([qualification, level]) => ({ qualification, level })),
       ...(seed === undefined ? {} : { seed }),
       ...(name === undefined ? {} : { name }),
       ...(minutes === undefined ? {} : { minutes }),
@@ -98,7 +109,11 @@ async function start(o: Flags<typeof startFlags>, rules: string): Promise<number
 }
 
 const listFlags = {
-  state: flag(z.enum(["open", "over", "all"]).default("open"), "STATE", "open, over or all"),
+  state: flag(
+    z.enum(["open", "over", "practice", "all"]).default("open"),
+    "STATE",
+    "open, over, practice or all",
+  ),
   ...remoteFlags,
 };
 async function list(o: Flags<typeof listFlags>): Promise<number> {
@@ -143,6 +158,11 @@ const seatFlags = {
   who: flag(given, "WHO", "a person, model:NAME, or nobody for now"),
   ...whyFlags,
 };
+const practiceFlags = {
+  pay: payFlag,
+  stop: z.boolean().default(false).describe("do not offer it any more"),
+  ...remoteFlags,
+};
 const pokeFlags = { seat: flag(given, "SEAT", "whose"), ...remoteFlags };
 
 export const liveVerbs = {
@@ -176,6 +196,20 @@ export const liveVerbs = {
     run: async (o: Flags<typeof pokeFlags>, id: string) => {
       await remote(o).pokeSeat({ id, seat: o.seat });
       console.log(`${o.seat} of ${id} was reminded.`);
+      return 0;
+    },
+  }),
+  practice: verb({
+    what: "offers a room that is over to practise on",
+    takes: ["ROOM"],
+    flags: practiceFlags,
+    run: async (o: Flags<typeof practiceFlags>, id: string) => {
+      await remote(o).offerPractice({ id, body: { offer: !o.stop, pay: payOf(o.pay) } });
+      console.log(
+        o.stop
+          ? `${id} is not offered any more.`
+          : `Whoever saw nothing of ${id} finds Practise under Rooms.`,
+      );
       return 0;
     },
   }),

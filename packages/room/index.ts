@@ -15,6 +15,7 @@ export { legal, play, refusal, type Turn } from "./legal.ts";
 export { Act, type Log, Move, type Open, RoomFile, SeatTime } from "./moves.ts";
 export { importNyu, type Imported } from "./nyu.ts";
 export { drawOpening, type Question, type Seeds } from "./orders.ts";
+export { passes, practiceOf } from "./practice.ts";
 export { protocols } from "./protocols/index.ts";
 export { align, readQuotes, readSeenQuotes } from "./quotes.ts";
 export { reader } from "./reader.ts";

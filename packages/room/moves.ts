@@ -117,6 +117,7 @@ export const RoomFile = z.strictObject({
     .optional()
     .describe("who sat where: a model's name, or what stands for a person's"),
   asked: z.array(Asked).optional().describe("prompts and replies of the models that sat in it"),
+  practice: z.boolean().optional().describe("somebody practised: it is in no result"),
   time: z.array(SeatTime).optional().describe("of people, by seat"),
   judgments: z.array(Judgment).optional().describe("made by others after the room was over"),
 });

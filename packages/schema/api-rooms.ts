@@ -2,13 +2,15 @@
 import { z } from "zod";
 import { get, Ok, type Operation, post, who } from "./operation.ts";
 import {
+  AskedRoom,
   Debriefing,
   Extend,
   Lobby,
   LobbyQuery,
-  NewRoom,
   NewRooms,
+  OfferPractice,
   OwnRoom,
+  Practising,
   Reasoned,
   Reseat,
   RoomBeat,
@@ -30,6 +32,17 @@ export const roomOperations = {
   }),
   seatPage: get("/api/rooms/:id/seat", who.people, "a room as one's seat may see it", {
     reply: SeatPage,
+  }),
+  practising: get(
+    "/api/rooms/practice",
+    who.people,
+    "rooms to practise on, and how one did so far",
+    {
+      reply: Practising,
+    },
+  ),
+  practise: post("/api/rooms/practice", who.people, "opens a practice room in which one judges", {
+    reply: StartedRoom,
   }),
   seatTerms: get("/api/rooms/:id/terms", who.people, "what one is asked before one sits there", {
     reply: SeatTerms,
@@ -84,7 +97,10 @@ export const roomOperations = {
     query: LobbyQuery,
     reply: Lobby,
   }),
-  startRoom: post("/api/rooms", who.staff, "starts a room", { body: NewRoom, reply: StartedRoom }),
+  startRoom: post("/api/rooms", who.staff, "starts a room", {
+    body: AskedRoom,
+    reply: StartedRoom,
+  }),
   seenInRooms: get(
     "/api/rooms/seen",
     who.staff,
@@ -119,6 +135,12 @@ export const roomOperations = {
     body: Extend,
     reply: Ok,
   }),
+  offerPractice: post(
+    "/api/rooms/:id/practice",
+    who.staff,
+    "offers a room that is over to practise on, or no more",
+    { body: OfferPractice, reply: Ok },
+  ),
   annulRoom: post("/api/rooms/:id/annul", who.staff, "ends a room without a verdict", {
     body: Reasoned,
     reply: Ok,

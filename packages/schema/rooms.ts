@@ -1,5 +1,6 @@
 /** Rooms over HTTP: who sits where, what a seat is shown, what a lead sees of all rooms. What a seat gets is made from its view alone. */
 import { z } from "zod";
+import { Requirement } from "./assign.ts";
 import { ExperimentId, PersonId } from "./ids.ts";
 
 const At = z.iso.datetime();
@@ -100,6 +101,21 @@ export const NewRoom = z.strictObject({
     .enum(["refuse", "allow"])
     .default("refuse")
     .describe("whether somebody who saw the text or argued elsewhere may sit here, marked"),
+  practice: z
+    .boolean()
+    .default(false)
+    .describe("a practice room: whoever judges is told at once how they do; it has no results"),
+  opening: z
+    .looseObject({})
+    .optional()
+    .describe("opens as another room did, and nothing is drawn: packages/room/moves.ts, open"),
+  requires: z
+    .array(Requirement)
+    .max(10)
+    .default([])
+    .describe(
+      'qualifications of people who judge, as {"qualification": "practice nyu-debate", "level": 3}',
+    ),
   pay: RoomPay.default({}).describe("what an hour of reading, writing and waiting is worth here"),
   names: z
     .enum(["hidden", "pseudonyms"])
@@ -107,9 +123,12 @@ export const NewRoom = z.strictObject({
     .describe("what those who sat in it learn of each other once it is over"),
 });
 export type NewRoom = z.infer<typeof NewRoom>;
+/** What a lead starts; the opening of another room is taken for practice alone. */
+export const AskedRoom = NewRoom.omit({ opening: true });
+export type AskedRoom = z.infer<typeof AskedRoom>;
 export const StartedRoom = z.strictObject({ room: z.string(), experiment: ExperimentId });
 /** Several rooms at once, alike but for the question; each draws its orders by a seed of its own. */
-export const NewRooms = NewRoom.omit({ question: true }).extend({
+export const NewRooms = AskedRoom.omit({ question: true }).extend({
   questions: z.array(RoomQuestion).min(1).max(200),
 });
 export type NewRooms = z.input<typeof NewRooms>;
@@ -247,6 +266,23 @@ export const Debriefing = z.strictObject({
 });
 export type Debriefing = z.infer<typeof Debriefing>;
 
+/** How somebody did in practice so far. */
+export const PracticeRecord = z.strictObject({
+  rooms: z.int(),
+  passed: z.int().describe("more than even credence for what was right"),
+  confidence: z
+    .number()
+    .describe("mean credence of the likeliest answer: right as often, it is calibrated"),
+  earned: z.number().describe("on average"),
+  even: z.number().describe("what even credences would have earned, on average"),
+});
+export type PracticeRecord = z.infer<typeof PracticeRecord>;
+export const Practising = z.strictObject({
+  offered: z.int().describe("rooms to practise on; 20 or more are 20"),
+  record: PracticeRecord,
+});
+export const OfferPractice = z.strictObject({ offer: z.boolean(), pay: RoomPay.default({}) });
+
 /** All that the page of a seat is made of. */
 export const SeatPage = z.strictObject({
   room: z.string(),
@@ -255,6 +291,7 @@ export const SeatPage = z.strictObject({
   scoring: Scoring.describe("what a credence earns; shown before it is given"),
   undo: z.boolean().describe("one's last move can be taken back"),
   draft: z.unknown().describe("what one wrote in this round and has not said; null: nothing"),
+  practice: PracticeRecord.nullable().describe("so far; of a practice room that is over"),
   debriefing: Debriefing.nullable().describe("what was true; once the room is over"),
   earned: z.number().nullable().describe("once the room is over"),
   now: z.number().describe("the server's clock, which deadlines are by"),
@@ -311,17 +348,28 @@ export const LobbyRoom = z.strictObject({
   changedAt: At,
   due: z.array(Due).describe("who is waited for; empty where one sits in the room oneself"),
   seats: z.array(LobbySeat),
+  practice: z.boolean(),
+  offered: z.boolean().describe("to practise on"),
   mine: z.boolean().describe("one sits in it: it is seen from the seat alone"),
 });
 export type LobbyRoom = z.infer<typeof LobbyRoom>;
 export const LobbyQuery = z.strictObject({
-  state: z.enum(["open", "over", "all"]).default("open"),
+  state: z
+    .enum(["open", "over", "practice", "all"])
+    .default("open")
+    .describe("practice: open or over, and among the others only in all"),
   limit: z.coerce.number().int().min(1).max(500).default(100),
   after: z.string().optional().describe("the last room of the page before"),
 });
 export const Lobby = z.strictObject({
   rooms: z.array(LobbyRoom),
-  counts: z.strictObject({ open: z.int(), over: z.int(), late: z.int(), failed: z.int() }),
+  counts: z.strictObject({
+    open: z.int().describe("without practice, as over"),
+    over: z.int(),
+    practice: z.int(),
+    late: z.int(),
+    failed: z.int(),
+  }),
   now: z.number(),
 });
 

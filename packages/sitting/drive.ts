@@ -12,12 +12,13 @@ import {
   score,
   type Score,
   type View,
-  type Act,
+  Act,
+  type Open,
   type Turn,
 } from "@tiller/room";
 import { own, NewRoom, TillerError } from "@tiller/schema";
 import { type Flow, type StepContext, workflow } from "@tiller/flow";
-import { type Db, sql } from "@tiller/store";
+import type { Db } from "@tiller/store";
 import { again, promptFor } from "@tiller/room/prompt.ts";
 import { readReply } from "@tiller/room/reply.ts";
 import { createHash } from "node:crypto";
@@ -25,7 +26,8 @@ import { asked, asMove, attend, type ToAsk } from "./attend.ts";
 import { type Question, type Replied, repliesTo } from "./best.ts";
 import { requireEligible, type Seating } from "./eligible.ts";
 import { failSeat } from "./facilitate.ts";
-import { checkSeats, openRoom, timed } from "./open.ts";
+import { checkSeats, openRoom, requireCurrency, timed } from "./open.ts";
+import { passPractice } from "./practice.ts";
 import { readRoom } from "./rows.ts";
 import { inRoom, writeMove } from "./write.ts";
 
@@ -59,12 +61,23 @@ const seedOf = ({ seed }: Pick<NewRoom, "seed">, id: string): number =>
   seed ??
   Number.parseInt(createHash("sha256").update(`seed of ${id}`).digest("hex").slice(0, 8), 16);
 
+/** As another room opened, or drawn. */
+function openingOf(o: NewRoom, rules: Rules, seed: number): Open {
+  if (!o.opening) return drawOpening(rules, o.question, { list: seed, sides: seed, first: seed });
+  const opening = Act.safeParse(o.opening);
+  if (opening.success && opening.data.do === "open") return opening.data;
+  throw new TillerError(
+    "bad_opening",
+    "the opening is none. Take the first move of the room that this one opens like, or leave it out.",
+  );
+}
+
 /** The room as it opens: the same whenever it is asked. */
-function seatingOf(o: NewRoom, id: string): Seating {
+export function seatingOf(o: NewRoom, id: string): Seating {
   const rules = timed(rulesOf(o.rules), o.minutes);
   const seed = seedOf(o, id);
-  const open = drawOpening(rules, o.question, { list: seed, sides: seed, first: seed });
-  return { id, rules, open, exposed: o.exposed };
+  const { exposed, requires } = o;
+  return { id, rules, open: openingOf(o, rules, seed), exposed, requires };
 }
 
 /** Refuses a room before it is started, where somebody may not sit in it. */
@@ -73,11 +86,7 @@ export const checkRoom = (db: Db, given: z.input<typeof NewRoom>, id: string): P
   const room = seatingOf(o, id);
   checkSeats(room.rules, o.seats);
   return db.transaction(async (tx) => {
-    if (Object.keys(o.pay).length > 0 && (await tx.run(sql`select 1 from pay_rate limit 1`)) === 0)
-      throw new TillerError(
-        "no_rate",
-        "no rate was set yet, so the currency of this room's pay is not known. Set a rate first.",
-      );
+    await requireCurrency(tx, o.pay);
     for (const [seat, { who }] of Object.entries(o.seats))
       if (who.kind === "person") await requireEligible(tx, room, { seat, person: who.person });
   });
@@ -104,6 +113,7 @@ export async function room(
       experiment: flow.experiment,
       names: o.names,
       pay: o.pay,
+      practice: o.practice,
       seats: o.seats,
     });
     return roomId(key);
@@ -123,6 +133,7 @@ export async function room(
     if (models.length > 0) await askModels(flow, id, models);
   }
   return flow.step("result", async ({ store }) => {
+    if (o.practice) await passPractice(store.db, id);
     const { rules: played, log } = await readRoom(store.db, id);
     const result = score(played, log);
     return { room: id, by: result?.by ?? "annulled", score: result ?? null };

@@ -13,7 +13,7 @@ import {
   type Open,
   parseRules,
 } from "@tiller/room";
-import { own, type PersonId, type SeenInRoom, TillerError } from "@tiller/schema";
+import { own, type PersonId, type Requirement, type SeenInRoom, TillerError } from "@tiller/schema";
 import type { Rules } from "@tiller/room";
 import { type Db, sql } from "@tiller/store";
 
@@ -105,6 +105,7 @@ export interface Seating {
   readonly rules: Rules;
   readonly open: Open;
   readonly exposed: "refuse" | "allow";
+  readonly requires: readonly Requirement[];
 }
 
 /** Why a person may not sit there for what they saw elsewhere; undefined: they may. */
@@ -163,6 +164,7 @@ export async function requireEligible(
     z.object({ who: z.string() }),
   );
   if (!known) return undefined; // who there is, is asked before
+  await requireQualified(tx, room, { ...s, who: known.who });
   const why = await whatTheySaw(tx, room, { ...s, who: known.who });
   if (why === undefined || room.exposed === "allow") return why;
   const free = await others(tx, room);
@@ -174,6 +176,26 @@ export async function requireEligible(
     "saw_too_much",
     `${why} ${else_}; or open the room with "exposed": "allow", which marks the seat.`,
   );
+}
+
+/** Of people who judge, by the qualifications that the desk knows, too. */
+async function requireQualified(
+  tx: Db,
+  { rules, requires }: Seating,
+  s: { seat: string; person: string; who: string },
+): Promise<void> {
+  if (own(rules.seats, s.seat)?.role !== "judge") return;
+  for (const { qualification, level } of requires) {
+    const has = await tx.maybe(
+      sql`select level from qualification where person = ${s.person} and name = ${qualification}`,
+      z.object({ level: z.number() }),
+    );
+    if ((has?.level ?? 0) < level)
+      throw new TillerError(
+        "not_qualified",
+        `${s.who} has level ${has?.level ?? 0} of "${qualification}", and whoever judges here needs ${level}. Let them practise (Rooms, Practise), or seat somebody else in ${s.seat}.`,
+      );
+  }
 }
 
 /** The ledger of a person, or of everybody who saw a text of a room. */

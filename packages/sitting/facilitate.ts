@@ -23,10 +23,10 @@ export async function requireOutside(db: Db, room: string, person: PersonId): Pr
 }
 
 /** What deciding who may sit there needs. */
-export function seatingIn({ id, rules, log, exposed }: Room): Seating {
+export function seatingIn({ id, rules, log, exposed, requires }: Room): Seating {
   const { open } = replay(rules, log);
   if (!open) throw new Bug(`room ${id} has no opening`);
-  return { id, rules, open, exposed };
+  return { id, rules, open, exposed, requires };
 }
 const over = (room: Room) => replay(room.rules, room.log).over;
 export function sittingIn(room: Room, seat: string): Sitting {
@@ -118,6 +118,11 @@ export const leaveSeat = (db: Db, id: string, person: PersonId, reason: string):
   db.transaction(async (tx) => {
     const { room, mine } = await sitIn(tx, id, person, { lock: true, unasked: true });
     if (over(room)) return;
+    if (room.practice) {
+      const act = { do: "annul", reason } as const; // nobody else is waited for
+      await writeMove(tx, room, { id: "given up", seat: "facilitator", act, by: person });
+      return;
+    }
     const who = { kind: "nobody" } as const;
     await seatAnew(tx, room, { seat: mine.seat, who, by: person, reason });
   });

@@ -10,6 +10,7 @@ export { occupantNamed, personNamed, seatsNamed } from "./named.ts";
 export { openRoom } from "./open.ts";
 export { closedRecords, requireOpenRecord } from "./records.ts";
 export { secondsIn, simulatedOf } from "./spent.ts";
+export { offerPractice, practiceFor, practiceOffered, practiceRecord } from "./practice.ts";
 export {
   beatAs,
   ownRooms,

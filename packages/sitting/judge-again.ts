@@ -29,12 +29,17 @@ export async function roomToJudge(
   id: string,
   mode: "whole" | "stepped",
 ): Promise<RoomToJudge> {
-  const { rules, log } = await readRoom(db, id);
+  const { rules, log, practice } = await readRoom(db, id);
   const { open, over } = replay(rules, log);
   if (!open || !over || over.by === "annulled")
     throw new TillerError(
       "not_over",
       `room ${id} ${over ? "was annulled" : "is not over"}. Give rooms that ended.`,
+    );
+  if (practice)
+    throw new TillerError(
+      "practice",
+      `room ${id} is a practice room: what comes of it is no result. Give the room that it repeats.`,
     );
   const saw = await db.many(
     sql`select distinct x.person from (select room, person from room_seat where person is not null union all select room, person from room_reader) x

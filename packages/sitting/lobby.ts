@@ -25,7 +25,8 @@ const roomColumns = (
   person: PersonId,
 ) => sql`r.id as room, r.name, r.rules ->> 'name' as rules, r.experiment, r.state, r.ending,
   case when m.mine then 0 else r.moves end as moves, r.made_at as "madeAt",
-  case when m.mine then r.made_at else r.changed_at end as "changedAt", m.mine,
+  case when m.mine then r.made_at else r.changed_at end as "changedAt", r.practice, m.mine,
+  exists (select 1 from practice_room o where o.room = r.id and o.withdrawn_at is null) as offered,
   case when m.mine then '[]'::jsonb else r.due end as due,
   case when m.mine then '[]'::jsonb else (
     select coalesce(jsonb_agg(jsonb_build_object('seat', s.seat, 'role', r.rules -> 'seats' -> s.seat ->> 'role', 'kind', s.kind,
@@ -42,7 +43,12 @@ export async function lobby(
   person: PersonId,
   q: z.infer<typeof LobbyQuery>,
 ): Promise<z.infer<typeof Lobby>> {
-  const state = q.state === "all" ? sql`true` : sql`r.state = ${q.state}`;
+  const state =
+    q.state === "all"
+      ? sql`true`
+      : q.state === "practice"
+        ? sql`r.practice`
+        : sql`r.state = ${q.state} and not r.practice`;
   const after =
     q.after === undefined
       ? sql`true`
@@ -52,7 +58,8 @@ export async function lobby(
     LobbyRoom,
   );
   const counts = await db.one(
-    sql`select (count(*) filter (where r.state = 'open'))::int as open, (count(*) filter (where r.state = 'over'))::int as over,
+    sql`select (count(*) filter (where r.state = 'open' and not r.practice))::int as open, (count(*) filter (where r.state = 'over' and not r.practice))::int as over,
+          (count(*) filter (where r.practice))::int as practice,
           (count(*) filter (where not m.mine and exists (select 1 from jsonb_array_elements(r.due) d where (d ->> 'until')::float8 < ${nowMs})))::int as late,
           (count(*) filter (where not m.mine and r.state = 'open' and exists (select 1 from room_seat s where s.room = r.id and s.until is null and s.failure is not null)))::int as failed,
           ${nowMs} as now
@@ -145,7 +152,7 @@ async function besideMoves(db: Db, id: string) {
 /** A room that is over as `tiller room show` reads it: rules, moves, who sat where, prompts and replies. */
 export async function roomFile(db: Db, id: string, person: PersonId) {
   await requireOutside(db, id, person);
-  const { name, rules, log } = await readRoom(db, id);
+  const { name, rules, log, practice } = await readRoom(db, id);
   if (!isOver(rules, log)) throw notOver(id);
   await keepReader(db, id, person);
   const beside = await besideMoves(db, id);
@@ -163,6 +170,7 @@ export async function roomFile(db: Db, id: string, person: PersonId) {
     rules,
     log: [...log],
     time,
+    ...(practice ? { practice } : {}),
     ...beside,
   } as const;
 }

@@ -25,6 +25,7 @@ interface Opening extends Seating {
   readonly experiment: string | null;
   readonly names: "hidden" | "pseudonyms";
   readonly pay: RoomPay;
+  readonly practice: boolean;
   readonly seats: Readonly<Record<string, SeatSpec>>;
 }
 
@@ -78,8 +79,8 @@ export async function openRoom(db: Db, o: Opening): Promise<void> {
   const rules = { ...o.rules, seats: Object.fromEntries(seats.map((s) => [s.seat, s.rules])) };
   await db.transaction(async (tx) => {
     const made = await tx.run(
-      sql`insert into room (id, name, experiment, rules, exposed, names, pay, moves)
-          values (${o.id}, ${o.name}, ${o.experiment}, ${JSON.stringify(rules)}, ${o.exposed}, ${o.names}, ${JSON.stringify(o.pay)}, 1) on conflict do nothing`,
+      sql`insert into room (id, name, experiment, rules, exposed, names, pay, practice, requires, moves)
+          values (${o.id}, ${o.name}, ${o.experiment}, ${JSON.stringify(rules)}, ${o.exposed}, ${o.names}, ${JSON.stringify(o.pay)}, ${o.practice}, ${JSON.stringify(o.requires)}, 1) on conflict do nothing`,
     );
     if (!made) return;
     await keepTexts(tx, o.id, o.open);
@@ -107,6 +108,16 @@ export async function openRoom(db: Db, o: Opening): Promise<void> {
       sql`update room set due = ${JSON.stringify(dueIn(rules, log))} where id = ${o.id}`,
     );
   });
+}
+
+/** Amounts of a room are in the currency of the rates. */
+export async function requireCurrency(db: Db, pay: RoomPay): Promise<void> {
+  if (Object.keys(pay).length === 0 || (await db.run(sql`select 1 from pay_rate limit 1`)) > 0)
+    return;
+  throw new TillerError(
+    "no_rate",
+    "no rate was set yet, so the currency of this room's pay is not known. Set a rate first.",
+  );
 }
 
 const personIn = ({ who }: SeatSpec) => (who.kind === "person" ? who.person : "");

@@ -103,6 +103,8 @@ async function newRoom(r: Rng): Promise<Raced> {
       exposed: "refuse",
       names: "hidden",
       pay: {},
+      practice: false,
+      requires: [],
       rules,
       open,
       seats,

@@ -1,7 +1,7 @@
 /** A room as the database keeps it, read whole: a log of some dozens of moves is folded where it is needed. */
 import { z } from "zod";
 import { Move, parseRules, type Rules } from "@tiller/room";
-import { Absence, Occupant, PersonId, TillerError } from "@tiller/schema";
+import { Absence, Occupant, PersonId, Requirement, TillerError } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 
 const Seat = z.object({
@@ -27,6 +27,9 @@ export interface Room {
   readonly exposed: "refuse" | "allow";
   /** what those who sat in it learn of each other once it is over */
   readonly names: "hidden" | "pseudonyms";
+  readonly practice: boolean;
+  /** of people who judge */
+  readonly requires: readonly Requirement[];
   readonly log: readonly Move[];
   readonly seats: readonly Sitting[];
   /** the database's clock, read after the lock, in milliseconds */
@@ -37,6 +40,8 @@ const Row = z.object({
   rules: z.unknown(),
   exposed: z.enum(["refuse", "allow"]),
   names: z.enum(["hidden", "pseudonyms"]),
+  practice: z.boolean(),
+  requires: z.array(Requirement),
 });
 
 const noRoom = (id: string) =>
@@ -51,7 +56,7 @@ const clock = (db: Db): Promise<number> =>
 /** `lock`: nobody else writes into it until the transaction ends. */
 export async function readRoom(db: Db, id: string, o: { lock?: boolean } = {}): Promise<Room> {
   const row = await db.maybe(
-    sql`select name, rules, exposed, names from room where id = ${id} ${o.lock ? sql`for update` : sql``}`,
+    sql`select name, rules, exposed, names, practice, requires from room where id = ${id} ${o.lock ? sql`for update` : sql``}`,
     Row,
   );
   if (!row) throw noRoom(id);
@@ -66,8 +71,8 @@ export async function readRoom(db: Db, id: string, o: { lock?: boolean } = {}): 
     Seat,
   );
   const rules = parseRules(row.rules, `room ${id}`);
-  const { name, exposed, names } = row;
-  return { id, name, rules, exposed, names, log, seats, now };
+  const { name, rules: _, ...set } = row;
+  return { id, name, rules, ...set, log, seats, now };
 }
 
 /** The room that a person sits in, and the seat; somebody who sat there is told so. `unasked`: also before they have agreed to sit there. */

@@ -14,6 +14,7 @@ import {
 import { type Db, sql, type Store } from "@tiller/store";
 import { debriefingIn } from "./consent.ts";
 import { watchRoom } from "./hub.ts";
+import { practiceRecord } from "./practice.ts";
 import { type Room, type Sitting, sitIn } from "./rows.ts";
 import { writeMove } from "./write.ts";
 
@@ -58,6 +59,7 @@ async function pageOf(db: Db, room: Room, mine: Sitting): Promise<SeatPage> {
     scoring: rules.scoring,
     undo,
     draft: v.turns.length > 0 ? (draft?.body ?? null) : null,
+    practice: room.practice && v.over ? await practiceRecord(db, mine.person!) : null,
     debriefing: await debriefingIn(db, room, {
       person: mine.person!,
       seat: mine.seat,

@@ -90,6 +90,8 @@ async function opened(o: Opened): Promise<string> {
     exposed,
     names: "hidden",
     pay: {},
+    practice: false,
+    requires: [],
     rules: rules(o.minutes),
     open: { ...drawn, sides: { a: drawn.truth, b: 1 - drawn.truth } },
     seats: {

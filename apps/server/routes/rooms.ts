@@ -1,6 +1,7 @@
 /** Rooms over HTTP. What goes to a seat is made from its view; whoever sits in a room has no other way into it. */
 import { streamSSE } from "hono/streaming";
 import {
+  type AskedRoom,
   ExperimentId,
   type NewRoom,
   type Occupant,
@@ -20,9 +21,13 @@ import {
   lobby,
   occupantNamed,
   ownRooms,
+  offerPractice,
   personNamed,
   playAs,
   poke,
+  practiceFor,
+  practiceOffered,
+  practiceRecord,
   requireOutside,
   reseat,
   roomAsPage,
@@ -89,7 +94,7 @@ export const roomRoutes = (d: Deps) => {
       }
   };
   /** Checked whole: what can be started is started afterwards. */
-  const ready = async (asked: NewRoom) => {
+  const ready = async (asked: AskedRoom) => {
     const body = { ...asked, seats: await seatsNamed(db, asked.seats) };
     const searches = Object.entries(body.seats).find(([, s]) => s.who.kind === "search");
     if (searches)
@@ -111,6 +116,17 @@ export const roomRoutes = (d: Deps) => {
   return {
     ownRooms: (c) => ownRooms(db, c.var.me.id),
     seatPage: (c, { id }) => seatPage(db, id, c.var.me.id),
+    practising: async (c) => ({
+      offered: await practiceOffered(db, c.var.me.id),
+      record: await practiceRecord(db, c.var.me.id),
+    }),
+    practise: async (c) => {
+      const id = ExperimentId.parse(`practice-${v7()}`);
+      const room = roomId(`${id}/open`);
+      const asked = await practiceFor(db, room, c.var.me.id);
+      await d.flow.start(roomWorkflow.name, asked, { id, title: asked.name ?? "Practice" });
+      return { room, experiment: id };
+    },
     seatTerms: (c, { id }) => seatTerms(db, id, c.var.me.id),
     answerTerms: async (c, { id, body }) => {
       await answerTerms(db, id, c.var.me.id, body);
@@ -194,6 +210,8 @@ export const roomRoutes = (d: Deps) => {
       outside(id, c.var.me.id, () =>
         facilitate(db, id, { by: c.var.me.id, act: { do: "extend", ...body } }),
       ),
+    offerPractice: (c, { id, body }) =>
+      outside(id, c.var.me.id, () => offerPractice(db, id, { by: c.var.me.id, ...body })),
     annulRoom: (c, { id, body: { reason } }) =>
       outside(id, c.var.me.id, () =>
         facilitate(db, id, { by: c.var.me.id, act: { do: "annul", reason } }),

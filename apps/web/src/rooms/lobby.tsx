@@ -11,6 +11,7 @@ import {
   Empty,
   FormEnd,
   Loaded,
+  Refused,
   Scroll,
   when,
 } from "../design/components.tsx";
@@ -18,7 +19,12 @@ import { money } from "../people/format.ts";
 import "./rooms.css";
 
 const EVERY_MS = 5000;
-const states = ["open", "over", "all"] as const;
+const states = [
+  ["open", "Open"],
+  ["over", "Over"],
+  ["practice", "Practice"],
+  ["all", "All"],
+] as const;
 type Asked =
   | { readonly what: "seat"; readonly seat: string }
   | { readonly what: "undo"; readonly seat: string }
@@ -26,7 +32,7 @@ type Asked =
   | { readonly what: "annul" };
 
 export function LobbyPage() {
-  const [state, setState] = useState<(typeof states)[number]>("open");
+  const [state, setState] = useState<(typeof states)[number][0]>("open");
   const [pages, setPages] = useState<readonly string[]>([]);
   const after = pages.at(-1);
   const lobby = useQuery({
@@ -48,7 +54,7 @@ export function LobbyPage() {
         </Link>
         <fieldset className="row lobby-states">
           <legend className="sr">Which rooms</legend>
-          {states.map((s) => (
+          {states.map(([s, title]) => (
             <label key={s} className={`button ${state === s ? "primary" : ""}`}>
               <input
                 type="radio"
@@ -60,7 +66,7 @@ export function LobbyPage() {
                   setPages([]);
                 }}
               />
-              {s === "all" ? "All" : `${s === "open" ? "Open" : "Over"} ${counts?.[s] ?? ""}`}
+              {s === "all" ? title : `${title} ${counts?.[s] ?? ""}`}
             </label>
           ))}
         </fieldset>
@@ -132,6 +138,10 @@ function One({ room: r, now }: { room: LobbyRoom; now: number }) {
     mutationFn: (seat: string) => api.pokeSeat({ id: r.room, seat }),
     onSuccess: again,
   });
+  const offer = useMutation({
+    mutationFn: (wanted: boolean) => api.offerPractice({ id: r.room, body: { offer: wanted } }),
+    onSuccess: again,
+  });
   const late = r.due.some((d) => d.until !== null && d.until < now);
   const failed = r.seats.some((s) => s.failure !== null);
   return (
@@ -140,6 +150,7 @@ function One({ room: r, now }: { room: LobbyRoom; now: number }) {
         <div>
           <b>{r.name}</b>
           <p className="quiet small">
+            {r.practice && "practice · "}
             {r.rules} · since {when(r.madeAt)}
             {r.mine ? "" : ` · ${r.moves} moves`}
           </p>
@@ -234,9 +245,19 @@ function One({ room: r, now }: { room: LobbyRoom; now: number }) {
                 <a className="button plain" href={linkTo("roomFile", { id: r.room })}>
                   As a file
                 </a>
+                {!r.practice && (
+                  <button
+                    className="button plain"
+                    disabled={offer.isPending}
+                    onClick={() => offer.mutate(!r.offered)}
+                  >
+                    {r.offered ? "No more practice on it" : "Offer for practice"}
+                  </button>
+                )}
               </>
             )}
           </div>
+          <Refused error={offer.error} />
           <details onToggle={(e) => setOpen(e.currentTarget.open)}>
             <summary>Who sat where, and what was done</summary>
             {open && <History id={r.room} />}

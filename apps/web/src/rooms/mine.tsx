@@ -4,6 +4,7 @@ import { Link } from "@tanstack/react-router";
 import type { OwnRoom } from "@tiller/schema";
 import { asking } from "../api.ts";
 import { Badge, Empty, Loaded, when } from "../design/components.tsx";
+import { Practise } from "./practice.tsx";
 import "./rooms.css";
 
 const EVERY_MS = 15_000;
@@ -19,6 +20,7 @@ export function MyRooms() {
           you write is kept, and the number at the word Rooms says when it is your turn.
         </p>
       </div>
+      <Practise />
       <Loaded
         query={rooms}
         empty={

@@ -20,6 +20,7 @@ import { Composer } from "./composer.tsx";
 import { Consent } from "./consent.tsx";
 import { Debriefed, LeftDebriefing } from "./debriefing.tsx";
 import { hue, nameOf, sideOf, titled } from "./content.ts";
+import { Record } from "./practice.tsx";
 import { Texts } from "./text.tsx";
 import { Transcript } from "./transcript.tsx";
 import "./rooms.css";
@@ -235,6 +236,7 @@ function Over({ page }: { page: SeatPage }) {
         {Object.entries(endings).find(([by]) => by === view.over!.by)?.[1]}
         {page.earned !== null && ` You earned ${fixed(page.earned)}.`}
       </p>
+      {page.practice && <Record record={page.practice} />}
       {page.debriefing && <Debriefed id={room} told={page.debriefing} />}
       <div className="row">
         <a className="button" href={linkTo("readRoom", { id: room })}>
