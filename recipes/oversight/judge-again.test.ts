@@ -11,6 +11,7 @@ import { ensurePerson, openStore, type Store } from "@tiller/store";
 import { submitAnswer, takeLease } from "@tiller/work";
 import type { RoomResult } from "@tiller/sitting";
 import { recipes } from "../index.ts";
+import { OversightPlan } from "./analysis.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-again-"));
 let store: Store;
@@ -103,6 +104,38 @@ test("whole: several people, blind; who misses an evident answer is left out; no
   const [eve] = await people("eve");
   await judge(eve!, 0.6);
   expect(await flow.wait(again)).toMatchObject({ careless: [], counted: 1 });
+}, 60_000);
+
+test("a judge who knows the text gives no verdict in a comparison, and it goes on", async () => {
+  const [pat] = await people("pat");
+  const n = 4;
+  await flow
+    .start("judge-again@1", { rooms: [await debate(n)], people: 1 } as never)
+    .then(async (run) => {
+      await judge(pat!, 0.8);
+      await flow.wait(run);
+    });
+  const { quoted, asymmetry, seed } = OversightPlan.parse({});
+  const asked = {
+    question: {
+      id: "lamp",
+      title: "The lamp",
+      text: `${body} ${n}`,
+      question: `Who has lamp ${n}?`,
+      answers: ["Anna", "Tom"],
+    },
+    judge: { kind: "person", person: pat },
+    debaters: "reader",
+    absent: { do: "annul" },
+  };
+  const run = await flow.start("judged-room@1", {
+    ...asked,
+    arm: "debate",
+    quoted,
+    asymmetry,
+    seed,
+  } as never);
+  expect(await flow.wait(run)).toMatchObject({ failure: expect.stringMatching(/p-pat.*read|saw/) });
 }, 60_000);
 
 test("stepped: the same people see more each time, and the last credence is the verdict", async () => {

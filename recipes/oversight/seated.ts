@@ -152,6 +152,7 @@ export const judgedRoom = workflow(
           : { who: { kind: "search" as const } };
     const seats = Object.entries(rules.seats).map(([name, { role }]) => [name, seat(name, role)]);
     const searches = { ...readerSeats(lexicalReader([q.text])), lot: lotSeat(seed) };
+    const about = { question: q.id, title: q.title, arm, cost: null };
     const played = await room(
       flow,
       {
@@ -166,8 +167,13 @@ export const judgedRoom = workflow(
         seed,
       },
       searchesOf(searches),
-    );
-    const about = { question: q.id, title: q.title, arm, cost: null };
+    ).catch((e: unknown) => {
+      // a judge who knows the text from elsewhere gives no verdict; the others go on
+      if (e instanceof TillerError && e.code === "saw_too_much") return { refused: e.message };
+      throw e;
+    });
+    if ("refused" in played)
+      return { ...about, ...unjudged, spent: null, failure: played.refused } satisfies Judged;
     return flow.step("verdict", async ({ store }): Promise<Judged> => {
       const failure = played.score ? undefined : `the room ended without a verdict (${played.by})`;
       const took = (await secondsIn(store.db, played.room)).get("judge");
