@@ -2,6 +2,7 @@
  * Who answers. A person is a model with latency: the same typed question goes to people, to a model, to both, to the
  * record of an earlier experiment or to simulated raters, and the workflow cannot tell. One entry of `agents` a kind.
  */
+import { Error as Dbos } from "@dbos-inc/dbos-sdk";
 import {
   type AgentSpec,
   own,
@@ -280,6 +281,7 @@ async function post(
     for (const { qualification: name } of named)
       for (const person of o.only!)
         await setQualification(db, null, { person, name, level: 1, why: "asked by name" });
+    if (a.ops.ended) throw new Dbos.DBOSWorkflowCancelledError(node.id);
     await postBatch(db, {
       id: batch,
       experiment: args.experiment,
@@ -296,6 +298,7 @@ async function post(
       requires: [...(o.requires ?? []), ...named],
       deadline: deadline === undefined ? undefined : new Date(deadline),
     });
+    if (a.ops.ended) await cancelBatches(db, batch); // it ended while this was being posted
     host.posted.add(batch);
     fault("batch.posted");
   }

@@ -85,6 +85,8 @@ export class Ops {
   readonly turns: Turns | undefined;
   /** calls whose result the workflow has not got: at its end nobody waits for them any more */
   readonly underWay = new Set<{ readonly id: string }>();
+  /** the workflow has ended: what is still under way asks nobody */
+  ended = false;
   /** recorded steps begun so far, and whether one of them was on record */
   begun = 0;
   replayed = false;

@@ -101,6 +101,7 @@ async function refuseShorter(ops: Ops): Promise<void> {
 }
 /** Calls that nobody waits for at the end: losers of a race, what was begun and never awaited. */
 async function abandon(ops: Ops): Promise<void> {
+  ops.ended = true;
   const left = [...ops.underWay];
   const { host } = ops;
   for (const call of left)
