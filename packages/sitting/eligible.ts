@@ -13,7 +13,7 @@ import {
   type Open,
   parseRules,
 } from "@tiller/room";
-import { own, type PersonId, type Requirement, type SeenInRoom, TillerError } from "@tiller/schema";
+import { own, PersonId, type Requirement, type SeenInRoom, TillerError } from "@tiller/schema";
 import type { Rules } from "@tiller/room";
 import { type Db, sql } from "@tiller/store";
 
@@ -74,6 +74,17 @@ const seen = (where: ReturnType<typeof sql>) =>
       from (select room, person, seat from room_seat
               where person is not null and (not asks or agreed_at is not null or until is null) -- who left unasked was shown nothing
             union all select room, person, null from room_reader) x where ${where} group by x.room, x.person`;
+
+/** Who was shown something in a room about the same text, this one too. */
+export const whoSaw = (db: Db, room: string): Promise<PersonId[]> =>
+  db
+    .many(
+      sql`select distinct s.person from (${seen(
+        sql`exists (select 1 from room_text t join room_text mine on mine.hash = t.hash and mine.room = ${room} where t.room = x.room)`,
+      )}) s order by 1`,
+      z.object({ person: PersonId }),
+    )
+    .then((rows) => rows.map((r) => r.person));
 
 /** Tasks of the desk that showed one of these texts, whole, to this person. */
 const inTasks = (db: Db, o: { open: Open; person: string; who: string }): Promise<Exposure[]> =>

@@ -1,10 +1,10 @@
 /** A room that is over as people judge it again on the desk: what its judge saw, as text, and who may not, since they know more. */
-import { z } from "zod";
 import { toJudge, type View } from "@tiller/room";
 import { replay } from "@tiller/room/state.ts";
 import { saidText } from "@tiller/room/words.ts";
-import { PersonId, TillerError } from "@tiller/schema";
-import { type Db, sql } from "@tiller/store";
+import { type PersonId, TillerError } from "@tiller/schema";
+import type { Db } from "@tiller/store";
+import { whoSaw } from "./eligible.ts";
 import { readRoom } from "./rows.ts";
 
 /** What one is shown at one place of a room. */
@@ -41,17 +41,12 @@ export async function roomToJudge(
       "practice",
       `room ${id} is a practice room: what comes of it is no result. Give the room that it repeats.`,
     );
-  const saw = await db.many(
-    sql`select distinct x.person from (select room, person from room_seat where person is not null union all select room, person from room_reader) x
-        where x.room in (select t.room from room_text t where t.hash in (select hash from room_text where room = ${id})) order by 1`,
-    z.object({ person: PersonId }),
-  );
   return {
     room: id,
     about: [...open.texts.map((t) => t.title), open.question].join(": "),
     truth: open.truth,
     places: toJudge(rules, log, mode).map(({ seen }) => shown(seen)),
-    saw: saw.map((s) => s.person),
+    saw: await whoSaw(db, id),
   };
 }
 const shown = (v: View): ShownAgain => ({
