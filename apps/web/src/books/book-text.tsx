@@ -3,6 +3,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { type ReactNode, useEffect, useRef } from "react";
 import type { TreeNode } from "@tiller/schema";
 import type { BookTree, Lead, Support } from "./book-tree.ts";
+import { VirtualRows } from "./virtual-rows.tsx";
 
 const CHARACTERS = 62; // of a line, for the first guess of a height
 
@@ -42,19 +43,10 @@ export function BookText(p: {
   return (
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keys
     <section className="book-text" ref={scroller} aria-label="The book" tabIndex={0}>
-      <div className="virtual" style={{ height: virtual.getTotalSize() }}>
-        {virtual.getVirtualItems().map((item) => (
-          <div
-            key={item.key}
-            data-index={item.index}
-            ref={virtual.measureElement}
-            className="virtual-row"
-            style={{ transform: `translateY(${item.start}px)` }}
-          >
-            <Passage leaf={leaves[item.index]!} support={support} lit={lit} follow={p.follow} />
-          </div>
-        ))}
-      </div>
+      <VirtualRows
+        virtual={virtual}
+        row={(i) => <Passage leaf={leaves[i]!} support={support} lit={lit} follow={p.follow} />}
+      />
     </section>
   );
 }

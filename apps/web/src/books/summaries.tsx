@@ -11,6 +11,7 @@ import {
   sentences,
   type Support,
 } from "./book-tree.ts";
+import { VirtualRows } from "./virtual-rows.tsx";
 
 interface Props {
   readonly rows: readonly Row[];
@@ -62,19 +63,7 @@ export function Summaries(p: Props) {
       </p>
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keys */}
       <section ref={scroller} aria-label="Summaries" tabIndex={0}>
-        <div className="virtual" style={{ height: virtual.getTotalSize() }}>
-          {virtual.getVirtualItems().map((item) => (
-            <div
-              key={item.key}
-              data-index={item.index}
-              ref={virtual.measureElement}
-              className="virtual-row"
-              style={{ transform: `translateY(${item.start}px)` }}
-            >
-              <NodeRow {...p} row={rows[item.index]!} />
-            </div>
-          ))}
-        </div>
+        <VirtualRows virtual={virtual} row={(i) => <NodeRow {...p} row={rows[i]!} />} />
       </section>
     </div>
   );
