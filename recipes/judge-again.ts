@@ -33,8 +33,11 @@ export const judgeAgain = workflow(
   async (flow, { rooms, attention, people, mode }) => {
     const evident = new Set(attention);
     const ids = [...new Set([...rooms, ...attention])];
-    const judged = await flow.map("rooms", ids, (room) =>
-      flow.child(roomJudged, { room, people, mode }),
+    const judged = await flow.map(
+      "rooms",
+      ids,
+      (room) => flow.child(roomJudged, { room, people, mode }),
+      { concurrency: ids.length }, // people take what they like: no room waits for another
     );
     const rows: Verdict[] = judged.flat();
     const missed = (r: Verdict) => evident.has(r.transcript) && r.credence[r.truth]! < 0.5;

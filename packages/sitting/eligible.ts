@@ -185,7 +185,7 @@ export async function requireEligible(
       : `Seat somebody else in ${s.seat}`;
   throw new TillerError(
     "saw_too_much",
-    `${why} ${else_}; or open the room with "exposed": "allow", which marks the seat.`,
+    `${why} ${else_}; or let whoever saw the text sit in this room when you open it ("exposed": "allow"), which marks the seat.`,
   );
 }
 

@@ -73,7 +73,7 @@ function requireFew(
     if (judge && of.length > MOST_JUDGMENTS)
       throw new TillerError(
         "saw_too_much",
-        `${of.length} questions are about one text ("${text.slice(0, 60)}"), and ${judge[0]} would judge them all: nobody judges more than ${MOST_JUDGMENTS} of one. Divide them among several judges, or let whoever saw the text sit here ("exposed": "allow").`,
+        `${of.length} questions are about one text ("${text.slice(0, 60)}"), and ${judge[0]} would judge them all: nobody judges more than ${MOST_JUDGMENTS} of one. Divide them among several judges, or tick that whoever saw the text may sit here (in a file "exposed": "allow").`,
       );
 }
 
