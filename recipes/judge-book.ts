@@ -9,8 +9,16 @@
  */
 import { z } from "zod";
 import { comparePaired, treeCheck, treeCompare } from "@tiller/crowd";
-import { type Flow, workflow } from "@tiller/flow";
-import { chooseNodes, JudgedNode, pairsOf, stages, writeSamples } from "@tiller/trees";
+import { asItWas, type Flow, workflow } from "@tiller/flow";
+import {
+  chooseNodes,
+  JudgedNode,
+  judgment,
+  pairsOf,
+  stages,
+  writeJudgments,
+  writeSamples,
+} from "@tiller/trees";
 
 const Policy = {
   model: z.string().describe("who writes the samples"),
@@ -31,7 +39,7 @@ const Input = z.strictObject({
 });
 
 export const judgeBook = workflow(
-  "judge-book@1",
+  "judge-book@2",
   Input,
   async (flow, { tree, nodes, batch, stages: order, enough, good, ...policy }) => {
     const labels: Label[] = [];
@@ -46,7 +54,7 @@ export const judgeBook = workflow(
         );
         if (chosen.length === 0) break;
         const judged = await flow.map(`judge ${stage}`, chosen, (node) =>
-          flow.child(judgeNode, { node, ...policy }),
+          flow.child(judgeNode, { tree, node, ...policy }),
         );
         for (const label of judged) {
           labels.push({ ...label, stage });
@@ -69,6 +77,7 @@ export const judgeBook = workflow(
   {
     title: "Judge a book's summaries",
     labelling: true,
+    migrate: { "judge-book@1": asItWas(Input) },
     asks: (c) => ({
       "tree-compare": c.nodes * c.people,
       "tree-check": Math.round(c.nodes * c.spotCheck),
@@ -87,7 +96,7 @@ const meanOf = (labels: readonly Label[]): number | null => {
 
 async function judged(
   flow: Flow,
-  c: { node: JudgedNode; model: string; people: number; spotCheck: number },
+  c: { tree: string; node: JudgedNode; model: string; people: number; spotCheck: number },
 ) {
   const { where, earlier, text, book } = c.node;
   const summaries = await writeSamples(flow, c.model, c.node);
@@ -98,21 +107,27 @@ async function judged(
     { people: c.people },
   );
   const down = flow.rng.next() < c.spotCheck;
+  const [summary] = summaries;
   const checks = down
-    ? await flow.ask(
-        treeCheck,
-        { ...about, summary: summaries[0], book },
-        { only: people.slice(0, 1) },
-      )
-    : { values: [] };
+    ? await flow.ask(treeCheck, { ...about, summary, book }, { only: people.slice(0, 1) })
+    : { values: [], answers: [] };
+  await flow.step("keep", async ({ key, store }) => {
+    const said = [
+      ...answers.map((a) => judgment("compare", c.node, summaries, a)),
+      ...checks.answers.map((a) => judgment("check", c.node, [summary], a)),
+    ];
+    await writeJudgments(
+      store.db,
+      c.tree,
+      said.map((j, i) => ({ asked: `${key} ${i}`, ...j })),
+    );
+  });
   return { node: c.node, summaries, answers, checks: checks.values };
 }
 /** One node. */
 export const judgeNode = workflow(
-  "judge-node@1",
-  z.strictObject({ node: JudgedNode, ...Policy }),
+  "judge-node@2",
+  z.strictObject({ tree: z.string(), node: JudgedNode, ...Policy }),
   judged,
-  {
-    labelling: true,
-  },
+  { labelling: true },
 );

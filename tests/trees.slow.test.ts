@@ -14,7 +14,7 @@ import { hashOf } from "@tiller/book";
 import { says, scripted } from "@tiller/model/fixtures/endpoint.ts";
 import { TreeSettings } from "@tiller/schema";
 import { openStore, sql, type Store } from "@tiller/store";
-import { createTree, treeDetail, treeNodes } from "@tiller/trees";
+import { createTree, judgmentsOf, treeDetail, treeNodes } from "@tiller/trees";
 
 const home = mkdtempSync(path.join(os.tmpdir(), "tiller-trees-"));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
@@ -95,7 +95,7 @@ test("killed twice as it grows: what a clean run gives, and nobody is asked twic
   // a stage is left once it has enough judgments that are good enough; `good: 1` is always met
   const course = { nodes: 12, batch: 3, enough: 3, good: 1, spotCheck: 1 };
   const input = { tree: "clean", model: "small", ...course };
-  const judged = await runs("judges", "judge-book@1", input).ended;
+  const judged = await runs("judges", "judge-book@2", input).ended;
   expect(judged.status, judged.said).toBe(0);
   const { course: stages, spotChecks } = Judged.parse(JSON.parse(judged.said));
   expect(stages.map((s) => [s.stage, s.judged])).toEqual([
@@ -104,6 +104,10 @@ test("killed twice as it grows: what a clean run gives, and nobody is asked twic
     ["tree", 3],
   ]);
   expect(spotChecks).toBe(9);
+  const kept = await judgmentsOf(store.db, "clean");
+  const kinds = (kind: string) => kept.filter((j) => j.kind === kind).map((j) => j.texts.length);
+  expect([kinds("compare"), kinds("check")]).toEqual([Array(9).fill(3), Array(9).fill(1)]);
+  expect(new Set(kept.map((j) => j.key)).size).toBe(9);
 }, 120_000);
 const Judged = z.object({
   course: z.array(z.object({ stage: z.string(), judged: z.int(), mean: z.number() })),

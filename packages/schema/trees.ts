@@ -83,6 +83,29 @@ export const TreeNode = z.strictObject({
 });
 export type TreeNode = z.infer<typeof TreeNode>;
 
+/** What somebody said of a node's summaries; `value` is as the task has it. */
+export const judgmentKinds = [
+  "compare", // three summaries, by tree-compare
+  "check", // one, down to the book, by tree-check
+  "feedback", // a second reader's, by tree-feedback
+  "reply", // its answer, by tree-reply
+  "claims", // each with spans and a verdict
+  "coherence", // errors by sentence
+] as const;
+export const TreeJudgment = z.strictObject({
+  n: z.int(),
+  kind: z.enum(judgmentKinds),
+  node: TreeNodeName,
+  key: z.string().describe("the node's address when it was judged"),
+  saw: z.string().describe("what was read, by hash"),
+  texts: z.array(z.string()).describe("the summaries, in the order that they were read"),
+  value: z.record(z.string(), z.json()),
+  author: z.strictObject({ kind: z.enum(["policy", "person"]), name: z.string() }),
+  answer: z.string().nullable().describe("of the desk"),
+  at: z.iso.datetime(),
+});
+export type TreeJudgment = z.infer<typeof TreeJudgment>;
+
 const TreeHead = {
   tree: z.string(),
   name: z.string(),

@@ -93,10 +93,12 @@ export async function askPeople(
   const still = asked.value.still === "right";
   return given(asked, still ? older.old : asked.value.summary, read);
 }
+/** What code stands in for people says counts as theirs, a model's does not. */
+export const isPerson = ({ by, person }: { by: string; person: string | null }): boolean =>
+  person !== null || /^simulated-\d+$/.test(by);
 function given(asked: Asked<unknown>, text: string | undefined, read: Given["read"]): Given {
   const { by, person, activeSeconds: seconds, answer } = asked.answers[0]!;
-  // what code stands in for people says counts as theirs, a model's does not
-  const kind = person !== null || /^simulated-\d+$/.test(by) ? "person" : "policy";
+  const kind = isPerson({ by, person }) ? "person" : "policy";
   return { text: text ?? "", author: { kind, name: by }, seconds, answer, ...(read && { read }) };
 }
 

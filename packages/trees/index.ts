@@ -2,6 +2,7 @@
 export { askPeople, askPolicy, treeId, write } from "./ask.ts";
 export { anew, applyEdit, previewEdit, runOf, stopTree } from "./edit.ts";
 export { forecastTree } from "./forecast.ts";
+export { judgment, judgmentsOf, writeJudgments } from "./judgments.ts";
 export { chooseNodes, JudgedNode, pairsOf, stages, writeSamples } from "./judging.ts";
 export { listTrees, treeDetail, treeNodes } from "./pages.ts";
 export { Round, type Written } from "./round.ts";
