@@ -7,10 +7,10 @@
  * or stopped while it runs, it looks again: whoever holds a node that is invalid meanwhile finishes, and the answer counts for what was
  * read. Differs from the paper: the plan stands beforehand, heights run beside each other, and people write in the same tree.
  */
-import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import type { Ask } from "@tiller/book";
+import { readText } from "@tiller/data";
 import { workflow } from "@tiller/flow";
 import { TillerError, TreeSettings } from "@tiller/schema";
 import { inputPath } from "@tiller/store";
@@ -45,7 +45,8 @@ export const summariseBook = workflow(
       if (given !== undefined) return headOf(db, given).then(() => given);
       if (file === undefined)
         throw new TillerError("no_book", "neither a tree nor a file is given. Give one of them.");
-      const text = await readFile(await inputPath(file, { kind: "file", atMost: LARGEST }), "utf8");
+      const at = await inputPath(file, { kind: "file", atMost: LARGEST });
+      const text = await readText(at, { name: file });
       await createTree(db, { id: treeId(key), name: path.basename(file), text, settings });
       return treeId(key);
     });

@@ -1,8 +1,8 @@
 /** Trees of summaries on the running server: begin one with people and a policy, see how far it is, stop it, edit it. */
 import path from "node:path";
 import { z } from "zod";
+import { readText } from "@tiller/data";
 import { Agents, NewTree, TillerError, type TreeForecast, TreeRedo } from "@tiller/schema";
-import { textOfFile } from "./book-run.ts";
 import { verb } from "./command.ts";
 import { countFlag, flag, numberFlag } from "./flags.ts";
 import { jsonFlag, remote, remoteFlags } from "./remote.ts";
@@ -31,22 +31,25 @@ const startFlags = {
   price: flag(given, "IN,OUT", "of the model, US dollars a million tokens"),
   budgets: flag(given, "JSON|@FILE", '[{"node": "2.0", "tokens": N, "money": N, "answers": N}]'),
   agents: flag(given, "JSON|@FILE", "who answers in place of people"),
+  encoding: flag(given, "NAME", "of the book (UTF-8), windows-1252 for instance"),
   plan: z.boolean().default(false).describe("say what it would take, and ask nothing"),
   ...remoteFlags,
 };
 const list = (text: string | undefined) => text?.split(",").map((x) => x.trim()) ?? [];
 
-function newTree(o: Flags<typeof startFlags>, file: string): NewTree {
+async function newTree(o: Flags<typeof startFlags>, file: string): Promise<NewTree> {
   const [prompt = 0, completion = 0] = list(o.price).map(Number);
   return NewTree.parse({
     name: path.basename(file),
-    text: textOfFile(file),
+    text: await readText(file, { name: file, encoding: o.encoding }),
     ...(o.model === undefined ? {} : { model: o.model }),
     people: { share: o.people, heights: list(o.heights).map(Number), nodes: list(o.nodes) },
     window: o.window,
     seed: o.seed,
     context: o.context,
-    ...(o.instructions === undefined ? {} : { instructions: textOfFile(o.instructions) }),
+    ...(o.instructions === undefined
+      ? {}
+      : { instructions: await readText(o.instructions, { name: o.instructions }) }),
     temperature: o.temperature,
     parallel: o.parallel,
     price: { prompt, completion },
@@ -69,7 +72,7 @@ const hours = (minutes: number) =>
 
 async function start(o: Flags<typeof startFlags>, file: string): Promise<number> {
   const tiller = remote(o);
-  const body = newTree(o, file);
+  const body = await newTree(o, file);
   if (o.plan) {
     const f = await tiller.forecastTree({ body });
     console.log(o.json ? JSON.stringify(f) : told(f));
@@ -144,7 +147,11 @@ async function edit(o: Flags<typeof editFlags>, id: string, node = ""): Promise<
     );
   const what = o.leaf === undefined ? ("output" as const) : ("leaf" as const);
   const from = o.leaf ?? (o.summary?.startsWith("@") ? o.summary.slice(1) : undefined);
-  const body = { node, what, text: from === undefined ? o.summary! : textOfFile(from) };
+  const body = {
+    node,
+    what,
+    text: from === undefined ? o.summary! : await readText(from, { name: from }),
+  };
   const tiller = remote(o);
   if (o.redo !== undefined) {
     const started = await tiller.editTree({ id, body: { ...body, redo: o.redo } });

@@ -2,7 +2,6 @@
  * tiller book run FILE: the tree of a book by a policy. Killed at any moment and begun again with the same words it goes on, and gives
  * what it would have given. Ctrl-C, a budget and an error of the model all leave the best so far.
  */
-import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { z } from "zod";
@@ -21,6 +20,7 @@ import {
   planOf,
   redos,
 } from "@tiller/book";
+import { readText } from "@tiller/data";
 import { TillerError } from "@tiller/schema";
 import { bookFile, openBook } from "./book-folder.ts";
 import { checkpointPolicy, endpointPolicy, type Policy } from "./book-policy.ts";
@@ -55,6 +55,7 @@ export const runFlags = {
     .describe("budget of the tree, prompts and outputs"),
   money: numberFlag(z.number().positive()).optional().describe("budget of the tree in US dollars"),
   minutes: numberFlag(z.number().positive()).optional().describe("budget of this start"),
+  encoding: flag(text, "NAME", "of the book (UTF-8), windows-1252 for instance"),
   plan: z.boolean().default(false).describe("say what it would take, and ask nothing"),
   models: flag(text, "FILE", "models.json in another place than the home"),
   home: flag(text, "DIR", "the home (TILLER_HOME, or the user's own)"),
@@ -69,17 +70,10 @@ const lasts = (seconds: number) =>
     : seconds < 5400
       ? `${Math.round(seconds / 60)} min`
       : `${(seconds / 3600).toFixed(1)} h`;
-/** A text by its path. */
-export const textOfFile = (file: string): string => {
-  if (!existsSync(file))
-    throw new TillerError("no_file", `there is no file ${file}. Check the path.`);
-  return readFileSync(file, "utf8");
-};
-
 export async function runBook(o: Flags, file: string): Promise<number> {
   if (o.base !== undefined && o.model !== undefined)
     throw new TillerError("bad_flag", "--base and --model both say who summarises. Give one.");
-  const words = textOfFile(file);
+  const words = await readText(file, { name: file, encoding: o.encoding });
   using policy =
     o.model === undefined
       ? await checkpointPolicy(o.base ?? "models/base", o.temperature)
@@ -96,7 +90,9 @@ export async function runBook(o: Flags, file: string): Promise<number> {
     count: policy.count,
     order: o.context,
     reserve: policy.reserve,
-    ...(o.instructions !== undefined && { instructions: textOfFile(o.instructions) }),
+    ...(o.instructions !== undefined && {
+      instructions: await readText(o.instructions, { name: o.instructions }),
+    }),
   });
   const all = forecast(plan, plan.nodes.values(), { price: policy.price });
   tell(plan, policy, all);

@@ -29,3 +29,4 @@ export { questionsBetween } from "./project-table.ts";
 export { resultsDesk } from "./results-desk.ts";
 export { changeKind } from "./project-kind.ts";
 export { comparisonOf, type Comparisons, readComparisons } from "./comparisons.ts";
+export { readText } from "./text-file.ts";

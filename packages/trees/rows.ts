@@ -2,7 +2,14 @@
 import { z } from "zod";
 import { Entry, hashOf, type Output, type Plan } from "@tiller/book";
 import type { PlanNode } from "@tiller/book/plan.ts";
-import { Agents, TillerError, TreeRedo, TreeSettings, TreeStanding } from "@tiller/schema";
+import {
+  Agents,
+  requireStorable,
+  TillerError,
+  TreeRedo,
+  TreeSettings,
+  TreeStanding,
+} from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 import { checkNames, newPlan, planAgain, writtenByPeople } from "./plan.ts";
 
@@ -49,6 +56,7 @@ export async function createTree(
     agents?: unknown;
   },
 ): Promise<Plan> {
+  requireStorable(o.text, "the book");
   const plan = newPlan(o.text, o.settings);
   checkNames(plan, o.settings);
   const hash = hashOf("text", o.text);
