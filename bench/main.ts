@@ -86,6 +86,18 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: "the pages about runs over 200 runs of 2,000 steps and 50 metrics (--runs --steps --metrics --json)",
     load: () => import("./runs.ts"),
   },
+  "book-order": {
+    what: "what the order of context costs a tree in hours and in quality (--seeds --latency --parallel --keep --plot --json)",
+    load: () => import("./book-order.ts"),
+  },
+  "book-sampler": {
+    what: "tiller book run beside its sampler alone on the same prompts, alternating (--base --file --context --rounds --json)",
+    load: () => import("./book-sampler.ts"),
+  },
+  "book-server": {
+    what: "a book through tiller start, by a checkpoint or an endpoint, killed on the way (--file --base --latency --context --kills --profile)",
+    load: () => import("./book-server.ts"),
+  },
   card: {
     what: "the card of a hundred thousand comparisons and the page of its rows (--rows --seed --json)",
     load: () => import("./card.ts"),

@@ -188,12 +188,19 @@ export class Reader {
     return groups;
   }
 
-  /** A book from left to right and from below: nodes by height; the last one is the root. `context`: whether leaves see the output before. */
-  tree(book: Book, choose: Choose, o: { readonly context: boolean }): Node[] {
+  /**
+   * A book from left to right and from below: nodes by height; the last one is the root. `context`: whether leaves see the output
+   * before, or with a `lag` of k the one k before that.
+   */
+  tree(
+    book: Book,
+    choose: Choose,
+    o: { readonly context: boolean; readonly lag?: number },
+  ): Node[] {
     const nodes: Node[] = [];
     let level: Node[] = [];
     for (const [index, chunk] of book.chunks.entries()) {
-      const before = level.at(-1)?.output;
+      const before = level[index - 1 - (o.lag ?? 0)]?.output;
       const context = o.context ? (before?.at(-1)?.object ?? -1) : undefined;
       const groups = this.leaf(chunk, context);
       const chosen = choose(groups, { height: 0, index });

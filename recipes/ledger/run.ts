@@ -61,7 +61,12 @@ interface Outcome {
   readonly gain: number;
   /** of the tree's arm: judgments by two people each that nobody learned from */
   readonly heights?: readonly HeightJudgment[];
+  /** of the tree's arm: `books` of the same policy where leaves are shown an earlier output or none */
+  readonly orders?: Readonly<Record<ReadOrder, readonly number[]>>;
 }
+/** The orders of context that a tree of books knows: how many of the newest outputs a leaf is not shown. */
+export const readOrders = { strict: 0, "lag:1": 1, "lag:3": 3, none: undefined } as const;
+export type ReadOrder = keyof typeof readOrders;
 
 interface Bench {
   readonly reader: Reader;
@@ -168,7 +173,10 @@ export function runCell(
       minutes,
       reward: rewardAccuracy(scorer, fresh),
       gain: gainOf(b, scorer, { start, made, context }, tests[0]),
-      ...(arm === "A" && { heights: judgedTwice(b, start, scorer, train) }),
+      ...(arm === "A" && {
+        heights: judgedTwice(b, start, scorer, train),
+        orders: inOrders(b, made, tests[0]),
+      }),
     });
   }
   return outcomes;
@@ -192,6 +200,23 @@ function gainOf(
     );
   };
   return (of(o.made) - of(o.start)) / test.length;
+}
+
+function inOrders(b: Bench, weights: Weights, test: readonly Book[]) {
+  const policy = greedy(new Scorer(b.reader.table, weights));
+  const of = (order: ReadOrder) => {
+    const lag = readOrders[order];
+    const read = lag === undefined ? { context: false } : { context: true, lag };
+    return test.map((book) =>
+      accuracy(b.reader.tree(book, policy, read).at(-1)!.output, book.truth),
+    );
+  };
+  return {
+    strict: of("strict"),
+    "lag:1": of("lag:1"),
+    "lag:3": of("lag:3"),
+    none: of("none"),
+  };
 }
 
 const TWICE = 200;
