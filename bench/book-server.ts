@@ -68,7 +68,7 @@ await using endpoint = await scripted(async (r, question) => {
   const read = question.body.messages!.at(-1)!.content.split("\n====\n").at(-1)!;
   const sentence = /[A-Z][^.]{20,160}\./.exec(read)?.[0] ?? read.trim().slice(0, 80);
   await sleep(o.latency);
-  await says(sentence)(r, question);
+  await says(sentence, { tellUsage: false })(r, question); // tokens are then estimated at four bytes each
 });
 const small = {
   kind: "openai",
@@ -177,6 +177,8 @@ try {
   }
   const seconds = (performance.now() - first) / 1000 - away;
   const end = await client().getTree({ id: tree });
+  const { nodes: rows } = await client().treeNodes({ id: tree });
+  const twice = rows.filter((n) => n.versions > 1).length;
   const { days } = await client().getModel({ name: "small" });
   const model = days.map(({ calls, hits, attempts, failed, seconds: waited }) => ({
     calls,
@@ -192,6 +194,7 @@ try {
   const result = {
     nodes,
     written: end.written,
+    twice,
     state: end.state,
     why: end.why,
     kills,
@@ -208,7 +211,7 @@ try {
   if (o.json) console.log(JSON.stringify(result));
   else {
     console.log(
-      `${end.state}: ${end.written} of ${nodes} nodes in ${(seconds / 60).toFixed(1)} minutes beside ${away.toFixed(0)} s away, ${result.nodesAMinute.toFixed(0)} a minute; ${end.used.tokens} tokens, ${result.tokensASecond.toFixed(0)} a second`,
+      `${end.state}: ${end.written} of ${nodes} nodes in ${(seconds / 60).toFixed(1)} minutes beside ${away.toFixed(0)} s away, ${result.nodesAMinute.toFixed(0)} a minute; ${twice} nodes have more than one summary; ${end.used.tokens} tokens, ${result.tokensASecond.toFixed(0)} a second`,
     );
     console.log(JSON.stringify(model));
     if (!o.base) console.log(`the endpoint was asked ${asked} times`);

@@ -49,7 +49,7 @@ export const allowed: Readonly<Record<string, readonly string[]>> = {
   "packages/serve": ["schema", "lm", "learn", "store", "lab", "model"],
   recipes: packages,
   examples: [...packages, "recipes"],
-  bench: [...packages, "serve", "recipes"],
+  bench: [...packages, "serve", "recipes", "cli"],
   "apps/server": [...packages.filter((name) => name !== "tensor"), "serve", "recipes"],
   "apps/web": ["schema", "task", "room", "book", "client", "server (types)"],
   "apps/cli": [...packages, "serve", "recipes", "server", "web"],
