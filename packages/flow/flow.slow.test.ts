@@ -9,18 +9,26 @@ import { z } from "zod";
 import { openStore, sql, type Store } from "@tiller/store";
 
 const script = fileURLToPath(new URL("./fixtures/study.ts", import.meta.url));
-const home = mkdtempSync(path.join(tmpdir(), "tiller-flow-"));
 const children = new Set<ChildProcess>();
+const homes = new Map<string, string>();
+/** A home for each study: most of it is waiting, so they run beside each other. */
+const homeOf = (id: string) => {
+  const home = homes.get(id) ?? mkdtempSync(path.join(tmpdir(), "tiller-flow-"));
+  homes.set(id, home);
+  return home;
+};
 afterAll(async () => {
   for (const child of children) child.kill("SIGKILL");
-  await (await openStore({ home })).close(); // stops the Postgres of a killed process
-  rmSync(home, { recursive: true, force: true });
-});
+  for (const home of homes.values()) {
+    await (await openStore({ home })).close(); // stops the Postgres of a killed process
+    rmSync(home, { recursive: true, force: true });
+  }
+}, 120_000);
 
 /** Runs the study in a process of its own; ends with its code or signal. */
 const study = (mode: string, id: string, env: Record<string, string> = {}) =>
   new Promise<{ end: number | NodeJS.Signals | null; output: string }>((resolve) => {
-    const child = spawn(process.execPath, [script, home, mode, id], {
+    const child = spawn(process.execPath, [script, homeOf(id), mode, id], {
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -34,7 +42,7 @@ const study = (mode: string, id: string, env: Record<string, string> = {}) =>
     });
   });
 const counts = async (id: string) => {
-  const store: Store = await openStore({ home });
+  const store: Store = await openStore({ home: homeOf(id) });
   try {
     return await store.db.one(
       sql`select (select count(*)::int from answer where task like ${`${id}/%`} and undone_at is null) as answers,
@@ -54,7 +62,7 @@ const counts = async (id: string) => {
 };
 const whole = { answers: 6, metrics: 4, samples: 8, state: "done" };
 
-test.each([
+test.concurrent.each([
   "step",
   "answered-before-word",
   "server job-start",
@@ -74,7 +82,7 @@ test.each([
   240_000,
 );
 
-test.each(["job-middle", "job-end"])(
+test.concurrent.each(["job-middle", "job-end"])(
   "a job that dies at %s goes on from its snapshot under the same server",
   async (point) => {
     const id = `killed-${point.replace(" ", "-")}`;
@@ -86,7 +94,7 @@ test.each(["job-middle", "job-end"])(
   240_000,
 );
 
-test("stopped while people work, it goes on at the next start", async () => {
+test.concurrent("stopped while people work, it goes on at the next start", async () => {
   expect((await study("stop", "stopped")).end).toBe(0);
   expect(await counts("stopped")).toMatchObject({ state: "running" });
   expect((await study("run", "stopped")).end).toBe(0);
