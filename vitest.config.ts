@@ -1,5 +1,5 @@
 import path from "node:path";
-import { defineConfig } from "vitest/config";
+import { defineConfig, type TestProjectConfiguration } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /**
@@ -39,12 +39,28 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+const within = (folders: string, kind: string) => `${folders}/**/*.${kind}.{ts,tsx}`;
+const all = "{packages,apps,recipes,examples,tests,scripts}";
+const notQuick = "**/*.{slow,soak}.test.ts";
+/** No server, no database, nothing of the process changed: one process runs many of these files, and loads what they share once. */
+const alike = within("packages/{schema,book,task,room,crowd,tensor,lm,learn}", "test");
+const projects: TestProjectConfiguration[] = slow
+  ? [{ extends: true, test: { name: asked!, include: [within(all, `${asked}.test`)] } }]
+  : [
+      {
+        extends: true,
+        test: { name: "apart", include: [within(all, "test")], exclude: [alike, notQuick] },
+      },
+      {
+        extends: true,
+        test: { name: "alike", include: [alike], exclude: [notQuick], isolate: false },
+      },
+    ];
+
 export default defineConfig({
   test: {
-    include: [
-      `{packages,apps,recipes,examples,tests,scripts}/**/*.${slow ? `${asked}.test` : "test"}.{ts,tsx}`,
-    ],
-    exclude: ["**/node_modules/**", ...(slow ? [] : ["**/*.{slow,soak}.test.ts"])],
+    projects,
+    exclude: ["**/node_modules/**"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 15_000 } }, // a busy machine is no failure
