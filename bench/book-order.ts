@@ -154,7 +154,7 @@ else {
   console.log(`\n| dependence | ${shown.join(" | ")} |\n|---|${shown.map(() => "---").join("|")}|`);
   for (const q of quality) {
     console.log(`| ${q.dependence} | ${q.orders.map((x) => span(x.right)).join(" | ")} |`);
-    console.log(`| less strict | ${q.orders.map((x) => span(x.less)).join(" | ")} |`);
+    console.log(`| less \`strict\` | ${q.orders.map((x) => span(x.less)).join(" | ")} |`);
   }
 }
 if (o.plot) {
