@@ -1,6 +1,6 @@
 /**
  * What learning a reward model is, whatever the judgments: texts that one row compares, a loss over their rewards, passes
- * over the rows, held-out rows, scores of the end brought to mean 0 and variance 1 on the rows' own texts.
+ * over the rows, held-out rows, scores of the end brought to mean 0 and variance 1 on the rows' own texts (mean 0 on others, where they are given).
  * reward.ts (pairs), ranking-reward.ts, graded-reward.ts and step-reward.ts are what they add to it.
  */
 import { z } from "zod";
@@ -109,6 +109,8 @@ export async function learnReward<Row>(
     readonly training: readonly Row[];
     readonly validation: readonly Row[];
     readonly counts: Record<string, number>;
+    /** whose mean score is 0; by default that of the rows' own texts */
+    readonly zeroed?: readonly Continued[];
   },
   o: {
     readonly config: Omit<RewardTraining, "pooling"> & Partial<Pick<RewardTraining, "pooling">>;
@@ -206,9 +208,11 @@ export async function learnReward<Row>(
     model,
     scorer,
     some.flatMap((row) => method.texts(row)),
+    data.zeroed,
   );
   const metrics = {
     scale,
+    ...(data.zeroed && { centredOn: data.zeroed.length }),
     ...(validation.length ? validate() : {}),
     ...method.learned?.(trainer.model.state),
     [method.rows]: training.length,
@@ -231,23 +235,29 @@ export function pooledTexts(
   };
 }
 
-/** Scales the head so that scores of `rows` have variance 1, and mean 0 where they are averages; what a unit of them was before, in log-odds. */
+/**
+ * Scales the head so that scores of `rows` have variance 1, and those of `zeroed` (else of `rows`) mean 0 where they are averages; what a
+ * unit of them was before, in log-odds.
+ */
 function normalise(
   model: Pick<Model, "state" | "pooling">,
   scorer: Scorer,
   rows: readonly Continued[],
+  zeroed?: readonly Continued[],
 ): number {
   const s = scorer.score(rows);
-  const m = s.reduce((a, b) => a + b, 0) / s.length;
+  const mean = (xs: readonly number[]) => xs.reduce((a, b) => a + b, 0) / xs.length;
+  const m = mean(s);
   const std = Math.sqrt(s.reduce((a, b) => a + (b - m) ** 2, 0) / s.length);
   if (!(std > 1e-6 * Math.max(1, Math.abs(m))))
     throw new TillerError(
       "nothing_learned",
       `the reward model gives ${m.toPrecision(4)} to all of ${s.length} texts (standard deviation ${std.toPrecision(2)}): it tells nothing apart. Give it more rows, more epochs or a higher lr.`,
     );
+  const centre = zeroed ? mean(scorer.score(zeroed)) : m;
   const [weight, bias] = [model.state.get("score.weight").data, model.state.get("score.bias").data];
   for (let i = 0; i < weight.length; i++) weight[i] /= std;
   // it counts once a token where scores are added up: taking the mean off there would be a price on length
-  bias[0] = (model.pooling === "sum" ? bias[0] : bias[0] - m) / std;
+  bias[0] = (model.pooling === "sum" ? bias[0] : bias[0] - centre) / std;
   return std;
 }
