@@ -5,6 +5,8 @@ import type { TaskDef } from "@tiller/task";
 import { amplify } from "./amplify.ts";
 import { comparison } from "./better-continuations/comparison.ts";
 import { betterContinuations } from "./better-continuations/experiment.ts";
+import { bookLoop, bookRound } from "./book-loop.ts";
+import { nodeCompared } from "./book-loop/asked.ts";
 import { comparedOversight } from "./compare-oversight.ts";
 import { factoredEvaluation, factoredTree } from "./factored-evaluation.ts";
 import { feedbackRound, iteratedFeedback } from "./iterated-feedback.ts";
@@ -18,6 +20,7 @@ import { readingStudy, readQuestion } from "./reading-study.ts";
 import { reviewDisagreements, reviewSplit } from "./review-disagreements.ts";
 import { sandwiched, sandwiching } from "./sandwiching.ts";
 import { summariseBook } from "./summarise-book.ts";
+import { treeDatasets } from "./tree-datasets.ts";
 
 export const recipes: readonly WorkflowDef<any, any>[] = [
   betterContinuations,
@@ -43,6 +46,10 @@ export const recipes: readonly WorkflowDef<any, any>[] = [
   summariseBook,
   judgeBook,
   judgeNode,
+  treeDatasets,
+  bookLoop,
+  bookRound,
+  nodeCompared,
 ];
 
 /** The kinds of work of their own that they ask people for. */

@@ -14,6 +14,7 @@ import {
   chooseNodes,
   JudgedNode,
   judgment,
+  keepPrompt,
   pairsOf,
   stages,
   writeJudgments,
@@ -116,6 +117,7 @@ async function judged(
       ...answers.map((a) => judgment("compare", c.node, summaries, a)),
       ...checks.answers.map((a) => judgment("check", c.node, [summary], a)),
     ];
+    await keepPrompt(store.db, c.node.prompt);
     await writeJudgments(
       store.db,
       c.tree,

@@ -27,6 +27,14 @@ export interface Filled {
   readonly tokens: number;
 }
 
+/** The words that are read, of their parts. */
+export const promptOf = (o: {
+  readonly instructions: string;
+  readonly earlier: readonly string[];
+  readonly text: string;
+}): string =>
+  `${headed(o.instructions)}${o.earlier.length > 0 ? `${o.earlier.join(BETWEEN)}${BEFORE}` : ""}${o.text.trim()}${ASKS}`;
+
 /** `context`: earlier outputs of the same depth, in order; `room`: tokens that the prompt may have. */
 export function fill(o: {
   readonly text: string;
@@ -48,8 +56,7 @@ export function fill(o: {
     used++; // an empty one is part of what was read: it said that there was nothing
     left -= tokens;
   }
-  const whole = (context: readonly string[]) =>
-    `${headed(o.instructions)}${context.length > 0 ? `${context.join(BETWEEN)}${BEFORE}` : ""}${end}`;
+  const whole = (earlier: readonly string[]) => promptOf({ ...o, earlier });
   // the tokens of the pieces are not quite those of the whole
   for (; kept.length > 0 && !fits(whole(kept));) {
     const shorter = kept[0]!.replace(/^\s*\S+\s*/, "");

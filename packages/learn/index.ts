@@ -19,6 +19,7 @@ export { RlooConfig, rlooJob } from "./rloo.ts";
 export { RobustDpoConfig, robustDpoJob } from "./robust-dpo.ts";
 export { sampleJob } from "./sample.ts";
 export { SftConfig, sftJob } from "./sft.ts";
+export { scoredRows, scoreJob } from "./score-job.ts";
 export { SimpoConfig, simpoJob } from "./simpo.ts";
 export {
   comparisonLoss,

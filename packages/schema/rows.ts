@@ -68,8 +68,19 @@ export const ChosenRejected = z.looseObject({
   rejected: z.string(),
   weight,
 });
+/** A pair of summaries of a node of a tree: which node, its address when it was judged, and the tree's own judgments. */
+export const TreePair = LabelledPair.extend({
+  tree: z.string(),
+  node: z.string(),
+  height: z.int().nonnegative(),
+  key: z.string(),
+  saw: z.string().describe("what was read, by hash"),
+  said: z.array(z.int()).describe("numbers of the tree's judgments"),
+});
+export type TreePair = z.infer<typeof TreePair>;
+export const treePairs = rowSchema("tree-pair@1", TreePair);
 /** Two responses with a preference: by its probability, or by which was chosen. */
-export const PreferenceRow = z.union([LabelledPair, ChosenRejected]);
+export const PreferenceRow = z.union([LabelledPair, TreePair, ChosenRejected]);
 export type PreferenceRow = z.infer<typeof PreferenceRow>;
 export const preferenceRows = rowSchema("preference@1", ChosenRejected);
 
@@ -205,6 +216,7 @@ export const rowSchemas: readonly RowSchema[] = [
   promptRows,
   preferenceRows,
   labelledPairs,
+  treePairs,
   gradedPairs,
   rankedTexts,
   labelledSteps,

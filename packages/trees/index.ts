@@ -1,9 +1,28 @@
 /** Trees of summaries that people and policies write together: nodes in the database, and what they are asked. */
-export { askPeople, askPolicy, treeId, write } from "./ask.ts";
+export { askPeople, askPolicy, drawn, treeId, write } from "./ask.ts";
+export { type Because, besideOf, createBeside, writeBecause } from "./beside.ts";
 export { anew, applyEdit, previewEdit, runOf, stopTree } from "./edit.ts";
 export { forecastTree } from "./forecast.ts";
 export { judgment, judgmentsOf, writeJudgments } from "./judgments.ts";
-export { chooseNodes, JudgedNode, pairsOf, stages, writeSamples } from "./judging.ts";
+export {
+  chooseAsks,
+  chooseNodes,
+  type ChosenNode,
+  JudgedNode,
+  pairsOf,
+  stages,
+  writeAnswer,
+  writeSamples,
+} from "./judging.ts";
+export {
+  ages,
+  type Compared,
+  type Demonstrated,
+  keepPrompt,
+  labelsOf,
+  treePairsOf,
+  wordsOf,
+} from "./labels.ts";
 export { listTrees, treeDetail, treeNodes } from "./pages.ts";
 export { Round, type Written } from "./round.ts";
 export {

@@ -1,7 +1,7 @@
 /** Which nodes of a tree are judged next, what is read of them, and three samples of each. */
 import { z } from "zod";
 import { type Ask, Log } from "@tiller/book";
-import { makerOf } from "@tiller/book/keys.ts";
+import { type Address, makerOf } from "@tiller/book/keys.ts";
 import type { PlanNode } from "@tiller/book/plan.ts";
 import { askOf } from "@tiller/book/tree.ts";
 import type { Flow } from "@tiller/flow";
@@ -9,7 +9,7 @@ import { rng, TreeNodeName } from "@tiller/schema";
 import type { Db } from "@tiller/store";
 import { drawn, whereOf } from "./ask.ts";
 import { count, policyName } from "./plan.ts";
-import { readStanding } from "./rows.ts";
+import { readStanding, writeEntry } from "./rows.ts";
 
 /** Wu et al.'s curriculum: passages; the first part and all below it; a height by chance, and a node of it. */
 export const stages = ["leaves", "subtree", "tree"] as const;
@@ -30,12 +30,24 @@ export const JudgedNode = z.strictObject({
 });
 export type JudgedNode = z.infer<typeof JudgedNode>;
 
+interface Choose {
+  readonly stage: Stage;
+  readonly most: number;
+  readonly not: readonly string[];
+  readonly seed: number;
+}
 /** Nodes of a stage whose input stands, by chance; `not`: those that were judged. */
-export async function chooseNodes(
-  db: Db,
-  tree: string,
-  o: { stage: Stage; most: number; not: readonly string[]; seed: number },
-): Promise<JudgedNode[]> {
+export const chooseNodes = async (db: Db, tree: string, o: Choose): Promise<JudgedNode[]> =>
+  (await chooseAsks(db, tree, o)).map(({ node }) => node);
+
+/** A node to be written or judged, and what an answer for it is addressed by. */
+export interface ChosenNode {
+  readonly tree: string;
+  readonly node: JudgedNode;
+  readonly address: Address;
+  readonly promptTokens: number;
+}
+export async function chooseAsks(db: Db, tree: string, o: Choose): Promise<ChosenNode[]> {
   const { head, plan, entries, outputs } = await readStanding(db, tree);
   const first = plan.levels[1]?.[0];
   const inStage = (n: PlanNode) =>
@@ -48,13 +60,16 @@ export async function chooseNodes(
   const draw = rng(o.seed, "judge", o.stage, o.not.length);
   const log = new Log(entries);
   const maker = makerOf(plan, policyName(head.settings));
-  const chosen: JudgedNode[] = [];
+  const chosen: ChosenNode[] = [];
   while (chosen.length < o.most) {
     const heights = free.filter((level) => level.length > 0);
     if (heights.length === 0) break;
     const level = draw.choose(heights);
     const [node] = level.splice(draw.int(level.length), 1);
-    chosen.push(seenOf(plan.text, node!, askOf(plan, node!, outputs, { log, maker, count })));
+    const ask = askOf(plan, node!, outputs, { log, maker, count });
+    const { input, context, tokens: promptTokens } = ask;
+    const address = { input, context, maker };
+    chosen.push({ tree, node: seenOf(plan.text, node!, ask), address, promptTokens });
   }
   return chosen;
 
@@ -82,6 +97,26 @@ export async function chooseNodes(
   function edge(node: PlanNode, at: 0 | -1): { from: number; to: number } {
     return node.span ?? edge(plan.nodes.get(node.children.at(at)!)!, at);
   }
+}
+
+/** What somebody wrote of a node at the desk, beside what others did: kept in the tree, and stands there when it is grown again. */
+export async function writeAnswer(
+  db: Db,
+  asked: string,
+  { tree, node, address, promptTokens }: ChosenNode,
+  a: {
+    readonly text: string;
+    readonly by: string;
+    readonly seconds: number;
+    readonly answer: string | null;
+  },
+): Promise<void> {
+  const { id, saw, earlier, text: read } = node;
+  const { text, seconds, answer } = a;
+  const author = { kind: "person", name: a.by } as const;
+  const made = { text, author, promptTokens, tokens: count(text), seconds, cost: 0 };
+  const entry = { node: id, ...address, saw, ...made };
+  await writeEntry(db, tree, asked, entry, { answer, read: { earlier, text: read } });
 }
 
 /** Three draws at temperature 1, cut to the cap before anybody sees them. */
