@@ -1,0 +1,122 @@
+/**
+ * The loop over a book, twice around, on our own engine: several people write, others compare, a model of random weights learns from both, and
+ * a tree is grown beside the tree. Run: TILLER_TESTS=slow npx vitest run FILE
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { z } from "zod";
+import { aStory } from "@tiller/book/fixtures/echo.ts";
+import { launchFlow } from "@tiller/flow";
+import { getCheckpoint } from "@tiller/lab";
+import { saveSmallModel, smallConfig } from "@tiller/learn/fixtures/small-model.ts";
+import { checkpointMeta } from "@tiller/lm";
+import { SamplerPool, serverModelClient } from "@tiller/serve";
+import { openStore, sql } from "@tiller/store";
+import { besideOf, judgmentsOf, treeDetail, treeNodes } from "@tiller/trees";
+import { simulatedPeople } from "../recipes/book-loop/simulated.ts";
+import { recipes } from "../recipes/index.ts";
+
+const home = mkdtempSync(path.join(os.tmpdir(), "tiller-book-loop-"));
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+const small = { epochs: 1, batch: 4, validation: 0 } as const;
+
+test("twice around: who wrote does not judge, policies begin from supervised models, changes name their judgments", async () => {
+  await using store = await openStore({ home });
+  const { db } = store;
+  mkdirSync(path.join(home, "inputs"), { recursive: true });
+  const [base, book] = ["base", "book.txt"].map((n) => path.join(home, "inputs", n)) as [
+    string,
+    string,
+  ];
+  await saveSmallModel(base, smallConfig({ layers: 1, positions: 512 }));
+  const text = aStory(5, 1);
+  writeFileSync(book, text);
+  await using sampler = new SamplerPool();
+  const modelClient = serverModelClient({ store, sampler });
+  const flow = await launchFlow({
+    store,
+    workflows: recipes,
+    codeRevision: "test",
+    modelClient,
+    identify: checkpointMeta,
+  });
+  const abort = new AbortController();
+  const working = simulatedPeople(db, { people: 4, texts: [text], seed: 1, signal: abort.signal });
+
+  const ppo = {
+    critic: "separate",
+    beta: 0.02,
+    klTarget: 0,
+    iterations: 1,
+    batch: 2,
+    minibatch: 2,
+    epochs: 1,
+  } as const;
+  const sizes = { nodes: 3, changed: 2, maxTokens: 384, rounds: 2, heldout: 0.3 };
+  const input = { files: [book], base, cloning: small, reward: small, ppo, ...sizes };
+  const id = await flow.start("book-loop@1", input, { id: "loop" });
+  const { rounds } = Result.parse(await flow.wait(id));
+  abort.abort();
+  await working;
+  await flow.close();
+
+  // the supervised model begins each time from the base, reward and policy from it
+  const { id: start } = await checkpointMeta(base);
+  for (const r of rounds) {
+    const parents = await Promise.all(
+      [r.supervised, r.reward, r.policy].map((c) => getCheckpoint(db, c)),
+    );
+    expect(parents.map((c) => c.parent)).toEqual([start, r.supervised, r.supervised]);
+  }
+  expect(new Set(rounds.map((r) => r.supervised)).size).toBe(2); // it learned from more
+  expect(rounds[1]!.old).toEqual(rounds[0]!.trees);
+
+  for (const {
+    old: [old],
+    trees: [tree],
+  } of rounds) {
+    expect(await treeDetail(db, tree!)).toMatchObject({ state: "whole", lacks: [] });
+    // nobody judged a node that she wrote
+    const said = await judgmentsOf(db, old!);
+    expect(said.length).toBeGreaterThanOrEqual(6);
+    const wrote = await db.many(
+      sql`select node, author from tree_entry where tree = ${old} and author_kind = 'person'`,
+      z.object({ node: z.string(), author: z.string() }),
+    );
+    expect(wrote).toHaveLength(6); // three nodes, two people each
+    const own = new Set(wrote.map((w) => `${w.node} ${w.author}`));
+    expect(said.filter((j) => own.has(`${j.node} ${j.author.name}`))).toEqual([]);
+    // every node that differs names judgments of the older tree: of the node itself, else of its height
+    const { beside, because } = await besideOf(db, tree!);
+    expect(beside).toBe(old);
+    const texts = async (t: string) =>
+      new Map((await treeNodes(db, t, 0)).nodes.map((n) => [n.node, n.text]));
+    const [before, after] = [await texts(old!), await texts(tree!)];
+    const differ = [...after].filter(([n, t]) => before.get(n) !== t).map(([n]) => n);
+    expect(because.map((b) => b.node)).toEqual(differ.toSorted());
+    expect(differ.length).toBeGreaterThan(0);
+    const byNumber = new Map(said.map((j) => [j.n, j]));
+    for (const b of because)
+      for (const n of b.judgments)
+        expect(b.how === "node" ? byNumber.get(n)!.node : byNumber.get(n)!.node[0]).toBe(
+          b.how === "node" ? b.node : b.node[0],
+        );
+    expect(because.some((b) => b.how === "node" && b.judgments.length > 0)).toBe(true);
+  }
+}, 240_000);
+
+const Result = z.object({
+  rounds: z
+    .array(
+      z.object({
+        old: z.array(z.string()),
+        trees: z.array(z.string()),
+        supervised: z.string(),
+        reward: z.string(),
+        policy: z.string(),
+      }),
+    )
+    .length(2),
+});
