@@ -99,7 +99,7 @@ export const bookLoop = workflow(
     }),
   },
 );
-export type Round = Awaited<ReturnType<typeof around>>;
+type Round = Awaited<ReturnType<typeof around>>;
 
 async function around(
   flow: Flow,

@@ -1,7 +1,8 @@
 /** The loop over books as a report: what each round brought, by height, and how judging changes with height. */
 import type { Cell, NewReport } from "@tiller/schema";
-import type { Round } from "../book-loop.ts";
+import type { measured } from "./measured.ts";
 
+type Round = Awaited<ReturnType<typeof measured>> & { readonly round: number };
 interface Figured {
   readonly value: number | null;
   readonly low: number | null;

@@ -76,6 +76,7 @@ export function answerOf(lease: Pick<Lease, "type" | "input">, rare: Rare, draw:
     secondThird: better(1, 2),
     firstThird: better(0, 2),
     ...Object.fromEntries(rated),
+    revealed: [20], // seconds until the ratings are shown
   };
 }
 
