@@ -70,7 +70,7 @@ texts.forEach((text, i) => writeFileSync(path.join(inputs, `part-${i + 1}.txt`),
 
 const began = performance.now();
 await using store = await openStore({ home });
-await using sampler = new SamplerPool();
+using sampler = new SamplerPool();
 const modelClient = serverModelClient({ store, sampler });
 const flow = await launchFlow({
   store,

@@ -21,7 +21,7 @@ import {
 } from "@tiller/learn";
 import { checkpointMeta } from "@tiller/lm";
 import { resolveArtefact } from "@tiller/lab";
-import { PersonId, promptRows, rng, TreeSettings } from "@tiller/schema";
+import { type PersonId, promptRows, rng, TreeSettings } from "@tiller/schema";
 import { type ChosenNode, chooseAsks, createBeside, treeId, writeBecause } from "@tiller/trees";
 import { askWriters, nodeCompared } from "./book-loop/asked.ts";
 import { measured } from "./book-loop/measured.ts";

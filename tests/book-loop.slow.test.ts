@@ -33,7 +33,7 @@ test("twice around: who wrote does not judge, policies begin from supervised mod
   await saveSmallModel(base, smallConfig({ layers: 1, positions: 512 }));
   const text = aStory(5, 1);
   writeFileSync(book, text);
-  await using sampler = new SamplerPool();
+  using sampler = new SamplerPool();
   const modelClient = serverModelClient({ store, sampler });
   const flow = await launchFlow({
     store,
@@ -55,8 +55,15 @@ test("twice around: who wrote does not judge, policies begin from supervised mod
     epochs: 1,
     lr: 1e-2,
   } as const;
-  const sizes = { nodes: 3, changed: 2, maxTokens: 384, rounds: 2, heldout: 0.3 };
-  const input = { files: [book], base, cloning: { ...small, epochs: 4 }, reward: small, ppo, ...sizes };
+  const sizes = { nodes: 3, changed: 1, maxTokens: 256, rounds: 2, heldout: 0.3 };
+  const input = {
+    files: [book],
+    base,
+    cloning: { ...small, epochs: 4 },
+    reward: small,
+    ppo,
+    ...sizes,
+  };
   const id = await flow.start("book-loop@1", input, { id: "loop" });
   const ended = await Promise.race([flow.wait(id), working]); // people who stop would leave it waiting
   const { rounds } = Result.parse(ended);

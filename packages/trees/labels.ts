@@ -7,7 +7,7 @@ import { aggregatePairs } from "@tiller/crowd";
 import { hashOf } from "@tiller/book";
 import { type Address, keyOf, makerOf } from "@tiller/book/keys.ts";
 import { promptOf } from "@tiller/book/prompt.ts";
-import { AnswerId, type TreeJudgment, type TreePair, TreeStanding } from "@tiller/schema";
+import { AnswerId, type TreeJudgment, type TreePair, type TreeStanding } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 import { z } from "zod";
 import { judgmentsOf } from "./judgments.ts";
