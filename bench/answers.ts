@@ -3,7 +3,7 @@
  * npm run bench -- answers [--matching words] [--splitter unicode] [--rule pass] [--minutes 120,1200] [--seeds 5] [--plot FILE.svg] [--json]
  * Stories: fairytaleqa/train.jsonl.gz in TILLER_DATA, if it does not lie beside the repository.
  */
-import { existsSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -35,7 +35,7 @@ import {
   holdersOf,
   matchings,
   splitters,
-  storiesOf,
+  storiesIn,
   type Story,
   survivors,
 } from "../recipes/answer-retention/stories.ts";
@@ -67,14 +67,7 @@ const SHARE = 0.15;
 const WINDOWS = [512, 2048];
 const FOLDS = 5;
 const data = process.env["TILLER_DATA"] ?? path.resolve(import.meta.dirname, "../../shared/data");
-const file = path.join(data, "fairytaleqa/train.jsonl.gz");
-if (!existsSync(file)) {
-  console.error(
-    `${file} is absent: FairytaleQA (Apache-2.0), a story a line. TILLER_DATA says where.`,
-  );
-  process.exit(2);
-}
-const stories = storiesOf(file, o);
+const stories = storiesIn(data, o);
 const levels = WINDOWS.map((w) => stories.map((s) => levelsOf(s, w)));
 const holders = stories.map((s) => holdersOf(s, o.matching));
 

@@ -58,6 +58,7 @@ const detail: TreeDetail = {
   nodes: nodes.length,
   written: nodes.length,
   madeAt: at,
+  about: null,
   settings: {
     window: 700,
     seed: 1,

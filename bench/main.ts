@@ -6,6 +6,10 @@ const benches: Readonly<Record<string, { what: string; load: () => Promise<unkno
     what: "which answers survive in an extract of a story, at once and by trees (--matching --rule --minutes --seeds --plot --json)",
     load: () => import("./answers.ts"),
   },
+  "answers-by-depth": {
+    what: "which answers still stand in a tree's summaries at each depth (--windows --json)",
+    load: () => import("./answers-by-depth.ts"),
+  },
   data: {
     what: "a million answers as JSONL, CSV and Parquet (--rows --home --json)",
     load: () => import("./data.ts"),

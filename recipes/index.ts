@@ -7,6 +7,7 @@ import { comparison } from "./better-continuations/comparison.ts";
 import { betterContinuations } from "./better-continuations/experiment.ts";
 import { bookLoop, bookRound } from "./book-loop.ts";
 import { nodeCompared } from "./book-loop/asked.ts";
+import { checkBook, checkNode } from "./check-book.ts";
 import { comparedOversight } from "./compare-oversight.ts";
 import { factoredEvaluation, factoredTree } from "./factored-evaluation.ts";
 import { feedbackRound, iteratedFeedback } from "./iterated-feedback.ts";
@@ -50,6 +51,8 @@ export const recipes: readonly WorkflowDef<any, any>[] = [
   bookLoop,
   bookRound,
   nodeCompared,
+  checkBook,
+  checkNode,
 ];
 
 /** The kinds of work of their own that they ask people for. */

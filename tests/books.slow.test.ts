@@ -56,6 +56,8 @@ test("killed twice, a line half written: what a clean run gives; a budget leaves
   // says what it read: the first sentence, and a word by which two prompts differ
   await using endpoint = await scripted((r, asked) => {
     const words = asked.body.messages!.at(-1)!.content;
+    const asks = /Question: Say (.*)\./.exec(words)?.[1];
+    if (asks !== undefined) return says(`${asks}\nI said it.`)(r, asked);
     const text = words.split("\n====\n").at(-1)!;
     const sentence =
       /[A-Z][^.]* no\. \d+\./.exec(text.replace(/CHAPTER \d+\./, ""))?.[0] ?? "Nothing.";
@@ -100,6 +102,18 @@ test("killed twice, a line half written: what a clean run gives; a budget leaves
   expect((await run("killed").ended).status).toBe(0);
   expect(outputs("killed")).toEqual(outputs("clean"));
   expect(lines("killed").length).toBe(lines("clean").length);
+
+  const root = Entry.parse(JSON.parse(lines("killed").at(-1)!));
+  const stands = root.text.split(" ").slice(-2).join(" "); // ends with a word of its own
+  const questions = [stands, "No such words"].map((a) => ({ question: `Say ${a}.`, answers: [a] }));
+  writeFileSync(at("questions.jsonl"), questions.map((q) => JSON.stringify(q)).join("\n"));
+  const asking = ["questions", at("killed"), at("questions.jsonl"), "--json"];
+  const answered = await tiller(...asking, "--model", "small", "--models", at("models.json"));
+  expect(answered.status, answered.said).toBe(0);
+  const { depths } = JSON.parse(answered.said.slice(answered.said.indexOf('{"questions"')));
+  expect(depths[0]).toMatchObject({ height: root.node.split(".").map(Number)[0], written: 1 });
+  expect(depths[0]).toMatchObject({ retained: { mean: 0.5 }, exact: { mean: 1 }, f1: { mean: 1 } });
+  expect(depths.at(-1).written).toBe(depths.at(-1).nodes);
 
   const short = await run("short", "--tokens", "3000").ended;
   expect([short.status, short.said]).toEqual([

@@ -162,6 +162,12 @@ const keys: Readonly<Record<string, readonly [readonly string[], unknown]>> = {
       revealed: [expect.any(Number)],
     },
   ],
+  "tree-claims": [
+    ["Control+Enter"],
+    { claims: "1. The boat is gone and the key hangs in its place." },
+  ],
+  "tree-verdicts": [["1", "3", "Enter"], { verdicts: ["yes", "no"] }],
+  "tree-coherence": [["Enter"], {}],
   "free-form": [
     ["type:Nobody signs the book.", "Control+Enter"],
     { answer: "Nobody signs the book." },

@@ -12,9 +12,9 @@ import { z } from "zod";
 import { aStory } from "@tiller/book/fixtures/echo.ts";
 import { hashOf } from "@tiller/book";
 import { says, scripted } from "@tiller/model/fixtures/endpoint.ts";
-import { TreeSettings } from "@tiller/schema";
+import { TreeScore, TreeSettings } from "@tiller/schema";
 import { openStore, sql, type Store } from "@tiller/store";
-import { createTree, judgmentsOf, treeDetail, treeNodes } from "@tiller/trees";
+import { createTree, judgmentsOf, treeDetail, treeNodes, treeScore } from "@tiller/trees";
 
 const home = mkdtempSync(path.join(os.tmpdir(), "tiller-trees-"));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
@@ -45,6 +45,13 @@ test("killed twice as it grows: what a clean run gives, and nobody is asked twic
   await using endpoint = await scripted((r, asked) => {
     calls++;
     const words = asked.body.messages!.at(-1)!.content;
+    const all = asked.body.messages!.map((m) => m.content).join("\n");
+    const asksClaims = /Claims about it:\n([^]*?)\n\n/.exec(all)?.[1];
+    if (asksClaims !== undefined) {
+      const one = { verdict: "yes", quotes: ["no. ", "words that stand nowhere"] };
+      return says(JSON.stringify({ claims: asksClaims.split("\n").map(() => one) }))(r, asked);
+    }
+    if (all.includes("Types of error")) return says("They are fine.")(r, asked); // no shape
     const sentence = /[A-Z][^.]* no\. \d+\./.exec(words.split("\n====\n").at(-1)!)?.[0];
     return says(`${sentence ?? "Nothing."} ${hashOf(words).slice(0, 8)}`)(r, asked);
   });
@@ -108,10 +115,36 @@ test("killed twice as it grows: what a clean run gives, and nobody is asked twic
   const kinds = (kind: string) => kept.filter((j) => j.kind === kind).map((j) => j.texts.length);
   expect([kinds("compare"), kinds("check")]).toEqual([Array(9).fill(3), Array(9).fill(1)]);
   expect(new Set(kept.map((j) => j.key)).size).toBe(9);
+
+  const check = { tree: "clean", model: "small", by: "both", nodes: 4, people: 2, split: "people" };
+  const checked = await runs("checks", "check-book@1", check).ended;
+  expect(checked.status, checked.said).toBe(0);
+  const found = Checked.parse(JSON.parse(checked.said));
+  expect(found).toMatchObject({ nodes: 4, unread: 4, judgments: 4 * (1 + 2 + 2) });
+  expect(found.lost).toBeGreaterThanOrEqual(4);
+  const said = await judgmentsOf(store.db, "clean", { kinds: ["claims", "coherence"] });
+  const whose = (kind: string) => said.filter((j) => j.kind === kind).map((j) => j.author.kind);
+  expect(whose("claims").toSorted()).toEqual([
+    ...Array(8).fill("person"),
+    ...Array(4).fill("policy"),
+  ]);
+  expect(whose("coherence")).toEqual(Array(8).fill("person")); // a model without the shape said nothing
+  const heights = new Set(said.map((j) => j.node.split(".")[0]));
+  expect(heights.size).toBe(plan.levels.length); // one of each height in turn
+  expect(found.score).toEqual(JSON.parse(JSON.stringify(await treeScore(store.db, "clean"))));
+  expect(found.score.agreement!.claims).toBeGreaterThanOrEqual(4);
+  expect(found.score.claims.find((c) => c.by === "models" && c.height === null)!.so.mean).toBe(1);
 }, 120_000);
 const Judged = z.object({
   course: z.array(z.object({ stage: z.string(), judged: z.int(), mean: z.number() })),
   spotChecks: z.int(),
+});
+const Checked = z.object({
+  nodes: z.int(),
+  judgments: z.int(),
+  unread: z.int(),
+  lost: z.int(),
+  score: TreeScore,
 });
 const people = ({ db }: Store) =>
   db.value(sql`select count(*)::int from tree_node where tree = 'killed' and people`, z.int());

@@ -58,7 +58,7 @@ async function newTree(o: Flags<typeof startFlags>, file: string): Promise<NewTr
   });
 }
 
-const told = (f: TreeForecast): string =>
+export const told = (f: TreeForecast): string =>
   [
     `${f.nodes} nodes at most`,
     f.people.nodes > 0 && `${f.people.nodes} by people, ${hours(f.people.minutes)}`,

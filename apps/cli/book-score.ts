@@ -1,21 +1,23 @@
-/** tiller book score FILE: what people said of summaries, by system, with intervals over books. */
+/** tiller book score FILE|TREE: what people said of summaries, by system, with intervals over books; of a tree on the server, by height. */
+import { existsSync } from "node:fs";
 import { z } from "zod";
 import {
   ClaimRow,
   coherence,
-  errorTypes,
   faithfulness,
   type Figure,
   SentenceRow,
   squality,
   SqualityStory,
-  verdicts,
 } from "@tiller/book";
-import { TillerError } from "@tiller/schema";
+import { claimVerdicts, ErrorType, TillerError } from "@tiller/schema";
+import { toldScore } from "./book-tree-score.ts";
 import { readJson } from "./debate-files.ts";
+import { remote, remoteFlags } from "./remote.ts";
 import { table } from "./table.ts";
 
-export const scoreFlags = { json: z.boolean().default(false).describe("print JSON") };
+export const scoreFlags = remoteFlags;
+type Flags = z.infer<z.ZodObject<typeof scoreFlags>>;
 
 const kinds = {
   "a story of SQuALITY": SqualityStory,
@@ -33,7 +35,15 @@ const kindOf = (row: unknown): keyof typeof kinds | undefined =>
           ? "a sentence"
           : undefined;
 
-export async function scoreFile(o: { json: boolean }, file: string): Promise<number> {
+/** A file that is there, else a tree. */
+export async function score(o: Flags, what: string): Promise<number> {
+  if (existsSync(what)) return scoreFile(o, what);
+  const found = await remote(o).getTreeScore({ id: what });
+  console.log(o.json ? JSON.stringify(found) : toldScore(what, found));
+  return 0;
+}
+
+async function scoreFile(o: { json: boolean }, file: string): Promise<number> {
   const read = readJson(file);
   const rows: unknown[] = Array.isArray(read) ? read : [read];
   const stories: z.infer<typeof SqualityStory>[] = [];
@@ -85,7 +95,7 @@ export async function scoreFile(o: { json: boolean }, file: string): Promise<num
         [
           "system",
           "true, % of decided",
-          ...verdicts.map((v) => `${v}, %`),
+          ...claimVerdicts.map((v) => `${v}, %`),
           "shown, %",
           "claims",
           "books",
@@ -93,7 +103,7 @@ export async function scoreFile(o: { json: boolean }, file: string): Promise<num
         found.faithfulness.map((f) => [
           f.system,
           share(f.so),
-          ...verdicts.map((v) => share(f.verdicts[v])),
+          ...claimVerdicts.map((v) => share(f.verdicts[v])),
           share(f.shown),
           `${f.verdicts.yes.n}`,
           `${f.verdicts.yes.books}`,
@@ -103,11 +113,11 @@ export async function scoreFile(o: { json: boolean }, file: string): Promise<num
   if (found.coherence.length > 0)
     tables.push(
       table(
-        ["system", "without error, %", ...errorTypes, "sentences", "books"],
+        ["system", "without error, %", ...ErrorType.options, "sentences", "books"],
         found.coherence.map((c) => [
           c.system,
           share(c.free),
-          ...errorTypes.map((t) => (100 * c.errors[t].mean).toFixed(1)),
+          ...ErrorType.options.map((t) => (100 * c.errors[t].mean).toFixed(1)),
           `${c.free.n}`,
           `${c.free.books}`,
         ]),

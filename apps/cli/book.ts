@@ -1,8 +1,10 @@
 /** tiller book: a tree of summaries over a book, as a page to read, and figures of how true summaries are. */
+import { askBook, askFlags } from "./book-ask.ts";
 import { liveVerbs } from "./book-live.ts";
 import { command, verb } from "./command.ts";
+import { bookQuestions, questionFlags } from "./book-questions.ts";
 import { runBook, runFlags } from "./book-run.ts";
-import { scoreFile, scoreFlags } from "./book-score.ts";
+import { score, scoreFlags } from "./book-score.ts";
 import { showBook, showFlags } from "./book-show.ts";
 
 export const bookCommand = command("book", {
@@ -19,10 +21,22 @@ export const bookCommand = command("book", {
     run: showBook,
   }),
   score: verb({
-    what: "figures of annotations: SQuALITY's ratings, claims, sentences",
-    takes: ["FILE"],
+    what: "figures of annotations (SQuALITY's ratings, claims, sentences), or of a tree's checks",
+    takes: ["FILE|TREE"],
     flags: scoreFlags,
-    run: scoreFile,
+    run: score,
+  }),
+  ask: verb({
+    what: "asks a tree's text a question, and shows the answer down to the book's words",
+    takes: ["TREE", "QUESTION"],
+    flags: askFlags,
+    run: askBook,
+  }),
+  questions: verb({
+    what: "what a tree still answers at each depth: lines of {question, answers}",
+    takes: ["TREE|FOLDER", "FILE"],
+    flags: questionFlags,
+    run: bookQuestions,
   }),
   ...liveVerbs,
 });

@@ -4,7 +4,7 @@
  * books are drawn for the intervals, and not annotations.
  */
 import { z } from "zod";
-import { rng } from "@tiller/schema";
+import { ErrorType, rng, ClaimVerdict } from "@tiller/schema";
 
 const rating = z.number().min(0).max(100);
 const Review = z.looseObject({
@@ -22,17 +22,6 @@ export const SqualityStory = z.looseObject({
   ),
 });
 
-export const verdicts = ["yes", "partly", "no", "cannot say"] as const;
-export const errorTypes = [
-  "omission",
-  "causal",
-  "salience",
-  "duplicated",
-  "discontinuity",
-  "language",
-  "inconsistency",
-  "entity",
-] as const;
 const common = {
   book: z.string().min(1),
   system: z.string().min(1),
@@ -43,13 +32,13 @@ export const ClaimRow = z.strictObject({
   ...common,
   claim: z.string().min(1),
   spans: z.array(z.strictObject({ from: z.int().nonnegative(), to: z.int().nonnegative() })),
-  verdict: z.enum(verdicts),
+  verdict: ClaimVerdict,
 });
 /** What is wrong with a sentence of a summary where it stands; nothing: an empty list. */
 export const SentenceRow = z.strictObject({
   ...common,
   sentence: z.int().nonnegative().describe("its place in the summary"),
-  errors: z.array(z.enum(errorTypes)),
+  errors: z.array(ErrorType),
 });
 
 export interface Figure {
@@ -134,7 +123,7 @@ export interface Faithfulness {
   /** of the claims with a verdict, those that are so; partly is no half */
   readonly so: Figure;
   /** of all claims */
-  readonly verdicts: Readonly<Record<(typeof verdicts)[number], Figure>>;
+  readonly verdicts: Readonly<Record<ClaimVerdict, Figure>>;
   /** claims with a verdict of yes or partly that name a place in the book */
   readonly shown: Figure;
 }
@@ -144,7 +133,9 @@ export function faithfulness(rows: readonly z.infer<typeof ClaimRow>[]): Faithfu
       of: readonly (typeof claims)[number][],
       test: (c: (typeof claims)[number]) => boolean,
     ) => figureOf(of.map((c) => ({ book: c.book, value: test(c) ? 1 : 0 })));
-    const each = verdicts.map((v) => [v, share(claims, (c) => c.verdict === v)] as const);
+    const each = ClaimVerdict.options.map(
+      (v) => [v, share(claims, (c) => c.verdict === v)] as const,
+    );
     return {
       system,
       so: share(
@@ -165,13 +156,13 @@ export interface Coherence {
   /** sentences without an error */
   readonly free: Figure;
   /** sentences with one of this type */
-  readonly errors: Readonly<Record<(typeof errorTypes)[number], Figure>>;
+  readonly errors: Readonly<Record<ErrorType, Figure>>;
 }
 export function coherence(rows: readonly z.infer<typeof SentenceRow>[]): Coherence[] {
   return [...by(rows, (r) => r.system)].map(([system, sentences]) => {
     const share = (test: (errors: readonly string[]) => boolean) =>
       figureOf(sentences.map((s) => ({ book: s.book, value: test(s.errors) ? 1 : 0 })));
-    const each = errorTypes.map((t) => [t, share((e) => e.includes(t))] as const);
+    const each = ErrorType.options.map((t) => [t, share((e) => e.includes(t))] as const);
     return {
       system,
       free: share((e) => e.length === 0),

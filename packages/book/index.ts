@@ -2,14 +2,14 @@
 export {
   ClaimRow,
   coherence,
-  errorTypes,
   faithfulness,
   type Figure,
   SentenceRow,
   squality,
   SqualityStory,
-  verdicts,
 } from "./annotations.ts";
+export { depthsOf, GoldQuestion, scoreDepth } from "./depths.ts";
+export { WayDown } from "./down.ts";
 export { forecast, type Forecast, type Rates } from "./forecast.ts";
 export { heightDrift, HeightJudgment, heightMeasures } from "./heights.ts";
 export { Entry, hashOf } from "./keys.ts";

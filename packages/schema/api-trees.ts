@@ -1,5 +1,7 @@
 /** The part of the API's table about trees of summaries: for leads and researchers. */
 import { z } from "zod";
+import { CheckTree, TreeScore, TreeVerdicts } from "./tree-checks.ts";
+import { NewTreeQuestion, TreeQuestion } from "./tree-questions.ts";
 import { get, Ok, post, who, type Operation } from "./operation.ts";
 import {
   EditTree,
@@ -50,5 +52,28 @@ export const treeOperations = {
   editTree: post("/api/trees/:id/edits", who.staff, "other words of the book, or a summary", {
     body: EditTree,
     reply: StartedTree,
+  }),
+  getTreeScore: get("/api/trees/:id/score", who.staff, "are its summaries so: figures", {
+    reply: TreeScore,
+  }),
+  treeVerdicts: get("/api/trees/:id/verdicts", who.staff, "verdicts on sentences, by node", {
+    reply: TreeVerdicts,
+  }),
+  checkTree: post("/api/trees/:id/checks", who.staff, "has summaries checked: check-book", {
+    body: CheckTree,
+    reply: StartedTree,
+  }),
+  askTree: post("/api/trees/:id/questions", who.staff, "asks its text a question: another tree", {
+    body: NewTreeQuestion,
+    reply: StartedTree,
+  }),
+  forecastTreeQuestion: post(
+    "/api/trees/:id/questions/forecast",
+    who.staff,
+    "what a question would take; asks nothing",
+    { body: NewTreeQuestion, reply: TreeForecast },
+  ),
+  treeQuestions: get("/api/trees/:id/questions", who.staff, "its questions, the newest first", {
+    reply: z.array(TreeQuestion),
   }),
 } as const satisfies Record<string, Operation>;

@@ -21,6 +21,8 @@ export * from "./models.ts";
 export { type Names, type Operation, pathsOf, type Rule, who } from "./operation.ts";
 export * from "./numerics.ts";
 export * from "./own.ts";
+export * from "./tree-checks.ts";
+export * from "./tree-questions.ts";
 export * from "./delegation.ts";
 export * from "./project-results.ts";
 export * from "./projects.ts";

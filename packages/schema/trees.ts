@@ -116,6 +116,7 @@ const TreeHead = {
   nodes: z.int(),
   written: z.int(),
   madeAt: z.iso.datetime(),
+  about: z.string().nullable().describe("the tree whose text this one answers a question about"),
 };
 export const TreeInList = z.strictObject(TreeHead);
 export type TreeInList = z.infer<typeof TreeInList>;

@@ -3,7 +3,7 @@ export { askPeople, askPolicy, drawn, treeId, write } from "./ask.ts";
 export { type Because, besideOf, createBeside, writeBecause } from "./beside.ts";
 export { anew, applyEdit, previewEdit, runOf, stopTree } from "./edit.ts";
 export { forecastTree } from "./forecast.ts";
-export { judgment, judgmentsOf, writeJudgments } from "./judgments.ts";
+export { judgment, judgmentsOf, type NewJudgment, writeJudgments } from "./judgments.ts";
 export {
   chooseAsks,
   chooseNodes,
@@ -34,4 +34,17 @@ export {
   writeMarks,
   writeTrouble,
 } from "./rows.ts";
+export {
+  CheckedNode,
+  chooseChecked,
+  claimPerSentence,
+  errorsBySentence,
+  fromDesk,
+  modelCoherence,
+  modelSplits,
+  modelVerdicts,
+  sentencesIn,
+} from "./checks.ts";
+export { askTree, forecastQuestion, questionsOf } from "./questions.ts";
+export { treeScore, treeVerdicts } from "./score.ts";
 export { untilChanged } from "./watch.ts";

@@ -8,12 +8,13 @@ import { isPerson } from "./ask.ts";
 /** `asked`: what gave it; the same again is written once. */
 export type NewJudgment = Omit<TreeJudgment, "n" | "at"> & { readonly asked: string };
 
+type Said = Pick<Answered<object>, "value" | "by" | "answer"> & { readonly person: string | null };
 /** An answer about a node's summaries as a judgment. */
 export function judgment(
   kind: TreeJudgment["kind"],
   { id: node, key, saw }: { readonly id: string; readonly key: string; readonly saw: string },
   texts: readonly string[],
-  { value, by, person, answer }: Answered<object>,
+  { value, by, person, answer }: Said,
 ): Omit<NewJudgment, "asked"> {
   const said = z.record(z.string(), z.json()).parse(JSON.parse(JSON.stringify(value)));
   const author = { kind: isPerson({ by, person }) ? "person" : "policy", name: by } as const;

@@ -6,13 +6,17 @@ import { type Db, sql } from "@tiller/store";
 import { forecastNodes } from "./forecast.ts";
 import { readStanding } from "./rows.ts";
 
-const heads = sql`select t.id as tree, t.name, t.state, t.why, t.version, t.experiment, t.made_at as "madeAt",
+const heads = sql`select t.id as tree, t.name, t.state, t.why, t.version, t.experiment, t.made_at as "madeAt", t.about,
     count(n.node)::int as nodes, (count(*) filter (where n.standing <> 'invalid'))::int as written
   from tree t join tree_node n on n.tree = t.id`;
 const LISTED = 500;
 
+/** Those that answer a question about another are listed with it. */
 export const listTrees = (db: Db): Promise<TreeInList[]> =>
-  db.many(sql`${heads} group by t.id order by t.made_at desc limit ${LISTED}`, TreeInList);
+  db.many(
+    sql`${heads} where t.about is null group by t.id order by t.made_at desc limit ${LISTED}`,
+    TreeInList,
+  );
 
 const Used = z.object({ tokens: z.number(), money: z.number(), answers: z.int() });
 export async function treeDetail(db: Db, id: string): Promise<TreeDetail> {

@@ -25,6 +25,7 @@ const Head = z.object({
   state: z.enum(["growing", "whole", "stopped"]),
   stop: z.boolean(),
   experiment: z.string(),
+  question: z.string().nullable(),
 });
 type Head = z.infer<typeof Head>;
 const NodeRow = z.object({
@@ -54,6 +55,8 @@ export async function createTree(
     settings: TreeSettings;
     by?: string | undefined;
     agents?: unknown;
+    /** a question that is asked of another tree's text */
+    about?: { readonly tree: string; readonly question: string };
   },
 ): Promise<Plan> {
   requireStorable(o.text, "the book");
@@ -63,8 +66,8 @@ export async function createTree(
   await db.transaction(async (tx) => {
     await keepText(tx, hash, o.text);
     const made = await tx.run(
-      sql`insert into tree (id, name, settings, text, made_by, agents)
-          values (${o.id}, ${o.name}, ${JSON.stringify(o.settings)}, ${hash}, ${o.by ?? null}, ${JSON.stringify(o.agents ?? {})}) on conflict do nothing`,
+      sql`insert into tree (id, name, settings, text, made_by, agents, about, question)
+          values (${o.id}, ${o.name}, ${JSON.stringify(o.settings)}, ${hash}, ${o.by ?? null}, ${JSON.stringify(o.agents ?? {})}, ${o.about?.tree ?? null}, ${o.about?.question ?? null}) on conflict do nothing`,
     );
     if (!made) return;
     const rows = plan.levels.flat().map((n) => ({
@@ -93,7 +96,7 @@ export const keepText = (db: Db, hash: string, body: string): Promise<number> =>
 
 export async function headOf(db: Db, id: string, o: { lock?: boolean } = {}): Promise<Head> {
   const head = await db.maybe(
-    sql`select t.name, t.settings, x.body as text, t.version, t.redo, t.state, t.stop, t.experiment
+    sql`select t.name, t.settings, x.body as text, t.version, t.redo, t.state, t.stop, t.experiment, t.question
         from tree t join tree_text x on x.hash = t.text where t.id = ${id} ${o.lock ? sql`for update of t` : sql``}`,
     Head,
   );

@@ -3,9 +3,11 @@
  * which answers survive in it. What counts as survival is a choice, so both that are usual are here: `strict`, the answer's characters in
  * lower case, ends of lines among them; and `words`, its words in order, which line ends and full stops cannot break.
  */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
 import { gunzipSync } from "node:zlib";
 import { sentencesOf } from "@tiller/book";
+import { TillerError } from "@tiller/schema";
 import { z } from "zod";
 
 const Row = z.looseObject({
@@ -38,7 +40,7 @@ export interface Story {
   readonly asked: readonly { readonly question: string; readonly answer: string }[];
 }
 
-const countWords = (text: string) => text.match(/\S+/g)?.length ?? 0;
+export const countWords = (text: string): number => text.match(/\S+/g)?.length ?? 0;
 const comparable: Readonly<Record<Matching, (text: string) => string>> = {
   strict: (text) => text.toLowerCase(),
   words: (text) => ` ${(text.toLowerCase().match(/[\p{L}\p{N}']+/gu) ?? []).join(" ")} `,
@@ -51,6 +53,16 @@ export function storiesOf(
 ): Story[] {
   const lines = gunzipSync(readFileSync(file)).toString().trim().split("\n");
   return lines.map((line) => storyOf(Row.parse(JSON.parse(line)), o));
+}
+
+/** Of a folder with data sets; where it is not there, how to get it. */
+export function storiesIn(data: string, o: Parameters<typeof storiesOf>[1]): Story[] {
+  const file = path.join(data, "fairytaleqa/train.jsonl.gz");
+  if (existsSync(file)) return storiesOf(file, o);
+  throw new TillerError(
+    "no_stories",
+    `${file} is absent: FairytaleQA (Apache-2.0), a story a line. TILLER_DATA says where.`,
+  );
 }
 
 export function storyOf(
@@ -104,8 +116,12 @@ export function survivors(
   matching: Matching,
 ): readonly boolean[] {
   const order = [...kept].sort((a, b) => a - b);
-  const extract = comparable[matching](order.map((i) => story.sentences[i]!.text).join(JOIN));
-  return story.asked.map(({ answer }) => extract.includes(answer));
+  return standingIn(story, order.map((i) => story.sentences[i]!.text).join(JOIN), matching);
+}
+/** Which of the story's answers stand in a text. */
+export function standingIn(story: Story, text: string, matching: Matching): readonly boolean[] {
+  const within = comparable[matching](text);
+  return story.asked.map(({ answer }) => within.includes(answer));
 }
 /** For each answer the sentences that hold it whole. */
 export function holdersOf(story: Story, matching: Matching): number[][] {

@@ -9,6 +9,11 @@ import {
   headOf,
   listTrees,
   previewEdit,
+  askTree,
+  forecastQuestion,
+  questionsOf,
+  treeScore,
+  treeVerdicts,
   runOf,
   stopTree,
   treeAgents,
@@ -17,6 +22,7 @@ import {
   treeNodes,
 } from "@tiller/trees";
 import { v7 } from "uuid";
+import { checkBook } from "../../../recipes/check-book.ts";
 import { summariseBook } from "../../../recipes/summarise-book.ts";
 import type { Deps } from "../context.ts";
 import { type Handlers, ok } from "../operate.ts";
@@ -65,5 +71,25 @@ export const treeRoutes = (d: Deps) => {
       await applyEdit(db, id, { ...body, by: c.var.me });
       return grows(id);
     },
+    askTree: async (c, { id: tree, body }) => {
+      const experiment = ExperimentId.parse(`tree-${v7()}`);
+      const id = treeId(experiment);
+      await askTree(db, tree, { ...body, id, by: c.var.me.id });
+      return grows(id, experiment);
+    },
+    forecastTreeQuestion: (_, { id, body }) => forecastQuestion(db, id, body),
+    treeQuestions: (_, { id }) => questionsOf(db, id),
+    checkTree: async (_, { id: tree, body: { by, nodes } }) => {
+      const { settings } = await headOf(db, tree);
+      const { agents, name } = await treeAgents(db, tree);
+      const { model } = settings;
+      const input = { tree, by, nodes, ...(model !== undefined && { model }) };
+      const experiment = ExperimentId.parse(`check-${v7()}`);
+      const title = `Check ${name}`.slice(0, 200);
+      await d.flow.start(checkBook.name, input, { id: experiment, title, agents });
+      return { tree, experiment };
+    },
+    treeVerdicts: (_, { id }) => treeVerdicts(db, id),
+    getTreeScore: (_, { id }) => treeScore(db, id),
   } satisfies Partial<Handlers>;
 };

@@ -21,6 +21,14 @@ import { ranking } from "./ranking.ts";
 import { respond } from "./respond.ts";
 import { stepLabels } from "./step-labels.ts";
 import { linesOf, subquestions } from "./subquestions.ts";
+import {
+  CLAIMS_A_TASK,
+  claimLines,
+  claimsOf,
+  treeClaims,
+  treeCoherence,
+  treeVerdicts,
+} from "./tree-claims.ts";
 import { treeCheck, treeCompare, treeFeedback, treeReply } from "./tree-judging.ts";
 import { treeAgain, treeSummary } from "./tree-summary.ts";
 
@@ -53,9 +61,15 @@ const all: readonly TaskDef[] = [
   treeFeedback,
   treeReply,
   treeCheck,
+  treeClaims,
+  treeVerdicts,
+  treeCoherence,
 ];
 
 export {
+  CLAIMS_A_TASK,
+  claimLines,
+  claimsOf,
   claimVote,
   compareThree,
   conversationRating,
@@ -81,10 +95,13 @@ export {
   subquestions,
   treeAgain,
   treeCheck,
+  treeClaims,
+  treeCoherence,
   treeCompare,
   treeFeedback,
   treeReply,
   treeSummary,
+  treeVerdicts,
 };
 
 /** By name@version. */
