@@ -1,6 +1,7 @@
 /**
  * `tiller book run` beside its sampler alone: the prompts of the finished tree, asked again in an order that the run could have had and with as
- * many under way, by nothing but the sampler. The two alternate, which is first too, with rests between.
+ * many under way, by nothing but the sampler. The two alternate, which is first too, with rests between; on a
+ * machine with other work the processor time is steadier than the clock.
  * npm run bench -- book-sampler --base DIR --file BOOK.txt [--characters 45000] [--context strict] [--window N] [--rounds 4] [--rest 5] [--json]
  */
 import { spawn } from "node:child_process";
