@@ -66,7 +66,7 @@ const detail: TreeDetail = {
     instructions: "",
     temperature: 0,
     price: { prompt: 0, completion: 0 },
-    people: { share: 0.3, heights: [], nodes: [] },
+    people: { share: 0.3, heights: [], nodes: [], authorHours: 24 },
     parallel: 16,
     budgets: [],
   },

@@ -114,8 +114,16 @@ async function judged(
     : { values: [], answers: [] };
   await flow.step("keep", async ({ key, store }) => {
     const said = [
-      ...answers.map((a) => judgment("compare", c.node, summaries, a)),
-      ...checks.answers.map((a) => judgment("check", c.node, [summary], a)),
+      ...answers.map((a) =>
+        judgment(
+          "compare",
+          c.node,
+          summaries,
+          a,
+          summaries.map(() => c.model),
+        ),
+      ),
+      ...checks.answers.map((a) => judgment("check", c.node, [summary], a, [c.model])),
     ];
     await keepPrompt(store.db, c.node.prompt);
     await writeJudgments(

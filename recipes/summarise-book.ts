@@ -11,7 +11,7 @@ import path from "node:path";
 import { z } from "zod";
 import type { Ask } from "@tiller/book";
 import { readText } from "@tiller/data";
-import { workflow } from "@tiller/flow";
+import { asItWas, workflow } from "@tiller/flow";
 import { TillerError, TreeSettings } from "@tiller/schema";
 import { inputPath } from "@tiller/store";
 import {
@@ -22,6 +22,8 @@ import {
   headOf,
   readTree,
   Round,
+  settlePolicy,
+  takeLate,
   treeId,
   untilChanged,
   write,
@@ -38,7 +40,7 @@ const Input = z.strictObject({
 });
 
 export const summariseBook = workflow(
-  "summarise-book@1",
+  "summarise-book@2",
   Input,
   async (flow, { tree: given, file, ...settings }) => {
     const tree = await flow.step("open", async ({ key, store: { db } }) => {
@@ -62,8 +64,8 @@ export const summariseBook = workflow(
       const name = `${ask.node.id} ${ask.key.slice(0, 8)} of ${version}`;
       try {
         const answer = round.byPeople(ask.node)
-          ? await askPeople(flow, ask, { plan, tree, name })
-          : await askPolicy(flow, ask, s, name);
+          ? await askPeople(flow, ask, { plan, tree, name, authorHours: s.people.authorHours })
+          : await askPolicy(flow, ask, round, name);
         const from = `${flow.id}/${name}`;
         return await flow.step(`write ${name}`, async (c) => {
           const about = { tree, ask, answer, from };
@@ -80,7 +82,11 @@ export const summariseBook = workflow(
     };
 
     for (;;) {
-      const now = await flow.step("tree", ({ store }) => readTree(store.db, tree));
+      const now = await flow.step("tree", async ({ store: { db }, standsFor }) => {
+        await settlePolicy(db, tree, standsFor);
+        await takeLate(db, tree);
+        return readTree(db, tree);
+      });
       const here = (round = new Round(now));
       const growing = here.grow(respond);
       const kept = flow.step("kept", ({ store: { db } }) =>
@@ -114,5 +120,6 @@ export const summariseBook = workflow(
     about:
       "A tree of summaries over a book: its passages, parts of them, the whole. People and a policy write it together.",
     labelling: true,
+    migrate: { "summarise-book@1": asItWas(Input) },
   },
 );

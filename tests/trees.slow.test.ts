@@ -31,7 +31,7 @@ const runs = (id: string, workflow: string, input: object) => {
   );
   return { child, ended };
 };
-const grows = (tree: string) => runs(`grows-${tree}`, "summarise-book@1", { tree });
+const grows = (tree: string) => runs(`grows-${tree}`, "summarise-book@2", { tree });
 const Row = z.object({ node: z.string(), key: z.string().nullable(), text: z.string().nullable() });
 const standing = ({ db }: Store, tree: string) =>
   db.many(

@@ -1,5 +1,6 @@
 /** tiller book: a tree of summaries over a book, as a page to read, and figures of how true summaries are. */
 import { askBook, askFlags } from "./book-ask.ts";
+import { fileVerbs } from "./book-files.ts";
 import { liveVerbs } from "./book-live.ts";
 import { command, verb } from "./command.ts";
 import { bookQuestions, questionFlags } from "./book-questions.ts";
@@ -38,5 +39,6 @@ export const bookCommand = command("book", {
     flags: questionFlags,
     run: bookQuestions,
   }),
+  ...fileVerbs,
   ...liveVerbs,
 });

@@ -99,6 +99,8 @@ export interface StepContext {
   readonly rng: Rng;
   /** aborted when the server stops or the call is cancelled: what waits gives up */
   readonly signal: AbortSignal;
+  /** what answers by a model's name now: a checkpoint's id, or an endpoint's own name for its model */
+  readonly standsFor: (model: string) => Promise<string>;
   /** for a package with tables of its own; what is written there must bear being written again */
   readonly store: Pick<Store, "db" | "holder">;
 }

@@ -148,14 +148,18 @@ class WorkflowFlow extends LabFlow implements Flow {
   step<T>(name: string, body: (c: StepContext) => Promise<T> | T, o: StepOptions = {}): Promise<T> {
     return this.ops.given("flow.step", name, () => {
       const { waits, ...retry } = checked(`flow.step ${said(name)}`, options.StepOptions, o);
-      const { store, underWay } = this.ops.host;
+      const { store, underWay, modelClient } = this.ops.host;
+      const standsFor = (model: string) => {
+        if (!modelClient) throw noModels(model);
+        return modelClient.standsFor(model);
+      };
       return this.ops.op(
         "step",
         name,
         (c) =>
           underWay.run(c.id, async (signal) => {
             const { id: key, attempt, path } = c;
-            return body({ key, attempt, rng: seeded(this.seed, path), signal, store });
+            return body({ key, attempt, rng: seeded(this.seed, path), signal, store, standsFor });
           }),
         { ...retry, ...(waits ? { state: "waiting" as const } : {}) },
       );

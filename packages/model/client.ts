@@ -109,6 +109,8 @@ export interface ModelClient {
   states(): ModelState[];
   /** refuses a name that no model has, with the names there are */
   mustKnow(name: string): Promise<void>;
+  /** What answers by this name now: a checkpoint's id, or an endpoint's own name for its model. */
+  standsFor(name: string): Promise<string>;
   call<T = string>(name: string, prompt: Prompt, o?: CallOptions<T>): Promise<Reply<T>>;
 }
 
@@ -358,6 +360,12 @@ export function openModelClient(o: {
     call,
     names: () => Object.keys(o.config),
     mustKnow: async (name) => void (await configOf(name)),
+    standsFor: async (name) => {
+      const { config, endpoint } = await modelOf(name);
+      return config.kind === "openai"
+        ? config.model
+        : (await endpoint.identity(never)).split(" ")[1]!; // checkpoint ID API
+    },
     states: () =>
       Object.entries(o.config).map(([name, config]) => ({
         name,

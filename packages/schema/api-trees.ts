@@ -6,6 +6,8 @@ import { get, Ok, post, who, type Operation } from "./operation.ts";
 import {
   EditTree,
   GrowTree,
+  ImportedTree,
+  ImportTree,
   NewTree,
   StartedTree,
   TreeDetail,
@@ -29,6 +31,13 @@ export const treeOperations = {
   forecastTree: post("/api/trees/forecast", who.staff, "what a tree would take; asks nothing", {
     body: NewTree,
     reply: TreeForecast,
+  }),
+  exportTree: get("/api/trees/:id/export", who.staff, "a tree as one file that comes in again", {
+    replyAs: "application/json",
+  }),
+  importTree: post("/api/trees/import", who.staff, "a tree of a file, or one made elsewhere", {
+    body: ImportTree,
+    reply: ImportedTree,
   }),
   getTree: get("/api/trees/:id", who.staff, "a tree: how far it is, what it took, what is left", {
     reply: TreeDetail,

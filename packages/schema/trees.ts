@@ -12,6 +12,12 @@ export const PeoplesNodes = z.strictObject({
   share: z.number().min(0).max(1).default(0).describe("of the nodes, drawn by the seed"),
   heights: z.array(z.int().min(0)).default([]).describe("of these heights alone; none: of all"),
   nodes: z.array(TreeNodeName).default([]).describe("these as well"),
+  authorHours: z
+    .number()
+    .min(0)
+    .max(8760)
+    .default(24)
+    .describe("what a person wrote and an edit made invalid goes to her alone for so long"),
 });
 export type PeoplesNodes = z.infer<typeof PeoplesNodes>;
 
@@ -102,6 +108,11 @@ export const TreeJudgment = z.strictObject({
   value: z.record(z.string(), z.json()),
   author: z.strictObject({ kind: z.enum(["policy", "person"]), name: z.string() }),
   answer: z.string().nullable().describe("of the desk"),
+  policies: z
+    .array(z.string())
+    .nullable()
+    .default(null)
+    .describe("whose each of the texts was, where that is known"),
   at: z.iso.datetime(),
 });
 export type TreeJudgment = z.infer<typeof TreeJudgment>;
@@ -155,3 +166,20 @@ export const TreeEffect = z.strictObject({
 export type TreeEffect = z.infer<typeof TreeEffect>;
 export const EditTree = z.strictObject({ ...TreeEdit.shape, redo: TreeRedo.default("path") });
 export const GrowTree = z.strictObject({ redo: TreeRedo.default("path") });
+
+/** A tree out of a file: our own, or one that was made elsewhere. */
+export const ImportTree = z.strictObject({
+  tree: z.json().describe("what the file says"),
+  chunks: z.json().optional().describe("BooookScore's chunks, by book"),
+  book: z.string().optional().describe("of a file of several"),
+  evenly: z.boolean().default(false).describe("divide a height's summaries among those above"),
+  name: z.string().min(1).max(200).optional(),
+  model: z.string().min(1).optional().describe("writes what is missing; else people do"),
+});
+export type ImportTree = z.infer<typeof ImportTree>;
+export const ImportedTree = z.strictObject({
+  tree: z.string(),
+  nodes: z.int(),
+  written: z.int(),
+  notes: z.array(z.string()).describe("what whoever brought it should know"),
+});

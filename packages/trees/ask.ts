@@ -5,9 +5,10 @@ import { capped } from "@tiller/book/prompt.ts";
 import { entryOf } from "@tiller/book/tree.ts";
 import { treeAgain, treeSummary } from "@tiller/crowd";
 import type { Asked, Flow, StepContext } from "@tiller/flow";
-import { prompt, type TreeSettings } from "@tiller/schema";
+import { PersonId, prompt } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
-import { count, policyName } from "./plan.ts";
+import { count } from "./plan.ts";
+import { noteAsked } from "./late.ts";
 import type { Round, Written } from "./round.ts";
 import { writeEntry, writeMarks } from "./rows.ts";
 
@@ -33,13 +34,13 @@ type Given = Pick<Answer, "text" | "author"> & {
 export async function askPolicy(
   flow: Flow,
   ask: Ask,
-  s: TreeSettings,
+  { settings: s, policy }: Round,
   name: string,
 ): Promise<Given> {
   const { temperature } = s;
   const { seed, node } = ask;
   const text = await drawn(flow, s.model!, ask.prompt, { name, temperature, seed, cap: node.cap });
-  return { text, author: { kind: "policy", name: policyName(s) } };
+  return { text, author: { kind: "policy", name: policy } };
 }
 /** What a model says of a prompt, cut to its cap. */
 export async function drawn(
@@ -61,35 +62,50 @@ export async function drawn(
 }
 
 const Read = z.object({ text: z.string() });
-/** A person's older answer for this node, with what it was made from. */
+/** A person's older answer for this node, with what it was made from; `person`: who wrote it, and may be asked again. */
+const Older = z.object({ old: z.string(), read: Read, person: PersonId.nullable() });
 const before = (db: Db, tree: string, node: string) =>
   db.maybe(
-    sql`select text as old, read from tree_entry where tree = ${tree} and node = ${node} and author_kind = 'person' and read is not null order by n desc limit 1`,
-    z.object({ old: z.string(), read: Read }),
+    sql`select e.text as old, e.read, case when w.paused_at is null and coalesce(w.stage, '') <> 'left' then a.person end as person
+        from tree_entry e left join answer a on a.id::text = e.answer left join worker w on w.person = a.person
+        where e.tree = ${tree} and e.node = ${node} and e.author_kind = 'person' and e.read is not null order by e.n desc limit 1`,
+    Older,
   );
 
+/** A person's answer; what she wrote before is brought to her first, and to anybody after `authorHours`, or at once if she has left. */
 export async function askPeople(
   flow: Flow,
   ask: Ask,
-  o: { plan: Plan; tree: string; name: string },
+  o: { plan: Plan; tree: string; name: string; authorHours: number },
 ): Promise<Given> {
   const { name } = o;
   const { earlier, text, node } = ask;
   const input = { where: whereOf(o.plan, ask), earlier: [...earlier], text, cap: node.cap };
+  const first = `${name} by its author`;
+  const again = ask.before?.author.kind === "person";
+  const older = await flow.step(`asks ${name}`, async ({ store: { db } }) => {
+    const found = again ? ((await before(db, o.tree, node.id)) ?? null) : null;
+    const batches = [name, first].map((n) => `${flow.id}/${n}`);
+    await noteAsked(db, { tree: o.tree, ask, batches, old: found?.old });
+    return found;
+  });
   const read = { earlier, text };
-  const older =
-    ask.before?.author.kind === "person"
-      ? await flow.step(
-          `before ${name}`,
-          async ({ store }) => (await before(store.db, o.tree, node.id)) ?? null,
-        )
-      : null;
   if (!older) {
     const asked = await flow.ask(treeSummary, input, { name });
     return given(asked, asked.value.summary, read);
   }
-  const again = { ...input, old: older.old, was: older.read.text };
-  const asked = await flow.ask(treeAgain, again, { name });
+  const changed = { ...input, old: older.old, was: older.read.text };
+  const anyone = () => flow.ask(treeAgain, changed, { name });
+  const { person } = older;
+  const asked =
+    person === null || o.authorHours === 0
+      ? await anyone()
+      : await flow
+          .ask(treeAgain, changed, { name: first, only: [person], hours: o.authorHours })
+          .catch((e: unknown) => {
+            if ((e as { code?: unknown }).code !== "unanswered") throw e;
+            return anyone();
+          });
   const still = asked.value.still === "right";
   return given(asked, still ? older.old : asked.value.summary, read);
 }

@@ -2,13 +2,13 @@
 import { z } from "zod";
 import { hashOf, Log, type Output, type Plan } from "@tiller/book";
 import { makerOf } from "@tiller/book/keys.ts";
-import { editLeaf, type PlanNode, waitsFor } from "@tiller/book/plan.ts";
+import { editLeaf, type PlanNode } from "@tiller/book/plan.ts";
 import { askOf, entryOf } from "@tiller/book/tree.ts";
 import { whatIf } from "@tiller/book/what-if.ts";
 import { TillerError, type TreeEdit, type TreeEffect, type TreeRedo } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 import { forecastNodes } from "./forecast.ts";
-import { count, policyName } from "./plan.ts";
+import { count, missingFor, policyName } from "./plan.ts";
 import { headOf, keepText, readStanding, writeEntry } from "./rows.ts";
 
 function nodeNamed(plan: Plan, name: string): PlanNode {
@@ -77,7 +77,7 @@ export async function applyEdit(
         tree,
         { plan, node, outputs, version, text: o.text, by: o.by },
         new Log(entries),
-        policyName(head.settings),
+        head.policy ?? policyName(head.settings),
       );
     }
     await tx.run(
@@ -104,19 +104,11 @@ async function writeOutput(
   policy: string,
 ): Promise<void> {
   const { plan, node, outputs } = o;
-  const missing = node.children.find((c) => !outputs.has(c));
+  const missing = missingFor(plan, node, outputs);
   if (missing !== undefined)
     throw new TillerError(
       "not_yet",
-      `${node.id} is made from ${missing}, which is not written. Wait for it, or edit that one.`,
-    );
-  const last = waitsFor(plan, node);
-  const readable = last === undefined ? 0 : plan.nodes.get(last)!.index + 1;
-  const gap = plan.levels[node.height]!.slice(0, readable).find((n) => !outputs.has(n.id));
-  if (gap)
-    throw new TillerError(
-      "not_yet",
-      `${node.id} is read after ${gap.id}, which is not written. Wait for it, or edit that one.`,
+      `${node.id} is ${node.children.includes(missing) ? "made from" : "read after"} ${missing}, which is not written. Wait for it, or edit that one.`,
     );
   const ask = askOf(plan, node, outputs, { log, maker: makerOf(plan, policy), count });
   const text = o.text.trim();

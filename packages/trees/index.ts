@@ -2,6 +2,7 @@
 export { askPeople, askPolicy, drawn, treeId, write } from "./ask.ts";
 export { type Because, besideOf, createBeside, writeBecause } from "./beside.ts";
 export { anew, applyEdit, previewEdit, runOf, stopTree } from "./edit.ts";
+export { exportTree, importTree, treeFileOf } from "./file-db.ts";
 export { forecastTree } from "./forecast.ts";
 export { judgment, judgmentsOf, type NewJudgment, writeJudgments } from "./judgments.ts";
 export {
@@ -23,6 +24,7 @@ export {
   treePairsOf,
   wordsOf,
 } from "./labels.ts";
+export { takeLate } from "./late.ts";
 export { listTrees, treeDetail, treeNodes } from "./pages.ts";
 export { Round, type Written } from "./round.ts";
 export {
@@ -30,6 +32,7 @@ export {
   endTree,
   headOf,
   readTree,
+  settlePolicy,
   treeAgents,
   writeMarks,
   writeTrouble,
@@ -47,4 +50,6 @@ export {
 } from "./checks.ts";
 export { askTree, forecastQuestion, questionsOf } from "./questions.ts";
 export { treeScore, treeVerdicts } from "./score.ts";
+export { TreeFile } from "./tree-file.ts";
+export { rowsOf } from "./tree-rows.ts";
 export { untilChanged } from "./watch.ts";

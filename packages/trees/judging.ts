@@ -59,7 +59,7 @@ export async function chooseAsks(db: Db, tree: string, o: Choose): Promise<Chose
   );
   const draw = rng(o.seed, "judge", o.stage, o.not.length);
   const log = new Log(entries);
-  const maker = makerOf(plan, policyName(head.settings));
+  const maker = makerOf(plan, head.policy ?? policyName(head.settings));
   const chosen: ChosenNode[] = [];
   while (chosen.length < o.most) {
     const heights = free.filter((level) => level.length > 0);
@@ -131,28 +131,30 @@ export async function writeSamples(
   return [await one(1), await one(2), await one(3)];
 }
 
-const Said = z.object({
+/** What `tree-compare` says of three samples. */
+export const Compared = z.object({
   firstSecond: z.enum(["a", "b", "tie"]),
   secondThird: z.enum(["a", "b", "tie"]),
   firstThird: z.enum(["a", "b", "tie"]),
 });
+/** Its pairs: a field, and which two of the three it is about. */
+export const pairFields = [
+  ["firstSecond", 0, 1],
+  ["secondThird", 1, 2],
+  ["firstThird", 0, 2],
+] as const;
 /** A node's comparisons as TRL's preference rows; ties say nothing. */
 export const pairsOf = (l: {
   readonly node: JudgedNode;
   readonly summaries: readonly [string, string, string];
   readonly answers: readonly {
-    readonly value: z.infer<typeof Said>;
+    readonly value: z.infer<typeof Compared>;
     readonly answer: string | null;
   }[];
 }) =>
   l.answers.flatMap(({ value, answer }) =>
-    (
-      [
-        [value.firstSecond, 0, 1],
-        [value.secondThird, 1, 2],
-        [value.firstThird, 0, 2],
-      ] as const
-    ).flatMap(([choice, a, b]) => {
+    pairFields.flatMap(([field, a, b]) => {
+      const choice = value[field];
       if (choice === "tie") return [];
       const [chosen, rejected] = choice === "a" ? [a, b] : [b, a];
       const { id: node, height, key, saw, prompt: read } = l.node;

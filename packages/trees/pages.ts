@@ -4,6 +4,7 @@ import { bestSoFar } from "@tiller/book";
 import { type TreeDetail, TreeInList, TreeNode } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 import { forecastNodes } from "./forecast.ts";
+import { takeLate } from "./late.ts";
 import { readStanding } from "./rows.ts";
 
 const heads = sql`select t.id as tree, t.name, t.state, t.why, t.version, t.experiment, t.made_at as "madeAt", t.about,
@@ -20,6 +21,7 @@ export const listTrees = (db: Db): Promise<TreeInList[]> =>
 
 const Used = z.object({ tokens: z.number(), money: z.number(), answers: z.int() });
 export async function treeDetail(db: Db, id: string): Promise<TreeDetail> {
+  await takeLate(db, id);
   const { plan, outputs, head: tree } = await readStanding(db, id); // refuses one that is not there
   const head = await db.one(sql`${heads} where t.id = ${id} group by t.id`, TreeInList);
   const used = await db.one(

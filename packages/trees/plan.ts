@@ -1,6 +1,6 @@
 /** A tree's plan by its settings, and again from its rows. Tokens are counted as the desk counts them, so that the cap a person sees is the cap. */
-import { ContextOrder, type Plan, planOf } from "@tiller/book";
-import type { PlanNode } from "@tiller/book/plan.ts";
+import { ContextOrder, type Output, type Plan, planOf } from "@tiller/book";
+import { type PlanNode, waitsFor } from "@tiller/book/plan.ts";
 import { TASK } from "@tiller/book/prompt.ts";
 import { windowOf } from "@tiller/book/window.ts";
 import { type PeoplesNodes, rng, TillerError, type TreeSettings } from "@tiller/schema";
@@ -8,7 +8,7 @@ import { measure } from "@tiller/task";
 
 export const count = measure.tokens;
 
-const RESERVE = 32; // a chat template's frame
+export const RESERVE = 32; // a chat template's frame
 
 export const newPlan = (text: string, s: TreeSettings): Plan =>
   planOf(text, {
@@ -39,9 +39,30 @@ export function planAgain(text: string, s: TreeSettings, nodes: readonly PlanNod
   };
 }
 
-/** Part of what outputs are addressed by. */
-export const policyName = (s: Pick<TreeSettings, "model" | "temperature">): string =>
-  s.model === undefined ? "people" : `${s.model}, temperature ${s.temperature}`;
+/**
+ * Part of what outputs are addressed by: with what the model's name stands for, so that another behind the same name is another
+ * policy.
+ */
+export const policyName = (
+  s: Pick<TreeSettings, "model" | "temperature">,
+  standsFor?: string,
+): string =>
+  s.model === undefined
+    ? "people"
+    : `${s.model}${standsFor === undefined ? "" : ` (${/^[0-9a-f]{64}$/.test(standsFor) ? standsFor.slice(0, 12) : standsFor})`}, temperature ${s.temperature}`;
+
+/** The first of what a node reads that is not written. */
+export function missingFor(
+  plan: Plan,
+  node: PlanNode,
+  outputs: ReadonlyMap<string, Output>,
+): string | undefined {
+  const below = node.children.find((c) => !outputs.has(c));
+  if (below !== undefined) return below;
+  const last = waitsFor(plan, node);
+  const readable = last === undefined ? 0 : plan.nodes.get(last)!.index + 1;
+  return plan.levels[node.height]!.slice(0, readable).find((n) => !outputs.has(n.id))?.id;
+}
 
 /** Whether a person writes a node: by its name and the seed, so that an edit draws nobody anew. */
 export function writtenByPeople(

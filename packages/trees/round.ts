@@ -12,6 +12,8 @@ export class Round {
   readonly version: number;
   readonly plan;
   readonly settings;
+  /** its name, which is part of every address */
+  readonly policy: string;
   readonly #now: TreeNow;
   readonly #budget;
   readonly #stands = new Map<string, Output>();
@@ -23,6 +25,7 @@ export class Round {
     this.#now = now;
     this.version = now.version;
     this.settings = now.settings;
+    this.policy = now.policy ?? policyName(now.settings);
     this.plan = planAgain(now.text, now.settings, now.nodes);
     this.#budget = budgets(this.plan, now.settings, now.entries, (n) => this.byPeople(n));
   }
@@ -44,7 +47,7 @@ export class Round {
     await grow(this.plan, {
       log: new Log(this.#now.entries),
       count,
-      policy: policyName(this.settings),
+      policy: this.policy,
       redo: this.#now.redo,
       parallel: this.settings.parallel,
       patient: (node) => this.byPeople(node),

@@ -11,7 +11,7 @@ import {
   TreeStanding,
 } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
-import { checkNames, newPlan, planAgain, writtenByPeople } from "./plan.ts";
+import { checkNames, newPlan, planAgain, policyName, writtenByPeople } from "./plan.ts";
 
 const noTree = (id: string) =>
   new TillerError("not_found", `there is no tree ${id}. Look at the list: tiller book list.`);
@@ -22,6 +22,7 @@ const Head = z.object({
   text: z.string(),
   version: z.int(),
   redo: TreeRedo,
+  policy: z.string().nullable(),
   state: z.enum(["growing", "whole", "stopped"]),
   stop: z.boolean(),
   experiment: z.string(),
@@ -96,7 +97,7 @@ export const keepText = (db: Db, hash: string, body: string): Promise<number> =>
 
 export async function headOf(db: Db, id: string, o: { lock?: boolean } = {}): Promise<Head> {
   const head = await db.maybe(
-    sql`select t.name, t.settings, x.body as text, t.version, t.redo, t.state, t.stop, t.experiment, t.question
+    sql`select t.name, t.settings, x.body as text, t.version, t.redo, t.policy, t.state, t.stop, t.experiment, t.question
         from tree t join tree_text x on x.hash = t.text where t.id = ${id} ${o.lock ? sql`for update of t` : sql``}`,
     Head,
   );
@@ -131,15 +132,41 @@ const entriesOf = (db: Db, id: string): Promise<Kept[]> =>
   db.many(sql`select ${entryColumns} from tree_entry e where e.tree = ${id} order by e.n`, Kept);
 
 /** All that a tree is grown from, as JSON: a step's result. */
-export interface TreeNow extends Pick<Head, "settings" | "text" | "version" | "redo" | "stop"> {
+export interface TreeNow extends Pick<
+  Head,
+  "settings" | "text" | "version" | "redo" | "policy" | "stop"
+> {
   readonly nodes: readonly PlanNode[];
   readonly entries: readonly Kept[];
 }
 /** `lock`: nobody edits it until the transaction ends. */
 export async function readTree(db: Db, id: string, o: { lock?: boolean } = {}): Promise<TreeNow> {
-  const { settings, text, version, redo, stop } = await headOf(db, id, o);
+  const { settings, text, version, redo, policy, stop } = await headOf(db, id, o);
   const [nodes, entries] = [await nodesOf(db, id), await entriesOf(db, id)];
-  return { settings, text, version, redo, stop, nodes, entries };
+  return { settings, text, version, redo, policy, stop, nodes, entries };
+}
+
+/**
+ * What the tree's outputs are addressed by from now, kept with it: `standsFor` is what its model's name stands for. A tree that was
+ * grown before this was kept has the name alone, and keeps it until the name stands for something else.
+ */
+export async function settlePolicy(
+  db: Db,
+  id: string,
+  standsFor: (model: string) => Promise<string>,
+): Promise<void> {
+  const { settings } = await headOf(db, id);
+  const { model } = settings;
+  // a model that nothing answers for: each node says so when it is asked
+  const stands = model === undefined ? "" : await standsFor(model).catch(() => undefined);
+  if (stands === undefined) return;
+  const named = policyName(settings, stands || undefined);
+  const now = stands;
+  await db.run(
+    sql`update tree set stood_for = ${now},
+          policy = case when policy is not null and coalesce(stood_for, ${now}) = ${now} then policy else ${named} end
+        where id = ${id} and (policy is null or stood_for is distinct from ${now})`,
+  );
 }
 
 const Stands = z.object({

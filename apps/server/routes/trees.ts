@@ -5,8 +5,10 @@ import {
   anew,
   applyEdit,
   createTree,
+  exportTree,
   forecastTree,
   headOf,
+  importTree,
   listTrees,
   previewEdit,
   askTree,
@@ -18,6 +20,7 @@ import {
   stopTree,
   treeAgents,
   treeDetail,
+  treeFileOf,
   treeId,
   treeNodes,
 } from "@tiller/trees";
@@ -51,6 +54,19 @@ export const treeRoutes = (d: Deps) => {
       return grows(id, experiment);
     },
     forecastTree: (_, { body }) => forecastTree(body.text, settingsOf(body)),
+    exportTree: async (c, { id }) => {
+      const file = await exportTree(db, id);
+      c.header("content-type", "application/json");
+      c.header("content-disposition", `attachment; filename="${id}.tree.json"`);
+      return c.body(JSON.stringify(file));
+    },
+    importTree: async (c, { body }) => {
+      const { file, notes } = await treeFileOf(body, new Date().toISOString());
+      const id = treeId(`import-${v7()}`);
+      await importTree(db, { id, file, by: c.var.me.id });
+      const { nodes, written } = await treeDetail(db, id);
+      return { tree: id, nodes, written, notes };
+    },
     getTree: (_, { id }) => treeDetail(db, id),
     treeText: async (_, { id }) => ({ text: (await headOf(db, id)).text }),
     treeNodes: async (_, { id, after }) => {
