@@ -20,6 +20,7 @@ import { processLabels } from "./process-labels.ts";
 import { readingStudy, readQuestion } from "./reading-study.ts";
 import { reviewDisagreements, reviewSplit } from "./review-disagreements.ts";
 import { sandwiched, sandwiching } from "./sandwiching.ts";
+import { readNode, secondReader } from "./second-reader.ts";
 import { summariseBook } from "./summarise-book.ts";
 import { treeDatasets } from "./tree-datasets.ts";
 
@@ -46,6 +47,8 @@ export const recipes: readonly WorkflowDef<any, any>[] = [
   roomWorkflow,
   summariseBook,
   judgeBook,
+  secondReader,
+  readNode,
   judgeNode,
   treeDatasets,
   bookLoop,

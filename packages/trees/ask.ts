@@ -64,10 +64,12 @@ export async function drawn(
 const Read = z.object({ text: z.string() });
 /** A person's older answer for this node, with what it was made from; `person`: who wrote it, and may be asked again. */
 const Older = z.object({ old: z.string(), read: Read, person: PersonId.nullable() });
+/** The person `a` of an answer, if the desk may still ask her (worker `w`). */
+export const mayAnswer = sql`case when w.paused_at is null and coalesce(w.stage, '') <> 'left' then a.person end`;
 const before = (db: Db, tree: string, node: string) =>
   db.maybe(
-    sql`select e.text as old, e.read, case when w.paused_at is null and coalesce(w.stage, '') <> 'left' then a.person end as person
-        from tree_entry e left join answer a on a.id::text = e.answer left join worker w on w.person = a.person
+    sql`select e.text as old, e.read, ${mayAnswer} as person
+        from tree_entry e left join answer a on a.id = e.answer left join worker w on w.person = a.person
         where e.tree = ${tree} and e.node = ${node} and e.author_kind = 'person' and e.read is not null order by e.n desc limit 1`,
     Older,
   );

@@ -51,7 +51,7 @@ function checked(plan: Plan, { node: name, what, text }: TreeEdit): Plan {
 export async function applyEdit(
   db: Db,
   tree: string,
-  o: TreeEdit & { redo: TreeRedo; by: { id: string; pseudonym: string } },
+  o: TreeEdit & { redo: TreeRedo; by: { readonly id: string | null; readonly pseudonym: string } },
 ): Promise<void> {
   await db.transaction(async (tx) => {
     const { head, plan, entries, outputs } = await readStanding(tx, tree, { lock: true });
@@ -81,8 +81,8 @@ export async function applyEdit(
       );
     }
     await tx.run(
-      sql`insert into tree_edit (tree, n, node, what, text, before, redo, by)
-          values (${tree}, ${version}, ${o.node}, ${o.what}, ${o.text}, ${before}, ${o.redo}, ${o.by.id})`,
+      sql`insert into tree_edit (tree, n, node, what, text, before, redo, by, by_name)
+          values (${tree}, ${version}, ${o.node}, ${o.what}, ${o.text}, ${before}, ${o.redo}, ${o.by.id}, ${o.by.id === null ? o.by.pseudonym : null})`,
     );
     await anew(tx, tree, o.redo);
   });

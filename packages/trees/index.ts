@@ -26,6 +26,7 @@ export {
 } from "./labels.ts";
 export { takeLate } from "./late.ts";
 export { listTrees, treeDetail, treeNodes } from "./pages.ts";
+export { ReadNode, reviseNode, takeOver, writtenNodes } from "./reading.ts";
 export { Round, type Written } from "./round.ts";
 export {
   createTree,
