@@ -103,7 +103,9 @@ test("a person writes, somebody stops it: the best so far stays, what was queued
   await submitAnswer(db, rater, { ...late, idleSeconds: 0 });
   expect((await tiller.getTree({ id })).written).toBe(2);
   const both = (await tiller.treeNodes({ id })).nodes.filter((n) => n.text !== null);
-  expect(both.map((n) => n.text).toSorted()).toEqual(["Anna has the key.", "Tom has the key."]);
+  expect(new Set(both.map((n) => n.text))).toEqual(
+    new Set(["Anna has the key.", "Tom has the key."]),
+  );
   expect(both.every((n) => n.standing === "current" && n.author?.name === "p-ann")).toBe(true);
   await expect.poll(take).toBe(undefined); // what was being posted as it ended is taken back a moment later
   await expect(tiller.stopTree({ id })).rejects.toMatchObject({ code: "not_growing" });

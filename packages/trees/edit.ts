@@ -126,10 +126,10 @@ export const anew = async (db: Db, tree: string, redo: TreeRedo): Promise<void> 
 };
 
 const Under = z.object({ experiment: z.string(), runs: z.boolean() });
-/** The run of a tree, if there is one under way. */
+/** The run of a tree, if there is one under way; one that has ended the tree and is about to end itself is not. */
 export const runOf = async (db: Db, tree: string): Promise<string | undefined> => {
   const { experiment, runs } = await db.one(
-    sql`select t.experiment, coalesce(t.state = 'growing' and e.state in ('running', 'held'), false) as runs
+    sql`select t.experiment, coalesce(t.state = 'growing' and t.ended is distinct from t.experiment and e.state in ('running', 'held'), false) as runs
         from tree t left join experiment e on e.id = t.experiment where t.id = ${tree}`,
     Under,
   );

@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { Author } from "@tiller/book/keys.ts";
-import { TillerError } from "@tiller/schema";
+import { own, TillerError } from "@tiller/schema";
 
 const Name = z.union([z.string().min(1), z.int().min(0).transform(String)]);
 const given = {
@@ -52,7 +52,8 @@ export const bad = (what: string, remedy: string) =>
 
 /** Whatever shape it has, as chunks and merges. */
 export function foreignOf(json: unknown, o: ForeignOptions): ForeignTree {
-  const is = (name: string) => typeof json === "object" && json !== null && name in json;
+  const is = (name: string) =>
+    typeof json === "object" && json !== null && Object.hasOwn(json, name);
   if (is("chunks")) return parsed(ForeignTree, json, "chunks and merges");
   if (is("input_documents")) return ofDocuments(parsed(Documents, json, "LangChain's map-reduce"));
   if (is("all_nodes") || is("layer_to_nodes"))
@@ -94,19 +95,19 @@ function ofLevels(books: Readonly<Record<string, unknown>>, o: ForeignOptions): 
       `it has ${Object.keys(books).length} books: ${Object.keys(books).slice(0, 5).join(", ")}`,
       "Name one (--book).",
     );
-  const { summaries_dict: levels } = parsed(Levels, books[name], `BooookScore's book ${name}`);
-  const texts = parsed(Books, o.chunks ?? {}, "BooookScore's chunks by book")[name];
+  const { summaries_dict: levels } = parsed(Levels, own(books, name), `BooookScore's book ${name}`);
+  const texts = own(parsed(Books, o.chunks ?? {}, "BooookScore's chunks by book"), name);
   const own = levels["0"] ?? [];
-  if (!texts || texts.length !== own.length)
+  if (!texts || texts.length !== bottom.length)
     throw bad(
-      `${name} has ${own.length} summaries of chunks and ${texts?.length ?? 0} chunks`,
+      `${name} has ${bottom.length} summaries of chunks and ${texts?.length ?? 0} chunks`,
       "BooookScore keeps the chunks in a file of their own: give it as JSON, by book (--chunks).",
     );
-  const chunks = texts.map((text, i) => ({ text, summary: own[i]! }));
+  const chunks = texts.map((text, i) => ({ text, summary: bottom[i]! }));
   const merges: ForeignTree["merges"] = [];
   let below = chunks.map((_, i) => String(i));
   for (let level = 1; below.length > 1; level++) {
-    const here = levels[String(level)] ?? [];
+    const here = own(levels, String(level)) ?? [];
     if (here.length === 0)
       throw bad(
         `${name} has nothing above its ${below.length} summaries of level ${level - 1}`,

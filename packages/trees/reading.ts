@@ -3,7 +3,7 @@ import { z } from "zod";
 import { Log } from "@tiller/book";
 import { makerOf } from "@tiller/book/keys.ts";
 import { askOf } from "@tiller/book/tree.ts";
-import { ExperimentId, PersonId, rng, TreeNodeName } from "@tiller/schema";
+import { type ExperimentId, PersonId, rng, TreeNodeName } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 import { mayAnswer, whereOf } from "./ask.ts";
 import { applyEdit, previewEdit, runOf } from "./edit.ts";

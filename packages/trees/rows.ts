@@ -268,7 +268,7 @@ export const endTree = async (
   o: { version: number; state: "whole" | "stopped"; why: string; stop: boolean },
 ): Promise<boolean> =>
   (await db.run(
-    sql`update tree set state = ${o.state}, why = ${o.why}, stop = false, changed_at = now()
+    sql`update tree set state = ${o.state}, why = ${o.why}, stop = false, ended = experiment, changed_at = now()
         where id = ${tree} and version = ${o.version} and stop = ${o.stop}`,
   )) > 0 ||
   // before a crash

@@ -8,6 +8,7 @@ import { type Entry, hashOf, Log } from "@tiller/book";
 import { makerOf } from "@tiller/book/keys.ts";
 import { promptOf } from "@tiller/book/prompt.ts";
 import { askOf } from "@tiller/book/tree.ts";
+import { own } from "@tiller/schema";
 import { whereOf } from "./ask.ts";
 import { Compared, pairFields } from "./judging.ts";
 import { count, missingFor, policyName } from "./plan.ts";
@@ -26,7 +27,8 @@ const axesOf = (value: Readonly<Record<string, unknown>>, prefix: string) =>
   Object.fromEntries(
     axes.flatMap((axis) => {
       const name = prefix === "" ? axis.toLowerCase() : `${prefix}${axis}`;
-      return typeof value[name] === "number" ? [[axis.toLowerCase(), value[name]]] : [];
+      const said = own(value, name);
+      return typeof said === "number" ? [[axis.toLowerCase(), said]] : [];
     }),
   );
 
@@ -60,8 +62,8 @@ export function rowsOf(file: TreeFile): { rows: TreeRows; left: Record<string, n
       const ask = askOf(plan, node, outputs, { log, maker, count });
       seen.set(ask.saw, ask);
     }
-  const left: Record<string, number> = {};
-  const leave = (why: string) => void (left[why] = (left[why] ?? 0) + 1);
+  const left = new Map<string, number>();
+  const leave = (why: string) => void left.set(why, (left.get(why) ?? 0) + 1);
   const lost = "what was read has changed since";
   const info = (id: string, saw: string, key: string | null) => {
     const node = plan.nodes.get(id);
@@ -139,8 +141,8 @@ export function rowsOf(file: TreeFile): { rows: TreeRows; left: Record<string, n
       continue;
     }
     const policyOf = (k: number) => {
-      const own = entries.findLast((e) => e.node === j.node && e.text === j.texts[k]);
-      return j.policies?.[k] ?? (own ? authorOf(own) : null);
+      const same = entries.findLast((e) => e.node === j.node && e.text === j.texts[k]);
+      return j.policies?.[k] ?? (same ? authorOf(same) : null);
     };
     const summary = (k: number) => ({ text: j.texts[k]!, policy: policyOf(k) });
     const end = { worker: j.author.name, batch: file.name, split: "train" };
@@ -191,5 +193,5 @@ export function rowsOf(file: TreeFile): { rows: TreeRows; left: Record<string, n
       rate(0, "", j.value["feedback"] ?? j.value["found"], more);
     }
   }
-  return { rows, left };
+  return { rows, left: Object.fromEntries(left) };
 }

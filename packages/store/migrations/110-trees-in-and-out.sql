@@ -1,5 +1,5 @@
 -- A policy is addressed by what its name stood for as well; trees that are there keep the address that they have.
-alter table tree add policy text, add stood_for text;
+alter table tree add policy text, add stood_for text, add ended text; -- ended: the experiment that said so last
 update tree set policy = case when settings->>'model' is null then 'people'
   else (settings->>'model') || ', temperature ' || coalesce(settings->>'temperature', '0') end;
 -- Who edited a tree where it came from: nobody of this home.
