@@ -66,7 +66,7 @@ const detail: TreeDetail = {
     instructions: "",
     temperature: 0,
     price: { prompt: 0, completion: 0 },
-    people: { share: 0.3, heights: [], nodes: [], authorHours: 24 },
+    people: { share: 0.3, heights: [], nodes: [] },
     parallel: 16,
     budgets: [],
   },

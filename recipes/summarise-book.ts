@@ -64,7 +64,12 @@ export const summariseBook = workflow(
       const name = `${ask.node.id} ${ask.key.slice(0, 8)} of ${version}`;
       try {
         const answer = round.byPeople(ask.node)
-          ? await askPeople(flow, ask, { plan, tree, name, authorHours: s.people.authorHours })
+          ? await askPeople(flow, ask, {
+              plan,
+              tree,
+              name,
+              authorHours: s.people.authorHours ?? 24,
+            })
           : await askPolicy(flow, ask, round, name);
         const from = `${flow.id}/${name}`;
         return await flow.step(`write ${name}`, async (c) => {

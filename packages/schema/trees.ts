@@ -16,8 +16,10 @@ export const PeoplesNodes = z.strictObject({
     .number()
     .min(0)
     .max(8760)
-    .default(24)
-    .describe("what a person wrote and an edit made invalid goes to her alone for so long"),
+    .optional()
+    .describe(
+      "what a person wrote and an edit made invalid goes to her alone for so long; 24 if not said",
+    ),
 });
 export type PeoplesNodes = z.infer<typeof PeoplesNodes>;
 
@@ -111,7 +113,7 @@ export const TreeJudgment = z.strictObject({
   policies: z
     .array(z.string())
     .nullable()
-    .default(null)
+    .optional()
     .describe("whose each of the texts was, where that is known"),
   at: z.iso.datetime(),
 });

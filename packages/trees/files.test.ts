@@ -175,7 +175,7 @@ test("rows: comparisons and ratings as summarize-from-feedback has them, TRL's c
     merges: [{ children: [0, 1, 2, 3], summary: "All." }],
     system: "gpt",
   });
-  const saw = hashOf(promptOf({ earlier: [], text: chunks[0]!.text }, ""));
+  const saw = hashOf(promptOf({ instructions: "", earlier: [], text: chunks[0]!.text }));
   const about = {
     node: "0.0",
     key: "k",

@@ -97,7 +97,7 @@ function ofLevels(books: Readonly<Record<string, unknown>>, o: ForeignOptions): 
     );
   const { summaries_dict: levels } = parsed(Levels, own(books, name), `BooookScore's book ${name}`);
   const texts = own(parsed(Books, o.chunks ?? {}, "BooookScore's chunks by book"), name);
-  const own = levels["0"] ?? [];
+  const bottom = own(levels, "0") ?? [];
   if (!texts || texts.length !== bottom.length)
     throw bad(
       `${name} has ${bottom.length} summaries of chunks and ${texts?.length ?? 0} chunks`,

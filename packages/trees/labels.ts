@@ -103,7 +103,7 @@ export async function labelsOf(db: Db, tree: string, age: LabelAge): Promise<Tre
     Read,
   );
   const byNumber = new Map(reads.map((r) => [r.n, r]));
-  const now = nowOf(outputs, entries, makerOf(plan, policyName(head.settings)));
+  const now = nowOf(outputs, entries, makerOf(plan, head.policy ?? policyName(head.settings)));
   const { instructions } = plan;
   const prompts = new Map<string, string>();
   const knows = (prompt: string) => prompts.set(hashOf(prompt), prompt);
