@@ -1,7 +1,7 @@
 /**
  * A book through `tiller start` and `tiller book start`, on a home of its own, by a checkpoint that the server holds (--base) or by an endpoint
  * of OpenAI's kind here that answers --latency ms later with a sentence of what it read. The server is killed with SIGKILL on the way and
- * started again. Says nodes a minute, what was asked twice, memory and the server's own CPU time.
+ * started again. Says nodes a minute, what was asked twice, memory, and processor time without the sampler's.
  * npm run bench -- book-server --file BOOK.txt [--base DIR | --latency 300] [--window 512] [--context lag:16] [--parallel 16] [--kills 2]
  *   [--characters N] [--minutes 8] [--profile FOLDER] [--json]
  */
