@@ -6,6 +6,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import path from "node:path";
+import process from "node:process";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { rarity } from "@tiller/book/support.ts";
@@ -35,6 +36,7 @@ const JUDGES = 3; // fresh ones, a node
 const NOISE = 0.15;
 
 const home = mkdtempSync(path.join(tmpdir(), "tiller-book-loop-"));
+process.on("exit", () => rmSync(home, { recursive: true, force: true })); // the store closes before
 const inputs = path.join(home, "inputs");
 mkdirSync(inputs, { recursive: true });
 
@@ -187,4 +189,3 @@ const lines = [
 console.log(lines.join("\n"));
 if (flags.out) writeFileSync(flags.out, `${lines.join("\n")}\n`);
 await flow.close();
-rmSync(home, { recursive: true, force: true });
