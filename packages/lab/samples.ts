@@ -5,15 +5,18 @@ import {
   type Histogram,
   Sample,
   type SamplesOverTime,
+  storableText,
   TillerError,
 } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 
+// what a model draws need not be text
+const asStored = (_: string, x: unknown): unknown => (typeof x === "string" ? storableText(x) : x);
 /** A step's texts replace those that a lost process wrote for it. */
 export const addSamples = (db: Db, samples: readonly Sample[]): Promise<number> =>
   db.run(sql`insert into sample (id, run, checkpoint, step, prompt, text, scores, pick, tokens)
     select x->>'id', x->>'run', x->>'checkpoint', (x->>'step')::int, x->>'prompt', x->>'text', x->'scores', x->>'pick', nullif(x->'tokens', 'null')
-    from jsonb_array_elements(${JSON.stringify(samples)}::jsonb) x
+    from jsonb_array_elements(${JSON.stringify(samples, asStored)}::jsonb) x
     on conflict (id) do update set prompt = excluded.prompt, text = excluded.text, scores = excluded.scores, pick = excluded.pick, tokens = excluded.tokens`);
 
 const sampleColumns = sql`s.id, s.run, s.checkpoint, s.step, s.prompt, s.text, s.scores, s.pick`;

@@ -1,7 +1,13 @@
 /** What Postgres cannot keep is found wherever it stands, and nothing else is. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { findUnstorable, maybeUnstorable, requireStorable, unstorableText } from "./storable.ts";
+import {
+  findUnstorable,
+  maybeUnstorable,
+  requireStorable,
+  storableText,
+  unstorableText,
+} from "./storable.ts";
 
 test.each([
   ["a\0b", 'has a NUL character after "a", which the database does not keep. Take it out'],
@@ -53,6 +59,21 @@ test("what is found in a value is suspected in its JSON", () => {
         const found = findUnstorable([text]) !== undefined;
         expect(found).toBe(text.includes("\0") || !text.isWellFormed());
         if (found) expect(maybeUnstorable(JSON.stringify([text]))).toBe(true);
+      },
+    ),
+  );
+});
+
+test("what a model drew can be stored, and is as it was where it could be before", () => {
+  const unit = fc.oneof(fc.constantFrom("\0", "\ud83d", "\ude00", "\ufffd"), fc.string());
+  fc.assert(
+    fc.property(
+      fc.array(unit).map((u) => u.join("")),
+      (text) => {
+        const kept = storableText(text);
+        expect(unstorableText(kept)).toBeUndefined();
+        expect(kept).toHaveLength(text.length);
+        if (unstorableText(text) === undefined) expect(kept).toBe(text);
       },
     ),
   );

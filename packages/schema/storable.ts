@@ -28,6 +28,10 @@ export function unstorableText(text: string): string | undefined {
     : `has half of a Unicode surrogate pair ${place} (a cut emoji, for instance). Write the whole character, or take it out`;
 }
 
+/** What a model wrote, with the replacement character for what cannot be stored: nobody is there to be asked for other words. */
+export const storableText = (drawn: string): string =>
+  drawn.toWellFormed().replaceAll("\0", "\uFFFD");
+
 /** The first text in a JSON value, keys included, that cannot be stored. Never recursive: the value may be of any depth. */
 export function findUnstorable(value: unknown, name = ""): Unstorable | undefined {
   const open: { value: unknown; at: string }[] = [{ value, at: name }];

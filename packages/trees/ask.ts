@@ -5,7 +5,7 @@ import { capped } from "@tiller/book/prompt.ts";
 import { entryOf } from "@tiller/book/tree.ts";
 import { treeAgain, treeSummary } from "@tiller/crowd";
 import type { Asked, Flow, StepContext } from "@tiller/flow";
-import { PersonId, prompt } from "@tiller/schema";
+import { PersonId, prompt, storableText } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 import { count } from "./plan.ts";
 import { noteAsked } from "./late.ts";
@@ -52,7 +52,7 @@ export async function drawn(
   const { cap, ...how } = o;
   try {
     const text = await flow.model(model, prompt`${words}`, { ...how, maxTokens: cap, stop: STOPS });
-    return capped(text, cap, count);
+    return capped(storableText(text), cap, count);
   } catch (e) {
     const { code, message } = e as { code?: unknown; message: string };
     // nothing to say: front matter
