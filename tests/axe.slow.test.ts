@@ -56,6 +56,7 @@ const pages: Readonly<Record<string, readonly Role[] | false>> = {
   "/control": ["lead"],
   "/books": ["lead"],
   "/books/$id": ["lead"],
+  "/books/$id/beside/$other": ["lead"],
   "/control/rooms": ["lead"],
   "/control/rooms/new": ["lead"],
   "/rooms": ["rater"],
@@ -148,6 +149,8 @@ async function furnish(): Promise<void> {
   const settings = TreeSettings.parse({ window: 256 });
   await createTree(db, { id: "key", name: "The key", text: aStory(5, 2), settings });
   ids["/books/$id"] = "key";
+  const drawnAnew = { ...settings, seed: 2 };
+  await createTree(db, { id: "other", name: "The key", text: aStory(5, 2), settings: drawnAnew });
   ids["/rooms/$id"] = "debate";
   await openRoom(db, {
     id: "debate",
@@ -186,6 +189,7 @@ const addressOf = (route: string): string =>
   route
     .replace(/^(.*?\$(?:id|token))/, (start) => start.replace(/\$\w+$/, ids[start] ?? "none"))
     .replace("$place", "1")
+    .replace("$other", "other")
     .replace(/compare$/, `compare?ids=${encodeURIComponent('["demo","other"]')}`);
 const rolesOf = (route: string) => pages[route] || [];
 

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { aStory } from "@tiller/book/fixtures/echo.ts";
 import { ensurePerson, issueToken } from "@tiller/store";
 import { createClient, type TillerClient } from "@tiller/client";
+import { type NewJudgment, writeJudgments } from "@tiller/trees/judgments.ts";
 import { summariseBook } from "../recipes/summarise-book.ts";
 import { faults } from "./browser/axe.ts";
 import { launchBrowser } from "./browser/launch.ts";
@@ -48,10 +49,12 @@ async function looked(page: Page, name: string): Promise<void> {
   expect(await faults(page)).toEqual([]);
 }
 
+let key: string;
 test("from the book's summary down to its words and back, an edit with its price, on a phone as well", async () => {
   const agents = { "*": { kind: "simulated", skill: 0.9 } } as const;
   const body = { name: "The key", text: aStory(5, 3), window: 256, agents };
   const { tree: id } = await tiller.startTree({ body });
+  key = id;
   const page = await at(`/books/${id}`, 1280);
   await page.getByText("whole", { exact: true }).waitFor(); // it was looked at while it grew
   await looked(page, "book-1280");
@@ -97,4 +100,89 @@ test("from the book's summary down to its words and back, an edit with its price
   await phone.goto(`${site.address}/books`);
   await phone.getByRole("link", { name: "The key" }).waitFor();
   await looked(phone, "books-390");
+}, 180_000);
+
+test("what was said of a node, its versions, a judgment from the page, an edit taken back", async () => {
+  const { nodes } = await tiller.treeNodes({ id: key });
+  const node = nodes.find((n) => n.versions > 1 && n.starts !== null) ?? nodes[0]!;
+  const now = node.text!;
+  const { saw } = await tiller.treeTask({ id: key, node: node.node, kind: "feedback" });
+  const said = (kind: NewJudgment["kind"], value: NewJudgment["value"], more: object = {}) => ({
+    asked: `${kind} of the test`,
+    kind,
+    node: node.node,
+    key: "0",
+    saw,
+    texts: [now],
+    value,
+    author: { kind: "person", name: "p-bob" } as const,
+    answer: null,
+    ...more,
+  });
+  const ratings = Object.fromEntries(
+    ["first", "second", "third"].flatMap((p) =>
+      ["Overall", "Coverage", "Accuracy", "Coherence"].map((c, i) => [`${p}${c}`, i + 2]),
+    ),
+  );
+  await writeJudgments(site.store.db, key, [
+    said(
+      "compare",
+      { firstSecond: "a", secondThird: "tie", firstThird: "a", ...ratings },
+      { texts: [now, "Tom has a boat.", "A key is lost."], saw: "f".repeat(32) },
+    ),
+    said("check", {
+      accuracy: 6,
+      overall: 5,
+      bookAccuracy: 3,
+      bookOverall: 4,
+      found: "It was Anna.",
+    }),
+    said("feedback", {
+      marks: [{ start: 0, end: 4, label: "inaccurate" }],
+      overall: 4,
+      feedback: "Who is it?",
+    }),
+    said("reply", { summary: `${now} It was Anna.`, took: "changed", reply: "You are right." }),
+  ]);
+  const page = await at(`/books/${key}?node=${node.node}`, 1280);
+  const panel = page.getByRole("complementary");
+  await panel.getByText("The answer to a reader").waitFor();
+  expect(await panel.locator("h3").allInnerTexts()).toEqual([
+    "The answer to a reader",
+    "A reader's word",
+    "Checked down to the book",
+    "Three summaries compared",
+  ]);
+  expect(await panel.locator("mark").innerText()).toBe(now.slice(0, 4));
+  await panel.getByText("read something else than stands now").waitFor();
+  await page.getByText("4 judgments").waitFor();
+  await looked(page, "book-judgments-1280");
+  await panel.getByText("first over second").scrollIntoViewIfNeeded();
+  await looked(page, "book-compared-1280");
+
+  await panel.getByRole("tab", { name: "Versions" }).click();
+  await panel.getByText("stands now").first().waitFor();
+  await looked(page, "book-versions-1280");
+  await page.context().close();
+
+  const phone = await at(`/books/${key}`, 390);
+  await phone.getByRole("button", { name: "details" }).first().click();
+  await phone.getByText("Nobody has judged it so far").waitFor();
+  await looked(phone, "book-unjudged-390");
+  await phone.getByRole("button", { name: "Judge it" }).click();
+  await phone.getByRole("radio", { name: /^5/ }).first().click();
+  await phone.getByLabel("To whoever wrote it").fill("Good, but whose key?");
+  await looked(phone, "book-judge-390");
+  await phone.getByRole("button", { name: "Submit" }).click();
+  await phone.getByText("Good, but whose key?").waitFor();
+  await phone.getByText("read what stands now").waitFor();
+  const [kept] = (await tiller.treeNode({ id: key, node: nodes.at(-1)!.node })).judgments;
+  expect(kept).toMatchObject({
+    kind: "feedback",
+    author: { kind: "person", name: "lee" },
+    value: { overall: 5, feedback: "Good, but whose key?" },
+    read: "current",
+  });
+  await looked(phone, "book-judged-390");
+  await phone.context().close();
 }, 180_000);

@@ -18,6 +18,7 @@ const statusOf: Readonly<Record<string, Status>> = {
   not_over: 409,
   not_allowed: 403,
   invitation_closed: 410,
+  changed: 409,
   unknown_lease: 409,
   lease_expired: 410,
   too_late: 409,

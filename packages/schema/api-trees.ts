@@ -4,6 +4,16 @@ import { CheckTree, TreeScore, TreeVerdicts } from "./tree-checks.ts";
 import { NewTreeQuestion, TreeQuestion } from "./tree-questions.ts";
 import { get, Ok, post, who, type Operation } from "./operation.ts";
 import {
+  JudgeTreeNode,
+  TreeCompareQuery,
+  TreeComparison,
+  TreesBeside,
+  TreeJudged,
+  TreeNodePage,
+  TreeTask,
+  TreeTaskQuery,
+} from "./tree-pages.ts";
+import {
   EditTree,
   GrowTree,
   ImportedTree,
@@ -49,6 +59,32 @@ export const treeOperations = {
     query: TreeNodesQuery,
     reply: TreeNodes,
   }),
+  treeNode: get(
+    "/api/trees/:id/nodes/:node",
+    who.staff,
+    "a node's versions, edits and judgments, and what it is made from",
+    { reply: TreeNodePage },
+  ),
+  treeJudged: get("/api/trees/:id/judged", who.staff, "how much was said of which nodes", {
+    reply: TreeJudged,
+  }),
+  treeTask: get("/api/trees/:id/nodes/:node/task", who.staff, "a node as a kind of work asks", {
+    query: TreeTaskQuery,
+    reply: TreeTask,
+  }),
+  judgeTreeNode: post("/api/trees/:id/nodes/:node/judgments", who.staff, "judges a node", {
+    body: JudgeTreeNode,
+    reply: Ok,
+  }),
+  treesBeside: get("/api/trees/:id/beside", who.staff, "what a tree can be compared with", {
+    reply: TreesBeside,
+  }),
+  compareTrees: get(
+    "/api/trees/:id/compare",
+    who.staff,
+    "node by node beside another tree, or itself before an edit",
+    { query: TreeCompareQuery, reply: TreeComparison },
+  ),
   stopTree: post("/api/trees/:id/stop", who.staff, "stops at the best so far", { reply: Ok }),
   growTree: post("/api/trees/:id/grow", who.staff, "goes on, or does over what has aged", {
     body: GrowTree,

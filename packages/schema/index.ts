@@ -38,6 +38,7 @@ export * from "./settings.ts";
 export * from "./experiments.ts";
 export * from "./room-questions.ts";
 export * from "./rooms.ts";
+export * from "./tree-pages.ts";
 export * from "./trees.ts";
 export * from "./rows.ts";
 export * from "./samples.ts";

@@ -11,7 +11,7 @@ import { forecastNodes } from "./forecast.ts";
 import { count, missingFor, policyName } from "./plan.ts";
 import { headOf, keepText, readStanding, writeEntry } from "./rows.ts";
 
-function nodeNamed(plan: Plan, name: string): PlanNode {
+export function nodeNamed(plan: Plan, name: string): PlanNode {
   const node = plan.nodes.get(name);
   if (node) return node;
   throw new TillerError(

@@ -1,6 +1,7 @@
 /** Trees of summaries that people and policies write together: nodes in the database, and what they are asked. */
 export { askPeople, askPolicy, drawn, treeId, write } from "./ask.ts";
 export { type Because, besideOf, createBeside, writeBecause } from "./beside.ts";
+export { compareTrees, treesBeside } from "./compare.ts";
 export { anew, applyEdit, previewEdit, runOf, stopTree } from "./edit.ts";
 export { exportTree, importTree, treeFileOf } from "./file-db.ts";
 export { forecastTree } from "./forecast.ts";
@@ -25,6 +26,7 @@ export {
   wordsOf,
 } from "./labels.ts";
 export { takeLate } from "./late.ts";
+export { judgedOf, judgeFromPage, treeNodePage, treeTask } from "./node-page.ts";
 export { listTrees, treeDetail, treeNodes } from "./pages.ts";
 export { ReadNode, reviseNode, takeOver, writtenNodes } from "./reading.ts";
 export { Round, type Written } from "./round.ts";

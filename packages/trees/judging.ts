@@ -1,6 +1,6 @@
 /** Which nodes of a tree are judged next, what is read of them, and three samples of each. */
 import { z } from "zod";
-import { type Ask, Log } from "@tiller/book";
+import { type Ask, Log, type Plan } from "@tiller/book";
 import { type Address, makerOf } from "@tiller/book/keys.ts";
 import type { PlanNode } from "@tiller/book/plan.ts";
 import { askOf } from "@tiller/book/tree.ts";
@@ -75,8 +75,8 @@ export async function chooseAsks(db: Db, tree: string, o: Choose): Promise<Chose
 
   function seenOf(text: string, node: PlanNode, ask: Ask): JudgedNode {
     const { key, saw, seed, earlier } = ask;
-    const [from, to] = [edge(node, 0), edge(node, -1)];
-    const book = text.slice(from.from, to.to).trim();
+    const { from, to } = coveredBy(plan, node);
+    const book = text.slice(from, to).trim();
     const where = whereOf(plan, ask);
     const { id, height, cap } = node;
     return {
@@ -93,10 +93,12 @@ export async function chooseAsks(db: Db, tree: string, o: Choose): Promise<Chose
       book,
     };
   }
-  /** Of the leaves below a node, the first or the last. */
-  function edge(node: PlanNode, at: 0 | -1): { from: number; to: number } {
-    return node.span ?? edge(plan.nodes.get(node.children.at(at)!)!, at);
-  }
+}
+/** The book's characters that a node stands for. */
+export function coveredBy(plan: Plan, node: PlanNode): { from: number; to: number } {
+  const edge = (n: PlanNode, at: 0 | -1): { from: number; to: number } =>
+    n.span ?? edge(plan.nodes.get(n.children.at(at)!)!, at);
+  return { from: edge(node, 0).from, to: edge(node, -1).to };
 }
 
 /** What somebody wrote of a node at the desk, beside what others did: kept in the tree, and stands there when it is grown again. */

@@ -4,11 +4,14 @@ import { sql } from "@tiller/store";
 import {
   anew,
   applyEdit,
+  compareTrees,
   createTree,
   exportTree,
   forecastTree,
   headOf,
   importTree,
+  judgedOf,
+  judgeFromPage,
   listTrees,
   previewEdit,
   askTree,
@@ -22,7 +25,10 @@ import {
   treeDetail,
   treeFileOf,
   treeId,
+  treeNodePage,
+  treesBeside,
   treeNodes,
+  treeTask,
 } from "@tiller/trees";
 import { v7 } from "uuid";
 import { checkBook } from "../../../recipes/check-book.ts";
@@ -73,6 +79,15 @@ export const treeRoutes = (d: Deps) => {
       await treeAgents(db, id); // refuses one that is not there
       return treeNodes(db, id, after);
     },
+    treeNode: (_, { id, node }) => treeNodePage(db, id, node),
+    treeJudged: (_, { id }) => judgedOf(db, id),
+    treeTask: (_, { id, node, kind }) => treeTask(db, id, { node, kind }),
+    judgeTreeNode: async (c, { id, node, body }) => {
+      await judgeFromPage(db, id, { ...body, node, by: c.var.me });
+      return ok;
+    },
+    treesBeside: (_, { id }) => treesBeside(db, id),
+    compareTrees: (_, { id, ...other }) => compareTrees(db, id, other),
     stopTree: async (_, { id }) => {
       await stopTree(db, id);
       return ok;

@@ -56,8 +56,9 @@ import { ExperimentPage } from "./experiments/experiment.tsx";
 import { LineagePage } from "./models/lineage.tsx";
 import { ModelsPage } from "./models/models.tsx";
 import { Playground } from "./models/playground.tsx";
+import { BesidePage, BesidePlace } from "./books/beside.tsx";
 import { BooksPage } from "./books/list.tsx";
-import { BookPage } from "./books/page.tsx";
+import { BookPage, BookPlace } from "./books/page.tsx";
 import { LobbyPage } from "./rooms/lobby.tsx";
 import { MyRooms } from "./rooms/mine.tsx";
 import { NewRoomPage } from "./rooms/new.tsx";
@@ -127,7 +128,18 @@ const routeTree = root.addChildren([
   }),
   page("/control", ControlPage),
   page("/books", BooksPage),
-  page("/books/$id", BookPage),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/books/$id",
+    component: BookPage,
+    validateSearch: BookPlace,
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/books/$id/beside/$other",
+    component: BesidePage,
+    validateSearch: BesidePlace,
+  }),
   page("/control/rooms", LobbyPage),
   page("/control/rooms/new", NewRoomPage),
   page("/rooms", MyRooms),

@@ -1,6 +1,6 @@
 /** The book beside its tree: passages as a virtual list; a marked sentence leads back to the summary that uses it. */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type ReactNode, useEffect, useRef } from "react";
+import { memo, type ReactNode, useEffect, useRef } from "react";
 import type { TreeNode } from "@tiller/schema";
 import type { BookTree, Lead, Support } from "./book-tree.ts";
 import { VirtualRows } from "./virtual-rows.tsx";
@@ -45,29 +45,38 @@ export function BookText(p: {
     <section className="book-text" ref={scroller} aria-label="The book" tabIndex={0}>
       <VirtualRows
         virtual={virtual}
-        row={(i) => <Passage leaf={leaves[i]!} support={support} lit={lit} follow={p.follow} />}
+        row={(i) => {
+          const leaf = leaves[i]!;
+          const here = lit?.node === leaf.node ? lit.span : undefined;
+          return <Passage leaf={leaf} support={support} lit={here} follow={p.follow} />;
+        }}
       />
     </section>
   );
 }
 
-function Passage(p: {
+// every frame of a scroll asks for all rows again: those that are as they were stay
+const Passage = memo(function Passage(p: {
   readonly leaf: TreeNode;
   readonly support: Support;
-  readonly lit: Lead | undefined;
+  /** of this passage */
+  readonly lit: Lead["span"];
   readonly follow: (lead: Lead) => void;
 }) {
   const { leaf, support, lit, follow } = p;
   const text = support.textOf(leaf);
-  const spans = new Map(support.uses(leaf).map(({ lead }) => [lead.span!.from, lead.span!]));
-  if (lit?.span && lit.node === leaf.node) spans.set(lit.span.from, lit.span);
+  const spans = new Map(
+    support
+      .said(leaf)
+      .flatMap(({ lead }) => (lead?.span ? [[lead.span.from, lead.span] as const] : [])),
+  );
+  if (lit) spans.set(lit.from, lit);
   const parts: ReactNode[] = [];
   let at = 0;
   for (const s of [...spans.values()].toSorted((a, b) => a.from - b.from)) {
-    const isLit = lit?.span?.from === s.from && lit.node === leaf.node;
     parts.push(
       text.slice(at, s.from),
-      <mark key={s.from} className={isLit ? "lit" : ""}>
+      <mark key={s.from} className={lit?.from === s.from ? "lit" : ""}>
         {text.slice(s.from, s.to)}
       </mark>,
     );
@@ -82,4 +91,4 @@ function Passage(p: {
       <p className="read">{parts}</p>
     </div>
   );
-}
+});

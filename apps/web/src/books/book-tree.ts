@@ -55,16 +55,31 @@ interface Sentence {
 export const sentences = (text: string): Sentence[] =>
   sentencesOf(text).map((s) => ({ ...s, text: text.slice(s.from, s.to) }));
 
+/** What a node is called in the tree. */
+export const nameOf = (tree: BookTree, node: TreeNode): string =>
+  node === tree.root && tree.children.has(node.node)
+    ? "The book"
+    : `${node.starts === null ? "Part" : "Passage"} ${node.node}`;
+
 /** Where a sentence of a summary leads: the summary below, or the place in the book, that shares most of its rare words. */
 export type Lead = { readonly node: string; readonly span?: Sentence };
+interface Led {
+  readonly sentence: Sentence;
+  readonly lead: Lead | undefined;
+}
+const KEPT = 2000; // nodes whose sentences are kept: all that a page shows again and again
+/** `previous`: of the tree a moment ago, whose work is kept where it still holds. */
 export class Support {
   readonly #tree: BookTree;
   readonly #text: string;
   #rare: ((word: string) => number) | undefined;
-  readonly #passages = new Map<string, readonly ReadonlySet<string>[]>();
-  constructor(tree: BookTree, text: string) {
+  readonly #led: Map<string, readonly Led[]>;
+  constructor(tree: BookTree, text: string, previous?: Support) {
     this.#tree = tree;
     this.#text = text;
+    const same = previous && previous.#text === text ? previous : undefined; // an edit moves passages with the text
+    this.#rare = same && same.#rare;
+    this.#led = same ? same.#led : new Map();
   }
   #rarity(): (word: string) => number {
     return (this.#rare ??= rarity(this.#tree.leaves.map((l) => this.textOf(l))));
@@ -72,30 +87,29 @@ export class Support {
   textOf(leaf: TreeNode): string {
     return this.#text.slice(leaf.starts ?? 0, leaf.ends ?? 0);
   }
-  /** What stands right below a node. */
-  #below(node: TreeNode): Lead[] {
-    if (node.starts === null)
-      return (this.#tree.children.get(node.node) ?? []).map((c) => ({ node: c.node }));
-    return sentences(this.textOf(node)).map((span) => ({ node: node.node, span }));
-  }
-  lead(node: TreeNode, sentence: string): Lead | undefined {
-    const below = this.#below(node);
-    const key = `${node.node} ${node.seq}`;
-    let passages = this.#passages.get(key);
-    if (!passages) {
-      passages = below.map((b) =>
-        wordsOf(b.span?.text ?? this.#tree.nodes.get(b.node)?.text ?? ""),
-      );
-      this.#passages.set(key, passages);
+  /** The sentences of a node's summary, each with where it leads: found once for what stands there. */
+  said(node: TreeNode): readonly Led[] {
+    const children = this.#tree.children.get(node.node) ?? [];
+    const key = [node, ...children].map((n) => `${n.node} ${n.seq}`).join();
+    let led = this.#led.get(key);
+    if (!led) {
+      if (this.#led.size >= KEPT) this.#led.clear();
+      this.#led.set(key, (led = this.#lead(node, children)));
     }
-    const at = support(sentence, passages, this.#rarity());
-    return at === undefined ? undefined : below[at];
+    return led;
   }
-  /** Which sentences of a node lead to each place below it: the way back. */
-  uses(node: TreeNode): { readonly sentence: Sentence; readonly lead: Lead }[] {
-    return sentences(node.text ?? "").flatMap((sentence) => {
-      const lead = this.lead(node, sentence.text);
-      return lead ? [{ sentence, lead }] : [];
+  #lead(node: TreeNode, children: readonly TreeNode[]): Led[] {
+    const below: readonly { readonly lead: Lead; readonly text: string }[] =
+      node.starts === null
+        ? children.map((c) => ({ lead: { node: c.node }, text: c.text ?? "" }))
+        : sentences(this.textOf(node)).map((span) => ({
+            lead: { node: node.node, span },
+            text: span.text,
+          }));
+    const passages = below.map((b) => wordsOf(b.text));
+    return sentences(node.text ?? "").map((sentence) => {
+      const at = support(sentence.text, passages, this.#rarity());
+      return { sentence, lead: at === undefined ? undefined : below[at]!.lead };
     });
   }
 }

@@ -1,11 +1,11 @@
 /** An edit of a node: other words of the book, or another summary; what it would do is said before it is done. */
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { type TreeEffect, type TreeNode, TreeRedo } from "@tiller/schema";
+import { type TreeEdit, type TreeEffect, type TreeNode, TreeRedo } from "@tiller/schema";
 import { api, keyOf } from "../api.ts";
 import { Dialog, duration, fixed, Refused } from "../design/components.tsx";
 
-const named: Readonly<Record<TreeRedo, string>> = {
+export const redoNames: Readonly<Record<TreeRedo, string>> = {
   path: "Only what is made from it",
   drifted: "That, and what drifts",
   all: "Everything that has aged, too",
@@ -16,13 +16,15 @@ export function EditNode(p: {
   readonly node: TreeNode;
   /** of a passage: the book's own */
   readonly words: string | undefined;
+  /** what the form begins with, in place of what stands */
+  readonly begin?: Pick<TreeEdit, "what" | "text"> | undefined;
   readonly close: () => void;
 }) {
-  const { id, node, words, close } = p;
+  const { id, node, words, begin, close } = p;
   const client = useQueryClient();
-  const [what, setWhat] = useState<"output" | "leaf">("output");
-  const [summary, setSummary] = useState(node.text ?? "");
-  const [leaf, setLeaf] = useState(words ?? "");
+  const [what, setWhat] = useState<TreeEdit["what"]>(begin?.what ?? "output");
+  const [summary, setSummary] = useState(begin?.what === "output" ? begin.text : (node.text ?? ""));
+  const [leaf, setLeaf] = useState(begin?.what === "leaf" ? begin.text : (words ?? ""));
   const body = { node: node.node, what, text: what === "leaf" ? leaf : summary };
   const preview = useMutation({ mutationFn: () => api.previewTreeEdit({ id, body }) });
   const apply = useMutation({
@@ -30,6 +32,7 @@ export function EditNode(p: {
     onSuccess: async () => {
       close();
       await client.invalidateQueries({ queryKey: keyOf("getTree", { id }) });
+      await client.invalidateQueries({ queryKey: keyOf("treeNode", { id, node: node.node }) });
     },
   });
   const change = (set: (text: string) => void) => (text: string) => {
@@ -105,7 +108,7 @@ function Effect(p: { effect: TreeEffect; busy: boolean; apply: (redo: TreeRedo) 
               disabled={p.busy}
               onClick={() => p.apply(redo)}
             >
-              {named[redo]}
+              {redoNames[redo]}
             </button>
             <p className="quiet small num">
               {e.nodes} written anew at most

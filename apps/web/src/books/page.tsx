@@ -3,18 +3,22 @@
  * virtual, so that thousands of nodes and megabytes stay smooth; on a phone one is shown at a time.
  */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Link, useParams } from "@tanstack/react-router";
-import { useEffect, useMemo, useState } from "react";
-import type { TreeNode } from "@tiller/schema";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { z } from "zod";
+import { type TreeDetail, type TreeEdit, type TreeNode, TreeNodeName } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
 import { Badge, Failed, fixed, Loading, Meter, Refused } from "../design/components.tsx";
-import { bookTree, type Lead, pathTo, rowsOf, Support } from "./book-tree.ts";
+import { type BookTree, bookTree, type Lead, pathTo, rowsOf, Support } from "./book-tree.ts";
+import { ChooseBeside } from "./beside.tsx";
 import { BookText } from "./book-text.tsx";
 import { EditNode } from "./edit.tsx";
-import { Summaries } from "./summaries.tsx";
+import { NodePanel } from "./panel.tsx";
+import { type NodeActs, Summaries } from "./summaries.tsx";
 import "./books.css";
 
 const EVERY_MS = 2000;
+const JUDGED_MS = 10_000;
 
 /** All nodes, and again and again what changed. */
 function useNodes(id: string, live: boolean) {
@@ -36,8 +40,18 @@ function useNodes(id: string, live: boolean) {
   });
 }
 
+/** Which node's details are open, and which of them. */
+export const BookPlace = z.object({
+  node: TreeNodeName.optional().catch(undefined),
+  tab: z.string().max(40).optional().catch(undefined),
+});
+type BookPlace = z.infer<typeof BookPlace>;
+const route = "/books/$id";
+type Edits = { readonly node: TreeNode; readonly begin?: Pick<TreeEdit, "what" | "text"> };
+const sides = { tree: "Summaries", book: "The book", node: "Details" } as const;
+
 export function BookPage() {
-  const { id } = useParams({ from: "/books/$id" });
+  const { id } = useParams({ from: route });
   const detail = useQuery({ ...asking("getTree", { id }), refetchInterval: EVERY_MS });
   const { version, state } = detail.data ?? {};
   const nodes = useNodes(id, state !== undefined);
@@ -46,14 +60,12 @@ export function BookPage() {
   useEffect(() => void (version !== undefined && version > 1 && refetch()), [version, refetch]);
   const tree = useMemo(() => nodes.data && bookTree(nodes.data.nodes), [nodes.data]);
   const words = text.data?.text;
+  const last = useRef<Support>(undefined);
   const support = useMemo(
-    () => (tree && words !== undefined ? new Support(tree, words) : undefined),
+    () => (tree && words !== undefined ? new Support(tree, words, last.current) : undefined),
     [tree, words],
   );
-  const [open, setOpen] = useState<ReadonlySet<string>>();
-  const [lit, setLit] = useState<Lead>();
-  const [side, setSide] = useState<"tree" | "book">("tree");
-  const [edits, setEdits] = useState<TreeNode>();
+  useEffect(() => void (last.current = support), [support]);
   const error = detail.error ?? nodes.error ?? text.error;
   if (!detail.data || !tree || !support)
     return (
@@ -61,19 +73,71 @@ export function BookPage() {
         {error ? <Failed error={error} retry={() => void detail.refetch()} /> : <Loading />}
       </main>
     );
-  const opened = open ?? new Set(tree.root ? [tree.root.node] : []);
-  const follow = (lead: Lead) => {
-    setLit(lead);
-    setOpen(new Set([...opened, ...pathTo(tree, lead.node).slice(1)]));
-    setSide(lead.span ? "book" : "tree");
+  return <Book key={id} detail={detail.data} tree={tree} support={support} />;
+}
+
+function Book(p: { detail: TreeDetail; tree: BookTree; support: Support }) {
+  const { detail: t, tree, support } = p;
+  const id = t.tree;
+  const place = BookPlace.parse(useSearch({ strict: false }));
+  const navigate = useNavigate({ from: route });
+  const judged = useQuery({ ...asking("treeJudged", { id }), refetchInterval: JUDGED_MS });
+  const [open, setOpen] = useState<ReadonlySet<string>>(
+    () => new Set([...(tree.root ? [tree.root.node] : []), ...pathTo(tree, place.node ?? "")]),
+  );
+  const [lit, setLit] = useState<Lead | undefined>(() =>
+    place.node ? { node: place.node } : undefined,
+  );
+  const [side, setSide] = useState<keyof typeof sides>(place.node ? "node" : "tree");
+  const [edits, setEdits] = useState<Edits>();
+  const [choosing, setChoosing] = useState(false);
+  const now = useRef(tree);
+  useEffect(() => void (now.current = tree), [tree]);
+  const go = useCallback(
+    (next: BookPlace) => void navigate({ search: next, replace: true, resetScroll: false }),
+    [navigate],
+  );
+  const acts = useMemo<NodeActs>(
+    () => ({
+      toggle: (node) =>
+        setOpen((old) => {
+          const next = new Set(old);
+          if (!next.delete(node)) next.add(node);
+          return next;
+        }),
+      follow: (lead) => {
+        setLit(lead);
+        setOpen((old) => new Set([...old, ...pathTo(now.current, lead.node).slice(1)]));
+        setSide(lead.span ? "book" : "tree");
+        if (lead.span) go({});
+      },
+      edit: (node) => setEdits({ node }),
+      details: (node) => {
+        setSide("node");
+        go({ node });
+      },
+    }),
+    [go],
+  );
+  const about = place.node === undefined ? undefined : tree.nodes.get(place.node);
+  const rows = useMemo(() => rowsOf(tree, open), [tree, open]);
+  const shown = about ? side : side === "node" ? "tree" : side;
+  const close = () => {
+    setSide("tree");
+    go({});
+    document.querySelector<HTMLElement>(`[data-details="${place.node}"]`)?.focus();
   };
-  const t = detail.data;
   return (
     <main className="book">
       <header className="stack tight">
         <div className="row spread">
           <h1>{t.name}</h1>
-          <Grows id={id} state={t.state} />
+          <span className="row">
+            <button type="button" className="button" onClick={() => setChoosing(true)}>
+              Compare
+            </button>
+            <Grows id={id} state={t.state} />
+          </span>
         </div>
         <Meter done={t.written} total={t.nodes} label="Nodes written" />
         <p className="quiet small num">
@@ -94,44 +158,62 @@ export function BookPage() {
         </p>
         <fieldset className="row book-sides">
           <legend className="sr">What is shown</legend>
-          {(["tree", "book"] as const).map((s) => (
-            <label key={s} className={`button ${side === s ? "primary" : ""}`}>
+          {(["tree", "book", ...(about ? (["node"] as const) : [])] as const).map((s) => (
+            <label key={s} className={`button ${shown === s ? "primary" : ""}`}>
               <input
                 type="radio"
                 name="side"
                 className="sr"
-                checked={side === s}
+                checked={shown === s}
                 onChange={() => setSide(s)}
               />
-              {s === "tree" ? "Summaries" : "The book"}
+              {sides[s]}
             </label>
           ))}
         </fieldset>
       </header>
-      <div className={`book-columns shows-${side}`}>
+      <div className={`book-columns shows-${shown} ${about ? "with-panel" : ""}`}>
         <Summaries
-          rows={rowsOf(tree, opened)}
+          rows={rows}
           tree={tree}
-          open={opened}
+          open={open}
           setOpen={setOpen}
           support={support}
           lit={lit}
-          follow={follow}
-          edit={setEdits}
+          chosen={about?.node}
+          judged={judged.data ?? nothing}
+          acts={acts}
         />
-        <BookText tree={tree} support={support} lit={lit} follow={follow} />
+        <BookText tree={tree} support={support} lit={lit} follow={acts.follow} />
+        {about && (
+          <NodePanel
+            id={id}
+            tree={tree}
+            node={about}
+            support={support}
+            follow={acts.follow}
+            edit={(node, begin) => setEdits({ node, begin })}
+            tab={place.tab}
+            goTo={(tab) => go({ node: about.node, tab })}
+            said={judged.data?.[about.node] ?? 0}
+            close={close}
+          />
+        )}
       </div>
+      {choosing && <ChooseBeside id={id} close={() => setChoosing(false)} />}
       {edits && (
         <EditNode
           id={id}
-          node={edits}
-          words={edits.starts === null ? undefined : support.textOf(edits)}
+          node={edits.node}
+          words={edits.node.starts === null ? undefined : support.textOf(edits.node)}
+          begin={edits.begin}
           close={() => setEdits(undefined)}
         />
       )}
     </main>
   );
 }
+const nothing = {};
 const hours = (minutes: number) =>
   minutes < 90 ? `${Math.round(minutes)} minutes` : `${fixed(minutes / 60, 1)} hours`;
 

@@ -1,12 +1,14 @@
 /** The tree's summaries, as a virtual list of what is open. */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useRef } from "react";
+import { memo, useEffect, useMemo, useRef } from "react";
 import type { TreeNode } from "@tiller/schema";
 import { Badge } from "../design/components.tsx";
+import { Ago } from "./ago.tsx";
 import {
   type BookTree,
   heightOf,
   type Lead,
+  nameOf,
   type Row,
   sentences,
   type Support,
@@ -20,8 +22,18 @@ interface Props {
   readonly setOpen: (open: ReadonlySet<string>) => void;
   readonly support: Support;
   readonly lit: Lead | undefined;
+  /** the node whose details are open */
+  readonly chosen: string | undefined;
+  /** how much was said of each */
+  readonly judged: Readonly<Record<string, number>>;
+  readonly acts: NodeActs;
+}
+/** The same from one frame to the next, so that rows stay as they are. */
+export interface NodeActs {
+  readonly toggle: (node: string) => void;
   readonly follow: (lead: Lead) => void;
   readonly edit: (node: TreeNode) => void;
+  readonly details: (node: string) => void;
 }
 const standings = {
   current: undefined,
@@ -30,14 +42,16 @@ const standings = {
   invalid: "what it was made from has changed",
 } as const;
 
+const [LINE, CHARACTERS] = [28, 58]; // for the first guess of a height
+
 export function Summaries(p: Props) {
-  const { rows, lit } = p;
+  const { rows, lit, tree, open } = p;
   const scroller = useRef<HTMLElement>(null);
   // oxlint-disable-next-line react/incompatible-library -- nothing made of it is memoised
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
-    estimateSize: () => 150,
+    estimateSize: (i) => 96 + LINE * Math.ceil((rows[i]!.node.text?.length ?? 0) / CHARACTERS),
     overscan: 6,
     getItemKey: (i) => rows[i]!.node.node,
   });
@@ -49,67 +63,109 @@ export function Summaries(p: Props) {
     sought.current = lit;
     virtual.scrollToIndex(at, { align: "start" });
   }, [lit, rows, virtual]);
-  const all = [...p.tree.children.keys()].every((n) => p.open.has(n));
+  const all = useMemo(() => [...tree.children.keys()].every((n) => open.has(n)), [tree, open]);
   return (
     <div className="book-tree">
       <p>
         <button
           type="button"
           className="link"
-          onClick={() => p.setOpen(new Set(all ? [] : p.tree.children.keys()))}
+          onClick={() => p.setOpen(new Set(all ? [] : tree.children.keys()))}
         >
           {all ? "close all" : "open all"}
         </button>
       </p>
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keys */}
       <section ref={scroller} aria-label="Summaries" tabIndex={0}>
-        <VirtualRows virtual={virtual} row={(i) => <NodeRow {...p} row={rows[i]!} />} />
+        <VirtualRows
+          virtual={virtual}
+          row={(i) => {
+            const { node, depth } = rows[i]!;
+            return (
+              <NodeRow
+                node={node}
+                depth={depth}
+                name={nameOf(tree, node)}
+                below={tree.children.get(node.node)?.length ?? 0}
+                isOpen={open.has(node.node)}
+                isLit={lit?.node === node.node && !lit.span}
+                isChosen={p.chosen === node.node}
+                said={p.judged[node.node] ?? 0}
+                support={p.support}
+                acts={p.acts}
+              />
+            );
+          }}
+        />
       </section>
     </div>
   );
 }
 
-function NodeRow(p: Props & { row: Row }) {
-  const { row, tree, open, lit } = p;
-  const { node, depth } = row;
-  const children = tree.children.get(node.node)?.length ?? 0;
-  const isOpen = open.has(node.node);
-  const name =
-    node === tree.root && children > 0
-      ? "The book"
-      : `${node.starts === null ? "Part" : "Passage"} ${node.node}`;
-  const isLit = lit?.node === node.node && !lit.span;
-  const toggle = () => {
-    const next = new Set(open);
-    if (!next.delete(node.node)) next.add(node.node);
-    p.setOpen(next);
-  };
+const NodeRow = memo(function NodeRow(p: {
+  readonly node: TreeNode;
+  readonly depth: number;
+  readonly name: string;
+  /** how many */
+  readonly below: number;
+  readonly isOpen: boolean;
+  readonly isLit: boolean;
+  readonly isChosen: boolean;
+  readonly said: number;
+  readonly support: Support;
+  readonly acts: NodeActs;
+}) {
+  const { node, depth, below, isOpen, acts } = p;
+  const height = Math.min(3, heightOf(node.node));
   return (
     <article
-      className={`book-node h${Math.min(3, heightOf(node.node))} ${isLit ? "lit" : ""}`}
+      className={`book-node h${height} ${p.isLit ? "lit" : ""} ${p.isChosen ? "chosen" : ""}`}
       style={{ marginInlineStart: `${Math.min(depth, 4) * 14}px` }}
     >
       <div className="row spread">
-        <h2>{name}</h2>
+        <h2>{p.name}</h2>
         <span className="row book-ways">
           {node.parent !== null && (
-            <button type="button" className="link" onClick={() => p.follow({ node: node.parent! })}>
+            <button
+              type="button"
+              className="link"
+              onClick={() => acts.follow({ node: node.parent! })}
+            >
               up
             </button>
           )}
           {node.starts !== null && (
-            <button type="button" className="link" onClick={() => p.follow(placeOf(p, node))}>
+            <button
+              type="button"
+              className="link"
+              onClick={() => acts.follow(placeOf(p.support, node))}
+            >
               in the book
             </button>
           )}
-          <button type="button" className="link" onClick={() => p.edit(node)}>
+          <button type="button" className="link" onClick={() => acts.edit(node)}>
             edit
+          </button>
+          <button
+            type="button"
+            className="link"
+            data-details={node.node}
+            onClick={() => acts.details(node.node)}
+          >
+            details
           </button>
         </span>
       </div>
-      <Said {...p} node={node} />
+      <Said node={node} support={p.support} follow={acts.follow} />
       <p className="row small quiet book-by">
-        <span>{byWhom(node)}</span>
+        <span>
+          {byWhom(node)}
+          {node.at !== null && (
+            <>
+              , <Ago at={node.at} />
+            </>
+          )}
+        </span>
         {node.standing && standings[node.standing] && (
           <Badge tone={node.standing === "invalid" ? "bad" : "warn"}>
             {node.standing}: {standings[node.standing]}
@@ -117,19 +173,25 @@ function NodeRow(p: Props & { row: Row }) {
         )}
         {node.trouble && <Badge tone="bad">{node.trouble.slice(0, 160)}</Badge>}
         {node.versions > 1 && <span className="num">{node.versions} versions</span>}
-        {children > 0 && (
-          <button type="button" className="link" aria-expanded={isOpen} onClick={toggle}>
-            {isOpen
-              ? "close"
-              : `open ${children} ${heightOf(node.node) > 1 ? "parts" : "passages"}`}
+        {p.said > 0 && (
+          <span className="num">{p.said === 1 ? "1 judgment" : `${p.said} judgments`}</span>
+        )}
+        {below > 0 && (
+          <button
+            type="button"
+            className="link"
+            aria-expanded={isOpen}
+            onClick={() => acts.toggle(node.node)}
+          >
+            {isOpen ? "close" : `open ${below} ${heightOf(node.node) > 1 ? "parts" : "passages"}`}
           </button>
         )}
       </p>
     </article>
   );
-}
-const placeOf = (p: Pick<Props, "support">, node: TreeNode): Lead => {
-  const first = sentences(p.support.textOf(node))[0];
+});
+const placeOf = (support: Support, node: TreeNode): Lead => {
+  const first = sentences(support.textOf(node))[0];
   return { node: node.node, ...(first && { span: first }) };
 };
 const byWhom = (n: TreeNode): string =>
@@ -142,14 +204,18 @@ const byWhom = (n: TreeNode): string =>
       : n.author.name;
 
 /** A summary, each sentence of it a way down. */
-function Said({ node, support, follow }: Props & { node: TreeNode }) {
+function Said(p: {
+  readonly node: TreeNode;
+  readonly support: Support;
+  readonly follow: (lead: Lead) => void;
+}) {
+  const { node, support, follow } = p;
   if (node.text === null) return <p className="quiet">Not written yet.</p>;
   if (node.text === "") return <p className="quiet">Empty: nothing to tell.</p>;
   return (
     <p className="read">
-      {sentences(node.text).map((s) => {
-        const lead = support.lead(node, s.text);
-        return lead ? (
+      {support.said(node).map(({ sentence: s, lead }) =>
+        lead ? (
           <button key={s.from} type="button" className="sentence" onClick={() => follow(lead)}>
             {s.text}{" "}
           </button>
@@ -157,8 +223,8 @@ function Said({ node, support, follow }: Props & { node: TreeNode }) {
           <span key={s.from} className="alone">
             {s.text}{" "}
           </span>
-        );
-      })}
+        ),
+      )}
     </p>
   );
 }
