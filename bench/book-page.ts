@@ -1,6 +1,7 @@
 /**
  * The page of a book of about 2,000 nodes and a megabyte, the built page in Chromium with its requests answered here: how long until it can
- * be read, and the time between two frames while each column is scrolled through. Run: npm run build:web && node bench/book-page.ts
+ * be read, the time between two frames while each column is scrolled through, and how far what is read moves when a live update makes
+ * everything above it longer. Run: npm run build:web && node bench/book-page.ts
  */
 import { readFileSync } from "node:fs";
 import os from "node:os";
@@ -80,13 +81,22 @@ const detail: TreeDetail = {
   lacks: [],
   best: [plan.root.id],
 };
+/** A live update: every node says more than it did, and is newer. */
+let longer = false;
+const grown = () =>
+  nodes.map((n) => ({
+    ...n,
+    text: `${n.text} It was told again. ${n.text}`,
+    seq: n.seq + nodes.length,
+  }));
 const me = { id: "bench", name: "Bench", pseudonym: "bench", role: "lead" };
 const api = (url: URL): unknown => {
   if (url.pathname === "/api/me") return me;
   if (url.pathname.endsWith("/text")) return { text };
   if (url.pathname.endsWith("/nodes")) {
     const after = Number(url.searchParams.get("after") ?? 0);
-    return { nodes: nodes.filter((n) => n.seq > after), seq: nodes.length };
+    const now = longer ? grown() : nodes;
+    return { nodes: now.filter((n) => n.seq > after), seq: now.at(-1)!.seq };
   }
   return url.pathname === "/api/trees/t" ? detail : {};
 };
@@ -137,11 +147,32 @@ for (const column of [".book-tree > section", ".book-text"]) {
     `| ${column} | ${share(0.5).toFixed(0)} | ${share(0.95).toFixed(0)} | ${times.at(-1)!.toFixed(0)} |`,
   );
 }
+/** In the page: the first summary that is seen whole, and where. */
+const seen = (name?: string) => `(() => {
+  const list = document.querySelector(".book-tree > section"), top = list.getBoundingClientRect().top;
+  const rows = [...list.querySelectorAll("article.book-node")].map((e) => ({
+    name: e.querySelector("h2").textContent, top: e.getBoundingClientRect().top - top }));
+  return rows.find((r) => ${name === undefined ? "r.top >= 0" : `r.name === ${JSON.stringify(name)}`});
+})()`;
+type Seen = { name: string; top: number };
+await page.evaluate(
+  `(() => { const e = document.querySelector(".book-tree > section"); e.scrollTop = e.scrollHeight / 2; })()`,
+);
+await page.waitForTimeout(1000);
+const before = (await page.evaluate(seen())) as Seen;
+longer = true;
+await page.getByText("It was told again.").first().waitFor();
+await page.waitForTimeout(500);
+const after = (await page.evaluate(seen(before.name))) as Seen | undefined;
+const moved =
+  after === undefined ? "out of sight" : `by ${Math.abs(after.top - before.top).toFixed(0)} pixels`;
 const elements = (await page.evaluate(`document.querySelectorAll("*").length`)) as number;
 console.log(`${os.cpus()[0]!.model}, ${os.cpus().length} cores, load ${os.loadavg()[0]!.toFixed(1)}
 ${nodes.length} nodes, ${(text.length / 1e6).toFixed(2)} million characters; ${read.toFixed(0)} ms until both columns can be read; ${elements} elements
 
 | column scrolled through | ms a frame, median | 95 % | longest |
 |---|---|---|---|
-${lines.join("\n")}`);
+${lines.join("\n")}
+
+A live update that makes every summary longer moves the first one in sight ${moved}.`);
 await browser.close();

@@ -50,9 +50,9 @@ async function looked(page: Page, name: string): Promise<void> {
 }
 
 let key: string;
+const agents = { "*": { kind: "simulated", skill: 0.9 } } as const;
+const body = { name: "The key", text: aStory(5, 3), window: 256, agents };
 test("from the book's summary down to its words and back, an edit with its price, on a phone as well", async () => {
-  const agents = { "*": { kind: "simulated", skill: 0.9 } } as const;
-  const body = { name: "The key", text: aStory(5, 3), window: 256, agents };
   const { tree: id } = await tiller.startTree({ body });
   key = id;
   const page = await at(`/books/${id}`, 1280);
@@ -102,7 +102,8 @@ test("from the book's summary down to its words and back, an edit with its price
   await looked(phone, "books-390");
 }, 180_000);
 
-test("what was said of a node, its versions, a judgment from the page, an edit taken back", async () => {
+test("what was said of a node, its versions, a judgment from the page, an edit taken back, and trees beside each other", async () => {
+  const other = await tiller.startTree({ body: { ...body, seed: 2 } }); // read at the end
   const { nodes } = await tiller.treeNodes({ id: key });
   const node = nodes.find((n) => n.versions > 1 && n.starts !== null) ?? nodes[0]!;
   const now = node.text!;
@@ -144,7 +145,10 @@ test("what was said of a node, its versions, a judgment from the page, an edit t
     }),
     said("reply", { summary: `${now} It was Anna.`, took: "changed", reply: "You are right." }),
   ]);
-  const page = await at(`/books/${key}?node=${node.node}`, 1280);
+  const page = await at(
+    `/books/${key}?node=${encodeURIComponent(JSON.stringify(node.node))}`,
+    1280,
+  );
   const panel = page.getByRole("complementary");
   await panel.getByText("The answer to a reader").waitFor();
   expect(await panel.locator("h3").allInnerTexts()).toEqual([
@@ -163,6 +167,30 @@ test("what was said of a node, its versions, a judgment from the page, an edit t
   await panel.getByRole("tab", { name: "Versions" }).click();
   await panel.getByText("stands now").first().waitFor();
   await looked(page, "book-versions-1280");
+  await panel.getByRole("button", { name: "Take the edit back" }).click();
+  await page.getByRole("button", { name: "What would it do?" }).click();
+  await page.getByRole("button", { name: "Only what is made from it" }).click();
+  await page.getByText(/version 3/).waitFor();
+  expect((await tiller.treeText({ id: key })).text).toBe(body.text);
+
+  await page.getByRole("button", { name: "Compare" }).click();
+  await page
+    .getByRole("link", { name: `itself before the edit of ${node.node}` })
+    .nth(1)
+    .click();
+  await page.getByText(/\d+ the same/).waitFor();
+  await looked(page, "book-before-1280");
+  await expect.poll(async () => (await tiller.getTree({ id: other.tree })).state).toBe("whole");
+  const compared = await tiller.compareTrees({ id: key, with: other.tree });
+  expect(compared.aligned).toBe("places");
+  await page.goto(`${site.address}/books/${key}/beside/${other.tree}`);
+  await page.getByText("aligned by the book's characters").waitFor();
+  await looked(page, "book-seeds-1280");
+  await page.setViewportSize({ width: 390, height: 844 });
+  await looked(page, "book-seeds-390");
+  await page.getByRole("link", { name: "4 judgments" }).click();
+  await page.getByText("The answer to a reader").waitFor();
+  await looked(page, "book-judgments-390");
   await page.context().close();
 
   const phone = await at(`/books/${key}`, 390);

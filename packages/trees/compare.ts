@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { grow, Log, type Output, type Plan } from "@tiller/book";
 import { editLeaf, type PlanNode } from "@tiller/book/plan.ts";
-import { TillerError, type TreeComparison, TreesBeside } from "@tiller/schema";
+import { own, TillerError, type TreeComparison, TreesBeside } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 import { coveredBy } from "./judging.ts";
 import { judgedOf } from "./node-page.ts";
@@ -59,7 +59,12 @@ export function alignTrees(
 }
 function shown({ outputs, said }: Side, { id: node }: PlanNode): Row["here"] {
   const entry = outputs.get(node)?.entry;
-  return { node, text: entry?.text ?? null, by: entry?.author.name ?? null, said: said[node] ?? 0 };
+  return {
+    node,
+    text: entry?.text ?? null,
+    by: entry?.author.name ?? null,
+    said: own(said, node) ?? 0,
+  };
 }
 
 const ALIKE = 0.5; // of the passages: fewer are another book that happens to be as long

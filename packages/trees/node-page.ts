@@ -50,7 +50,7 @@ const About = z.object({
 export async function treeNodePage(db: Db, tree: string, name: string): Promise<TreeNodePage> {
   const { output, entries, ask } = await nodeNow(db, tree, name);
   const about = await db.many(
-    sql`select n, at, substring(asked from '^edit (\d+)$')::int as edit, read->>'text' as read
+    sql`select n, at, substring(asked from '^edit ([0-9]+)$')::int as edit, read->>'text' as read
         from tree_entry where tree = ${tree} and node = ${name} order by n desc`,
     About,
   );

@@ -14,7 +14,7 @@ export function Ago({ at }: { at: string }) {
   }, []);
   return (
     <time dateTime={at} title={when(at)} className="num">
-      {ago(at, Math.max(now, Date.parse(at)))}
+      {now - Date.parse(at) < MINUTE_MS ? "just now" : ago(at, now)}
     </time>
   );
 }

@@ -6,7 +6,7 @@ import { type Draft, initialValue } from "@tiller/task";
 import { api, ApiError, asking, keyOf } from "../api.ts";
 import { Loaded, Markdown } from "../design/components.tsx";
 import { TaskForm } from "../task/task-form.tsx";
-import type { NodeTabProps } from "./panel.tsx";
+import type { NodeTabProps } from "./node-tab.ts";
 
 const kinds: Readonly<Record<JudgedFromPage, string>> = {
   feedback: "By what it was made from",

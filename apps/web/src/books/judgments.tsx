@@ -7,7 +7,7 @@ import { Badge, Empty, Scroll } from "../design/components.tsx";
 import { answerInWords, LookAtAnswer } from "../task/as-seen.tsx";
 import { TextDiff } from "../task/diff.tsx";
 import { Ago } from "./ago.tsx";
-import type { NodeTabProps } from "./panel.tsx";
+import type { NodeTabProps } from "./node-tab.ts";
 
 interface Shows {
   readonly judgment: JudgmentShown;

@@ -6,7 +6,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { z } from "zod";
-import { type TreeDetail, type TreeEdit, type TreeNode, TreeNodeName } from "@tiller/schema";
+import { own, type TreeDetail, type TreeEdit, type TreeNode, TreeNodeName } from "@tiller/schema";
 import { api, asking, keyOf } from "../api.ts";
 import { Badge, Failed, fixed, Loading, Meter, Refused } from "../design/components.tsx";
 import { type BookTree, bookTree, type Lead, pathTo, rowsOf, Support } from "./book-tree.ts";
@@ -195,7 +195,7 @@ function Book(p: { detail: TreeDetail; tree: BookTree; support: Support }) {
             edit={(node, begin) => setEdits({ node, begin })}
             tab={place.tab}
             goTo={(tab) => go({ node: about.node, tab })}
-            said={judged.data?.[about.node] ?? 0}
+            said={own(judged.data, about.node) ?? 0}
             close={close}
           />
         )}

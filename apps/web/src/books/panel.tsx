@@ -2,27 +2,15 @@
 import { Tabs } from "@base-ui/react/tabs";
 import { useQuery } from "@tanstack/react-query";
 import { type ComponentType, useEffect, useRef } from "react";
-import type { TreeEdit, TreeNode, TreeNodePage } from "@tiller/schema";
 import { asking } from "../api.ts";
 import { Loaded } from "../design/components.tsx";
-import { type BookTree, type Lead, nameOf, type Support } from "./book-tree.ts";
+import { nameOf } from "./book-tree.ts";
 import { Judge } from "./judge.tsx";
 import { Judgments } from "./judgments.tsx";
+import type { NodeTabProps } from "./node-tab.ts";
 import { Versions } from "./versions.tsx";
 import "./panel.css";
 
-export interface NodeTabProps {
-  /** of the tree */
-  readonly id: string;
-  readonly tree: BookTree;
-  readonly node: TreeNode;
-  /** what was written and said of it, and what it is made from now */
-  readonly page: TreeNodePage;
-  readonly support: Support;
-  readonly follow: (lead: Lead) => void;
-  readonly edit: (node: TreeNode, begin: Pick<TreeEdit, "what" | "text">) => void;
-  readonly goTo: (tab: string) => void;
-}
 interface NodeTab {
   /** in the address */
   readonly name: string;

@@ -1,7 +1,7 @@
 /** The tree's summaries, as a virtual list of what is open. */
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useEffect, useMemo, useRef } from "react";
-import type { TreeNode } from "@tiller/schema";
+import { own, type TreeNode } from "@tiller/schema";
 import { Badge } from "../design/components.tsx";
 import { Ago } from "./ago.tsx";
 import {
@@ -90,7 +90,7 @@ export function Summaries(p: Props) {
                 isOpen={open.has(node.node)}
                 isLit={lit?.node === node.node && !lit.span}
                 isChosen={p.chosen === node.node}
-                said={p.judged[node.node] ?? 0}
+                said={own(p.judged, node.node) ?? 0}
                 support={p.support}
                 acts={p.acts}
               />

@@ -5,7 +5,7 @@ import { TextDiff } from "../task/diff.tsx";
 import { Ago } from "./ago.tsx";
 import { redoNames } from "./edit.tsx";
 import { readThen } from "./judgments.tsx";
-import type { NodeTabProps } from "./panel.tsx";
+import type { NodeTabProps } from "./node-tab.ts";
 
 type Version = TreeNodePage["versions"][number];
 type Edit = TreeNodePage["edits"][number];
