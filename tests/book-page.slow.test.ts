@@ -167,10 +167,13 @@ test("what was said of a node, its versions, a judgment from the page, an edit t
   await panel.getByRole("tab", { name: "Versions" }).click();
   await panel.getByText("stands now").first().waitFor();
   await looked(page, "book-versions-1280");
-  await panel.getByRole("button", { name: "Take the edit back" }).click();
+  await panel.getByRole("button", { name: "Take the edit back" }).first().click();
   await page.getByRole("button", { name: "What would it do?" }).click();
   await page.getByRole("button", { name: "Only what is made from it" }).click();
-  await page.getByText(/version 3/).waitFor();
+  await page
+    .getByText(/version 3/)
+    .first()
+    .waitFor();
   expect((await tiller.treeText({ id: key })).text).toBe(body.text);
 
   await page.getByRole("button", { name: "Compare" }).click();

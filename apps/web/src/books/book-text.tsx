@@ -3,6 +3,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, type ReactNode, useEffect, useRef } from "react";
 import type { TreeNode } from "@tiller/schema";
 import type { BookTree, Lead, Support } from "./book-tree.ts";
+import { useLed } from "./led.ts";
 import { VirtualRows } from "./virtual-rows.tsx";
 
 const CHARACTERS = 62; // of a line, for the first guess of a height
@@ -65,10 +66,9 @@ const Passage = memo(function Passage(p: {
 }) {
   const { leaf, support, lit, follow } = p;
   const text = support.textOf(leaf);
+  const led = useLed(support, leaf) ?? [];
   const spans = new Map(
-    support
-      .said(leaf)
-      .flatMap(({ lead }) => (lead?.span ? [[lead.span.from, lead.span] as const] : [])),
+    led.flatMap(({ lead }) => (lead?.span ? [[lead.span.from, lead.span] as const] : [])),
   );
   if (lit) spans.set(lit.from, lit);
   const parts: ReactNode[] = [];

@@ -63,11 +63,11 @@ export const nameOf = (tree: BookTree, node: TreeNode): string =>
 
 /** Where a sentence of a summary leads: the summary below, or the place in the book, that shares most of its rare words. */
 export type Lead = { readonly node: string; readonly span?: Sentence };
-interface Led {
+export interface Led {
   readonly sentence: Sentence;
   readonly lead: Lead | undefined;
 }
-const KEPT = 2000; // nodes whose sentences are kept: all that a page shows again and again
+const KEPT = 4000; // nodes whose sentences are kept: all that a page shows again and again
 /** `previous`: of the tree a moment ago, whose work is kept where it still holds. */
 export class Support {
   readonly #tree: BookTree;
@@ -87,16 +87,18 @@ export class Support {
   textOf(leaf: TreeNode): string {
     return this.#text.slice(leaf.starts ?? 0, leaf.ends ?? 0);
   }
-  /** The sentences of a node's summary, each with where it leads: found once for what stands there. */
-  said(node: TreeNode): readonly Led[] {
+  #key(node: TreeNode): string {
     const children = this.#tree.children.get(node.node) ?? [];
-    const key = [node, ...children].map((n) => `${n.node} ${n.seq}`).join();
-    let led = this.#led.get(key);
-    if (!led) {
-      if (this.#led.size >= KEPT) this.#led.clear();
-      this.#led.set(key, (led = this.#lead(node, children)));
-    }
-    return led;
+    return [node, ...children].map((n) => `${n.node} ${n.seq}`).join();
+  }
+  /** The sentences of a node's summary, each with where it leads; undefined: not looked for so far. */
+  known(node: TreeNode): readonly Led[] | undefined {
+    return this.#led.get(this.#key(node));
+  }
+  /** Looks for them, once for what stands there: milliseconds, too long for each of the rows that fly past in a frame. */
+  find(node: TreeNode): void {
+    if (this.#led.size >= KEPT) this.#led.clear();
+    this.#led.set(this.#key(node), this.#lead(node, this.#tree.children.get(node.node) ?? []));
   }
   #lead(node: TreeNode, children: readonly TreeNode[]): Led[] {
     const below: readonly { readonly lead: Lead; readonly text: string }[] =

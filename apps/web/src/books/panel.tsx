@@ -47,6 +47,7 @@ export function NodePanel({
   const title = useRef<HTMLHeadingElement>(null);
   useEffect(() => title.current?.focus({ preventScroll: true }), [node.node]);
   const aside = useRef<HTMLElement>(null);
+  useEffect(() => aside.current?.scrollTo(0, 0), [node.node, tab]);
   const closes = useRef(close);
   useEffect(() => void (closes.current = close), [close]);
   useEffect(() => {

@@ -13,6 +13,7 @@ import {
   sentences,
   type Support,
 } from "./book-tree.ts";
+import { useLed } from "./led.ts";
 import { VirtualRows } from "./virtual-rows.tsx";
 
 interface Props {
@@ -210,11 +211,13 @@ function Said(p: {
   readonly follow: (lead: Lead) => void;
 }) {
   const { node, support, follow } = p;
+  const led = useLed(support, node);
   if (node.text === null) return <p className="quiet">Not written yet.</p>;
   if (node.text === "") return <p className="quiet">Empty: nothing to tell.</p>;
+  if (!led) return <p className="read">{node.text}</p>;
   return (
     <p className="read">
-      {support.said(node).map(({ sentence: s, lead }) =>
+      {led.map(({ sentence: s, lead }) =>
         lead ? (
           <button key={s.from} type="button" className="sentence" onClick={() => follow(lead)}>
             {s.text}{" "}

@@ -90,7 +90,7 @@ function Written(
         </details>
       )}
       <div className="row">
-        {!v.stands && (
+        {!v.stands && v.text !== standing?.text && (
           <button
             type="button"
             className="button"
