@@ -150,7 +150,7 @@ export function editLeaf(plan: Plan, id: string, words: string, count: CountToke
       "no_leaf",
       `there is no leaf ${id}: they are 0.0 to 0.${plan.levels[0]!.length - 1}. Name one of them.`,
     );
-  const tokens = count(words);
+  const tokens = count(words.trim()); // as they were counted when the book was divided
   if (tokens > plan.window.leaf)
     throw new TillerError(
       "long_leaf",
