@@ -147,12 +147,12 @@ for (const column of [".book-tree > section", ".book-text"]) {
     `| ${column} | ${share(0.5).toFixed(0)} | ${share(0.95).toFixed(0)} | ${times.at(-1)!.toFixed(0)} |`,
   );
 }
-/** In the page: the first summary that is seen whole, and where. */
+/** In the page: the summary at the upper edge of what is seen, and where it begins. */
 const seen = (name?: string) => `(() => {
   const list = document.querySelector(".book-tree > section"), top = list.getBoundingClientRect().top;
   const rows = [...list.querySelectorAll("article.book-node")].map((e) => ({
-    name: e.querySelector("h2").textContent, top: e.getBoundingClientRect().top - top }));
-  return rows.find((r) => ${name === undefined ? "r.top >= 0" : `r.name === ${JSON.stringify(name)}`});
+    name: e.querySelector("h2").textContent, top: e.getBoundingClientRect().top - top, end: e.getBoundingClientRect().bottom - top }));
+  return rows.find((r) => ${name === undefined ? "r.end > 0" : `r.name === ${JSON.stringify(name)}`});
 })()`;
 type Seen = { name: string; top: number };
 await page.evaluate(
@@ -174,5 +174,5 @@ ${nodes.length} nodes, ${(text.length / 1e6).toFixed(2)} million characters; ${r
 |---|---|---|---|
 ${lines.join("\n")}
 
-A live update that makes every summary longer moves the first one in sight ${moved}.`);
+A live update that makes every summary longer moves the one at the upper edge ${moved}.`);
 await browser.close();
