@@ -202,7 +202,7 @@ test("what was said of a node, its versions, a judgment from the page, an edit t
   await looked(phone, "book-unjudged-390");
   await phone.getByRole("button", { name: "Judge it" }).click();
   await phone.getByRole("radio", { name: /^5/ }).first().click();
-  await phone.getByLabel("To whoever wrote it").fill("Good, but whose key?");
+  await phone.getByRole("textbox", { name: "To whoever wrote it" }).fill("Good, but whose key?");
   await looked(phone, "book-judge-390");
   await phone.getByRole("button", { name: "Submit" }).click();
   await phone.getByText("Good, but whose key?").waitFor();
