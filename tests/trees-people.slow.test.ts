@@ -1,9 +1,15 @@
 /** Trees of summaries over HTTP, on the real database, written by simulated people and by nobody: stopped, edited, budgeted. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
 import { aStory } from "@tiller/book/fixtures/echo.ts";
+import { bookCommand } from "@tiller/cli/book.ts";
 import { createClient, type TillerClient } from "@tiller/client";
 import { PersonId, TreeRedo } from "@tiller/schema";
-import { ensurePerson, issueToken } from "@tiller/store";
+import { ensurePerson, issueToken, sql } from "@tiller/store";
+import { exportTree, importTree, TreeFile, writeJudgments } from "@tiller/trees";
 import { submitAnswer, takeLease } from "@tiller/work";
 import { summariseBook } from "../recipes/summarise-book.ts";
 import { openServer, type TestServer } from "./fixtures/server.ts";
@@ -11,6 +17,8 @@ import { openServer, type TestServer } from "./fixtures/server.ts";
 let site: TestServer;
 let tiller: TillerClient;
 const rater = PersonId.parse("ann");
+const folder = mkdtempSync(path.join(tmpdir(), "tiller-trees-"));
+const at = (name: string) => path.join(folder, name);
 beforeAll(async () => {
   site = await openServer({ workflows: [summariseBook] });
   const { db } = site.store;
@@ -18,9 +26,13 @@ beforeAll(async () => {
   await ensurePerson(db, { id: rater, name: "Ann", pseudonym: "p-ann", role: "rater" });
   const token = await issueToken(db, lead.id, "session");
   tiller = createClient({ baseURL: site.address, token });
+  mkdirSync(path.join(site.home, "tokens"), { recursive: true });
+  writeFileSync(path.join(site.home, "tokens", "key-researcher"), token);
+  writeFileSync(path.join(site.home, "address"), site.address);
 }, 60_000);
 afterAll(async () => {
   await site?.[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true });
 });
 
 const simulated = { "*": { kind: "simulated", skill: 0.9 } } as const;
@@ -65,7 +77,10 @@ test("an edit says before what it does, and does no more; a person's old answer 
 }, 60_000);
 
 test("a person writes, somebody stops it: the best so far stays, what was queued is gone, and it goes on", async () => {
-  const { tree: id, experiment } = await tiller.startTree({ body: book({ context: "none" }) });
+  const people = { authorHours: 0.0005 }; // under two seconds
+  const { tree: id, experiment } = await tiller.startTree({
+    body: book({ context: "none", people }),
+  });
   const { db } = site.store;
   const take = () => takeLease(db, rater, { swap: false });
   await expect.poll(async () => (await take())?.type, { timeout: 20_000 }).toBe("tree-summary");
@@ -73,6 +88,7 @@ test("a person writes, somebody stops it: the best so far stays, what was queued
   const value = { summary: "Anna has the key." };
   await submitAnswer(db, rater, { lease: task.lease, value, activeSeconds: 60, idleSeconds: 0 });
   await expect.poll(async () => (await tiller.getTree({ id })).written).toBe(1);
+  const written = (await tiller.treeNodes({ id })).nodes.find((n) => n.text)!.node;
   await expect.poll(async () => (await take())?.type, { timeout: 20_000 }).toBe("tree-summary");
   const held = (await take())!;
   await tiller.stopTree({ id });
@@ -98,6 +114,23 @@ test("a person writes, somebody stops it: the best so far stays, what was queued
   await tiller.stopTree({ id });
   await over(id);
   expect((await tiller.getTree({ id })).written).toBe(2);
+
+  // what she wrote goes to her alone, and to anybody once her time is over
+  const edit = { node: written, what: "leaf", text: "Anna lost the key.\n\n" } as const;
+  await tiller.editTree({ id, body: { ...edit, redo: "path" } });
+  const Asked = z.object({ of: z.string(), mine: z.boolean() });
+  const asked = () =>
+    db.many(
+      sql`select x.node as of, coalesce(t.requires, '[]')::jsonb <> '[]'::jsonb as mine
+          from task t join tree_asked x on x.batch = t.batch where t.type = 'tree-again' and x.tree = ${id} order by mine desc`,
+      Asked,
+    );
+  await expect.poll(asked, { timeout: 20_000 }).toEqual([
+    { of: written, mine: true },
+    { of: written, mine: false },
+  ]);
+  await tiller.stopTree({ id });
+  await over(id);
 }, 60_000);
 
 test("a subtree's budget holds it back, and the rest is written", async () => {
@@ -114,4 +147,82 @@ test("a subtree's budget holds it back, and the rest is written", async () => {
   const others = nodes.filter((n) => n.node.startsWith("0.") && n.parent !== "1.0");
   expect(others.length).toBeGreaterThan(0);
   expect(others.every((n) => n.text !== null)).toBe(true);
+}, 60_000);
+
+/** What `tiller book ...` prints. */
+async function cli(...args: string[]): Promise<string> {
+  const lines: string[] = [];
+  const { log } = console;
+  console.log = (line: string) => void lines.push(line);
+  try {
+    expect(await bookCommand.run([...args, "--home", site.home])).toBe(0);
+  } finally {
+    console.log = log;
+  }
+  return lines.join("\n");
+}
+test("tiller book on a server: planned, begun, looked at, stopped, edited, gone on with; out as files and in again", async () => {
+  writeFileSync(at("key.txt"), aStory(9, 2));
+  writeFileSync(at("leaf.txt"), "Anna gave the key to Tom.\n\n");
+  const small = ["--window", "256", "--context", "none"];
+  expect(await cli("start", at("key.txt"), ...small, "--plan")).toMatch(
+    /nodes at most; \d+ by people/,
+  );
+  const simulates = ["--agents", JSON.stringify(simulated)];
+  const told = await cli("start", at("key.txt"), ...small, ...simulates);
+  const id = /^tree-\w+/.exec(told)![0];
+  await over(id);
+  expect(await cli("list")).toContain(id);
+  expect(await cli("status", id)).toMatch(/key\.txt: whole; (\d+) of \1 nodes/);
+  const edit = ["edit", id, "0.1", "--leaf", at("leaf.txt")];
+  expect(await cli(...edit)).toMatch(/--redo path: [\s\S]*Nothing is done yet/);
+  expect(await cli(...edit, "--redo", "path")).toContain("is edited");
+  await over(id);
+  const waits = /^tree-\w+/.exec(await cli("start", at("key.txt"), ...small))![0];
+  await expect.poll(async () => (await tiller.getTree({ id: waits })).experiment).not.toBe("");
+  expect(await cli("stop", waits)).toContain("stops");
+  await over(waits);
+  expect(await cli("grow", waits)).toContain("grows");
+  await cli("stop", waits);
+  await over(waits);
+
+  const { db } = site.store;
+  const { nodes } = await tiller.treeNodes({ id });
+  const file = await exportTree(db, id);
+  const said = { node: "0.0", key: file.nodes[0]!.key!, saw: file.entries[0]!.saw, answer: null };
+  const author = { kind: "person", name: "p-ann" } as const;
+  const texts = ["One.", "Two.", "Three."];
+  const value = { firstSecond: "a", secondThird: "b", firstThird: "tie", firstOverall: 5 };
+  const compare = { kind: "compare", ...said, texts, value, author, policies: null } as const;
+  await writeJudgments(db, id, [{ asked: "by hand", ...compare }]);
+  expect(await cli("export", id, "--out", at("out"))).toMatch(/trl_preference\.jsonl\s+2/);
+  const lines = (name: string) =>
+    readFileSync(at(`out/${name}.jsonl`), "utf8")
+      .trim()
+      .split("\n")
+      .map((l): unknown => JSON.parse(l));
+  for (const row of lines("trl_preference"))
+    expect(Object.keys(row as object)).toEqual(["prompt", "chosen", "rejected"]);
+  // what people wrote, an edited leaf's two among it
+  expect(lines("trl_demonstrations").length).toBeGreaterThanOrEqual(nodes.length);
+  const again = /^tree-\w+/.exec(await cli("import", at("out/tree.json")))![0];
+  expect(await exportTree(db, again)).toEqual(TreeFile.parse(await exportTree(db, id)));
+  expect(
+    (await tiller.treeNodes({ id: again })).nodes.map((n) => [n.node, n.text, n.author]),
+  ).toEqual((await tiller.treeNodes({ id })).nodes.map((n) => [n.node, n.text, n.author]));
+  const half = await exportTree(db, waits);
+  await importTree(db, { id: "half", file: half });
+  expect(await exportTree(db, "half")).toEqual(half);
+
+  const chunk = (i: number) => ({ text: `Chapter ${i}.`, summary: `Anna ${i}.` });
+  const elsewhere = { chunks: [chunk(0), chunk(1)], merges: [{ children: [0, 1] }] };
+  writeFileSync(at("elsewhere.json"), JSON.stringify(elsewhere));
+  const came = await cli("import", at("elsewhere.json"));
+  expect(came).toMatch(/2 of 3 summaries\n1 summaries are to be written: 1\.0/);
+  const foreign = /^tree-\w+/.exec(came)![0];
+  const preview = { node: "0.0", what: "output", text: "Tom." } as const;
+  expect((await tiller.previewTreeEdit({ id: foreign, body: preview })).path.redone).toEqual([
+    "1.0",
+  ]);
+  await expect(cli("import", at("out/trl_preference.jsonl"))).rejects.toThrow(/is no JSON/);
 }, 60_000);
