@@ -12,7 +12,7 @@ import { chromium, type Route } from "playwright-core";
 import { planOf } from "@tiller/book";
 import { aStory } from "@tiller/book/fixtures/echo.ts";
 import { sentencesOf } from "@tiller/book/support.ts";
-import type { TreeDetail, TreeNode } from "@tiller/schema";
+import type { TreeDetail, TreeNode, TreeScore } from "@tiller/schema";
 import { measure } from "@tiller/task";
 
 const dist = fileURLToPath(new URL("../apps/web/dist", import.meta.url));
@@ -90,9 +90,11 @@ const grown = () =>
     seq: n.seq + nodes.length,
   }));
 const me = { id: "bench", name: "Bench", pseudonym: "bench", role: "lead" };
+const unchecked: TreeScore = { claims: [], coherence: [], agreement: null, judged: 0, older: 0 };
 const api = (url: URL): unknown => {
   if (url.pathname === "/api/me") return me;
   if (url.pathname.endsWith("/text")) return { text };
+  if (url.pathname.endsWith("/score")) return unchecked;
   if (url.pathname.endsWith("/nodes")) {
     const after = Number(url.searchParams.get("after") ?? 0);
     const now = longer ? grown() : nodes;

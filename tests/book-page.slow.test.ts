@@ -9,6 +9,7 @@ import { aStory } from "@tiller/book/fixtures/echo.ts";
 import { ensurePerson, issueToken } from "@tiller/store";
 import { createClient, type TillerClient } from "@tiller/client";
 import { type NewJudgment, writeJudgments } from "@tiller/trees/judgments.ts";
+import { checkBook, checkNode } from "../recipes/check-book.ts";
 import { summariseBook } from "../recipes/summarise-book.ts";
 import { faults } from "./browser/axe.ts";
 import { launchBrowser } from "./browser/launch.ts";
@@ -19,7 +20,7 @@ let site: TestServer;
 let browser: Browser;
 let tiller: TillerClient;
 beforeAll(async () => {
-  site = await openServer({ workflows: [summariseBook], pages: true });
+  site = await openServer({ workflows: [summariseBook, checkBook, checkNode], pages: true });
   browser = await launchBrowser();
   const { db } = site.store;
   const lead = await ensurePerson(db, { id: "lead", name: "L", pseudonym: "lee", role: "lead" });
@@ -215,5 +216,55 @@ test("what was said of a node, its versions, a judgment from the page, an edit t
     read: "current",
   });
   await looked(phone, "book-judged-390");
+  await phone.context().close();
+}, 180_000);
+
+test("a summary is checked, the words that show a claim lead into the book, and the book is asked", async () => {
+  const agents = { "*": { kind: "simulated", skill: 0.9 } } as const;
+  const body = { name: "The boat", text: aStory(6, 3), window: 256, agents };
+  const { tree: id } = await tiller.startTree({ body });
+  await expect
+    .poll(async () => (await tiller.getTree({ id })).state, { timeout: 60_000 })
+    .toBe("whole");
+  const page = await at(`/books/${id}`, 1280);
+  await page.getByText("Nobody has checked whether these summaries are so.").waitFor();
+  await page.getByRole("button", { name: "have people check 30" }).click();
+  await page.getByRole("link", { name: "the check's run" }).waitFor();
+  await page.getByText(/Claims that are so, by people/).waitFor();
+  await page.getByText(/Sentences that can be followed, by people/).waitFor();
+  await page.locator(".verdict-mark").first().waitFor();
+  const { claims, judged } = await tiller.getTreeScore({ id });
+  expect(judged).toBeGreaterThan(5);
+  expect(claims.find((c) => c.height === null)!.so.low).not.toBeNull();
+  const verdicts = await tiller.treeVerdicts({ id });
+  const leaf = Object.keys(verdicts).find((n) => n.startsWith("0."))!;
+  await page.goto(`${site.address}/books/${id}?node=%22${leaf}%22&tab=faith`);
+  await page.locator(".verdict-chip").first().waitFor();
+  await looked(page, "book-faith-1280");
+  await page.locator(".faith button.link").first().click();
+  await page.locator(".book-text mark.lit").waitFor();
+
+  await page.getByRole("button", { name: "Ask the book" }).click();
+  await page.getByLabel("Your question").fill("Who found the key?");
+  await page.getByRole("button", { name: "What would it take?" }).click();
+  await page.getByText(/short answers at most; \d+ by people/).waitFor();
+  await page.getByRole("button", { name: "Ask it" }).click();
+  await page.locator(".book-questions").getByText("whole", { exact: true }).waitFor();
+  await page.locator(".book-questions button.sentence").first().click();
+  await page.locator(".book-way li").first().waitFor();
+  await looked(page, "book-ask-1280");
+  const quote = page.locator(".book-way button.link").first();
+  await quote.click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await page.locator(".book-text mark.lit").waitFor();
+  expect((await tiller.listTrees()).map((t) => t.about)).not.toContain(id);
+  await page.context().close();
+
+  const phone = await at(`/books/${id}`, 390);
+  await phone.locator(".verdict-mark").first().waitFor();
+  await looked(phone, "book-score-390");
+  await phone.getByRole("button", { name: "Ask the book" }).click();
+  await phone.locator(".book-questions button.sentence").first().waitFor();
+  await looked(phone, "book-ask-390");
   await phone.context().close();
 }, 180_000);

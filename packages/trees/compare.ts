@@ -182,7 +182,7 @@ export async function treesBeside(db: Db, id: string): Promise<z.infer<typeof Tr
   const trees = await db.many(
     sql`select o.id as tree, o.name, (o.settings->>'seed')::int as seed, o.made_at as "madeAt"
         from tree t join tree o on o.id <> t.id and (o.text = t.text or o.name = t.name)
-        where t.id = ${id} order by o.made_at desc limit 100`,
+        where t.id = ${id} and o.about is null order by o.made_at desc limit 100`,
     TreesBeside.shape.trees.element,
   );
   const edits = await db.many(

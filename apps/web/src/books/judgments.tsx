@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { JudgmentShown, TreeJudgment, TreeNodePage } from "@tiller/schema";
 import { at } from "@tiller/task";
 import { Badge, Empty, Scroll } from "../design/components.tsx";
-import { answerInWords, LookAtAnswer } from "../task/as-seen.tsx";
+import { LookAtAnswer } from "../task/as-seen.tsx";
 import { TextDiff } from "../task/diff.tsx";
 import { Ago } from "./ago.tsx";
 import type { NodeTabProps } from "./node-tab.ts";
@@ -14,6 +14,7 @@ interface Shows {
   readonly page: TreeNodePage;
   /** the summary that stands */
   readonly now: string | null;
+  readonly goTo: (tab: string) => void;
 }
 const kinds: Readonly<
   Record<TreeJudgment["kind"], { readonly title: string; readonly Of: (p: Shows) => ReactNode }>
@@ -22,8 +23,8 @@ const kinds: Readonly<
   check: { title: "Checked down to the book", Of: Checked },
   feedback: { title: "A reader's word", Of: Feedback },
   reply: { title: "The answer to a reader", Of: Replied },
-  claims: { title: "Claims, and whether they are so", Of: InWords },
-  coherence: { title: "Errors by sentence", Of: InWords },
+  claims: { title: "Claims, and whether they are so", Of: BySentence },
+  coherence: { title: "Errors by sentence", Of: BySentence },
 };
 export const readThen = {
   current: { tone: "good", says: "read what stands now" },
@@ -60,7 +61,7 @@ export function Judgments({ page, node, goTo }: NodeTabProps) {
                 <code title="what was read, by hash">{j.saw.slice(0, 8)}</code>
               </p>
             </header>
-            <Of judgment={j} page={page} now={node.text} />
+            <Of judgment={j} page={page} now={node.text} goTo={goTo} />
             {j.answer !== null && <LookAtAnswer answer={j.answer} label="As it was asked" />}
           </li>
         );
@@ -258,11 +259,13 @@ function Replied({ judgment: { texts, value } }: Shows) {
     </>
   );
 }
-function InWords({ judgment: { texts, value }, now }: Shows) {
+function BySentence({ judgment: { texts }, now, goTo }: Shows) {
   return (
     <>
       <Summary text={texts[0]} now={now} />
-      <p className="small">{answerInWords(null, undefined, value)}</p>
+      <button type="button" className="link" onClick={() => goTo("faith")}>
+        sentence by sentence
+      </button>
     </>
   );
 }

@@ -12,8 +12,10 @@ import { Badge, Failed, fixed, Loading, Meter, Refused } from "../design/compone
 import { type BookTree, bookTree, type Lead, pathTo, rowsOf, Support } from "./book-tree.ts";
 import { ChooseBeside } from "./beside.tsx";
 import { BookText } from "./book-text.tsx";
+import { AskBook } from "./ask.tsx";
 import { EditNode } from "./edit.tsx";
 import { NodePanel } from "./panel.tsx";
+import { ScoreBar } from "./score-bar.tsx";
 import { type NodeActs, Summaries } from "./summaries.tsx";
 import "./books.css";
 
@@ -82,6 +84,7 @@ function Book(p: { detail: TreeDetail; tree: BookTree; support: Support }) {
   const place = BookPlace.parse(useSearch({ strict: false }));
   const navigate = useNavigate({ from: route });
   const judged = useQuery({ ...asking("treeJudged", { id }), refetchInterval: JUDGED_MS });
+  const verdicts = useQuery({ ...asking("treeVerdicts", { id }), refetchInterval: JUDGED_MS });
   const [open, setOpen] = useState<ReadonlySet<string>>(
     () => new Set([...(tree.root ? [tree.root.node] : []), ...pathTo(tree, place.node ?? "")]),
   );
@@ -136,6 +139,7 @@ function Book(p: { detail: TreeDetail; tree: BookTree; support: Support }) {
             <button type="button" className="button" onClick={() => setChoosing(true)}>
               Compare
             </button>
+            <AskBook id={id} tree={tree} follow={acts.follow} />
             <Grows id={id} state={t.state} />
           </span>
         </div>
@@ -156,6 +160,7 @@ function Book(p: { detail: TreeDetail; tree: BookTree; support: Support }) {
             </>
           )}
         </p>
+        <ScoreBar id={id} model={t.settings.model} />
         <fieldset className="row book-sides">
           <legend className="sr">What is shown</legend>
           {(["tree", "book", ...(about ? (["node"] as const) : [])] as const).map((s) => (
@@ -182,6 +187,7 @@ function Book(p: { detail: TreeDetail; tree: BookTree; support: Support }) {
           lit={lit}
           chosen={about?.node}
           judged={judged.data ?? nothing}
+          verdicts={verdicts.data ?? nothing}
           acts={acts}
         />
         <BookText tree={tree} support={support} lit={lit} follow={acts.follow} />

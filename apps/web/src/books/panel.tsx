@@ -5,6 +5,7 @@ import { type ComponentType, useEffect, useRef } from "react";
 import { asking } from "../api.ts";
 import { Loaded } from "../design/components.tsx";
 import { nameOf } from "./book-tree.ts";
+import { Faith } from "./faith.tsx";
 import { Judge } from "./judge.tsx";
 import { Judgments } from "./judgments.tsx";
 import type { NodeTabProps } from "./node-tab.ts";
@@ -19,6 +20,7 @@ interface NodeTab {
 }
 const tabs: readonly [NodeTab, ...NodeTab[]] = [
   { name: "judgments", label: "Judgments", Tab: Judgments },
+  { name: "faith", label: "Is it true?", Tab: Faith },
   { name: "versions", label: "Versions", Tab: Versions },
   { name: "judge", label: "Judge it", Tab: Judge },
 ];

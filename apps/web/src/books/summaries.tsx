@@ -1,7 +1,7 @@
 /** The tree's summaries, as a virtual list of what is open. */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { memo, useEffect, useMemo, useRef } from "react";
-import { own, type TreeNode } from "@tiller/schema";
+import { Fragment, memo, useEffect, useMemo, useRef } from "react";
+import { own, type TreeNode, type TreeVerdicts } from "@tiller/schema";
 import { Badge } from "../design/components.tsx";
 import { Ago } from "./ago.tsx";
 import {
@@ -14,6 +14,7 @@ import {
   type Support,
 } from "./book-tree.ts";
 import { useLed } from "./led.ts";
+import { VerdictMark } from "./score-bar.tsx";
 import { VirtualRows } from "./virtual-rows.tsx";
 
 interface Props {
@@ -27,6 +28,7 @@ interface Props {
   readonly chosen: string | undefined;
   /** how much was said of each */
   readonly judged: Readonly<Record<string, number>>;
+  readonly verdicts: TreeVerdicts;
   readonly acts: NodeActs;
 }
 /** The same from one frame to the next, so that rows stay as they are. */
@@ -92,6 +94,7 @@ export function Summaries(p: Props) {
                 isLit={lit?.node === node.node && !lit.span}
                 isChosen={p.chosen === node.node}
                 said={own(p.judged, node.node) ?? 0}
+                verdicts={own(p.verdicts, node.node)}
                 support={p.support}
                 acts={p.acts}
               />
@@ -113,6 +116,7 @@ const NodeRow = memo(function NodeRow(p: {
   readonly isLit: boolean;
   readonly isChosen: boolean;
   readonly said: number;
+  readonly verdicts: TreeVerdicts[string] | undefined;
   readonly support: Support;
   readonly acts: NodeActs;
 }) {
@@ -157,7 +161,7 @@ const NodeRow = memo(function NodeRow(p: {
           </button>
         </span>
       </div>
-      <Said node={node} support={p.support} follow={acts.follow} />
+      <Said node={node} support={p.support} verdicts={p.verdicts} follow={acts.follow} />
       <p className="row small quiet book-by">
         <span>
           {byWhom(node)}
@@ -208,26 +212,28 @@ const byWhom = (n: TreeNode): string =>
 function Said(p: {
   readonly node: TreeNode;
   readonly support: Support;
+  readonly verdicts: TreeVerdicts[string] | undefined;
   readonly follow: (lead: Lead) => void;
 }) {
-  const { node, support, follow } = p;
+  const { node, support, verdicts, follow } = p;
   const led = useLed(support, node);
   if (node.text === null) return <p className="quiet">Not written yet.</p>;
   if (node.text === "") return <p className="quiet">Empty: nothing to tell.</p>;
   if (!led) return <p className="read">{node.text}</p>;
   return (
     <p className="read">
-      {led.map(({ sentence: s, lead }) =>
-        lead ? (
-          <button key={s.from} type="button" className="sentence" onClick={() => follow(lead)}>
-            {s.text}{" "}
-          </button>
-        ) : (
-          <span key={s.from} className="alone">
-            {s.text}{" "}
-          </span>
-        ),
-      )}
+      {led.map(({ sentence: s, lead }, i) => (
+        <Fragment key={s.from}>
+          {lead ? (
+            <button type="button" className="sentence" onClick={() => follow(lead)}>
+              {s.text}{" "}
+            </button>
+          ) : (
+            <span className="alone">{s.text} </span>
+          )}
+          {verdicts?.[i] && <VerdictMark verdict={verdicts[i]} />}
+        </Fragment>
+      ))}
     </p>
   );
 }
