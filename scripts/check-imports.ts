@@ -43,7 +43,7 @@ export const allowed: Readonly<Record<string, readonly string[]>> = {
   "packages/model": ["schema", "store"],
   "packages/flow": ["schema", "task", "store", "work", "lab", "model"],
   "packages/sitting": ["schema", "room", "store", "work", "flow"],
-  "packages/trees": ["schema", "task", "crowd", "book", "store", "flow"],
+  "packages/trees": ["schema", "task", "crowd", "room", "book", "store", "flow"],
   "packages/data": ["schema", "task", "store", "crowd", "work", "lab"],
   "packages/client": ["schema"],
   "packages/serve": ["schema", "lm", "learn", "store", "lab", "model"],

@@ -4,6 +4,7 @@ import { Log, sentencesOf } from "@tiller/book";
 import { makerOf } from "@tiller/book/keys.ts";
 import { askOf } from "@tiller/book/tree.ts";
 import type { Flow } from "@tiller/flow";
+import { align } from "@tiller/room/quotes.ts";
 import {
   ClaimVerdict,
   type ClaimsSaid,
@@ -118,7 +119,10 @@ export async function modelVerdicts(
   const said = await inShape(flow, model, words, { name: "verdicts", output });
   return said && withQuotes(node.text, claims, said);
 }
-/** Quotes as places; `lost`: those that do not stand in the text, word for word. */
+/**
+ * Quotes as places. Line breaks, case, marks and words left out between dots are looked past, as in rooms; `quote` is what stands
+ * there. `lost`: those that stand nowhere in the text.
+ */
 export function withQuotes(
   text: string,
   claims: readonly TreeClaim[],
@@ -130,10 +134,13 @@ export function withQuotes(
     const spans = quotes
       .filter((q) => q.trim() !== "")
       .flatMap((quote) => {
-        const from = text.indexOf(quote);
-        if (from >= 0) return [{ from, to: from + quote.length, quote }];
-        lost++;
-        return [];
+        const found = align([{ id: "text", body: text }], quote);
+        if (!found) lost++;
+        return (found?.spans ?? []).map(({ from, to }) => ({
+          from,
+          to,
+          quote: text.slice(from, to),
+        }));
       });
     return { ...c, verdict, spans };
   });

@@ -94,25 +94,28 @@ test("a sentence is marked by the worst that anybody says of it", () => {
   expect(verdictsOf([of("person", "yes")], new Map())).toEqual({});
 });
 
-const text = "Anna gave Tom a key. The boat was gone.";
+const text = "Anna gave Tom a key. The boat\nwas gone.";
 const both = [
   { sentence: 0, claim: "Anna gave a key." },
   { sentence: 1, claim: "The boat sank." },
 ];
-test("a model's quotes are places where they stand in the text, word for word; a desk's marks go by number", () => {
+test("a model's quotes are places where their words stand in the text; a desk's marks go by number", () => {
   const quoted = withQuotes(text, both, {
     claims: [
-      { verdict: "yes", quotes: ["Anna gave Tom a key", "anna gave"] },
+      { verdict: "yes", quotes: ["Anna gave Tom a key", "the boat was gone!", "a lake"] },
       { verdict: "no", quotes: ["  "] },
     ],
   });
   expect(quoted.lost).toBe(1);
-  expect(quoted.said.claims[0]!.spans).toEqual([{ from: 0, to: 19, quote: "Anna gave Tom a key" }]);
+  expect(quoted.said.claims[0]!.spans).toEqual([
+    { from: 0, to: 19, quote: "Anna gave Tom a key" },
+    { from: 21, to: 38, quote: "The boat\nwas gone" },
+  ]);
   const desk = fromDesk(text, both, {
     verdicts: ["yes", "no"],
     marks: [{ start: 21, end: 38, label: "2" }],
   });
-  expect(desk.claims.map((c) => c.spans.map((s) => s.quote))).toEqual([[], ["The boat was gone"]]);
+  expect(desk.claims.map((c) => c.spans.map((s) => s.quote))).toEqual([[], ["The boat\nwas gone"]]);
   const errors = errorsBySentence(text, [
     { start: 30, end: 34, label: "entity" },
     { start: 15, end: 24, label: "causal" }, // across both
