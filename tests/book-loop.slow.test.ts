@@ -14,7 +14,7 @@ import { saveSmallModel, smallConfig } from "@tiller/learn/fixtures/small-model.
 import { checkpointMeta } from "@tiller/lm";
 import { SamplerPool, serverModelClient } from "@tiller/serve";
 import { openStore, sql } from "@tiller/store";
-import { besideOf, judgmentsOf, treeDetail, treeNodes } from "@tiller/trees";
+import { besideOf, compareTrees, judgmentsOf, treeDetail, treeNodes } from "@tiller/trees";
 import { simulatedPeople } from "../recipes/book-loop/simulated.ts";
 import { recipes } from "../recipes/index.ts";
 
@@ -113,6 +113,20 @@ test("twice around: who wrote does not judge, policies begin from supervised mod
           b.how === "node" ? b.node : b.node[0],
         );
     expect(because.some((b) => b.how === "node" && b.judgments.length > 0)).toBe(true);
+    // and so does the page that lays the two beside each other
+    const { rows } = await compareTrees(db, tree!, { with: old! });
+    const shown = rows.flatMap((r) => (r.taughtBy ? [[r.here.node, r.taughtBy] as const] : []));
+    expect(shown.map(([node]) => node).toSorted()).toEqual(differ.toSorted());
+    for (const [node, by] of shown) {
+      const { how, judgments } = because.find((b) => b.node === node)!;
+      const nodes = new Set(judgments.map((n) => byNumber.get(n)!.node));
+      expect(by).toEqual({
+        tree: old,
+        how,
+        judgments: judgments.length,
+        nodes: [...nodes].slice(0, 20),
+      });
+    }
   }
 }, 400_000);
 

@@ -103,6 +103,14 @@ const ComparedNode = z.strictObject({
   by: z.string().nullable(),
   said: z.int().describe("judgments of it"),
 });
+/** Of a tree that was grown beside another: what was said that taught its policy. */
+export const TaughtBy = z.strictObject({
+  tree: z.string().describe("whose judgments they are"),
+  how: z.enum(["node", "height"]).describe("of this node, or where it has none, of its height"),
+  judgments: z.int(),
+  nodes: z.array(TreeNodeName).describe("that they are about; twenty at most"),
+});
+export type TaughtBy = z.infer<typeof TaughtBy>;
 export const TreeComparison = z.strictObject({
   sides: z.tuple([ComparedSide, ComparedSide]),
   aligned: z
@@ -126,6 +134,9 @@ export const TreeComparison = z.strictObject({
         there: z
           .array(ComparedNode)
           .describe("one, or where it covers: all of its height that share characters with it"),
+        taughtBy: TaughtBy.nullable().describe(
+          "the judgments that changed it, where they are known",
+        ),
       }),
     )
     .describe("the root, then what it is made from, from the left"),

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { grow, Log, type Output, type Plan } from "@tiller/book";
 import { editLeaf, type PlanNode } from "@tiller/book/plan.ts";
-import { own, TillerError, type TreeComparison, TreesBeside } from "@tiller/schema";
+import { own, TaughtBy, TillerError, type TreeComparison, TreesBeside } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 import { coveredBy } from "./judging.ts";
 import { judgedOf } from "./node-page.ts";
@@ -18,13 +18,11 @@ export interface Side {
   /** judgments by node */
   readonly said: Readonly<Record<string, number>>;
 }
-type Row = TreeComparison["rows"][number];
+type Row = Omit<TreeComparison["rows"][number], "taughtBy">;
+type Aligned = Pick<TreeComparison, "aligned" | "counts"> & { readonly rows: Row[] };
 
 /** What of two trees is the same, node by node. */
-export function alignTrees(
-  here: Side,
-  there: Side,
-): Pick<TreeComparison, "aligned" | "counts" | "rows"> {
+export function alignTrees(here: Side, there: Side): Aligned {
   const byName = sameDivision(here.plan, there.plan);
   if (!byName && here.plan.text !== there.plan.text)
     throw new TillerError(
@@ -111,7 +109,31 @@ export async function compareTrees(
       `${id} is the same as itself. Name another tree, or one of its edits: ?with=${id}&before=2.`,
     );
   const [here, there] = [await sideOf(db, id), await sideOf(db, o.with, o.before)];
-  return { sides: [here.about, there.about], ...alignTrees(here, there) };
+  const { rows, ...aligned } = alignTrees(here, there);
+  const taught =
+    o.before === undefined ? await taughtBetween(db, id, o.with) : new Map<string, TaughtBy>();
+  return {
+    sides: [here.about, there.about],
+    ...aligned,
+    rows: rows.map((r) => ({
+      ...r,
+      taughtBy: r.how === "changed" ? (taught.get(r.here.node) ?? null) : null,
+    })),
+  };
+}
+const Taught = z.object({ node: z.string(), by: TaughtBy });
+/** By node, where one of two trees was grown beside the other. */
+async function taughtBetween(db: Db, a: string, b: string): Promise<Map<string, TaughtBy>> {
+  const rows = await db.many(
+    sql`select c.node, json_build_object('tree', t.beside, 'how', c.how, 'judgments', json_array_length(c.judgments),
+            'nodes', (select coalesce(json_agg(x.node), '[]') from (
+              select j.node from tree_judgment j where j.tree = t.beside
+                and j.n in (select v::bigint from json_array_elements_text(c.judgments) v) group by j.node order by min(j.n) limit 20) x)) as by
+        from tree t join tree_because c on c.tree = t.id
+        where (t.id, t.beside) in ((${a}, ${b}), (${b}, ${a}))`,
+    Taught,
+  );
+  return new Map(rows.map((r) => [r.node, r.by]));
 }
 const About = z.object({
   tree: z.string(),

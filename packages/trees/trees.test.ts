@@ -152,9 +152,8 @@ test("a second reader's change: an edit within its price, refused above it or wh
   await grows("read");
   const nodes = await writtenNodes(db, "read", { most: 500, seed: 1 });
   const { plan } = await readStanding(db, "read");
-  expect(nodes.map((n) => n.id)).toEqual([
-    ...(await writtenNodes(db, "read", { most: 500, seed: 1 })).map((n) => n.id),
-  ]);
+  const again = await writtenNodes(db, "read", { most: 500, seed: 1 });
+  expect(again.map((n) => n.id)).toEqual(nodes.map((n) => n.id));
   const node = nodes.find((n) => n.id.startsWith("0."))!;
   const edit = { node: node.id, what: "output", text: "Anna goes." } as const;
   const { path: said } = await previewEdit(db, "read", edit);

@@ -5,7 +5,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { diffArrays } from "diff";
 import { memo, useMemo, useRef } from "react";
 import { z } from "zod";
-import type { TreeComparison } from "@tiller/schema";
+import type { TaughtBy, TreeComparison } from "@tiller/schema";
 import { asking } from "../api.ts";
 import { Badge, Dialog, Empty, Loaded, when } from "../design/components.tsx";
 import { sentences } from "./book-tree.ts";
@@ -152,6 +152,7 @@ const Beside = memo(function Beside(p: { row: Row; here: string; there: string; 
         {p.isRoot ? "The book" : `${row.leaf ? "Passage" : "Part"} ${row.here.node}`}
         <Badge tone={tone}>{says}</Badge>
       </h3>
+      {row.taughtBy && <Because by={row.taughtBy} />}
       <div className="beside-sides">
         <Text tree={p.here} node={row.here} parts={cut?.here} />
         <div className="stack">
@@ -175,6 +176,25 @@ const Beside = memo(function Beside(p: { row: Row; here: string; there: string; 
     </article>
   );
 });
+
+/** The judgments that the reward of the newer tree's policy was taught by. */
+function Because({ by }: { by: TaughtBy }) {
+  const counted = by.judgments === 1 ? "1 judgment" : `${by.judgments} judgments`;
+  return (
+    <p className="small quiet">
+      Changed after {counted} {by.how === "node" ? "of it" : "of others of its height"}:{" "}
+      {by.nodes.map((node, i) => (
+        <span key={node}>
+          {i > 0 && ", "}
+          <Link to="/books/$id" params={{ id: by.tree }} search={{ node, tab: "judgments" }}>
+            {node}
+          </Link>
+        </span>
+      ))}
+      {by.nodes.length === 20 && by.judgments > 20 && " and more"}
+    </p>
+  );
+}
 
 interface Part {
   readonly text: string;
