@@ -16,7 +16,8 @@ const longest = [
   "tests/crash.slow",
   "tests/desk.slow",
   "tests/researcher.slow",
-  "packages/flow/flow.slow",
+  "tests/book-page.slow",
+  "tests/book-afternoon.slow",
   "packages/learn/methods.slow",
   "tests/resume.slow",
   "tests/servers.slow",
@@ -28,6 +29,8 @@ const longest = [
   "tests/quiet.slow",
   "tests/control-pages.slow",
   "packages/data/published.slow",
+  "tests/book-loop.slow",
+  "packages/flow/flow.slow",
 ];
 const placeOf = (s: TestSpecification) => {
   const at = longest.findIndex((name) => s.moduleId.includes(name));
@@ -66,7 +69,7 @@ export default defineConfig({
     expect: { poll: { timeout: 15_000 } }, // a busy machine is no failure
     pool: "forks",
     // most of a slow test is waiting: for a browser, a server, a beat
-    maxWorkers: slow ? 3 : 2,
+    maxWorkers: slow ? 4 : 2,
     // a slow test goes through processes and browsers of a machine that may stand still for seconds: a second failure is one
     retry: slow ? 1 : 0,
     globalSetup: ["tests/template.ts"],
