@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { aStory } from "@tiller/book/fixtures/echo.ts";
@@ -9,8 +10,10 @@ import { bookCommand } from "@tiller/cli/book.ts";
 import { createClient, type TillerClient } from "@tiller/client";
 import { PersonId, TreeRedo } from "@tiller/schema";
 import { ensurePerson, issueToken, sql } from "@tiller/store";
-import { exportTree, importTree, TreeFile, writeJudgments } from "@tiller/trees";
+import { exportTree, importTree, judgmentsOf, TreeFile, writeJudgments } from "@tiller/trees";
 import { submitAnswer, takeLease } from "@tiller/work";
+import { checkBook, checkNode } from "../recipes/check-book.ts";
+import { readNode, secondReader } from "../recipes/second-reader.ts";
 import { summariseBook } from "../recipes/summarise-book.ts";
 import { openServer, type TestServer } from "./fixtures/server.ts";
 
@@ -20,7 +23,9 @@ const rater = PersonId.parse("ann");
 const folder = mkdtempSync(path.join(tmpdir(), "tiller-trees-"));
 const at = (name: string) => path.join(folder, name);
 beforeAll(async () => {
-  site = await openServer({ workflows: [summariseBook] });
+  site = await openServer({
+    workflows: [summariseBook, secondReader, readNode, checkBook, checkNode],
+  });
   const { db } = site.store;
   const lead = await ensurePerson(db, { id: "lead", name: "L", pseudonym: "lee", role: "lead" });
   await ensurePerson(db, { id: rater, name: "Ann", pseudonym: "p-ann", role: "rater" });
@@ -74,6 +79,95 @@ test("an edit says before what it does, and does no more; a person's old answer 
   await expect(
     tiller.editTree({ id, body: { node: "0.1", what: "output", text: "word ".repeat(400) } }),
   ).rejects.toMatchObject({ code: "long_summary" });
+}, 60_000);
+
+const Shown = z.object({ where: z.string(), summary: z.string().default("") });
+const Old = z.object({ old: z.string() });
+const ADDED = " Anna has the key.";
+/** What people at the desk answer, by kind of work: they follow a reader of everything but the whole book's summary. */
+const answers: Readonly<Record<string, (input: unknown) => object>> = {
+  "tree-summary": (i) => ({ summary: `What happens in ${Shown.parse(i).where}.` }),
+  "tree-again": (i) => ({ summary: Old.parse(i).old, still: "right" }),
+  "tree-feedback": (i) => ({
+    overall: Shown.parse(i).summary.endsWith(ADDED) ? 6 : 4,
+    feedback: "Say who has the key.",
+  }),
+  "tree-reply": (i) => {
+    const { where, summary } = Shown.parse(i);
+    return where.startsWith("The whole book")
+      ? { summary, took: "kept", reply: "The end is not about the key." }
+      : { summary: summary + ADDED, took: "changed" };
+  },
+};
+async function atTheDesk(people: readonly PersonId[], signal: AbortSignal): Promise<void> {
+  const { db } = site.store;
+  while (!signal.aborted) {
+    for (const person of people) {
+      const task = await takeLease(db, person, { swap: false });
+      if (!task) continue;
+      const value = answers[task.type]!(task.input);
+      const took = { lease: task.lease, value, activeSeconds: 60, idleSeconds: 0 };
+      await submitAnswer(db, person, took);
+    }
+    await sleep(20);
+  }
+}
+
+test("second readers: never the author, who answers; what she changed enters the tree if little above it changes", async () => {
+  const { db } = site.store;
+  const people = ["bea", "cal", "dee"].map((id) => PersonId.parse(id));
+  for (const id of people)
+    await ensurePerson(db, { id, name: id, pseudonym: `p-${id}`, role: "rater" });
+  const abort = new AbortController();
+  const working = atTheDesk(people, abort.signal);
+  const text = aStory(5, 4); // more passages than a part takes
+  const { tree: id } = await tiller.startTree({ body: book({ text, context: "none" }) });
+  await Promise.race([over(id), working]);
+  const written = (await tiller.treeNodes({ id })).nodes;
+  expect(new Set(written.map((n) => n.author!.name)).size).toBeGreaterThan(1);
+  // above a leaf of three heights are two nodes, above a part is one
+  const mostAbove = 1;
+  const input = { tree: id, nodes: 99, rated: 1, mostAbove };
+  const started = await site.flow.start("second-reader@1", input, { id: "second-reader" });
+  const found = await Promise.race([site.flow.wait(started), working]);
+  abort.abort();
+  await working;
+
+  const root = written.find((n) => n.parent === null)!.node;
+  const leaves = written.filter((n) => n.node.startsWith("0."));
+  const parts = written.filter((n) => n.parent === root);
+  expect(parts.length + leaves.length + 1).toBe(written.length);
+  const counts = { read: written.length, kept: 1, edits: parts.length, dear: leaves.length };
+  const effect = { difference: { at: 2, low: 2, high: 2 } };
+  expect(found).toMatchObject({ ...counts, moved: 0, rated: written.length - 1, effect });
+
+  const said = await judgmentsOf(db, id, { kinds: ["feedback", "reply"] });
+  for (const { node, text: summary, author } of written) {
+    const [reader, reply, ...ratings] = said.filter((j) => j.node === node);
+    const now = node === root ? summary : summary + ADDED;
+    expect(reader).toMatchObject({
+      kind: "feedback",
+      texts: [summary],
+      author: { kind: "person" },
+    });
+    expect(reply).toMatchObject({ kind: "reply", texts: [summary, now], author });
+    expect(reader!.author.name).not.toBe(author!.name);
+    expect(ratings.map((j) => [j.kind, j.texts, j.value["overall"]])).toEqual(
+      node === root ? [] : [4, 6].map((r, i) => ["feedback", [[summary, now][i]], r]),
+    );
+    const third = new Set(ratings.map((j) => j.author.name));
+    expect(third.size).toBe(node === root ? 0 : 1);
+    for (const { name } of [author!, reader!.author]) expect(third).not.toContain(name);
+  }
+
+  expect(await tiller.getTree({ id })).toMatchObject({ state: "whole", lacks: [] });
+  const after = (await tiller.treeNodes({ id })).nodes;
+  expect(new Map(after.map((n) => [n.node, n.text]))).toEqual(
+    new Map(written.map((n) => [n.node, n.parent === root ? n.text + ADDED : n.text])),
+  );
+  const above = after.filter((n) => n.versions > 1 && n.parent !== root).map((n) => n.node);
+  expect(above).toEqual([root]); // asked again once the parts had changed, and no more than `mostAbove`
+  expect(after.every((n) => n.standing === "current")).toBe(true);
 }, 60_000);
 
 test("a person writes, somebody stops it: the best so far stays, what was queued is gone, and it goes on", async () => {
@@ -174,6 +268,26 @@ test("tiller book on a server: planned, begun, looked at, stopped, edited, gone 
   await over(id);
   expect(await cli("list")).toContain(id);
   expect(await cli("status", id)).toMatch(/key\.txt: whole; (\d+) of \1 nodes/);
+
+  const question = ["ask", id, "Who has the key?"];
+  expect(await cli(...question, "--plan")).toMatch(/^\d+ nodes at most; \d+ by people, /);
+  const answered = z
+    .object({ tree: z.string(), state: z.literal("whole"), answer: z.string() })
+    .parse(JSON.parse(await cli(...question, "--json")));
+  const whole = (await tiller.treeNodes({ id: answered.tree })).nodes.at(-1)!;
+  expect(whole).toMatchObject({ parent: null, text: answered.answer });
+  const shown = (await cli(...question)).split("\n");
+  expect(shown[0]).toMatch(/^\d+ nodes at most; \d+ by people, .+\.$/);
+  expect(shown.join("\n")).toMatch(
+    /\n {2}(book, \d+|\d+\.\d+): |Nothing in the book bears on it\./,
+  );
+  const agents = simulated;
+  expect(await cli("score", id)).toMatch(/^Nobody has checked tree-\w+\.\nBegin: .*check-book@1/);
+  await site.flow.wait(await site.flow.start("check-book@1", { tree: id, nodes: 2 }, { agents }));
+  expect(await cli("score", id)).toMatch(
+    /people, all heights[\s\S]*people, height 0[\s\S]*Of what/,
+  );
+
   const edit = ["edit", id, "0.1", "--leaf", at("leaf.txt")];
   expect(await cli(...edit)).toMatch(/--redo path: [\s\S]*Nothing is done yet/);
   expect(await cli(...edit, "--redo", "path")).toContain("is edited");
