@@ -128,7 +128,7 @@ const Round = z.looseObject({
   ),
 });
 const result = await flow.wait(
-  await flow.start("book-loop@1", input as never, { id: "loop", seed }),
+  await flow.start("book-loop@2", input as never, { id: "loop", seed }),
 );
 const [round] = z.object({ rounds: z.tuple([Round]) }).parse(result).rounds;
 const minutes = (performance.now() - began) / 60_000;

@@ -9,7 +9,7 @@
  * a person's, the model's over several people's, and the model's own; small models; heights are drawn alike.
  */
 import { z } from "zod";
-import { type Flow, workflow } from "@tiller/flow";
+import { asItWas, type Flow, workflow } from "@tiller/flow";
 import {
   Continuation,
   PpoConfig,
@@ -22,9 +22,16 @@ import {
 import { checkpointMeta } from "@tiller/lm";
 import { resolveArtefact } from "@tiller/lab";
 import { type PersonId, promptRows, rng, TreeSettings } from "@tiller/schema";
-import { type ChosenNode, chooseAsks, createBeside, treeId, writeBecause } from "@tiller/trees";
+import {
+  type ChosenNode,
+  chooseAsks,
+  createBeside,
+  policyName,
+  treeId,
+  writeBecause,
+} from "@tiller/trees";
 import { askWriters, nodeCompared } from "./book-loop/asked.ts";
-import { measured } from "./book-loop/measured.ts";
+import { measured, type Three } from "./book-loop/measured.ts";
 import { overThem, written } from "./book-loop/policy.ts";
 import { reportOf } from "./book-loop/report.ts";
 import { summariseBook } from "./summarise-book.ts";
@@ -66,7 +73,7 @@ const Input = z.strictObject({
 });
 
 export const bookLoop = workflow(
-  "book-loop@1",
+  "book-loop@2",
   Input,
   async (flow, { files, rounds, ...config }) => {
     const base = await flow.step("base", ({ store }) =>
@@ -93,6 +100,7 @@ export const bookLoop = workflow(
   },
   {
     title: "Learn from people over books",
+    migrate: { "book-loop@1": asItWas(Input) },
     asks: (c) => ({
       "tree-summary": c.rounds * c.files.length * c.nodes * c.writers,
       "tree-compare": c.rounds * (c.files.length * c.nodes + c.changed) * c.judges,
@@ -130,10 +138,18 @@ async function around(
 
   // somebody else evaluates
   const draw = rng(seed, "whose");
-  const first = shown.map((w, i) => ({
-    of: w,
-    texts: [draw.choose(w.texts), over[i]!, own[i]!] as const,
-  }));
+  const first = shown.map((w, i): Three => {
+    const k = draw.choose([...w.texts.keys()]);
+    return {
+      of: w,
+      texts: [w.texts[k]!, over[i]!, own[i]!],
+      policies: [
+        w.by[k]!,
+        `${policyName({ model: supervised, temperature: 0 })}, over people's summaries`,
+        policyName({ model: supervised, temperature: 1 }),
+      ],
+    };
+  });
   await compared(flow, "compared", first, people);
 
   // a reward model of all heights, and from the supervised model a policy
@@ -208,26 +224,27 @@ const RoundInput = z.strictObject({
   before: z.array(z.string()).describe("of earlier rounds: their labels are learned from too"),
 });
 /** Once around: from trees to trees beside them. */
-export const bookRound = workflow("book-round@1", RoundInput, around);
+export const bookRound = workflow("book-round@2", RoundInput, around);
 
 const placeOf = (x: ChosenNode) => `${x.tree} ${x.node.id}`;
 /** Three summaries each, by people who wrote none of them; no node waits for another. */
 const compared = (
   flow: Flow,
   name: string,
-  list: readonly { readonly of: ChosenNode; readonly texts: readonly [string, string, string] }[],
+  list: readonly Three[],
   people: { readonly judges: number; readonly not: ReadonlyMap<string, readonly PersonId[]> },
 ) =>
   flow.map(
     name,
     list,
-    ({ of, texts: summaries }) => {
+    ({ of, texts: summaries, policies }) => {
       const { tree, node } = of;
       const not = [...(people.not.get(placeOf(of)) ?? [])];
       return flow.child(nodeCompared, {
         tree,
         node,
         summaries: [...summaries],
+        policies: [...policies],
         people: people.judges,
         not,
       });

@@ -64,7 +64,7 @@ test("twice around: who wrote does not judge, policies begin from supervised mod
     ppo,
     ...sizes,
   };
-  const id = await flow.start("book-loop@1", input, { id: "loop" });
+  const id = await flow.start("book-loop@2", input, { id: "loop" });
   const ended = await Promise.race([flow.wait(id), working]); // people who stop would leave it waiting
   const { rounds } = Result.parse(ended);
   abort.abort();
@@ -85,24 +85,45 @@ test("twice around: who wrote does not judge, policies begin from supervised mod
   for (const {
     old: [old],
     trees: [tree],
+    supervised,
+    policy,
+    queued,
   } of rounds) {
     expect(await treeDetail(db, tree!)).toMatchObject({ state: "whole", lacks: [] });
     // nobody judged a node that she wrote
     const said = await judgmentsOf(db, old!);
     expect(said.length).toBeGreaterThanOrEqual(6);
     const wrote = await db.many(
-      sql`select node, author from tree_entry where tree = ${old} and author_kind = 'person'`,
-      z.object({ node: z.string(), author: z.string() }),
+      sql`select node, author, text from tree_entry where tree = ${old} and author_kind = 'person'`,
+      z.object({ node: z.string(), author: z.string(), text: z.string() }),
     );
     expect(wrote).toHaveLength(6); // three nodes, two people each
     const own = new Set(wrote.map((w) => `${w.node} ${w.author}`));
     expect(said.filter((j) => own.has(`${j.node} ${j.author.name}`))).toEqual([]);
-    // every node that differs names judgments of the older tree: of the node itself, else of its height
-    const { beside, because } = await besideOf(db, tree!);
-    expect(beside).toBe(old);
     const texts = async (t: string) =>
       new Map((await treeNodes(db, t, 0)).nodes.map((n) => [n.node, n.text]));
     const [before, after] = [await texts(old!), await texts(tree!)];
+    // each text is named by who wrote it, in the order that it was read
+    const theirs = new Map(wrote.map((w) => [`${w.node} ${w.author}`, w.text]));
+    const kinds = said.map((j) => {
+      const whose = j.policies!.map((name, k) => {
+        const text = theirs.get(`${j.node} ${name}`);
+        if (text !== undefined) expect(j.texts[k]).toBe(text);
+        const model = [supervised, policy].find((c) => name.startsWith(c));
+        if (text === undefined && model === undefined) expect(j.texts[k]).toBe(before.get(j.node));
+        if (text !== undefined) return "person";
+        return model === undefined ? "stored" : model === policy ? "policy" : "supervised";
+      });
+      return whose.toSorted().join(", ");
+    });
+    // three nodes and those that changed most, two people each
+    expect(kinds.toSorted()).toEqual([
+      ...Array(6).fill("person, supervised, supervised"),
+      ...Array(2 * queued).fill("policy, stored, supervised"),
+    ]);
+    // every node that differs names judgments of the older tree: of the node itself, else of its height
+    const { beside, because } = await besideOf(db, tree!);
+    expect(beside).toBe(old);
     const differ = [...after].filter(([n, t]) => before.get(n) !== t).map(([n]) => n);
     expect(because.map((b) => b.node)).toEqual(differ.toSorted());
     expect(differ.length).toBeGreaterThan(0);
@@ -139,6 +160,7 @@ const Result = z.object({
         supervised: z.string(),
         reward: z.string(),
         policy: z.string(),
+        queued: z.int(),
       }),
     )
     .length(2),

@@ -115,6 +115,7 @@ test("killed twice as it grows: what a clean run gives, and nobody is asked twic
   const kinds = (kind: string) => kept.filter((j) => j.kind === kind).map((j) => j.texts.length);
   expect([kinds("compare"), kinds("check")]).toEqual([Array(9).fill(3), Array(9).fill(1)]);
   expect(new Set(kept.map((j) => j.key)).size).toBe(9);
+  for (const j of kept) expect(j.policies).toEqual(j.texts.map(() => "small"));
 
   const check = { tree: "clean", model: "small", by: "both", nodes: 4, people: 2, split: "people" };
   const checked = await runs("checks", "check-book@1", check).ended;

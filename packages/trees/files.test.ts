@@ -207,7 +207,7 @@ test("rows: comparisons and ratings as summarize-from-feedback has them, TRL's c
         asked: "1",
         texts: ["A.", "B.", "C."],
         value,
-        policies: ["m1", "m1", "m2"],
+        policies: ["m1", "p-2", "m2"],
       },
       {
         kind: "feedback",
@@ -230,7 +230,7 @@ test("rows: comparisons and ratings as summarize-from-feedback has them, TRL's c
   expect(rows.comparisons[1]).toMatchObject({
     info: { task: "leaf", height: 0, post: chunks[0]!.text, previous: [] },
     summaries: [
-      { text: "B.", policy: "m1" },
+      { text: "B.", policy: "human" },
       { text: "C.", policy: "m2" },
     ],
     choice: 1,

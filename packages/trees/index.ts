@@ -29,6 +29,7 @@ export { takeLate } from "./late.ts";
 export { judgedOf, judgeFromPage, treeNodePage, treeTask } from "./node-page.ts";
 export { listTrees, treeDetail, treeNodes } from "./pages.ts";
 export { ReadNode, reviseNode, takeOver, writtenNodes } from "./reading.ts";
+export { policyName } from "./plan.ts";
 export { Round, type Written } from "./round.ts";
 export {
   createTree,

@@ -102,6 +102,7 @@ export function rowsOf(file: TreeFile): { rows: TreeRows; left: Record<string, n
   const authorOf = ({ author }: Pick<Entry, "author">) =>
     author.kind === "person" ? "human" : author.name;
 
+  const people = new Set(entries.flatMap(({ author: a }) => (a.kind === "person" ? [a.name] : [])));
   const stands = new Map([...outputs].map(([id, o]) => [o.entry, { id, ...o }]));
   for (const e of entries) {
     const here = stands.get(e);
@@ -141,8 +142,10 @@ export function rowsOf(file: TreeFile): { rows: TreeRows; left: Record<string, n
       continue;
     }
     const policyOf = (k: number) => {
+      const whose = j.policies?.[k];
+      if (whose !== undefined) return people.has(whose) ? "human" : whose;
       const same = entries.findLast((e) => e.node === j.node && e.text === j.texts[k]);
-      return j.policies?.[k] ?? (same ? authorOf(same) : null);
+      return same ? authorOf(same) : null;
     };
     const summary = (k: number) => ({ text: j.texts[k]!, policy: policyOf(k) });
     const end = { worker: j.author.name, batch: file.name, split: "train" };

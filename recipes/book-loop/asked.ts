@@ -15,6 +15,8 @@ import {
 /** What several people wrote about a node. */
 export interface Written extends ChosenNode {
   readonly texts: readonly string[];
+  /** whose each of them is */
+  readonly by: readonly string[];
   readonly writers: readonly PersonId[];
 }
 
@@ -39,30 +41,34 @@ export async function askWriters(
   return asked.map(({ answers }, i) => ({
     ...nodes[i]!,
     texts: answers.map((a) => (a.value.summary ?? "").trim()),
+    by: answers.map((a) => a.by),
     writers: answers.flatMap((a) => a.person ?? []),
   }));
 }
 
+const Three = z.tuple([z.string(), z.string(), z.string()]);
 /** Three summaries of a node, compared by people who wrote none of them; what they say is kept beside the tree. */
 export const nodeCompared = workflow(
-  "node-compared@1",
+  "node-compared@2",
   z.strictObject({
     tree: z.string(),
     node: JudgedNode,
-    summaries: z.tuple([z.string(), z.string(), z.string()]),
+    summaries: Three,
+    policies: Three.describe("whose each of them is"),
     people: z.int(),
     not: z.array(PersonId),
   }),
   async (flow, { tree, node, people, not, ...c }) => {
     const order = flow.rng.shuffle([0, 1, 2]); // nobody learns to tell whose they are
-    const [x, y, z] = order.map((i) => c.summaries[i]!);
-    const summaries: [string, string, string] = [x!, y!, z!];
+    const inOrder = (of: z.output<typeof Three>) => Three.parse(order.map((i) => of[i]));
+    const summaries = inOrder(c.summaries);
+    const policies = inOrder(c.policies);
     const { where, earlier, text } = node;
     const input = { where, earlier, text, summaries };
     const asked = await flow.ask(treeCompare, input, { people, not });
     await flow.step("keep", async ({ key, store: { db } }) => {
       await keepPrompt(db, node.prompt);
-      const said = asked.answers.map((a) => judgment("compare", node, summaries, a));
+      const said = asked.answers.map((a) => judgment("compare", node, summaries, a, policies));
       await writeJudgments(
         db,
         tree,

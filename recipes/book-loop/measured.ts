@@ -6,7 +6,7 @@ import { heightDrift, type HeightJudgment, hashOf } from "@tiller/book";
 import { type Figure, figureOf } from "@tiller/book/annotations.ts";
 import type { Flow } from "@tiller/flow";
 import { scoredRows, scoreJob } from "@tiller/learn";
-import { type ChosenNode, type Compared, treeNodes, wordsOf } from "@tiller/trees";
+import { type ChosenNode, type Compared, policyName, treeNodes, wordsOf } from "@tiller/trees";
 import { written } from "./policy.ts";
 
 interface Value {
@@ -27,6 +27,12 @@ function meanOf(values: readonly Value[], seed: number) {
   );
 }
 
+/** Three summaries of a node that are compared, and whose each of them is. */
+export interface Three {
+  readonly of: ChosenNode;
+  readonly texts: readonly [string, string, string];
+  readonly policies: readonly [string, string, string];
+}
 interface Again {
   readonly nodes: readonly ChosenNode[];
   readonly supervised: string;
@@ -38,9 +44,7 @@ interface Again {
 export async function measured(
   flow: Flow,
   { nodes, supervised, policy, reward, changed }: Again,
-  judge: (
-    queue: { of: ChosenNode; texts: readonly [string, string, string] }[],
-  ) => Promise<{ all: Compared[]; fresh: Compared[] }>,
+  judge: (queue: Three[]) => Promise<{ all: Compared[]; fresh: Compared[] }>,
 ) {
   const { seed } = flow;
   const stored = await storedOf(flow, nodes);
@@ -51,12 +55,13 @@ export async function measured(
   };
   const rewards = await scores(
     "new beside stored",
-    nodes.map(({ node }, i) => ({ prompt: node.prompt, texts: [stored[i]!, now[i]!] })),
+    nodes.map(({ node }, i) => ({ prompt: node.prompt, texts: [stored[i]!.text, now[i]!] })),
   );
   const gains = nodes.flatMap((of, i) => {
     const [old, next] = rewards[i]!;
     if (old === null || next === null) return []; // an empty summary has no score
-    return [{ of, old: stored[i]!, next: now[i]!, gain: next! - old! }];
+    const { text, by } = stored[i]!;
+    return [{ of, old: text, by, next: now[i]!, gain: next! - old! }];
   });
   const beats = byHeight(
     gains,
@@ -77,7 +82,11 @@ export async function measured(
     { temperature: 0 },
   );
   const { all, fresh } = await judge(
-    queue.map((g, i) => ({ of: g.of, texts: [g.old, g.next, cloned[i]!] as const })),
+    queue.map((g, i) => ({
+      of: g.of,
+      texts: [g.old, g.next, cloned[i]!],
+      policies: [g.by, likeliest(policy), likeliest(supervised)],
+    })),
   );
 
   // what people say of the new beside the stored one
@@ -161,13 +170,21 @@ const byHeight = <T>(
     .toSorted(([a], [b]) => a - b)
     .map(([height, of]) => ({ height, ...meanOf(of.map(value), seed) }));
 
-/** What stands in each node. */
+/** The name of a policy whose likeliest words are read. */
+const likeliest = (model: string) => policyName({ model, temperature: 0 });
+
+/** What stands in each node, and whose it is. */
 const storedOf = (flow: Flow, nodes: readonly ChosenNode[]) =>
-  flow.step("stored", async ({ store: { db } }) => {
+  flow.step("stored by", async ({ store: { db } }) => {
     const trees = [...new Set(nodes.map((n) => n.tree))];
     const all = await Promise.all(trees.map((tree) => treeNodes(db, tree, 0)));
-    const text = new Map(
-      all.flatMap(({ nodes: of }, i) => of.map((n) => [`${trees[i]!} ${n.node}`, n.text ?? ""])),
+    const stands = new Map(
+      all.flatMap(({ nodes: of }, i) =>
+        of.map((n) => [
+          `${trees[i]!} ${n.node}`,
+          { text: n.text ?? "", by: n.author?.name ?? "nobody" },
+        ]),
+      ),
     );
-    return nodes.map(({ tree, node }) => text.get(`${tree} ${node.id}`)!);
+    return nodes.map(({ tree, node }) => stands.get(`${tree} ${node.id}`)!);
   });
