@@ -1,5 +1,6 @@
 /** Trees of summaries on the running server: begin one with people and a policy, see how far it is, stop it, edit it. */
 import path from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { z } from "zod";
 import { readText } from "@tiller/data";
 import { Agents, NewTree, TillerError, type TreeForecast, TreeRedo } from "@tiller/schema";
@@ -58,6 +59,8 @@ async function newTree(o: Flags<typeof startFlags>, file: string): Promise<NewTr
   });
 }
 
+/** Without what a terminal would obey. */
+const shownText = (text: string) => stripVTControlCharacters(text).replace(/[^\P{Cc}\n\t]/gu, "");
 export const told = (f: TreeForecast): string =>
   [
     `${f.nodes} nodes at most`,
@@ -121,7 +124,7 @@ async function status(o: Flags<typeof remoteFlags>, id: string): Promise<number>
   for (const n of nodes.filter((x) => x.trouble).slice(0, 5))
     console.log(`${n.node} was not written: ${n.trouble}`);
   const best = nodes.filter((n) => tree.best.includes(n.node)).toReversed();
-  for (const n of best.slice(0, 5)) console.log(`\n[${n.node}] ${n.text}`);
+  for (const n of best.slice(0, 5)) console.log(`\n[${n.node}] ${shownText(n.text ?? "")}`);
   return 0;
 }
 
@@ -131,7 +134,7 @@ const growFlags = {
 };
 const editFlags = {
   leaf: flag(given, "FILE|-", "other words of the book for this passage"),
-  summary: flag(given, "TEXT|@FILE", "another summary for this node"),
+  summary: flag(z.string().optional(), "TEXT|@FILE", 'another summary; "": nothing to tell'),
   redo: flag(
     TreeRedo.optional(),
     "path|drifted|all",

@@ -3,6 +3,7 @@ import { enableCompileCache } from "node:module";
 import path from "node:path";
 import { TillerError } from "@tiller/schema";
 import { commandOf, commands, formerNames } from "./commands.ts";
+import { inALine } from "./in-a-line.ts";
 
 // compiled code is kept, for the processes that are started here as well: they begin in half the time
 const compiled = path.resolve(import.meta.dirname, "../../node_modules/.cache/tiller");
@@ -42,6 +43,7 @@ try {
 } catch (e) {
   // an experiment's own error comes back from the database as a plain object of the same name
   const ours = e instanceof TillerError || (e instanceof Error && e.name === "TillerError");
-  console.error(ours ? `tiller: ${(e as Error).message}` : e);
+  const line = ours ? (e as Error).message : inALine(e);
+  console.error(line === undefined ? e : `tiller: ${line}`);
   process.exit(1);
 }

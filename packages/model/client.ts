@@ -158,7 +158,7 @@ export function openModelClient(o: {
     const known = [...Object.keys(o.config), ...((await engine?.names()) ?? [])];
     throw new TillerError(
       "unknown_model",
-      `there is no model ${name}. There are: ${[...new Set(known)].join(", ") || "none"}. Add it to models.json.`,
+      `there is no model ${name}. There are: ${[...new Set(known)].join(", ") || "none"}. Add it to models.json, or register a checkpoint by that name (tiller model register).`,
     );
   }
 

@@ -113,7 +113,8 @@ export async function askPeople(
 }
 /** What code stands in for people says counts as theirs, a model's does not. */
 export const isPerson = ({ by, person }: { by: string; person: string | null }): boolean =>
-  person !== null || /^simulated-\d+$/.test(by);
+  person !== null || isSimulated(by);
+export const isSimulated = (by: string): boolean => /^simulated-\d+$/.test(by);
 function given(asked: Asked<unknown>, text: string | undefined, read: Given["read"]): Given {
   const { by, person, activeSeconds: seconds, answer } = asked.answers[0]!;
   const kind = isPerson({ by, person }) ? "person" : "policy";

@@ -80,7 +80,9 @@ async function inShape<T>(
   try {
     return await flow.model(model, prompt`${words}`, { ...o, temperature: 0 });
   } catch (e) {
-    if ((e as { code?: unknown }).code === "bad_output") return null;
+    // a prompt that the model's window does not hold gets no verdict of it either
+    const { code } = e as { code?: unknown };
+    if (code === "bad_output" || code === "model_too_long") return null;
     throw e;
   }
 }

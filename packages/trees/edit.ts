@@ -38,6 +38,11 @@ export async function previewEdit(db: Db, tree: string, edit: TreeEdit): Promise
 /** The plan with the edit, and whatever is wrong with it as an error. */
 function checked(plan: Plan, { node: name, what, text }: TreeEdit): Plan {
   const node = nodeNamed(plan, name);
+  if (what === "leaf" && text.trim() === "")
+    throw new TillerError(
+      "empty_passage",
+      `passage ${name} would have no words, and somebody would be asked to summarise nothing. Leave a word in it, or edit its summary to "".`,
+    );
   if (what === "leaf") return editLeaf(plan, name, text, count);
   const tokens = count(text.trim());
   if (tokens <= node.cap) return plan;

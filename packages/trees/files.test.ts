@@ -266,3 +266,17 @@ test("a file whose parts do not fit together is refused", async () => {
   expect(changed((f) => (f.nodes[0]!.entry = 99))).toThrow(/nothing stands in 0\.0/);
   expect(changed((f) => (f.text += " more"))).toThrow(/goes on to/);
 });
+
+test("a merge of many is taken where its summaries are given, and refused where they could have any length", async () => {
+  const flat = Array.from({ length: 40 }, (_, i) => chunk(i));
+  const whole = await made({
+    chunks: flat,
+    merges: [{ children: flat.map((_, i) => i), summary: "All." }],
+  });
+  expect(whole.file.state).toBe("whole");
+  expect(whole.plan.window.tokens).toBeLessThan(1024);
+  const lacking = flat.map(({ text, summary }, i) => (i === 7 ? { text } : { text, summary }));
+  await expect(
+    made({ chunks: lacking, merges: [{ children: flat.map((_, i) => i) }] }),
+  ).rejects.toThrow(/a merge of 40 children at height 1 .* summaries of height 0 are missing/);
+});

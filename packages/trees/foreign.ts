@@ -4,10 +4,12 @@ import type { Author } from "@tiller/book/keys.ts";
 import type { PlanNode } from "@tiller/book/plan.ts";
 import { overheadOf, TASK } from "@tiller/book/prompt.ts";
 import { capOf, windowOf } from "@tiller/book/window.ts";
-import { TreeSettings } from "@tiller/schema";
+import { TillerError, TreeSettings } from "@tiller/schema";
 import { bad, type ForeignTree } from "./foreign-shapes.ts";
 import { count, RESERVE } from "./plan.ts";
 import { grownFile, type TreeFile } from "./tree-file.ts";
+
+const WIDEST = 2 ** 24; // tokens: no window is so wide
 
 interface Made {
   readonly node: PlanNode;
@@ -28,8 +30,11 @@ export async function fileOf(
   // the smallest window whose leaf holds the largest chunk, and whose prompts hold what every node was made from
   const leaf = most(tree.chunks.map((c) => c.text));
   let tokens = Math.max(256, Math.ceil((leaf * 256) / 75));
-  const caps = (height: number) =>
-    Math.max(1, capOf(windowOf(tokens), height), most(summaries(height)));
+  // what is written keeps its length; what is missing has to fit as any output of its height
+  const caps = (height: number) => {
+    const lacks = summaries(height).length < shape[height]!.length;
+    return Math.max(1, lacks ? capOf(windowOf(tokens), height) : 0, most(summaries(height)));
+  };
   for (;;) {
     const read = shape.map((level, height) =>
       height === 0
@@ -39,6 +44,15 @@ export async function fileOf(
     const need = Math.max(...read.map((r, height) => r + caps(height) + fixed));
     if (need <= tokens) break;
     tokens = need;
+    if (tokens > WIDEST) {
+      const [children, height] = shape
+        .flatMap((level, h) => level.map((n) => [n.children.length, h] as const))
+        .reduce((a, b) => (b[0] > a[0] ? b : a));
+      throw new TillerError(
+        "wide_merge",
+        `a merge of ${children} children at height ${height} fits into no window while summaries of height ${height - 1} are missing: each may have up to ${capOf(windowOf(2048), height - 1)} of 2,048 tokens. Give their summaries, or merges between of 8 or fewer.`,
+      );
+    }
   }
   const settings = TreeSettings.parse({ window: tokens, context: "none", model: o.model });
   const { window, seed, instructions } = settings;

@@ -9,7 +9,7 @@ import { makerOf } from "@tiller/book/keys.ts";
 import { promptOf } from "@tiller/book/prompt.ts";
 import { askOf } from "@tiller/book/tree.ts";
 import { own } from "@tiller/schema";
-import { whereOf } from "./ask.ts";
+import { isSimulated, whereOf } from "./ask.ts";
 import { Compared, pairFields } from "./judging.ts";
 import { count, missingFor, policyName } from "./plan.ts";
 import { type TreeFile, treeOf } from "./tree-file.ts";
@@ -100,7 +100,7 @@ export function rowsOf(file: TreeFile): { rows: TreeRows; left: Record<string, n
     saw,
   });
   const authorOf = ({ author }: Pick<Entry, "author">) =>
-    author.kind === "person" ? "human" : author.name;
+    author.kind !== "person" ? author.name : isSimulated(author.name) ? "simulated" : "human";
 
   const people = new Set(entries.flatMap(({ author: a }) => (a.kind === "person" ? [a.name] : [])));
   const stands = new Map([...outputs].map(([id, o]) => [o.entry, { id, ...o }]));
@@ -123,7 +123,7 @@ export function rowsOf(file: TreeFile): { rows: TreeRows; left: Record<string, n
     const worker = e.author.name;
     rows.demonstrations.push({
       info: known,
-      summary: { text: e.text, policy: "human", note: null },
+      summary: { text: e.text, policy: authorOf(e), note: null },
       worker,
       batch: file.name,
       split: "train",

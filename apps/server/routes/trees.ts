@@ -50,16 +50,23 @@ export const treeRoutes = (d: Deps) => {
     await db.run(sql`update tree set experiment = ${experiment} where id = ${tree}`);
     return { tree, experiment };
   };
+  /** Refused before anything is begun, and not as the trouble of its first node. */
+  const knows = (model: string | undefined) =>
+    model === undefined ? undefined : d.modelClient.mustKnow(model);
   return {
     listTrees: () => listTrees(db),
     startTree: async (c, { body }) => {
+      await knows(body.model);
       const experiment = ExperimentId.parse(`tree-${v7()}`);
       const id = treeId(experiment);
       const { name, text, agents } = body;
       await createTree(db, { id, name, text, agents, settings: settingsOf(body), by: c.var.me.id });
       return grows(id, experiment);
     },
-    forecastTree: (_, { body }) => forecastTree(body.text, settingsOf(body)),
+    forecastTree: async (_, { body }) => {
+      await knows(body.model);
+      return forecastTree(body.text, settingsOf(body));
+    },
     exportTree: async (c, { id }) => {
       const file = await exportTree(db, id);
       c.header("content-type", "application/json");
@@ -103,12 +110,16 @@ export const treeRoutes = (d: Deps) => {
       return grows(id);
     },
     askTree: async (c, { id: tree, body }) => {
+      await knows(body.model);
       const experiment = ExperimentId.parse(`tree-${v7()}`);
       const id = treeId(experiment);
       await askTree(db, tree, { ...body, id, by: c.var.me.id });
       return grows(id, experiment);
     },
-    forecastTreeQuestion: (_, { id, body }) => forecastQuestion(db, id, body),
+    forecastTreeQuestion: async (_, { id, body }) => {
+      await knows(body.model);
+      return forecastQuestion(db, id, body);
+    },
     treeQuestions: (_, { id }) => questionsOf(db, id),
     checkTree: async (_, { id: tree, body: { by, nodes } }) => {
       const { settings } = await headOf(db, tree);

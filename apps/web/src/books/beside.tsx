@@ -42,10 +42,11 @@ function Compared({ c, place }: { c: TreeComparison; place: BesidePlace }) {
   const navigate = useNavigate({ from: route });
   const all = place.all === true;
   const { same, changed, onlyHere, onlyThere } = c.counts;
+  const nothing = same === c.rows.length && onlyThere === 0;
   const rows = useMemo(
-    // the two roots are always shown: they are what the trees come to
-    () => (all ? c.rows : c.rows.filter((r, i) => r.how !== "same" || i === 0)),
-    [c.rows, all],
+    // where something differs the two roots are shown: they are what the trees come to
+    () => (all ? c.rows : c.rows.filter((r, i) => r.how !== "same" || (i === 0 && !nothing))),
+    [c.rows, all, nothing],
   );
   const [here, there] = c.sides;
   return (
@@ -78,9 +79,7 @@ function Compared({ c, place }: { c: TreeComparison; place: BesidePlace }) {
         <Named side={here} />
         <Named side={there} before={place.before} />
       </div>
-      {same === c.rows.length && onlyThere === 0 ? (
-        <Empty title="Nothing differs">Every summary says the same in both.</Empty>
-      ) : null}
+      {nothing ? <Empty title="Nothing differs">Every summary says the same in both.</Empty> : null}
       <Rows rows={rows} here={here.tree} there={there.tree} />
     </>
   );

@@ -56,6 +56,10 @@ export function BookText(p: {
   );
 }
 
+/** Lines that were broken at a width flow; verse and what is indented stays. Of the same length, so that places hold. */
+const flowing = (text: string) =>
+  text.replace(/(?<=[^\n]{45})\r?\n(?=\S)/g, (end) => " ".repeat(end.length));
+
 // every frame of a scroll asks for all rows again: those that are as they were stay
 const Passage = memo(function Passage(p: {
   readonly leaf: TreeNode;
@@ -65,7 +69,7 @@ const Passage = memo(function Passage(p: {
   readonly follow: (lead: Lead) => void;
 }) {
   const { leaf, support, lit, follow } = p;
-  const text = support.textOf(leaf);
+  const text = flowing(support.textOf(leaf));
   const led = useLed(support, leaf) ?? [];
   const spans = new Map(
     led.flatMap(({ lead }) => (lead?.span ? [[lead.span.from, lead.span] as const] : [])),

@@ -68,6 +68,7 @@ export function EditNode(p: {
           value={what === "leaf" ? leaf : summary}
           onChange={(e) => change(what === "leaf" ? setLeaf : setSummary)(e.target.value)}
         />
+        {what === "output" && <p className="quiet small">At most {node.cap} tokens.</p>}
         {preview.data ? (
           <Effect
             effect={preview.data}
