@@ -13,6 +13,7 @@ import {
   type Prompt,
   prompt,
   rng as seeded,
+  simulatedName,
   system,
   TillerError,
 } from "@tiller/schema";
@@ -63,7 +64,7 @@ const agents: {
           skill,
         }),
       ),
-      by: `simulated-${k + 1}`,
+      by: simulatedName(k),
     })),
   model: async ({ model }, a) =>
     eachItem(a, async (item, k) => ({ value: await ask(a, model, item, k), by: model })),

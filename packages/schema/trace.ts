@@ -111,6 +111,9 @@ export const AgentSpec = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("simulated"), skill: z.number().min(0).max(1).default(0.8) }),
 ]);
 export type AgentSpec = z.infer<typeof AgentSpec>;
+/** What an answer by code in place of people is signed with; `k` from 0. Nobody registers under such a name. */
+export const simulatedName = (k: number): string => `simulated-${k + 1}`;
+export const isSimulatedName = (by: string): boolean => /^simulated-\d+$/.test(by);
 /** By task name; `*` for all others; people where nothing is said. */
 export const Agents = z.record(z.string(), AgentSpec);
 export type Agents = z.infer<typeof Agents>;

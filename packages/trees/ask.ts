@@ -5,7 +5,7 @@ import { capped } from "@tiller/book/prompt.ts";
 import { entryOf } from "@tiller/book/tree.ts";
 import { treeAgain, treeSummary } from "@tiller/crowd";
 import type { Asked, Flow, StepContext } from "@tiller/flow";
-import { PersonId, prompt, storableText } from "@tiller/schema";
+import { isSimulatedName, PersonId, prompt, storableText } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 import { count } from "./plan.ts";
 import { noteAsked } from "./late.ts";
@@ -113,8 +113,7 @@ export async function askPeople(
 }
 /** What code stands in for people says counts as theirs, a model's does not. */
 export const isPerson = ({ by, person }: { by: string; person: string | null }): boolean =>
-  person !== null || isSimulated(by);
-export const isSimulated = (by: string): boolean => /^simulated-\d+$/.test(by);
+  person !== null || isSimulatedName(by);
 function given(asked: Asked<unknown>, text: string | undefined, read: Given["read"]): Given {
   const { by, person, activeSeconds: seconds, answer } = asked.answers[0]!;
   const kind = isPerson({ by, person }) ? "person" : "policy";

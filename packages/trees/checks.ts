@@ -1,8 +1,6 @@
 /** Which summaries of a tree are checked, what a model is asked about them, and what is kept of anybody's answer. */
 import { z } from "zod";
-import { Log, sentencesOf } from "@tiller/book";
-import { makerOf } from "@tiller/book/keys.ts";
-import { askOf } from "@tiller/book/tree.ts";
+import { sentencesOf } from "@tiller/book";
 import type { Flow } from "@tiller/flow";
 import { align } from "@tiller/room/quotes.ts";
 import {
@@ -19,8 +17,7 @@ import {
 } from "@tiller/schema";
 import type { Db } from "@tiller/store";
 import { whereOf } from "./ask.ts";
-import { count, policyName } from "./plan.ts";
-import { readStanding } from "./rows.ts";
+import { asker, readStanding } from "./rows.ts";
 
 export const CheckedNode = z.strictObject({
   id: TreeNodeName,
@@ -40,7 +37,9 @@ export async function chooseChecked(
   tree: string,
   o: { readonly most: number; readonly heights: readonly number[]; readonly seed: number },
 ): Promise<CheckedNode[]> {
-  const { head, plan, entries, outputs } = await readStanding(db, tree);
+  const now = await readStanding(db, tree);
+  const { plan, outputs } = now;
+  const asks = asker(now);
   const textOf = (id: string) => outputs.get(id)?.entry.text.trim() ?? "";
   const levels = plan.levels
     .filter((_, h) => o.heights.length === 0 || o.heights.includes(h))
@@ -48,13 +47,11 @@ export async function chooseChecked(
     .toReversed();
   const most = Math.max(0, ...levels.map((l) => l.length));
   const turns = Array.from({ length: most }, (_, i) => levels.flatMap((l) => l.slice(i, i + 1)));
-  const log = new Log(entries);
-  const maker = makerOf(plan, policyName(head.settings));
   return turns
     .flat()
     .slice(0, o.most)
     .map((node) => {
-      const ask = askOf(plan, node, outputs, { log, maker, count });
+      const ask = asks(node);
       const { key, saw, earlier, text } = ask;
       const { id, height } = node;
       const summary = textOf(id);

@@ -9,8 +9,8 @@ import { own, TaughtBy, TillerError, type TreeComparison, TreesBeside } from "@t
 import { type Db, sql } from "@tiller/store";
 import { coveredBy } from "./judging.ts";
 import { judgedOf } from "./node-page.ts";
-import { count, policyName } from "./plan.ts";
-import { type Kept, readStanding, treeAgents } from "./rows.ts";
+import { count, policyOf } from "./plan.ts";
+import { editor, type Kept, readStanding, treeAgents } from "./rows.ts";
 
 export interface Side {
   readonly plan: Plan;
@@ -153,14 +153,14 @@ async function sideOf(
     About,
   );
   const said = await judgedOf(db, id);
-  const policy = model === undefined ? null : policyName(head.settings);
+  const policy = model === undefined ? null : policyOf(head);
   const about = { ...row, seed, policy };
   if (before === undefined) return { about, plan, outputs, said };
   const old = await standingBefore(db, id, {
     plan,
     entries,
     before,
-    policy: policyName(head.settings),
+    policy: policyOf(head),
   });
   return { about: { ...about, version: before - 1 }, ...old, said };
 }
@@ -208,7 +208,7 @@ export async function treesBeside(db: Db, id: string): Promise<z.infer<typeof Tr
     TreesBeside.shape.trees.element,
   );
   const edits = await db.many(
-    sql`select e.n, e.what, p.pseudonym as by, e.at, e.node
+    sql`select e.n, e.what, ${editor} as by, e.at, e.node
         from tree_edit e left join person p on p.id = e.by where e.tree = ${id} order by e.n desc limit 100`,
     TreesBeside.shape.edits.element,
   );

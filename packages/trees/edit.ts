@@ -1,15 +1,14 @@
 /** Edits of a tree: what one would do, said before; and the edit, which makes a new version that a run then grows. */
 import { z } from "zod";
-import { hashOf, Log, type Output, type Plan } from "@tiller/book";
-import { makerOf } from "@tiller/book/keys.ts";
+import { hashOf, type Plan } from "@tiller/book";
 import { editLeaf, type PlanNode } from "@tiller/book/plan.ts";
-import { askOf, entryOf } from "@tiller/book/tree.ts";
+import { entryOf } from "@tiller/book/tree.ts";
 import { whatIf } from "@tiller/book/what-if.ts";
 import { TillerError, type TreeEdit, type TreeEffect, type TreeRedo } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 import { forecastNodes } from "./forecast.ts";
-import { count, missingFor, policyName } from "./plan.ts";
-import { headOf, keepText, readStanding, writeEntry } from "./rows.ts";
+import { count, missingFor } from "./plan.ts";
+import { asker, headOf, keepText, readStanding, type Standing, writeEntry } from "./rows.ts";
 
 export function nodeNamed(plan: Plan, name: string): PlanNode {
   const node = plan.nodes.get(name);
@@ -59,7 +58,8 @@ export async function applyEdit(
   o: TreeEdit & { redo: TreeRedo; by: { readonly id: string | null; readonly pseudonym: string } },
 ): Promise<void> {
   await db.transaction(async (tx) => {
-    const { head, plan, entries, outputs } = await readStanding(tx, tree, { lock: true });
+    const now = await readStanding(tx, tree, { lock: true });
+    const { head, plan, outputs } = now;
     const next = checked(plan, o);
     const node = nodeNamed(plan, o.node);
     const version = head.version + 1;
@@ -77,13 +77,7 @@ export async function applyEdit(
       await tx.run(sql`update tree set text = ${hash} where id = ${tree}`);
     } else {
       before = outputs.get(node.id)?.entry.text ?? "";
-      await writeOutput(
-        tx,
-        tree,
-        { plan, node, outputs, version, text: o.text, by: o.by },
-        new Log(entries),
-        head.policy ?? policyName(head.settings),
-      );
+      await writeOutput(tx, tree, now, { node, version, text: o.text, by: o.by });
     }
     await tx.run(
       sql`insert into tree_edit (tree, n, node, what, text, before, redo, by, by_name)
@@ -97,25 +91,22 @@ export async function applyEdit(
 async function writeOutput(
   tx: Db,
   tree: string,
+  now: Standing,
   o: {
-    readonly plan: Plan;
     readonly node: PlanNode;
-    readonly outputs: ReadonlyMap<string, Output>;
     readonly version: number;
     readonly text: string;
     readonly by: { readonly pseudonym: string };
   },
-  log: Log,
-  policy: string,
 ): Promise<void> {
-  const { plan, node, outputs } = o;
-  const missing = missingFor(plan, node, outputs);
+  const { node } = o;
+  const missing = missingFor(now.plan, node, now.outputs);
   if (missing !== undefined)
     throw new TillerError(
       "not_yet",
       `${node.id} is ${node.children.includes(missing) ? "made from" : "read after"} ${missing}, which is not written. Wait for it, or edit that one.`,
     );
-  const ask = askOf(plan, node, outputs, { log, maker: makerOf(plan, policy), count });
+  const ask = asker(now)(node);
   const text = o.text.trim();
   const tokens = count(text);
   const author = { kind: "person", name: o.by.pseudonym } as const;

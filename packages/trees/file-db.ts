@@ -5,19 +5,13 @@ import { type ImportTree, TillerError } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 import { fileOf } from "./foreign.ts";
 import { foreignOf } from "./foreign-shapes.ts";
-import { headOf, keepText } from "./rows.ts";
+import { editor, headOf, keepText } from "./rows.ts";
 import { FileEdit, FileEntry, FileJudgment, FileNode, TreeFile, treeOf } from "./tree-file.ts";
 
-const More = z.object({ policy: z.string().nullable(), stoodFor: z.string().nullable() });
 export async function exportTree(db: Db, id: string): Promise<TreeFile> {
   return db.transaction(async (tx) => {
     const head = await headOf(tx, id, { lock: true }); // nobody edits it meanwhile
-    const more = await tx.one(
-      sql`select policy, stood_for as "stoodFor" from tree where id = ${id}`,
-      More,
-    );
-    const { name, text, settings, version, redo, state } = head;
-    const why = await tx.value(sql`select why from tree where id = ${id}`, z.string());
+    const { name, text, settings, policy, stoodFor, version, redo, state, why } = head;
     const entries = await tx.many(
       sql`select node, input, context, maker, saw, json_build_object('kind', author_kind, 'name', author) as author, text,
             prompt_tokens as "promptTokens", tokens, seconds, cost, asked, answer, read, at
@@ -32,7 +26,7 @@ export async function exportTree(db: Db, id: string): Promise<TreeFile> {
       FileNode,
     );
     const edits = await tx.many(
-      sql`select e.n, e.node, e.what, e.text, e.before, e.redo, coalesce(p.pseudonym, e.by_name) as by, e.at
+      sql`select e.n, e.node, e.what, e.text, e.before, e.redo, ${editor} as by, e.at
           from tree_edit e left join person p on p.id = e.by where e.tree = ${id} order by e.n`,
       FileEdit,
     );
@@ -47,7 +41,8 @@ export async function exportTree(db: Db, id: string): Promise<TreeFile> {
       name,
       text,
       settings,
-      ...more,
+      policy,
+      stoodFor,
       version,
       redo,
       state,

@@ -1,15 +1,14 @@
 /** Which nodes of a tree are judged next, what is read of them, and three samples of each. */
 import { z } from "zod";
-import { type Ask, Log, type Plan } from "@tiller/book";
-import { type Address, makerOf } from "@tiller/book/keys.ts";
+import type { Ask, Plan } from "@tiller/book";
+import type { Address } from "@tiller/book/keys.ts";
 import type { PlanNode } from "@tiller/book/plan.ts";
-import { askOf } from "@tiller/book/tree.ts";
 import type { Flow } from "@tiller/flow";
 import { rng, TreeNodeName } from "@tiller/schema";
 import type { Db } from "@tiller/store";
 import { drawn, whereOf } from "./ask.ts";
-import { count, policyName } from "./plan.ts";
-import { readStanding, writeEntry } from "./rows.ts";
+import { count } from "./plan.ts";
+import { asker, readStanding, writeEntry } from "./rows.ts";
 
 /** Wu et al.'s curriculum: passages; the first part and all below it; a height by chance, and a node of it. */
 export const stages = ["leaves", "subtree", "tree"] as const;
@@ -48,7 +47,9 @@ export interface ChosenNode {
   readonly promptTokens: number;
 }
 export async function chooseAsks(db: Db, tree: string, o: Choose): Promise<ChosenNode[]> {
-  const { head, plan, entries, outputs } = await readStanding(db, tree);
+  const now = await readStanding(db, tree);
+  const { plan, outputs } = now;
+  const asks = asker(now);
   const first = plan.levels[1]?.[0];
   const inStage = (n: PlanNode) =>
     o.stage === "tree" ||
@@ -58,16 +59,14 @@ export async function chooseAsks(db: Db, tree: string, o: Choose): Promise<Chose
     level.filter((n) => inStage(n) && outputs.has(n.id) && !o.not.includes(n.id)),
   );
   const draw = rng(o.seed, "judge", o.stage, o.not.length);
-  const log = new Log(entries);
-  const maker = makerOf(plan, head.policy ?? policyName(head.settings));
   const chosen: ChosenNode[] = [];
   while (chosen.length < o.most) {
     const heights = free.filter((level) => level.length > 0);
     if (heights.length === 0) break;
     const level = draw.choose(heights);
     const [node] = level.splice(draw.int(level.length), 1);
-    const ask = askOf(plan, node!, outputs, { log, maker, count });
-    const { input, context, tokens: promptTokens } = ask;
+    const ask = asks(node!);
+    const { input, context, maker, tokens: promptTokens } = ask;
     const address = { input, context, maker };
     chosen.push({ tree, node: seenOf(plan.text, node!, ask), address, promptTokens });
   }
@@ -134,7 +133,7 @@ export async function writeSamples(
 }
 
 /** What `tree-compare` says of three samples. */
-export const Compared = z.object({
+export const ThreePairs = z.object({
   firstSecond: z.enum(["a", "b", "tie"]),
   secondThird: z.enum(["a", "b", "tie"]),
   firstThird: z.enum(["a", "b", "tie"]),
@@ -150,7 +149,7 @@ export const pairsOf = (l: {
   readonly node: JudgedNode;
   readonly summaries: readonly [string, string, string];
   readonly answers: readonly {
-    readonly value: z.infer<typeof Compared>;
+    readonly value: z.infer<typeof ThreePairs>;
     readonly answer: string | null;
   }[];
 }) =>

@@ -10,8 +10,9 @@ import { promptOf } from "@tiller/book/prompt.ts";
 import { AnswerId, type TreeJudgment, type TreePair, type TreeStanding } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 import { z } from "zod";
+import { pairFields, ThreePairs } from "./judging.ts";
 import { judgmentsOf } from "./judgments.ts";
-import { policyName } from "./plan.ts";
+import { policyOf } from "./plan.ts";
 import { type Kept, keepText, readStanding } from "./rows.ts";
 
 export const ages = ["exact", "drifted", "any"] as const;
@@ -103,7 +104,7 @@ export async function labelsOf(db: Db, tree: string, age: LabelAge): Promise<Tre
     Read,
   );
   const byNumber = new Map(reads.map((r) => [r.n, r]));
-  const now = nowOf(outputs, entries, makerOf(plan, head.policy ?? policyName(head.settings)));
+  const now = nowOf(outputs, entries, makerOf(plan, policyOf(head)));
   const { instructions } = plan;
   const prompts = new Map<string, string>();
   const knows = (prompt: string) => prompts.set(hashOf(prompt), prompt);
@@ -145,12 +146,8 @@ export async function labelsOf(db: Db, tree: string, age: LabelAge): Promise<Tre
   };
 }
 
-const choice = z.enum(["a", "b", "tie"]);
 const likert = z.int().min(1).max(7);
-const Said = z.looseObject({
-  firstSecond: choice,
-  secondThird: choice,
-  firstThird: choice,
+const Rated = ThreePairs.extend({
   firstOverall: likert,
   secondOverall: likert,
   thirdOverall: likert,
@@ -170,15 +167,10 @@ export interface Word extends Omit<Compared, "judgment"> {
 /** The three pairs of each comparison. */
 export const wordsOf = (compared: readonly Compared[]): Word[] =>
   compared.flatMap(({ judgment: j, ...about }) => {
-    const v = Said.parse(j.value);
+    const v = Rated.parse(j.value);
     const rated = [v.firstOverall, v.secondOverall, v.thirdOverall];
-    return (
-      [
-        [v.firstSecond, 0, 1],
-        [v.secondThird, 1, 2],
-        [v.firstThird, 0, 2],
-      ] as const
-    ).map(([said, i, k]): Word => {
+    return pairFields.map(([field, i, k]): Word => {
+      const said = v[field];
       const turned = j.texts[i]! > j.texts[k]!;
       const [p, q] = turned ? [k, i] : [i, k];
       const [a, b] = [j.texts[p]!, j.texts[q]!];

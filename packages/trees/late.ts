@@ -3,13 +3,11 @@
  * what she read.
  */
 import { z } from "zod";
-import { type Ask, Entry, Log } from "@tiller/book";
-import { makerOf } from "@tiller/book/keys.ts";
+import { type Ask, Entry } from "@tiller/book";
 import { capped } from "@tiller/book/prompt.ts";
-import { askOf } from "@tiller/book/tree.ts";
 import { type Db, sql } from "@tiller/store";
-import { count, missingFor, policyName } from "./plan.ts";
-import { readStanding, writeEntry, writeMarks } from "./rows.ts";
+import { count, missingFor } from "./plan.ts";
+import { asker, readStanding, writeEntry, writeMarks } from "./rows.ts";
 
 /** Before people are asked: what an answer to these batches is about. Twice is once. */
 export const noteAsked = (
@@ -80,16 +78,13 @@ export async function takeLate(db: Db, tree: string): Promise<void> {
     return numbers;
   });
   if (late.length === 0) return;
-  const { head, plan, entries, outputs } = await readStanding(db, tree);
-  const o = {
-    log: new Log(entries),
-    maker: makerOf(plan, head.policy ?? policyName(head.settings)),
-    count,
-  };
+  const now = await readStanding(db, tree);
+  const { head, plan, outputs } = now;
+  const asks = asker(now);
   const marks = late.flatMap(({ node: id, key, n }) => {
     const node = plan.nodes.get(id);
     if (!node || missingFor(plan, node, outputs) !== undefined) return [];
-    const ask = askOf(plan, node, outputs, o);
+    const ask = asks(node);
     return ask.key === key
       ? [{ node: id, n, key, used: ask.used, standing: "current" as const }]
       : [];

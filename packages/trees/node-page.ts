@@ -1,9 +1,8 @@
 /** One node of a tree as its page shows it: what it is made from now, all that was written and said of it; and judging it there. */
 import { z } from "zod";
-import { type Ask, hashOf, Log, type Output, type Plan } from "@tiller/book";
-import { keyOf, makerOf } from "@tiller/book/keys.ts";
+import { type Ask, hashOf, type Output, type Plan } from "@tiller/book";
+import { keyOf } from "@tiller/book/keys.ts";
 import type { PlanNode } from "@tiller/book/plan.ts";
-import { askOf } from "@tiller/book/tree.ts";
 import { treeCheck, treeFeedback } from "@tiller/crowd";
 import {
   type JudgedFromPage,
@@ -19,8 +18,8 @@ import { whereOf } from "./ask.ts";
 import { nodeNamed } from "./edit.ts";
 import { coveredBy } from "./judging.ts";
 import { judgment, judgmentsOf, writeJudgments } from "./judgments.ts";
-import { count, missingFor, policyName } from "./plan.ts";
-import { keepText, type Kept, readStanding } from "./rows.ts";
+import { missingFor } from "./plan.ts";
+import { asker, editor, keepText, type Kept, readStanding } from "./rows.ts";
 
 interface Here {
   readonly plan: Plan;
@@ -31,13 +30,10 @@ interface Here {
   readonly ask: Ask | undefined;
 }
 async function nodeNow(db: Db, tree: string, name: string): Promise<Here> {
-  const { head, plan, entries, outputs } = await readStanding(db, tree);
+  const now = await readStanding(db, tree);
+  const { plan, entries, outputs } = now;
   const node = nodeNamed(plan, name);
-  const maker = makerOf(plan, policyName(head.settings));
-  const ask =
-    missingFor(plan, node, outputs) !== undefined
-      ? undefined
-      : askOf(plan, node, outputs, { log: new Log(entries), maker, count });
+  const ask = missingFor(plan, node, outputs) === undefined ? asker(now)(node) : undefined;
   return { plan, node, output: outputs.get(name), entries, ask };
 }
 
@@ -56,7 +52,7 @@ export async function treeNodePage(db: Db, tree: string, name: string): Promise<
   );
   const own = new Map(entries.filter((e) => e.node === name).map((e) => [e.n, e]));
   const edits = await db.many(
-    sql`select e.n, e.what, e.text, e.before, e.redo, p.pseudonym as by, e.at
+    sql`select e.n, e.what, e.text, e.before, e.redo, ${editor} as by, e.at
         from tree_edit e left join person p on p.id = e.by where e.tree = ${tree} and e.node = ${name} order by e.n desc`,
     TreeNodePage.shape.edits.element,
   );

@@ -51,6 +51,10 @@ export const policyName = (
     ? "people"
     : `${s.model}${standsFor === undefined ? "" : ` (${/^[0-9a-f]{64}$/.test(standsFor) ? standsFor.slice(0, 12) : standsFor})`}, temperature ${s.temperature}`;
 
+/** What a tree's outputs are addressed by: as it was settled when it grew; before that, by its model's name alone. */
+export const policyOf = (t: { policy: string | null; settings: TreeSettings }): string =>
+  t.policy ?? policyName(t.settings);
+
 /** The first of what a node reads that is not written. */
 export function missingFor(
   plan: Plan,

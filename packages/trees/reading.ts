@@ -1,14 +1,11 @@
 /** Written nodes for a second reader, and what their authors changed as edits of the tree. */
 import { z } from "zod";
-import { Log } from "@tiller/book";
-import { makerOf } from "@tiller/book/keys.ts";
-import { askOf } from "@tiller/book/tree.ts";
 import { type ExperimentId, PersonId, rng, TreeNodeName } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 import { mayAnswer, whereOf } from "./ask.ts";
 import { applyEdit, previewEdit, runOf } from "./edit.ts";
-import { count, missingFor, policyName } from "./plan.ts";
-import { type Kept, readStanding } from "./rows.ts";
+import { missingFor } from "./plan.ts";
+import { asker, type Kept, readStanding } from "./rows.ts";
 
 export const ReadNode = z.strictObject({
   id: TreeNodeName,
@@ -29,15 +26,15 @@ export async function writtenNodes(
   tree: string,
   o: { readonly most: number; readonly seed: number },
 ): Promise<ReadNode[]> {
-  const { head, plan, entries, outputs } = await readStanding(db, tree);
+  const now = await readStanding(db, tree);
+  const { plan, outputs } = now;
+  const asks = asker(now);
   const people = await db.many(
     sql`select e.n, ${mayAnswer} as author from tree_entry e join answer a on a.id = e.answer left join worker w on w.person = a.person where e.tree = ${tree}`,
     z.object({ n: z.int(), author: PersonId.nullable() }),
   );
   const authors = new Map(people.map((p) => [p.n, p.author]));
   const draw = rng(o.seed, "second reader");
-  const maker = makerOf(plan, head.policy ?? policyName(head.settings));
-  const log = new Log(entries);
   const free = plan.levels.flat().filter((n) => {
     const output = outputs.get(n.id);
     return (
@@ -49,7 +46,7 @@ export async function writtenNodes(
   const chosen: ReadNode[] = [];
   while (chosen.length < o.most && free.length > 0) {
     const [node] = free.splice(draw.int(free.length), 1);
-    const ask = askOf(plan, node!, outputs, { log, maker, count });
+    const ask = asks(node!);
     const entry = outputs.get(node!.id)!.entry as Kept; // from the log, with its number
     chosen.push({
       id: node!.id,

@@ -2,7 +2,7 @@
 import { type Answer, type Ask, bestSoFar, grow, Log, type Output } from "@tiller/book";
 import type { PlanNode } from "@tiller/book/plan.ts";
 import { budgets } from "./budget.ts";
-import { count, planAgain, policyName, writtenByPeople } from "./plan.ts";
+import { count, planAgain, policyOf, writtenByPeople } from "./plan.ts";
 import type { Kept, Mark, TreeNow } from "./rows.ts";
 
 /** An answer that is written down: its number in the tree comes along into the log. */
@@ -25,7 +25,7 @@ export class Round {
     this.#now = now;
     this.version = now.version;
     this.settings = now.settings;
-    this.policy = now.policy ?? policyName(now.settings);
+    this.policy = policyOf(now);
     this.plan = planAgain(now.text, now.settings, now.nodes);
     this.#budget = budgets(this.plan, now.settings, now.entries, (n) => this.byPeople(n));
   }

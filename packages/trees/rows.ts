@@ -1,7 +1,9 @@
 /** A tree in the database: its plan, where each node stands, and everything that was ever given for a node. */
 import { z } from "zod";
-import { Entry, hashOf, type Output, type Plan } from "@tiller/book";
+import { type Ask, Entry, hashOf, Log, type Output, type Plan } from "@tiller/book";
+import { makerOf } from "@tiller/book/keys.ts";
 import type { PlanNode } from "@tiller/book/plan.ts";
+import { askOf } from "@tiller/book/tree.ts";
 import {
   Agents,
   requireStorable,
@@ -11,7 +13,15 @@ import {
   TreeStanding,
 } from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
-import { checkNames, newPlan, planAgain, policyName, writtenByPeople } from "./plan.ts";
+import {
+  checkNames,
+  count,
+  newPlan,
+  planAgain,
+  policyName,
+  policyOf,
+  writtenByPeople,
+} from "./plan.ts";
 
 const noTree = (id: string) =>
   new TillerError("not_found", `there is no tree ${id}. Look at the list: tiller book list.`);
@@ -23,6 +33,8 @@ const Head = z.object({
   version: z.int(),
   redo: TreeRedo,
   policy: z.string().nullable(),
+  stoodFor: z.string().nullable(),
+  why: z.string(),
   state: z.enum(["growing", "whole", "stopped"]),
   stop: z.boolean(),
   experiment: z.string(),
@@ -97,7 +109,7 @@ export const keepText = (db: Db, hash: string, body: string): Promise<number> =>
 
 export async function headOf(db: Db, id: string, o: { lock?: boolean } = {}): Promise<Head> {
   const head = await db.maybe(
-    sql`select t.name, t.settings, x.body as text, t.version, t.redo, t.policy, t.state, t.stop, t.experiment, t.question
+    sql`select t.name, t.settings, x.body as text, t.version, t.redo, t.policy, t.stood_for as "stoodFor", t.why, t.state, t.stop, t.experiment, t.question
         from tree t join tree_text x on x.hash = t.text where t.id = ${id} ${o.lock ? sql`for update of t` : sql``}`,
     Head,
   );
@@ -169,6 +181,8 @@ export async function settlePolicy(
   );
 }
 
+/** Whoever made an edit `e`, joined with person `p`: who has no account here is known by name alone. */
+export const editor = sql`coalesce(p.pseudonym, e.by_name)`;
 const Stands = z.object({
   node: z.string(),
   n: z.int(),
@@ -176,12 +190,24 @@ const Stands = z.object({
   used: z.int(),
   standing: TreeStanding,
 });
+export interface Standing {
+  readonly head: Head;
+  readonly plan: Plan;
+  readonly entries: readonly Kept[];
+  readonly outputs: ReadonlyMap<string, Output>;
+}
+/** What a node reads now, and the address of whatever is said or written of that. All that it reads has to be written (`missingFor`). */
+export function asker({ head, plan, entries, outputs }: Standing): (node: PlanNode) => Ask {
+  const o = { log: new Log(entries), maker: makerOf(plan, policyOf(head)), count };
+  return (node) => askOf(plan, node, outputs, o);
+}
+
 /** A tree as it stands, without counting a token: what is invalid is left out. */
 export async function readStanding(
   db: Db,
   id: string,
   o: { lock?: boolean } = {},
-): Promise<{ head: Head; plan: Plan; entries: Kept[]; outputs: Map<string, Output> }> {
+): Promise<Standing> {
   const head = await headOf(db, id, o);
   const [nodes, entries] = [await nodesOf(db, id), await entriesOf(db, id)];
   const plan = planAgain(head.text, head.settings, nodes);

@@ -8,10 +8,10 @@ import { type Entry, hashOf, Log } from "@tiller/book";
 import { makerOf } from "@tiller/book/keys.ts";
 import { promptOf } from "@tiller/book/prompt.ts";
 import { askOf } from "@tiller/book/tree.ts";
-import { own } from "@tiller/schema";
-import { isSimulated, whereOf } from "./ask.ts";
-import { Compared, pairFields } from "./judging.ts";
-import { count, missingFor, policyName } from "./plan.ts";
+import { isSimulatedName, own } from "@tiller/schema";
+import { whereOf } from "./ask.ts";
+import { pairFields, ThreePairs } from "./judging.ts";
+import { count, missingFor, policyOf } from "./plan.ts";
 import { type TreeFile, treeOf } from "./tree-file.ts";
 
 const Read = z.object({ earlier: z.array(z.string()), text: z.string() });
@@ -48,7 +48,7 @@ export function rowsOf(file: TreeFile): { rows: TreeRows; left: Record<string, n
   const { plan, outputs } = treeOf(file);
   const { entries, settings } = file;
   const log = new Log(entries);
-  const maker = makerOf(plan, file.policy ?? policyName(settings));
+  const maker = makerOf(plan, policyOf(file));
   const seen = new Map<string, Seen>();
   for (const { read, saw } of entries) {
     const found = Read.safeParse(read);
@@ -99,8 +99,9 @@ export function rowsOf(file: TreeFile): { rows: TreeRows; left: Record<string, n
     key,
     saw,
   });
+  const human = (name: string) => (isSimulatedName(name) ? "simulated" : "human");
   const authorOf = ({ author }: Pick<Entry, "author">) =>
-    author.kind !== "person" ? author.name : isSimulated(author.name) ? "simulated" : "human";
+    author.kind === "person" ? human(author.name) : author.name;
 
   const people = new Set(entries.flatMap(({ author: a }) => (a.kind === "person" ? [a.name] : [])));
   const stands = new Map([...outputs].map(([id, o]) => [o.entry, { id, ...o }]));
@@ -143,7 +144,7 @@ export function rowsOf(file: TreeFile): { rows: TreeRows; left: Record<string, n
     }
     const policyOf = (k: number) => {
       const whose = j.policies?.[k];
-      if (whose !== undefined) return people.has(whose) ? "human" : whose;
+      if (whose !== undefined) return people.has(whose) ? human(whose) : whose;
       const same = entries.findLast((e) => e.node === j.node && e.text === j.texts[k]);
       return same ? authorOf(same) : null;
     };
@@ -161,7 +162,7 @@ export function rowsOf(file: TreeFile): { rows: TreeRows; left: Record<string, n
       });
     };
     if (j.kind === "compare") {
-      const said = Compared.parse(j.value);
+      const said = ThreePairs.parse(j.value);
       for (const [field, a, b] of pairFields) {
         const choice = said[field];
         if (choice === "tie") {

@@ -9,9 +9,13 @@ import { answerOf, aStory } from "@tiller/book/fixtures/echo.ts";
 import { entryOf } from "@tiller/book/tree.ts";
 import { rng, TreeSettings } from "@tiller/schema";
 import { ensurePerson, openStore, sql, type Store } from "@tiller/store";
+import { chooseChecked } from "./checks.ts";
+import { treesBeside } from "./compare.ts";
 import { anew, applyEdit, previewEdit } from "./edit.ts";
 import { exportTree, importTree, treeFileOf } from "./file-db.ts";
-import { writeJudgments } from "./judgments.ts";
+import { chooseNodes } from "./judging.ts";
+import { judgmentsOf, writeJudgments } from "./judgments.ts";
+import { judgeFromPage, treeNodePage, treeTask } from "./node-page.ts";
 import { reviseNode, writtenNodes } from "./reading.ts";
 import { Round } from "./round.ts";
 import {
@@ -131,6 +135,39 @@ test("another checkpoint behind the same name: its outputs age, and all of them 
   const asked = await grows("named", { stands: "b".repeat(64) });
   expect(asked.length).toBeGreaterThanOrEqual(policies.length);
   expect((await standings("named")).every((s) => s !== "aged")).toBe(true);
+});
+
+test("whoever reads a node, at the desk, for a check or from the page, judges it by the address that stands", async () => {
+  const { db } = store;
+  await make("judged", 8);
+  await grows("judged");
+  const { outputs } = await readStanding(db, "judged");
+  const keys = (found: readonly { id: string; key: string }[]) => {
+    expect(found.length).toBeGreaterThan(5); // an empty summary is neither checked nor read
+    for (const { id, key } of found) expect([id, key]).toEqual([id, outputs.get(id)!.key]);
+  };
+  const all = { most: outputs.size, seed: 1 };
+  keys(await chooseNodes(db, "judged", { ...all, stage: "tree", not: [] }));
+  keys(await chooseChecked(db, "judged", { ...all, heights: [] }));
+  keys(await writtenNodes(db, "judged", all));
+  const kind = "feedback";
+  const { n, saw } = await treeTask(db, "judged", { node: "0.1", kind });
+  await judgeFromPage(db, "judged", { kind, node: "0.1", n, saw, value: { overall: 5 }, by: lee });
+  const [said] = await judgmentsOf(db, "judged");
+  expect(said!.key).toBe(outputs.get("0.1")!.key);
+});
+
+test("who edited a tree elsewhere is known by name, where two trees are compared and at the node", async () => {
+  const { db } = store;
+  await make("edited", 9);
+  await grows("edited");
+  const edit = { node: "0.0", what: "output", text: "Anna.", redo: "path", by: lee } as const;
+  await applyEdit(db, "edited", edit);
+  await importTree(db, { id: "came", file: await exportTree(db, "edited") });
+  for (const id of ["edited", "came"]) {
+    expect((await treesBeside(db, id)).edits.map((e) => e.by)).toEqual(["p-lee"]);
+    expect((await treeNodePage(db, id, "0.0")).edits.map((e) => e.by)).toEqual(["p-lee"]);
+  }
 });
 
 test("a tree of before: opened, grown, and of the same age, until its model's name stands for something else", async () => {
