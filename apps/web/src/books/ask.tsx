@@ -60,7 +60,11 @@ function Asking(p: Props) {
       await client.invalidateQueries({ queryKey: keyOf("treeQuestions", { id }) });
     },
   });
-  const asked = useQuery({ ...asking("treeQuestions", { id }), refetchInterval: EVERY_MS });
+  const asked = useQuery({
+    ...asking("treeQuestions", { id }),
+    refetchInterval: ({ state: { data } }) =>
+      data?.some((q) => q.state === "growing") ? EVERY_MS : false,
+  });
   return (
     <div className="stack book">
       <form

@@ -19,16 +19,16 @@ import { ScoreBar } from "./score-bar.tsx";
 import { type NodeActs, Summaries } from "./summaries.tsx";
 import "./books.css";
 
-const EVERY_MS = 2000;
-const JUDGED_MS = 10_000;
+const EVERY_MS = 2000; // while it grows
+const STILL_MS = 10_000;
 
 /** All nodes, and again and again what changed. */
-function useNodes(id: string, live: boolean) {
+function useNodes(id: string, refetchInterval: number) {
   const client = useQueryClient();
   const key = [...keyOf("treeNodes", { id }), "all"];
   return useQuery({
     queryKey: key,
-    refetchInterval: live ? EVERY_MS : false,
+    refetchInterval,
     structuralSharing: false,
     queryFn: async () => {
       const old = client.getQueryData<{ nodes: ReadonlyMap<string, TreeNode>; seq: number }>(key);
@@ -54,9 +54,15 @@ const sides = { tree: "Summaries", book: "The book", node: "Details" } as const;
 
 export function BookPage() {
   const { id } = useParams({ from: route });
-  const detail = useQuery({ ...asking("getTree", { id }), refetchInterval: EVERY_MS });
-  const { version, state } = detail.data ?? {};
-  const nodes = useNodes(id, state !== undefined);
+  const detail = useQuery({
+    ...asking("getTree", { id }),
+    refetchInterval: ({ state: { data } }) => (data?.state === "growing" ? EVERY_MS : STILL_MS),
+  });
+  const { version, state, written } = detail.data ?? {};
+  const nodes = useNodes(id, state === "growing" ? EVERY_MS : STILL_MS);
+  const { refetch: refetchNodes } = nodes;
+  // a short growth may begin and end between two looks
+  useEffect(() => void refetchNodes(), [version, state, written, refetchNodes]);
   const text = useQuery({ ...asking("treeText", { id }), staleTime: Infinity });
   const { refetch } = text;
   useEffect(() => void (version !== undefined && version > 1 && refetch()), [version, refetch]);
@@ -83,8 +89,8 @@ function Book(p: { detail: TreeDetail; tree: BookTree; support: Support }) {
   const id = t.tree;
   const place = BookPlace.parse(useSearch({ strict: false }));
   const navigate = useNavigate({ from: route });
-  const judged = useQuery({ ...asking("treeJudged", { id }), refetchInterval: JUDGED_MS });
-  const verdicts = useQuery({ ...asking("treeVerdicts", { id }), refetchInterval: JUDGED_MS });
+  const judged = useQuery({ ...asking("treeJudged", { id }), refetchInterval: STILL_MS });
+  const verdicts = useQuery({ ...asking("treeVerdicts", { id }), refetchInterval: STILL_MS });
   const [open, setOpen] = useState<ReadonlySet<string>>(
     () => new Set([...(tree.root ? [tree.root.node] : []), ...pathTo(tree, place.node ?? "")]),
   );
