@@ -119,6 +119,17 @@ export const TreeJudgment = z.strictObject({
 });
 export type TreeJudgment = z.infer<typeof TreeJudgment>;
 
+const side = z.enum(["a", "b", "tie"]);
+/** What a comparison of three (`tree-compare`) says of its pairs. */
+export const ThreePairs = z.object({ firstSecond: side, secondThird: side, firstThird: side });
+export type ThreePairs = z.infer<typeof ThreePairs>;
+/** A field, and which two of the three it is about. */
+export const pairFields = [
+  ["firstSecond", 0, 1],
+  ["secondThird", 1, 2],
+  ["firstThird", 0, 2],
+] as const;
+
 const TreeHead = {
   tree: z.string(),
   name: z.string(),

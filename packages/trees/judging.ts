@@ -4,7 +4,7 @@ import type { Ask, Plan } from "@tiller/book";
 import type { Address } from "@tiller/book/keys.ts";
 import type { PlanNode } from "@tiller/book/plan.ts";
 import type { Flow } from "@tiller/flow";
-import { rng, TreeNodeName } from "@tiller/schema";
+import { pairFields, rng, type ThreePairs, TreeNodeName } from "@tiller/schema";
 import type { Db } from "@tiller/store";
 import { drawn, whereOf } from "./ask.ts";
 import { count } from "./plan.ts";
@@ -132,24 +132,12 @@ export async function writeSamples(
   return [await one(1), await one(2), await one(3)];
 }
 
-/** What `tree-compare` says of three samples. */
-export const ThreePairs = z.object({
-  firstSecond: z.enum(["a", "b", "tie"]),
-  secondThird: z.enum(["a", "b", "tie"]),
-  firstThird: z.enum(["a", "b", "tie"]),
-});
-/** Its pairs: a field, and which two of the three it is about. */
-export const pairFields = [
-  ["firstSecond", 0, 1],
-  ["secondThird", 1, 2],
-  ["firstThird", 0, 2],
-] as const;
 /** A node's comparisons as TRL's preference rows; ties say nothing. */
 export const pairsOf = (l: {
   readonly node: JudgedNode;
   readonly summaries: readonly [string, string, string];
   readonly answers: readonly {
-    readonly value: z.infer<typeof ThreePairs>;
+    readonly value: ThreePairs;
     readonly answer: string | null;
   }[];
 }) =>

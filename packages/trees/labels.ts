@@ -7,10 +7,16 @@ import { aggregatePairs } from "@tiller/crowd";
 import { hashOf } from "@tiller/book";
 import { type Address, keyOf, makerOf } from "@tiller/book/keys.ts";
 import { promptOf } from "@tiller/book/prompt.ts";
-import { AnswerId, type TreeJudgment, type TreePair, type TreeStanding } from "@tiller/schema";
+import {
+  AnswerId,
+  pairFields,
+  ThreePairs,
+  type TreeJudgment,
+  type TreePair,
+  type TreeStanding,
+} from "@tiller/schema";
 import { type Db, sql } from "@tiller/store";
 import { z } from "zod";
-import { pairFields, ThreePairs } from "./judging.ts";
 import { judgmentsOf } from "./judgments.ts";
 import { policyOf } from "./plan.ts";
 import { type Kept, keepText, readStanding } from "./rows.ts";

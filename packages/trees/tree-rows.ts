@@ -8,9 +8,8 @@ import { type Entry, hashOf, Log } from "@tiller/book";
 import { makerOf } from "@tiller/book/keys.ts";
 import { promptOf } from "@tiller/book/prompt.ts";
 import { askOf } from "@tiller/book/tree.ts";
-import { isSimulatedName, own } from "@tiller/schema";
+import { isSimulatedName, own, pairFields, ThreePairs } from "@tiller/schema";
 import { whereOf } from "./ask.ts";
-import { pairFields, ThreePairs } from "./judging.ts";
 import { count, missingFor, policyOf } from "./plan.ts";
 import { type TreeFile, treeOf } from "./tree-file.ts";
 

@@ -1,7 +1,13 @@
 /** What was said of a node's summaries, the newest first: who, of which words, and whether what they read is what stands now. */
 import type { ReactNode } from "react";
 import { z } from "zod";
-import type { JudgmentShown, TreeJudgment, TreeNodePage } from "@tiller/schema";
+import {
+  type JudgmentShown,
+  pairFields,
+  ThreePairs,
+  type TreeJudgment,
+  type TreeNodePage,
+} from "@tiller/schema";
 import { at } from "@tiller/task";
 import { Badge, Empty, Scroll } from "../design/components.tsx";
 import { LookAtAnswer } from "../task/as-seen.tsx";
@@ -32,13 +38,16 @@ export const readThen = {
   other: { tone: "warn", says: "read something else than stands now" },
 } as const;
 
-export function Judgments({ page, node, goTo }: NodeTabProps) {
+export function Judgments({ id, page, node, goTo }: NodeTabProps) {
   if (page.judgments.length === 0)
     return (
       <Empty title="Nobody has judged it so far">
         <p>
           Judge it yourself, or have people at the desk judge a share of the tree:{" "}
-          <code>tiller experiment start judge-book@2</code>
+          <code>
+            tiller experiment start judge-book@2 --input '
+            {JSON.stringify({ tree: id, model: "NAME" })}'
+          </code>
         </p>
         <button type="button" className="button" onClick={() => goTo("judge")}>
           Judge it
@@ -80,17 +89,15 @@ const Comment = ({ words }: { words: unknown }) =>
 
 const places = ["first", "second", "third"] as const;
 const criteria = ["Overall", "Coverage", "Accuracy", "Coherence", "Abstraction"] as const;
-const Side = z.enum(["a", "b", "tie"]);
-const Pairs = z.object({ firstSecond: Side, secondThird: Side, firstThird: Side });
 function Compared({ judgment: { texts, value }, now }: Shows) {
-  const pairs = Pairs.safeParse(value).data;
+  const pairs = ThreePairs.safeParse(value).data;
   return (
     <>
       {pairs && (
         <ul className="book-pairs">
-          <Pair said={pairs.firstSecond} a="first" b="second" />
-          <Pair said={pairs.secondThird} a="second" b="third" />
-          <Pair said={pairs.firstThird} a="first" b="third" />
+          {pairFields.map(([field, a, b]) => (
+            <Pair key={field} said={pairs[field]} a={places[a]} b={places[b]} />
+          ))}
         </ul>
       )}
       {texts.map((text, i) => (
@@ -135,7 +142,7 @@ function Compared({ judgment: { texts, value }, now }: Shows) {
     </>
   );
 }
-const Pair = (p: { said: z.infer<typeof Side>; a: string; b: string }) => (
+const Pair = (p: { said: ThreePairs["firstSecond"]; a: string; b: string }) => (
   <li>
     {p.said === "tie" ? (
       <>
